@@ -1,0 +1,227 @@
+"""A prepared corpus on disk: packed token arrays, a tokenizer and a manifest. No torch here.
+
+A corpus folder holds, for each split, a flat array of token ids and the offsets of its sentences:
+
+    manifest.json  tokenizer.json
+    train.tokens.npy  train.offsets.npy  [train.labels.npy]      distinct sentences, for pretraining
+    dev...  test...
+    pairs.train.tokens.npy ...                                   premise, hypothesis, premise, ...
+    train.pixels.npy  [train.labels.npy]                         an image corpus instead of text
+
+Arrays are opened memory-mapped: a corpus of any size costs no memory until its rows are used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import replacing
+from arae_toolkit.vocabulary import Vocabulary
+
+MANIFEST_VERSION = 1
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One text row, with the name of its attribute value where the corpus has one."""
+
+    text: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class SentencePair:
+    """One premise and hypothesis. ``label`` is ``None`` where annotators did not agree."""
+
+    premise: str
+    hypothesis: str
+    label: str | None = None
+
+
+class PackedSentences:
+    """Read-only sentences of token ids, each ending in ``<eos>``.
+
+    Attributes:
+        tokens: All sentences end to end. Shape (sum of lengths,), uint16 or uint32.
+        offsets: Where each sentence starts, and the end of the last. Shape (N + 1,), int64.
+        labels: Class ids, ``UNLABELLED`` where there is none. Shape (N,), int16; or ``None``.
+    """
+
+    def __init__(
+        self,
+        tokens: npt.NDArray[Any],
+        offsets: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int16] | None = None,
+    ) -> None:
+        """Wrap arrays made by :func:`pack` or read by :meth:`open`."""
+        if offsets.ndim != 1 or len(offsets) < 1 or offsets[-1] != len(tokens):
+            raise ValueError(f"offsets end at {offsets[-1:]}, but there are {len(tokens)} tokens")
+        self.tokens, self.offsets, self.labels = tokens, offsets, labels
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> npt.NDArray[Any]:
+        """Return the ids of one sentence, ``<eos>`` last."""
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens per sentence, ``<eos>`` included. Shape (N,)."""
+        return np.diff(self.offsets)
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write ``name.tokens.npy``, ``name.offsets.npy`` and, if labelled, ``name.labels.npy``."""
+        for part, array in (("tokens", self.tokens), ("offsets", self.offsets), ("labels", self.labels)):
+            if array is not None:
+                save_array(folder / f"{name}.{part}.npy", array)
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> PackedSentences:
+        """Memory-map what :meth:`save` wrote.
+
+        Raises:
+            DataError: If a file is missing or damaged.
+        """
+        labels = folder / f"{name}.labels.npy"
+        return cls(
+            open_array(folder / f"{name}.tokens.npy"),
+            open_array(folder / f"{name}.offsets.npy"),
+            open_array(labels) if labels.exists() else None,
+        )
+
+
+def pack(
+    sentences: Iterable[Sequence[int]],
+    *,
+    vocab_size: int,
+    labels: Sequence[int] | None = None,
+) -> PackedSentences:
+    """Pack sentences of ids that end in ``<eos>``; uint16 where the vocabulary allows it.
+
+    Blocks of the input are turned into arrays at once, so a stream of a million sentences costs
+    little more than the packed result.
+    """
+    dtype = np.uint16 if vocab_size <= np.iinfo(np.uint16).max + 1 else np.uint32
+    blocks: list[npt.NDArray[Any]] = []
+    lengths: list[int] = []
+    pending: list[int] = []
+    for sentence in sentences:
+        lengths.append(len(sentence))
+        pending.extend(sentence)
+        if len(pending) > 1 << 16:
+            blocks.append(np.asarray(pending, dtype=dtype))
+            pending = []
+    blocks.append(np.asarray(pending, dtype=dtype))
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return PackedSentences(
+        np.concatenate(blocks),
+        offsets,
+        None if labels is None else np.asarray(labels, dtype=np.int16),
+    )
+
+
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an ``.npy`` file, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as target:
+        np.save(target, array, allow_pickle=False)
+
+
+def open_array(path: Path) -> npt.NDArray[Any]:
+    """Memory-map an ``.npy`` file read-only.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            "cannot read this packed array", path=path, hint="run arae-toolkit prepare again"
+        ) from error
+    return array
+
+
+class Corpus:
+    """A prepared corpus folder, opened for reading.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: The content of ``manifest.json``: name, kind (``text`` or ``image``), counts per
+            split, what was dropped and why, fingerprints of the sources.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the manifest.
+
+        Raises:
+            DataError: If the folder holds no corpus, or one of another version.
+        """
+        self.folder = folder
+        path = folder / "manifest.json"
+        try:
+            self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                "no prepared corpus here", path=folder, hint="run arae-toolkit prepare"
+            ) from error
+        if self.manifest.get("version") != MANIFEST_VERSION:
+            raise DataError(
+                f"corpus version {self.manifest.get('version')}, this toolkit reads {MANIFEST_VERSION}",
+                path=path,
+                hint="run arae-toolkit prepare again",
+            )
+
+    @property
+    def name(self) -> str:
+        """The corpus name, such as ``snli``."""
+        return str(self.manifest["name"])
+
+    @property
+    def kind(self) -> str:
+        """``text`` or ``image``."""
+        return str(self.manifest["kind"])
+
+    @property
+    def labels(self) -> list[str]:
+        """Label names by class id; empty for an unlabelled corpus."""
+        return list(self.manifest["labels"])
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens in a sentence, ``<eos>`` not counted."""
+        return int(self.manifest["max_length"])
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the packed content of all splits."""
+        return str(self.manifest["sha256"])
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokenizer the corpus was packed with."""
+        return Vocabulary.load(self.folder / "tokenizer.json")
+
+    def split(self, name: str) -> PackedSentences:
+        """Return the distinct sentences of ``train``, ``dev`` or ``test``."""
+        return PackedSentences.open(self.folder, name)
+
+    def pairs(self, name: str) -> PackedSentences:
+        """Return 2N sentences, premise and hypothesis in turn, with N labels."""
+        return PackedSentences.open(self.folder, f"pairs.{name}")
+
+    def pixels(self, name: str) -> npt.NDArray[np.uint8]:
+        """Return the grey values of an image split. Shape (N, P), 0-255."""
+        return open_array(self.folder / f"{name}.pixels.npy")

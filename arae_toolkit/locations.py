@@ -1,0 +1,32 @@
+"""Where corpora and runs are kept, in one place, so that every command looks in the same ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SOURCES_VARIABLE, CACHE_VARIABLE, RUNS_VARIABLE = "ARAE_SOURCES", "ARAE_CACHE", "ARAE_RUNS"
+
+
+def cache_folder() -> Path:
+    """Return ``$ARAE_CACHE``, else ``$XDG_CACHE_HOME/arae-toolkit``, else ``~/.cache/arae-toolkit``."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "arae-toolkit"
+
+
+def corpus_folder(name: str) -> Path:
+    """Return where the prepared corpus of this name is kept unless ``--out`` says otherwise."""
+    return cache_folder() / "corpora" / name
+
+
+def source_folder(name: str) -> Path | None:
+    """Return ``$ARAE_SOURCES/name``, or ``None`` when the variable is not set."""
+    chosen = os.environ.get(SOURCES_VARIABLE)
+    return Path(chosen) / name if chosen else None
+
+
+def run_folder(name: str) -> Path:
+    """Return ``$ARAE_RUNS/name``, else ``runs/name`` in the working folder."""
+    return Path(os.environ.get(RUNS_VARIABLE) or "runs") / name

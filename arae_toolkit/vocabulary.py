@@ -1,0 +1,149 @@
+"""Text to token ids and back: one lower-casing word tokenizer, kept in ``tokenizer.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.files import sha256_of_bytes, write_text
+
+PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
+SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+# What counts as one word. Penn-Treebank-like, and it leaves text that is already tokenized that way
+# as it is, so that raw text, parses and pre-tokenized corpora share one vocabulary.
+WORD_PATTERN = "|".join(
+    (
+        r"<unk>",
+        r"_[a-z]+_",  # placeholders such as _num_
+        r"(?:[a-z]\.){2,}",  # u.s.
+        r"\d+(?:[.,:/]\d+)+",  # 7:30 and 1,000
+        r"n['’]t\b",
+        r"['’](?:s|re|ve|ll|d|m)\b",
+        r"\w+?(?=n['’]t\b)",  # do|n't
+        r"\w+(?:['’](?!(?:s|re|ve|ll|d|m)\b)\w+|-\w+)*",  # o'clock, t-shirt
+        r"\.{2,}|-{2,}|``|''",
+        r"[^\w\s]",
+    )
+)
+
+
+class Vocabulary:
+    """A word vocabulary with its tokenizer.
+
+    Ids 0-3 are ``<pad> <bos> <eos> <unk>``; the others follow in order of falling frequency.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Wrap a Hugging Face word-level tokenizer whose first ids are the special tokens."""
+        self._tokenizer = tokenizer
+        self._words = [""] * tokenizer.get_vocab_size()
+        for word, index in tokenizer.get_vocab().items():
+            self._words[index] = word
+        if tuple(self._words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
+            raise CheckpointMismatch(
+                f"tokenizer does not start with {' '.join(SPECIAL_TOKENS)}; it was not made by "
+                "arae-toolkit prepare"
+            )
+
+    @classmethod
+    def build(cls, texts: Iterable[str], *, size: int, lowercase: bool = True) -> Vocabulary:
+        """Return the ``size`` most frequent words of ``texts``, plus the four special tokens.
+
+        Words of equal frequency are taken in alphabetical order, so the result does not depend on
+        the order of ``texts``.
+        """
+        if size < 1:
+            raise ValueError(f"size must be at least 1, got {size}")
+        tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL_TOKENS[UNKNOWN]))
+        if lowercase:
+            tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(
+            Regex(f"(?i){WORD_PATTERN}"), behavior="removed", invert=True
+        )
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=size + len(SPECIAL_TOKENS),
+            special_tokens=list(SPECIAL_TOKENS),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(_without_special_matching(tokenizer))
+
+    @classmethod
+    def from_json(cls, text: str) -> Vocabulary:
+        """Return the vocabulary that :meth:`to_json` wrote."""
+        return cls(Tokenizer.from_str(text))
+
+    def to_json(self) -> str:
+        """Return the content of ``tokenizer.json``."""
+        return self._tokenizer.to_str(pretty=True) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read ``tokenizer.json``.
+
+        Raises:
+            CheckpointMismatch: If the file is not a tokenizer of this toolkit.
+        """
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        # The tokenizers library raises bare Exception for any malformed file.
+        except Exception as error:
+            raise CheckpointMismatch(f"{path}: not a usable tokenizer ({error})") from error
+
+    def save(self, path: Path) -> None:
+        """Write ``tokenizer.json``, whole or not at all."""
+        write_text(path, self.to_json())
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the tokenizer's content."""
+        return sha256_of_bytes(self.to_json().encode())
+
+    @property
+    def words(self) -> Sequence[str]:
+        """Every word, by id."""
+        return self._words
+
+    def __len__(self) -> int:
+        """Return V, special tokens included."""
+        return len(self._words)
+
+    def id_of(self, word: str) -> int:
+        """Return the id of a word, that of ``<unk>`` if it is not in the vocabulary."""
+        index = self._tokenizer.token_to_id(word)
+        return UNKNOWN if index is None else index
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of one text, ``<eos>`` last."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text, ``<eos>`` last."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [[*encoding.ids, EOS] for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the words up to the first ``<eos>``, separated by spaces."""
+        words = []
+        for index in ids:
+            if index == EOS:
+                break
+            if index not in (PAD, BOS):
+                words.append(self._words[index])
+        return " ".join(words)
+
+
+def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:
+    """Return the tokenizer with its special tokens as plain vocabulary entries.
+
+    Otherwise a user's text that holds the characters ``<eos>`` would end its own sentence.
+    """
+    plain = Tokenizer(models.WordLevel(tokenizer.get_vocab(), unk_token=SPECIAL_TOKENS[UNKNOWN]))
+    if tokenizer.normalizer is not None:
+        plain.normalizer = tokenizer.normalizer
+    plain.pre_tokenizer = tokenizer.pre_tokenizer
+    return plain
