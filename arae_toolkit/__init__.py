@@ -1,4 +1,4 @@
-"""Adversarially regularized autoencoders for text: pretraining, few-label NLI and unaligned transfer.
+"""Adversarially regularized autoencoders for text: pretraining, sampling, reconstruction.
 
 Importing this package is cheap: torch is loaded when a name below is first used.
 

@@ -83,7 +83,11 @@ class PackedSentences:
 
     def save(self, folder: Path, name: str) -> None:
         """Write ``name.tokens.npy``, ``name.offsets.npy`` and, if labelled, ``name.labels.npy``."""
-        for part, array in (("tokens", self.tokens), ("offsets", self.offsets), ("labels", self.labels)):
+        for part, array in (
+            ("tokens", self.tokens),
+            ("offsets", self.offsets),
+            ("labels", self.labels),
+        ):
             if array is not None:
                 save_array(folder / f"{name}.{part}.npy", array)
 
@@ -177,9 +181,10 @@ class Corpus:
             raise DataError(
                 "no prepared corpus here", path=folder, hint="run arae-toolkit prepare"
             ) from error
-        if self.manifest.get("version") != MANIFEST_VERSION:
+        version = self.manifest.get("version")
+        if version != MANIFEST_VERSION:
             raise DataError(
-                f"corpus version {self.manifest.get('version')}, this toolkit reads {MANIFEST_VERSION}",
+                f"corpus version {version}, this toolkit reads {MANIFEST_VERSION}",
                 path=path,
                 hint="run arae-toolkit prepare again",
             )
@@ -213,6 +218,11 @@ class Corpus:
     def vocabulary(self) -> Vocabulary:
         """The tokenizer the corpus was packed with."""
         return Vocabulary.load(self.folder / "tokenizer.json")
+
+    def rows(self, split: str) -> int:
+        """Return the number of sentences, or images, of a split."""
+        counts = self.manifest["splits"][split]
+        return int(counts["images" if self.kind == "image" else "sentences"])
 
     def split(self, name: str) -> PackedSentences:
         """Return the distinct sentences of ``train``, ``dev`` or ``test``."""

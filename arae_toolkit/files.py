@@ -16,7 +16,7 @@ from arae_toolkit.errors import ToolkitError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of ``path``; rename it to ``path`` if the block succeeds.
+    """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
     A reader sees the old file or the new one, never a part; a killed writer leaves the old one.
 

@@ -9,7 +9,7 @@ SOURCES_VARIABLE, CACHE_VARIABLE, RUNS_VARIABLE = "ARAE_SOURCES", "ARAE_CACHE", 
 
 
 def cache_folder() -> Path:
-    """Return ``$ARAE_CACHE``, else ``$XDG_CACHE_HOME/arae-toolkit``, else ``~/.cache/arae-toolkit``."""
+    """Return ``$ARAE_CACHE``, else ``arae-toolkit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")

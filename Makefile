@@ -1,0 +1,54 @@
+# `make demo` and `make test` do all the set-up: a virtual environment in .venv, made once and
+# renewed when the dependencies change.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.PHONY: help venv demo test slow check format types
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    train on embedded corpora, sample, reconstruct and interpolate (5 minutes)"
+	@echo "make test    run the tests"
+	@echo "make slow    run the tests that take minutes"
+	@echo "make check   linters and types"
+	@echo "make format  format the code and fix what can be fixed"
+	@echo "make venv    only create the environment"
+
+venv: $(READY)
+
+# torch comes first, alone: pip then does not weigh other versions of the largest download.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	  echo "arae-toolkit needs Python 3.11-3.13, and '$(PYTHON)' is not; try: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install -c constraints.txt -e '.[dev,tensorboard]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/arae-toolkit demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY) types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# mypy sees the package as it is once installed: recipes and data_prep inside arae_toolkit.
+types: $(READY)
+	@rm -rf build/typing && mkdir -p build/typing/arae_toolkit
+	@ln -s "$(CURDIR)"/arae_toolkit/* "$(CURDIR)/recipes" "$(CURDIR)/data_prep" build/typing/arae_toolkit/
+	cd build/typing && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml \
+	  --cache-dir ../../.mypy_cache -p arae_toolkit

@@ -1,0 +1,334 @@
+"""Settings of a pretraining run: dataclasses, presets, and overrides from TOML or ``key=value``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from arae_toolkit.errors import DataError
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and forms of the networks."""
+
+    embedding_size: int = 300
+    """E, of encoder and decoder each."""
+    code_size: int = 300
+    """Z, and the encoder's state size."""
+    hidden_size: int = 300
+    """H, the decoder's state size."""
+    noise_size: int = 100
+    """S, dimensions of the generator's Gaussian input."""
+    code_gain: float = 17.3
+    """Factor on the code where it enters the decoder; about sqrt(Z). The paper's is 1."""
+    generator_sizes: tuple[int, ...] = (300, 300)
+    """Hidden layers of the generator."""
+    generator_normalization: Literal["none", "batch", "layer"] = "layer"
+    """Between the generator's layers; the paper's code used ``batch``."""
+    generator_output: Literal["sphere", "tanh", "none"] = "sphere"
+    """Bound of generated codes; the paper's is ``tanh``, its code had none."""
+    critic_sizes: tuple[int, ...] = (300, 300)
+    """Hidden layers of the critic."""
+    critic_normalization: Literal["none", "batch", "layer", "spectral"] = "none"
+    """Between the critic's layers; the paper's code used ``batch``."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The schedule of Algorithm 1 and its optimizers. An iteration is one reconstruction step."""
+
+    batch_size: int = 64
+    """Sentences a step (m of Algorithm 1)."""
+    epochs: int = 10
+    """Passes over the training split."""
+    autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
+    """For encoder and decoder; the paper used ``sgd``."""
+    autoencoder_rate: float = 3e-3
+    """Learning rate of encoder and decoder."""
+    autoencoder_schedule: Literal["constant", "cosine"] = "cosine"
+    """``cosine`` falls from the full rate to 2 % of it over all epochs."""
+    warmup: int = 200
+    """Iterations over which the autoencoder's rate rises from 0."""
+    loss_unit: Literal["sentence", "token"] = "sentence"
+    """Whether the reconstruction loss is a mean over sentences (the paper) or tokens (its code)."""
+    clip_norm: float = 5.0
+    """Largest gradient norm of an encoder, decoder or generator update; 0 does not clip."""
+    initial_bound: float = 0.1
+    """Encoder and decoder start from U(-bound, bound)."""
+    forget_bias: float = 1.0
+    """Added to the bias of both LSTMs' forget gates at the start; the published code's is 0."""
+    perceptron_deviation: float = 0.0
+    """Generator and critic start from N(0, deviation); 0 sizes each layer by its inputs."""
+    code_noise: float = 0.05
+    """Standard deviation of the Gaussian noise on codes while reconstructing."""
+    code_noise_factor: float = 0.9995
+    """The noise is multiplied by this ..."""
+    code_noise_every: int = 100
+    """... each time so many iterations have passed."""
+    word_drop: float = 0.0
+    """Share of the encoder's input words replaced by ``<unk>`` (denoising); 0 in the paper."""
+
+    critic_steps: int = 3
+    """Critic updates per GAN round."""
+    generator_steps: int = 1
+    """Generator updates per GAN round."""
+    encoder_steps: int = 1
+    """Separate adversarial encoder updates per GAN round. All but the last follow critic steps."""
+    encoder_update: Literal["joint", "separate"] = "joint"
+    """``separate`` is Algorithm 1. ``joint`` adds the critic's gradient to that of the
+    reconstruction, in one update of the encoder."""
+    gan_rounds_grow_at: tuple[int, ...] = ()
+    """Epochs (counted from 1) from which an iteration has one more GAN round."""
+    adversarial_weight: float = 1.0
+    """lambda(1): weight of the critic's gradient in the encoder."""
+    encoder_gradient: Literal["scale", "norm"] = "scale"
+    """``norm`` first rescales the critic's gradient at the code to the norm of the
+    reconstruction's gradient there."""
+    adversarial_warmup: int = 1000
+    """Iterations over which lambda(1) rises from 0."""
+    adversarial_rate_critic: float = 3e-4
+    """Adam rate of the critic."""
+    adversarial_rate_generator: float = 3e-4
+    """Adam rate of the generator."""
+    adversarial_beta1: float = 0.5
+    """First moment decay of both Adams."""
+    adversarial_beta2: float = 0.9
+    """Second moment decay of both Adams."""
+    critic_constraint: Literal["clip", "gradient_penalty", "spectral"] = "gradient_penalty"
+    """What keeps the critic Lipschitz: the paper clips weights."""
+    clip_bound: float = 0.01
+    """Epsilon of weight clipping."""
+    penalty_weight: float = 10.0
+    """Weight of the gradient penalty."""
+    penalty_of_batch_mean: bool = False
+    """Penalise the gradient of the mean score, as the published 2018 code did. For comparison."""
+    generator_average: float = 0.999
+    """Decay of the running mean of the generator's weights that is used for sampling; 0 is off."""
+
+    seed: int = 0
+    """Fixes weights, batches and noise."""
+    log_every: int = 100
+    """Iterations between log lines."""
+    save_every: int = 500
+    """Iterations between checkpoints."""
+    evaluate_every: int = 0
+    """Iterations between evaluations on dev; 0 evaluates after each epoch."""
+    evaluation_sentences: int = 2000
+    """Dev sentences used for the evaluations during training; the last one uses all."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """Networks."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """Training."""
+
+
+# Deviation: the appendix with the paper's hyper-parameters is lost; these are the published code's.
+_PUBLISHED_MODEL = ModelConfig(
+    code_gain=1.0,
+    generator_normalization="batch",
+    generator_output="none",
+    critic_normalization="batch",
+)
+_PUBLISHED_2018 = TrainingConfig(
+    epochs=15,
+    autoencoder_optimizer="sgd",
+    autoencoder_rate=1.0,
+    autoencoder_schedule="constant",
+    warmup=0,
+    loss_unit="token",
+    clip_norm=1.0,
+    forget_bias=0.0,
+    perceptron_deviation=0.02,
+    code_noise=0.05,
+    critic_steps=5,
+    encoder_update="separate",
+    adversarial_weight=0.1,
+    adversarial_warmup=0,
+    adversarial_rate_critic=1e-4,
+    adversarial_rate_generator=1e-4,
+    adversarial_beta2=0.999,
+    penalty_weight=1.0,
+    penalty_of_batch_mean=True,
+    generator_average=0.0,
+)
+
+PRESETS: dict[str, Config] = {
+    "default": Config(),
+    "paper-2018": Config(_PUBLISHED_MODEL, _PUBLISHED_2018),
+    "paper-2017": Config(
+        _PUBLISHED_MODEL,
+        replace(
+            _PUBLISHED_2018,
+            code_noise=0.2,
+            code_noise_factor=0.995,
+            encoder_steps=5,
+            gan_rounds_grow_at=(2, 4, 6),
+            adversarial_weight=0.01,
+            encoder_gradient="norm",
+            adversarial_rate_critic=1e-5,
+            adversarial_rate_generator=5e-5,
+            adversarial_beta1=0.9,
+            critic_constraint="clip",
+            clip_bound=0.01,
+        ),
+    ),
+    "demo": Config(
+        ModelConfig(
+            embedding_size=96,
+            code_size=96,
+            hidden_size=128,
+            noise_size=32,
+            code_gain=9.8,
+            generator_sizes=(96, 96),
+            critic_sizes=(96, 96),
+        ),
+        TrainingConfig(
+            epochs=4,
+            autoencoder_rate=3e-3,
+            adversarial_warmup=200,
+            warmup=100,
+            log_every=50,
+            generator_average=0.99,
+        ),
+    ),
+}
+"""Named settings. ``demo`` is small enough to learn the synthetic corpus in two minutes."""
+
+_FOR_CORPUS: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {
+    ("paper-2018", "yelp"): (
+        {
+            "embedding_size": 128,
+            "code_size": 128,
+            "hidden_size": 128,
+            "noise_size": 32,
+            "generator_sizes": (128, 128),
+            "critic_sizes": (128, 128),
+        },
+        {"epochs": 25, "code_noise": 0.1, "adversarial_weight": 0.01, "penalty_weight": 0.1},
+    ),
+}
+# The paper treats the two transfer corpora alike.
+_FOR_CORPUS[("paper-2018", "yahoo")] = _FOR_CORPUS[("paper-2018", "yelp")]
+
+
+def preset(name: str, *, corpus: str) -> Config:
+    """Return a preset's settings for a corpus.
+
+    Raises:
+        ValueError: If there is no preset of this name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    config = PRESETS[name]
+    model, training = _FOR_CORPUS.get((name, corpus), ({}, {}))
+    return Config(replace(config.model, **model), replace(config.training, **training))
+
+
+def with_toml(config: Config, path: Path) -> Config:
+    """Return the settings with those of a TOML file (tables ``[model]`` and ``[training]``).
+
+    Raises:
+        DataError: If the file is not TOML, or names a setting that does not exist or a value of
+            another type.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"cannot read these settings ({error})", path=path) from error
+    for section, values in tables.items():
+        if section not in ("model", "training") or not isinstance(values, dict):
+            raise DataError(f"unknown table [{section}]; use [model] and [training]", path=path)
+        try:
+            for key, value in values.items():
+                config = with_value(config, f"{section}.{key}", value)
+        except ValueError as error:
+            raise DataError(str(error), path=path) from error
+    return config
+
+
+def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
+    """Return the settings with ``key=value`` strings applied; a key may name its section.
+
+    Raises:
+        ValueError: If an assignment has no ``=``, an unknown key or a value of another type.
+    """
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise ValueError(f"{assignment!r} is not of the form key=value")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        config = with_value(config, key.strip(), value)
+    return config
+
+
+def with_value(config: Config, key: str, value: Any) -> Config:
+    """Return the settings with one changed; ``key`` is ``name`` or ``section.name``.
+
+    Raises:
+        ValueError: If there is no such setting, or the value has another type.
+    """
+    section, _, name = key.rpartition(".")
+    for candidate in ("model", "training"):
+        part = getattr(config, candidate)
+        hints = typing.get_type_hints(type(part))
+        if section in ("", candidate) and name in hints:
+            changed = replace(part, **{name: _checked(key, value, hints[name])})
+            return replace(config, **{candidate: changed})
+    known = [f.name for part in (ModelConfig, TrainingConfig) for f in dataclasses.fields(part)]
+    raise ValueError(f"no setting {key!r}; there are {', '.join(known)}")
+
+
+def _checked(key: str, value: Any, hint: Any) -> Any:
+    """Return ``value`` in the type of a field, or say what was expected."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        if value in typing.get_args(hint):
+            return value
+        raise ValueError(f"{key} must be one of {', '.join(typing.get_args(hint))}, got {value!r}")
+    if origin is tuple:
+        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
+            return tuple(value)
+        raise ValueError(f"{key} must be a list of whole numbers such as [300,300], got {value!r}")
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        if isinstance(value, int | float) and value < 0:
+            raise ValueError(f"{key} must not be negative, got {value!r}")
+        return value
+    expected = {int: "a whole number", float: "a number", bool: "true or false"}
+    raise ValueError(f"{key} must be {expected.get(hint, hint)}, got {value!r}")
+
+
+def to_dict(config: Config) -> dict[str, dict[str, Any]]:
+    """Return the settings as JSON-ready dictionaries."""
+    return {
+        section: {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(getattr(config, section)).items()
+        }
+        for section in ("model", "training")
+    }
+
+
+def from_dict(values: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Return the settings that :func:`to_dict` wrote."""
+    config = Config()
+    for section, part in values.items():
+        for key, value in part.items():
+            config = with_value(config, f"{section}.{key}", value)
+    return config

@@ -1,0 +1,1 @@
+"""Measurements on trained models. Every number can be computed again from a model folder alone."""

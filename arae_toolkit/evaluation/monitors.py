@@ -1,0 +1,192 @@
+"""Sanity checks of the code space during training (Figure 3), and what a collapse looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from arae_toolkit.batching import Indices, TokenStore
+from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.evaluation.reconstruction import codes_of
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.latent import Critic
+
+UNIQUE_SAMPLES = 512
+# Below these a prior has collapsed or never met the encoder.
+LEAST_UNIQUE_PERCENT = 50.0
+LEAST_VARIANCE_RATIO = 0.2
+
+
+@dataclass(frozen=True)
+class CodeMonitors:
+    """The code space at one moment.
+
+    Attributes:
+        code_norm: Mean norm of encoded sentences (1 on the sphere).
+        generated_norm: Mean norm of codes from the prior (Figure 3, left).
+        code_variance: Trace of the covariance of encoded sentences (Figure 3, middle).
+        generated_variance: The same of codes from the prior.
+        neighbour_cosine: Mean cosine similarity of the codes of sentences within five word edits
+            of each other (Figure 3, right).
+        random_cosine: The same of random pairs, what the one above is to be read against.
+        mean_distance: Distance between the two mean codes.
+        wasserstein: The critic's estimate on these codes; NaN without a critic.
+        unique_samples: Percent of distinct sentences among 512 greedy samples.
+    """
+
+    code_norm: float
+    generated_norm: float
+    code_variance: float
+    generated_variance: float
+    neighbour_cosine: float
+    random_cosine: float
+    mean_distance: float
+    wasserstein: float
+    unique_samples: float
+
+    def values(self) -> dict[str, float]:
+        """Return the monitors that have a value, by name."""
+        return {name: value for name, value in asdict(self).items() if value == value}
+
+
+@torch.no_grad()
+def measure_codes(
+    model: ARAE,
+    store: TokenStore,
+    *,
+    rows: Indices,
+    neighbours: npt.NDArray[np.int64],
+    critic: Critic | None = None,
+    seed: int = 0,
+) -> CodeMonitors:
+    """Measure the code space on some sentences and as many draws from the prior.
+
+    Args:
+        model: The model.
+        store: Sentences.
+        rows: Which of them to encode.
+        neighbours: Pairs of row numbers of ``store``, from :func:`edit_neighbours`. Shape (N, 2).
+        critic: For the Wasserstein estimate.
+        seed: Fixes the draws.
+    """
+    generator = torch.Generator(model.device).manual_seed(seed)
+    model.eval()
+    code = codes_of(model, store, rows)
+    generated = model.prior.sample(len(rows), generator=generator)
+    wasserstein = float("nan")
+    if critic is not None:
+        critic.eval()
+        wasserstein = float(critic(code).mean() - critic(generated).mean())
+        critic.train()
+    samples = model.sample(UNIQUE_SAMPLES, seed=seed)
+    pairs = codes_of(model, store, neighbours.flatten()).unflatten(0, (-1, 2))
+    shuffled = code[torch.randperm(len(code), generator=torch.Generator().manual_seed(seed))]
+    return CodeMonitors(
+        code_norm=float(code.norm(dim=1).mean()),
+        generated_norm=float(generated.norm(dim=1).mean()),
+        code_variance=covariance_trace(code),
+        generated_variance=covariance_trace(generated),
+        neighbour_cosine=float(torch.cosine_similarity(pairs[:, 0], pairs[:, 1]).mean())
+        if len(pairs)
+        else float("nan"),
+        random_cosine=float(torch.cosine_similarity(code, shuffled).mean()),
+        mean_distance=float((code.mean(dim=0) - generated.mean(dim=0)).norm()),
+        wasserstein=wasserstein,
+        unique_samples=100 * len(set(samples)) / len(samples),
+    )
+
+
+def covariance_trace(codes: Tensor) -> float:
+    """Return the summed variance of all coordinates. Shape of ``codes``: (N, Z)."""
+    return float(codes.double().var(dim=0).sum())
+
+
+def collapse_warning(monitors: CodeMonitors) -> str | None:
+    """Return a line that names a collapse of the prior and what to do, or ``None``."""
+    remedy = "raise critic_steps, lower adversarial_rate_generator or adversarial_weight"
+    if monitors.unique_samples < LEAST_UNIQUE_PERCENT:
+        return f"mode collapse: only {monitors.unique_samples:.0f} % of samples differ; {remedy}"
+    ratio = monitors.generated_variance / max(monitors.code_variance, 1e-12)
+    if ratio < LEAST_VARIANCE_RATIO:
+        return f"prior too narrow: {ratio:.2f} of the encoder's variance; {remedy}"
+    if monitors.code_variance < 0.01:
+        return (
+            f"code collapse: the encoder's variance is {monitors.code_variance:.4f}; "
+            "lower adversarial_weight"
+        )
+    return None
+
+
+def edit_neighbours(
+    sentences: PackedSentences,
+    *,
+    seed: int,
+    origins: int = 250,
+    each: int = 100,
+    most_edits: int = 5,
+    pool: int = 4000,
+) -> npt.NDArray[np.int64]:
+    """Return pairs of different sentences within a few word edits of each other.
+
+    Section 7: for 250 sentences, up to 100 random ones within an edit distance of five.
+
+    Args:
+        sentences: The split.
+        seed: Fixes the choice.
+        origins: Sentences to find neighbours of.
+        each: Most neighbours of one sentence.
+        most_edits: Largest edit distance.
+        pool: Sentences searched for neighbours.
+
+    Returns:
+        Row numbers. Shape (N, 2), int64.
+    """
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(sentences))[: max(pool, origins)]
+    lengths = np.asarray(sentences.lengths)[rows]
+    padded = np.full((len(rows), int(lengths.max())), -1, dtype=np.int64)
+    for index, row in enumerate(rows):
+        padded[index, : lengths[index]] = sentences[int(row)]
+    pairs = []
+    for index in range(min(origins, len(rows))):
+        distances = edit_distances(padded[index, : lengths[index]], padded, lengths)
+        near = np.flatnonzero(distances <= most_edits)
+        near = near[near != index]
+        chosen = random.permutation(near)[:each]
+        pairs += [(rows[index], rows[other]) for other in chosen]
+    return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def edit_distances(
+    words: Sequence[int] | npt.NDArray[np.int64],
+    others: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Return the word edit distance (Levenshtein) of one sentence to each of many.
+
+    Args:
+        words: One sentence.
+        others: Padded sentences. Shape (N, T).
+        lengths: Their lengths. Shape (N,).
+
+    Returns:
+        Shape (N,), int64.
+    """
+    count, width = others.shape
+    above = np.tile(np.arange(width + 1), (count, 1))
+    for row, word in enumerate(words, start=1):
+        current = np.empty_like(above)
+        current[:, 0] = row
+        cost = (others != word).astype(np.int64)
+        for column in range(1, width + 1):
+            current[:, column] = np.minimum(
+                np.minimum(above[:, column], current[:, column - 1]) + 1,
+                above[:, column - 1] + cost[:, column - 1],
+            )
+        above = current
+    return above[np.arange(count), lengths]

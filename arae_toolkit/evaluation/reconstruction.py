@@ -1,0 +1,104 @@
+"""How well held-out sentences survive the way through their codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arae_toolkit.batching import Indices, TokenBatch, TokenStore
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.noise import swap_words
+
+BATCH_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Reconstruction of a set of sentences.
+
+    Attributes:
+        nats_per_sentence: Mean negative log-likelihood of a sentence, ``<eos>`` included.
+        nats_per_token: The same over tokens, ``<eos>`` included.
+        token_accuracy: Percent of tokens that are the likeliest given the true words before them.
+        exact: Percent of sentences that greedy decoding gives back word for word.
+        sentences: How many were measured.
+    """
+
+    nats_per_sentence: float
+    nats_per_token: float
+    token_accuracy: float
+    exact: float
+    sentences: int
+
+
+@torch.no_grad()
+def measure_reconstruction(
+    model: ARAE, store: TokenStore, *, rows: Indices | None = None
+) -> Reconstruction:
+    """Measure the reconstruction of the rows of a split (all, unless some are named)."""
+    model.eval()
+    nats, correct, exact, tokens = 0.0, 0, 0, 0
+    chosen = np.arange(len(store)) if rows is None else rows
+    for batch in _batches(store, chosen):
+        code = model.encoder(batch)
+        token_nats, token_correct = model.decoder.statistics(code, batch)
+        nats += float(token_nats.double().sum())
+        correct += int(token_correct.sum())
+        tokens += len(batch.real)
+        longest = batch.tokens.shape[1]
+        words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
+        exact += int(_same_sentences(words, batch.tokens).sum())
+    return Reconstruction(
+        nats_per_sentence=nats / len(chosen),
+        nats_per_token=nats / tokens,
+        token_accuracy=100 * correct / tokens,
+        exact=100 * exact / len(chosen),
+        sentences=len(chosen),
+    )
+
+
+@torch.no_grad()
+def swapped_reconstruction_nats(
+    model: ARAE, store: TokenStore, *, swaps: int, seed: int, rows: Indices | None = None
+) -> float:
+    """Return nats per sentence of the originals given codes of word-swapped inputs (Figure 4).
+
+    Args:
+        model: The model.
+        store: The sentences.
+        swaps: Exchanges of neighbouring words in each input, k.
+        seed: Fixes the exchanges.
+        rows: Row numbers; all unless given.
+    """
+    model.eval()
+    generator = torch.Generator(model.device).manual_seed(seed)
+    chosen = np.arange(len(store)) if rows is None else rows
+    nats = 0.0
+    for batch in _batches(store, chosen):
+        noisy = swap_words(batch.tokens, batch.lengths, swaps=swaps, generator=generator)
+        code = model.encoder(TokenBatch(noisy, batch.lengths, batch.real))
+        nats += float(model.decoder.statistics(code, batch)[0].double().sum())
+    return nats / len(chosen)
+
+
+@torch.no_grad()
+def codes_of(model: ARAE, store: TokenStore, rows: Indices) -> Tensor:
+    """Return the codes of rows, in their order. Shape (len(rows), Z)."""
+    model.eval()
+    batches, order = store.grouped(rows, groups=max(1, -(-len(rows) // BATCH_ROWS)))
+    return torch.cat([model.encoder(batch) for batch in batches])[order]
+
+
+def _batches(store: TokenStore, rows: Indices) -> list[TokenBatch]:
+    return store.grouped(rows, groups=max(1, -(-len(rows) // BATCH_ROWS)))[0]
+
+
+def _same_sentences(words: Tensor, tokens: Tensor) -> Tensor:
+    """Return which decoded rows equal the original rows. Shapes (B, T') and (B, T) to (B,)."""
+    width = max(words.shape[1], tokens.shape[1])
+    padded = [torch.nn.functional.pad(t, (0, width - t.shape[1])) for t in (words, tokens)]
+    return (padded[0] == padded[1]).all(dim=1)

@@ -1,0 +1,148 @@
+"""Text lines out of files and streams that may hold anything: bounded memory, errors with a row."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from arae_toolkit.errors import DataError
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest line read, its line break not counted. A longer one is skipped, never held whole."""
+
+_BLOCK_BYTES = 1 << 16
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_lines(
+    stream: BinaryIO, *, path: str, on_bad: Callable[[DataError], None] | None = None
+) -> Iterator[tuple[int, str]]:
+    r"""Yield each line of UTF-8 text with its number, counted from 1, without its line break.
+
+    Lines end in ``\n`` or ``\r\n``; a byte order mark at the start is dropped. Blank lines are
+    yielded, so that the caller's rows keep their numbers.
+
+    Args:
+        stream: A binary stream, such as ``sys.stdin.buffer`` or what :func:`open_binary` yields.
+        path: What to call the stream in errors.
+        on_bad: Called with the error of each line that cannot be used (too long, not UTF-8, a NUL
+            byte); reading goes on behind that line. Without it the error is raised.
+
+    Raises:
+        DataError: For the first such line, unless ``on_bad`` is given. An error of the stream
+            itself, such as a truncated archive, is raised in both cases.
+
+    Example:
+        >>> list(read_lines(io.BytesIO(b"one\r\ntwo"), path="rows.txt"))
+        [(1, 'one'), (2, 'two')]
+    """
+    number = 0
+    # Two more than the limit leave room for the line break.
+    while raw := stream.readline(MAX_LINE_BYTES + 2):
+        number += 1
+        line = raw.removesuffix(b"\n").removesuffix(b"\r")
+        problem = None
+        if len(line) > MAX_LINE_BYTES:
+            problem = f"line longer than {MAX_LINE_BYTES:,} bytes"
+            if not raw.endswith(b"\n"):
+                _skip_rest_of_line(stream)
+        elif b"\0" in line:
+            problem = "NUL byte in text"
+        else:
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                problem = f"not UTF-8 (byte {error.start + 1} of the line)"
+        if problem is None:
+            yield number, text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+            continue
+        bad = DataError(problem, path=path, line=number)
+        if on_bad is None:
+            raise bad
+        on_bad(bad)
+
+
+def _skip_rest_of_line(stream: BinaryIO) -> None:
+    """Read on to the end of the line, one block at a time."""
+    while block := stream.readline(_BLOCK_BYTES):
+        if block.endswith(b"\n"):
+            return
+
+
+@contextmanager
+def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
+    """Open a plain, ``.gz`` or ``.zip`` file for reading its content, decompressed as it is read.
+
+    Args:
+        path: The file.
+        member: Which file of a ``.zip`` archive to read; it may itself be a ``.gz`` file. An
+            archive that holds one file needs none.
+
+    Raises:
+        DataError: If there is no such file or member, if it is a folder or may not be read, and,
+            on opening or at any later read, if the archive is damaged or cut short.
+    """
+    name = str(path) if member is None else f"{path}/{member}"
+    with ExitStack() as stack:
+        with reading(name):
+            stream: IO[bytes] = stack.enter_context(path.open("rb"))
+            if path.suffix.lower() == ".zip":
+                archive = stack.enter_context(zipfile.ZipFile(stream))
+                member = member if member is not None else _only_member(archive, name)
+                stream = stack.enter_context(archive.open(member))
+            if (member or path.name).lower().endswith(".gz"):
+                stream = cast(IO[bytes], stack.enter_context(gzip.open(stream)))
+        yield cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
+
+
+def _only_member(archive: zipfile.ZipFile, name: str) -> str:
+    """Return the name of the single file in an archive."""
+    members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    if len(members) != 1:
+        raise DataError(f"archive of {len(members)} files, one is expected", path=name)
+    return members[0]
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what can go wrong while a file is read into a :class:`DataError` that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError("no such file", path=name) from error
+    except IsADirectoryError as error:
+        raise DataError("a folder, where a file is expected", path=name) from error
+    except PermissionError as error:
+        raise DataError("no permission to read it", path=name) from error
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"damaged or truncated archive ({error})", path=name) from error
+    except KeyError as error:  # zipfile's way of saying that a member is missing
+        raise DataError("no such file in the archive", path=name) from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+        raise DataError(f"archive cannot be read ({error})", path=name) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read ({error})", path=name) from error
+
+
+class _Checked(io.RawIOBase):
+    """A readable stream whose failures are :class:`DataError` with the name of the file."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        super().__init__()
+        self._stream, self._name = stream, name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        with reading(self._name):
+            block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)

@@ -1,0 +1,1 @@
+"""Encoders, decoders, priors and critics, and the autoencoders put together from them."""

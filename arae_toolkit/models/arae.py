@@ -1,0 +1,261 @@
+"""The text autoencoder with a prior over its codes: train it, save it, talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch, batch_of
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models import initialization
+from arae_toolkit.models.decoder import LSTMDecoder
+from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.models.encoder import LSTMEncoder
+from arae_toolkit.models.latent import (
+    FittedGaussian,
+    Generator,
+    Normalization,
+    OutputBound,
+    SphericalPrior,
+)
+from arae_toolkit.vocabulary import Vocabulary
+
+PriorKind = Literal["generator", "sphere", "fitted"]
+
+
+class ARAE(nn.Module):
+    """A sentence autoencoder whose codes follow a prior that can be sampled (Figure 1).
+
+    With the learned prior it is the paper's ARAE; with ``sphere`` the AAE baseline; with ``fitted``
+    the plain AE, sampled through a Gaussian fitted to its codes. The critic is a part of training
+    and not of the model.
+
+    Args:
+        vocabulary: Words and tokenizer.
+        max_length: Most words in a generated sentence.
+        embedding_size: E.
+        code_size: Z, and the encoder's state size.
+        hidden_size: H, the decoder's state size.
+        noise_size: S.
+        generator_sizes: Hidden layers of the generator.
+        generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
+        generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
+        code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
+        prior: ``generator``, ``sphere`` or ``fitted``.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        max_length: int,
+        embedding_size: int = 300,
+        code_size: int = 300,
+        hidden_size: int = 300,
+        noise_size: int = 100,
+        generator_sizes: Sequence[int] = (300, 300),
+        generator_normalization: Normalization = "layer",
+        generator_output: OutputBound = "sphere",
+        code_gain: float = 1.0,
+        prior: PriorKind = "generator",
+    ) -> None:
+        """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        super().__init__()
+        self.vocabulary, self.max_length = vocabulary, max_length
+        self.arguments: dict[str, Any] = {
+            "max_length": max_length,
+            "embedding_size": embedding_size,
+            "code_size": code_size,
+            "hidden_size": hidden_size,
+            "noise_size": noise_size,
+            "generator_sizes": list(generator_sizes),
+            "generator_normalization": generator_normalization,
+            "generator_output": generator_output,
+            "code_gain": code_gain,
+            "prior": prior,
+        }
+        vocab_size = len(vocabulary)
+        self.encoder = LSTMEncoder(vocab_size, embedding_size=embedding_size, code_size=code_size)
+        self.decoder = LSTMDecoder(
+            vocab_size,
+            embedding_size=embedding_size,
+            hidden_size=hidden_size,
+            code_size=code_size,
+            code_gain=code_gain,
+        )
+        self.prior: Generator | SphericalPrior | FittedGaussian
+        if prior == "generator":
+            self.prior = Generator(
+                noise_size=noise_size,
+                code_size=code_size,
+                hidden_sizes=generator_sizes,
+                normalization=generator_normalization,
+                output=generator_output,
+            )
+        elif prior == "sphere":
+            self.prior = SphericalPrior(code_size=code_size)
+        else:
+            self.prior = FittedGaussian(code_size=code_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.decoder.projection.weight.device
+
+    @property
+    def code_size(self) -> int:
+        """Z."""
+        return int(self.arguments["code_size"])
+
+    def initialize(
+        self,
+        *,
+        generator: torch.Generator,
+        bound: float = 0.1,
+        forget_bias: float = 0.0,
+        perceptron_deviation: float = 0.0,
+    ) -> None:
+        """Draw starting weights; see :mod:`arae_toolkit.models.initialization`.
+
+        Args:
+            generator: Source of randomness, on the CPU.
+            bound: Encoder and decoder start from U(-bound, bound).
+            forget_bias: Added to the biases of their forget gates.
+            perceptron_deviation: For the generator's weights; 0 sizes each layer by its inputs.
+        """
+        for network in (self.encoder, self.decoder):
+            initialization.uniform(
+                network, bound=bound, generator=generator, forget_bias=forget_bias
+            )
+        initialization.perceptron(self.prior, deviation=perceptron_deviation, generator=generator)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> ARAE:
+        """Load a model folder.
+
+        Raises:
+            CheckpointMismatch: If the folder holds no text model, or its parts do not fit together.
+        """
+        content = load_model_folder(Path(folder), device=device)
+        if content.vocabulary is None:
+            raise CheckpointMismatch(f"{folder}: an image model, where a text model is needed")
+        try:
+            model = cls(content.vocabulary, **content.config["model"])
+            model.load_state_dict(content.tensors)
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        return model.to(device).eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a self-contained model folder; see :mod:`arae_toolkit.model_folder`."""
+        save_model_folder(
+            Path(folder),
+            config={"kind": "text", "model": self.arguments},
+            vocabulary=self.vocabulary,
+            tensors=self.state_dict(),
+        )
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], *, batch_size: int = 256) -> Tensor:
+        """Return the code of each text. Shape (B, Z), unit norm."""
+        codes = torch.zeros(len(texts), self.code_size, device=self.device)
+        for rows, batch in self._batches(texts, batch_size):
+            codes[rows] = self.encoder(batch)
+        return codes
+
+    @torch.no_grad()
+    def decode(
+        self,
+        code: Tensor,
+        *,
+        decoding: Decoding | None = None,
+        generator: torch.Generator | None = None,
+    ) -> list[str]:
+        """Return one sentence per code. Shape of ``code``: (B, Z)."""
+        if code.ndim != 2 or code.shape[1] != self.code_size:
+            raise ValueError(
+                f"codes must have shape (B, {self.code_size}), got {tuple(code.shape)}"
+            )
+        words = decode(
+            self.decoder,
+            code.to(self.device),
+            decoding=decoding or Decoding(),
+            max_length=self.max_length,
+            generator=generator,
+        )
+        return [self.vocabulary.decode(row) for row in words.tolist()]
+
+    def sample(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        decoding: Decoding | None = None,
+        batch_size: int = 512,
+    ) -> list[str]:
+        """Return new sentences: codes from the prior, decoded."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        sentences: list[str] = []
+        while len(sentences) < count:
+            code = self.prior.sample(min(batch_size, count - len(sentences)), generator=generator)
+            sentences += self.decode(code, decoding=decoding, generator=generator)
+        return sentences
+
+    def reconstruct(
+        self, texts: Sequence[str], *, decoding: Decoding | None = None, batch_size: int = 256
+    ) -> list[str]:
+        """Return each text after a way through its code."""
+        generator = torch.Generator(self.device).manual_seed(0)
+        sentences: list[str] = []
+        for start in range(0, len(texts), batch_size):
+            code = self.encode(texts[start : start + batch_size])
+            sentences += self.decode(code, decoding=decoding, generator=generator)
+        return sentences
+
+    def interpolate(
+        self, first: str, second: str, *, steps: int = 5, decoding: Decoding | None = None
+    ) -> list[str]:
+        """Return the sentences met on the way between two codes, both ends included.
+
+        The way is the straight line, scaled back to the unit sphere. Opposite codes have none.
+        """
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, got {steps}")
+        start, end = self.encode([first, second])
+        share = torch.linspace(0, 1, steps, device=self.device)[:, None]
+        codes = functional.normalize((1 - share) * start + share * end, dim=1)
+        generator = torch.Generator(self.device).manual_seed(0)
+        return self.decode(codes, decoding=decoding, generator=generator)
+
+    @torch.no_grad()
+    def nats(self, texts: Sequence[str], *, batch_size: int = 256) -> tuple[list[float], list[int]]:
+        """Return the reconstruction's negative log-likelihood of each text.
+
+        Returns:
+            Nats per sentence, and tokens per sentence (``<eos>`` included).
+        """
+        nats, tokens = [0.0] * len(texts), [0] * len(texts)
+        for rows, batch in self._batches(texts, batch_size):
+            per_token, _ = self.decoder.statistics(self.encoder(batch), batch)
+            sentence = batch.real // batch.tokens.shape[1]
+            sums = torch.zeros(len(batch), device=self.device).index_add_(0, sentence, per_token)
+            for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
+                nats[row], tokens[row] = value, length
+        return nats, tokens
+
+    def _batches(
+        self, texts: Sequence[str], batch_size: int
+    ) -> Iterator[tuple[list[int], TokenBatch]]:
+        """Yield batches of like lengths, with the rows of ``texts`` they hold."""
+        sentences = self.vocabulary.encode_batch(texts)
+        order = sorted(range(len(texts)), key=lambda row: len(sentences[row]))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            yield rows, batch_of([sentences[row] for row in rows], device=self.device)

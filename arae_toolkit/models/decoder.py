@@ -1,0 +1,133 @@
+"""From a code to the scores of the words of a sentence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.projection import projected_nats, token_statistics
+from arae_toolkit.vocabulary import BOS, PAD
+
+
+class DecoderState(NamedTuple):
+    """Where a decoder stands in each row.
+
+    Attributes:
+        hidden: LSTM output. Shape (B, H).
+        cell: LSTM cell. Shape (B, H).
+        code_gates: What the code adds to the gates at every step, computed once. Shape (B, 4H).
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    code_gates: Tensor
+
+    def rows(self, index: Tensor) -> DecoderState:
+        """Return the state of the chosen rows."""
+        return DecoderState(self.hidden[index], self.cell[index], self.code_gates[index])
+
+
+class LSTMDecoder(nn.Module):
+    """LSTM fed the code beside the previous word at each step (section 5), then a softmax over V.
+
+    Args:
+        vocab_size: V.
+        embedding_size: E.
+        hidden_size: H.
+        code_size: Z.
+        code_gain: Factor on the code where it enters the LSTM. A coordinate of a unit-norm code of
+            300 dimensions is about 0.06; a gain of ``sqrt(Z)`` brings it to the size of the other
+            inputs. 1 is the paper's.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        *,
+        embedding_size: int,
+        hidden_size: int,
+        code_size: int,
+        code_gain: float = 1.0,
+    ) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.code_gain = code_gain
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.lstm = nn.LSTM(embedding_size + code_size, hidden_size, batch_first=True)
+        self.projection = nn.Linear(hidden_size, vocab_size)
+
+    def forward(self, code: Tensor, tokens: Tensor) -> Tensor:
+        """Return the state before each token, the true previous tokens given.
+
+        Args:
+            code: Shape (B, Z).
+            tokens: The sentences to be predicted, right-padded. Shape (B, T).
+
+        Returns:
+            Shape (B, T, H); ``projection`` turns it into scores.
+        """
+        previous = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
+        words = self.embedding(previous)
+        every_step = (code * self.code_gain).to(words.dtype)[:, None, :]
+        inputs = torch.cat([words, every_step.expand(-1, words.shape[1], -1)], dim=2)
+        states, _ = self.lstm(inputs)
+        return states  # type: ignore[no-any-return]
+
+    def nats(
+        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Return the summed negative log-likelihood of the sentences, in nats. Scalar.
+
+        Args:
+            code: Shape (B, Z).
+            batch: The sentences to be predicted.
+            dtype: Precision of the projection's matrix products.
+        """
+        states = self(code, batch.tokens).flatten(0, 1)[batch.real]
+        targets = batch.tokens.flatten()[batch.real]
+        return projected_nats(
+            states, self.projection.weight, self.projection.bias, targets, dtype=dtype
+        )
+
+    @torch.no_grad()
+    def statistics(self, code: Tensor, batch: TokenBatch) -> tuple[Tensor, Tensor]:
+        """Return nats and correctness of each real token, in the order of ``batch.real``."""
+        states = self(code, batch.tokens).flatten(0, 1)[batch.real]
+        targets = batch.tokens.flatten()[batch.real]
+        weight, bias = self.projection.weight, self.projection.bias
+        return token_statistics(states.to(weight.dtype), weight, bias, targets)
+
+    def start(self, code: Tensor) -> DecoderState:
+        """Return the state before the first word."""
+        from_input, _, input_bias, state_bias = self._gate_weights()
+        weight = from_input[:, self.embedding.embedding_dim :]
+        bias = input_bias + state_bias
+        zeros = code.new_zeros(len(code), self.lstm.hidden_size)
+        return DecoderState(zeros, zeros, torch.addmm(bias, code * self.code_gain, weight.t()))
+
+    def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
+        """Return the scores of the next word and the state after ``previous``.
+
+        Args:
+            state: From :meth:`start` or the step before.
+            previous: The last word of each row, ``<bos>`` at first. Shape (B,), int64.
+
+        Returns:
+            Scores of shape (B, V), and the next state.
+        """
+        from_input, from_state, _, _ = self._gate_weights()
+        words = self.embedding(previous)
+        gates = state.code_gates + functional.linear(words, from_input[:, : words.shape[1]])
+        gates = gates + functional.linear(state.hidden, from_state)
+        enter, keep, candidate, leave = gates.chunk(4, dim=1)
+        cell = keep.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
+        hidden = leave.sigmoid() * cell.tanh()
+        return self.projection(hidden), DecoderState(hidden, cell, state.code_gates)
+
+    def _gate_weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the LSTM's weights: from its input (4H, E + Z), from its state, and two biases."""
+        return tuple(self.lstm.all_weights[0])  # type: ignore[return-value]

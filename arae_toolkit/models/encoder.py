@@ -1,0 +1,36 @@
+"""From tokens to a unit-norm code."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.vocabulary import PAD
+
+
+class LSTMEncoder(nn.Module):
+    """LSTM whose last state, scaled to the unit sphere, is the code (sections 3 and 5).
+
+    Args:
+        vocab_size: V.
+        embedding_size: E.
+        code_size: Z, which is also the LSTM's state size, as in the paper.
+    """
+
+    def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
+        """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return the code of each sentence. Shape (B, Z), float32, unit norm.
+
+        The state is read at each sentence's own end, so padding changes nothing.
+        """
+        states, _ = self.lstm(self.embedding(batch.tokens))
+        rows = torch.arange(len(batch), device=states.device)
+        last = states[rows, batch.lengths - 1]
+        return functional.normalize(last.float(), dim=1)

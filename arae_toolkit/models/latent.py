@@ -1,0 +1,184 @@
+"""Priors over codes (learned, fixed, fitted) and the critic that compares them with the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+Normalization = Literal["none", "batch", "layer", "spectral"]
+OutputBound = Literal["sphere", "tanh", "none"]
+
+
+class Prior(Protocol):
+    """What samples codes: P_z of the paper."""
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes drawn from the prior. Shape (count, Z)."""
+        ...
+
+
+class Generator(nn.Module):
+    """Learned prior: an MLP from Gaussian noise to a code (section 3).
+
+    Args:
+        noise_size: S.
+        code_size: Z.
+        hidden_sizes: Units of each hidden layer.
+        normalization: ``batch`` is what the published code used; ``layer`` does not depend on the
+            other rows; ``none``.
+        output: ``tanh`` is the paper's bound; ``sphere`` puts the output on the unit sphere, where
+            the encoder's codes lie; ``none`` is what the published text code did.
+    """
+
+    def __init__(
+        self,
+        *,
+        noise_size: int,
+        code_size: int,
+        hidden_sizes: Sequence[int],
+        normalization: Normalization = "layer",
+        output: OutputBound = "sphere",
+    ) -> None:
+        """Make the layers."""
+        super().__init__()
+        if normalization == "spectral":
+            raise ValueError(
+                "spectral normalization bounds a critic; a generator has no use for it"
+            )
+        self.noise_size, self.output = noise_size, output
+        self.layers = _mlp(
+            noise_size, hidden_sizes, code_size, activation=nn.ReLU(), normalization=normalization
+        )
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Return generated codes. Shape (B, S) to (B, Z)."""
+        code: Tensor = self.layers(noise)
+        if self.output == "sphere":
+            return functional.normalize(code, dim=1)
+        return code.tanh() if self.output == "tanh" else code
+
+    def draw_noise(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return s ~ N(0, I). Shape (count, S), on the generator's device."""
+        return torch.randn(count, self.noise_size, generator=generator, device=generator.device)
+
+    @torch.no_grad()
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes drawn from the prior. Shape (count, Z)."""
+        return self(self.draw_noise(count, generator=generator))  # type: ignore[no-any-return]
+
+
+class SphericalPrior(nn.Module):
+    """Fixed prior: a standard Gaussian scaled to the unit sphere (the AAE's)."""
+
+    def __init__(self, *, code_size: int) -> None:
+        """Remember Z."""
+        super().__init__()
+        self.code_size = code_size
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes uniform on the unit sphere. Shape (count, Z)."""
+        codes = torch.randn(count, self.code_size, generator=generator, device=generator.device)
+        return functional.normalize(codes, dim=1)
+
+
+class FittedGaussian(nn.Module):
+    """A multivariate Gaussian fitted to a plain autoencoder's codes after training (footnote 8)."""
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, *, code_size: int) -> None:
+        """Start as the standard Gaussian."""
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(code_size))
+        self.register_buffer("factor", torch.eye(code_size))
+
+    @torch.no_grad()
+    def fit(self, codes: Tensor) -> None:
+        """Take the mean and covariance of codes. Shape (N, Z), N > 1."""
+        mean = codes.double().mean(dim=0)
+        covariance = (codes.double() - mean).t() @ (codes.double() - mean) / (len(codes) - 1)
+        # A little more variance in every direction keeps the factor defined for flat codes.
+        ridge = 1e-8 + 1e-6 * covariance.diagonal().mean()
+        eye = torch.eye(len(mean), dtype=torch.float64, device=codes.device)
+        self.mean.copy_(mean)
+        self.factor.copy_(torch.linalg.cholesky(covariance + ridge * eye))
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes drawn from the Gaussian, scaled to the unit sphere. Shape (count, Z)."""
+        standard = torch.randn(count, len(self.mean), generator=generator, device=generator.device)
+        return functional.normalize(self.mean + standard @ self.factor.t(), dim=1)
+
+
+class Critic(nn.Module):
+    """MLP f_w from a code to a score, high on real codes and low on generated ones.
+
+    Args:
+        code_size: Z.
+        hidden_sizes: Units of each hidden layer.
+        normalization: ``none`` or ``layer`` with a gradient penalty, ``spectral`` by itself,
+            ``batch`` as the published code had it (from the second layer on), where a row's score
+            depends on the other rows and no per-row Lipschitz bound holds.
+    """
+
+    def __init__(
+        self,
+        *,
+        code_size: int,
+        hidden_sizes: Sequence[int],
+        normalization: Normalization = "none",
+    ) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.layers = _mlp(
+            code_size,
+            hidden_sizes,
+            1,
+            activation=nn.LeakyReLU(0.2),
+            normalization=normalization,
+            normalize_first=normalization != "batch",
+        )
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Return scores. Shape (B, Z) to (B,)."""
+        return self.layers(code)[:, 0]  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def clip_weights(self, bound: float) -> None:
+        """Clamp every parameter to [-bound, bound] (Algorithm 1, step 2)."""
+        for parameter in self.parameters():
+            parameter.clamp_(-bound, bound)
+
+
+def _mlp(
+    input_size: int,
+    hidden_sizes: Sequence[int],
+    output_size: int,
+    *,
+    activation: nn.Module,
+    normalization: Normalization,
+    normalize_first: bool = True,
+) -> nn.Sequential:
+    """Return linear layers with an activation, and a normalization where asked, between them."""
+    layers: list[nn.Module] = []
+    size = input_size
+    for depth, width in enumerate(hidden_sizes):
+        layers.append(_linear(size, width, normalization))
+        if normalization == "batch" and (normalize_first or depth > 0):
+            layers.append(nn.BatchNorm1d(width))
+        elif normalization == "layer":
+            layers.append(nn.LayerNorm(width))
+        layers.append(activation)
+        size = width
+    layers.append(_linear(size, output_size, normalization))
+    return nn.Sequential(*layers)
+
+
+def _linear(inputs: int, outputs: int, normalization: Normalization) -> nn.Module:
+    layer = nn.Linear(inputs, outputs)
+    return spectral_norm(layer) if normalization == "spectral" else layer

@@ -1,0 +1,68 @@
+"""Noise on codes and on words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.vocabulary import UNKNOWN
+
+
+def add_code_noise(code: Tensor, *, deviation: Tensor, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise to codes (the annealed noise of the paper's text model).
+
+    Args:
+        code: Shape (B, Z).
+        deviation: Standard deviation of each coordinate's noise. Scalar tensor, so that annealing
+            it neither waits for the device nor changes a captured graph.
+        generator: Source of randomness on the code's device.
+    """
+    noise = torch.empty_like(code).normal_(generator=generator)
+    return code + deviation * noise
+
+
+def annealed_deviation(initial: float, *, factor: float, every: int, iteration: int) -> float:
+    """Return ``initial * factor ** (iteration // every)``: code noise after some iterations."""
+    return initial * factor ** (iteration // every)
+
+
+def drop_words(
+    tokens: Tensor, lengths: Tensor, *, share: float, generator: torch.Generator
+) -> Tensor:
+    """Replace a share of the words by ``<unk>``, never ``<eos>`` or padding (denoising input).
+
+    Args:
+        tokens: Right-padded ids. Shape (B, T).
+        lengths: Tokens per sentence, ``<eos>`` included. Shape (B,).
+        share: Chance of each word to be replaced, in [0, 1].
+        generator: Source of randomness on the tokens' device.
+    """
+    columns = torch.arange(tokens.shape[1], device=tokens.device)
+    is_word = columns < (lengths - 1)[:, None]
+    chosen = torch.rand(tokens.shape, device=tokens.device, generator=generator) < share
+    return torch.where(is_word & chosen, UNKNOWN, tokens)
+
+
+def swap_words(
+    tokens: Tensor, lengths: Tensor, *, swaps: int, generator: torch.Generator
+) -> Tensor:
+    """Exchange two neighbouring words, ``swaps`` times a sentence (section 7, Figure 4).
+
+    Sentences of fewer than two words stay as they are.
+
+    Args:
+        tokens: Right-padded ids. Shape (B, T).
+        lengths: Tokens per sentence, ``<eos>`` included. Shape (B,).
+        swaps: How many exchanges, the k of Figure 4.
+        generator: Source of randomness on the tokens' device.
+    """
+    swapped = tokens.clone()
+    places = (lengths - 2).clamp(min=0)  # left neighbours to choose from: words - 1
+    rows = torch.arange(tokens.shape[0], device=tokens.device)
+    for _ in range(swaps):
+        uniform = torch.rand(places.shape, device=tokens.device, generator=generator)
+        left = (uniform * places).long()
+        right = torch.where(places > 0, left + 1, left)
+        first, second = swapped[rows, left], swapped[rows, right]
+        swapped[rows, left], swapped[rows, right] = second, first
+    return swapped

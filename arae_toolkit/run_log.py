@@ -1,0 +1,125 @@
+"""What a run tells while it trains: ``metrics.jsonl``, and listeners that show it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.files import write_text
+
+METRICS = "metrics.jsonl"
+Row = Mapping[str, Any]
+
+
+class Listener(Protocol):
+    """Something that shows the rows of a run, such as a progress display or TensorBoard."""
+
+    def row(self, row: Row) -> None:
+        """Take a row: ``kind`` is ``train`` or ``dev``, ``iteration`` counts finished ones."""
+        ...
+
+    def tick(self, iteration: int) -> None:
+        """Be told, after each iteration, how many are finished."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Take a line of text, such as a warning or where a checkpoint lies."""
+        ...
+
+
+class RunLog:
+    """Appends rows to ``metrics.jsonl`` and hands them to listeners.
+
+    Args:
+        folder: The run's folder.
+        listeners: Told of every row and note.
+    """
+
+    def __init__(self, folder: Path, listeners: Sequence[Listener] = ()) -> None:
+        """Remember the two."""
+        self.path = folder / METRICS
+        self.listeners = list(listeners)
+
+    def rewind(self, iteration: int) -> None:
+        """Drop rows later than an iteration: a resumed run writes them again, the same."""
+        if not self.path.exists():
+            return
+        kept = [row for row in read_rows(self.path) if row["iteration"] <= iteration]
+        write_text(self.path, "".join(_line(row) for row in kept))
+
+    def row(self, row: Row) -> None:
+        """Append a row and show it.
+
+        Raises:
+            ToolkitError: If the file cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as target:
+                target.write(_line(row))
+        except OSError as error:
+            raise ToolkitError(
+                f"{self.path}: cannot write ({error.strerror}); free some space and start the "
+                "same command again to go on from the last checkpoint"
+            ) from error
+        for listener in self.listeners:
+            listener.row(row)
+
+    def tick(self, iteration: int) -> None:
+        """Tell the listeners that so many iterations are finished."""
+        for listener in self.listeners:
+            listener.tick(iteration)
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+        for listener in self.listeners:
+            listener.note(text)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read ``metrics.jsonl``; a last line cut short by a kill is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+class TensorBoardListener:
+    """Writes rows as TensorBoard scalars (needs the ``tensorboard`` extra)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open an event file in the folder.
+
+        Raises:
+            ImportError: If TensorBoard is not installed.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def row(self, row: Row) -> None:
+        """Write every number of a row."""
+        for name, value in row.items():
+            if isinstance(value, int | float) and name != "iteration":
+                self._writer.add_scalar(f"{row['kind']}/{name}", value, row["iteration"])
+        self._writer.flush()
+
+    def tick(self, iteration: int) -> None:
+        """Leave ticks to the other listeners."""
+
+    def note(self, text: str) -> None:
+        """Leave notes to the other listeners."""
+
+
+def _line(row: Row) -> str:
+    finite = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
+    return json.dumps(finite, ensure_ascii=False) + "\n"

@@ -1,0 +1,314 @@
+"""One function per update of Algorithm 1. None of them waits for the device.
+
+Each runs its own forward pass, differentiates with respect to its own parameters alone, and steps
+its own optimizer. What it returns are detached scalar tensors, named with their units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.latent import Critic, Generator, Prior
+from arae_toolkit.noise import add_code_noise, drop_words
+from arae_toolkit.objectives import (
+    critic_objective,
+    encoder_objective,
+    generator_objective,
+    gradient_penalty,
+)
+
+Scalars = dict[str, Tensor]
+
+
+class CodeDecoder(Protocol):
+    """A network that scores a batch given its codes."""
+
+    def nats(self, code: Tensor, batch: Any, *, dtype: torch.dtype = ...) -> Tensor:
+        """Return the negative log-likelihood in nats, summed over the batch."""
+        ...
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the weights."""
+        ...
+
+
+class Update:
+    """Parameters with the optimizer that moves them.
+
+    Args:
+        parameters: What this update moves, and nothing else.
+        optimizer: An optimizer over exactly these parameters.
+        clip_norm: Largest gradient norm; 0 does not clip.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        *,
+        clip_norm: float = 0.0,
+    ) -> None:
+        """Remember the three."""
+        self.parameters = list(parameters)
+        self.optimizer, self.clip_norm = optimizer, clip_norm
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next steps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def descend(self, loss: Tensor) -> Tensor:
+        """Take one step down ``loss``; return the gradient's norm before clipping."""
+        loss.backward(inputs=self.parameters)
+        return self.apply()
+
+    def apply(self) -> Tensor:
+        """Step with the gradients in place, clear them, and return their norm before clipping."""
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
+
+
+@dataclass(frozen=True)
+class CriticPull:
+    """The critic's pull on the codes of a joint encoder update.
+
+    Attributes:
+        critic: Fixed during the update.
+        weight: lambda(1), scalar tensor.
+        mode: ``scale`` or ``norm``; see :func:`weighted_pull`.
+    """
+
+    critic: Critic
+    weight: Tensor
+    mode: Literal["scale", "norm"] = "scale"
+
+
+def reconstruction_step(
+    encoder: nn.Module,
+    decoder: CodeDecoder,
+    batch: TokenBatch,
+    update: Update,
+    *,
+    code_noise: Tensor,
+    generator: torch.Generator,
+    word_drop: float = 0.0,
+    per_token: bool = False,
+    dtype: torch.dtype = torch.float32,
+    pull: CriticPull | None = None,
+) -> Scalars:
+    """Train encoder and decoder to reconstruct (Algorithm 1, step 1).
+
+    Args:
+        encoder: Moved.
+        decoder: Moved.
+        batch: m sentences.
+        update: Of the encoder's and decoder's parameters.
+        code_noise: Standard deviation of the noise on the codes, scalar tensor.
+        generator: Source of the noise.
+        word_drop: Share of the encoder's input words replaced by ``<unk>``.
+        per_token: Descend nats per token instead of nats per sentence.
+        dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
+        pull: With it, the encoder's part of step 3 is added to this update.
+
+    Returns:
+        ``nats_per_sentence``, ``nats_per_token``, ``code_gradient_norm`` (mean over rows, of the
+        reconstruction alone) and ``gradient_norm``.
+    """
+    visible = batch
+    if word_drop:
+        dropped = drop_words(batch.tokens, batch.lengths, share=word_drop, generator=generator)
+        visible = TokenBatch(dropped, batch.lengths, batch.real)
+    device = batch.tokens.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+        code = encoder(visible)
+        # The graph is cut at the code: its gradient is measured, and the critic's is added there.
+        leaf = code.detach().requires_grad_()
+        noisy = add_code_noise(leaf, deviation=code_noise, generator=generator)
+        nats = decoder.nats(noisy, batch, dtype=dtype)
+    tokens = len(batch.real)
+    loss = nats / (tokens if per_token else len(batch))
+    loss.backward(inputs=[leaf, *decoder.parameters()])
+    gradient = leaf.grad
+    assert gradient is not None
+    norm_of_reconstruction = gradient.norm(dim=1).mean()
+    if pull is not None:
+        gradient = gradient + weighted_pull(
+            pull.critic,
+            code.detach(),
+            weight=pull.weight,
+            mode=pull.mode,
+            reference_norm=norm_of_reconstruction,
+        )
+    code.backward(gradient, inputs=list(encoder.parameters()))
+    norm = update.apply()
+    return {
+        "nats_per_sentence": nats.detach() / len(batch),
+        "nats_per_token": nats.detach() / tokens,
+        "code_gradient_norm": norm_of_reconstruction,
+        "gradient_norm": norm,
+    }
+
+
+def critic_step(
+    critic: Critic,
+    real: Tensor,
+    generated: Tensor,
+    update: Update,
+    *,
+    constraint: Literal["clip", "gradient_penalty", "spectral"],
+    generator: torch.Generator,
+    clip_bound: float = 0.01,
+    penalty_weight: float = 10.0,
+    penalty_of_batch_mean: bool = False,
+) -> Scalars:
+    """Train the critic to tell encoded from generated codes (Algorithm 1, step 2).
+
+    Args:
+        critic: Moved, in float32 whatever the precision of the rest.
+        real: Encoded sentences, without a graph. Shape (B, Z).
+        generated: Codes from the prior, without a graph. Shape (B, Z).
+        update: Of the critic's parameters.
+        constraint: What keeps the critic Lipschitz.
+        generator: Source of the places where the penalty is probed.
+        clip_bound: Epsilon of weight clipping.
+        penalty_weight: Weight of the gradient penalty.
+        penalty_of_batch_mean: See :func:`~arae_toolkit.objectives.gradient_penalty`.
+
+    Returns:
+        ``wasserstein`` (the objective that the critic ascends) and ``critic_gradient_norm``, with
+        ``gradient_penalty`` where there is one.
+    """
+    scalars: Scalars = {}
+    objective = critic_objective(critic(real), critic(generated))
+    loss = -objective
+    if constraint == "gradient_penalty":
+        mix = torch.rand(len(real), 1, generator=generator, device=real.device)
+        penalty = gradient_penalty(
+            critic, real, generated, mix=mix, of_batch_mean=penalty_of_batch_mean
+        )
+        loss = loss + penalty_weight * penalty
+        scalars["gradient_penalty"] = penalty.detach()
+    scalars["critic_gradient_norm"] = update.descend(loss)
+    if constraint == "clip":
+        critic.clip_weights(clip_bound)
+    return {"wasserstein": objective.detach(), **scalars}
+
+
+def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Update) -> Scalars:
+    """Train the generator against the critic (Algorithm 1, step 3, the theta half).
+
+    Args:
+        critic: Fixed.
+        prior: Moved.
+        noise: s ~ N(0, I). Shape (B, S).
+        update: Of the generator's parameters.
+    """
+    norm = update.descend(generator_objective(critic(prior(noise))))
+    return {"generator_gradient_norm": norm}
+
+
+def encoder_step(
+    critic: Critic,
+    encoder: nn.Module,
+    batches: Sequence[TokenBatch],
+    update: Update,
+    *,
+    weight: Tensor,
+    mode: Literal["scale", "norm"],
+    reference_norm: Tensor,
+    dtype: torch.dtype = torch.float32,
+) -> Scalars:
+    """Train the encoder against the critic (Algorithm 1, step 3, the phi half).
+
+    Args:
+        critic: Fixed.
+        encoder: Moved.
+        batches: The m sentences, in one or more padded parts.
+        update: Of the encoder's parameters.
+        weight: lambda(1), scalar tensor.
+        mode: See :func:`weighted_pull`.
+        reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
+        dtype: ``bfloat16`` runs the encoder's matrix products in it.
+    """
+    device = batches[0].tokens.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+        code = torch.cat([encoder(batch) for batch in batches])
+    pull = weighted_pull(
+        critic, code.detach(), weight=weight, mode=mode, reference_norm=reference_norm
+    )
+    code.backward(pull, inputs=update.parameters)
+    return {"encoder_gradient_norm": update.apply()}
+
+
+def weighted_pull(
+    critic: Critic,
+    code: Tensor,
+    *,
+    weight: Tensor,
+    mode: Literal["scale", "norm"],
+    reference_norm: Tensor,
+) -> Tensor:
+    """Return the weighted gradient of ``mean f(z)`` with respect to the codes.
+
+    Args:
+        critic: Fixed.
+        code: Shape (B, Z).
+        weight: lambda(1), scalar tensor.
+        mode: ``scale`` multiplies by the weight; ``norm`` first brings the mean norm of the rows'
+            gradients to ``reference_norm``, so that the weight is a share of the reconstruction's
+            gradient on any corpus.
+        reference_norm: Scalar tensor.
+
+    Returns:
+        Shape (B, Z).
+    """
+    probe = code.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(encoder_objective(critic(probe)), probe)
+    if mode == "norm":
+        own = gradient.norm(dim=1).mean()
+        gradient = gradient * (reference_norm / own.clamp(min=1e-12))
+    return weight * gradient
+
+
+@torch.no_grad()
+def encode_rows(
+    encoder: nn.Module,
+    batches: Sequence[TokenBatch],
+    order: Tensor,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Encode without a graph what :meth:`TokenStore.grouped` gathered, rows in asked-for order.
+
+    The encoder does not move between critic steps, so one call serves several of them.
+    """
+    device = batches[0].tokens.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+        return torch.cat([encoder(batch) for batch in batches])[order]
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
+    """Move the running mean of a network's weights towards the current ones."""
+    for mean, value in zip(
+        average.state_dict().values(), current.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def sample_codes(prior: Prior, count: int, *, generator: torch.Generator) -> Tensor:
+    """Return codes from the prior without a graph. Shape (count, Z)."""
+    with torch.no_grad():
+        return prior.sample(count, generator=generator)

@@ -1,0 +1,206 @@
+"""fit(): run Algorithm 1 to its end, and be ready to be stopped or killed at any moment."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.checkpoint import (
+    STATE,
+    read_progress,
+    restore_training_state,
+    save_training_state,
+)
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
+from arae_toolkit.model_folder import save_weights
+from arae_toolkit.run_log import RunLog
+from arae_toolkit.steps import Scalars
+
+Evaluate = Callable[[Algorithm, bool], Mapping[str, Any]]
+
+
+class Interrupted(ToolkitError):
+    """Training was asked to stop; the checkpoint is written."""
+
+    def __init__(self, signal_number: int, iteration: int) -> None:
+        """Remember the signal, whose number gives the exit code."""
+        self.exit_code = 128 + signal_number
+        super().__init__(
+            f"stopped after iteration {iteration}; the same command goes on from there"
+        )
+
+
+class Window:
+    """Sums of named scalars between two log lines, kept on the device until they are read."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Start empty."""
+        self._device = device
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, scalars: Scalars) -> None:
+        """Add one iteration's scalars, without waiting for them."""
+        for name, value in scalars.items():
+            total = self.sums.get(name)
+            value = value.detach().to(torch.float64)
+            self.sums[name] = value.clone() if total is None else total.add_(value)
+        self.count += 1
+
+    def restore(self, sums: Mapping[str, Tensor], count: int) -> None:
+        """Go on from saved sums."""
+        self.sums = {name: value.to(self._device) for name, value in sums.items()}
+        self.count = count
+
+    def means(self) -> dict[str, float]:
+        """Return the means (this waits for the device)."""
+        return {name: float(value) / self.count for name, value in self.sums.items()}
+
+    def clear(self) -> None:
+        """Start again."""
+        self.sums, self.count = {}, 0
+
+
+@dataclass
+class Run:
+    """One run on disk: where it writes, and what makes it this run and no other.
+
+    Attributes:
+        folder: A model folder whose configuration and tokenizer are written already.
+        identity: What a resumed run must share: fingerprints of settings, corpus and precision.
+        log: Where rows and notes go.
+        evaluate: Called with the algorithm and whether it is the last time; returns a row.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+    """
+
+    folder: Path
+    identity: Mapping[str, str]
+    log: RunLog
+    evaluate: Evaluate
+    stop_signal: Callable[[], int] = lambda: 0
+
+
+def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> None:
+    """Train to the end of the last epoch.
+
+    A run that is killed at any moment and resumed goes through the same numbers as one that never
+    was: on a CPU bit for bit, apart from the seconds it logs.
+
+    Args:
+        algorithm: Fresh, with its starting weights.
+        run: Where to write and whom to tell.
+        resume_from: A training state to go on from.
+
+    Raises:
+        TrainingDiverged: If a loss or gradient is no longer finite; the last checkpoint is kept.
+        Interrupted: If asked to stop; a checkpoint has been written.
+        CheckpointMismatch: If the state belongs to another run.
+    """
+    training = algorithm.config.training
+    window = Window(algorithm.device)
+    start, seconds_before, evaluated = 0, 0.0, 0  # evaluated: as of which iteration
+    if resume_from is not None:
+        start, seconds_before, evaluated = _restore(algorithm, run, window, resume_from)
+        run.log.note(f"going on from iteration {start} of {algorithm.iterations}")
+    run.log.rewind(start)
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        return round(seconds_before + time.perf_counter() - began, 2)
+
+    per_epoch = algorithm.sampler.batches_per_epoch
+    evaluate_every = training.evaluate_every or per_epoch
+    last = algorithm.iterations
+    if start == last and evaluated == last:
+        run.log.note("this run is complete")
+        return
+    for done in range(start, last + 1):
+        # The top of the loop is the one place where a run is saved, and resumed.
+        fresh = done > start
+        place = {"iteration": done, "epoch": round(done / per_epoch, 4), "seconds": seconds()}
+        if fresh and (done % training.log_every == 0 or done == last):
+            run.log.row({"kind": "train", **place, **_finite_means(window, done)})
+            window.clear()
+        signal_number = run.stop_signal()
+        due = evaluated < done and (done % evaluate_every == 0 or done == last)
+        if due and not signal_number:
+            run.log.row({"kind": "dev", **place, **run.evaluate(algorithm, done == last)})
+            evaluated = done
+        if fresh and (done % training.save_every == 0 or due or signal_number):
+            _finite_means(window, done)
+            _save(algorithm, run, window, done, seconds(), evaluated)
+        if signal_number and done < last:
+            raise Interrupted(signal_number, done)
+        if done < last:
+            window.add(algorithm.iteration(done))
+            run.log.tick(done + 1)
+
+
+def _finite_means(window: Window, done: int) -> dict[str, float]:
+    """Return the means of a window.
+
+    Raises:
+        TrainingDiverged: If one is not finite, naming it.
+    """
+    if not window.count:
+        return {}
+    means = window.means()
+    broken = [name for name, value in means.items() if not math.isfinite(value)]
+    if broken:
+        raise TrainingDiverged(
+            f"{broken[0]} is not finite within the {window.count} iterations before {done}; the "
+            "last checkpoint is kept; try a lower autoencoder_rate or adversarial_weight"
+        )
+    return means
+
+
+def _save(
+    algorithm: Algorithm, run: Run, window: Window, done: int, seconds: float, evaluated: int
+) -> None:
+    """Write the training state, then the weights for use."""
+    save_training_state(
+        run.folder / STATE,
+        modules=algorithm.modules,
+        updates=algorithm.updates,
+        tensors={
+            "code_gradient_norm": algorithm.code_gradient_norm,
+            **{f"window/{name}": value for name, value in window.sums.items()},
+        },
+        progress={
+            "iteration": done,
+            "evaluated": evaluated,
+            "seconds": seconds,
+            "window": window.count,
+            "identity": dict(run.identity),
+        },
+    )
+    save_weights(run.folder, algorithm.model.state_dict())
+
+
+def _restore(algorithm: Algorithm, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
+    """Put everything back; return the iteration, the seconds spent and the last evaluation."""
+    progress, tensors = read_progress(path)
+    saved = progress.get("identity", {})
+    for part, value in run.identity.items():
+        if saved.get(part) != value:
+            raise CheckpointMismatch(
+                f"{path}: saved with another {part} (there {saved.get(part)}, here {value}); name "
+                "another folder with --out, or use the settings of that run"
+            )
+    others = restore_training_state(
+        tensors, path=path, modules=algorithm.modules, updates=algorithm.updates
+    )
+    algorithm.code_gradient_norm = others.pop("code_gradient_norm").to(algorithm.device)
+    window.restore(
+        {name.removeprefix("window/"): value for name, value in others.items()},
+        int(progress["window"]),
+    )
+    return int(progress["iteration"]), float(progress["seconds"]), int(progress["evaluated"])

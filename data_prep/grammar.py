@@ -1,0 +1,281 @@
+"""The machinery of our grammars: weighted choice, English word forms, and text templates.
+
+Randomness enters as ``rand``, the bound ``random`` method of one ``random.Random``. Everything that
+can be worked out before drawing (cumulative weights, word forms, parsed templates) is.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import accumulate
+from typing import Generic, NamedTuple, TypeVar
+
+Rand = Callable[[], float]
+T = TypeVar("T")
+
+_VOWELS = frozenset("aeiou")
+# Written with a vowel, spoken with a consonant.
+_CONSONANT_SOUNDS = ("uni", "use", "euro", "one", "ukulele")
+
+_PLURALS = {
+    "person": "people",
+    "child": "children",
+    "sheep": "sheep",
+    "deer": "deer",
+    "fish": "fish",
+    "goose": "geese",
+    "mouse": "mice",
+    "leaf": "leaves",
+    "loaf": "loaves",
+    "knife": "knives",
+    "scarf": "scarves",
+    "calf": "calves",
+    "shelf": "shelves",
+    "photo": "photos",
+    "piano": "pianos",
+    "cello": "cellos",
+    "banjo": "banjos",
+    "kangaroo": "kangaroos",
+    "kimono": "kimonos",
+    "poncho": "ponchos",
+    "tuxedo": "tuxedos",
+    "taco": "tacos",
+    "burrito": "burritos",
+    "avocado": "avocados",
+    "radio": "radios",
+    "studio": "studios",
+    "video": "videos",
+}
+
+# base: third person, -ing form, past participle
+_IRREGULAR_VERBS = {
+    "be": ("is", "being", "been"),
+    "have": ("has", "having", "had"),
+    "do": ("does", "doing", "done"),
+    "go": ("goes", "going", "gone"),
+    "eat": ("eats", "eating", "eaten"),
+    "drink": ("drinks", "drinking", "drunk"),
+    "read": ("reads", "reading", "read"),
+    "write": ("writes", "writing", "written"),
+    "draw": ("draws", "drawing", "drawn"),
+    "sing": ("sings", "singing", "sung"),
+    "throw": ("throws", "throwing", "thrown"),
+    "catch": ("catches", "catching", "caught"),
+    "ride": ("rides", "riding", "ridden"),
+    "drive": ("drives", "driving", "driven"),
+    "build": ("builds", "building", "built"),
+    "buy": ("buys", "buying", "bought"),
+    "sell": ("sells", "selling", "sold"),
+    "feed": ("feeds", "feeding", "fed"),
+    "hold": ("holds", "holding", "held"),
+    "fly": ("flies", "flying", "flown"),
+    "blow": ("blows", "blowing", "blown"),
+    "make": ("makes", "making", "made"),
+    "take": ("takes", "taking", "taken"),
+    "give": ("gives", "giving", "given"),
+    "teach": ("teaches", "teaching", "taught"),
+    "lie": ("lies", "lying", "lain"),
+    "shake": ("shakes", "shaking", "shaken"),
+    "hang": ("hangs", "hanging", "hung"),
+    "sew": ("sews", "sewing", "sewn"),
+    "mow": ("mows", "mowing", "mown"),
+    "saw": ("saws", "sawing", "sawn"),
+    "dig": ("digs", "digging", "dug"),
+    "hide": ("hides", "hiding", "hidden"),
+    "hit": ("hits", "hitting", "hit"),
+    "cut": ("cuts", "cutting", "cut"),
+    "put": ("puts", "putting", "put"),
+    "bring": ("brings", "bringing", "brought"),
+    "wear": ("wears", "wearing", "worn"),
+    "spin": ("spins", "spinning", "spun"),
+    "sweep": ("sweeps", "sweeping", "swept"),
+    "sleep": ("sleeps", "sleeping", "slept"),
+    "ski": ("skis", "skiing", "skied"),
+}
+# One closed syllable with a single vowel doubles its last letter; these do not, although they look so.
+_NO_DOUBLING = frozenset(
+    [
+        "water",
+        "listen",
+        "whisper",
+        "gather",
+        "order",
+        "hammer",
+        "open",
+        "shovel",
+        "gallop",
+        "pedal",
+        "deliver",
+        "visit",
+        "enter",
+    ]
+)
+
+
+class Verb(NamedTuple):
+    """The forms of one verb."""
+
+    base: str
+    third: str
+    ing: str
+    participle: str
+
+
+@cache
+def verb_forms(base: str) -> Verb:
+    """Return the forms of a verb.
+
+    Example:
+        >>> verb_forms("jog")
+        Verb(base='jog', third='jogs', ing='jogging', participle='jogged')
+    """
+    if base in _IRREGULAR_VERBS:
+        return Verb(base, *_IRREGULAR_VERBS[base])
+    doubled = base
+    if re.fullmatch(r"(.*[^aeiou])?[aeiou][bdgklmnprt]", base) and base not in _NO_DOUBLING:
+        doubled = base + base[-1]
+    third = f"{base[:-1]}ies" if re.search("[^aeiou]y$", base) else base + "s"
+    if re.search("(s|x|ch|sh|z)$", base):
+        third = base + "es"
+    ing = f"{base[:-1]}ing" if re.search("[^eo]e$", base) else f"{doubled}ing"
+    if base.endswith("e"):
+        past = base + "d"
+    elif re.search("[^aeiou]y$", base):
+        past = f"{base[:-1]}ied"
+    else:
+        past = f"{doubled}ed"
+    return Verb(base, third, ing, past)
+
+
+@cache
+def plural(noun: str) -> str:
+    """Return the plural of a noun; of "bowl of soup" and the like, the first word changes.
+
+    Example:
+        >>> plural("loaf of bread"), plural("hot dog"), plural("city")
+        ('loaves of bread', 'hot dogs', 'cities')
+    """
+    head, of, rest = noun.partition(" of ")
+    first, space, last = head.rpartition(" ")
+    if last in _PLURALS:
+        last = _PLURALS[last]
+    elif last.endswith("man"):
+        last = f"{last[:-3]}men"
+    elif re.search("[^aeiou]y$", last):
+        last = f"{last[:-1]}ies"
+    elif re.search("(s|x|ch|sh|z|[^aeiou]o)$", last):
+        last += "es"
+    else:
+        last += "s"
+    return first + space + last + of + rest
+
+
+def with_article(phrase: str) -> str:
+    """Return the phrase after "a" or "an".
+
+    Example:
+        >>> with_article("old man"), with_article("uniform"), with_article("red apple")
+        ('an old man', 'a uniform', 'a red apple')
+    """
+    if phrase[0] in _VOWELS and not phrase.startswith(_CONSONANT_SOUNDS):
+        return "an " + phrase
+    return "a " + phrase
+
+
+def words(text: str) -> list[str]:
+    """Return the entries of a comma-separated list.
+
+    Example:
+        >>> words("dog, hot dog")
+        ['dog', 'hot dog']
+    """
+    return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
+
+
+class Table(Generic[T]):
+    """A weighted choice among items.
+
+    Without weights, an item's weight falls with its rank as in Zipf's law, 1 / (rank + 3): the
+    most common items come first in our lists.
+
+    Example:
+        >>> table = Table(["often", "seldom"], weights=[9, 1])
+        >>> table.pick(lambda: 0.5), table.pick(lambda: 0.95)
+        ('often', 'seldom')
+    """
+
+    __slots__ = ("cumulative", "items")
+
+    def __init__(self, items: Iterable[T], weights: Sequence[float] | None = None) -> None:
+        """Add up the weights.
+
+        Raises:
+            ValueError: If there is no item, or not one weight per item.
+        """
+        self.items: tuple[T, ...] = tuple(items)
+        if weights is None:
+            weights = [1.0 / (rank + 3) for rank in range(len(self.items))]
+        if not self.items or len(weights) != len(self.items):
+            raise ValueError(f"{len(self.items)} items with {len(weights)} weights")
+        total = float(sum(weights))
+        # The last bound is left out, so that rounding can never point past the last item.
+        self.cumulative = [bound / total for bound in accumulate(weights)][:-1]
+
+    def pick(self, rand: Rand) -> T:
+        """Return one item; ``rand`` gives a number in [0, 1)."""
+        return self.items[bisect(self.cumulative, rand())]
+
+
+class TextGrammar:
+    """A context-free grammar of text templates.
+
+    A rule is a name with its alternatives; ``{name}`` stands for one of them, ``{a name}`` puts the
+    article before it. An alternative may start with its weight, ``"3: the {dish}"``; otherwise
+    alternatives weigh the same, or fall with their rank where the rule's name starts with
+    ``zipf_``.
+
+    Args:
+        rules: The alternatives by rule name.
+
+    Raises:
+        ValueError: If a template names a rule that does not exist.
+
+    Example:
+        >>> grammar = TextGrammar({"start": ["i saw {a animal}"], "animal": ["owl"]})
+        >>> grammar.expand("start", lambda: 0.0)
+        'i saw an owl'
+    """
+
+    def __init__(self, rules: Mapping[str, Sequence[str]]) -> None:
+        """Parse all templates."""
+        self._rules: dict[str, Table[tuple[str, ...]]] = {}
+        for name, alternatives in rules.items():
+            parsed, weights = [], []
+            for rank, alternative in enumerate(alternatives):
+                weight, template = re.fullmatch(r"(?:(\d+(?:\.\d+)?): )?(.*)", alternative).groups()  # type: ignore[union-attr]
+                weights.append(float(weight or (1 / (rank + 3) if name.startswith("zipf_") else 1)))
+                # Literals at even places, slots at odd ones.
+                parsed.append(tuple(re.split(r"[{}]", template)))
+            self._rules[name] = Table(parsed, weights)
+            for parts in parsed:
+                for slot in parts[1::2]:
+                    if slot.removeprefix("a ") not in rules:
+                        raise ValueError(f"rule {name!r} uses {slot!r}, which does not exist")
+
+    def expand(self, name: str, rand: Rand) -> str:
+        """Return one random text of a rule."""
+        parts = self._rules[name].pick(rand)
+        if len(parts) == 1:
+            return parts[0]
+        out = []
+        for place, part in enumerate(parts):
+            if place % 2 == 0:
+                out.append(part)
+            elif part.startswith("a "):
+                out.append(with_article(self.expand(part[2:], rand)))
+            else:
+                out.append(self.expand(part, rand))
+        return "".join(out)

@@ -1,0 +1,217 @@
+"""MNIST in its original idx form: grey values and labels."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arae_toolkit.corpus import save_array
+from arae_toolkit.data_prep.packing import label_counts
+from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.errors import DataError
+
+LABELS = tuple(str(digit) for digit in range(10))
+DEV_IMAGES = 5_000
+"""The last images of the training file, which are the dev split."""
+
+IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
+"""First four bytes of an idx file: unsigned bytes in three dimensions, or in one."""
+
+MAX_BYTES = 1 << 31
+"""Largest content that is read; all of MNIST's training images are 47 million bytes."""
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ImageSplit:
+    """The images of one split."""
+
+    pixels: npt.NDArray[np.uint8]
+    """Grey values from 0 to 255. Shape (N, P)."""
+
+    labels: npt.NDArray[np.int16]
+    """Class ids. Shape (N,)."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The four files of MNIST."""
+
+    images: dict[str, SourceFile]
+    """By split (train, test), its image file."""
+
+    labels: dict[str, SourceFile]
+    """By split (train, test), its label file."""
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """All four."""
+        return (*self.images.values(), *self.labels.values())
+
+
+def find_files(tree: SourceTree) -> ImageFiles:
+    """Return the files of an MNIST source, such as ``train-images-idx3-ubyte.gz``.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    prefixes = {"train": "train", "test": "t10k"}
+
+    def named(content: str) -> dict[str, SourceFile]:
+        return {
+            split: tree.need(
+                f"{prefix}-{content}-ubyte", f"{prefix}-{content.replace('-', '.')}-ubyte"
+            )
+            for split, prefix in prefixes.items()
+        }
+
+    return ImageFiles(named("images-idx3"), named("labels-idx1"))
+
+
+def read_splits(
+    found: ImageFiles, *, rows: Counter[SourceFile], dev_images: int = DEV_IMAGES
+) -> tuple[dict[str, ImageSplit], tuple[int, int]]:
+    """Return the splits and the height and width of an image in pixels.
+
+    Args:
+        found: The four files.
+        rows: Where the images and labels of each file are counted.
+        dev_images: How many images at the end of train become the dev split.
+
+    Raises:
+        DataError: If a file is not what it should be, or does not fit the others.
+    """
+    splits: dict[str, ImageSplit] = {}
+    shapes: dict[str, tuple[int, int]] = {}
+    for split, file in found.images.items():
+        images, labels = read_images(file), read_labels(found.labels[split])
+        if len(images) != len(labels):
+            raise DataError(
+                f"{len(labels):,} labels, but {file.name} has {len(images):,} images",
+                path=str(found.labels[split]),
+            )
+        rows[file] = rows[found.labels[split]] = len(images)
+        splits[split] = ImageSplit(images.reshape(len(images), -1), labels)
+        shapes[split] = (images.shape[1], images.shape[2])
+    if shapes["test"] != shapes["train"]:
+        raise DataError(
+            f"images of {shapes['test']} pixels, those of train have {shapes['train']}",
+            path=str(found.images["test"]),
+        )
+    pixels, labels = splits["train"].pixels, splits["train"].labels
+    if len(pixels) <= dev_images:
+        raise DataError(
+            f"{len(pixels):,} images; more than the {dev_images:,} of the dev split are needed",
+            path=str(found.images["train"]),
+        )
+    return {
+        "train": ImageSplit(pixels[:-dev_images], labels[:-dev_images]),
+        "dev": ImageSplit(pixels[-dev_images:], labels[-dev_images:]),
+        "test": splits["test"],
+    }, shapes["train"]
+
+
+def write_images(
+    folder: Path,
+    found: ImageFiles,
+    *,
+    rows: Counter[SourceFile],
+    dev_images: int = DEV_IMAGES,
+) -> dict[str, Any]:
+    """Write the arrays of an image corpus and return what its manifest says of them.
+
+    Args:
+        folder: Where to write.
+        found: The four files.
+        rows: Where the images and labels of each file are counted.
+        dev_images: How many images at the end of train become the dev split.
+
+    Raises:
+        DataError: If a file cannot be used.
+    """
+    splits, shape = read_splits(found, rows=rows, dev_images=dev_images)
+    for split, content in splits.items():
+        save_array(folder / f"{split}.pixels.npy", content.pixels)
+        save_array(folder / f"{split}.labels.npy", content.labels)
+    train = {image.tobytes() for image in splits["train"].pixels}
+    return {
+        "labels": list(LABELS),
+        "max_length": 0,
+        "vocab_size": 0,
+        "image_shape": list(shape),
+        "splits": {
+            split: {"images": len(content.pixels), "labels": label_counts(content.labels, LABELS)}
+            for split, content in splits.items()
+        },
+        "dev_split": {"from": "train", "images": dev_images, "chosen": "the last ones"},
+        "checks": {
+            "evaluation_images_in_train": {
+                split: sum(image.tobytes() in train for image in splits[split].pixels)
+                for split in ("dev", "test")
+            }
+        },
+    }
+
+
+def read_images(file: SourceFile) -> npt.NDArray[np.uint8]:
+    """Return the images of an idx file. Shape (N, height, width).
+
+    Raises:
+        DataError: If the magic number or the size of the file is wrong.
+    """
+    return _read_idx(file, IMAGES_MAGIC, dimensions=3)
+
+
+def read_labels(file: SourceFile) -> npt.NDArray[np.int16]:
+    """Return the labels of an idx file. Shape (N,).
+
+    Raises:
+        DataError: If the magic number or the size of the file is wrong, or a label is no digit.
+    """
+    labels = _read_idx(file, LABELS_MAGIC, dimensions=1)
+    wrong = np.flatnonzero(labels >= len(LABELS))
+    if wrong.size:
+        raise DataError(
+            f"label {labels[wrong[0]]} is none of 0 to 9", path=str(file), line=int(wrong[0]) + 1
+        )
+    return labels.astype(np.int16)
+
+
+def _read_idx(file: SourceFile, magic: int, *, dimensions: int) -> npt.NDArray[Any]:
+    """Return the content of an idx file of unsigned bytes.
+
+    No more memory is used than the file has bytes, whatever its header claims.
+    """
+    header_bytes = 4 * (1 + dimensions)
+    with file.open() as stream:
+        header = stream.read(header_bytes)
+        if not header:
+            raise DataError("file is empty", path=str(file))
+        found = int.from_bytes(header[:4], "big")
+        if len(header) < 4 or found != magic:
+            raise DataError(f"wrong magic number {found}, {magic} is expected", path=str(file))
+        if len(header) < header_bytes:
+            raise DataError("truncated header", path=str(file))
+        shape = struct.unpack(f">{dimensions}I", header[4:])
+        expected = math.prod(shape)
+        if expected > MAX_BYTES:
+            raise DataError(f"header announces {expected:,} bytes, too many", path=str(file))
+        content = bytearray()
+        while len(content) <= expected and (block := stream.read(_BLOCK_BYTES)):
+            content += block
+    if len(content) != expected:
+        size = "fewer" if len(content) < expected else "more"
+        raise DataError(
+            f"{size} bytes than the {expected:,} that its header announces", path=str(file)
+        )
+    if not expected:
+        raise DataError("no rows", path=str(file))
+    return np.frombuffer(bytes(content), dtype=np.uint8).reshape(shape)

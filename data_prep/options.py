@@ -1,0 +1,79 @@
+"""What a user can choose when a corpus is prepared, and the defaults of each corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+CORPORA = ("snli", "yelp", "yahoo", "mnist", "synthetic")
+"""Corpora known by name. Any other name is the path of a text, JSONL or CSV file or folder."""
+
+DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25, "synthetic": 20}
+DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000, "synthetic": 11_000}
+OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How a corpus is prepared. ``None`` stands for the default of the corpus."""
+
+    max_length: int | None = None
+    """Most tokens in a sentence, ``<eos>`` not counted. Longer sentences are dropped."""
+
+    vocab_size: int | None = None
+    """Words in the vocabulary, the four special tokens not counted."""
+
+    text_field: str = "text"
+    """Field (JSONL) or column (CSV) that holds the text of a file of one's own."""
+
+    label_field: str | None = None
+    """Field or column that holds the label of a file of one's own, if it has labels."""
+
+    part: str = "both"
+    """Which texts of Yahoo: ``titles``, ``replies`` or ``both``."""
+
+    classes: tuple[str, ...] = ("science", "music", "politics")
+    """Which topics of Yahoo: short names, names from ``classes.txt`` or numbers from 1."""
+
+    size: int = 50_000
+    """Training sentences drawn for the synthetic corpus, before duplicates are dropped."""
+
+    seed: int = 0
+    """Seed of the synthetic corpus, and of a dev split taken from train."""
+
+    skip_bad_rows: bool = False
+    """Drop and count rows that cannot be used, instead of stopping at the first."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: If a size is below 1 or the seed is negative.
+        """
+        for name in ("max_length", "vocab_size", "size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+    def effective(self, name: str) -> dict[str, Any]:
+        """Return the options that shape the corpus of this name, with their actual values."""
+        if name == "mnist":
+            return {}
+        chosen: dict[str, Any] = {
+            "max_length": self.max_length or DEFAULT_MAX_LENGTHS.get(name, OTHER_MAX_LENGTH),
+            "vocab_size": self.vocab_size or DEFAULT_VOCAB_SIZES.get(name, OTHER_VOCAB_SIZE),
+            "skip_bad_rows": self.skip_bad_rows,
+        }
+        if name == "yahoo":
+            chosen |= {"part": self.part, "classes": list(self.classes), "seed": self.seed}
+        elif name == "synthetic":
+            chosen |= {"size": self.size, "seed": self.seed}
+        elif name not in CORPORA:
+            chosen |= {
+                "text_field": self.text_field,
+                "label_field": self.label_field,
+                "seed": self.seed,
+            }
+        return chosen

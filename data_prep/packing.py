@@ -1,0 +1,229 @@
+"""From rows of text to distinct, packed sentences of vocabulary ids. Arrays, no files.
+
+Every different text is tokenized once, over the vocabulary of all its words. What follows (lengths,
+duplicates, sentences of one split that stand in another, word counts, the cut to the vocabulary of
+train) is arithmetic on ids. Sentences are thus compared by their words, before rare words become
+``<unk>``, and whatever the spacing and letter case of their source.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary
+
+EVERY_WORD = 100_000_000
+"""Vocabulary size that no corpus reaches."""
+
+_BATCH = 8_192
+_UNKNOWN_WORD = re.compile(re.escape(SPECIAL_TOKENS[UNKNOWN]), re.IGNORECASE)
+
+Rows = npt.NDArray[np.int64]
+"""Indices of texts in an :class:`EncodedTexts`, one for each row. Shape (N,)."""
+
+
+class TextTable:
+    """Different texts, each held once and known by its index."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._indices: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Return the number of different texts."""
+        return len(self._indices)
+
+    def add(self, text: str) -> int:
+        """Return the index of a text."""
+        return self._indices.setdefault(text, len(self._indices))
+
+    def texts(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[str]:
+        """Yield the texts in the order of their indices, counting them."""
+        for number, text in enumerate(self._indices, start=1):
+            yield text
+            if number % _BATCH == 0:
+                advance(_BATCH)
+        advance(len(self) % _BATCH)
+
+    def batches(self) -> Iterator[list[str]]:
+        """Yield the texts in lists."""
+        batch: list[str] = []
+        for text in self._indices:
+            batch.append(text)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Every different text as ids over the vocabulary of all words.
+
+    Attributes:
+        packed: The texts in the order of the table.
+        identity: For each text, the first one of the same words. Shape (number of texts,).
+        vocabulary: Every word of every text.
+    """
+
+    packed: PackedSentences
+    identity: npt.NDArray[np.int64]
+    vocabulary: Vocabulary
+
+    @property
+    def word_counts(self) -> npt.NDArray[np.int64]:
+        """Tokens of each text, ``<eos>`` not counted. Shape (number of texts,)."""
+        return self.packed.lengths - 1
+
+
+def every_word(table: TextTable, advance: Callable[[int], None] = lambda _: None) -> Vocabulary:
+    """Return the vocabulary of all words of all texts, counting the texts."""
+    # A rare word that its corpus has already replaced is no word of its own.
+    texts = (_UNKNOWN_WORD.sub(" ", text) if "<" in text else text for text in table.texts(advance))
+    return Vocabulary.build(texts, size=EVERY_WORD)
+
+
+def encode_texts(
+    table: TextTable, vocabulary: Vocabulary, advance: Callable[[int], None] = lambda _: None
+) -> EncodedTexts:
+    """Tokenize every text over the vocabulary of :func:`every_word`, counting the texts."""
+    first: dict[bytes, int] = {}
+    identity = np.empty(len(table), dtype=np.int64)
+    lengths = np.empty(len(table), dtype=np.int64)
+    blocks: list[npt.NDArray[np.uint32]] = []
+    index = 0
+    for batch in table.batches():
+        flat: list[int] = []
+        for ids in vocabulary.encode_batch(batch):
+            key = array("I", ids).tobytes()
+            identity[index] = first.setdefault(key, index)
+            lengths[index] = len(ids)
+            flat.extend(ids)
+            index += 1
+        blocks.append(np.asarray(flat, dtype=np.uint32))
+        advance(len(batch))
+    offsets = np.zeros(len(table) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    tokens = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint32)
+    return EncodedTexts(PackedSentences(tokens, offsets), identity, vocabulary)
+
+
+def usable_rows(
+    texts: EncodedTexts, rows: Rows, labels: npt.NDArray[np.int16], *, max_length: int
+) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
+    """Return which rows of a split are kept, and how many are dropped for each reason.
+
+    Args:
+        texts: What the rows point to.
+        rows: Text of each row. Shape (N,).
+        labels: Label id of each row. Shape (N,).
+        max_length: Most words in a sentence.
+
+    Returns:
+        Positions in ``rows`` in rising order: the first row of each distinct sentence. And counts
+        of ``empty``, ``too_long``, ``duplicate`` and, for those duplicates whose label differs
+        from that of the row that is kept, ``duplicate_other_label``.
+    """
+    words = texts.word_counts[rows]
+    fitting = np.flatnonzero((words > 0) & (words <= max_length))
+    identity = texts.identity[rows[fitting]]
+    _, first, group = np.unique(identity, return_index=True, return_inverse=True)
+    kept = fitting[np.sort(first)]
+    other_label = labels[fitting] != labels[fitting[first]][group]
+    dropped = {
+        "empty": int((words == 0).sum()),
+        "too_long": int((words > max_length).sum()),
+        "duplicate": int(len(fitting) - len(kept) - other_label.sum()),
+        "duplicate_other_label": int(other_label.sum()),
+    }
+    return kept, dropped
+
+
+def standing_in(texts: EncodedTexts, rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+    """Return which rows hold a sentence that also stands in ``others``. Shape (N,)."""
+    return np.isin(texts.identity[rows], texts.identity[others])
+
+
+def pairs_standing_in(texts: EncodedTexts, pairs: Rows, others: Rows) -> int:
+    """Return how many pairs (two rows each) also stand in ``others``."""
+
+    def keys(rows: Rows) -> npt.NDArray[np.int64]:
+        identity = texts.identity[rows]
+        return identity[0::2] * len(texts.identity) + identity[1::2]
+
+    return int(np.isin(keys(pairs), keys(others)).sum())
+
+
+def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int) -> Vocabulary:
+    """Return the vocabulary of the ``size`` most frequent words of some rows.
+
+    The same as :meth:`Vocabulary.build` on their texts, without tokenizing them again.
+    """
+    words = texts.vocabulary.words
+    counts = np.bincount(gather(texts.packed, rows).tokens, minlength=len(words))
+    special = len(SPECIAL_TOKENS)
+    found = [index for index in range(special, len(words)) if counts[index]]
+    found.sort(key=lambda index: (-counts[index], words[index]))
+    chosen = [*SPECIAL_TOKENS, *(words[index] for index in found[:size])]
+    content = json.loads(texts.vocabulary.to_json())
+    content["model"]["vocab"] = {word: index for index, word in enumerate(chosen)}
+    return Vocabulary.from_json(json.dumps(content))
+
+
+def packed(
+    texts: EncodedTexts,
+    rows: Rows,
+    vocabulary: Vocabulary,
+    labels: Sequence[int] | npt.NDArray[np.int16] | None = None,
+) -> PackedSentences:
+    """Return rows as sentences of vocabulary ids, words that are not in it as ``<unk>``."""
+    dtype = np.uint16 if len(vocabulary) <= np.iinfo(np.uint16).max + 1 else np.uint32
+    new_ids = np.full(len(texts.vocabulary), UNKNOWN, dtype=dtype)
+    known = {word: index for index, word in enumerate(vocabulary.words)}
+    for index, word in enumerate(texts.vocabulary.words):
+        new_ids[index] = known.get(word, UNKNOWN)
+    chosen = gather(texts.packed, rows)
+    return PackedSentences(
+        new_ids[chosen.tokens],
+        chosen.offsets,
+        None if labels is None else np.asarray(labels, dtype=np.int16),
+    )
+
+
+def gather(sentences: PackedSentences, rows: Rows) -> PackedSentences:
+    """Return the sentences at ``rows``, in that order, packed."""
+    lengths = sentences.lengths[rows]
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    tokens = np.empty(offsets[-1], dtype=sentences.tokens.dtype)
+    # In blocks, because the positions of tokens take four times the memory of the tokens.
+    for start in range(0, len(rows), _BATCH):
+        end = min(start + _BATCH, len(rows))
+        size = lengths[start:end]
+        within = np.arange(size.sum()) - np.repeat(offsets[start:end] - offsets[start], size)
+        source = np.repeat(sentences.offsets[rows[start:end]], size) + within
+        tokens[offsets[start] : offsets[end]] = sentences.tokens[source]
+    return PackedSentences(tokens, offsets)
+
+
+def counts_of(sentences: PackedSentences) -> dict[str, int]:
+    """Return the numbers of sentences, tokens and unknown tokens; ``<eos>`` is a token here."""
+    return {
+        "sentences": len(sentences),
+        "tokens": len(sentences.tokens),
+        "unknown_tokens": int((sentences.tokens == UNKNOWN).sum()),
+    }
+
+
+def label_counts(labels: npt.NDArray[np.int16], names: Sequence[str]) -> dict[str, int]:
+    """Return how many rows have each label."""
+    return {name: int((labels == index).sum()) for index, name in enumerate(names)}

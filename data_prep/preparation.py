@@ -1,0 +1,225 @@
+"""A corpus by name or path, from its source files to a prepared folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import arae_toolkit
+from arae_toolkit.corpus import MANIFEST_VERSION
+from arae_toolkit.data_prep import embedded, images, plain, snli, yahoo, yelp
+from arae_toolkit.data_prep.downloads import Progress
+from arae_toolkit.data_prep.folders import (
+    MANIFEST,
+    check_replaceable,
+    prepared_manifest,
+    recover,
+    written_whole,
+)
+from arae_toolkit.data_prep.images import ImageFiles
+from arae_toolkit.data_prep.options import CORPORA, PrepareOptions
+from arae_toolkit.data_prep.rows import RowLog, TextRows
+from arae_toolkit.data_prep.sources import SourceTree, find_source
+from arae_toolkit.data_prep.text import write_text_corpus
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import sha256_of_bytes, write_json
+from arae_toolkit.locations import corpus_folder
+
+Report = Callable[[str], None]
+"""Told in one line what is done."""
+
+_READERS = {"snli": snli.rows, "yelp": yelp.rows, "yahoo": yahoo.rows}
+
+
+def prepare_corpus(
+    name: str,
+    *,
+    source: Path | None = None,
+    out: Path | None = None,
+    options: PrepareOptions | None = None,
+    report: Report,
+    progress: Progress,
+) -> Path:
+    """Prepare a corpus and return its folder; do nothing if it is up to date.
+
+    The folder appears when all is done: a preparation that fails or is killed leaves an earlier one
+    as it was.
+
+    Args:
+        name: One of :data:`~arae_toolkit.data_prep.options.CORPORA`, or the path of a text, JSONL
+            or CSV file, or of a folder or ``.zip`` archive with such files.
+        source: Folder or archive with the files of a corpus known by name. By default they are
+            looked for, see :func:`~arae_toolkit.data_prep.sources.find_source`.
+        out: Where to write, by default :func:`default_folder`.
+        options: See :class:`~arae_toolkit.data_prep.options.PrepareOptions`.
+        report: Told what is done, and of the first bad rows that are skipped.
+        progress: Shows how far it is.
+
+    Raises:
+        DataError: If the sources are not found or cannot be used, or if ``out`` holds anything
+            but an earlier preparation of the same corpus.
+    """
+    options = options or PrepareOptions()
+    folder, title = out or default_folder(name), title_of(name)
+    check_replaceable(folder, title)
+    tree = _source_tree(name, source, report, progress)
+    found = _find_files(name, tree, options)
+    manifest: dict[str, Any] = {
+        "version": MANIFEST_VERSION,
+        "toolkit": arae_toolkit.__version__,
+        "name": title,
+        "kind": "image" if isinstance(found, ImageFiles) else "text",
+        "options": options.effective(name),
+        "sources": _fingerprints(tree, found),
+    }
+    if _is_current(folder, manifest):
+        report(f"{title} is up to date: {folder}")
+        return folder
+    log = RowLog(skip=options.skip_bad_rows, report=report)
+    with written_whole(folder) as temporary:
+        if isinstance(found, ImageFiles):
+            content = images.write_images(temporary, found, rows=log.rows)
+        else:
+            content = write_text_corpus(
+                temporary,
+                found,
+                max_length=manifest["options"]["max_length"],
+                vocab_size=manifest["options"]["vocab_size"],
+                seed=options.seed,
+                log=log,
+                progress=progress,
+            )
+        for entry, file in zip(manifest["sources"], found.files, strict=False):
+            entry["rows"] = log.rows[file]
+        manifest |= {**content, "sha256": _sha256_of_arrays(temporary)}
+        write_json(temporary / MANIFEST, manifest)
+    return folder
+
+
+def find_or_prepare(
+    name: str,
+    *,
+    source: Path | None = None,
+    options: PrepareOptions | None = None,
+    report: Report,
+    progress: Progress,
+) -> Path:
+    """Return the prepared folder of a corpus, preparing it where that has not been done.
+
+    A corpus that was prepared before is taken as it is, whatever options it was prepared with,
+    unless ``source`` or ``options`` ask for something. ``name`` may also be a prepared folder.
+
+    Raises:
+        DataError: As for :func:`prepare_corpus`.
+    """
+    if name not in CORPORA and prepared_manifest(Path(name)) is not None:
+        return Path(name)
+    folder = default_folder(name)
+    recover(folder)
+    if source is None and options is None and prepared_manifest(folder) is not None:
+        return folder
+    return prepare_corpus(name, source=source, options=options, report=report, progress=progress)
+
+
+def default_folder(name: str) -> Path:
+    """Return where a corpus is prepared unless its user says otherwise.
+
+    The folder of a path has a few letters of its fingerprint, so that files of the same name in
+    different places do not share one.
+    """
+    if name in CORPORA:
+        return corpus_folder(name)
+    path = Path(name).resolve()
+    return corpus_folder(f"{title_of(name)}-{sha256_of_bytes(str(path).encode())[:8]}")
+
+
+def title_of(name: str) -> str:
+    """Return the name that a corpus has in its manifest: a known name, or that of the file."""
+    if name in CORPORA:
+        return name
+    path = Path(name).resolve()
+    if path.is_dir():
+        return path.name
+    plain_name = path.name.removesuffix(".gz")
+    return plain_name.rpartition(".")[0] or plain_name
+
+
+def _source_tree(
+    name: str, source: Path | None, report: Report, progress: Progress
+) -> SourceTree | None:
+    """Return the files of a corpus; ``None`` for the one that needs none.
+
+    Raises:
+        DataError: If there are none.
+    """
+    if name == "synthetic":
+        return None
+    if name in CORPORA:
+        return SourceTree(find_source(name, source=source, report=report, progress=progress))
+    if not Path(name).exists():
+        known = ", ".join(CORPORA)
+        nearest = get_close_matches(name, CORPORA, n=1)
+        raise DataError(
+            f"neither a corpus ({known}) nor a file or folder",
+            path=name,
+            hint=f"did you mean {nearest[0]}?" if nearest else None,
+        )
+    if prepared_manifest(Path(name)) is not None:
+        raise DataError("already a prepared corpus", path=name, hint="use it as it is")
+    return SourceTree(Path(name))
+
+
+def _find_files(
+    name: str, tree: SourceTree | None, options: PrepareOptions
+) -> TextRows | ImageFiles:
+    """Return the files of a corpus with what reads them; nothing is read yet.
+
+    Raises:
+        DataError: If a file is missing.
+    """
+    if tree is None:
+        return embedded.rows(options)
+    if name == "mnist":
+        return images.find_files(tree)
+    return _READERS.get(name, plain.rows)(tree, options)
+
+
+def _fingerprints(tree: SourceTree | None, found: TextRows | ImageFiles) -> list[dict[str, Any]]:
+    """Return the name and SHA-256 of each source file.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
+    if tree is None:
+        return [{"file": "arae_toolkit.data_prep.synthetic", "sha256": embedded.fingerprint()}]
+    known: dict[Path, str] = {}  # members of one archive share its fingerprint
+    for file in found.files:
+        if file.path not in known:
+            known[file.path] = file.sha256()
+    return [{"file": tree.relative(file), "sha256": known[file.path]} for file in found.files]
+
+
+def _is_current(folder: Path, wanted: dict[str, Any]) -> bool:
+    """Return whether a folder holds what would be prepared."""
+    manifest = prepared_manifest(folder)
+    if manifest is None:
+        return False
+    sources = [
+        {key: value for key, value in entry.items() if key != "rows"}
+        for entry in manifest.get("sources", [])
+    ]
+    return {**manifest, "sources": sources} | wanted == {**manifest, "sources": sources}
+
+
+def _sha256_of_arrays(folder: Path) -> str:
+    """Return one fingerprint of all packed arrays: their names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.npy")):
+        digest.update(path.name.encode())
+        with path.open("rb") as source:
+            while block := source.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""What excludes what: activities and places that nobody can combine."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from arae_toolkit.data_prep import lexicon
+from arae_toolkit.data_prep.drawing import draw_rest
+from arae_toolkit.data_prep.grammar import Rand, Table
+from arae_toolkit.data_prep.inventory import ACTIVITIES, LETTERS, PLACE_ROWS
+from arae_toolkit.data_prep.scenes import Activity, Scene, Spot
+
+_NOTHING: frozenset[str] = frozenset()
+_COMPATIBLE = [frozenset(line.split()) for line in lexicon.COMPATIBLE]
+_LIGHT = {group: frozenset(excluded.split()) for group, excluded in lexicon.LIGHT.items()}
+_EXCLUSIVE = [frozenset(line.split()) for line in lexicon.EXCLUSIVE_PLACES]
+# Nobody is put into the water by a change of place alone.
+_WATER = frozenset({"pool", "water", "sea"})
+
+
+def groups_exclude(first: str, second: str) -> bool:
+    """Whether nobody does something of both groups at the same time."""
+    if first == second or any(first in group and second in group for group in _COMPATIBLE):
+        return False
+    if first in _LIGHT or second in _LIGHT:
+        return second in _LIGHT.get(first, _NOTHING) or first in _LIGHT.get(second, _NOTHING)
+    return True
+
+
+def spots_exclude(first: Spot, second: Spot) -> bool:
+    """Whether nobody is at both places at the same time."""
+    if {first.side, second.side} == {"in", "out"}:
+        return True
+    if first.category == second.category or first.noun == second.noun:
+        return False
+    return any(first.category in group and second.category in group for group in _EXCLUSIVE)
+
+
+@cache
+def activities_excluded_by(activity: Activity, kind: str) -> Table[Activity] | None:
+    """Return what somebody of a kind cannot do besides, or ``None`` if nothing is ruled out."""
+    posed = activity.flags & {"sit", "stand"}
+    found = [
+        other
+        for other in ACTIVITIES
+        if LETTERS[kind] in other.kinds
+        and groups_exclude(activity.group, other.group)
+        and not (posed and other.group in posed)
+    ]
+    return Table(found, [1 / (rank + 12) for rank in range(len(found))]) if found else None
+
+
+@cache
+def spots_excluded_by(spot: Spot) -> Table[Spot]:
+    """Return the places where nobody is who is at this one."""
+    found = [
+        other
+        for rows in PLACE_ROWS.values()
+        for other, _ in rows
+        if other.category not in _WATER and spots_exclude(spot, other)
+    ]
+    return Table(found)
+
+
+def excluded_scene(rand: Rand, scene: Scene) -> Scene | None:
+    """Return a scene with the same subject doing what the given scene rules out."""
+    table = activities_excluded_by(scene.activity, scene.subject.noun.kind)
+    if table is None:
+        return None
+    other = draw_rest(rand, scene.subject, table.pick(rand))
+    if scene.posture:
+        other = other._replace(posture="")
+    return other

@@ -1,0 +1,104 @@
+"""SNLI 1.0: JSONL files of sentence pairs, and files of captions as further unlabelled text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.rows import Row, RowLog, TextRows, json_rows
+from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.errors import DataError
+
+LABELS = ("entailment", "neutral", "contradiction")
+NO_AGREEMENT = "-"
+"""Gold label of a pair whose annotators did not agree; the pair is kept as unlabelled."""
+
+# How a Penn Treebank parse writes characters that have a meaning in it, and quotation marks.
+_TREEBANK = {
+    "-LRB-": "(",
+    "-RRB-": ")",
+    "-LSB-": "[",
+    "-RSB-": "]",
+    "-LCB-": "{",
+    "-RCB-": "}",
+    "``": '"',
+    "''": '"',
+}
+_ESCAPED = re.compile(r"\\([/*])")
+
+
+def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
+    """Return the splits of an SNLI source: ``snli_1.0_{train,dev,test}.jsonl``, ``captions*.txt``.
+
+    Captions are training text. Dev is never part of train.
+
+    Raises:
+        DataError: If a split is missing.
+    """
+    del options  # nothing to choose
+    pairs = {split: tree.need(f"snli_1.0_{split}.jsonl") for split in ("train", "dev", "test")}
+    captions = tree.matching("captions*.txt")
+    return TextRows(
+        files=(*captions, *pairs.values()),
+        sentences={"train": partial(read_captions, captions)},
+        pairs={split: partial(read_pairs, file) for split, file in pairs.items()},
+        labels=LABELS,
+        label_pairs=True,
+    )
+
+
+def read_captions(files: list[SourceFile], log: RowLog) -> Iterator[Sentence]:
+    """Yield the lines of caption files."""
+    for file in files:
+        for _, line in log.lines(file):
+            yield Sentence(line)
+
+
+def read_pairs(file: SourceFile, log: RowLog) -> Iterator[SentencePair]:
+    """Yield the pairs of one JSONL file; ``label`` is ``None`` where the gold label is ``-``."""
+    for row in json_rows(file, log):
+        try:
+            pair = _pair(row)
+        except DataError as error:
+            log.reject(error)
+            continue
+        yield pair
+
+
+def _pair(row: Row) -> SentencePair:
+    """Return the pair of one row.
+
+    Raises:
+        DataError: If a field is missing or not what it should be.
+    """
+    label = row.text("gold_label")
+    if label not in LABELS and label != NO_AGREEMENT:
+        expected = ", ".join((*LABELS, NO_AGREEMENT))
+        raise row.error(f"gold_label {label[:40]!r} is none of {expected}")
+    return SentencePair(
+        _sentence(row, "sentence1"),
+        _sentence(row, "sentence2"),
+        None if label == NO_AGREEMENT else label,
+    )
+
+
+def _sentence(row: Row, name: str) -> str:
+    """Return one side of a pair: the tokens of its binary parse where there is one, or its text."""
+    parse = f"{name}_binary_parse"
+    if parse in row.fields and (tokens := words_of_parse(row.text(parse))):
+        return tokens
+    return row.text(name)
+
+
+def words_of_parse(parse: str) -> str:
+    """Return the words of a binary parse, separated by spaces, brackets and quotes written plainly.
+
+    Example:
+        >>> words_of_parse("( ( Two dogs ) ( -LRB- ( brown -RRB- ) ) )")
+        'Two dogs ( brown )'
+    """
+    words = (word for word in parse.split() if word not in ("(", ")"))
+    return " ".join(_TREEBANK.get(word) or _ESCAPED.sub(r"\1", word) for word in words)

@@ -1,0 +1,94 @@
+"""Embedded corpora of any size, made by our own grammar: captions, pairs, sentiment and topics.
+
+Every stream is determined by its seed, and a longer stream starts with the shorter one: the first
+sentences of ``caption_sentences(1000, seed=1)`` are those of ``caption_sentences(10, seed=1)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
+from arae_toolkit.data_prep.drawing import draw_scene, worded
+from arae_toolkit.data_prep.entailment import ENTAILMENTS
+from arae_toolkit.data_prep.grammar import Rand
+from arae_toolkit.data_prep.neutrality import NEUTRALS
+from arae_toolkit.data_prep.scenes import Scene, sentence
+
+MIN_TOKENS = 4
+MAX_TOKENS = 20
+NLI_LABELS = ("entailment", "neutral", "contradiction")
+_DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))
+
+
+def caption_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
+    """Yield caption-like sentences, such as "Two boys are flying a kite on the beach."
+
+    Args:
+        count: How many.
+        seed: The same seed gives the same sentences.
+
+    Raises:
+        ValueError: If ``count`` is negative.
+
+    Example:
+        >>> [sentence.text for sentence in caption_sentences(1, seed=0)]
+        ['x']
+    """
+    rand = _rand(count, seed, "captions")
+    for _ in range(count):
+        while not _fits(text := worded(rand, draw_scene(rand))):
+            pass
+        yield Sentence(sentence(text))
+
+
+def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
+    """Yield pairs whose label follows from how the hypothesis was derived from the premise.
+
+    Each premise comes three times in turn, once with each label, in random order.
+
+    Args:
+        count: How many pairs.
+        seed: The same seed gives the same pairs.
+
+    Raises:
+        ValueError: If ``count`` is negative.
+    """
+    rand = _rand(count, seed, "pairs")
+    left = count
+    while left > 0:
+        scene = draw_scene(rand)
+        premise = worded(rand, scene)
+        if not _fits(premise):
+            continue
+        labels = list(NLI_LABELS)
+        labels.insert(int(rand() * 3), labels.pop())
+        labels.insert(int(rand() * 2), labels.pop(0))
+        for label in labels[:left]:
+            hypothesis = _hypothesis(rand, scene, label, premise)
+            yield SentencePair(sentence(premise), sentence(hypothesis), label)
+        left -= 3
+
+
+def _hypothesis(rand: Rand, scene: Scene, label: str, premise: str) -> str:
+    """Return a statement that stands in the relation ``label`` to the scene."""
+    derivations = _DERIVATIONS[label]
+    while True:
+        text = derivations.pick(rand)(rand, scene)
+        # The kinds of derivation that every scene allows end this loop.
+        if text is not None and text != premise and _fits(text):
+            return text
+
+
+def _fits(text: str) -> bool:
+    """Whether a text without its full stop has 4 to 20 tokens with it."""
+    return MIN_TOKENS - 2 <= text.count(" ") + text.count(",") <= MAX_TOKENS - 2
+
+
+def _rand(count: int, seed: int, stream: str) -> Rand:
+    """Return the source of randomness of one stream."""
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
+    return Random(f"{stream} {seed}").random

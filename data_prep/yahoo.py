@@ -1,0 +1,144 @@
+"""Yahoo Answers topics as Zhang et al. (2015) wrote them: class, title, content, best answer."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from arae_toolkit.corpus import Sentence
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.rows import OTHER_CLASS, RowLog, TextRows
+from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.errors import DataError
+
+PARTS = ("titles", "replies", "both")
+CLASSES = {
+    "society": "Society & Culture",
+    "science": "Science & Mathematics",
+    "health": "Health",
+    "education": "Education & Reference",
+    "computers": "Computers & Internet",
+    "sports": "Sports",
+    "business": "Business & Finance",
+    "music": "Entertainment & Music",
+    "family": "Family & Relationships",
+    "politics": "Politics & Government",
+}
+"""Our short name of each class, and its name in ``classes.txt``; the first is class 1."""
+
+_COLUMNS = 4
+_LINE_BREAK = re.compile(r"\\n|<br\s*/?>", re.IGNORECASE)
+_RARE_WORD = re.compile(r"\b_UNK\b")
+
+
+def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
+    """Return the splits of a source: ``train.csv`` and ``test.csv``. There is no dev split.
+
+    Raises:
+        DataError: If a file is missing or a chosen class is none of the corpus.
+    """
+    if options.part not in PARTS:
+        raise ValueError(f"part must be one of {PARTS}, got {options.part!r}")
+    names = tree.find("classes.txt")
+    classes = chosen_classes(options.classes, _class_names(names))
+    files = {split: tree.need(f"{split}.csv") for split in ("train", "test")}
+    return TextRows(
+        files=tuple(files.values()),
+        sentences={
+            split: partial(read_sentences, file, classes, options.part)
+            for split, file in files.items()
+        },
+        labels=tuple(classes.values()),
+    )
+
+
+def _class_names(file: SourceFile | None) -> list[str]:
+    """Return the class names of ``classes.txt``, or those of the official file."""
+    if file is None:
+        return list(CLASSES.values())
+    names = [line.strip() for _, line in RowLog().lines(file) if line.strip()]
+    if len(names) != len(CLASSES):
+        raise DataError(f"{len(names)} class names, {len(CLASSES)} are expected", path=str(file))
+    return names
+
+
+def chosen_classes(asked: Sequence[str], names: Sequence[str]) -> dict[int, str]:
+    """Return class number to label, in the order of the numbers.
+
+    Args:
+        asked: Short names, full names or numbers.
+        names: Full names in the order of their numbers.
+
+    Raises:
+        DataError: If one of them is no class, or none is given.
+
+    Example:
+        >>> chosen_classes(["music", "2"], list(CLASSES.values()))
+        {2: 'science', 8: 'music'}
+    """
+    short = list(CLASSES)
+    numbers = {str(number): number for number in range(1, len(short) + 1)}
+    numbers |= {name.casefold(): number for number, name in enumerate(names, start=1)}
+    numbers |= {name: number for number, name in enumerate(short, start=1)}
+    chosen: set[int] = set()
+    for name in asked:
+        number = numbers.get(name.strip().casefold())
+        if number is None:
+            known = ", ".join(short)
+            raise DataError(f"{name!r} is no class of yahoo; choose from {known}, or a number")
+        chosen.add(number)
+    if not chosen:
+        raise DataError("no class of yahoo is chosen")
+    return {number: short[number - 1] for number in sorted(chosen)}
+
+
+def read_sentences(
+    file: SourceFile, classes: Mapping[int, str], part: str, log: RowLog
+) -> Iterator[Sentence]:
+    """Yield titles, lines of best answers, or both. Question details are not used.
+
+    Each row is one physical line: the official files write a line break as a backslash and an n.
+    Rare words, ``_UNK`` in some releases, become ``<unk>``.
+    """
+    for number, line in log.lines(file):
+        try:
+            label, title, answer = _fields(line)
+        except ValueError as error:
+            log.reject(DataError(str(error), path=str(file), line=number))
+            continue
+        if label not in classes:
+            log.dropped[OTHER_CLASS] += 1
+            continue
+        if title.strip() and part != "replies":
+            yield Sentence(_text(" ".join(_LINE_BREAK.split(title))), classes[label])
+        if answer.strip() and part != "titles":
+            for text in _LINE_BREAK.split(answer):
+                if text.strip():
+                    yield Sentence(_text(text), classes[label])
+
+
+def _fields(line: str) -> tuple[int, str, str]:
+    """Return class, title and best answer of one row.
+
+    Raises:
+        ValueError: If the row does not have the four columns, or its class is none of the corpus.
+    """
+    try:
+        values = next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise ValueError(f"malformed CSV ({error})") from error
+    if len(values) != _COLUMNS:
+        raise ValueError(f"{len(values)} columns, {_COLUMNS} are expected")
+    label = values[0].strip()
+    if not (label.isascii() and label.isdecimal() and len(label) < 3):
+        raise ValueError(f"class {label[:40]!r} is no number from 1 to {len(CLASSES)}")
+    if not 1 <= int(label) <= len(CLASSES):
+        raise ValueError(f"class {label} is none of 1 to {len(CLASSES)}")
+    return int(label), values[1], values[3]
+
+
+def _text(text: str) -> str:
+    """Return the text with the corpus's mark of a rare word replaced by ours."""
+    return _RARE_WORD.sub("<unk>", text).strip()

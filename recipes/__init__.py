@@ -1,0 +1,1 @@
+"""The commands of ``arae-toolkit``: parse options, assemble the library, run, report."""

@@ -1,0 +1,81 @@
+"""The ``arae-toolkit`` program. Importing it imports no command, and nothing heavier than click."""
+
+from __future__ import annotations
+
+import click
+
+import arae_toolkit
+from arae_toolkit.recipes.common import ExamplesCommand, ToolkitGroup
+
+PROGRAM = "arae-toolkit"
+
+COMMANDS = {
+    "demo": (
+        "arae_toolkit.recipes.demo:demo",
+        "Run the main job on embedded corpora, in minutes.",
+    ),
+    "prepare": (
+        "arae_toolkit.recipes.prepare:prepare",
+        "Turn a corpus into packed tokens, a vocabulary and a manifest.",
+    ),
+    "pretrain": (
+        "arae_toolkit.recipes.pretrain:pretrain",
+        "Train an autoencoder on a corpus.",
+    ),
+    "sample": (
+        "arae_toolkit.recipes.generate:sample",
+        "Write new sentences.",
+    ),
+    "reconstruct": (
+        "arae_toolkit.recipes.generate:reconstruct",
+        "Encode sentences and decode them again.",
+    ),
+    "interpolate": (
+        "arae_toolkit.recipes.generate:interpolate",
+        "Walk from one sentence to another in code space.",
+    ),
+    "encode": (
+        "arae_toolkit.recipes.generate:encode",
+        "Write the codes of sentences.",
+    ),
+    "doctor": (
+        "arae_toolkit.recipes.doctor:doctor",
+        "Show versions, devices, and which corpora and runs are found.",
+    ),
+}
+
+
+@click.group(
+    PROGRAM,
+    cls=ToolkitGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Data goes to stdout, everything else to stderr. 'arae-toolkit COMMAND --help' starts "
+    "with examples.",
+)
+@click.option("--debug", is_flag=True, envvar="ARAE_DEBUG", help="Show the traceback of a failure.")
+@click.version_option(arae_toolkit.__version__, prog_name=PROGRAM)
+def main(debug: bool) -> None:
+    """Adversarially regularized autoencoders for text.
+
+    Prepare a corpus, pretrain a model on it, then sample, reconstruct and interpolate sentences.
+    """
+
+
+@main.command(
+    cls=ExamplesCommand,
+    short_help="Print the script that completes commands in a shell.",
+    examples=[
+        'eval "$(arae-toolkit completion bash)"',
+        "arae-toolkit completion fish > ~/.config/fish/completions/arae-toolkit.fish",
+    ],
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes commands and options in a shell."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None, "click completes in each of the three shells"
+    click.echo(kind(ctx.find_root().command, {}, PROGRAM, "_ARAE_TOOLKIT_COMPLETE").source())

@@ -1,0 +1,115 @@
+"""Shows a training run on stderr: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.recipes.common import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+TRAIN_COLUMNS = {
+    "nats_per_sentence": "nats/sentence {:.2f}",
+    "wasserstein": "W {:.3f}",
+    "gradient_penalty": "penalty {:.3f}",
+    "gradient_norm": "gradient {:.2f}",
+}
+DEV_COLUMNS = {
+    "nats_per_sentence": "{:.2f} nats/sentence",
+    "token_accuracy": "tokens {:.1f} %",
+    "exact": "exact {:.1f} %",
+    "code_variance": "variance {:.2f}",
+    "generated_variance": "of prior {:.2f}",
+    "neighbour_cosine": "neighbours {:.2f}",
+    "unique_samples": "unique {:.0f} %",
+}
+
+
+class TrainingDisplay:
+    """Listener that writes rows, notes and progress to stderr.
+
+    Args:
+        iterations: Length of the whole run.
+        batch_size: Sentences an iteration, for the rate.
+    """
+
+    def __init__(self, *, iterations: int, batch_size: int) -> None:
+        """Start counting."""
+        self.iterations, self.batch_size = iterations, batch_size
+        self._first: tuple[int, float] | None = None
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show a bar while the block runs, where stderr is a terminal."""
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.completed}/{task.total}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=console()) as bar:
+            self._bar, self._task = bar, bar.add_task("starting", total=self.iterations)
+            yield
+        self._bar = None
+
+    def tick(self, iteration: int) -> None:
+        """Move the bar."""
+        if self._first is None:
+            self._first = (iteration, time.monotonic())
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=iteration)
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        """Show a row of measurements."""
+        if row["kind"] == "train":
+            facts = _facts(row, TRAIN_COLUMNS)
+            if self._bar is not None and self._task is not None:
+                self._bar.update(self._task, description=f"{self._rate(row)}  {facts}")
+            else:
+                place = f"{row['iteration']}/{self.iterations} epoch {row['epoch']:.2f}"
+                self._write(f"{place}  {self._rate(row)}  {facts}")
+            return
+        self._write(f"dev after epoch {row['epoch']:.2f}: {_facts(row, DEV_COLUMNS)}")
+        for sentence in row["samples"][:3]:
+            self._write(f"    {sentence}")
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+        self._write(text)
+
+    def _rate(self, row: Mapping[str, Any]) -> str:
+        """Return sentences a second since this process began, and the time left."""
+        if self._first is None:
+            return ""
+        first, began = self._first
+        done, seconds = row["iteration"] - first, time.monotonic() - began
+        if done <= 0 or seconds <= 0:
+            return ""
+        left = (self.iterations - row["iteration"]) * seconds / done
+        rate = done * self.batch_size / seconds
+        return f"{rate:,.0f} sentences/s, {left // 60:.0f} min {left % 60:02.0f} s left"
+
+    def _write(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            click.echo(text, err=True)
+
+
+def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    present = (name for name in columns if row.get(name) is not None)
+    return "  ".join(columns[name].format(row[name]) for name in present)

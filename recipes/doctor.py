@@ -1,0 +1,234 @@
+"""``arae-toolkit doctor``: what is installed, and where corpora and runs are looked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+import arae_toolkit
+from arae_toolkit.errors import DataError
+from arae_toolkit.locations import (
+    CACHE_VARIABLE,
+    RUNS_VARIABLE,
+    SOURCES_VARIABLE,
+    cache_folder,
+    corpus_folder,
+    run_folder,
+    source_folder,
+)
+from arae_toolkit.recipes.common import ExamplesCommand
+
+PACKAGES = (
+    *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
+    *("safetensors", "sacrebleu", "pooch", "matplotlib", "tensorboard", "torchtext"),
+)
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=["arae-toolkit doctor", "arae-toolkit doctor --json | jq .devices"],
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a text.")
+def doctor(as_json: bool) -> None:
+    """Show versions, devices, memory, and which sources, corpora and runs are found where."""
+    findings = examine()
+    click.echo(json.dumps(findings, indent=2) if as_json else as_text(findings))
+
+
+def examine() -> dict[str, Any]:
+    """Return everything this command knows, ready for JSON; sizes are in bytes."""
+    return {
+        "toolkit": arae_toolkit.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "devices": _devices(),
+        "memory": _memory(),
+        "sources": _sources(),
+        "downloads": _downloads(),
+        "corpora": _corpora(),
+        "runs": _runs(),
+    }
+
+
+def _version(package: str) -> str | None:
+    """Return the installed version of a package, or ``None``."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[dict[str, Any]]:
+    """Return what torch can compute on, the CPU first."""
+    cpu: dict[str, Any] = {"device": "cpu", "name": platform.machine(), "cores": os.cpu_count()}
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library that torch needs does not load
+        return [{**cpu, "problem": f"torch cannot be imported ({error})"}]
+    devices = [{**cpu, "threads": torch.get_num_threads()}]
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        devices.append(
+            {
+                "device": f"cuda:{index}",
+                "name": properties.name,
+                "memory_bytes": properties.total_memory,
+                "bf16": torch.cuda.is_bf16_supported(),
+            }
+        )
+    return devices
+
+
+def _memory() -> dict[str, int | None]:
+    """Return total and available memory; ``None`` for what this system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux
+        return {
+            "total_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            "available_bytes": None,
+        }
+    kibibytes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
+    return {
+        "total_bytes": 1024 * kibibytes["MemTotal"],
+        "available_bytes": 1024 * kibibytes["MemAvailable"],
+    }
+
+
+def _sources() -> dict[str, Any]:
+    """Return the folders of raw corpora under ``$ARAE_SOURCES``."""
+    example = source_folder("snli")
+    place = None if example is None else example.parent
+    found = [_entry(folder) for folder in _folders(place)]
+    return {"variable": SOURCES_VARIABLE, "looked_in": place and str(place), "found": found}
+
+
+def _downloads() -> dict[str, Any]:
+    """Return the raw corpora that the toolkit has downloaded."""
+    place = cache_folder() / "sources"
+    found = [_entry(folder) for folder in _folders(place)]
+    return {"variable": CACHE_VARIABLE, "looked_in": str(place), "found": found}
+
+
+def _corpora() -> dict[str, Any]:
+    """Return the prepared corpora of the cache, a damaged one with its problem."""
+    from arae_toolkit.corpus import Corpus
+
+    place = corpus_folder("snli").parent
+    found = []
+    for folder in _folders(place):
+        entry = _entry(folder)
+        try:
+            manifest = Corpus(folder).manifest
+            entry |= {"kind": manifest["kind"], "splits": manifest["splits"]}
+        except (DataError, KeyError) as error:
+            entry["problem"] = str(error)
+        found.append(entry)
+    return {"variable": CACHE_VARIABLE, "looked_in": str(place), "found": found}
+
+
+def _runs() -> dict[str, Any]:
+    """Return the run folders, with whether each holds a model yet."""
+    place = run_folder("snli").parent
+    found = [
+        {
+            **_entry(folder),
+            "model": (folder / "config.json").is_file(),
+            "changed": datetime.fromtimestamp(folder.stat().st_mtime).isoformat(" ", "minutes"),
+        }
+        for folder in _folders(place)
+    ]
+    return {"variable": RUNS_VARIABLE, "looked_in": str(place), "found": found}
+
+
+def _folders(place: Path | None) -> list[Path]:
+    """Return the folders directly in a place, by name; none if there is no such place."""
+    if place is None or not place.is_dir():
+        return []
+    return sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def _entry(folder: Path) -> dict[str, Any]:
+    """Return name and path of a folder, and the number and total size of the files under it."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return {"name": folder.name, "path": str(folder), "files": len(sizes), "bytes": sum(sizes)}
+
+
+def as_text(findings: dict[str, Any]) -> str:
+    """Return the findings as text for a reader."""
+    packages = findings["packages"]
+    memory = findings["memory"]
+    lines = [
+        f"arae-toolkit {findings['toolkit']}, Python {findings['python']}, {findings['platform']}",
+        "packages  " + ", ".join(f"{name} {packages[name]}" for name in packages if packages[name]),
+        "missing   " + (", ".join(name for name in packages if not packages[name]) or "none"),
+        *(f"device    {_device_line(device)}" for device in findings["devices"]),
+        f"memory    {_size(memory['total_bytes'])}, {_size(memory['available_bytes'])} available",
+        "",
+        *_place_lines("sources", findings["sources"]),
+        *_place_lines("downloads", findings["downloads"]),
+        *_place_lines("corpora", findings["corpora"]),
+        *_place_lines("runs", findings["runs"]),
+    ]
+    return "\n".join(lines)
+
+
+def _device_line(device: dict[str, Any]) -> str:
+    """Return one line about a device."""
+    parts = [f"{device['device']}: {device['name']}"]
+    if "cores" in device:
+        parts.append(f"{device['cores']} cores")
+    if "threads" in device:
+        parts.append(f"{device['threads']} threads used by torch")
+    if "memory_bytes" in device:
+        parts.append(_size(device["memory_bytes"]))
+        parts.append("bf16" if device["bf16"] else "no bf16")
+    if "problem" in device:
+        parts.append(device["problem"])
+    return ", ".join(parts)
+
+
+def _place_lines(title: str, place: dict[str, Any]) -> list[str]:
+    """Return where something is looked for, then one line for each thing found there."""
+    where = place["looked_in"] or "nowhere"
+    lines = [f"{title} in {where} (set ${place['variable']} to change)"]
+    lines += [f"  {entry['name']}: {_entry_text(entry)}" for entry in place["found"]]
+    return lines if place["found"] else [*lines, "  none"]
+
+
+def _entry_text(entry: dict[str, Any]) -> str:
+    """Return the size of a source, corpus or run and what is known of its content."""
+    parts = [f"{_size(entry['bytes'])} in {entry['files']} files"]
+    if "problem" in entry:
+        parts.append(f"unusable ({entry['problem']})")
+    for split, counts in entry.get("splits", {}).items():
+        unit = "sentences" if "sentences" in counts else "images"
+        parts.append(f"{split} {counts.get(unit, 0):,} {unit}")
+    if "model" in entry:
+        parts.append("model" if entry["model"] else "no model yet")
+        parts.append(f"changed {entry['changed']}")
+    return ", ".join(parts)
+
+
+def _size(count: int | None) -> str:
+    """Return a number of bytes as a reader wants it.
+
+    >>> _size(1536 * 1024)
+    '1.5 MiB'
+    """
+    if count is None:
+        return "unknown"
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -1,0 +1,194 @@
+"""``arae-toolkit prepare``: official files in, packed tokens, vocabulary and manifest out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.data_prep.options import (
+    CORPORA,
+    OTHER_MAX_LENGTH,
+    OTHER_VOCAB_SIZE,
+    PrepareOptions,
+)
+from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+
+if TYPE_CHECKING:
+    from arae_toolkit.corpus import Corpus
+
+APPLIES_TO = {
+    "part": ("yahoo",),
+    "classes": ("yahoo",),
+    "size": ("synthetic",),
+    "text_field": ("PATH",),
+    "label_field": ("PATH",),
+    "source": ("snli", "yelp", "yahoo", "mnist"),
+    "max_length": ("snli", "yelp", "yahoo", "synthetic", "PATH"),
+    "vocab_size": ("snli", "yelp", "yahoo", "synthetic", "PATH"),
+    "seed": ("yahoo", "synthetic", "PATH"),
+}
+"""Options that do not mean anything for every corpus. PATH stands for a file of one's own."""
+
+_DEFAULTS = PrepareOptions()
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit prepare synthetic --size 100000",
+        "arae-toolkit prepare snli --source snli_1.0.zip",
+        "ARAE_SOURCES=~/corpora arae-toolkit prepare yelp",
+        "arae-toolkit prepare yahoo --classes science,music,sports --part titles",
+        "arae-toolkit prepare reviews.jsonl --text-field review --label-field stars",
+    ],
+)
+@click.argument("name")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="Folder or .zip archive with the official files. By default they are looked for in "
+    "$ARAE_SOURCES/NAME and in the cache; snli and mnist are then downloaded.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write. By default in the cache."
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=1),
+    help="Most words in a sentence; longer ones are dropped. By default that of the paper: snli "
+    f"15, yelp and yahoo 25; synthetic 20, PATH {OTHER_MAX_LENGTH}.",
+)
+@click.option(
+    "--vocab-size",
+    type=click.IntRange(min=1),
+    help="Words in the vocabulary. By default 11,000 for snli and synthetic, "
+    f"{OTHER_VOCAB_SIZE:,} for others.",
+)
+@click.option(
+    "--text-field", default=_DEFAULTS.text_field, show_default=True, help="PATH: field of the text."
+)
+@click.option("--label-field", help="PATH: field of the label. By default there are no labels.")
+@click.option(
+    "--part",
+    type=click.Choice(["titles", "replies", "both"]),
+    default=_DEFAULTS.part,
+    show_default=True,
+    help="yahoo: which texts.",
+)
+@click.option(
+    "--classes",
+    default=",".join(_DEFAULTS.classes),
+    show_default=True,
+    help="yahoo: topics by short name, full name or number, separated by commas.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=100),
+    default=_DEFAULTS.size,
+    show_default=True,
+    help="synthetic: training sentences drawn.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=_DEFAULTS.seed,
+    show_default=True,
+    help="Seed of synthetic, and of a dev split taken from train (yahoo, PATH).",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="At a bad row: stop and write nothing, or drop and count it.",
+)
+@click.pass_context
+def prepare(
+    ctx: click.Context, /, name: str, source: Path | None, out: Path | None, **chosen: Any
+) -> None:
+    """Turn a corpus into packed tokens, a vocabulary and a manifest.
+
+    NAME is snli, yelp, yahoo, mnist, synthetic, or the PATH of a text, JSONL or CSV file, or of a
+    folder with train, dev and test files. The folder's path is printed when it is ready.
+    """
+    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data_prep.preparation import prepare_corpus
+
+    _check_options(ctx, name)
+    on_error, classes = chosen.pop("on_error"), chosen.pop("classes")
+    options = PrepareOptions(
+        **chosen,
+        classes=tuple(part.strip() for part in classes.split(",") if part.strip()),
+        skip_bad_rows=on_error == "skip",
+    )
+    folder = prepare_corpus(
+        name,
+        source=source,
+        out=out,
+        options=options,
+        report=lambda line: click.echo(line, err=True),
+        progress=progress,
+    )
+    print_summary(Corpus(folder))
+    click.echo(folder)
+
+
+def _check_options(ctx: click.Context, name: str) -> None:
+    """Refuse an option that was given and means nothing for this corpus."""
+    kind = name if name in CORPORA else "PATH"
+    for option, corpora in APPLIES_TO.items():
+        given = ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+        if given and kind not in corpora:
+            flag = "--" + option.replace("_", "-")
+            raise click.UsageError(f"{flag} applies to {', '.join(corpora)}, not to {name}", ctx)
+
+
+def print_summary(corpus: Corpus) -> None:
+    """Print a table of what a prepared corpus holds and what was dropped, on stderr."""
+    from rich.table import Table
+
+    manifest = corpus.manifest
+    rows = manifest["splits"]
+    table = Table(title=_headline(manifest), title_justify="left", title_style="bold")
+    table.add_column("")
+    for split in rows:
+        table.add_column(split, justify="right")
+    for key in ("images", "sentences", "tokens"):
+        if any(key in counts for counts in rows.values()):
+            table.add_row(key, *(f"{counts[key]:,}" for counts in rows.values()))
+    if corpus.kind == "text":
+        shares = [100 * counts["unknown_tokens"] / counts["tokens"] for counts in rows.values()]
+        table.add_row("unknown tokens", *(f"{share:.2f} %" for share in shares))
+        _add_counts(table, "label", {split: rows[split].get("labels", {}) for split in rows})
+        pairs = manifest["pairs"]
+        shown = {
+            split: {key: value for key, value in pairs.get(split, {}).items() if key != "labels"}
+            for split in rows
+        }
+        _add_counts(table, "pairs", shown)
+        _add_counts(table, "dropped", {split: manifest["dropped"].get(split, {}) for split in rows})
+    console().print(table)
+
+
+def _headline(manifest: Mapping[str, Any]) -> str:
+    """Return one line on the whole corpus."""
+    if manifest["kind"] == "image":
+        height, width = manifest["image_shape"]
+        return f"{manifest['name']}: images of {height} x {width} pixels"
+    return (
+        f"{manifest['name']}: at most {manifest['max_length']} words, "
+        f"vocabulary {manifest['vocab_size']:,}"
+    )
+
+
+def _add_counts(table: Any, title: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Add a row for each key that is above zero in some split."""
+    keys = dict.fromkeys(key for split in counts.values() for key in split)
+    for key in keys:
+        values = [split.get(key) for split in counts.values()]
+        if any(values):
+            name = key if key == title else f"{title}: {key.replace('_', ' ')}"
+            table.add_row(name, *("" if value is None else f"{value:,}" for value in values))

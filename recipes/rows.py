@@ -1,0 +1,156 @@
+"""Rows of text input, lines or JSON objects: the texts in them, or why they cannot be used."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal, NoReturn
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.lines import read_lines
+
+RowFormat = Literal["lines", "jsonl"]
+
+MAX_CHARACTERS = 10_000
+"""Longest text answered. The models are made for sentences; a book in one row is a mistake."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a request.
+
+    Attributes:
+        line: Where it stands in its source, counted from 1.
+        fields: All fields of the row, those that are not used included.
+        texts: The texts to work on; empty if the row cannot be used.
+        problem: Why the row cannot be used; ``None`` if it can.
+    """
+
+    line: int
+    fields: Mapping[str, Any]
+    texts: tuple[str, ...] = ()
+    problem: str | None = None
+
+    def answered(self, answer: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the fields with those of the answer, or with the problem, behind them."""
+        return {**self.fields, **({"error": self.problem} if answer is None else answer)}
+
+
+def read_rows(
+    stream: BinaryIO, *, path: str, names: Sequence[str], row_format: RowFormat
+) -> Iterator[Row]:
+    """Yield the rows of a binary stream, unusable ones included. Blank lines of JSONL are no rows.
+
+    Raises:
+        DataError: If the stream itself fails, as a truncated archive does.
+    """
+    for line, text, problem in _numbered_lines(stream, path=path):
+        if problem is not None:
+            yield Row(line, {}, problem=problem)
+        elif row_format == "lines":
+            yield row_of_line(line, text, names)
+        elif text.strip():
+            yield row_of_json(line, text, names)
+
+
+def _numbered_lines(stream: BinaryIO, *, path: str) -> Iterator[tuple[int, str, str | None]]:
+    """Yield number, text and problem of each line, an unusable one in its place.
+
+    ``read_lines`` stops at an unusable line, with the stream behind it: reading starts again there,
+    which keeps the order and collects nothing, however many such lines follow each other.
+    """
+    before = 0
+    while True:
+        try:
+            for number, text in read_lines(stream, path=path):
+                yield before + number, text, None
+            return
+        except DataError as error:
+            if error.line is None:
+                raise
+            before += error.line
+            yield before, "", error.problem
+
+
+def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[str]) -> Row:
+    """Return the row whose texts are the fields of these names, if all of them can be used.
+
+    Example:
+        >>> row_of_fields(1, {"text": "a dog .", "id": 7}, ["text"]).texts
+        ('a dog .',)
+        >>> row_of_fields(2, {"text": 5}, ["text"]).problem
+        "field 'text' is a number, not a text"
+    """
+    for name in names:
+        problem = _problem_of_field(fields, name)
+        if problem is not None:
+            return Row(line, fields, problem=problem)
+    return Row(line, fields, tuple(fields[name] for name in names))
+
+
+def row_of_line(line: int, text: str, names: Sequence[str]) -> Row:
+    """Return the row of one line of plain text; several texts are separated by tabs."""
+    if len(names) == 1:
+        return row_of_fields(line, {names[0]: text}, names)
+    parts = text.split("\t")
+    if len(parts) != len(names):
+        problem = f"{len(names)} texts separated by tabs are expected, found {len(parts)}"
+        return Row(line, {}, problem=problem if text.strip() else "empty text")
+    return row_of_fields(line, dict(zip(names, parts, strict=True)), names)
+
+
+def row_of_json(line: int, text: str, names: Sequence[str]) -> Row:
+    """Return the row of one JSON object."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
+    except json.JSONDecodeError as error:
+        return Row(line, {}, problem=f"not JSON ({error.msg} at character {error.pos + 1})")
+    except (ValueError, RecursionError) as error:
+        return Row(line, {}, problem=f"not usable JSON ({error})")
+    if not isinstance(value, dict):
+        return Row(line, {}, problem=f"{_kind(value)}, where a JSON object is expected")
+    return row_of_fields(line, value, names)
+
+
+def _problem_of_field(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return why a field holds no usable text, or ``None``."""
+    if name not in fields:
+        return f"no field {name!r}"
+    text = fields[name]
+    if not isinstance(text, str):
+        return f"field {name!r} is {_kind(text)}, not a text"
+    if not text.strip():
+        return "empty text"
+    if len(text) > MAX_CHARACTERS:
+        return f"text of {len(text):,} characters, at most {MAX_CHARACTERS:,} are accepted"
+    if "\0" in text:
+        return "NUL byte in text"
+    if _SURROGATE.search(text):
+        return "not UTF-8 (half a surrogate pair)"
+    return None
+
+
+def _kind(value: Any) -> str:
+    """Return what a JSON value is, in words."""
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _finite_float(text: str) -> float:
+    """Return a number that can be written again."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"number {text} is out of range")
+    return number

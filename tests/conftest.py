@@ -1,0 +1,24 @@
+"""What every test shares: folders of its own, and property tests that repeat themselves exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from arae_toolkit import locations
+
+# Derandomized, so that a change is judged by what it changes; no deadline, because the machines
+# that run this differ.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the user's corpora and runs, and the working folder clean."""
+    monkeypatch.delenv(locations.SOURCES_VARIABLE, raising=False)
+    monkeypatch.delenv("ARAE_DEBUG", raising=False)
+    monkeypatch.setenv(locations.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(locations.RUNS_VARIABLE, str(tmp_path / "runs"))

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.corpus import (
+    MANIFEST_VERSION,
+    UNLABELLED,
+    Corpus,
+    PackedSentences,
+    open_array,
+    pack,
+    save_array,
+)
+from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.vocabulary import EOS, Vocabulary
+
+ROWS = [[5, 6, EOS], [EOS], [7, EOS]]
+
+
+@given(st.lists(st.lists(st.integers(0, 70_000), min_size=1, max_size=9), max_size=12))
+def test_packed_sentences_are_the_sentences(rows):
+    packed = pack(iter(rows), vocab_size=70_001)
+    assert len(packed) == len(rows)
+    assert [packed[index].tolist() for index in range(len(packed))] == rows
+    assert packed.lengths.tolist() == [len(row) for row in rows]
+
+
+def test_more_than_one_block_is_joined_in_order():
+    rows = [[index % 1000] * 7 for index in range(20_000)]  # 140,000 tokens, two blocks and a rest
+    packed = pack(rows, vocab_size=1000)
+    assert len(packed.tokens) == 140_000
+    assert all(packed[index].tolist() == rows[index] for index in (0, 9361, 9362, 9363, 19_999))
+
+
+@pytest.mark.parametrize(("vocab_size", "dtype"), [(65_536, np.uint16), (65_537, np.uint32)])
+def test_tokens_are_as_small_as_the_vocabulary_allows(vocab_size, dtype):
+    packed = pack([[vocab_size - 1, EOS]], vocab_size=vocab_size)
+    assert packed.tokens.dtype == dtype
+    assert packed[0].tolist() == [vocab_size - 1, EOS]
+
+
+@pytest.mark.parametrize("labels", [None, [0, UNLABELLED, 1]])
+def test_saved_sentences_are_opened_memory_mapped_and_unchanged(tmp_path, labels):
+    pack(ROWS, vocab_size=10, labels=labels).save(tmp_path, "train")
+    opened = PackedSentences.open(tmp_path, "train")
+    assert isinstance(opened.tokens, np.memmap)
+    assert [opened[index].tolist() for index in range(3)] == ROWS
+    assert (opened.labels is None) if labels is None else (opened.labels.tolist() == labels)
+
+
+def test_an_empty_split_can_be_saved_and_opened(tmp_path):
+    pack([], vocab_size=10).save(tmp_path, "dev")
+    assert len(PackedSentences.open(tmp_path, "dev")) == 0
+
+
+def test_offsets_that_do_not_fit_the_tokens_are_refused():
+    with pytest.raises(ValueError, match=r"\[5\], but there are 4 tokens"):
+        PackedSentences(np.zeros(4, np.uint16), np.array([0, 5]))
+
+
+def test_arrays_of_objects_are_never_unpickled(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match=r"a\.npy"):
+        open_array(tmp_path / "a.npy")
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        save_array(tmp_path / "a.npy", np.array([{}], dtype=object))
+
+
+def truncated(content):
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("damage", [truncated, lambda _: b"", lambda content: b"\0" + content])
+def test_a_damaged_array_is_one_line_that_names_it(tmp_path, damage):
+    pack(ROWS, vocab_size=10).save(tmp_path, "train")
+    path = tmp_path / "train.tokens.npy"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=r"train\.tokens\.npy: .*prepare again"):
+        PackedSentences.open(tmp_path, "train")
+
+
+def test_a_missing_array_is_named(tmp_path):
+    pack(ROWS, vocab_size=10).save(tmp_path, "train")
+    (tmp_path / "train.offsets.npy").unlink()
+    with pytest.raises(DataError, match=r"train\.offsets\.npy"):
+        PackedSentences.open(tmp_path, "train")
+
+
+def write_corpus(folder, **changes):
+    manifest = {
+        **{"version": MANIFEST_VERSION, "name": "tiny", "kind": "text", "labels": ["bad", "good"]},
+        **{"max_length": 4, "sha256": "0" * 64},
+        **changes,
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_corpus_gives_what_its_folder_holds(tmp_path):
+    folder = write_corpus(tmp_path / "tiny")
+    vocabulary = Vocabulary.build(["good food . bad food ."], size=10)
+    vocabulary.save(folder / "tokenizer.json")
+    ids = vocabulary.encode_batch(["good food .", "bad food ."])
+    pack(ids, vocab_size=len(vocabulary), labels=[1, 0]).save(folder, "train")
+    pack(ids, vocab_size=len(vocabulary), labels=[UNLABELLED]).save(folder, "pairs.train")
+    save_array(folder / "train.pixels.npy", np.full((1, 4), 255, np.uint8))
+
+    corpus = Corpus(folder)
+    assert (corpus.name, corpus.kind, corpus.labels) == ("tiny", "text", ["bad", "good"])
+    assert (corpus.max_length, corpus.sha256) == (4, "0" * 64)
+    assert corpus.vocabulary.decode(corpus.split("train")[1]) == "bad food ."
+    assert corpus.split("train").labels.tolist() == [1, 0]
+    assert len(corpus.pairs("train")) == 2
+    assert corpus.pairs("train").labels.tolist() == [UNLABELLED]
+    assert corpus.pixels("train").tolist() == [[255] * 4]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe"])
+def test_a_folder_without_a_readable_manifest_is_no_corpus(tmp_path, content):
+    if content is not None:
+        (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"no prepared corpus here; run arae-toolkit prepare"):
+        Corpus(tmp_path)
+
+
+def test_a_corpus_of_another_version_is_refused(tmp_path):
+    with pytest.raises(DataError, match="corpus version 99, this toolkit reads 1"):
+        Corpus(write_corpus(tmp_path, version=99))
+
+
+def test_a_damaged_tokenizer_is_refused(tmp_path):
+    (write_corpus(tmp_path) / "tokenizer.json").write_text("{")
+    with pytest.raises(CheckpointMismatch):
+        _ = Corpus(tmp_path).vocabulary

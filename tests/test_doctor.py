@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import arae_toolkit
+from arae_toolkit.recipes import doctor as doctor_module
+from arae_toolkit.recipes.cli import main
+
+
+def doctor(*arguments):
+    ended = CliRunner().invoke(main, ["doctor", *arguments])
+    assert ended.exit_code == 0, ended.output
+    return ended.stdout
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Make one source, one download, two corpora of which one is damaged, and two runs, one without a model."""
+    monkeypatch.setenv("ARAE_SOURCES", str(tmp_path / "sources"))
+    source = tmp_path / "sources" / "snli"
+    good, damaged = (tmp_path / "cache" / "corpora" / name for name in ("tiny", "torn"))
+    trained, started = (tmp_path / "runs" / name for name in ("tiny", "young"))
+    download = tmp_path / "cache" / "sources" / "yelp"
+    for folder in (source, download, good, damaged, trained, started):
+        folder.mkdir(parents=True)
+    (source / "train.jsonl").write_bytes(b"x" * 2048)
+    (download / "reviews.txt").write_text("fine food .")
+    manifest = {"version": 1, "kind": "text", "splits": {"train": {"sentences": 12345}}}
+    (good / "manifest.json").write_text(json.dumps(manifest))
+    (damaged / "manifest.json").write_text("{")
+    (trained / "config.json").write_text("{}")
+    return tmp_path
+
+
+def test_everything_that_is_there_is_found(places):
+    findings = json.loads(doctor("--json"))
+    (source,) = findings["sources"]["found"]
+    assert (source["name"], source["files"], source["bytes"]) == ("snli", 1, 2048)
+    tiny, torn = findings["corpora"]["found"]
+    assert tiny["splits"]["train"]["sentences"] == 12345
+    assert "no prepared corpus here" in torn["problem"]
+    assert [(run["name"], run["model"]) for run in findings["runs"]["found"]] == [
+        ("tiny", True),
+        ("young", False),
+    ]
+    (download,) = findings["downloads"]["found"]
+    assert (download["name"], download["files"]) == ("yelp", 1)
+    for place, folder in (
+        ("sources", "sources"),
+        ("downloads", "cache/sources"),
+        ("corpora", "cache/corpora"),
+        ("runs", "runs"),
+    ):
+        assert findings[place]["looked_in"] == str(places / folder)
+
+
+def test_the_text_says_the_same(places):
+    text = doctor()
+    assert f"sources in {places / 'sources'} (set $ARAE_SOURCES to change)" in text
+    assert "snli: 2.0 KiB in 1 files" in text
+    assert "train 12,345 sentences" in text
+    assert "unusable" in text
+    assert "no model yet" in text
+
+
+def test_nothing_found_is_said_with_the_places(tmp_path):
+    text = doctor()
+    assert "sources in nowhere (set $ARAE_SOURCES to change)\n  none" in text
+    assert (
+        f"corpora in {tmp_path / 'cache' / 'corpora'} (set $ARAE_CACHE to change)\n  none" in text
+    )
+    assert f"runs in {tmp_path / 'runs'} (set $ARAE_RUNS to change)\n  none" in text
+
+
+def test_the_machine_and_the_versions_are_told():
+    import torch
+
+    findings = json.loads(doctor("--json"))
+    assert findings["toolkit"] == arae_toolkit.__version__
+    assert findings["packages"]["torch"] == torch.__version__
+    cpu, *others = findings["devices"]
+    assert (cpu["device"], cpu["threads"]) == ("cpu", torch.get_num_threads())
+    assert len(others) == torch.cuda.device_count()
+    assert 0 < findings["memory"]["available_bytes"] <= findings["memory"]["total_bytes"]
+
+
+def test_a_torch_that_does_not_load_is_a_finding_not_a_failure(tmp_path):
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.99: cannot open')")
+    ended = subprocess.run(
+        [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main(['doctor'])"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "torch cannot be imported (libcudart.so.99: cannot open)" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "unknown"), (0, "0 B"), (1023, "1023 B"), (1024**5 * 3, "3072.0 TiB")],
+)
+def test_sizes_are_told_in_binary_units(count, text):
+    assert doctor_module._size(count) == text

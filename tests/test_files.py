@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.files import (
+    replacing,
+    sha256_of_bytes,
+    sha256_of_file,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_is_replaced_and_nothing_else_stays(tmp_path):
+    target = tmp_path / "deep" / "er" / "file.txt"
+    write_text(target, "old")
+    write_text(target, "new é")
+    assert target.read_text(encoding="utf-8") == "new é"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failing_writer_leaves_the_old_file_and_no_rubbish(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="broke off"), replacing(target) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("broke off")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    line = r"file\.txt: cannot write \(No space left"
+    with pytest.raises(ToolkitError, match=line), replacing(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "blocker").write_text("a file where a folder should be")
+    with pytest.raises(ToolkitError, match="cannot write"):
+        write_text(tmp_path / "blocker" / "file.txt", "new")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ToolkitError, match="Permission denied"):
+        write_text(tmp_path / "file.txt", "new")
+
+
+def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    writer = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from arae_toolkit.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half of the n')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", writer, str(target)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    write_text(target, "new")  # what the killed writer left is in nobody's way
+    assert target.read_text() == "new"
+
+
+def test_files_are_made_with_the_permissions_of_the_user(tmp_path):
+    previous = os.umask(0o027)
+    try:
+        write_text(tmp_path / "file.txt", "new")
+    finally:
+        os.umask(previous)
+    assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_json_is_readable_by_people(tmp_path):
+    write_json(tmp_path / "a.json", {"wörter": [1]})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "wörter": [\n    1\n  ]\n}\n'
+
+
+def test_fingerprints_of_file_and_bytes_agree(tmp_path: Path):
+    content = bytes(range(256)) * 9000  # more than one block
+    (tmp_path / "file").write_bytes(content)
+    expected = hashlib.sha256(content).hexdigest()
+    assert sha256_of_file(tmp_path / "file") == sha256_of_bytes(content) == expected

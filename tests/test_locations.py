@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arae_toolkit import locations
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for variable in ("ARAE_SOURCES", "ARAE_CACHE", "ARAE_RUNS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", "/home/reader")
+
+
+def test_without_settings_the_cache_is_in_the_home_and_runs_in_the_working_folder():
+    assert locations.corpus_folder("snli") == Path("/home/reader/.cache/arae-toolkit/corpora/snli")
+    assert locations.run_folder("snli") == Path("runs/snli")
+    assert locations.source_folder("snli") is None
+
+
+def test_each_variable_moves_its_place(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/reader")
+    assert locations.cache_folder() == Path("/var/cache/reader/arae-toolkit")
+    monkeypatch.setenv("ARAE_CACHE", "/big/cache")
+    monkeypatch.setenv("ARAE_RUNS", "/big/runs")
+    monkeypatch.setenv("ARAE_SOURCES", "/big/sources")
+    assert locations.corpus_folder("yelp") == Path("/big/cache/corpora/yelp")
+    assert locations.run_folder("yelp") == Path("/big/runs/yelp")
+    assert locations.source_folder("yelp") == Path("/big/sources/yelp")
+
+
+@pytest.mark.parametrize("variable", ["ARAE_CACHE", "ARAE_RUNS", "ARAE_SOURCES", "XDG_CACHE_HOME"])
+def test_an_empty_variable_counts_as_not_set(monkeypatch, variable):
+    unset = (locations.cache_folder(), locations.run_folder("a"), locations.source_folder("a"))
+    monkeypatch.setenv(variable, "")
+    assert (
+        locations.cache_folder(),
+        locations.run_folder("a"),
+        locations.source_folder("a"),
+    ) == unset

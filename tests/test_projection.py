@@ -1,0 +1,69 @@
+"""The chunked softmax against torch's own cross-entropy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from arae_toolkit import projection
+from arae_toolkit.projection import projected_nats, token_statistics
+
+
+def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(0)
+    hidden = torch.randn(rows, 6, generator=random).requires_grad_()
+    weight = torch.randn(11, 6, generator=random).requires_grad_()
+    bias = torch.randn(11, generator=random).requires_grad_()
+    return hidden, weight, bias, torch.randint(11, (rows,), generator=random)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 10, 37, 512])
+def test_value_and_gradients_equal_plain_cross_entropy(
+    chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the rows are cut, the sum and all three gradients are those of the plain form."""
+    monkeypatch.setattr(projection, "CHUNK_ROWS", chunk_rows)
+    hidden, weight, bias, targets = _inputs()
+    fast = projected_nats(hidden, weight, bias, targets)
+    fast_gradients = torch.autograd.grad(0.3 * fast, (hidden, weight, bias))
+    plain = functional.cross_entropy(
+        functional.linear(hidden, weight, bias), targets, reduction="sum"
+    )
+    plain_gradients = torch.autograd.grad(0.3 * plain, (hidden, weight, bias))
+    torch.testing.assert_close(fast, plain)
+    for ours, theirs in zip(fast_gradients, plain_gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_is_near_float32() -> None:
+    """The lower precision costs no more than its eight bits."""
+    hidden, weight, bias, targets = _inputs()
+    full = projected_nats(hidden, weight, bias, targets)
+    half = projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16)
+    assert float(half) == pytest.approx(float(full), rel=0.02)
+
+
+def test_large_scores_stay_finite() -> None:
+    """A target of vanishing probability has a large cost, not an infinite one."""
+    hidden = torch.full((1, 2), 100.0)
+    weight = torch.tensor([[5.0, 5.0], [-5.0, -5.0]])
+    nats = projected_nats(hidden, weight, torch.zeros(2), torch.tensor([1]))
+    assert float(nats) == pytest.approx(2000.0)
+
+
+def test_statistics_agree_with_the_training_loss() -> None:
+    """Per-token nats sum to the loss; correctness is that of the likeliest word."""
+    hidden, weight, bias, targets = _inputs()
+    nats, correct = token_statistics(hidden, weight, bias, targets)
+    torch.testing.assert_close(nats.sum(), projected_nats(hidden, weight, bias, targets).detach())
+    scores = functional.linear(hidden, weight, bias)
+    assert torch.equal(correct, scores.argmax(dim=1) == targets)
+
+
+def test_wrong_shapes_raise() -> None:
+    """The three shapes are named."""
+    hidden, weight, bias, targets = _inputs()
+    with pytest.raises(ValueError, match=r"\(37, 6\).*\(11, 6\).*\(36,\)"):
+        projected_nats(hidden, weight, bias, targets[:-1])
