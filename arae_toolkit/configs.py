@@ -86,7 +86,7 @@ class TrainingConfig:
     reconstruction, in one update of the encoder."""
     gan_rounds_grow_at: tuple[int, ...] = ()
     """Epochs (counted from 1) from which an iteration has one more GAN round."""
-    adversarial_weight: float = 1.0
+    adversarial_weight: float = 5.0
     """lambda(1): weight of the critic's gradient in the encoder."""
     encoder_gradient: Literal["scale", "norm"] = "scale"
     """``norm`` first rescales the critic's gradient at the code to the norm of the

@@ -74,7 +74,7 @@ def other_activity(rand: Rand, scene: Scene) -> str | None:
     if scene.place is not None and other.place is not None and rand() < 0.6:
         fits = scene.place.spot.category in other.activity.places
         other = other._replace(place=scene.place if fits else None)
-    return _changed(rand, other)
+    return _changed(rand, other, "activity")
 
 
 def other_place(rand: Rand, scene: Scene) -> str | None:
@@ -287,5 +287,5 @@ def _other(rand: Rand, options: tuple[str, ...], taken: str) -> str:
 CONTRADICTIONS: Table[Derivation] = Table(
     [other_activity, other_place, elsewhere, other_subject, other_count, other_look, other_color,
      other_thing, other_manner, denied, not_yet, nobody, other_posture, other_meanwhile, other_being],
-    [24, 13, 6, 14, 9, 8, 9, 13, 3, 7, 3, 2, 3, 4, 3],
+    [24, 13, 6, 14, 9, 8, 9, 13, 3, 7, 1.5, 2, 3, 4, 3],
 )  # fmt: skip

@@ -47,14 +47,14 @@ def described(rand: Rand, scene: Scene) -> str | None:
 
 
 def there_is(rand: Rand, scene: Scene) -> str | None:
-    """Say that there is somebody, and perhaps where."""
+    """Say that there is somebody at the place."""
+    if scene.place is None:
+        return None
     subject = soften_subject(rand, scene.subject)
     if subject.quantifier == "the":
         subject = subject._replace(quantifier="some" if subject.many else "a")
-    place = f" {place_text(soften_place(rand, scene.place))}" if scene.place else ""
-    if not place and not scene.subject.garment and not scene.subject.adjective:
-        return None
-    return f"there {'are' if subject.many else 'is'} {subject_text(subject)}{place}"
+    place = place_text(soften_place(rand, scene.place))
+    return f"there {'are' if subject.many else 'is'} {subject_text(subject)} {place}"
 
 
 def whereabouts(rand: Rand, scene: Scene) -> str | None:

@@ -131,22 +131,32 @@ bear cub|wild|animal
 
 # What can be seen, by kind of subject.
 ADJECTIVES = {
-    "adult": "smiling, tall, dark-haired, blond, middle-aged, slim, thin, cheerful, barefoot, tanned, "
+    "adult": (
+        "smiling, tall, dark-haired, blond, middle-aged, slim, thin, cheerful, barefoot, tanned, "
+    )
     "curly-haired, short, strong, muscular, well-dressed, friendly, serious, gray-haired, relaxed, "
-    "red-haired, shy, elegant, determined, proud, sleepy, tired, hungry, lonely, bored, thirsty, local, "
+    "red-haired, shy, elegant, determined, proud, sleepy, tired, hungry, lonely, bored, thirsty, "
+    "local, "
     "famous, rich, polite, nervous",
     "aged adult": "young, old, elderly",
     "m adult": "bearded, bald, shirtless",
-    "child": "smiling, happy, blond, cheerful, barefoot, excited, curious, dark-haired, curly-haired, "
+    "child": (
+        "smiling, happy, blond, cheerful, barefoot, excited, curious, dark-haired, curly-haired, "
+    )
     "laughing, playful, shy, giggling, tiny, freckled, proud, muddy, energetic, sleepy, "
     "bored, hungry, tired, clever, thirsty, lucky, polite",
     "aged child": "little, young, small",
-    "dog": "brown, black, white, small, big, large, wet, tan, fluffy, muddy, spotted, gray, playful, "
+    "dog": (
+        "brown, black, white, small, big, large, wet, tan, fluffy, muddy, spotted, gray, playful, "
+    )
     "shaggy, long-haired, energetic, golden, happy, old, scruffy, tiny, "
     "hungry, friendly, lost, thirsty, clever, trained",
     "cat": "black, gray, white, orange, small, striped, fluffy, brown, sleepy, curious, fat, "
     "long-haired, old, playful, tiny",
-    "bird": "white, small, gray, black, colorful, large, brown, tiny, young, noisy, hungry, bright blue",
+    "bird": (
+        "white, small, gray, black, colorful, large, brown, tiny, young, noisy, hungry, "
+        "bright blue"
+    ),
     "horse": "brown, white, black, gray, young, large, spotted, old, beautiful, strong",
     "grazer": "brown, white, young, black, small, large, spotted, woolly, old, hungry, curious",
     "wild": "small, brown, young, gray, curious, large, furry, playful, tiny, hungry",
@@ -190,9 +200,13 @@ RELATIVE = frozenset({"small", "large", "big", "tiny", "little", "young", "old",
 
 # What a picture does not settle, by kind of subject.
 UNSEEN = {
-    "adult": "rich, lonely, famous, married, hungry, bored, clever, thirsty, local, homesick, polite, "
+    "adult": (
+        "rich, lonely, famous, married, hungry, bored, clever, thirsty, local, homesick, polite, "
+    )
     "nervous, foreign, tired, wealthy, talented",
-    "child": "clever, bored, thirsty, local, lucky, spoiled, polite, hungry, talented, well-behaved, "
+    "child": (
+        "clever, bored, thirsty, local, lucky, spoiled, polite, hungry, talented, well-behaved, "
+    )
     "nervous, tired",
     "animal": "hungry, thirsty, lost, friendly, stray, trained, clever, lonely, tired, gentle",
 }
@@ -540,8 +554,10 @@ DEFINITE_NOUNS = "ocean, downtown area, moon"  # "by the ocean"
 # Places to sit, and places that one does not run around on.
 SEATS = "bench, picnic blanket, couch, armchair, bed, bus, train, ferry, tractor, haystack"
 SPOTS = (
-    "tree, table, counter, kitchen table, desk, bar, window, fireplace, stove, mat, ladder, scaffold, "
-    "roof, street corner, bus stop, platform, waiting room, campfire, cabin, lighthouse, carpet, closet"
+    "tree, table, counter, kitchen table, desk, bar, window, fireplace, stove, mat, ladder, "
+    "scaffold, "
+    "roof, street corner, bus stop, platform, waiting room, campfire, cabin, lighthouse, carpet, "
+    "closet"
 )
 
 # ---------------------------------------------------------------------------------------------
@@ -555,9 +571,11 @@ THINGS = {
         "some food",
         True,
         "large, big, delicious, small, tasty, huge, homemade",
-        "sandwich, apple, ~pizza, ~ice cream, hot dog, banana, burger, ~cake, salad, +noodles, cookie, "
+        "sandwich, apple, ~pizza, ~ice cream, hot dog, banana, burger, ~cake, salad, +noodles, "
+        "cookie, "
         "~popcorn, +french fries, ~bread, orange, ~cheese, +pancakes, slice of watermelon, muffin, "
-        "bowl of soup, donut, ~rice, peach, plate of spaghetti, pretzel, taco, pear, ~chicken, bagel, "
+        "bowl of soup, donut, ~rice, peach, plate of spaghetti, pretzel, taco, pear, ~chicken, "
+        "bagel, "
         "lollipop, +grapes, ~chocolate, carrot, plate of sushi, burrito, cupcake, bowl of cereal, "
         "+blueberries, croissant, omelet, +waffles, ear of corn, ~yogurt",
     ),
@@ -566,34 +584,40 @@ THINGS = {
         True,
         "large, cold, small, refreshing",
         "~water, ~coffee, cup of tea, ~juice, glass of milk, soda, bottle of water, ~lemonade, "
-        "cup of coffee, milkshake, glass of orange juice, ~hot chocolate, smoothie, mug of cocoa, ~cider",
+        "cup of coffee, milkshake, glass of orange juice, ~hot chocolate, smoothie, mug of cocoa, "
+        "~cider",
     ),
     "dish": (
         "some food",
         False,
         "big, large, delicious, hot, traditional, spicy, simple",
-        "meal, ~dinner, ~breakfast, pot of soup, ~lunch, ~pasta, +vegetables, pan of noodles, stew, "
-        "bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, pan of mushrooms",
+        "meal, ~dinner, ~breakfast, pot of soup, ~lunch, ~pasta, +vegetables, pan of noodles, "
+        "stew, "
+        "bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, "
+        "pan of mushrooms",
     ),
     "baked": (
         "some food",
         True,
         "large, big, delicious, small, fresh, sweet, round",
-        "cake, ~bread, +cookies, pizza, pie, apple pie, +muffins, +cupcakes, loaf of bread, +biscuits, "
+        "cake, ~bread, +cookies, pizza, pie, apple pie, +muffins, +cupcakes, loaf of bread, "
+        "+biscuits, "
         "+rolls, birthday cake, +pretzels, tart, ~gingerbread",
     ),
     "grilled": (
         "some food",
         True,
         "large, juicy, thick, spicy",
-        "+sausages, ~meat, +burgers, steak, ~corn, ~fish, ~chicken, +ribs, +vegetables, +hot dogs, ~salmon",
+        "+sausages, ~meat, +burgers, steak, ~corn, ~fish, ~chicken, +ribs, +vegetables, "
+        "+hot dogs, ~salmon",
     ),
     "vegetable": (
         "some food",
         False,
         "large, fresh, ripe, small",
         "+onions, +carrots, +vegetables, +tomatoes, potato, +peppers, ~lettuce, +apples, cucumber, "
-        "+mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, mango, eggplant",
+        "+mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, mango, "
+        "eggplant",
     ),
     "dishware": (
         "something",
@@ -605,42 +629,51 @@ THINGS = {
         "something",
         True,
         "thick, old, small, large, new, interesting",
-        "book, newspaper, magazine, letter, map, comic book, menu, novel, storybook, brochure, poem, "
-        "textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, travel guide",
+        "book, newspaper, magazine, letter, map, comic book, menu, novel, storybook, brochure, "
+        "poem, "
+        "textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, "
+        "travel guide",
     ),
     "writing": (
         "something",
         False,
-        "long, short, secret, friendly, careful",
-        "letter, note, postcard, list, poem, story, report, shopping list, diary, essay, song, message",
+        "long, short, secret, friendly",
+        "letter, note, postcard, list, poem, story, report, shopping list, diary, essay, song, "
+        "message",
     ),
     "picture": (
         "something",
         False,
         "large, colorful, small, beautiful, detailed, strange",
-        "picture, portrait, landscape, flower, mural, cartoon, still life, sunset, castle, dragon, map, "
+        "picture, portrait, landscape, flower, mural, cartoon, still life, sunset, castle, "
+        "dragon, map, "
         "rainbow, sailboat, self portrait, butterfly, rocket",
     ),
     "instrument": (
         "an instrument",
         True,
         "large, old, small, wooden, shiny, red",
-        "guitar, piano, violin, drum, flute, accordion, trumpet, saxophone, cello, keyboard, harmonica, "
-        "banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, xylophone, mandolin, "
+        "guitar, piano, violin, drum, flute, accordion, trumpet, saxophone, cello, keyboard, "
+        "harmonica, "
+        "banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, xylophone, "
+        "mandolin, "
         "oboe, organ, sitar",
     ),
     "music": (
         "something",
         False,
         "old, sad, famous, happy, slow",
-        "song, folk song, lullaby, hymn, love song, ballad, duet, Christmas carol, opera, chorus, melody",
+        "song, folk song, lullaby, hymn, love song, ballad, duet, Christmas carol, opera, chorus, "
+        "melody",
     ),
     "game": (
         "a game",
         True,
         "",
-        "~soccer, ~basketball, ~football, ~tennis, ~volleyball, ~baseball, ~frisbee, ~rugby, ~hockey, "
-        "~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, ~table tennis, ~kickball",
+        "~soccer, ~basketball, ~football, ~tennis, ~volleyball, ~baseball, ~frisbee, ~rugby, "
+        "~hockey, "
+        "~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, ~table tennis, "
+        "~kickball",
     ),
     "tablegame": (
         "a game",
@@ -652,13 +685,15 @@ THINGS = {
         "something",
         True,
         "red, white, yellow, small, large, blue, orange, bouncy, muddy",
-        "ball, soccer ball, frisbee, tennis ball, football, baseball, beach ball, basketball, rugby ball",
+        "ball, soccer ball, frisbee, tennis ball, football, baseball, beach ball, basketball, "
+        "rugby ball",
     ),
     "bike": (
         "something",
         True,
         "red, blue, new, old, small, shiny, black, green, rusty",
-        "bike, bicycle, scooter, skateboard, tricycle, unicycle, mountain bike, motorcycle, tandem bike",
+        "bike, bicycle, scooter, skateboard, tricycle, unicycle, mountain bike, motorcycle, "
+        "tandem bike",
     ),
     "mount": (
         "an animal",
@@ -670,7 +705,8 @@ THINGS = {
         "a vehicle",
         True,
         "red, old, blue, white, yellow, green, large, small, rusty, black, shiny, dusty",
-        "car, truck, tractor, van, bus, taxi, golf cart, jeep, pickup truck, convertible, sports car, "
+        "car, truck, tractor, van, bus, taxi, golf cart, jeep, pickup truck, convertible, "
+        "sports car, "
         "fire truck, delivery van, snowplow, bulldozer",
     ),
     "loaded": (
@@ -690,150 +726,179 @@ THINGS = {
         True,
         "large, heavy, small, wooden, full, big",
         "box, bag, basket, suitcase, ladder, chair, bucket, crate, backpack, tray, stack of books, "
-        "table, sack of potatoes, bundle of sticks, cardboard box, bag of groceries, barrel, wooden plank, "
-        "basket of laundry, bouquet of flowers, umbrella, surfboard, mattress, rolled carpet, trunk",
+        "table, sack of potatoes, bundle of sticks, cardboard box, bag of groceries, barrel, "
+        "wooden plank, "
+        "basket of laundry, bouquet of flowers, umbrella, surfboard, mattress, rolled carpet, "
+        "trunk",
     ),
     "cart": (
         "something",
         True,
         "heavy, large, small, full, red, old",
-        "cart, stroller, wheelbarrow, shopping cart, wagon, lawn mower, baby carriage, sled, hand truck",
+        "cart, stroller, wheelbarrow, shopping cart, wagon, lawn mower, baby carriage, sled, "
+        "hand truck",
     ),
     "machine": (
         "something",
         False,
         "old, broken, rusty, large, small, new",
-        "bike, car, roof, fence, truck, engine, computer, window, motorcycle, door, boat, wheel, radio, "
-        "washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, pipe, sewing machine, "
+        "bike, car, roof, fence, truck, engine, computer, window, motorcycle, door, boat, wheel, "
+        "radio, "
+        "washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, pipe, "
+        "sewing machine, "
         "toaster, camera, printer, lamp, wall",
     ),
     "structure": (
         "something",
         True,
         "small, wooden, tall, large, new, stone",
-        "wall, fence, house, shed, bench, birdhouse, tower, treehouse, table, bookshelf, deck, doghouse, "
+        "wall, fence, house, shed, bench, birdhouse, tower, treehouse, table, bookshelf, deck, "
+        "doghouse, "
         "staircase, model airplane, raft, cabinet, chicken coop",
     ),
     "surface": (
         "something",
         True,
         "large, dirty, white, small, wooden, old, tall",
-        "window, floor, table, wall, car, door, mirror, statue, bathtub, counter, fence, chalkboard, "
+        "window, floor, table, wall, car, door, mirror, statue, bathtub, counter, fence, "
+        "chalkboard, "
         "carpet, blackboard, fish tank, oven, sink, staircase",
     ),
     "plant": (
         "something",
         False,
         "small, tall, colorful, young, green, large",
-        "+flowers, tree, plant, +roses, rosebush, +vegetables, +tulips, bush, cactus, +tomatoes, fern, "
+        "+flowers, tree, plant, +roses, rosebush, +vegetables, +tulips, bush, cactus, +tomatoes, "
+        "fern, "
         "+sunflowers, hedge, vine, +daisies, +strawberries, +beans, orchid, potted plant",
     ),
     "fruit": (
         "some fruit",
         True,
         "ripe, red, fresh, large",
-        "+apples, +strawberries, +oranges, +cherries, +grapes, +pears, +blueberries, +peaches, +lemons, "
+        "+apples, +strawberries, +oranges, +cherries, +grapes, +pears, +blueberries, +peaches, "
+        "+lemons, "
         "+plums, +berries, +olives, +raspberries, +apricots",
     ),
     "goods": (
         "something",
         False,
         "large, new, cheap, small, colorful, expensive",
-        "+flowers, +vegetables, dress, book, +shoes, hat, ~bread, +apples, toy, ~fish, ticket, newspaper, "
-        "necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, ~ice cream, ring, lamp, "
+        "+flowers, +vegetables, dress, book, +shoes, hat, ~bread, +apples, toy, ~fish, ticket, "
+        "newspaper, "
+        "necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, ~ice cream, ring, "
+        "lamp, "
         "+postcards, painting, +groceries, rug, watch, ~honey, phone, +spices, vase, bracelet",
     ),
     "device": (
         "something",
         True,
         "old, new, small, black, silver, shiny",
-        "laptop, computer, cell phone, tablet, typewriter, calculator, copy machine, microscope, printer",
+        "laptop, computer, cell phone, tablet, typewriter, calculator, copy machine, microscope, "
+        "printer",
     ),
     "sight": (
         "something",
         False,
         "large, old, beautiful, colorful, tall, strange, bright, small",
-        "painting, statue, building, sunset, rainbow, mountain, bridge, castle, boat, airplane, waterfall, "
-        "map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, balloon, mural, "
-        "hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, poster, exhibit, spider web",
+        "painting, statue, building, sunset, rainbow, mountain, bridge, castle, boat, airplane, "
+        "waterfall, "
+        "map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, balloon, "
+        "mural, "
+        "hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, poster, exhibit, "
+        "spider web",
     ),
     "show": (
         "something",
         False,
         "long, exciting, funny, old, famous",
-        "movie, parade, football game, concert, play, soccer match, puppet show, race, cartoon, baseball game, "
+        "movie, parade, football game, concert, play, soccer match, puppet show, race, cartoon, "
+        "baseball game, "
         "magic show, street performance, documentary, air show, circus act, news program, wedding",
     ),
     "fed": (
         "an animal",
         True,
         "small, white, brown, hungry, large, young, black, gray",
-        "duck, pigeon, dog, horse, goat, cat, bird, cow, rabbit, chicken, lamb, sheep, squirrel, kitten, "
+        "duck, pigeon, dog, horse, goat, cat, bird, cow, rabbit, chicken, lamb, sheep, squirrel, "
+        "kitten, "
         "calf, deer, donkey, giraffe, pony, swan, goose, turtle, parrot, pig, elephant",
     ),
     "petted": (
         "an animal",
         True,
         "small, white, brown, fluffy, black, gray, large, friendly, sleepy",
-        "dog, cat, horse, puppy, kitten, rabbit, goat, pony, lamb, cow, guinea pig, hamster, parrot, "
+        "dog, cat, horse, puppy, kitten, rabbit, goat, pony, lamb, cow, guinea pig, hamster, "
+        "parrot, "
         "donkey, turtle, baby goat, golden retriever",
     ),
     "leashed": (
         "a dog",
         False,
         "small, brown, black, large, white, fluffy, old, playful",
-        "dog, puppy, poodle, terrier, beagle, collie, golden retriever, bulldog, spaniel, greyhound",
+        "dog, puppy, poodle, terrier, beagle, collie, golden retriever, bulldog, spaniel, "
+        "greyhound",
     ),
     "toy": (
         "a toy",
         True,
         "red, small, colorful, wooden, blue, yellow, green, new, old",
-        "toy car, doll, toy train, teddy bear, ball, toy truck, puzzle, kite, balloon, water gun, yo-yo, "
-        "robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, toy airplane, jump rope",
+        "toy car, doll, toy train, teddy bear, ball, toy truck, puzzle, kite, balloon, water gun, "
+        "yo-yo, "
+        "robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, toy airplane, "
+        "jump rope",
     ),
     "garment": (
         "something",
         True,
         "red, blue, warm, long, colorful, white, small, striped, green",
-        "sweater, scarf, hat, dress, blanket, shirt, quilt, costume, +mittens, +socks, curtain, flag, apron",
+        "sweater, scarf, hat, dress, blanket, shirt, quilt, costume, +mittens, +socks, curtain, "
+        "flag, apron",
     ),
     "gift": (
         "something",
         True,
         "large, small, colorful, birthday, big",
-        "present, box, gift, package, letter, envelope, parcel, Christmas present, bottle, jar, umbrella",
+        "present, box, gift, package, letter, envelope, parcel, Christmas present, bottle, jar, "
+        "umbrella",
     ),
     "obstacle": (
         "something",
         False,
         "small, wooden, low, large, high, muddy",
-        "fence, puddle, log, bench, hurdle, wall, stream, fallen tree, rock, bush, hedge, gate, rope, ditch",
+        "fence, puddle, log, bench, hurdle, wall, stream, fallen tree, rock, bush, hedge, gate, "
+        "rope, ditch",
     ),
     "climbed": (
         "something",
         True,
         "tall, steep, large, high, rocky, old",
-        "tree, rock, wall, mountain, rope, ladder, cliff, hill, boulder, fence, rope ladder, climbing wall",
+        "tree, rock, wall, mountain, rope, ladder, cliff, hill, boulder, fence, rope ladder, "
+        "climbing wall",
     ),
     "held": (
         "something",
         False,
         "large, small, red, white, colorful, blue, yellow",
-        "flag, sign, camera, balloon, umbrella, baby, flower, cup, stick, phone, newspaper, kite, basket, "
-        "lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, stuffed animal, rope, "
+        "flag, sign, camera, balloon, umbrella, baby, flower, cup, stick, phone, newspaper, kite, "
+        "basket, "
+        "lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, "
+        "stuffed animal, rope, "
         "fishing rod, paintbrush, torch, broom, shell",
     ),
     "stick": (
         "something",
         True,
         "large, long, yellow, small, red, blue",
-        "stick, ball, frisbee, tennis ball, bone, branch, toy, rope, shoe, sock, stuffed toy, newspaper",
+        "stick, ball, frisbee, tennis ball, bone, branch, toy, rope, shoe, sock, stuffed toy, "
+        "newspaper",
     ),
     "chased": (
         "something",
         True,
         "small, red, brown, yellow, white, gray",
-        "ball, squirrel, cat, bird, butterfly, frisbee, rabbit, tennis ball, pigeon, duck, leaf, mouse",
+        "ball, squirrel, cat, bird, butterfly, frisbee, rabbit, tennis ball, pigeon, duck, leaf, "
+        "mouse",
     ),
     "bird_food": (
         "some food",
@@ -852,7 +917,8 @@ THINGS = {
         "somebody",
         False,
         "young, old, smiling, tall",
-        "friend, neighbor, woman, man, child, stranger, teacher, baby, tourist, police officer, clown, cousin",
+        "friend, neighbor, woman, man, child, stranger, teacher, baby, tourist, police officer, "
+        "clown, cousin",
     ),
     "listened": (
         "something",
@@ -870,7 +936,8 @@ THINGS = {
         "something",
         True,
         "small, strange, large, glass, clear",
-        "rock, leaf, insect, test tube, fossil, beetle, bone, flask, shell, plant, crystal, mushroom, feather",
+        "rock, leaf, insect, test tube, fossil, beetle, bone, flask, shell, plant, crystal, "
+        "mushroom, feather",
     ),
 }
 
@@ -1205,19 +1272,35 @@ ADVERB_OPPOSITES = {
 
 # What goes at the end. {his} agrees with the subject.
 EXTRAS = {
-    "time": "on a sunny day, at night, in the afternoon, before work, on a summer day, in the morning, "
-    "after lunch, on a weekend, in the evening, before dinner, at sunset, on vacation, after school, "
-    "on a Monday, for an hour, on a holiday, during the holidays, because it is Sunday, on a day off, "
-    "on a cold day, early in the morning, during a trip, at noon, after a long day, on a rainy day, "
-    "on a windy day, in the spring, in the summer, with {his} friends, with a friend, with {his} family, "
+    "time": (
+        "on a sunny day, at night, in the afternoon, before work, on a summer day, "
+        "in the morning, "
+    )
+    "after lunch, on a weekend, in the evening, before dinner, at sunset, on vacation, "
+    "after school, "
+    "on a Monday, for an hour, on a holiday, during the holidays, because it is Sunday, "
+    "on a day off, "
+    "on a cold day, early in the morning, during a trip, at noon, after a long day, "
+    "on a rainy day, "
+    "on a windy day, in the spring, in the summer, with {his} friends, with a friend, "
+    "with {his} family, "
     "after a busy week, all day, for a while, until dark",
-    "social": "with {his} friends, with a friend, for the first time, with {his} family, for fun, to relax, "
-    "to pass the time, to impress {his} friends, to win a bet, with {his} cousin, with {his} neighbor, "
+    "social": (
+        "with {his} friends, with a friend, for the first time, with {his} family, for fun, "
+        "to relax, "
+    )
+    "to pass the time, to impress {his} friends, to win a bet, with {his} cousin, "
+    "with {his} neighbor, "
     "every weekend, instead of working, with {his} classmates, for a school project, "
-    "to celebrate, with {his} sister, with {his} brother, for the last time, as a surprise, to get better, "
+    "to celebrate, with {his} sister, with {his} brother, for the last time, as a surprise, "
+    "to get better, "
     "to please {his} parents, with an old friend, to make new friends, for a television show",
-    "animal": "on a sunny day, in the morning, at sunset, on a cold day, in the afternoon, on a summer day, "
-    "in the evening, at night, on a windy day, after a meal, with {his} owner nearby, for the first time, "
+    "animal": (
+        "on a sunny day, in the morning, at sunset, on a cold day, in the afternoon, "
+        "on a summer day, "
+    )
+    "in the evening, at night, on a windy day, after a meal, with {his} owner nearby, "
+    "for the first time, "
     "before dinner, every morning, in the spring, after a long nap, in the summer, at noon",
 }
 # Groups of activities that take no company and no purpose.

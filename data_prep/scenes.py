@@ -213,7 +213,10 @@ def fragment(scene: Scene) -> str:
 
 
 def existential(scene: Scene) -> str:
-    """Return "there are two boys playing soccer in a park"."""
+    """Return "there are two boys playing soccer in a park"; never "there is the boy"."""
+    subject = scene.subject
+    if subject.quantifier == "the":
+        scene = scene._replace(subject=subject._replace(quantifier="some" if subject.many else "a"))
     return f"there {'are' if scene.subject.many else 'is'} {fragment(scene)}"
 
 

@@ -28,6 +28,8 @@ _TREEBANK = {
     "''": '"',
 }
 _ESCAPED = re.compile(r"\\([/*])")
+_MARKED = re.compile("|".join([*map(re.escape, _TREEBANK), _ESCAPED.pattern]))
+_BRACKETS = frozenset("()")
 
 
 def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
@@ -100,5 +102,7 @@ def words_of_parse(parse: str) -> str:
         >>> words_of_parse("( ( Two dogs ) ( -LRB- ( brown -RRB- ) ) )")
         'Two dogs ( brown )'
     """
-    words = (word for word in parse.split() if word not in ("(", ")"))
-    return " ".join(_TREEBANK.get(word) or _ESCAPED.sub(r"\1", word) for word in words)
+    words = [word for word in parse.split() if word not in _BRACKETS]
+    if _MARKED.search(parse):
+        words = [_TREEBANK.get(word) or _ESCAPED.sub(r"\1", word) for word in words]
+    return " ".join(words)

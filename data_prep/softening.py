@@ -143,7 +143,7 @@ def say(rand: Rand, scene: Scene) -> str:
         return progressive(scene)
     if style < 0.8:
         return simple(scene)
-    if style < 0.87 and scene.subject.quantifier not in ("the", ""):
+    if style < 0.87:
         return existential(scene)
     if style < 0.92:
         return fragment(scene)

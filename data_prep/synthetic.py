@@ -6,19 +6,23 @@ sentences of ``caption_sentences(1000, seed=1)`` are those of ``caption_sentence
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 
 from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data_prep import phrases
 from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.drawing import draw_scene, worded
 from arae_toolkit.data_prep.entailment import ENTAILMENTS
-from arae_toolkit.data_prep.grammar import Rand
+from arae_toolkit.data_prep.grammar import Rand, TextGrammar
 from arae_toolkit.data_prep.neutrality import NEUTRALS
 from arae_toolkit.data_prep.scenes import Scene, sentence
 
 MIN_TOKENS = 4
 MAX_TOKENS = 20
+_TOKEN = re.compile(r"[\w'-]+|[^\w\s]")
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 _DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))
 
@@ -70,6 +74,74 @@ def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
             hypothesis = _hypothesis(rand, scene, label, premise)
             yield SentencePair(sentence(premise), sentence(hypothesis), label)
         left -= 3
+
+
+def sentiment_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
+    """Yield lower-case tokenised review sentences labelled negative or positive.
+
+    Both labels share their templates; the words that judge carry the sentiment.
+
+    Args:
+        count: How many.
+        seed: The same seed gives the same sentences.
+
+    Raises:
+        ValueError: If ``count`` is negative.
+
+    Example:
+        >>> for sentence in sentiment_sentences(2, seed=0):
+        ...     print(sentence.label, "|", sentence.text)
+        x
+    """
+    return _templates(count, _rand(count, seed, "sentiment"), _sentiment_grammars())
+
+
+def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
+    """Yield raw questions and replies labelled science, music or politics.
+
+    All labels share their frames; the words that fill them carry the topic.
+
+    Args:
+        count: How many.
+        seed: The same seed gives the same sentences.
+
+    Raises:
+        ValueError: If ``count`` is negative.
+
+    Example:
+        >>> for sentence in topic_sentences(2, seed=0):
+        ...     print(sentence.label, "|", sentence.text)
+        x
+    """
+    return _templates(count, _rand(count, seed, "topics"), _topic_grammars())
+
+
+def _templates(
+    count: int, rand: Rand, grammars: dict[str, TextGrammar]
+) -> Iterator[Sentence]:
+    """Yield sentences of each label's grammar, the labels in random order."""
+    labels = tuple(grammars)
+    for _ in range(count):
+        label = labels[int(rand() * len(labels))]
+        text = grammars[label].expand("start", rand)
+        while not MIN_TOKENS <= len(_TOKEN.findall(text)) <= MAX_TOKENS:
+            text = grammars[label].expand("start", rand)
+        yield Sentence(text, label)
+
+
+@cache
+def _sentiment_grammars() -> dict[str, TextGrammar]:
+    shared = phrases.SENTIMENT_SHARED
+    return {
+        "negative": TextGrammar({**shared, **phrases.NEGATIVE}),
+        "positive": TextGrammar({**shared, **phrases.POSITIVE}),
+    }
+
+
+@cache
+def _topic_grammars() -> dict[str, TextGrammar]:
+    own = {"science": phrases.SCIENCE, "music": phrases.MUSIC, "politics": phrases.POLITICS}
+    return {label: TextGrammar({**phrases.TOPIC_SHARED, **rules}) for label, rules in own.items()}
 
 
 def _hypothesis(rand: Rand, scene: Scene, label: str, premise: str) -> str:

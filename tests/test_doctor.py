@@ -21,7 +21,7 @@ def doctor(*arguments):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Make one source, one download, two corpora of which one is damaged, and two runs, one without a model."""
+    """Make a source, a download, two corpora (one damaged) and two runs (one without a model)."""
     monkeypatch.setenv("ARAE_SOURCES", str(tmp_path / "sources"))
     source = tmp_path / "sources" / "snli"
     good, damaged = (tmp_path / "cache" / "corpora" / name for name in ("tiny", "torn"))

@@ -24,7 +24,7 @@ from arae_toolkit.steps import (
     update_average,
     weighted_pull,
 )
-from tests import small
+import small
 
 RATE = 0.05
 

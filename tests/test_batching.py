@@ -1,0 +1,111 @@
+"""Batches hold what the corpus holds, in a seeded order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import small
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.batching import EpochSampler, TokenStore, batch_of, draw
+from arae_toolkit.vocabulary import PAD
+
+
+def test_a_batch_is_its_sentences_padded() -> None:
+    """Rows, lengths and the places of real tokens are those of the packed sentences."""
+    words = small.vocabulary()
+    packed, store = small.sentences(words), small.store(words)
+    rows = np.array([5, 0, 7])
+    batch = store.batch(rows)
+    for row, tokens, length in zip(rows, batch.tokens, batch.lengths, strict=True):
+        assert tokens[:length].tolist() == packed[int(row)].tolist()
+        assert (tokens[length:] == PAD).all()
+    real = torch.cat([tokens[:n] for tokens, n in zip(batch.tokens, batch.lengths, strict=True)])
+    assert torch.equal(batch.tokens.flatten()[batch.real], real)
+    assert batch.tokens.shape[1] == int(batch.lengths.max())
+
+
+def test_a_static_length_gives_every_batch_one_shape() -> None:
+    """Short batches are padded on; the real tokens stay the same."""
+    words = small.vocabulary()
+    packed = small.sentences(words)
+    static = TokenStore(packed, device=torch.device("cpu"), static_length=16)
+    batch, free = static.batch(np.array([4])), small.store(words).batch(np.array([4]))
+    assert batch.tokens.shape == (1, 16)
+    assert torch.equal(batch.tokens.flatten()[batch.real], free.tokens.flatten()[free.real])
+
+
+def test_groups_cover_the_rows_and_the_order_restores_them() -> None:
+    """Grouping by length is only another order."""
+    store = small.store(small.vocabulary())
+    rows = np.array([7, 2, 2, 0, 5, 1])
+    batches, order = store.grouped(rows, groups=3)
+    lengths = torch.cat([batch.lengths for batch in batches])[order]
+    assert lengths.tolist() == store.host_lengths[rows].tolist()
+
+
+def test_batch_of_equals_the_store() -> None:
+    """Both ways to a batch agree."""
+    words = small.vocabulary()
+    packed = small.sentences(words)
+    direct = batch_of([packed[i].tolist() for i in (3, 1)], device=torch.device("cpu"))
+    stored = small.store(words).batch(np.array([3, 1]))
+    for name in ("tokens", "lengths", "real"):
+        assert torch.equal(getattr(direct, name), getattr(stored, name))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 20), min_size=1, max_size=60),
+    batch_size=st.integers(1, 9),
+    pool=st.integers(1, 4),
+    seed=st.integers(0, 3),
+)
+def test_an_epoch_has_each_row_at_most_once(
+    lengths: list[int], batch_size: int, pool: int, seed: int
+) -> None:
+    """Full batches, no row twice, fewer rows left over than one batch, the same each time."""
+    sampler = EpochSampler(np.array(lengths), batch_size=batch_size, seed=seed, pool=pool)
+    batches = list(sampler.epoch(2))
+    rows = np.concatenate(batches)
+    assert len(batches) == sampler.batches_per_epoch
+    assert len(set(rows.tolist())) == len(rows)
+    assert len(lengths) - len(rows) < batch_size
+    assert all(len(batch) == sampler.batch_size for batch in batches)
+    again = np.concatenate(list(sampler.epoch(2)))
+    assert (rows == again).all()
+
+
+def test_batches_of_a_pool_are_of_like_lengths() -> None:
+    """Sorting in pools leaves less padding than none."""
+    lengths = np.random.default_rng(0).integers(4, 17, size=4000)
+
+    def padding(pool: int) -> int:
+        sampler = EpochSampler(lengths, batch_size=32, seed=1, pool=pool)
+        return sum(int((lengths[b].max() - lengths[b]).sum()) for b in sampler.epoch(0))
+
+    assert padding(50) < 0.1 * padding(1)
+
+
+def test_epochs_and_seeds_differ() -> None:
+    """Another epoch or seed is another order."""
+    lengths = np.full(100, 5)
+    orders = {
+        tuple(np.concatenate(list(EpochSampler(lengths, batch_size=10, seed=s).epoch(e))).tolist())
+        for s in (0, 1)
+        for e in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_an_empty_split_is_refused() -> None:
+    """There is nothing to draw from."""
+    with pytest.raises(ValueError, match="without rows"):
+        EpochSampler(np.array([]), batch_size=2, seed=0)
+
+
+def test_draws_are_fixed_by_their_seed() -> None:
+    """The same place in a run draws the same rows."""
+    assert (draw(50, 8, seed=(1, 2)) == draw(50, 8, seed=(1, 2))).all()
+    assert (draw(50, 8, seed=(1, 2)) != draw(50, 8, seed=(1, 3))).any()

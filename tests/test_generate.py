@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from arae_toolkit import ARAE
+from arae_toolkit.models.decoding import Decoding
+from arae_toolkit.recipes.cli import main
+from arae_toolkit.vocabulary import Vocabulary
+
+PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
+TEXTS = ["a man sleeps .", "two dogs run in the park", "the woman sees a zebra"]
+BAD_JSON = "not JSON (Expecting value at character 1)"
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A model folder with random weights, large enough that different codes give other sentences."""
+    vocabulary = Vocabulary.build(
+        ["a man sleeps on the bench .", "two dogs run in the park .", "the woman plays a guitar ."],
+        size=50,
+    )
+    model = ARAE(
+        vocabulary,
+        max_length=6,
+        embedding_size=8,
+        code_size=6,
+        hidden_size=12,
+        noise_size=4,
+        generator_sizes=(8,),
+        code_gain=8.0,
+    )
+    model.initialize(generator=torch.Generator().manual_seed(3), bound=1.0)
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(run_folder):
+    return ARAE.from_pretrained(run_folder)
+
+
+@pytest.fixture
+def call(run_folder):
+    """Run a command on the model; its first argument, RUN, is given by this function."""
+
+    def invoke(command, *arguments, code=0, **settings):
+        words = [command, str(run_folder), *map(str, arguments)]
+        result = CliRunner().invoke(main, words, prog_name="arae-toolkit", **settings)
+        assert result.exit_code == code, result.stderr
+        return result
+
+    return invoke
+
+
+def rows_in(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def json_lines(rows):
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+# --- sample ----------------------------------------------------------------------------------
+
+
+def test_sample_writes_the_sentences_of_the_model(call, model):
+    result = call("sample", "--count", 700, "--seed", 5)
+    assert result.stdout.splitlines() == model.sample(700, seed=5)
+    assert result.stderr == ""
+    assert call("sample", "--count", 700, "--seed", 6).stdout != result.stdout
+
+
+def test_sample_hands_the_search_settings_on(call, model):
+    settings = ["--method", "sample", "--temperature", 2, "--top-k", 9, "--top-p", 0.9]
+    decoding = Decoding(method="sample", temperature=2.0, top_k=9, top_p=0.9)
+    assert call("sample", *settings).stdout.splitlines() == model.sample(10, decoding=decoding)
+    beam = call("sample", "--method", "beam", "--beam-size", 3).stdout.splitlines()
+    assert beam == model.sample(10, decoding=Decoding(method="beam", beam_size=3))
+
+
+def test_sample_as_jsonl_numbers_the_sentences(call, model):
+    rows = rows_in(call("sample", "--count", 600, "--seed", 5, "--format", "jsonl"))
+    assert [row["text"] for row in rows] == model.sample(600, seed=5)
+    assert [row["index"] for row in rows] == list(range(600))
+    assert {row["seed"] for row in rows} == {5}
+
+
+def test_unique_samples_are_the_distinct_ones_in_the_order_they_are_drawn(call, model):
+    result = call("sample", "--count", 50, "--unique")
+    sentences = result.stdout.splitlines()
+    assert len(set(sentences)) == len(sentences) == 50
+    drawn = list(dict.fromkeys(model.sample(2000, batch_size=50)))
+    assert sentences == drawn[:50]
+
+
+def test_unique_samples_that_do_not_exist_are_not_searched_for_ever(call):
+    result = call("sample", "-n", 9, "--unique", "--method", "sample", "--top-k", 1, code=0)
+    assert len(result.stdout.splitlines()) == 9
+    result = call("sample", "--count", 10**6, "--unique", code=1)
+    found = len(result.stdout.splitlines())
+    assert f"only {found:,} distinct sentences found" in result.stderr
+
+
+def test_no_sample_is_no_output(call):
+    assert call("sample", "--count", 0).stdout == ""
+
+
+# --- reconstruct -----------------------------------------------------------------------------
+
+
+def test_reconstruct_answers_lines_with_lines(call, model, tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("".join(f"{text}\n" for text in TEXTS))
+    result = call("reconstruct", path)
+    assert result.stdout.splitlines() == model.reconstruct(TEXTS)
+    assert len(set(result.stdout.splitlines())) == 3, "the model is too dull to test with"
+    assert result.stderr == ""
+    beam = call("reconstruct", path, "--method", "beam", "--beam-size", 4)
+    decoding = Decoding(method="beam", beam_size=4)
+    assert beam.stdout.splitlines() == model.reconstruct(TEXTS, decoding=decoding)
+
+
+def test_reconstruct_adds_to_the_fields_of_jsonl(call, model, tmp_path):
+    path = tmp_path / "in.jsonl"
+    given = [{"id": number, "caption": text} for number, text in enumerate(TEXTS)]
+    path.write_text(json_lines(given))
+    rows = rows_in(call("reconstruct", path, "--text-field", "caption"))
+    nats, tokens = model.nats(TEXTS)
+    for row, before, answer in zip(rows, given, model.reconstruct(TEXTS), strict=True):
+        assert list(row) == ["id", "caption", "reconstruction", "nats", "tokens"]
+        assert {**row, **before, "reconstruction": answer} == row
+    assert [row["nats"] for row in rows] == pytest.approx(nats, rel=1e-5)
+    assert [row["tokens"] for row in rows] == tokens == [5, 7, 6]
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "encode"])
+@pytest.mark.parametrize("row_format", ["lines", "jsonl"])
+def test_argument_file_and_stdin_give_the_same_bytes(call, tmp_path, command, row_format):
+    rows = "".join(f"{text}\n" for text in TEXTS)
+    content = rows if row_format == "lines" else json_lines({"text": text} for text in TEXTS)
+    path = tmp_path / "in.data"
+    path.write_text(content)
+    form = ["--format", row_format]
+    by_file = call(command, path, *form).stdout_bytes
+    assert by_file
+    assert call(command, *form, input=content).stdout_bytes == by_file
+    assert call(command, "-", *form, input=content).stdout_bytes == by_file
+    texts = [word for text in TEXTS for word in ("--text", text)]
+    assert call(command, *texts, *form).stdout_bytes == by_file
+
+
+# --- interpolate -----------------------------------------------------------------------------
+
+
+def test_interpolate_writes_a_line_for_each_step(call, model):
+    walk = model.interpolate(TEXTS[0], TEXTS[1], steps=4)
+    result = call("interpolate", TEXTS[0], TEXTS[1], "--steps", 4)
+    assert result.stdout.splitlines() == walk
+    assert [walk[0], walk[-1]] == model.reconstruct(TEXTS[:2])
+
+
+@pytest.mark.parametrize("row_format", ["lines", "jsonl"])
+def test_interpolate_takes_the_same_pair_from_anywhere(call, tmp_path, row_format):
+    first, second = TEXTS[:2]
+    as_json = row_format == "jsonl"
+    content = (
+        json_lines([{"first": first, "second": second}]) if as_json else f"{first}\t{second}\n"
+    )
+    path = tmp_path / "pairs"
+    path.write_text(content)
+    form = ["--format", row_format]
+    by_argument = call("interpolate", first, second, *form).stdout_bytes
+    assert by_argument
+    assert call("interpolate", path, *form).stdout_bytes == by_argument
+    assert call("interpolate", *form, input=content).stdout_bytes == by_argument
+
+
+def test_interpolate_adds_the_steps_to_the_fields_of_jsonl(call, model, tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json_lines([{"id": 1, "first": TEXTS[0], "second": TEXTS[2]}, {"id": 2}]))
+    good, bad = rows_in(call("interpolate", path, "--on-error", "emit", code=3))
+    walk = model.interpolate(TEXTS[0], TEXTS[2], steps=5)
+    assert good == {"id": 1, "first": TEXTS[0], "second": TEXTS[2], "steps": walk}
+    assert bad == {"id": 2, "error": "no field 'first'"}
+    as_lines = call("interpolate", path, "--on-error", "emit", "--output-format", "lines", code=3)
+    assert as_lines.stdout.splitlines() == [*walk, *[""] * 5]
+
+
+# --- encode ----------------------------------------------------------------------------------
+
+
+def test_encode_writes_codes_with_six_digits(call, model):
+    rows = rows_in(call("encode", *(word for text in TEXTS for word in ("-t", text))))
+    assert [row["text"] for row in rows] == TEXTS
+    np.testing.assert_allclose([row["code"] for row in rows], model.encode(TEXTS), rtol=1e-5)
+    assert max(len(f"{abs(number):.9g}") for row in rows for number in row["code"]) <= 12
+
+
+def test_encode_writes_an_array_in_the_order_of_the_rows(call, model, tmp_path):
+    out = tmp_path / "codes.npy"
+    texts = [*TEXTS, TEXTS[0] + " ."]
+    content = "".join(f"{text}\n" for text in texts)
+    result = call("encode", "--out", out, "--batch-size", 2, input=content)
+    assert result.stdout == ""
+    codes = np.load(out)
+    assert codes.dtype == np.float32
+    np.testing.assert_allclose(codes, model.encode(texts), atol=1e-6)
+
+
+def test_an_array_holds_nan_for_a_row_let_out_in_its_place(call, model, tmp_path):
+    out = tmp_path / "codes.npy"
+    content = f"{TEXTS[0]}\n\n{TEXTS[1]}\n"
+    call("encode", "--out", out, "--on-error", "emit", code=3, input=content)
+    codes = np.load(out)
+    assert np.isnan(codes).all(axis=1).tolist() == [False, True, False]
+    call("encode", "--out", out, code=3, input=content)
+    np.testing.assert_allclose(np.load(out), model.encode(TEXTS[:2]), atol=1e-6)
+
+
+def test_an_array_of_a_failed_request_is_not_written(call, tmp_path):
+    out = tmp_path / "codes.npy"
+    call("encode", "--out", out, "--on-error", "fail", code=3, input=f"{TEXTS[0]}\n\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- unusable rows ---------------------------------------------------------------------------
+
+BAD_ROWS = {
+    "malformed": (b"nonsense", BAD_JSON),
+    "missing field": (b'{"caption": "a"}', "no field 'text'"),
+    "wrong type": (b'{"text": 5}', "field 'text' is a number, not a text"),
+    "not UTF-8": (b'{"text": "\xff"}', "not UTF-8 (byte 11 of the line)"),
+    "too long": (b" " * (1 << 20) + b" ", "line longer than 1,048,576 bytes"),
+    "empty text": (b'{"text": " "}', "empty text"),
+}
+
+
+@pytest.mark.parametrize("on_error", ["skip", "emit", "fail"])
+@pytest.mark.parametrize(("row", "problem"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_an_unusable_row_is_named_and_no_other_row_is_lost(call, on_error, row, problem):
+    good = json_lines({"text": text} for text in TEXTS).encode().splitlines(keepends=True)
+    content = b"".join([good[0], row + b"\n", *good[1:]])
+    form = ["--format", "jsonl", "--on-error", on_error]
+    result = call("reconstruct", *form, code=3, input=content)
+    assert f"<stdin>:2: {problem}" in result.stderr
+    rows = rows_in(result)
+    expected = rows_in(call("reconstruct", "--format", "jsonl", input=b"".join(good)))
+    if on_error == "skip":
+        assert rows == expected
+    elif on_error == "fail":
+        assert rows == expected[:1]
+        assert result.stderr == f"arae-toolkit: error: <stdin>:2: {problem}\n"
+    else:
+        assert [row for row in rows if "error" not in row] == expected
+        assert rows[1]["error"] == problem
+
+
+def test_empty_lines_stand_for_unusable_lines_let_out_in_their_place(call, model):
+    content = f"{TEXTS[0]}\n\n{TEXTS[1]}\n"
+    result = call("reconstruct", "--on-error", "emit", code=3, input=content)
+    first, second = model.reconstruct(TEXTS[:2])
+    assert result.stdout.split("\n") == [first, "", second, ""]
+
+
+def test_longer_and_unknown_words_are_answered_and_longer_texts_are_told_of(call):
+    content = "unheard words\na man sleeps on the bench .\na man sleeps on the\n"
+    result = call("encode", input=content)
+    assert len(rows_in(result)) == 3
+    assert "texts longer than the 6 words this model was trained on: 1" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+# --- requests that cannot be answered --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "--top-k", 3], "--top-k needs --method sample"),
+        (["sample", "--method", "sample", "--beam-size", 3], "--beam-size needs --method beam"),
+        (["sample", "--temperature", 0], "--temperature"),
+        (["reconstruct", "in.txt", "--text", "a"], "one of them is expected"),
+        (["interpolate", "a", "b", "c"], "two sentences"),
+        (["interpolate", "a", "b", "--steps", 1], "--steps"),
+        (["encode", "in.txt", "--out", "codes.json"], ".npy"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_request_that_means_nothing_is_a_usage_error(call, arguments, message):
+    assert message in call(*arguments, code=2).stderr
+
+
+def test_a_missing_file_is_met_before_the_model_is_loaded(call, tmp_path):
+    result = call("reconstruct", tmp_path / "no.txt", code=3)
+    assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.txt: no such file\n"
+
+
+@pytest.mark.parametrize("command", ["sample", "reconstruct", "interpolate", "encode"])
+def test_a_missing_run_is_told_of_in_one_line(command):
+    result = CliRunner().invoke(main, [command, "nowhere"], input="a\n", prog_name="arae-toolkit")
+    assert result.exit_code == 1
+    assert "no trained model 'nowhere'" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_told_of_in_one_line(call):
+    result = call("sample", "--device", "cuda", code=1)
+    assert result.stderr.startswith("arae-toolkit: error: no usable GPU")
+
+
+# --- the program in a pipe -------------------------------------------------------------------
+
+
+def start(*arguments, **streams):
+    return subprocess.Popen([*PROGRAM, *map(str, arguments)], text=True, **streams)
+
+
+def test_a_reader_that_has_enough_is_no_failure(run_folder):
+    process = start(
+        *("sample", run_folder, "--count", 10**9), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_single_rows_are_answered_at_once_until_the_program_is_interrupted(run_folder, model):
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with start("reconstruct", run_folder, "--batch-size", 1, **pipes) as process:
+        for text in TEXTS:
+            process.stdin.write(f"{text}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{model.reconstruct([text])[0]}\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "arae-toolkit: interrupted\n"
+        assert process.wait() == 130
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def test_a_terminal_is_told_that_it_is_read_and_gets_its_answers_at_once(run_folder, model):
+    controller, terminal = os.openpty()
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    with start("reconstruct", run_folder, stdin=terminal, **pipes) as process:
+        os.close(terminal)
+        assert process.stderr.readline().startswith("reading rows from the terminal")
+        os.write(controller, f"{TEXTS[1]}\n".encode())
+        assert process.stdout.readline() == f"{model.reconstruct([TEXTS[1]])[0]}\n"
+        os.write(controller, b"\x04")  # Ctrl-D
+        assert process.wait() == 0
+    os.close(controller)

@@ -1,0 +1,177 @@
+"""Encoder, decoder, priors and critic: against slow references, and invariances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+import small
+import torch
+
+from arae_toolkit.batching import TokenStore, batch_of
+from arae_toolkit.models.latent import Critic, FittedGaussian, Generator, SphericalPrior
+from arae_toolkit.objectives import gradient_penalty, reconstruction_nll
+from arae_toolkit.steps import Update, critic_step
+
+CPU = torch.device("cpu")
+
+
+def test_codes_equal_the_step_by_step_reference() -> None:
+    """A batched, padded pass gives each sentence its own last state, at unit norm."""
+    words = small.vocabulary()
+    arae, packed = small.model(words), small.sentences(words)
+    codes = arae.encoder(small.store(words).batch(np.arange(8)))
+    for row, code in enumerate(codes):
+        expected = reference.encode(arae.encoder, packed[row].tolist())
+        torch.testing.assert_close(code, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(codes.norm(dim=1), torch.ones(8))
+
+
+def test_decoder_nats_equal_the_step_by_step_reference() -> None:
+    """The summed loss of a batch is that of its sentences, word by word."""
+    words = small.vocabulary()
+    arae, packed = small.model(words), small.sentences(words)
+    batch = small.store(words).batch(np.array([2, 0, 6]))
+    code = arae.encoder(batch)
+    expected = sum(
+        reference.sentence_nats(arae.decoder, code[i], packed[row].tolist())
+        for i, row in enumerate((2, 0, 6))
+    )
+    torch.testing.assert_close(arae.decoder.nats(code, batch), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_decoder_nats_equal_the_plain_objective() -> None:
+    """Chunked and unpadded, it is still the objective over padded scores."""
+    words = small.vocabulary()
+    arae = small.model(words)
+    batch = small.store(words).batch(np.arange(8))
+    code = arae.encoder(batch)
+    logits = arae.decoder.projection(arae.decoder(code, batch.tokens))
+    plain = reconstruction_nll(logits, batch.tokens, batch.lengths)
+    torch.testing.assert_close(arae.decoder.nats(code, batch) / 8, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_padding_and_company_change_nothing() -> None:
+    """A sentence's code and nats do not depend on the batch it is in."""
+    words = small.vocabulary()
+    arae, packed = small.model(words), small.sentences(words)
+    static = TokenStore(packed, device=CPU, static_length=20)
+    together = static.batch(np.arange(8))
+    alone = [batch_of([packed[i].tolist()], device=CPU) for i in range(8)]
+    codes = arae.encoder(together)
+    torch.testing.assert_close(codes, torch.cat([arae.encoder(b) for b in alone]))
+    apart = sum(arae.decoder.nats(codes[i : i + 1], alone[i]) for i in range(8))
+    torch.testing.assert_close(arae.decoder.nats(codes, together), apart, rtol=1e-5, atol=1e-4)
+
+
+def test_permuted_rows_permute_codes() -> None:
+    """Rows do not talk to each other."""
+    arae, store = small.model(small.vocabulary()), small.store(small.vocabulary())
+    order = np.array([3, 1, 0, 2])
+    codes = arae.encoder(store.batch(np.arange(4)))
+    torch.testing.assert_close(arae.encoder(store.batch(order)), codes[torch.from_numpy(order)])
+
+
+def test_stepping_equals_the_training_pass() -> None:
+    """Decoding one word at a time meets the scores that training sees."""
+    words = small.vocabulary()
+    arae = small.model(words)
+    batch = small.store(words).batch(np.array([1, 5]))
+    code = arae.encoder(batch)
+    whole = arae.decoder.projection(arae.decoder(code, batch.tokens))
+    state = arae.decoder.start(code)
+    previous = torch.full((2,), 1)
+    for step in range(batch.tokens.shape[1]):
+        scores, state = arae.decoder.step(state, previous)
+        torch.testing.assert_close(scores, whole[:, step], rtol=1e-4, atol=1e-4)
+        previous = batch.tokens[:, step]
+
+
+@pytest.mark.parametrize(("output", "normalization"), [("sphere", "layer"), ("tanh", "batch")])
+def test_generator_output_is_bounded(output: str, normalization: str) -> None:
+    """On the sphere, or within (-1, 1) as in the paper."""
+    generator = Generator(
+        noise_size=4,
+        code_size=6,
+        hidden_sizes=(8,),
+        output=output,  # type: ignore[arg-type]
+        normalization=normalization,  # type: ignore[arg-type]
+    )
+    codes = generator.sample(32, generator=torch.Generator().manual_seed(0))
+    if output == "sphere":
+        torch.testing.assert_close(codes.norm(dim=1), torch.ones(32))
+    else:
+        assert float(codes.abs().max()) < 1
+
+
+def test_spherical_prior_is_on_the_sphere_and_seeded() -> None:
+    """Unit norm, mean near zero, the same codes for the same seed."""
+    prior = SphericalPrior(code_size=5)
+    codes = prior.sample(4000, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(codes.norm(dim=1), torch.ones(4000))
+    assert float(codes.mean(dim=0).norm()) < 0.05
+    assert torch.equal(codes, prior.sample(4000, generator=torch.Generator().manual_seed(1)))
+
+
+def test_fitted_gaussian_takes_mean_and_covariance() -> None:
+    """Before scaling to the sphere, its moments are the codes'."""
+    codes = torch.randn(5000, 3, generator=torch.Generator().manual_seed(0))
+    codes = codes @ torch.tensor([[1.0, 0, 0], [0.5, 0.2, 0], [0, 0, 0.1]]) + 2
+    prior = FittedGaussian(code_size=3)
+    prior.fit(codes)
+    torch.testing.assert_close(prior.mean, codes.mean(dim=0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        prior.factor @ prior.factor.t(), codes.t().cov(), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_flat_cloud_of_codes_can_be_fitted() -> None:
+    """Codes without any variance do not break the factorization."""
+    prior = FittedGaussian(code_size=3)
+    prior.fit(torch.ones(10, 3))
+    assert torch.isfinite(prior.sample(4, generator=torch.Generator().manual_seed(0))).all()
+
+
+def test_batch_normalization_starts_at_the_critics_second_layer() -> None:
+    """As in the published code; the other forms leave rows independent."""
+    critic = Critic(code_size=4, hidden_sizes=(5, 5), normalization="batch")
+    kinds = [type(layer).__name__ for layer in critic.layers]
+    assert kinds == ["Linear", "LeakyReLU", "Linear", "BatchNorm1d", "LeakyReLU", "Linear"]
+
+
+def test_a_spectral_critic_is_lipschitz() -> None:
+    """Its slope nowhere exceeds 1, after a few power iterations."""
+    torch.manual_seed(0)
+    critic = Critic(code_size=6, hidden_sizes=(16, 16), normalization="spectral")
+    for _ in range(50):
+        critic(torch.randn(4, 6))
+    rows = torch.randn(200, 6, requires_grad=True)
+    (slope,) = torch.autograd.grad(critic(rows).sum(), rows)
+    assert float(slope.norm(dim=1).max()) <= 1.02
+
+
+@pytest.mark.parametrize(("of_mean", "expected"), [(False, 1.0), (True, 16.0)])
+def test_the_slope_a_trained_critic_ends_with(of_mean: bool, expected: float) -> None:
+    """The per-row penalty holds the slope near 1; that of the batch mean lets it go to B."""
+    torch.manual_seed(0)
+    critic = Critic(code_size=4, hidden_sizes=(32,))
+    update = Update(critic.parameters(), torch.optim.Adam(critic.parameters(), lr=1e-2))
+    random = torch.Generator().manual_seed(0)
+    for _ in range(400):
+        real = torch.nn.functional.normalize(torch.randn(16, 4, generator=random) + 2, dim=1)
+        generated = torch.nn.functional.normalize(torch.randn(16, 4, generator=random) - 2, dim=1)
+        critic_step(
+            critic,
+            real,
+            generated,
+            update,
+            constraint="gradient_penalty",
+            generator=random,
+            penalty_weight=10.0,
+            penalty_of_batch_mean=of_mean,
+        )
+    between = (0.5 * (real + generated)).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(between).sum(), between)
+    assert float(slope.norm(dim=1).mean()) == pytest.approx(expected, rel=0.25)
+    penalty = gradient_penalty(critic, real, generated, mix=torch.rand(16, 1))
+    assert (float(penalty) < 0.2) != of_mean

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.data_prep.rows import NAMED_BAD_ROWS, RowLog, csv_rows, json_rows
+from arae_toolkit.data_prep.sources import SourceFile
+from arae_toolkit.errors import DataError
+
+plain_text = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30)
+names = st.text(st.characters(categories=["L"]), min_size=1, max_size=8)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Return a function that writes a file and gives it as a source."""
+
+    def write(content, name="rows.jsonl"):
+        path = tmp_path / name
+        content = content if isinstance(content, bytes) else content.encode()
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return SourceFile(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"text": "a"', "malformed JSON (Expecting ',' delimiter at column 13)"),
+        ("[1, 2]", "a list, a JSON object is expected"),
+        ('"text"', "a string, a JSON object is expected"),
+        ("[" * 200_000, "malformed JSON (too deep"),
+        ("1" * 10_000, "malformed JSON (too deep or too large a number)"),
+        ("null", "null, a JSON object"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named(source, line, problem):
+    file = source('{"text": "good"}\n\n' + line + '\n{"text": "good"}\n')
+    with pytest.raises(DataError) as raised:
+        list(json_rows(file, RowLog()))
+    assert str(raised.value).startswith(f"{file.path}:3: {problem}")
+    log = RowLog(skip=True)
+    assert [row.line for row in json_rows(file, log)] == [1, 4]
+    assert log.take_dropped() == {"malformed": 1}
+    assert log.rows[file] == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"other": 1}, "no field 'text'; the fields here are 'other'"),
+        ({}, "no field 'text'; the fields here are none"),
+        ({"text": 5}, "field 'text' is a number, text is expected"),
+        ({"text": None}, "field 'text' is null"),
+        ({"text": ["a"]}, "field 'text' is a list"),
+        ({"text": True}, "field 'text' is true or false"),
+        ({"text": "a\0b"}, "NUL character"),
+        ({"text": "a\ud800b"}, "half of a surrogate pair"),
+    ],
+)
+def test_a_field_that_is_no_text_is_named(source, fields, problem):
+    file = source(json.dumps(fields))
+    (row,) = json_rows(file, RowLog())
+    with pytest.raises(DataError) as raised:
+        row.text("text")
+    assert str(raised.value).startswith(f"{file.path}:1: {problem}")
+
+
+@given(objects=st.lists(st.dictionaries(names, plain_text, min_size=1), min_size=1))
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_objects_come_back(tmp_path_factory, objects, ascii_only):
+    path = tmp_path_factory.getbasetemp() / "objects.jsonl"
+    lines = [json.dumps(fields, ensure_ascii=ascii_only) for fields in objects]
+    path.write_text("\n".join(lines), encoding="utf-8", newline="")
+    rows = list(json_rows(SourceFile(path), RowLog()))
+    assert [row.fields for row in rows] == objects
+    assert all(row.text(name) == row.fields[name] for row in rows for name in row.fields)
+
+
+@given(rows=st.lists(st.tuples(plain_text, plain_text), min_size=1))
+def test_csv_rows_come_back_with_line_breaks_and_quotes(tmp_path_factory, rows):
+    # A reader of lines cannot tell the two forms of a line break inside a quoted field apart.
+    rows = [tuple(text.replace("\r", "") for text in row) for row in rows]
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    with path.open("w", encoding="utf-8", newline="") as target:
+        csv.writer(target, quoting=csv.QUOTE_ALL).writerows([("one", "two"), *rows])
+    found = [tuple(row.fields.values()) for row in csv_rows(SourceFile(path), RowLog())]
+    assert found == rows
+
+
+def test_a_tab_separated_file_has_no_quotes(source):
+    file = source('text\tlabel\n"half a quote\tx\n', "rows.tsv")
+    assert [row.fields for row in csv_rows(file, RowLog())] == [
+        {"text": '"half a quote', "label": "x"}
+    ]
+
+
+def test_bad_csv_rows_are_named_and_the_others_are_read(source):
+    file = source('text,label\ngood,x\none\n"bad"quote,x\ngood,y\n\na,b,c\n', "rows.csv")
+    with pytest.raises(DataError, match=r"rows\.csv:3: 1 columns, but the header has 2"):
+        list(csv_rows(file, RowLog()))
+    log = RowLog(skip=True)
+    assert [(row.line, row.fields["label"]) for row in csv_rows(file, log)] == [(2, "x"), (5, "y")]
+    assert log.take_dropped() == {"malformed": 3}
+    assert log.take_dropped() == {}
+
+
+def test_a_quote_that_is_never_closed_is_one_bad_row(source):
+    file = source('text,label\n"open,x\n' + "good,y\n" * 10, "rows.csv")
+    with pytest.raises(DataError, match=r"rows\.csv:12: malformed CSV"):
+        list(csv_rows(file, RowLog()))
+
+
+def test_a_header_that_cannot_be_read_is_an_error_even_when_rows_are_skipped(source):
+    file = source('"bad"header,x\nrow,x\n', "rows.csv")
+    with pytest.raises(DataError, match=r"rows\.csv:1: malformed CSV"):
+        list(csv_rows(file, RowLog(skip=True)))
+
+
+def test_the_first_bad_rows_are_reported_and_all_are_counted(source):
+    reported = []
+    log = RowLog(skip=True, report=reported.append)
+    file = source("no json\n" * 100)
+    assert list(json_rows(file, log)) == []
+    assert log.take_dropped() == {"malformed": 100}
+    assert len(reported) == NAMED_BAD_ROWS + 1
+    assert reported[0].startswith(f"skipped {file.path}:1: malformed JSON")
+    assert "counted" in reported[-1]
+
+
+def test_undecodable_lines_are_counted_apart(source):
+    log = RowLog(skip=True)
+    file = source(b"good\n\xff\nnul\0\nno json\n", "rows.txt")
+    assert [text for _, text in log.lines(file)] == ["good", "no json"]
+    assert log.take_dropped() == {"undecodable": 2}
+    assert log.rows[file] == 4
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_an_empty_file_is_named_whether_rows_are_skipped_or_not(source, skip, name):
+    with pytest.raises(DataError, match=r"rows\.jsonl.*: file is empty"):
+        list(json_rows(source(b"", name), RowLog(skip=skip)))
+
+
+@given(content=st.binary(max_size=300) | st.text('{}[]":,text\\u0d8\n', max_size=80).map(str.encode))
+@pytest.mark.parametrize("read", [json_rows, csv_rows])
+def test_any_bytes_are_rows_or_errors_that_name_the_file(tmp_path_factory, read, content):
+    path = tmp_path_factory.getbasetemp() / "noise.csv"
+    path.write_bytes(content)
+    try:
+        for row in read(SourceFile(path), RowLog()):
+            for name in row.fields:
+                row.text(name)
+    except DataError as error:
+        assert str(error).startswith(f"{path}:")
+    good = 0
+    log = RowLog(skip=True)
+    try:
+        for _ in read(SourceFile(path), log):
+            good += 1
+    except DataError as error:
+        assert str(error).startswith(f"{path}:")
+    assert good + sum(log.dropped.values()) <= log.rows[SourceFile(path)]
+
+

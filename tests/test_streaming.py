@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import os
+import tracemalloc
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.rows import Row, read_rows
+from arae_toolkit.recipes.streaming import (
+    Request,
+    growing_array,
+    json_line,
+    open_request,
+    write_answers,
+)
+
+
+def request_of(content, *, on_error="skip", batch_size=2, row_format="lines"):
+    rows = read_rows(io.BytesIO(content), path="in", names=["text"], row_format=row_format)
+    return Request(
+        rows, path="in", on_error=on_error, batch_size=batch_size, output_format=row_format
+    )
+
+
+def shout(batch):
+    return [row.texts[0].upper() for row in batch]
+
+
+def answers_until_failure(request):
+    """Return the answers of all batches, and the error that ended them."""
+    batches = []
+    try:
+        for batch in request.answers(shout):
+            batches.append([answer for _, answer in batch])
+        request.check()
+    except DataError as error:
+        return batches, error
+    return batches, None
+
+
+# --- batches and unusable rows ---------------------------------------------------------------
+
+
+def test_rows_are_answered_in_order_in_batches():
+    batches, error = answers_until_failure(request_of(b"a\nb\nc\nd\ne\n"))
+    assert batches == [["A", "B"], ["C", "D"], ["E"]]
+    assert error is None
+
+
+def test_skip_leaves_an_unusable_row_out_and_fails_at_the_end(capsys):
+    batches, error = answers_until_failure(request_of(b"a\n\nc\n\xff\ne\n"))
+    assert batches == [["A", "C"], ["E"]]
+    assert str(error) == "in: 2 of 5 rows could not be used"
+    assert error.exit_code == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "in:2: empty text" in printed.err
+    assert "in:4: not UTF-8" in printed.err
+
+
+def test_emit_lets_an_unusable_row_out_in_its_place():
+    batches, error = answers_until_failure(request_of(b"a\n\nc\n\n\n", on_error="emit"))
+    assert batches == [["A", None], ["C", None], [None]]
+    assert error is not None
+
+
+def test_fail_answers_the_rows_before_and_reads_no_further():
+    stream = io.BytesIO(b"a\nb\nc\n\nd\n" * 1000)
+    rows = read_rows(stream, path="in", names=["text"], row_format="lines")
+    request = Request(rows, path="in", on_error="fail", batch_size=2, output_format="lines")
+    batches, error = answers_until_failure(request)
+    assert batches == [["A", "B"], ["C"]]
+    assert str(error) == "in:4: empty text"
+    assert stream.readline() == b"d\n"
+
+
+def test_rows_before_a_damaged_part_of_an_archive_are_answered(tmp_path):
+    path = tmp_path / "in.gz"
+    lines = "".join(f"row {number} {os.urandom(40).hex()}\n" for number in range(20_000))
+    path.write_bytes(gzip.compress(lines.encode())[:-200_000])
+    with open_request(str(path), names=["text"], batch_size=100) as request:
+        batches, error = answers_until_failure(request)
+    answered = list(itertools.chain.from_iterable(batches))
+    assert answered == lines.upper().splitlines()[: len(answered)]
+    assert len(answered) > 1000
+    assert "damaged or truncated archive" in str(error)
+
+
+@pytest.mark.parametrize(("content", "row_format"), [(b"", "lines"), (b"\n\n", "jsonl")])
+def test_a_request_without_rows_is_an_error(content, row_format):
+    batches, error = answers_until_failure(request_of(content, row_format=row_format))
+    assert batches == []
+    assert "empty" in str(error)
+
+
+@given(
+    st.lists(st.sampled_from(["a man", "", "two dogs", "\0", "é"]), min_size=1, max_size=20),
+    st.integers(1, 7),
+    st.sampled_from(["skip", "emit"]),
+)
+def test_batch_size_changes_no_answer(lines, batch_size, on_error):
+    content = "".join(f"{line}\n" for line in lines).encode()
+    whole, _ = answers_until_failure(request_of(content, on_error=on_error, batch_size=100))
+    parts, _ = answers_until_failure(request_of(content, on_error=on_error, batch_size=batch_size))
+    assert list(itertools.chain(*parts)) == list(itertools.chain(*whole))
+    usable = [line.upper() for line in lines if line not in ("", "\0")]
+    assert [answer for answer in itertools.chain(*parts) if answer is not None] == usable
+    if on_error == "emit":
+        assert sum(map(len, parts)) == len(lines)
+
+
+def test_an_endless_stream_is_answered_in_flat_memory():
+    class Endless(io.RawIOBase):
+        block = b"a man is sleeping .\n\xff bad row\n\n" + b"x" * 5000 + b"\n"
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            size = min(len(buffer), len(self.block))
+            buffer[:size] = self.block[:size]
+            return size
+
+    rows = read_rows(io.BufferedReader(Endless()), path="in", names=["text"], row_format="lines")
+    request = Request(rows, path="in", on_error="emit", batch_size=64, output_format="lines")
+    batches = request.answers(shout)
+    for _ in itertools.islice(batches, 2):
+        pass
+    tracemalloc.start()
+    for _ in itertools.islice(batches, 30):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert request.row_count >= 32 * 64
+    assert peak < 4 * 64 * 5000  # some batches of the longest rows
+
+
+# --- where rows come from --------------------------------------------------------------------
+
+
+def open_answers(source, **options):
+    with open_request(source, names=["text"], **options) as request:
+        answered = [pair for batch in request.answers(shout) for pair in batch]
+    return request, answered
+
+
+def test_arguments_are_rows_and_never_json():
+    request, answered = open_answers(None, texts=[('{"text": 1}',), ("b",)], row_format="jsonl")
+    assert [answer for _, answer in answered] == ['{"TEXT": 1}', "B"]
+    assert [row.line for row, _ in answered] == [1, 2]
+    assert request.output_format == "jsonl"
+
+
+def test_arguments_and_a_file_together_are_refused():
+    with (
+        pytest.raises(click.UsageError, match=r"in\.txt"),
+        open_request("in.txt", names=["text"], texts=[("a",)]),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "IN.JSONL", "in.ndjson", "in.jsonl.gz"])
+def test_the_suffix_says_that_rows_are_json(tmp_path, name):
+    content = b'{"text": "a"}\n'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    request, answered = open_answers(str(path))
+    assert [answer for _, answer in answered] == ["A"]
+    assert request.output_format == "jsonl"
+
+
+def test_a_format_that_is_asked_for_goes_before_the_suffix(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text("plain\n")
+    request, answered = open_answers(str(path), row_format="lines", output_format="jsonl")
+    assert [answer for _, answer in answered] == ["PLAIN"]
+    assert request.output_format == "jsonl"
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_source_that_cannot_be_opened_is_a_data_error(tmp_path, kind):
+    path = tmp_path if kind == "folder" else tmp_path / "nothing.txt"
+    with pytest.raises(DataError, match=str(path)), open_request(str(path), names=["text"]):
+        pass
+
+
+def test_a_closed_stdin_is_a_data_error(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="<stdin>"), open_request("-", names=["text"]):
+        pass
+
+
+# --- what is written -------------------------------------------------------------------------
+
+
+def test_answers_are_written_as_json_with_the_fields_or_as_lines():
+    good, bad = Row(1, {"id": 1, "text": "é"}, ("é",)), Row(2, {"id": 2}, problem="no field 'text'")
+
+    @click.command()
+    @click.argument("output_format")
+    def command(output_format):
+        write_answers(
+            [(good, {"twice": "éé"}), (bad, None)],
+            output_format=output_format,
+            lines_of=lambda answer: ["-"] if answer is None else [answer["twice"], "."],
+        )
+
+    assert (
+        CliRunner(charset="ascii").invoke(command, ["lines"]).stdout_bytes == "éé\n.\n-\n".encode()
+    )
+    as_json = CliRunner().invoke(command, ["jsonl"]).stdout
+    assert [json.loads(line) for line in as_json.splitlines()] == [
+        {"id": 1, "text": "é", "twice": "éé"},
+        {"id": 2, "error": "no field 'text'"},
+    ]
+
+
+def test_json_is_readable_text_and_falls_back_to_escapes():
+    assert json_line({"text": "café"}) == '{"text": "café"}'
+    assert json_line({"text": "\ud83d é"}) == r'{"text": "\ud83d \u00e9"}'
+
+
+@pytest.mark.parametrize("counts", [[], [1], [3, 0, 12_345]])
+def test_a_growing_array_is_the_array_of_all_its_rows(tmp_path, counts):
+    path = tmp_path / "codes.npy"
+    blocks = [np.random.default_rng(n).random((n, 3)).astype(np.float32) for n in counts]
+    with growing_array(path, 3) as append:
+        for block in blocks:
+            append(block.tolist())
+        assert not path.exists()
+    loaded = np.load(path, allow_pickle=False)
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, np.concatenate([np.zeros((0, 3)), *blocks]))
+
+
+def test_a_growing_array_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "codes.npy"
+    np.save(path, np.ones(2))
+    with pytest.raises(DataError), growing_array(path, 3) as append:
+        append([[1.0, 2.0, 3.0]])
+        raise DataError("the source failed")
+    np.testing.assert_array_equal(np.load(path), np.ones(2))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["codes.npy"]
