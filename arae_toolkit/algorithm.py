@@ -14,7 +14,7 @@ from arae_toolkit.batching import EpochSampler, Indices, TokenBatch, TokenStore,
 from arae_toolkit.configs import Config
 from arae_toolkit.models import initialization
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.latent import Critic, Generator
+from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.noise import annealed_deviation
 from arae_toolkit.steps import (
     CriticPull,
@@ -25,8 +25,6 @@ from arae_toolkit.steps import (
     encoder_step,
     generator_step,
     reconstruction_step,
-    sample_codes,
-    update_average,
 )
 
 Precision = Literal["fp32", "bf16"]
@@ -150,7 +148,7 @@ class Algorithm:
             scalars |= critic_step(
                 critic,
                 codes.pop(0),
-                sample_codes(self.generator or self.model.prior, size, generator=self.random),
+                (self.generator or self.model.prior).sample(size, generator=self.random),
                 self.updates["critic"],
                 constraint=training.critic_constraint,
                 generator=self.random,

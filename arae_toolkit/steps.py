@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.batching import TokenBatch
-from arae_toolkit.models.latent import Critic, Generator, Prior
+from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.noise import add_code_noise, drop_words
 from arae_toolkit.objectives import (
     critic_objective,
@@ -294,21 +294,3 @@ def encode_rows(
     device = batches[0].tokens.device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         return torch.cat([encoder(batch) for batch in batches])[order]
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
-    """Move the running mean of a network's weights towards the current ones."""
-    for mean, value in zip(
-        average.state_dict().values(), current.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
-
-
-def sample_codes(prior: Prior, count: int, *, generator: torch.Generator) -> Tensor:
-    """Return codes from the prior without a graph. Shape (count, Z)."""
-    with torch.no_grad():
-        return prior.sample(count, generator=generator)

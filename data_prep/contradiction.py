@@ -178,7 +178,8 @@ def other_color(rand: Rand, scene: Scene) -> str | None:
     if rand() < 0.5:
         bare = soften_subject(rand, subject._replace(garment=None))
         be = "are" if subject.many else "is"
-        return f"{subject_text(bare)} {be} wearing {garment_text(subject.garment, color, subject.many)}"
+        worn = garment_text(subject.garment, color, subject.many)
+        return f"{subject_text(bare)} {be} wearing {worn}"
     return _changed(rand, scene._replace(subject=subject._replace(color=color)), "garment")
 
 
@@ -286,6 +287,7 @@ def _other(rand: Rand, options: tuple[str, ...], taken: str) -> str:
 
 CONTRADICTIONS: Table[Derivation] = Table(
     [other_activity, other_place, elsewhere, other_subject, other_count, other_look, other_color,
-     other_thing, other_manner, denied, not_yet, nobody, other_posture, other_meanwhile, other_being],
+     other_thing, other_manner, denied, not_yet, nobody, other_posture, other_meanwhile,
+     other_being],
     [24, 13, 6, 14, 9, 8, 9, 13, 3, 7, 1.5, 2, 3, 4, 3],
 )  # fmt: skip

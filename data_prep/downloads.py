@@ -83,18 +83,23 @@ def fetch(
 
     # A first part of the files stays in this folder, where a second attempt finds it again.
     partial = folder.parent / f".{folder.name}.part"
-    with _quiet(pooch.get_logger()):
-        for download in downloads:
-            with _DownloadBar(progress, download.url.rpartition("/")[2]) as bar:
-                pooch.retrieve(
-                    download.url,
-                    known_hash=f"sha256:{download.sha256}",
-                    fname=download.url.rpartition("/")[2],
-                    path=partial,
-                    downloader=pooch.HTTPDownloader(
-                        progressbar=bar, chunk_size=1 << 16, timeout=30
-                    ),
-                )
+    try:
+        with _quiet(pooch.get_logger()):
+            for download in downloads:
+                name = download.url.rpartition("/")[2]
+                with _DownloadBar(progress, name) as bar:
+                    pooch.retrieve(
+                        download.url,
+                        known_hash=f"sha256:{download.sha256}",
+                        fname=name,
+                        path=partial,
+                        downloader=pooch.HTTPDownloader(
+                            progressbar=bar, chunk_size=1 << 16, timeout=30
+                        ),
+                    )
+    finally:
+        if partial.is_dir() and not any(partial.iterdir()):
+            partial.rmdir()
     partial.replace(folder)
     report(f"downloaded and checked {', '.join(download.url for download in downloads)}")
 

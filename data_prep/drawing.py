@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from arae_toolkit.data_prep import lexicon
 from arae_toolkit.data_prep.grammar import Rand, Verb
 from arae_toolkit.data_prep.inventory import (
     ACTIVITY_TABLE,
     ADJECTIVES,
+    ADVERB_OF,
     ADVERBS,
     COLLARS,
     COLORS,
@@ -123,7 +123,7 @@ def draw_place(rand: Rand, activity: Activity) -> Place:
 
 def draw_adverb(rand: Rand, activity: Activity) -> str:
     """Return an adverb that fits the activity."""
-    return ADVERBS[lexicon.ADVERB_OF.get(activity.group, "")].pick(rand)
+    return ADVERBS[ADVERB_OF.get(activity.group, "")].pick(rand)
 
 
 def draw_extra(rand: Rand, subject: Subject, activity: Activity) -> str:

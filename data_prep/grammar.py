@@ -95,8 +95,10 @@ _IRREGULAR_VERBS = {
     "sleep": ("sleeps", "sleeping", "slept"),
     "ski": ("skis", "skiing", "skied"),
 }
-# A closed syllable with one vowel doubles its last letter; these look so, but are stressed elsewhere.
-_NO_DOUBLING = frozenset({"water", "listen", "hammer", "open", "shovel", "gallop", "travel", "visit"})
+# A closed syllable with one vowel doubles its last letter, but not where it is unstressed.
+_NO_DOUBLING = frozenset(
+    {"water", "listen", "hammer", "open", "shovel", "gallop", "travel", "visit"}
+)
 
 
 class Verb(NamedTuple):
@@ -211,6 +213,20 @@ class Table(Generic[T]):
     def pick(self, rand: Rand) -> T:
         """Return one item; ``rand`` gives a number in [0, 1)."""
         return self.items[bisect(self.cumulative, rand())]
+
+
+def read_rules(text: str) -> dict[str, list[str]]:
+    r"""Read rules of the form ``name = first | second``, continued on indented lines.
+
+    Example:
+        >>> read_rules("animal = owl | fox\n    | hare")
+        {'animal': ['owl', 'fox', 'hare']}
+    """
+    rules: dict[str, list[str]] = {}
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        name, _, alternatives = block.partition(" = ")
+        rules[name] = [" ".join(alternative.split()) for alternative in alternatives.split("|")]
+    return rules
 
 
 class TextGrammar:

@@ -140,6 +140,9 @@ NO_ARTICLE = frozenset(words(lexicon.NO_ARTICLE_NOUNS))
 EACH_OWN = frozenset(lexicon.EACH_OWN.split())
 ONE_FOR_ALL = frozenset(lexicon.ONE_FOR_ALL.split())
 STILL = frozenset(lexicon.STILL_GROUPS.split())
+ADVERB_OF = {
+    group: style for style, groups in lexicon.ADVERB_GROUPS.items() for group in groups.split()
+}
 ADVERBS = {style: Table(words(adverbs)) for style, adverbs in lexicon.ADVERBS.items()}
 EXTRAS = {style: Table(words(extras)) for style, extras in lexicon.EXTRAS.items()}
 REASONS = {group: Table(words(reasons)) for group, reasons in lexicon.REASONS.items()}

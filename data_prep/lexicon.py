@@ -133,29 +133,27 @@ bear cub|wild|animal
 ADJECTIVES = {
     "adult": (
         "smiling, tall, dark-haired, blond, middle-aged, slim, thin, cheerful, barefoot, tanned, "
-    )
-    "curly-haired, short, strong, muscular, well-dressed, friendly, serious, gray-haired, relaxed, "
-    "red-haired, shy, elegant, determined, proud, sleepy, tired, hungry, lonely, bored, thirsty, "
-    "local, "
-    "famous, rich, polite, nervous",
+        "curly-haired, short, strong, muscular, well-dressed, friendly, serious, gray-haired, "
+        "relaxed, red-haired, shy, elegant, determined, proud, sleepy, tired, hungry, lonely, "
+        "bored, thirsty, local, famous, rich, polite, nervous"
+    ),
     "aged adult": "young, old, elderly",
     "m adult": "bearded, bald, shirtless",
     "child": (
         "smiling, happy, blond, cheerful, barefoot, excited, curious, dark-haired, curly-haired, "
-    )
-    "laughing, playful, shy, giggling, tiny, freckled, proud, muddy, energetic, sleepy, "
-    "bored, hungry, tired, clever, thirsty, lucky, polite",
+        "laughing, playful, shy, giggling, tiny, freckled, proud, muddy, energetic, sleepy, "
+        "bored, hungry, tired, clever, thirsty, lucky, polite"
+    ),
     "aged child": "little, young, small",
     "dog": (
         "brown, black, white, small, big, large, wet, tan, fluffy, muddy, spotted, gray, playful, "
-    )
-    "shaggy, long-haired, energetic, golden, happy, old, scruffy, tiny, "
-    "hungry, friendly, lost, thirsty, clever, trained",
+        "shaggy, long-haired, energetic, golden, happy, old, scruffy, tiny, hungry, friendly, "
+        "lost, thirsty, clever, trained"
+    ),
     "cat": "black, gray, white, orange, small, striped, fluffy, brown, sleepy, curious, fat, "
     "long-haired, old, playful, tiny",
     "bird": (
-        "white, small, gray, black, colorful, large, brown, tiny, young, noisy, hungry, "
-        "bright blue"
+        "white, small, gray, black, colorful, large, brown, tiny, young, noisy, hungry, bright blue"
     ),
     "horse": "brown, white, black, gray, young, large, spotted, old, beautiful, strong",
     "grazer": "brown, white, young, black, small, large, spotted, woolly, old, hungry, curious",
@@ -202,12 +200,12 @@ RELATIVE = frozenset({"small", "large", "big", "tiny", "little", "young", "old",
 UNSEEN = {
     "adult": (
         "rich, lonely, famous, married, hungry, bored, clever, thirsty, local, homesick, polite, "
-    )
-    "nervous, foreign, tired, wealthy, talented",
+        "nervous, foreign, tired, wealthy, talented"
+    ),
     "child": (
         "clever, bored, thirsty, local, lucky, spoiled, polite, hungry, talented, well-behaved, "
-    )
-    "nervous, tired",
+        "nervous, tired"
+    ),
     "animal": "hungry, thirsty, lost, friendly, stray, trained, clever, lonely, tired, gentle",
 }
 
@@ -262,7 +260,7 @@ ANIMAL_COLLARS = "collar, leash, harness, ribbon, bandana, bow"
 # Where
 # ---------------------------------------------------------------------------------------------
 
-# category -> (out, in or either, what people do not do there at the same time: see EXCLUSIVE_PLACES)
+# category -> (side: out, in or either, rows)
 # place: where one is / where one moves | noun | adjectives
 PLACES = {
     "green": (
@@ -550,14 +548,13 @@ EXCLUSIVE_PLACES = (
 NO_ARTICLE_NOUNS = (
     "woods, rocks, sand, snow, water, waves"  # "on wet sand", "on the sand", never "a sand"
 )
-DEFINITE_NOUNS = "ocean, downtown area, moon"  # "by the ocean"
+DEFINITE_NOUNS = "ocean, downtown area"  # "by the ocean"
 # Places to sit, and places that one does not run around on.
 SEATS = "bench, picnic blanket, couch, armchair, bed, bus, train, ferry, tractor, haystack"
 SPOTS = (
     "tree, table, counter, kitchen table, desk, bar, window, fireplace, stove, mat, ladder, "
-    "scaffold, "
-    "roof, street corner, bus stop, platform, waiting room, campfire, cabin, lighthouse, carpet, "
-    "closet"
+    "scaffold, roof, street corner, bus stop, platform, waiting room, campfire, cabin, "
+    "lighthouse, carpet, closet"
 )
 
 # ---------------------------------------------------------------------------------------------
@@ -572,12 +569,11 @@ THINGS = {
         True,
         "large, big, delicious, small, tasty, huge, homemade",
         "sandwich, apple, ~pizza, ~ice cream, hot dog, banana, burger, ~cake, salad, +noodles, "
-        "cookie, "
-        "~popcorn, +french fries, ~bread, orange, ~cheese, +pancakes, slice of watermelon, muffin, "
-        "bowl of soup, donut, ~rice, peach, plate of spaghetti, pretzel, taco, pear, ~chicken, "
-        "bagel, "
-        "lollipop, +grapes, ~chocolate, carrot, plate of sushi, burrito, cupcake, bowl of cereal, "
-        "+blueberries, croissant, omelet, +waffles, ear of corn, ~yogurt",
+        "cookie, ~popcorn, +french fries, ~bread, orange, ~cheese, +pancakes, "
+        "slice of watermelon, muffin, bowl of soup, donut, ~rice, peach, plate of spaghetti, "
+        "pretzel, taco, pear, ~chicken, bagel, lollipop, +grapes, ~chocolate, carrot, "
+        "plate of sushi, burrito, cupcake, bowl of cereal, +blueberries, croissant, omelet, "
+        "+waffles, ear of corn, ~yogurt",
     ),
     "drink": (
         "something",
@@ -592,8 +588,7 @@ THINGS = {
         False,
         "big, large, delicious, hot, traditional, spicy, simple",
         "meal, ~dinner, ~breakfast, pot of soup, ~lunch, ~pasta, +vegetables, pan of noodles, "
-        "stew, "
-        "bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, "
+        "stew, bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, "
         "pan of mushrooms",
     ),
     "baked": (
@@ -601,8 +596,7 @@ THINGS = {
         True,
         "large, big, delicious, small, fresh, sweet, round",
         "cake, ~bread, +cookies, pizza, pie, apple pie, +muffins, +cupcakes, loaf of bread, "
-        "+biscuits, "
-        "+rolls, birthday cake, +pretzels, tart, ~gingerbread",
+        "+biscuits, +rolls, birthday cake, +pretzels, tart, ~gingerbread",
     ),
     "grilled": (
         "some food",
@@ -615,9 +609,9 @@ THINGS = {
         "some food",
         False,
         "large, fresh, ripe, small",
-        "+onions, +carrots, +vegetables, +tomatoes, potato, +peppers, ~lettuce, +apples, cucumber, "
-        "+mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, mango, "
-        "eggplant",
+        "+onions, +carrots, +vegetables, +tomatoes, potato, +peppers, ~lettuce, +apples, "
+        "cucumber, +mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, "
+        "mango, eggplant",
     ),
     "dishware": (
         "something",
@@ -630,8 +624,7 @@ THINGS = {
         True,
         "thick, old, small, large, new, interesting",
         "book, newspaper, magazine, letter, map, comic book, menu, novel, storybook, brochure, "
-        "poem, "
-        "textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, "
+        "poem, textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, "
         "travel guide",
     ),
     "writing": (
@@ -646,18 +639,15 @@ THINGS = {
         False,
         "large, colorful, small, beautiful, detailed, strange",
         "picture, portrait, landscape, flower, mural, cartoon, still life, sunset, castle, "
-        "dragon, map, "
-        "rainbow, sailboat, self portrait, butterfly, rocket",
+        "dragon, map, rainbow, sailboat, self portrait, butterfly, rocket",
     ),
     "instrument": (
         "an instrument",
         True,
         "large, old, small, wooden, shiny, red",
         "guitar, piano, violin, drum, flute, accordion, trumpet, saxophone, cello, keyboard, "
-        "harmonica, "
-        "banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, xylophone, "
-        "mandolin, "
-        "oboe, organ, sitar",
+        "harmonica, banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, "
+        "xylophone, mandolin, oboe, organ, sitar",
     ),
     "music": (
         "something",
@@ -671,9 +661,8 @@ THINGS = {
         True,
         "",
         "~soccer, ~basketball, ~football, ~tennis, ~volleyball, ~baseball, ~frisbee, ~rugby, "
-        "~hockey, "
-        "~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, ~table tennis, "
-        "~kickball",
+        "~hockey, ~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, "
+        "~table tennis, ~kickball",
     ),
     "tablegame": (
         "a game",
@@ -706,8 +695,7 @@ THINGS = {
         True,
         "red, old, blue, white, yellow, green, large, small, rusty, black, shiny, dusty",
         "car, truck, tractor, van, bus, taxi, golf cart, jeep, pickup truck, convertible, "
-        "sports car, "
-        "fire truck, delivery van, snowplow, bulldozer",
+        "sports car, fire truck, delivery van, snowplow, bulldozer",
     ),
     "loaded": (
         "something",
@@ -725,11 +713,10 @@ THINGS = {
         "something",
         True,
         "large, heavy, small, wooden, full, big",
-        "box, bag, basket, suitcase, ladder, chair, bucket, crate, backpack, tray, stack of books, "
-        "table, sack of potatoes, bundle of sticks, cardboard box, bag of groceries, barrel, "
-        "wooden plank, "
-        "basket of laundry, bouquet of flowers, umbrella, surfboard, mattress, rolled carpet, "
-        "trunk",
+        "box, bag, basket, suitcase, ladder, chair, bucket, crate, backpack, tray, "
+        "stack of books, table, sack of potatoes, bundle of sticks, cardboard box, "
+        "bag of groceries, barrel, wooden plank, basket of laundry, bouquet of flowers, umbrella, "
+        "surfboard, mattress, rolled carpet, trunk",
     ),
     "cart": (
         "something",
@@ -743,52 +730,45 @@ THINGS = {
         False,
         "old, broken, rusty, large, small, new",
         "bike, car, roof, fence, truck, engine, computer, window, motorcycle, door, boat, wheel, "
-        "radio, "
-        "washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, pipe, "
-        "sewing machine, "
-        "toaster, camera, printer, lamp, wall",
+        "radio, washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, "
+        "pipe, sewing machine, toaster, camera, printer, lamp, wall",
     ),
     "structure": (
         "something",
         True,
         "small, wooden, tall, large, new, stone",
         "wall, fence, house, shed, bench, birdhouse, tower, treehouse, table, bookshelf, deck, "
-        "doghouse, "
-        "staircase, model airplane, raft, cabinet, chicken coop",
+        "doghouse, staircase, model airplane, raft, cabinet, chicken coop",
     ),
     "surface": (
         "something",
         True,
         "large, dirty, white, small, wooden, old, tall",
         "window, floor, table, wall, car, door, mirror, statue, bathtub, counter, fence, "
-        "chalkboard, "
-        "carpet, blackboard, fish tank, oven, sink, staircase",
+        "chalkboard, carpet, blackboard, fish tank, oven, sink, staircase",
     ),
     "plant": (
         "something",
         False,
         "small, tall, colorful, young, green, large",
         "+flowers, tree, plant, +roses, rosebush, +vegetables, +tulips, bush, cactus, +tomatoes, "
-        "fern, "
-        "+sunflowers, hedge, vine, +daisies, +strawberries, +beans, orchid, potted plant",
+        "fern, +sunflowers, hedge, vine, +daisies, +strawberries, +beans, orchid, potted plant",
     ),
     "fruit": (
         "some fruit",
         True,
         "ripe, red, fresh, large",
         "+apples, +strawberries, +oranges, +cherries, +grapes, +pears, +blueberries, +peaches, "
-        "+lemons, "
-        "+plums, +berries, +olives, +raspberries, +apricots",
+        "+lemons, +plums, +berries, +olives, +raspberries, +apricots",
     ),
     "goods": (
         "something",
         False,
         "large, new, cheap, small, colorful, expensive",
         "+flowers, +vegetables, dress, book, +shoes, hat, ~bread, +apples, toy, ~fish, ticket, "
-        "newspaper, "
-        "necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, ~ice cream, ring, "
-        "lamp, "
-        "+postcards, painting, +groceries, rug, watch, ~honey, phone, +spices, vase, bracelet",
+        "newspaper, necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, "
+        "~ice cream, ring, lamp, +postcards, painting, +groceries, rug, watch, ~honey, phone, "
+        "+spices, vase, bracelet",
     ),
     "device": (
         "something",
@@ -802,35 +782,31 @@ THINGS = {
         False,
         "large, old, beautiful, colorful, tall, strange, bright, small",
         "painting, statue, building, sunset, rainbow, mountain, bridge, castle, boat, airplane, "
-        "waterfall, "
-        "map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, balloon, "
-        "mural, "
-        "hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, poster, exhibit, "
-        "spider web",
+        "waterfall, map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, "
+        "balloon, mural, hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, "
+        "poster, exhibit, spider web",
     ),
     "show": (
         "something",
         False,
         "long, exciting, funny, old, famous",
         "movie, parade, football game, concert, play, soccer match, puppet show, race, cartoon, "
-        "baseball game, "
-        "magic show, street performance, documentary, air show, circus act, news program, wedding",
+        "baseball game, magic show, street performance, documentary, air show, circus act, "
+        "news program, wedding",
     ),
     "fed": (
         "an animal",
         True,
         "small, white, brown, hungry, large, young, black, gray",
         "duck, pigeon, dog, horse, goat, cat, bird, cow, rabbit, chicken, lamb, sheep, squirrel, "
-        "kitten, "
-        "calf, deer, donkey, giraffe, pony, swan, goose, turtle, parrot, pig, elephant",
+        "kitten, calf, deer, donkey, giraffe, pony, swan, goose, turtle, parrot, pig, elephant",
     ),
     "petted": (
         "an animal",
         True,
         "small, white, brown, fluffy, black, gray, large, friendly, sleepy",
         "dog, cat, horse, puppy, kitten, rabbit, goat, pony, lamb, cow, guinea pig, hamster, "
-        "parrot, "
-        "donkey, turtle, baby goat, golden retriever",
+        "parrot, donkey, turtle, baby goat, golden retriever",
     ),
     "leashed": (
         "a dog",
@@ -844,9 +820,8 @@ THINGS = {
         True,
         "red, small, colorful, wooden, blue, yellow, green, new, old",
         "toy car, doll, toy train, teddy bear, ball, toy truck, puzzle, kite, balloon, water gun, "
-        "yo-yo, "
-        "robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, toy airplane, "
-        "jump rope",
+        "yo-yo, robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, "
+        "toy airplane, jump rope",
     ),
     "garment": (
         "something",
@@ -881,10 +856,8 @@ THINGS = {
         False,
         "large, small, red, white, colorful, blue, yellow",
         "flag, sign, camera, balloon, umbrella, baby, flower, cup, stick, phone, newspaper, kite, "
-        "basket, "
-        "lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, "
-        "stuffed animal, rope, "
-        "fishing rod, paintbrush, torch, broom, shell",
+        "basket, lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, "
+        "stuffed animal, rope, fishing rod, paintbrush, torch, broom, shell",
     ),
     "stick": (
         "something",
@@ -944,7 +917,10 @@ THINGS = {
 # With several people, each has their own: "two boys ride bikes", not "ride a bike".
 EACH_OWN = "bike mount instrument reading writing held device leashed garment stick drink"
 # Always one, however many people there are.
-ONE_FOR_ALL = "vehicle loaded boat climbed machine structure surface obstacle show ball chased picture ride cart sight toy music"
+ONE_FOR_ALL = (
+    "vehicle loaded boat climbed machine structure surface obstacle show ball chased picture ride "
+    "cart sight toy music"
+)
 # Different words that do not exclude each other.
 OVERLAPS = """
 book, novel, storybook, textbook, dictionary, manual, notebook, travel guide, recipe, poem
@@ -1200,7 +1176,7 @@ LIGHT = {
     "eat": "sleep swim music dance climb run sing surf snow art",
     "drink": "sleep swim music dance climb run sing surf",
     "talk": "sleep swim",
-    "smile": "sleep cry",
+    "smile": "sleep",
     "watch": "sleep swim",
     "hold": "sleep swim climb",
     "listen": "sleep swim",
@@ -1213,7 +1189,9 @@ LIGHT = {
     "speak": "sleep swim cook run eat",
     "bark": "sleep swim eat",
     "chew": "sleep swim run",
-    "rest": "run swim dance climb ride cook repair music ballgame jump gallop pull fly carry chase clean push",
+    "rest": (
+        "run swim dance climb ride cook repair music ballgame jump pull fly carry chase clean push"
+    ),
     "fly": "sleep swim sit stand nest walk rest",
     "teach": "sleep swim eat drink run",
     "roll": "sleep swim run sit stand",
@@ -1250,14 +1228,13 @@ ADVERBS = {
     "fun": "happily, cheerfully, playfully, excitedly, eagerly",
     "music": "loudly, softly, happily, beautifully, skillfully, gently",
 }
-ADVERB_OF = {
-    "walk": "move", "run": "move", "ride": "move", "drive": "move", "swim": "move", "boat": "move",
-    "skate": "move", "fly": "move", "cook": "work", "repair": "work", "garden": "work", "clean": "work",
-    "craft": "work", "art": "work", "carry": "work", "science": "work", "paint": "work", "write": "work",
-    "sleep": "rest", "sit": "rest", "stand": "rest", "read": "rest", "wait": "rest", "fish": "rest",
-    "play": "fun", "ballgame": "fun", "dance": "fun", "snow": "fun", "circus": "fun", "chase": "fun",
-    "music": "music", "sing": "music",
-}  # fmt: skip
+ADVERB_GROUPS = {
+    "move": "walk run ride drive swim boat skate fly",
+    "work": "cook repair garden clean craft art carry science paint write",
+    "rest": "sleep sit stand read wait fish",
+    "fun": "play ballgame dance snow circus chase",
+    "music": "music sing",
+}
 ADVERB_OPPOSITES = {
     "slowly": "quickly",
     "quickly": "slowly",
@@ -1274,34 +1251,27 @@ ADVERB_OPPOSITES = {
 EXTRAS = {
     "time": (
         "on a sunny day, at night, in the afternoon, before work, on a summer day, "
-        "in the morning, "
-    )
-    "after lunch, on a weekend, in the evening, before dinner, at sunset, on vacation, "
-    "after school, "
-    "on a Monday, for an hour, on a holiday, during the holidays, because it is Sunday, "
-    "on a day off, "
-    "on a cold day, early in the morning, during a trip, at noon, after a long day, "
-    "on a rainy day, "
-    "on a windy day, in the spring, in the summer, with {his} friends, with a friend, "
-    "with {his} family, "
-    "after a busy week, all day, for a while, until dark",
+        "in the morning, after lunch, on a weekend, in the evening, before dinner, at sunset, "
+        "on vacation, after school, on a Monday, for an hour, on a holiday, during the holidays, "
+        "because it is Sunday, on a day off, on a cold day, early in the morning, during a trip, "
+        "at noon, after a long day, on a rainy day, on a windy day, in the spring, in the summer, "
+        "with {his} friends, with a friend, with {his} family, after a busy week, all day, "
+        "for a while, until dark"
+    ),
     "social": (
         "with {his} friends, with a friend, for the first time, with {his} family, for fun, "
-        "to relax, "
-    )
-    "to pass the time, to impress {his} friends, to win a bet, with {his} cousin, "
-    "with {his} neighbor, "
-    "every weekend, instead of working, with {his} classmates, for a school project, "
-    "to celebrate, with {his} sister, with {his} brother, for the last time, as a surprise, "
-    "to get better, "
-    "to please {his} parents, with an old friend, to make new friends, for a television show",
+        "to relax, to pass the time, to impress {his} friends, to win a bet, with {his} cousin, "
+        "with {his} neighbor, every weekend, instead of working, with {his} classmates, "
+        "for a school project, to celebrate, with {his} sister, with {his} brother, "
+        "for the last time, as a surprise, to get better, to please {his} parents, "
+        "with an old friend, to make new friends, for a television show"
+    ),
     "animal": (
         "on a sunny day, in the morning, at sunset, on a cold day, in the afternoon, "
-        "on a summer day, "
-    )
-    "in the evening, at night, on a windy day, after a meal, with {his} owner nearby, "
-    "for the first time, "
-    "before dinner, every morning, in the spring, after a long nap, in the summer, at noon",
+        "on a summer day, in the evening, at night, on a windy day, after a meal, "
+        "with {his} owner nearby, for the first time, before dinner, every morning, "
+        "in the spring, after a long nap, in the summer, at noon"
+    ),
 }
 # Groups of activities that take no company and no purpose.
 STILL_GROUPS = "sleep stand sit rest wait"
@@ -1329,13 +1299,17 @@ REASONS = {
 # While somebody else does something.
 SECOND_PEOPLE = (
     "watch, look on, wait, smile, laugh, take pictures, clap, cheer, listen, point, wave, talk, "
-    "stand nearby, sit nearby, walk past, hold a camera, read a map, drink coffee, relax, eat lunch"
+    "stand nearby, sit nearby, walk past, hold a camera, read a map, drink coffee, relax, "
+    "eat lunch"
 )
 SECOND_ANIMALS = (
     "watch, sleep nearby, run around, look on, wait, sit nearby, walk past, rest nearby, play"
 )
 
-QUANTIFIERS = "two, three, several, some, a group of, four, many, a few, a couple of, five, the, a pair of, six"
+QUANTIFIERS = (
+    "two, three, several, some, a group of, four, many, a few, a couple of, five, the, a pair of, "
+    "six"
+)
 PEOPLE_QUANTIFIERS = (
     "two, a group of, three, several, some, a crowd of, four, many, a few, five, a couple of, the"
 )

@@ -1,4 +1,4 @@
-"""Embedded corpora of any size, made by our own grammar: captions, pairs, sentiment and topics.
+"""Embedded corpora of any size from our own grammar: captions, pairs, sentiment and topics.
 
 Every stream is determined by its seed, and a longer stream starts with the shorter one: the first
 sentences of ``caption_sentences(1000, seed=1)`` are those of ``caption_sentences(10, seed=1)``.
@@ -16,7 +16,7 @@ from arae_toolkit.data_prep import phrases
 from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.drawing import draw_scene, worded
 from arae_toolkit.data_prep.entailment import ENTAILMENTS
-from arae_toolkit.data_prep.grammar import Rand, TextGrammar
+from arae_toolkit.data_prep.grammar import Rand, TextGrammar, read_rules
 from arae_toolkit.data_prep.neutrality import NEUTRALS
 from arae_toolkit.data_prep.scenes import Scene, sentence
 
@@ -24,11 +24,21 @@ MIN_TOKENS = 4
 MAX_TOKENS = 20
 _TOKEN = re.compile(r"[\w'-]+|[^\w\s]")
 NLI_LABELS = ("entailment", "neutral", "contradiction")
+_CORPORA = {
+    "sentiment": (
+        phrases.SENTIMENT_SHARED,
+        {"negative": phrases.NEGATIVE, "positive": phrases.POSITIVE},
+    ),
+    "topics": (
+        phrases.TOPIC_SHARED,
+        {"science": phrases.SCIENCE, "music": phrases.MUSIC, "politics": phrases.POLITICS},
+    ),
+}
 _DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))
 
 
 def caption_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
-    """Yield caption-like sentences, such as "Two boys are flying a kite on the beach."
+    """Yield caption-like sentences: raw, with a capital and a full stop.
 
     Args:
         count: How many.
@@ -93,7 +103,7 @@ def sentiment_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
         ...     print(sentence.label, "|", sentence.text)
         x
     """
-    return _templates(count, _rand(count, seed, "sentiment"), _sentiment_grammars())
+    return _templates(count, _rand(count, seed, "sentiment"), _grammars("sentiment"))
 
 
 def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
@@ -113,12 +123,10 @@ def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
         ...     print(sentence.label, "|", sentence.text)
         x
     """
-    return _templates(count, _rand(count, seed, "topics"), _topic_grammars())
+    return _templates(count, _rand(count, seed, "topics"), _grammars("topics"))
 
 
-def _templates(
-    count: int, rand: Rand, grammars: dict[str, TextGrammar]
-) -> Iterator[Sentence]:
+def _templates(count: int, rand: Rand, grammars: dict[str, TextGrammar]) -> Iterator[Sentence]:
     """Yield sentences of each label's grammar, the labels in random order."""
     labels = tuple(grammars)
     for _ in range(count):
@@ -130,18 +138,12 @@ def _templates(
 
 
 @cache
-def _sentiment_grammars() -> dict[str, TextGrammar]:
-    shared = phrases.SENTIMENT_SHARED
+def _grammars(corpus: str) -> dict[str, TextGrammar]:
+    """Return a corpus's grammar of each label: the shared rules and the label's own."""
+    shared, labels = _CORPORA[corpus]
     return {
-        "negative": TextGrammar({**shared, **phrases.NEGATIVE}),
-        "positive": TextGrammar({**shared, **phrases.POSITIVE}),
+        label: TextGrammar(read_rules(shared) | read_rules(own)) for label, own in labels.items()
     }
-
-
-@cache
-def _topic_grammars() -> dict[str, TextGrammar]:
-    own = {"science": phrases.SCIENCE, "music": phrases.MUSIC, "politics": phrases.POLITICS}
-    return {label: TextGrammar({**phrases.TOPIC_SHARED, **rules}) for label, rules in own.items()}
 
 
 def _hypothesis(rand: Rand, scene: Scene, label: str, premise: str) -> str:

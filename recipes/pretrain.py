@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.configs import PRESETS, Config, preset, with_overrides, with_toml
+from arae_toolkit.configs import Config, with_overrides, with_toml
+from arae_toolkit.presets import PRESETS, preset
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ PACKAGES = {
 
 # From the bottom up. A module imports its own layer and those above it in this list.
 LAYERS = {
-    "no torch": ("errors", "files", "locations", "lines", "configs", "vocabulary", "corpus"),
+    "no torch": (
+        *("errors", "files", "locations", "lines", "configs", "presets", "vocabulary", "corpus"),
+    ),
     "data preparation": ("data_prep",),
     "tensors": (
         "devices",

@@ -42,7 +42,7 @@ def test_bfloat16_is_near_float32() -> None:
     hidden, weight, bias, targets = _inputs()
     full = projected_nats(hidden, weight, bias, targets)
     half = projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16)
-    assert float(half) == pytest.approx(float(full), rel=0.02)
+    assert half.item() == pytest.approx(full.item(), rel=0.02)
 
 
 def test_large_scores_stay_finite() -> None:

@@ -149,7 +149,9 @@ def test_an_empty_file_is_named_whether_rows_are_skipped_or_not(source, skip, na
         list(json_rows(source(b"", name), RowLog(skip=skip)))
 
 
-@given(content=st.binary(max_size=300) | st.text('{}[]":,text\\u0d8\n', max_size=80).map(str.encode))
+@given(
+    content=st.binary(max_size=300) | st.text('{}[]":,text\\u0d8\n', max_size=80).map(str.encode)
+)
 @pytest.mark.parametrize("read", [json_rows, csv_rows])
 def test_any_bytes_are_rows_or_errors_that_name_the_file(tmp_path_factory, read, content):
     path = tmp_path_factory.getbasetemp() / "noise.csv"
@@ -168,5 +170,3 @@ def test_any_bytes_are_rows_or_errors_that_name_the_file(tmp_path_factory, read,
     except DataError as error:
         assert str(error).startswith(f"{path}:")
     assert good + sum(log.dropped.values()) <= log.rows[SourceFile(path)]
-
-

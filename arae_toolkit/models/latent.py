@@ -155,6 +155,18 @@ class Critic(nn.Module):
             parameter.clamp_(-bound, bound)
 
 
+@torch.no_grad()
+def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
+    """Move the running mean of a network's weights towards the current ones."""
+    for mean, value in zip(
+        average.state_dict().values(), current.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
 def _mlp(
     input_size: int,
     hidden_sizes: Sequence[int],

@@ -1,0 +1,109 @@
+"""Named settings: the default, the published ones, and one small enough for a demonstration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+
+# Deviation: the appendix with the paper's hyper-parameters is lost; these are the published code's.
+_PUBLISHED_MODEL = ModelConfig(
+    code_gain=1.0,
+    generator_normalization="batch",
+    generator_output="none",
+    critic_normalization="batch",
+)
+_PUBLISHED_2018 = TrainingConfig(
+    epochs=15,
+    autoencoder_optimizer="sgd",
+    autoencoder_rate=1.0,
+    autoencoder_schedule="constant",
+    warmup=0,
+    loss_unit="token",
+    clip_norm=1.0,
+    forget_bias=0.0,
+    perceptron_deviation=0.02,
+    code_noise=0.05,
+    critic_steps=5,
+    encoder_update="separate",
+    adversarial_weight=0.1,
+    adversarial_warmup=0,
+    adversarial_rate_critic=1e-4,
+    adversarial_rate_generator=1e-4,
+    adversarial_beta2=0.999,
+    penalty_weight=1.0,
+    penalty_of_batch_mean=True,
+    generator_average=0.0,
+)
+
+PRESETS: dict[str, Config] = {
+    "default": Config(),
+    "paper-2018": Config(_PUBLISHED_MODEL, _PUBLISHED_2018),
+    "paper-2017": Config(
+        _PUBLISHED_MODEL,
+        replace(
+            _PUBLISHED_2018,
+            code_noise=0.2,
+            code_noise_factor=0.995,
+            encoder_steps=5,
+            gan_rounds_grow_at=(2, 4, 6),
+            adversarial_weight=0.01,
+            encoder_gradient="norm",
+            adversarial_rate_critic=1e-5,
+            adversarial_rate_generator=5e-5,
+            adversarial_beta1=0.9,
+            critic_constraint="clip",
+            clip_bound=0.01,
+        ),
+    ),
+    "demo": Config(
+        ModelConfig(
+            embedding_size=96,
+            code_size=96,
+            hidden_size=128,
+            noise_size=32,
+            code_gain=9.8,
+            generator_sizes=(96, 96),
+            critic_sizes=(96, 96),
+        ),
+        TrainingConfig(
+            epochs=4,
+            autoencoder_rate=3e-3,
+            adversarial_warmup=200,
+            warmup=100,
+            log_every=50,
+            generator_average=0.99,
+        ),
+    ),
+}
+"""Named settings. ``demo`` is small enough to learn the synthetic corpus in two minutes."""
+
+_FOR_CORPUS: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {
+    ("paper-2018", "yelp"): (
+        {
+            "embedding_size": 128,
+            "code_size": 128,
+            "hidden_size": 128,
+            "noise_size": 32,
+            "generator_sizes": (128, 128),
+            "critic_sizes": (128, 128),
+        },
+        {"epochs": 25, "code_noise": 0.1, "adversarial_weight": 0.01, "penalty_weight": 0.1},
+    ),
+}
+# The paper treats the two transfer corpora alike.
+_FOR_CORPUS[("paper-2018", "yahoo")] = _FOR_CORPUS[("paper-2018", "yelp")]
+
+
+def preset(name: str, *, corpus: str) -> Config:
+    """Return a preset's settings for a corpus.
+
+    Raises:
+        ValueError: If there is no preset of this name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    config = PRESETS[name]
+    model, training = _FOR_CORPUS.get((name, corpus), ({}, {}))
+    return Config(replace(config.model, **model), replace(config.training, **training))

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from arae_toolkit.corpus import MANIFEST_VERSION
+from arae_toolkit.data_prep import folders
+from arae_toolkit.data_prep.folders import check_replaceable, prepared_manifest, written_whole
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import write_json
+
+
+def write_corpus(folder, name="one", **more):
+    manifest = {"version": MANIFEST_VERSION, "name": name, "splits": {}, **more}
+    write_json(folder / "manifest.json", manifest)
+    (folder / "train.tokens.npy").write_bytes(b"tokens")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_appears_whole(tmp_path):
+    folder = tmp_path / "new" / "corpus"
+    with written_whole(folder) as temporary:
+        write_corpus(temporary)
+        assert not folder.exists()
+        assert temporary.parent == folder.parent
+    assert prepared_manifest(folder)["name"] == "one"
+    assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
+
+
+def test_an_earlier_folder_is_replaced(tmp_path):
+    folder = tmp_path / "corpus"
+    write_corpus(folder)
+    with written_whole(folder) as temporary:
+        write_corpus(temporary, more=1)
+    assert prepared_manifest(folder)["more"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+@pytest.mark.parametrize("failure", [DataError("bad row"), KeyboardInterrupt(), SystemExit(1)])
+def test_a_failure_leaves_the_earlier_folder(tmp_path, failure):
+    folder = tmp_path / "corpus"
+    write_corpus(folder)
+    before = contents(folder)
+    with pytest.raises(type(failure)), written_whole(folder) as temporary:
+        write_corpus(temporary, more=1)
+        raise failure
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_process_killed_between_the_two_renames_is_made_good(tmp_path):
+    folder = tmp_path / "corpus"
+    write_corpus(folder)
+    before = contents(folder)
+    folder.rename(folders._previous(folder))  # what such a process leaves
+    check_replaceable(folder, "one")
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "corpus"
+    write_corpus(folder)
+    before = contents(folder)
+    rename = type(folder).rename
+
+    def failing(path, target):
+        if path.name.endswith(".part"):
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(type(folder), "rename", failing)
+    with (
+        pytest.raises(DataError, match="cannot be replaced"),
+        written_whole(folder) as temporary,
+    ):
+        write_corpus(temporary, more=1)
+    assert contents(folder) == before
+
+
+def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
+    old, new = tmp_path / ".corpus.abc.part", tmp_path / ".corpus.def.part"
+    for left in (old, new):
+        left.mkdir()
+        (left / "train.tokens.npy").touch()
+    long_ago = time.time() - 2 * folders.ABANDONED_SECONDS
+    os.utime(old, (long_ago, long_ago))
+    with written_whole(tmp_path / "corpus"):
+        pass
+    assert not old.exists()
+    assert new.exists()  # it may belong to a process that runs now
+
+
+def test_nothing_or_an_empty_folder_or_the_same_corpus_may_be_replaced(tmp_path):
+    check_replaceable(tmp_path / "none", "one")
+    (tmp_path / "empty").mkdir()
+    check_replaceable(tmp_path / "empty", "one")
+    with written_whole(tmp_path / "empty") as temporary:
+        write_corpus(temporary)
+    check_replaceable(tmp_path / "empty", "one")
+    write_corpus(tmp_path / "older", version=0)
+    check_replaceable(tmp_path / "older", "one")
+
+
+@pytest.mark.parametrize(
+    ("fill", "problem"),
+    [
+        (lambda folder: (folder / "thesis.txt").touch(), "exists and is no prepared corpus"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "is no prepared corpus"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "is no prepared corpus"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff"), "is no prepared corpus"),
+        (lambda folder: write_corpus(folder, "two"), "holds the corpus 'two', not 'one'"),
+        (
+            lambda folder: (write_corpus(folder), (folder / "notes.txt").touch()),
+            "also holds 'notes.txt', which is not part of a corpus",
+        ),
+    ],
+)
+def test_anything_else_is_never_overwritten(tmp_path, fill, problem):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    fill(folder)
+    with pytest.raises(DataError, match=problem) as raised:
+        check_replaceable(folder, "one")
+    assert "choose another --out" in str(raised.value)
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="a file, where the corpus folder should be"):
+        check_replaceable(tmp_path / "file", "one")
+    with (
+        pytest.raises(DataError, match=r"cannot write here .*; choose another --out"),
+        written_whole(tmp_path / "file" / "corpus"),
+    ):
+        pass
+
+
+def test_only_a_manifest_of_this_version_counts(tmp_path):
+    assert prepared_manifest(tmp_path) is None
+    write_corpus(tmp_path, version=MANIFEST_VERSION + 1)
+    assert prepared_manifest(tmp_path) is None
+    (tmp_path / "manifest.json").write_text("[]")
+    assert prepared_manifest(tmp_path) is None

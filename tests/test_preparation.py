@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from arae_toolkit import locations
+from arae_toolkit.corpus import UNLABELLED, Corpus, PackedSentences
+from arae_toolkit.data_prep import images, text
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import (
+    default_folder,
+    find_or_prepare,
+    prepare_corpus,
+    title_of,
+)
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import sha256_of_file
+from tests.test_images import write_mnist
+
+COLOURS = ["red", "blue", "green", "white", "black", "brown"]
+
+
+@contextlib.contextmanager
+def no_progress(description, total=None):
+    yield lambda n=1: None
+
+
+def prepare(name, **settings):
+    options = PrepareOptions(**settings.pop("options", {}))
+    settings = {"report": lambda _: None, "progress": no_progress, **settings}
+    return Corpus(prepare_corpus(str(name), options=options, **settings))
+
+
+def sentences_of(corpus, split):
+    return [corpus.vocabulary.decode(ids) for ids in corpus.split(split)]
+
+
+def write_snli(folder):
+    """Write a small corpus in the form of SNLI; return the sentences that its splits should have."""
+    folder.mkdir(parents=True)
+    (folder / "captions.txt").write_text("A red dog runs.\nA  RED dog runs .\n\nA cat sleeps.\n")
+    rows = {
+        "train": [
+            ("A red dog runs.", "A dog runs.", "entailment"),
+            ("A blue dog runs.", " ".join(["very"] * 20) + " long.", "-"),
+            ("A blue dog runs.", "", "neutral"),
+        ],
+        "dev": [("A green dog runs.", "a dog runs .", "contradiction")],
+        "test": [("A zebra runs.", "A dog runs.", "neutral"), ("A zebra runs.", "A cow.", "-")],
+    }
+    for split, pairs in rows.items():
+        lines = [
+            json.dumps({"gold_label": label, "sentence1": premise, "sentence2": hypothesis})
+            for premise, hypothesis, label in pairs
+        ]
+        (folder / f"snli_1.0_{split}.jsonl").write_text("\n".join(lines))
+    return {
+        "train": ["a red dog runs .", "a cat sleeps .", "a dog runs .", "a blue dog runs ."],
+        "dev": ["a <unk> dog runs ."],
+        "test": ["a <unk> runs .", "a <unk> ."],
+    }
+
+
+def test_an_nli_corpus_from_its_files_to_its_arrays(tmp_path):
+    expected = write_snli(tmp_path / "official")
+    corpus = prepare("snli", source=tmp_path / "official")
+    assert corpus.folder == locations.corpus_folder("snli")
+    assert {split: sentences_of(corpus, split) for split in expected} == expected
+    assert corpus.split("train").labels is None
+
+    pairs = corpus.pairs("train")
+    decoded = [corpus.vocabulary.decode(ids) for ids in pairs]
+    assert decoded[:3] == ["a red dog runs .", "a dog runs .", "a blue dog runs ."]
+    assert len(pairs[3]) == 22 + 1  # pairs are kept whatever their length
+    assert pairs.labels.tolist() == [corpus.labels.index("entailment"), UNLABELLED]
+    assert corpus.labels == ["entailment", "neutral", "contradiction"]
+
+    manifest = corpus.manifest
+    assert manifest["splits"]["test"] == {"sentences": 2, "tokens": 9, "unknown_tokens": 2}
+    assert manifest["dropped"]["train"] == {
+        "empty": 2,
+        "too_long": 1,
+        "duplicate": 3,
+        "duplicate_other_label": 0,
+    }
+    assert manifest["dropped"]["dev"]["also_in_train"] == 1
+    assert manifest["pairs"]["train"] == {
+        "pairs": 2,
+        "unlabelled": 1,
+        "labels": {"entailment": 1, "neutral": 0, "contradiction": 0},
+        "dropped_empty": 1,
+    }
+    assert manifest["pairs"]["test"]["also_in_train"] == 0
+    assert manifest["checks"] == {"evaluation_sentences_in_train": {"dev": 0, "test": 0}}
+    assert manifest["sources"][0] == {
+        "file": "captions.txt",
+        "sha256": sha256_of_file(tmp_path / "official" / "captions.txt"),
+        "rows": 4,
+    }
+    assert corpus.max_length == 15
+    assert corpus.kind == "text"
+    assert manifest["dev_split"] is None
+
+
+def test_folder_and_archive_give_the_same_corpus(tmp_path):
+    folder = tmp_path / "snli_1.0"
+    write_snli(folder)
+    with zipfile.ZipFile(tmp_path / "snli_1.0.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"snli_1.0/{path.name}")
+    first = prepare("snli", source=folder, out=tmp_path / "first")
+    second = prepare("snli", source=tmp_path / "snli_1.0.zip", out=tmp_path / "second")
+    assert first.sha256 == second.sha256
+    assert first.vocabulary.sha256 == second.vocabulary.sha256
+
+
+def test_the_vocabulary_knows_no_word_of_dev_or_test_alone(tmp_path):
+    write_snli(tmp_path / "official")
+    words = prepare("snli", source=tmp_path / "official").vocabulary.words
+    assert "green" not in words
+    assert "zebra" not in words
+    assert "sleeps" in words
+
+
+def test_maximum_length_and_vocabulary_size_are_options(tmp_path):
+    write_snli(tmp_path / "official")
+    options = {"max_length": 4, "vocab_size": 3}
+    corpus = prepare("snli", source=tmp_path / "official", options=options)
+    assert len(corpus.vocabulary) == 3 + 4
+    assert max(corpus.split("train").lengths) == 4 + 1
+    assert sentences_of(corpus, "train") == ["a <unk> <unk> .", "a dog <unk> ."]
+
+
+def lines(count):
+    return [
+        f"the {COLOURS[i % 6]} {COLOURS[i // 6 % 6]} car {i // 36} stops ." for i in range(count)
+    ]
+
+
+def test_a_single_file_gets_a_seeded_dev_split(tmp_path):
+    path = tmp_path / "cars.txt"
+    path.write_text("\n".join(lines(200)))
+    corpora = [
+        prepare(path, out=tmp_path / str(number) / "cars", options={"seed": seed})
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    dev = [sentences_of(corpus, "dev") for corpus in corpora]
+    assert len(dev[0]) == 200 * text.DEV_SHARE
+    assert dev[0] == dev[1] != dev[2]
+    assert corpora[0].sha256 == corpora[1].sha256 != corpora[2].sha256
+    train = sentences_of(corpora[0], "train")
+    assert len(set(train) | set(dev[0])) == 200
+    assert corpora[0].manifest["dev_split"] == {"from": "train", "sentences": 20, "seed": 0}
+    assert "test" not in corpora[0].manifest["splits"]
+    assert corpora[0].name == "cars"
+
+
+def test_labels_of_ones_own_are_sorted_and_follow_the_sentences(tmp_path):
+    path = tmp_path / "cars.jsonl"
+    rows = [{"text": line, "colour": line.split()[1]} for line in lines(60)]
+    rows[5]["colour"] = None
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    corpus = prepare(path, options={"label_field": "colour"})
+    assert corpus.labels == sorted(COLOURS)
+    for split in ("train", "dev"):
+        packed = corpus.split(split)
+        for ids, label in zip(packed, packed.labels, strict=True):
+            words = corpus.vocabulary.decode(ids).split()
+            assert label == UNLABELLED or corpus.labels[label] == words[1]
+        counts = corpus.manifest["splits"][split]
+        assert sum(counts["labels"].values()) + counts["unlabelled"] == counts["sentences"]
+
+
+def test_an_image_corpus(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "DEV_IMAGES", 3)
+    written = write_mnist(tmp_path)
+    corpus = prepare("mnist", source=tmp_path)
+    assert corpus.kind == "image"
+    assert corpus.max_length == 0
+    np.testing.assert_array_equal(corpus.pixels("train"), written["train"][0][:-3])
+    np.testing.assert_array_equal(corpus.pixels("dev"), written["train"][0][-3:])
+    labels = np.load(corpus.folder / "test.labels.npy")
+    np.testing.assert_array_equal(labels, written["t10k"][1])
+    assert corpus.manifest["image_shape"] == [3, 2]
+    assert not (corpus.folder / "tokenizer.json").exists()
+
+
+def test_the_synthetic_corpus_needs_no_files_and_repeats_itself(tmp_path):
+    options = {"size": 400}
+    first = prepare("synthetic", options=options)
+    second = prepare("synthetic", options=options, out=tmp_path / "again")
+    other = prepare("synthetic", options={**options, "seed": 1}, out=tmp_path / "other")
+    assert first.sha256 == second.sha256 != other.sha256
+    assert first.manifest["pairs"]["train"]["pairs"] == 100
+    assert first.manifest["splits"]["train"]["sentences"] > 200
+    assert max(first.split("train").lengths) <= 20 + 1
+
+
+def test_what_is_up_to_date_is_left_alone(tmp_path):
+    source = tmp_path / "official"
+    write_snli(source)
+    reported = []
+    folder = prepare("snli", source=source).folder
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    prepare("snli", source=source, report=reported.append)
+    assert reported == [f"snli is up to date: {folder}"]
+    assert (folder / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_other_options_or_other_sources_are_prepared_anew(tmp_path):
+    source = tmp_path / "official"
+    write_snli(source)
+    first = prepare("snli", source=source).sha256
+    assert prepare("snli", source=source, options={"max_length": 4}).max_length == 4
+    (source / "captions.txt").write_text("A new caption.\n")
+    changed = prepare("snli", source=source)
+    assert changed.max_length == 15
+    assert changed.sha256 != first
+    assert "a new caption ." in sentences_of(changed, "train")
+
+
+def test_a_split_without_usable_sentences_is_named(tmp_path):
+    path = tmp_path / "rows.txt"
+    path.write_text("one two three\n" * 5)
+    with pytest.raises(DataError, match=r"no usable sentence for dev"):
+        prepare(path)
+    with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too_long"):
+        prepare(path, options={"max_length": 2})
+
+
+def test_a_failed_preparation_leaves_the_earlier_one(tmp_path):
+    source = tmp_path / "official"
+    write_snli(source)
+    folder = prepare("snli", source=source).folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with (source / "snli_1.0_test.jsonl").open("a") as target:
+        target.write("\nno json")
+    with pytest.raises(DataError, match=r"snli_1\.0_test\.jsonl:3: malformed JSON"):
+        prepare("snli", source=source)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["snli"]
+    reported = []
+    corpus = prepare("snli", source=source, options={"skip_bad_rows": True}, report=reported.append)
+    assert corpus.manifest["dropped"]["test"]["malformed"] == 1
+    assert len(reported) == 1
+
+
+def find(name, **settings):
+    return find_or_prepare(str(name), report=lambda _: None, progress=no_progress, **settings)
+
+
+def test_a_corpus_is_found_or_prepared(tmp_path, monkeypatch):
+    write_snli(tmp_path / "corpora" / "snli")
+    monkeypatch.setenv(locations.SOURCES_VARIABLE, str(tmp_path / "corpora"))
+    folder = find("snli")
+    assert folder == locations.corpus_folder("snli")
+    assert Corpus(folder).max_length == 15
+
+    prepare("snli", options={"max_length": 4})
+    monkeypatch.delenv(locations.SOURCES_VARIABLE)
+    assert Corpus(find("snli")).max_length == 4  # taken as it is, no source needed
+    assert find(folder) == folder
+    source = tmp_path / "corpora" / "snli"
+    assert Corpus(find("snli", source=source)).max_length == 15
+
+
+def test_files_of_the_same_name_do_not_share_a_folder(tmp_path):
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "cars.txt").write_text(place + "\n".join(lines(30)))
+    first, second = (find(tmp_path / place / "cars.txt") for place in ("here", "there"))
+    assert first != second
+    assert Corpus(first).name == Corpus(second).name == "cars"
+    assert (
+        find(tmp_path / "here" / "cars.txt")
+        == first
+        == default_folder(str(tmp_path / "here" / "cars.txt"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("snli", "snli"),
+        ("some/reviews.jsonl.gz", "reviews"),
+        ("some/reviews", "reviews"),
+        ("some/.gz", ".gz"),
+        ("a.b.csv", "a.b"),
+    ],
+)
+def test_titles(name, title):
+    assert title_of(name) == title
+
+
+def test_a_name_that_is_nothing(tmp_path):
+    with pytest.raises(DataError, match=r"^snil: neither a corpus .* did you mean snli\?"):
+        prepare("snil")
+    folder = default_folder("synthetic")
+    prepare("synthetic", options={"size": 100})
+    with pytest.raises(DataError, match="already a prepared corpus"):
+        prepare(folder)
+
+
+def test_options_are_checked():
+    for wrong in ({"max_length": 0}, {"vocab_size": 0}, {"size": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            PrepareOptions(**wrong)
+
+
+def test_arrays_are_small_integers(tmp_path):
+    write_snli(tmp_path / "official")
+    corpus = prepare("snli", source=tmp_path / "official")
+    packed = PackedSentences.open(corpus.folder, "train")
+    assert packed.tokens.dtype == np.uint16
+    assert isinstance(packed.tokens, np.memmap)

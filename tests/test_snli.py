@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data_prep import snli
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.rows import RowLog
+from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.errors import DataError
+
+WORDS = ["dogs", "run", "(", ")", "[", "]", "{", "}", '"', "1/2", "n't", "*"]
+
+
+def row(premise="A dog runs.", hypothesis="It moves.", label="entailment", **more):
+    return {"gold_label": label, "sentence1": premise, "sentence2": hypothesis, **more}
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(fields) + "\n" for fields in rows), encoding="utf-8")
+    return SourceFile(path)
+
+
+def parse_of(words):
+    """Return a right-branching binary parse as the official files hold it."""
+    marks = {plain: mark for mark, plain in snli._TREEBANK.items() if len(mark) > 2} | {'"': "``"}
+    tokens = [marks.get(word) or word.replace("/", r"\/").replace("*", r"\*") for word in words]
+    parse = tokens[-1]
+    for token in reversed(tokens[:-1]):
+        parse = f"( {token} {parse} )"
+    return parse
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))
+def test_the_words_of_a_parse_are_those_it_was_made_of(words):
+    assert snli.words_of_parse(parse_of(words)) == " ".join(words)
+
+
+def test_parses_are_used_where_present_and_raw_text_where_not(tmp_path):
+    rows = [
+        row("Two dogs (brown).", sentence1_binary_parse="( Two ( dogs ( -LRB- brown ) ) )"),
+        row("Raw text.", sentence1_binary_parse=""),
+        row("Raw text."),
+    ]
+    found = list(snli.read_pairs(write(tmp_path / "rows.jsonl", rows), RowLog()))
+    assert [pair.premise for pair in found] == ["Two dogs ( brown", "Raw text.", "Raw text."]
+    assert {pair.hypothesis for pair in found} == {"It moves."}
+
+
+def test_pairs_without_agreement_are_kept_as_unlabelled(tmp_path):
+    file = write(tmp_path / "rows.jsonl", [row(label="-"), row(label="neutral")])
+    assert [pair.label for pair in snli.read_pairs(file, RowLog())] == [None, "neutral"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (row(label="maybe"), "gold_label 'maybe' is none of entailment, neutral, contradiction, -"),
+        (row(label=1), "field 'gold_label' is a number"),
+        (row(hypothesis=None), "field 'sentence2' is null"),
+        ({"gold_label": "-", "sentence1": "a"}, "no field 'sentence2'"),
+        (row(sentence2_binary_parse=3), "field 'sentence2_binary_parse' is a number"),
+    ],
+)
+def test_a_row_that_is_no_pair_is_named(tmp_path, fields, problem):
+    file = write(tmp_path / "rows.jsonl", [row(), fields, row()])
+    with pytest.raises(DataError) as raised:
+        list(snli.read_pairs(file, RowLog()))
+    assert str(raised.value).startswith(f"{file.path}:2: {problem}")
+    log = RowLog(skip=True)
+    assert len(list(snli.read_pairs(file, log))) == 2
+    assert log.take_dropped() == {"malformed": 1}
+
+
+def test_train_has_captions_and_no_dev(tmp_path):
+    for split in ("train", "dev", "test"):
+        write(tmp_path / f"snli_1.0_{split}.jsonl", [row(premise=f"A {split} dog.")])
+    (tmp_path / "captions.txt").write_text("One caption.\n")
+    (tmp_path / "captions_more.txt").write_text("Another caption.\n")
+    rows = snli.rows(SourceTree(tmp_path), PrepareOptions())
+    assert list(rows.sentences) == ["train"]
+    assert list(rows.sentences["train"](RowLog())) == [
+        Sentence("One caption."),
+        Sentence("Another caption."),
+    ]
+    for split in ("train", "dev", "test"):
+        (pair,) = rows.pairs[split](RowLog())
+        assert pair == SentencePair(f"A {split} dog.", "It moves.", "entailment")
+
+
+def test_a_missing_split_is_named(tmp_path):
+    write(tmp_path / "snli_1.0_train.jsonl", [row()])
+    with pytest.raises(DataError, match=r"no snli_1\.0_dev\.jsonl here"):
+        snli.rows(SourceTree(tmp_path), PrepareOptions())
