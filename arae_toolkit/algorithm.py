@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit import schedules
-from arae_toolkit.batching import EpochSampler, Indices, TokenBatch, TokenStore, draw
+from arae_toolkit.batching import EpochSampler, Indices, Store, draw
 from arae_toolkit.configs import Config
 from arae_toolkit.models import initialization
-from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.noise import annealed_deviation
 from arae_toolkit.steps import (
@@ -43,12 +43,12 @@ class Algorithm:
     Args:
         model: Moved in place. With a running mean of the generator, ``model.prior`` is the mean.
         config: The schedule.
-        store: Training sentences on the model's device.
+        store: Training sentences or images on the model's device.
         precision: ``bf16`` runs encoder and decoder in bfloat16; the critic stays in float32.
     """
 
     def __init__(
-        self, model: ARAE, config: Config, store: TokenStore, *, precision: Precision = "fp32"
+        self, model: Autoencoder, config: Config, store: Store, *, precision: Precision = "fp32"
     ) -> None:
         """Make critic and optimizers; the model's weights are left as they are."""
         self.model, self.config, self.store = model, config, store
@@ -72,7 +72,8 @@ class Algorithm:
     @property
     def modules(self) -> dict[str, nn.Module]:
         """Every network with weights of its own, by name."""
-        modules: dict[str, nn.Module] = {"model": self.model}
+        # Every autoencoder is a module as well, which a protocol has no way to say.
+        modules = {"model": cast(nn.Module, self.model)}
         if self.critic is not None:
             modules["critic"] = self.critic
         if self.generator is not None and self.generator is not self.model.prior:
@@ -172,7 +173,7 @@ class Algorithm:
         return scalars
 
     def _encoder_step(self, critic: Critic, iteration: int, turn: int, step: int) -> Scalars:
-        """Run the encoder's half of step 3 on fresh sentences."""
+        """Run the encoder's half of step 3 on fresh rows."""
         training = self.config.training
         rows = self._draw(_ENCODER_ROWS, iteration, turn, step, size=self.sampler.batch_size)
         batches, _ = self.store.grouped(rows, groups=2)
@@ -188,8 +189,7 @@ class Algorithm:
         )
 
     def _encode(self, rows: Indices) -> Tensor:
-        """Return codes of sentences without a graph, in the order of ``rows``."""
-        batches: Sequence[TokenBatch]
+        """Return codes of rows without a graph, in their order."""
         batches, order = self.store.grouped(rows, groups=LENGTH_GROUPS)
         return encode_rows(self.model.encoder, batches, order, dtype=self.dtype)
 

@@ -1,10 +1,10 @@
-"""Sentences resident on the device, and seeded batches of them."""
+"""Rows of a split resident on the device, and seeded batches of them: sentences or images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,65 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.noise import drop_pixels, drop_words
 from arae_toolkit.vocabulary import PAD
 
 Indices = npt.NDArray[np.int64]
+
+INK = 128
+"""Grey values from here to 255 are ink, those below are paper: the binarised form of an image."""
+
+
+class Batch(Protocol):
+    """What a training step needs to know of the rows it works on.
+
+    Attributes:
+        row_name: What a row is called in names of measurements, such as ``sentence``.
+        symbol_name: The same of what a row is made of, such as ``token``.
+    """
+
+    row_name: ClassVar[str]
+    symbol_name: ClassVar[str]
+
+    def __len__(self) -> int:
+        """Return B."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie."""
+        ...
+
+    @property
+    def symbols(self) -> int:
+        """Tokens or pixels in all rows together, known without asking the device."""
+        ...
+
+    def damaged(self, *, share: float, generator: torch.Generator) -> Batch:
+        """Return the rows with a share of their symbols hidden, for a denoising encoder."""
+        ...
+
+
+class Store(Protocol):
+    """All rows of a split on one device.
+
+    Attributes:
+        host_lengths: Symbols per row. Shape (N,).
+    """
+
+    host_lengths: Indices
+
+    def __len__(self) -> int:
+        """Return N."""
+        ...
+
+    def batch(self, indices: Indices) -> Batch:
+        """Gather the rows of these numbers, in this order."""
+        ...
+
+    def grouped(self, indices: Indices, *, groups: int) -> tuple[Sequence[Batch], Tensor]:
+        """Gather rows as a few batches, with the order that puts these rows back in place."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +84,9 @@ class TokenBatch:
             Computed from lengths known on the host, so that no step waits for the device.
     """
 
+    row_name: ClassVar[str] = "sentence"
+    symbol_name: ClassVar[str] = "token"
+
     tokens: Tensor
     lengths: Tensor
     real: Tensor
@@ -35,6 +94,53 @@ class TokenBatch:
     def __len__(self) -> int:
         """Return B."""
         return self.tokens.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tokens lie."""
+        return self.tokens.device
+
+    @property
+    def symbols(self) -> int:
+        """Real tokens in all sentences together."""
+        return len(self.real)
+
+    def damaged(self, *, share: float, generator: torch.Generator) -> TokenBatch:
+        """Return the sentences with a share of their words replaced by ``<unk>``."""
+        tokens = drop_words(self.tokens, self.lengths, share=share, generator=generator)
+        return TokenBatch(tokens, self.lengths, self.real)
+
+
+@dataclass(frozen=True)
+class PixelBatch:
+    """A batch of binary images.
+
+    Attributes:
+        pixels: 1 is ink, 0 is paper. Shape (B, P), float32.
+    """
+
+    row_name: ClassVar[str] = "image"
+    symbol_name: ClassVar[str] = "pixel"
+
+    pixels: Tensor
+
+    def __len__(self) -> int:
+        """Return B."""
+        return self.pixels.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels lie."""
+        return self.pixels.device
+
+    @property
+    def symbols(self) -> int:
+        """Pixels in all images together."""
+        return self.pixels.numel()
+
+    def damaged(self, *, share: float, generator: torch.Generator) -> PixelBatch:
+        """Return the images with a share of their pixels turned to paper."""
+        return PixelBatch(drop_pixels(self.pixels, share=share, generator=generator))
 
 
 class TokenStore:
@@ -86,11 +192,71 @@ class TokenStore:
             The batches, and the order that puts their rows, laid end to end, back into that of
             ``indices``. Shape (B,), int64.
         """
-        if self.static_length is not None:
-            groups = 1
+        groups = 1 if self.static_length is not None else max(1, min(groups, len(indices)))
         by_length = np.argsort(self.host_lengths[indices], kind="stable")
         batches = [self.batch(indices[part]) for part in np.array_split(by_length, groups)]
         return batches, torch.from_numpy(np.argsort(by_length, kind="stable")).to(self.device)
+
+
+class PixelStore:
+    """All images of a split on one device, binarised: ink is a grey value of at least 128.
+
+    Args:
+        pixels: Grey values from 0 to 255 (uint8), or images that are binary already (bool).
+            Shape (N, P).
+        device: Where they are kept, a byte for each pixel.
+
+    Raises:
+        ValueError, TypeError: If ``pixels`` has another shape or type.
+    """
+
+    def __init__(self, pixels: npt.NDArray[Any] | Tensor, *, device: torch.device) -> None:
+        """Binarise the images and copy them to the device."""
+        self.device = device
+        self._ink = binarised(pixels).to(device)
+        # Images are all of one length, so the sampler leaves them unsorted.
+        self.host_lengths: Indices = np.full(len(self._ink), self._ink.shape[1], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._ink)
+
+    def batch(self, indices: Indices) -> PixelBatch:
+        """Gather the images of these row numbers, in this order."""
+        rows = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device, non_blocking=True)
+        return PixelBatch(self._ink[rows].to(torch.float32))
+
+    def grouped(self, indices: Indices, *, groups: int) -> tuple[list[PixelBatch], Tensor]:
+        """Gather rows as one batch, whatever ``groups`` says: there is no padding to be saved.
+
+        Batch normalization in the encoder then goes by the statistics of all these rows.
+        """
+        return [self.batch(indices)], torch.arange(len(indices), device=self.device)
+
+
+def binarised(pixels: npt.NDArray[Any] | Tensor) -> Tensor:
+    """Return where images have ink. Shape (N, P), bool.
+
+    Args:
+        pixels: Grey values from 0 to 255 (uint8), of which those from 128 on are ink, or images
+            that are binary already (bool). Shape (N, P).
+
+    Raises:
+        ValueError: If the shape is another.
+        TypeError: If the type is another.
+
+    Example:
+        >>> binarised(np.array([[0, 127, 128, 255]], dtype=np.uint8))
+        tensor([[False, False,  True,  True]])
+    """
+    values = pixels.numpy(force=True) if isinstance(pixels, Tensor) else np.asarray(pixels)
+    if values.ndim != 2:
+        raise ValueError(f"images must have shape (N, P), got {values.shape}")
+    if values.dtype == np.uint8:
+        return torch.from_numpy(values >= INK)
+    if values.dtype == np.bool_:
+        return torch.from_numpy(values.copy())
+    raise TypeError(f"images must be grey values (uint8) or binary (bool), got {values.dtype}")
 
 
 def batch_of(sentences: list[list[int]], *, device: torch.device) -> TokenBatch:

@@ -19,15 +19,17 @@ class ModelConfig:
     """Sizes and forms of the networks."""
 
     embedding_size: int = 300
-    """E, of encoder and decoder each."""
+    """E, of encoder and decoder each. Text only."""
     code_size: int = 300
     """Z, and the encoder's state size."""
     hidden_size: int = 300
-    """H, the decoder's state size."""
+    """H, the decoder's state size. For images the encoder's first layer, which the sizes of all
+    others follow: 800 makes 800-400 in the encoder and 400-800-1000 in the decoder."""
     noise_size: int = 100
     """S, dimensions of the generator's Gaussian input."""
     code_gain: float = 17.3
-    """Factor on the code where it enters the decoder; about sqrt(Z). The paper's is 1."""
+    """Factor on the code where it enters the decoder; about sqrt(Z). The paper's is 1. Text only:
+    batch normalization takes it out of an image decoder."""
     generator_sizes: tuple[int, ...] = (300, 300)
     """Hidden layers of the generator."""
     generator_normalization: Literal["none", "batch", "layer"] = "layer"
@@ -45,7 +47,7 @@ class TrainingConfig:
     """The schedule of Algorithm 1 and its optimizers. An iteration is one reconstruction step."""
 
     batch_size: int = 64
-    """Sentences a step (m of Algorithm 1)."""
+    """Sentences or images a step (m of Algorithm 1)."""
     epochs: int = 10
     """Passes over the training split."""
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
@@ -57,13 +59,16 @@ class TrainingConfig:
     warmup: int = 200
     """Iterations over which the autoencoder's rate rises from 0."""
     loss_unit: Literal["sentence", "token"] = "sentence"
-    """Whether the reconstruction loss is a mean over sentences (the paper) or tokens (its code)."""
+    """Whether the reconstruction loss is a mean over sentences (the paper) or tokens (its code);
+    over images or pixels."""
     clip_norm: float = 5.0
     """Largest gradient norm of an encoder, decoder or generator update; 0 does not clip."""
     initial_bound: float = 0.1
-    """Encoder and decoder start from U(-bound, bound)."""
+    """Encoder and decoder start from U(-bound, bound). Text only: those of images start from
+    Gaussians sized by each layer's inputs."""
     forget_bias: float = 1.0
-    """Added to the bias of both LSTMs' forget gates at the start; the published code's is 0."""
+    """Added to the bias of both LSTMs' forget gates at the start; the published code's is 0. Text
+    only."""
     perceptron_deviation: float = 0.0
     """Generator and critic start from N(0, deviation); 0 sizes each layer by its inputs."""
     code_noise: float = 0.05
@@ -73,7 +78,8 @@ class TrainingConfig:
     code_noise_every: int = 100
     """... each time so many iterations have passed."""
     word_drop: float = 0.0
-    """Share of the encoder's input words replaced by ``<unk>`` (denoising); 0 in the paper."""
+    """Share of the encoder's input words replaced by ``<unk>`` (denoising), or of its pixels turned
+    to paper; 0 in the paper."""
 
     critic_steps: int = 3
     """Critic updates per GAN round."""
@@ -121,7 +127,7 @@ class TrainingConfig:
     evaluate_every: int = 0
     """Iterations between evaluations on dev; 0 evaluates after each epoch."""
     evaluation_sentences: int = 2000
-    """Dev sentences used for the evaluations during training; the last one uses all."""
+    """Dev sentences or images used for the evaluations during training; the last one uses all."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Noise on codes and on words."""
+"""Noise on codes, on words and on pixels."""
 
 from __future__ import annotations
 
@@ -41,6 +41,18 @@ def drop_words(
     is_word = columns < (lengths - 1)[:, None]
     chosen = torch.rand(tokens.shape, device=tokens.device, generator=generator) < share
     return torch.where(is_word & chosen, UNKNOWN, tokens)
+
+
+def drop_pixels(pixels: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
+    """Turn a share of the pixels to paper, 0 (denoising input).
+
+    Args:
+        pixels: Shape (B, P).
+        share: Chance of each pixel to be turned, in [0, 1].
+        generator: Source of randomness on the pixels' device.
+    """
+    chosen = torch.rand(pixels.shape, device=pixels.device, generator=generator) < share
+    return pixels.masked_fill(chosen, 0)
 
 
 def swap_words(

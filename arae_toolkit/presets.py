@@ -95,6 +95,52 @@ _FOR_CORPUS: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {
 # The paper treats the two transfer corpora alike.
 _FOR_CORPUS[("paper-2018", "yahoo")] = _FOR_CORPUS[("paper-2018", "yelp")]
 
+_IMAGE_SIZES: dict[str, Any] = {
+    "code_size": 100,
+    "hidden_size": 800,
+    "noise_size": 32,
+    "generator_sizes": (64, 100, 150),
+    "critic_sizes": (100, 60, 20),
+}
+_IMAGE_NOISE: dict[str, Any] = {
+    "batch_size": 100,
+    "code_noise": 0.4,
+    "code_noise_factor": 0.99,
+    "code_noise_every": 100,
+}
+_FOR_CORPUS[("default", "mnist")] = (
+    _IMAGE_SIZES,
+    {**_IMAGE_NOISE, "epochs": 20, "autoencoder_rate": 1e-3},
+)
+_FOR_CORPUS[("demo", "mnist")] = (
+    {**_IMAGE_SIZES, "code_size": 32, "hidden_size": 240, "noise_size": 16},
+    {**_IMAGE_NOISE, "epochs": 2, "autoencoder_rate": 3e-3},
+)
+# Deviation: the published image code trains for 100 rounds of 100 iterations, which 18 epochs come
+# to, and moves the encoder by Adam in its adversarial steps, where this is plain descent. One image
+# code was published, so both presets are the same.
+_FOR_CORPUS[("paper-2017", "mnist")] = (
+    {**_IMAGE_SIZES, "generator_output": "tanh"},
+    {
+        **_IMAGE_NOISE,
+        "epochs": 18,
+        "autoencoder_optimizer": "adam",
+        "autoencoder_rate": 5e-4,
+        "clip_norm": 0.0,
+        "critic_steps": 10,
+        "encoder_steps": 10,
+        "gan_rounds_grow_at": (),
+        "adversarial_weight": 0.2,
+        "encoder_gradient": "scale",
+        "adversarial_rate_critic": 5e-5,
+        "adversarial_rate_generator": 5e-4,
+        "adversarial_beta1": 0.9,
+        "critic_constraint": "clip",
+        "clip_bound": 0.05,
+    },
+)
+_FOR_CORPUS[("paper-2018", "mnist")] = _FOR_CORPUS[("paper-2017", "mnist")]
+
 
 def preset(name: str, *, corpus: str) -> Config:
     """Return a preset's settings for a corpus.

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 
 import arae_toolkit
 from arae_toolkit.algorithm import Algorithm, Precision
-from arae_toolkit.batching import TokenStore
+from arae_toolkit.batching import PixelStore, Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
+from arae_toolkit.dev_evaluation import ImageEvaluation, TextEvaluation
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
-from arae_toolkit.evaluation.monitors import collapse_warning, edit_neighbours, measure_codes
-from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
 from arae_toolkit.model_folder import CONFIG, save_model_folder
-from arae_toolkit.models.arae import ARAE, PriorKind
-from arae_toolkit.models.latent import FittedGaussian
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.image import ImageARAE
+from arae_toolkit.models.latent import PriorKind
+from arae_toolkit.pictures import SamplePictures
 from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training import Evaluate, Run, fit
 
 ModelKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[ModelKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
-SAMPLES_SHOWN = 10
-FITTED_SENTENCES = 20_000
 
 
-def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE:
-    """Return a model of these settings for a text corpus, with its starting weights."""
+def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE | ImageARAE:
+    """Return a model of these settings for a corpus, with its starting weights."""
+    return (_image_model if corpus.kind == "image" else _text_model)(corpus, config, PRIORS[kind])
+
+
+def _text_model(corpus: Corpus, config: Config, prior: PriorKind) -> ARAE:
+    """Return a model of sentences."""
     model = config.model
     arae = ARAE(
         corpus.vocabulary,
@@ -46,12 +48,37 @@ def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE:
         generator_normalization=model.generator_normalization,
         generator_output=model.generator_output,
         code_gain=model.code_gain,
-        prior=PRIORS[kind],
+        prior=prior,
     )
     arae.initialize(
         generator=torch.Generator().manual_seed(config.training.seed),
         bound=config.training.initial_bound,
         forget_bias=config.training.forget_bias,
+        perceptron_deviation=config.training.perceptron_deviation,
+    )
+    return arae
+
+
+def _image_model(corpus: Corpus, config: Config, prior: PriorKind) -> ImageARAE:
+    """Return a model of images.
+
+    One setting sizes all hidden layers: at ``hidden_size`` 800 they are those of the published
+    code, 800-400 in the encoder and 400-800-1000 in the decoder.
+    """
+    model, width = config.model, config.model.hidden_size
+    arae = ImageARAE(
+        corpus.manifest["image_shape"],
+        code_size=model.code_size,
+        noise_size=model.noise_size,
+        encoder_sizes=(width, width // 2),
+        decoder_sizes=(width // 2, width, width + width // 4),
+        generator_sizes=model.generator_sizes,
+        generator_normalization=model.generator_normalization,
+        generator_output=model.generator_output,
+        prior=prior,
+    )
+    arae.initialize(
+        generator=torch.Generator().manual_seed(config.training.seed),
         perceptron_deviation=config.training.perceptron_deviation,
     )
     return arae
@@ -72,7 +99,7 @@ def pretrain(
     """Train a model on a corpus's train split, evaluating on dev, and leave a model folder.
 
     Args:
-        corpus: Text, prepared.
+        corpus: Text or images, prepared.
         config: Settings.
         folder: The run's folder; other files in it are left alone.
         kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, with a fixed spherical prior.
@@ -85,11 +112,11 @@ def pretrain(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
-        DataError: If the corpus has no text or no dev split.
+        DataError: If the corpus has no dev split.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
     """
-    if corpus.kind != "text":
-        raise DataError("an image corpus, where text is needed", path=corpus.folder)
+    if corpus.rows("dev") == 0:
+        raise DataError("the dev split is empty", path=corpus.folder)
     device = device or torch.device("cpu")
     identity = _identity(corpus, config, kind=kind, precision=precision)
     state = _state_to_resume(folder, resume)
@@ -99,81 +126,34 @@ def pretrain(
         save_model_folder(
             folder,
             config={
-                "kind": "text",
+                "kind": corpus.kind,
                 "model": model.arguments,
                 "run": identity,
                 "settings": to_dict(config),
                 "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
                 "toolkit": arae_toolkit.__version__,
             },
-            vocabulary=corpus.vocabulary,
+            vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
             tensors=model.state_dict(),
         )
     model.to(device)
-    # One shape for all batches is what a captured graph will need; on a CPU it would be waste.
-    static_length = corpus.max_length + 1 if device.type == "cuda" else None
-    store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
-    algorithm = Algorithm(model, config, store, precision=precision)
     log = RunLog(folder, listeners)
-    run = Run(
-        folder=folder,
-        identity=identity,
-        log=log,
-        evaluate=DevEvaluation(corpus, config, device=device, note=log.note),
-        stop_signal=stop_signal,
-    )
-    fit(algorithm, run, resume_from=state)
-
-
-class DevEvaluation:
-    """Measures a model in training on the dev split.
-
-    Args:
-        corpus: Its dev split is used.
-        config: How many sentences.
-        device: Where to compute.
-        note: Told of a collapse.
-    """
-
-    def __init__(
-        self, corpus: Corpus, config: Config, *, device: torch.device, note: Callable[[str], None]
-    ) -> None:
-        """Choose the sentences and look up their edit neighbours, once for all evaluations."""
-        dev = corpus.split("dev")
-        if len(dev) == 0:
-            raise DataError("the dev split has no sentences", path=corpus.folder)
-        self.store = TokenStore(dev, device=device)
-        seed = config.training.seed
-        self.seed, self.note = seed, note
-        chosen = np.random.default_rng(seed).permutation(len(dev))
-        self.rows = chosen[: config.training.evaluation_sentences]
-        self.neighbours = edit_neighbours(dev, seed=seed)
-
-    def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
-        """Return a row of measurements; the last one is over all of dev."""
-        model = algorithm.model
-        if isinstance(model.prior, FittedGaussian):
-            count = min(FITTED_SENTENCES, len(algorithm.store))
-            rows = np.random.default_rng(self.seed).permutation(len(algorithm.store))[:count]
-            model.prior.fit(codes_of(model, algorithm.store, rows))
-        reconstruction = measure_reconstruction(model, self.store, rows=None if last else self.rows)
-        monitors = measure_codes(
-            model,
-            self.store,
-            rows=self.rows,
-            neighbours=self.neighbours,
-            critic=algorithm.critic,
-            seed=self.seed,
+    store: Store
+    evaluate: Evaluate
+    if isinstance(model, ARAE):
+        # One shape for all batches is what a captured graph will need; on a CPU it would be waste.
+        static_length = corpus.max_length + 1 if device.type == "cuda" else None
+        store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
+        evaluate = TextEvaluation(model, store, corpus, config, note=log.note)
+    else:
+        store = PixelStore(corpus.pixels("train"), device=device)
+        evaluate = ImageEvaluation(model, store, corpus, config, note=log.note)
+        log.listeners.append(
+            SamplePictures(folder, model, evaluate.store, seed=config.training.seed, tell=log.note)
         )
-        warning = collapse_warning(monitors)
-        if warning:
-            self.note(warning)
-        return {
-            **asdict(reconstruction),
-            **monitors.values(),
-            "warning": warning,
-            "samples": model.sample(SAMPLES_SHOWN, seed=self.seed),
-        }
+    algorithm = Algorithm(model, config, store, precision=precision)
+    run = Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal)
+    fit(algorithm, run, resume_from=state)
 
 
 def _identity(

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.batching import Batch
+from arae_toolkit.models.autoencoder import CodeDecoder
 from arae_toolkit.models.latent import Critic, Generator
-from arae_toolkit.noise import add_code_noise, drop_words
+from arae_toolkit.noise import add_code_noise
 from arae_toolkit.objectives import (
     critic_objective,
     encoder_objective,
@@ -25,18 +26,6 @@ from arae_toolkit.objectives import (
 )
 
 Scalars = dict[str, Tensor]
-
-
-class CodeDecoder(Protocol):
-    """A network that scores a batch given its codes."""
-
-    def nats(self, code: Tensor, batch: Any, *, dtype: torch.dtype = ...) -> Tensor:
-        """Return the negative log-likelihood in nats, summed over the batch."""
-        ...
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """Return the weights."""
-        ...
 
 
 class Update:
@@ -95,7 +84,7 @@ class CriticPull:
 def reconstruction_step(
     encoder: nn.Module,
     decoder: CodeDecoder,
-    batch: TokenBatch,
+    batch: Batch,
     update: Update,
     *,
     code_noise: Tensor,
@@ -110,32 +99,27 @@ def reconstruction_step(
     Args:
         encoder: Moved.
         decoder: Moved.
-        batch: m sentences.
+        batch: m sentences or images.
         update: Of the encoder's and decoder's parameters.
         code_noise: Standard deviation of the noise on the codes, scalar tensor.
         generator: Source of the noise.
-        word_drop: Share of the encoder's input words replaced by ``<unk>``.
-        per_token: Descend nats per token instead of nats per sentence.
+        word_drop: Share of the encoder's input words (pixels) hidden from it.
+        per_token: Descend nats per token (pixel) instead of nats per sentence (image).
         dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
         pull: With it, the encoder's part of step 3 is added to this update.
 
     Returns:
-        ``nats_per_sentence``, ``nats_per_token``, ``code_gradient_norm`` (mean over rows, of the
-        reconstruction alone) and ``gradient_norm``.
+        ``nats_per_sentence`` and ``nats_per_token``, or ``nats_per_image`` and ``nats_per_pixel``;
+        ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``.
     """
-    visible = batch
-    if word_drop:
-        dropped = drop_words(batch.tokens, batch.lengths, share=word_drop, generator=generator)
-        visible = TokenBatch(dropped, batch.lengths, batch.real)
-    device = batch.tokens.device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+    visible = batch.damaged(share=word_drop, generator=generator) if word_drop else batch
+    with torch.autocast(batch.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         code = encoder(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
         leaf = code.detach().requires_grad_()
         noisy = add_code_noise(leaf, deviation=code_noise, generator=generator)
         nats = decoder.nats(noisy, batch, dtype=dtype)
-    tokens = len(batch.real)
-    loss = nats / (tokens if per_token else len(batch))
+    loss = nats / (batch.symbols if per_token else len(batch))
     loss.backward(inputs=[leaf, *decoder.parameters()])
     gradient = leaf.grad
     assert gradient is not None
@@ -151,8 +135,8 @@ def reconstruction_step(
     code.backward(gradient, inputs=list(encoder.parameters()))
     norm = update.apply()
     return {
-        "nats_per_sentence": nats.detach() / len(batch),
-        "nats_per_token": nats.detach() / tokens,
+        f"nats_per_{batch.row_name}": nats.detach() / len(batch),
+        f"nats_per_{batch.symbol_name}": nats.detach() / batch.symbols,
         "code_gradient_norm": norm_of_reconstruction,
         "gradient_norm": norm,
     }
@@ -219,7 +203,7 @@ def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Upda
 def encoder_step(
     critic: Critic,
     encoder: nn.Module,
-    batches: Sequence[TokenBatch],
+    batches: Sequence[Batch],
     update: Update,
     *,
     weight: Tensor,
@@ -232,14 +216,14 @@ def encoder_step(
     Args:
         critic: Fixed.
         encoder: Moved.
-        batches: The m sentences, in one or more padded parts.
+        batches: The m sentences or images, in one or more parts.
         update: Of the encoder's parameters.
         weight: lambda(1), scalar tensor.
         mode: See :func:`weighted_pull`.
         reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
         dtype: ``bfloat16`` runs the encoder's matrix products in it.
     """
-    device = batches[0].tokens.device.type
+    device = batches[0].device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         code = torch.cat([encoder(batch) for batch in batches])
     pull = weighted_pull(
@@ -282,15 +266,15 @@ def weighted_pull(
 @torch.no_grad()
 def encode_rows(
     encoder: nn.Module,
-    batches: Sequence[TokenBatch],
+    batches: Sequence[Batch],
     order: Tensor,
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Encode without a graph what :meth:`TokenStore.grouped` gathered, rows in asked-for order.
+    """Encode without a graph what :meth:`Store.grouped` gathered, rows in asked-for order.
 
     The encoder does not move between critic steps, so one call serves several of them.
     """
-    device = batches[0].tokens.device.type
+    device = batches[0].device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         return torch.cat([encoder(batch) for batch in batches])[order]

@@ -14,7 +14,7 @@ from arae_toolkit.data_prep.entailment import INSIDE, OUTSIDE, Derivation
 from arae_toolkit.data_prep.grammar import Rand, Table, plural, words
 from arae_toolkit.data_prep.inventory import EACH_OWN, GARMENTS, LETTERS, NOUNS, PLURALS, spots_of
 from arae_toolkit.data_prep.neutrality import LATER
-from arae_toolkit.data_prep.relations import excluded_scene, spots_exclude, spots_excluded_by
+from arae_toolkit.data_prep.relations import excluded_place, excluded_scene, spots_exclude
 from arae_toolkit.data_prep.scenes import (
     Place,
     Scene,
@@ -31,7 +31,7 @@ from arae_toolkit.data_prep.softening import say, soften, soften_place, soften_s
 
 _COLORS = words(lexicon.COLORS)
 _FUR = ("black", "white", "brown", "gray")
-_FUR_LIKE = {"tan": ("black", "white", "gray"), "golden": ("black", "white", "gray")}
+_FUR_LIKE = {"tan": ("black", "white", "gray")}
 _OPPOSITES = {word: Table(words(others)) for word, others in lexicon.OPPOSITES.items()}
 _ADVERB_OPPOSITES = {
     adverb: Table(words(others)) for adverb, others in lexicon.ADVERB_OPPOSITES.items()
@@ -58,7 +58,7 @@ _NEVER_ASLEEP = frozenset({"sleep", "rest"})
 def _changed(rand: Rand, scene: Scene, *kept: str) -> str:
     """Put a changed scene into words: details dropped but for what was changed, others added."""
     draft = soften(rand, scene, frozenset(kept))
-    if rand() < 0.6:
+    if rand() < 0.75:
         for _ in range(3):
             added = ADDITIONS.pick(rand)(rand, scene, draft)
             if added is not None:
@@ -88,7 +88,10 @@ def other_place(rand: Rand, scene: Scene) -> str | None:
             place = Place(spot, "the ", adjective)
             break
     else:
-        place = Place(spots_excluded_by(scene.place.spot).pick(rand), "the ")
+        other = excluded_place(rand, scene)
+        if other is None:
+            return None
+        place = other
         if rand() < 0.6:
             return state(rand, scene, place_text(place))
     return _changed(rand, scene._replace(place=place, posture=""), "place")
@@ -102,8 +105,8 @@ def elsewhere(rand: Rand, scene: Scene) -> str | None:
     if side != "either" and rand() < 0.45:
         options = INSIDE if side == "out" else OUTSIDE
         return state(rand, scene, options.pick(rand))
-    place = Place(spots_excluded_by(scene.place.spot).pick(rand), "the ")
-    if rand() < 0.5:
+    place = excluded_place(rand, scene)
+    if place is None or rand() < 0.5:
         return state(rand, scene, f"not {place_text(soften_place(rand, scene.place))}")
     return state(rand, scene, place_text(place))
 
@@ -289,5 +292,5 @@ CONTRADICTIONS: Table[Derivation] = Table(
     [other_activity, other_place, elsewhere, other_subject, other_count, other_look, other_color,
      other_thing, other_manner, denied, not_yet, nobody, other_posture, other_meanwhile,
      other_being],
-    [24, 13, 6, 14, 9, 8, 9, 13, 3, 7, 1.5, 2, 3, 4, 3],
+    [24, 13, 6, 14, 9, 8, 9, 13, 3, 7, 1, 2, 3, 4, 3],
 )  # fmt: skip

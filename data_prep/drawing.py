@@ -205,6 +205,7 @@ def worded(rand: Rand, scene: Scene) -> str:
         return existential(scene)
     if scene.place is not None and style < 0.95:
         return fronted(scene)
-    if scene.thing is not None and "passive" in scene.activity.flags:
-        return passive(scene._replace(adverb=""))
+    # Whatever the scene holds must be said: pairs are derived from the scene, not from the words.
+    if scene.thing is not None and "passive" in scene.activity.flags and not scene.adverb:
+        return passive(scene)
     return progressive(scene)

@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 from arae_toolkit.data_prep import lexicon
 from arae_toolkit.data_prep.grammar import Rand, Table
-from arae_toolkit.data_prep.relations import excluded_scene, spots_excluded_by
+from arae_toolkit.data_prep.relations import excluded_place, excluded_scene
 from arae_toolkit.data_prep.scenes import (
     POSTURES,
-    Place,
     Scene,
     garment_text,
     passive,
@@ -30,20 +29,26 @@ INSIDE = Table(["inside", "indoors", "not outdoors", "in a building"])
 _AWAKE = Table(["awake", "not asleep", "not sleeping"])
 _ASLEEP = Table(["asleep", "not awake", "sleeping"])
 _DETAILS = frozenset({"extra", "second", "adverb"})
+_LOOKS = frozenset({"adjective", "garment"})
 _NOT_SURELY_AWAKE = frozenset({"sleep", "rest", "sit", "wait"})
 
 
 def less(rand: Rand, scene: Scene) -> str | None:
     """Say less than the scene holds, or the same in other words."""
-    return say(rand, soften(rand, scene, _DETAILS if rand() < 0.75 else frozenset()))
+    chance = rand()
+    keep = _LOOKS | _DETAILS if chance < 0.55 else _DETAILS if chance < 0.9 else frozenset()
+    return say(rand, soften(rand, scene, keep))
 
 
 def described(rand: Rand, scene: Scene) -> str | None:
     """Say what somebody looks like."""
     subject = scene.subject
-    if not subject.adjective or subject.adjective in lexicon.RELATIVE:
+    if not subject.adjective:
         return None
-    return state(rand, scene._replace(subject=subject._replace(adjective="")), subject.adjective)
+    bare = scene._replace(subject=subject._replace(adjective=""))
+    # Age and size are true of a boy or a puppy as such, not of a person or an animal.
+    keep = frozenset({"noun"} if subject.adjective in lexicon.RELATIVE else ())
+    return state(rand, bare, subject.adjective, keep)
 
 
 def there_is(rand: Rand, scene: Scene) -> str | None:
@@ -121,10 +126,8 @@ def does_not(rand: Rand, scene: Scene) -> str | None:
 
 def is_not_there(rand: Rand, scene: Scene) -> str | None:
     """Deny a place that the scene rules out."""
-    if scene.place is None:
-        return None
-    spot = spots_excluded_by(scene.place.spot).pick(rand)
-    return state(rand, scene, f"not {place_text(Place(spot, 'the '))}")
+    place = excluded_place(rand, scene)
+    return None if place is None else state(rand, scene, f"not {place_text(place)}")
 
 
 def posture(rand: Rand, scene: Scene) -> str | None:
@@ -138,5 +141,5 @@ def posture(rand: Rand, scene: Scene) -> str | None:
 ENTAILMENTS: Table[Derivation] = Table(
     [less, described, there_is, whereabouts, awake, wearing, meanwhile, not_alone, turned_around,
      does_not, is_not_there, posture],
-    [50, 4, 7, 9, 2, 9, 9, 6, 8, 8, 3, 6],
+    [60, 5, 7, 9, 1, 9, 9, 4, 4, 6, 1.5, 6],
 )  # fmt: skip

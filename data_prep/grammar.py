@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 Rand = Callable[[], float]
 T = TypeVar("T")
 
-_VOWELS = frozenset("aeiou")
+_VOWELS = frozenset("aeiouAEIOU")
 # Written with a vowel, spoken with a consonant.
 _CONSONANT_SOUNDS = ("uni", "use", "euro", "one", "ukulele")
 

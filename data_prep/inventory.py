@@ -35,13 +35,14 @@ def _read_people() -> dict[str, Noun]:
 
 def _read_spots() -> dict[str, list[tuple[Spot, Table[str]]]]:
     spots: dict[str, list[tuple[Spot, Table[str]]]] = {}
+    either = frozenset(words(lexicon.EITHER_SIDE))
     for category, (side, rows) in lexicon.PLACES.items():
         spots[category] = []
         for line in rows.split("\n"):
             if line.strip():
                 where, noun, adjectives = _row(line)
                 at, along = where.split("/")
-                spot = Spot(category, side, at, along, noun)
+                spot = Spot(category, "either" if noun in either else side, at, along, noun)
                 spots[category].append((spot, Table(words(adjectives))))
     return spots
 

@@ -147,7 +147,7 @@ ADJECTIVES = {
     "aged child": "little, young, small",
     "dog": (
         "brown, black, white, small, big, large, wet, tan, fluffy, muddy, spotted, gray, playful, "
-        "shaggy, long-haired, energetic, golden, happy, old, scruffy, tiny, hungry, friendly, "
+        "shaggy, long-haired, energetic, happy, old, scruffy, tiny, hungry, friendly, "
         "lost, thirsty, clever, trained"
     ),
     "cat": "black, gray, white, orange, small, striped, fluffy, brown, sleepy, curious, fat, "
@@ -535,16 +535,33 @@ PLACES = {
         """,
     ),
 }
-# Categories whose members a contradiction may put in place of one another. Anything outdoors also
-# excludes anything indoors.
-EXCLUSIVE_PLACES = (
-    "beach snow street forest farm yard stage shop school kitchen station",
-    "water kitchen home cafe stage shop school work gym station",
-    "pool kitchen home cafe stage shop school work forest farm street snow",
-    "green beach snow site",
-    "market school kitchen home gym snow",
-    "gym farm station cafe forest",
+# Categories of places far enough apart that nobody is at both. Besides, whatever is outdoors
+# excludes whatever is indoors.
+PLACES_APART = {
+    "beach": "street forest farm yard snow green",
+    "street": "forest farm yard",
+    "forest": "farm yard site",
+    "green": "site",
+    "pool": "kitchen cafe shop school work forest farm street snow",
+    "water": "kitchen home cafe shop school work gym station street",
+    "sea": "kitchen home cafe shop school work gym station street snow farm",
+    "kitchen": "shop school work station stage gym market farm",
+    "home": "cafe shop school work station market gym",
+    "cafe": "school work gym station farm",
+    "shop": "school work gym station farm",
+    "school": "work gym station market farm",
+    "work": "gym station stage market",
+    "station": "beach forest farm stage",
+    "gym": "farm market",
+}
+# Found at many places: these exclude nothing but what is on the other side of a door.
+COMMON_SPOTS = (
+    "bench, tree, fountain, hill, fireplace, couch, armchair, hallway, basement, fence, bridge, "
+    "path, rocks, statue, brick wall, building, picnic blanket, mat, campfire, tent, bed, party, "
+    "wedding"
 )
+# On either side of a door, whatever their category.
+EITHER_SIDE = "table, bar, counter, carpet, window, desk, mat"
 NO_ARTICLE_NOUNS = (
     "woods, rocks, sand, snow, water, waves"  # "on wet sand", "on the sand", never "a sand"
 )
@@ -554,7 +571,7 @@ SEATS = "bench, picnic blanket, couch, armchair, bed, bus, train, ferry, tractor
 SPOTS = (
     "tree, table, counter, kitchen table, desk, bar, window, fireplace, stove, mat, ladder, "
     "scaffold, roof, street corner, bus stop, platform, waiting room, campfire, cabin, "
-    "lighthouse, carpet, closet"
+    "lighthouse, carpet"
 )
 
 # ---------------------------------------------------------------------------------------------
@@ -1175,9 +1192,9 @@ LIGHT = {
     "walk": "sleep swim ride drive sit cook climb boat surf run art craft office game write",
     "eat": "sleep swim music dance climb run sing surf snow art",
     "drink": "sleep swim music dance climb run sing surf",
-    "talk": "sleep swim",
+    "talk": "sleep",
     "smile": "sleep",
-    "watch": "sleep swim",
+    "watch": "sleep",
     "hold": "sleep swim climb",
     "listen": "sleep swim",
     "wait": "sleep swim run dance cook climb garden",

@@ -35,8 +35,8 @@ def more(rand: Rand, scene: Scene) -> str | None:
     added = ADDITIONS.pick(rand)(rand, scene, draft)
     if added is None:
         return None
-    if rand() < 0.12:
-        added = ADDITIONS.pick(rand)(rand, added, added) or added
+    if rand() < 0.06:
+        added = ADDITIONS.pick(rand)(rand, scene, added) or added
     return say(rand, added)
 
 
@@ -59,7 +59,7 @@ def trait(rand: Rand, scene: Scene) -> str | None:
     """Say or deny what a picture does not show of somebody."""
     subject = scene.subject
     noun = subject.noun
-    negation = "not " if rand() < 0.4 else ""
+    negation = "not " if rand() < 0.6 else ""
     if noun.singular in _GENERAL and rand() < 0.5:
         name = _occupation(rand, noun)
         return state(rand, scene, negation + (plural(name) if subject.many else with_article(name)))
@@ -84,7 +84,7 @@ def company(rand: Rand, scene: Scene) -> str | None:
     """Say whether somebody is alone, or minded by anyone, where the scene is silent."""
     if scene.second or scene.extra or not scene.subject.noun.human:
         return None
-    soft = soften(rand, scene).subject
+    soft = soften(rand, scene, frozenset({"count"})).subject
     if not soft.many and scene.activity.category != "someone" and rand() < 0.35:
         return state(rand, scene, "alone" if rand() < 0.5 else "not alone")
     soft = soft._replace(quantifier="the", garment=None)
@@ -111,5 +111,5 @@ def _occupation(rand: Rand, noun: Noun) -> str:
 
 NEUTRALS: Table[Derivation] = Table(
     [more, with_role, trait, later, company, side],
-    [85, 7, 7, 4, 2, 3],
+    [85, 7, 5, 2, 2, 3],
 )

@@ -143,8 +143,7 @@ def title_of(name: str) -> str:
     path = Path(name).resolve()
     if path.is_dir():
         return path.name
-    plain_name = path.name.removesuffix(".gz")
-    return plain_name.rpartition(".")[0] or plain_name
+    return Path(path.name.removesuffix(".gz")).stem or path.name
 
 
 def _source_tree(

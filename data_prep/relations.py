@@ -6,14 +6,19 @@ from functools import cache
 
 from arae_toolkit.data_prep import lexicon
 from arae_toolkit.data_prep.drawing import draw_rest
-from arae_toolkit.data_prep.grammar import Rand, Table
+from arae_toolkit.data_prep.grammar import Rand, Table, words
 from arae_toolkit.data_prep.inventory import ACTIVITIES, LETTERS, PLACE_ROWS
-from arae_toolkit.data_prep.scenes import Activity, Scene, Spot
+from arae_toolkit.data_prep.scenes import Activity, Place, Scene, Spot
 
 _NOTHING: frozenset[str] = frozenset()
 _COMPATIBLE = [frozenset(line.split()) for line in lexicon.COMPATIBLE]
 _LIGHT = {group: frozenset(excluded.split()) for group, excluded in lexicon.LIGHT.items()}
-_EXCLUSIVE = [frozenset(line.split()) for line in lexicon.EXCLUSIVE_PLACES]
+_APART = {
+    frozenset((first, second))
+    for first, others in lexicon.PLACES_APART.items()
+    for second in others.split()
+}
+_COMMON = frozenset(words(lexicon.COMMON_SPOTS) + words(lexicon.EITHER_SIDE))
 # Nobody is put into the water by a change of place alone.
 _WATER = frozenset({"pool", "water", "sea"})
 
@@ -31,9 +36,9 @@ def spots_exclude(first: Spot, second: Spot) -> bool:
     """Whether nobody is at both places at the same time."""
     if {first.side, second.side} == {"in", "out"}:
         return True
-    if first.category == second.category or first.noun == second.noun:
+    if first.noun in _COMMON or second.noun in _COMMON or first.noun == second.noun:
         return False
-    return any(first.category in group and second.category in group for group in _EXCLUSIVE)
+    return frozenset((first.category, second.category)) in _APART
 
 
 @cache
@@ -51,15 +56,21 @@ def activities_excluded_by(activity: Activity, kind: str) -> Table[Activity] | N
 
 
 @cache
-def spots_excluded_by(spot: Spot) -> Table[Spot]:
-    """Return the places where nobody is who is at this one."""
+def spots_excluded_by(spot: Spot) -> Table[Spot] | None:
+    """Return the places where nobody is who is at this one, or ``None`` if none is ruled out."""
     found = [
         other
         for rows in PLACE_ROWS.values()
         for other, _ in rows
         if other.category not in _WATER and spots_exclude(spot, other)
     ]
-    return Table(found)
+    return Table(found) if found else None
+
+
+def excluded_place(rand: Rand, scene: Scene) -> Place | None:
+    """Return a place where the scene does not happen, or ``None`` if it rules none out."""
+    table = spots_excluded_by(scene.place.spot) if scene.place else None
+    return Place(table.pick(rand), "the ") if table else None
 
 
 def excluded_scene(rand: Rand, scene: Scene) -> Scene | None:

@@ -128,9 +128,9 @@ def soften_place(rand: Rand, place: Place) -> Place:
     return Place(spot, article, adjective)
 
 
-def state(rand: Rand, scene: Scene, text: str) -> str:
+def state(rand: Rand, scene: Scene, text: str, keep: frozenset[str] = _NOTHING) -> str:
     """Return "the man is (text)" about the softened subject."""
-    subject = soften_subject(rand, scene.subject)
+    subject = soften_subject(rand, scene.subject, keep)
     if rand() < 0.4:
         subject = subject._replace(garment=None)
     return f"{subject_text(subject)} {'are' if subject.many else 'is'} {text}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import permutations
 from random import Random
 
 from arae_toolkit.corpus import Sentence, SentencePair
@@ -24,6 +25,7 @@ MIN_TOKENS = 4
 MAX_TOKENS = 20
 _TOKEN = re.compile(r"[\w'-]+|[^\w\s]")
 NLI_LABELS = ("entailment", "neutral", "contradiction")
+_ORDERS = tuple(permutations(NLI_LABELS))
 _CORPORA = {
     "sentiment": (
         phrases.SENTIMENT_SHARED,
@@ -48,8 +50,11 @@ def caption_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
         ValueError: If ``count`` is negative.
 
     Example:
-        >>> [sentence.text for sentence in caption_sentences(1, seed=0)]
-        ['x']
+        >>> for sentence in caption_sentences(3, seed=0):
+        ...     print(sentence.text)
+        A golden retriever is sleeping in a hallway.
+        There are two boys eating two oranges in the coffee shop.
+        There are two slim students eating.
     """
     rand = _rand(count, seed, "captions")
     for _ in range(count):
@@ -69,6 +74,16 @@ def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
 
     Raises:
         ValueError: If ``count`` is negative.
+
+    Example:
+        >>> pairs = list(entailment_pairs(3, seed=2))
+        >>> pairs[0].premise
+        'There are two children doing cartwheels on a sandy shore.'
+        >>> for pair in pairs:
+        ...     print(pair.label, "|", pair.hypothesis)
+        entailment | The children are doing cartwheels.
+        neutral | Two children in turquoise helmets do cartwheels on a shore.
+        contradiction | The people are not doing cartwheels on a shore.
     """
     rand = _rand(count, seed, "pairs")
     left = count
@@ -77,10 +92,7 @@ def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
         premise = worded(rand, scene)
         if not _fits(premise):
             continue
-        labels = list(NLI_LABELS)
-        labels.insert(int(rand() * 3), labels.pop())
-        labels.insert(int(rand() * 2), labels.pop(0))
-        for label in labels[:left]:
+        for label in _ORDERS[int(rand() * len(_ORDERS))][:left]:
             hypothesis = _hypothesis(rand, scene, label, premise)
             yield SentencePair(sentence(premise), sentence(hypothesis), label)
         left -= 3
@@ -99,9 +111,10 @@ def sentiment_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
         ValueError: If ``count`` is negative.
 
     Example:
-        >>> for sentence in sentiment_sentences(2, seed=0):
+        >>> for sentence in sentiment_sentences(2, seed=9):
         ...     print(sentence.label, "|", sentence.text)
-        x
+        negative | this is my least favorite place .
+        positive | this bakery was not at all disappointing .
     """
     return _templates(count, _rand(count, seed, "sentiment"), _grammars("sentiment"))
 
@@ -119,9 +132,10 @@ def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
         ValueError: If ``count`` is negative.
 
     Example:
-        >>> for sentence in topic_sentences(2, seed=0):
+        >>> for sentence in topic_sentences(2, seed=1):
         ...     print(sentence.label, "|", sentence.text)
-        x
+        politics | Do you know what a veto is?
+        science | My teacher asked me whether sulfur melts when it is heated.
     """
     return _templates(count, _rand(count, seed, "topics"), _grammars("topics"))
 

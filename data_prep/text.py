@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from arae_toolkit.corpus import UNLABELLED
 from arae_toolkit.data_prep import packing
-from arae_toolkit.data_prep.downloads import Progress
+from arae_toolkit.data_prep.downloads import Advance, Progress
 from arae_toolkit.data_prep.folders import TOKENIZER
 from arae_toolkit.data_prep.packing import EncodedTexts, Rows, TextTable
 from arae_toolkit.data_prep.rows import RowLog, TextRows
@@ -39,6 +39,10 @@ class LabelledRows:
         """Add a row."""
         self._texts.extend(texts)
         self._labels.append(label)
+
+    def relabel(self, new_ids: Mapping[int, int]) -> None:
+        """Replace every label id by another."""
+        self._labels = array("h", (new_ids[label] for label in self._labels))
 
     @property
     def texts(self) -> Rows:
@@ -110,13 +114,7 @@ def write_text_corpus(
     kept, dropped, dev_split = select_sentences(texts, read, max_length=max_length, seed=seed)
     for split, selection in kept.items():
         if not len(selection.texts):
-            where = rows.files[0].path.parent if rows.files else None
-            reasons = ", ".join(
-                f"{count:,} {why}" for why, count in dropped[split].items() if count
-            )
-            raise DataError(
-                f"no usable sentence for {split} (dropped: {reasons or 'none'})", path=where
-            )
+            raise _no_sentence(split, dropped[split], rows)
     vocabulary = packing.vocabulary_of(texts, kept["train"].texts, size=vocab_size)
     vocabulary.save(folder / TOKENIZER)
     sentence_labels = [] if rows.label_pairs else read.labels
@@ -139,6 +137,15 @@ def write_text_corpus(
     }
 
 
+def _no_sentence(split: str, dropped: Mapping[str, int], rows: TextRows) -> DataError:
+    """Return the error of a split that would be empty."""
+    reasons = ", ".join(
+        f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count
+    )
+    where = rows.files[0].path.parent if rows.files else None
+    return DataError(f"no usable sentence for {split} (dropped: {reasons or 'none'})", path=where)
+
+
 def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
     """Read every split, train first, each different text once.
 
@@ -151,26 +158,40 @@ def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
         ids = _GrowingLabels()
     ids[None] = UNLABELLED
     for split in [name for name in SPLITS if name in rows.sentences or name in rows.pairs]:
-        sentences = read.sentences[split] = LabelledRows()
         with progress(f"reading {split}", None) as advance:
-            if split in rows.sentences:
-                for sentence in rows.sentences[split](log):
-                    sentences.add(ids[sentence.label], read.table.add(sentence.text))
-                    advance()
-            if split in rows.pairs:
-                pairs = read.pairs[split] = LabelledRows()
-                for pair in rows.pairs[split](log):
-                    premise, hypothesis = (
-                        read.table.add(pair.premise),
-                        read.table.add(pair.hypothesis),
-                    )
-                    pairs.add(ids[pair.label], premise, hypothesis)
-                    sentences.add(UNLABELLED, premise)
-                    sentences.add(UNLABELLED, hypothesis)
-                    advance()
+            _read_split(split, rows, read, ids, log, advance)
         read.dropped[split] = log.take_dropped()
-    read.labels = [name for name in ids if name is not None]
+    names = [name for name in ids if name is not None]
+    read.labels = names if rows.labels is not None else sorted(names)
+    if read.labels != names:
+        new_ids = {ids[name]: index for index, name in enumerate(read.labels)}
+        for sentences in read.sentences.values():
+            sentences.relabel(new_ids | {UNLABELLED: UNLABELLED})
     return read
+
+
+def _read_split(
+    split: str,
+    rows: TextRows,
+    read: ReadRows,
+    label_ids: Mapping[str | None, int],
+    log: RowLog,
+    advance: Advance,
+) -> None:
+    """Read one split; both sides of its pairs are sentences too."""
+    sentences = read.sentences[split] = LabelledRows()
+    if split in rows.sentences:
+        for sentence in rows.sentences[split](log):
+            sentences.add(label_ids[sentence.label], read.table.add(sentence.text))
+            advance()
+    if split in rows.pairs:
+        pairs = read.pairs[split] = LabelledRows()
+        for pair in rows.pairs[split](log):
+            sides = read.table.add(pair.premise), read.table.add(pair.hypothesis)
+            pairs.add(label_ids[pair.label], *sides)
+            for side in sides:
+                sentences.add(UNLABELLED, side)
+            advance()
 
 
 class _GrowingLabels(dict[str | None, int]):

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",
+    "nats_per_image": "nats/image {:.2f}",
     "wasserstein": "W {:.3f}",
     "gradient_penalty": "penalty {:.3f}",
     "gradient_norm": "gradient {:.2f}",
 }
 DEV_COLUMNS = {
     "nats_per_sentence": "{:.2f} nats/sentence",
+    "nats_per_image": "{:.2f} nats/image",
     "token_accuracy": "tokens {:.1f} %",
+    "pixel_accuracy": "pixels {:.2f} %",
     "exact": "exact {:.1f} %",
     "code_variance": "variance {:.2f}",
     "generated_variance": "of prior {:.2f}",
@@ -37,12 +40,13 @@ class TrainingDisplay:
 
     Args:
         iterations: Length of the whole run.
-        batch_size: Sentences an iteration, for the rate.
+        batch_size: Rows an iteration, for the rate.
+        rows: What a row is: ``sentences`` or ``images``.
     """
 
-    def __init__(self, *, iterations: int, batch_size: int) -> None:
+    def __init__(self, *, iterations: int, batch_size: int, rows: str = "sentences") -> None:
         """Start counting."""
-        self.iterations, self.batch_size = iterations, batch_size
+        self.iterations, self.batch_size, self.rows = iterations, batch_size, rows
         self._first: tuple[int, float] | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -84,7 +88,7 @@ class TrainingDisplay:
                 self._write(f"{place}  {self._rate(row)}  {facts}")
             return
         self._write(f"dev after epoch {row['epoch']:.2f}: {_facts(row, DEV_COLUMNS)}")
-        for sentence in row["samples"][:3]:
+        for sentence in row.get("samples", ())[:3]:
             self._write(f"    {sentence}")
 
     def note(self, text: str) -> None:
@@ -92,7 +96,7 @@ class TrainingDisplay:
         self._write(text)
 
     def _rate(self, row: Mapping[str, Any]) -> str:
-        """Return sentences a second since this process began, and the time left."""
+        """Return rows a second since this process began, and the time left."""
         if self._first is None:
             return ""
         first, began = self._first
@@ -101,7 +105,7 @@ class TrainingDisplay:
             return ""
         left = (self.iterations - row["iteration"]) * seconds / done
         rate = done * self.batch_size / seconds
-        return f"{rate:,.0f} sentences/s, {left // 60:.0f} min {left % 60:02.0f} s left"
+        return f"{rate:,.0f} {self.rows}/s, {left // 60:.0f} min {left % 60:02.0f} s left"
 
     def _write(self, text: str) -> None:
         if self._bar is not None:

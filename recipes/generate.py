@@ -278,8 +278,8 @@ def answers_to(
         longer += sum(length > model.max_length + 1 for length in lengths)  # one is <eos>
     if longer:
         click.echo(
-            f"arae-toolkit: warning: {request.path}: texts longer than the {model.max_length} words "
-            f"this model was trained on: {longer:,}",
+            f"arae-toolkit: warning: {request.path}: texts longer than the {model.max_length} "
+            f"words this model was trained on: {longer:,}",
             err=True,
         )
 

@@ -102,7 +102,8 @@ def pretrain(
 
     CORPUS is snli, yelp, yahoo, mnist, synthetic, a file of one's own, or a prepared folder. It is
     prepared first where that has not been done. A run that was stopped goes on when the same
-    command is given again.
+    command is given again. Samples are shown after each epoch; those of mnist are pictures in
+    the folder's samples/.
     """
     prepared = _open_corpus(corpus, source)
     config = _settings(preset_name, prepared.name, config_file, assignments, seed)
@@ -114,11 +115,14 @@ def pretrain(
 
     device = choose_device(device_name)
     per_epoch = max(1, prepared.rows("train") // config.training.batch_size)
+    rows = "images" if prepared.kind == "image" else "sentences"
     display = TrainingDisplay(
-        iterations=config.training.epochs * per_epoch, batch_size=config.training.batch_size
+        iterations=config.training.epochs * per_epoch,
+        batch_size=config.training.batch_size,
+        rows=rows,
     )
     display.note(
-        f"{kind} on {prepared.name}: {prepared.rows('train'):,} sentences, "
+        f"{kind} on {prepared.name}: {prepared.rows('train'):,} {rows}, "
         f"{config.training.epochs} epochs of {per_epoch:,} iterations, {device}, {precision}, "
         f"to {folder}"
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from arae_toolkit import locations
+
+# Small models gain nothing from threads, and lose much to each other's where cores are shared. Set
+# before torch is loaded, and for the commands that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # Derandomized, so that a change is judged by what it changes; no deadline, because the machines
 # that run this differ.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import struct
 from collections import Counter
 
@@ -9,35 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
+from idx_files import idx, write, write_mnist
 
 from arae_toolkit.data_prep import images
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.sources import SourceTree
 from arae_toolkit.errors import DataError
-
-
-def idx(array):
-    """Return an array of bytes as the content of an idx file."""
-    magic = 0x800 + array.ndim
-    return (
-        struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
-    )
-
-
-def write(path, content):
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    return SourceFile(path)
-
-
-def write_mnist(folder, *, train=12, test=4, size=(3, 2), suffix=".gz"):
-    random = np.random.default_rng(0)
-    written = {}
-    for prefix, count in (("train", train), ("t10k", test)):
-        pixels = random.integers(0, 256, (count, *size))
-        labels = np.arange(count) % 10
-        write(folder / f"{prefix}-images-idx3-ubyte{suffix}", idx(pixels))
-        write(folder / f"{prefix}-labels-idx1-ubyte{suffix}", idx(labels))
-        written[prefix] = (pixels.reshape(count, -1), labels)
-    return written
 
 
 @settings(max_examples=25)

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from idx_files import write_mnist
 
 from arae_toolkit import locations
 from arae_toolkit.corpus import UNLABELLED, Corpus, PackedSentences
@@ -19,7 +20,6 @@ from arae_toolkit.data_prep.preparation import (
 )
 from arae_toolkit.errors import DataError
 from arae_toolkit.files import sha256_of_file
-from tests.test_images import write_mnist
 
 COLOURS = ["red", "blue", "green", "white", "black", "brown"]
 
@@ -40,7 +40,7 @@ def sentences_of(corpus, split):
 
 
 def write_snli(folder):
-    """Write a small corpus in the form of SNLI; return the sentences that its splits should have."""
+    """Write a small corpus in the form of SNLI; return the sentences its splits should have."""
     folder.mkdir(parents=True)
     (folder / "captions.txt").write_text("A red dog runs.\nA  RED dog runs .\n\nA cat sleeps.\n")
     rows = {
@@ -49,7 +49,10 @@ def write_snli(folder):
             ("A blue dog runs.", " ".join(["very"] * 20) + " long.", "-"),
             ("A blue dog runs.", "", "neutral"),
         ],
-        "dev": [("A green dog runs.", "a dog runs .", "contradiction")],
+        "dev": [
+            ("A green dog runs.", "a dog runs .", "contradiction"),
+            ("A pig.", "A dog runs.", "neutral"),
+        ],
         "test": [("A zebra runs.", "A dog runs.", "neutral"), ("A zebra runs.", "A cow.", "-")],
     }
     for split, pairs in rows.items():
@@ -60,7 +63,7 @@ def write_snli(folder):
         (folder / f"snli_1.0_{split}.jsonl").write_text("\n".join(lines))
     return {
         "train": ["a red dog runs .", "a cat sleeps .", "a dog runs .", "a blue dog runs ."],
-        "dev": ["a <unk> dog runs ."],
+        "dev": ["a <unk> dog runs .", "a <unk> ."],
         "test": ["a <unk> runs .", "a <unk> ."],
     }
 
@@ -132,7 +135,7 @@ def test_maximum_length_and_vocabulary_size_are_options(tmp_path):
     corpus = prepare("snli", source=tmp_path / "official", options=options)
     assert len(corpus.vocabulary) == 3 + 4
     assert max(corpus.split("train").lengths) == 4 + 1
-    assert sentences_of(corpus, "train") == ["a <unk> <unk> .", "a dog <unk> ."]
+    assert sentences_of(corpus, "train") == ["a cat <unk> .", "a <unk> <unk> ."]
 
 
 def lines(count):
@@ -175,14 +178,14 @@ def test_labels_of_ones_own_are_sorted_and_follow_the_sentences(tmp_path):
         assert sum(counts["labels"].values()) + counts["unlabelled"] == counts["sentences"]
 
 
-def test_an_image_corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "DEV_IMAGES", 3)
-    written = write_mnist(tmp_path)
+def test_an_image_corpus(tmp_path):
+    dev = images.DEV_IMAGES
+    written = write_mnist(tmp_path, train=dev + 7)
     corpus = prepare("mnist", source=tmp_path)
     assert corpus.kind == "image"
     assert corpus.max_length == 0
-    np.testing.assert_array_equal(corpus.pixels("train"), written["train"][0][:-3])
-    np.testing.assert_array_equal(corpus.pixels("dev"), written["train"][0][-3:])
+    np.testing.assert_array_equal(corpus.pixels("train"), written["train"][0][:-dev])
+    np.testing.assert_array_equal(corpus.pixels("dev"), written["train"][0][-dev:])
     labels = np.load(corpus.folder / "test.labels.npy")
     np.testing.assert_array_equal(labels, written["t10k"][1])
     assert corpus.manifest["image_shape"] == [3, 2]
@@ -228,7 +231,7 @@ def test_a_split_without_usable_sentences_is_named(tmp_path):
     path.write_text("one two three\n" * 5)
     with pytest.raises(DataError, match=r"no usable sentence for dev"):
         prepare(path)
-    with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too_long"):
+    with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too long"):
         prepare(path, options={"max_length": 2})
 
 

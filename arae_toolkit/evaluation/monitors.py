@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from arae_toolkit.batching import Indices, TokenStore
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.latent import Critic
+from arae_toolkit.models.latent import AnyPrior, Critic
 
 UNIQUE_SAMPLES = 512
 # Below these a prior has collapsed or never met the encoder.
@@ -27,16 +27,16 @@ class CodeMonitors:
     """The code space at one moment.
 
     Attributes:
-        code_norm: Mean norm of encoded sentences (1 on the sphere).
+        code_norm: Mean norm of encoded rows, sentences or images (1 on the sphere).
         generated_norm: Mean norm of codes from the prior (Figure 3, left).
-        code_variance: Trace of the covariance of encoded sentences (Figure 3, middle).
+        code_variance: Trace of the covariance of encoded rows (Figure 3, middle).
         generated_variance: The same of codes from the prior.
         neighbour_cosine: Mean cosine similarity of the codes of sentences within five word edits
-            of each other (Figure 3, right).
+            of each other (Figure 3, right), or of images and their nearest neighbours.
         random_cosine: The same of random pairs, what the one above is to be read against.
         mean_distance: Distance between the two mean codes.
         wasserstein: The critic's estimate on these codes; NaN without a critic.
-        unique_samples: Percent of distinct sentences among 512 greedy samples.
+        unique_samples: Percent of distinct ones among 512 greedy samples.
     """
 
     code_norm: float
@@ -74,25 +74,52 @@ def measure_codes(
         critic: For the Wasserstein estimate.
         seed: Fixes the draws.
     """
-    generator = torch.Generator(model.device).manual_seed(seed)
     model.eval()
-    code = codes_of(model, store, rows)
-    generated = model.prior.sample(len(rows), generator=generator)
+    return code_monitors(
+        codes_of(model, store, rows),
+        codes_of(model, store, neighbours.flatten()),
+        prior=model.prior,
+        samples=model.sample(UNIQUE_SAMPLES, seed=seed),
+        critic=critic,
+        seed=seed,
+    )
+
+
+@torch.no_grad()
+def code_monitors(
+    code: Tensor,
+    neighbours: Tensor,
+    *,
+    prior: AnyPrior,
+    samples: Sequence[Hashable],
+    critic: Critic | None = None,
+    seed: int = 0,
+) -> CodeMonitors:
+    """Compare codes with as many draws from the prior.
+
+    Args:
+        code: Of real rows. Shape (N, Z).
+        neighbours: Codes of pairs of neighbouring rows, one pair behind the other. Shape (2M, Z).
+        prior: In evaluation mode.
+        samples: Decoded draws from the prior, to be told apart.
+        critic: For the Wasserstein estimate.
+        seed: Fixes the draws.
+    """
+    generated = prior.sample(len(code), generator=torch.Generator(code.device).manual_seed(seed))
     wasserstein = float("nan")
     if critic is not None:
         critic.eval()
         wasserstein = float(critic(code).mean() - critic(generated).mean())
         critic.train()
-    samples = model.sample(UNIQUE_SAMPLES, seed=seed)
-    pairs = codes_of(model, store, neighbours.flatten()).unflatten(0, (-1, 2))
+    first, second = neighbours[::2], neighbours[1::2]
     shuffled = code[torch.randperm(len(code), generator=torch.Generator().manual_seed(seed))]
     return CodeMonitors(
         code_norm=float(code.norm(dim=1).mean()),
         generated_norm=float(generated.norm(dim=1).mean()),
         code_variance=covariance_trace(code),
         generated_variance=covariance_trace(generated),
-        neighbour_cosine=float(torch.cosine_similarity(pairs[:, 0], pairs[:, 1]).mean())
-        if len(pairs)
+        neighbour_cosine=float(torch.cosine_similarity(first, second).mean())
+        if len(neighbours)
         else float("nan"),
         random_cosine=float(torch.cosine_similarity(code, shuffled).mean()),
         mean_distance=float((code.mean(dim=0) - generated.mean(dim=0)).norm()),

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import Indices, TokenBatch, TokenStore
+from arae_toolkit.batching import Indices, Store, TokenBatch, TokenStore
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.noise import swap_words
 
@@ -86,9 +87,11 @@ def swapped_reconstruction_nats(
 
 
 @torch.no_grad()
-def codes_of(model: ARAE, store: TokenStore, rows: Indices) -> Tensor:
+def codes_of(model: Autoencoder, store: Store, rows: Indices) -> Tensor:
     """Return the codes of rows, in their order. Shape (len(rows), Z)."""
     model.eval()
+    if len(rows) == 0:
+        return torch.zeros(0, model.arguments["code_size"], device=model.device)
     batches, order = store.grouped(rows, groups=max(1, -(-len(rows) // BATCH_ROWS)))
     return torch.cat([model.encoder(batch) for batch in batches])[order]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +17,8 @@ from arae_toolkit.models import initialization
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.latent import (
-    FittedGaussian,
-    Generator,
-    Normalization,
-    OutputBound,
-    SphericalPrior,
-)
+from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
 from arae_toolkit.vocabulary import Vocabulary
-
-PriorKind = Literal["generator", "sphere", "fitted"]
 
 
 class ARAE(nn.Module):
@@ -89,19 +81,14 @@ class ARAE(nn.Module):
             code_size=code_size,
             code_gain=code_gain,
         )
-        self.prior: Generator | SphericalPrior | FittedGaussian
-        if prior == "generator":
-            self.prior = Generator(
-                noise_size=noise_size,
-                code_size=code_size,
-                hidden_sizes=generator_sizes,
-                normalization=generator_normalization,
-                output=generator_output,
-            )
-        elif prior == "sphere":
-            self.prior = SphericalPrior(code_size=code_size)
-        else:
-            self.prior = FittedGaussian(code_size=code_size)
+        self.prior = new_prior(
+            prior,
+            noise_size=noise_size,
+            code_size=code_size,
+            generator_sizes=generator_sizes,
+            generator_normalization=generator_normalization,
+            generator_output=generator_output,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -253,9 +240,18 @@ class ARAE(nn.Module):
     def _batches(
         self, texts: Sequence[str], batch_size: int
     ) -> Iterator[tuple[list[int], TokenBatch]]:
-        """Yield batches of like lengths, with the rows of ``texts`` they hold."""
+        """Yield batches of like lengths, with the rows of ``texts`` they hold.
+
+        A batch ends early where its padding would grow large: one very long text among short ones
+        does not make them all long.
+        """
         sentences = self.vocabulary.encode_batch(texts)
-        order = sorted(range(len(texts)), key=lambda row: len(sentences[row]))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            yield rows, batch_of([sentences[row] for row in rows], device=self.device)
+        rows: list[int] = []
+        for row in sorted(range(len(texts)), key=lambda row: len(sentences[row])):
+            tokens = (len(rows) + 1) * len(sentences[row])
+            if rows and (len(rows) == batch_size or tokens > MOST_PADDED_TOKENS):
+                yield rows, batch_of([sentences[r] for r in rows], device=self.device)
+                rows = []
+            rows.append(row)
+        if rows:
+            yield rows, batch_of([sentences[r] for r in rows], device=self.device)

@@ -78,12 +78,12 @@ def decode(
         generator: Source of randomness on the code's device; needed by ``sample`` alone.
 
     Returns:
-        Right-padded ids, ``<eos>`` last in each row that ended by itself. Shape (B, T).
+        Right-padded ids, ``<eos>`` last in each row that ended before it was cut. Shape (B, T).
 
     Raises:
         ValueError: If the method is ``sample`` and there is no generator.
     """
-    steps = (decoding.max_length or max_length) + 1  # one more for <eos>
+    steps = decoding.max_length or max_length
     if decoding.method == "beam":
         return _beam_search(decoder, code, steps=steps, beam_size=decoding.beam_size)
     uniform: Tensor | None = None

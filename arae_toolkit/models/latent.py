@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 Normalization = Literal["none", "batch", "layer", "spectral"]
 OutputBound = Literal["sphere", "tanh", "none"]
+PriorKind = Literal["generator", "sphere", "fitted"]
 
 
 class Prior(Protocol):
@@ -51,7 +52,7 @@ class Generator(nn.Module):
                 "spectral normalization bounds a critic; a generator has no use for it"
             )
         self.noise_size, self.output = noise_size, output
-        self.layers = _mlp(
+        self.layers = mlp(
             noise_size, hidden_sizes, code_size, activation=nn.ReLU(), normalization=normalization
         )
 
@@ -115,6 +116,41 @@ class FittedGaussian(nn.Module):
         return functional.normalize(self.mean + standard @ self.factor.t(), dim=1)
 
 
+AnyPrior = Generator | SphericalPrior | FittedGaussian
+
+
+def new_prior(
+    kind: PriorKind,
+    *,
+    noise_size: int,
+    code_size: int,
+    generator_sizes: Sequence[int],
+    generator_normalization: Normalization,
+    generator_output: OutputBound,
+) -> AnyPrior:
+    """Return the prior of a model: ``generator``, ``sphere`` or ``fitted``.
+
+    Args:
+        kind: All other arguments but ``code_size`` concern the first.
+        noise_size: S.
+        code_size: Z.
+        generator_sizes: Hidden layers of the generator.
+        generator_normalization: See :class:`Generator`.
+        generator_output: See :class:`Generator`.
+    """
+    if kind == "generator":
+        return Generator(
+            noise_size=noise_size,
+            code_size=code_size,
+            hidden_sizes=generator_sizes,
+            normalization=generator_normalization,
+            output=generator_output,
+        )
+    if kind == "sphere":
+        return SphericalPrior(code_size=code_size)
+    return FittedGaussian(code_size=code_size)
+
+
 class Critic(nn.Module):
     """MLP f_w from a code to a score, high on real codes and low on generated ones.
 
@@ -135,7 +171,7 @@ class Critic(nn.Module):
     ) -> None:
         """Make the layers."""
         super().__init__()
-        self.layers = _mlp(
+        self.layers = mlp(
             code_size,
             hidden_sizes,
             1,
@@ -167,7 +203,7 @@ def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> N
             mean.copy_(value)
 
 
-def _mlp(
+def mlp(
     input_size: int,
     hidden_sizes: Sequence[int],
     output_size: int,
@@ -176,7 +212,16 @@ def _mlp(
     normalization: Normalization,
     normalize_first: bool = True,
 ) -> nn.Sequential:
-    """Return linear layers with an activation, and a normalization where asked, between them."""
+    """Return linear layers with an activation, and a normalization where asked, between them.
+
+    Args:
+        input_size: Width of the input.
+        hidden_sizes: Units of each hidden layer.
+        output_size: Width of the output, which is neither normalized nor activated.
+        activation: Behind each hidden layer.
+        normalization: Between each hidden layer and its activation.
+        normalize_first: Whether batch normalization begins at the first hidden layer.
+    """
     layers: list[nn.Module] = []
     size = input_size
     for depth, width in enumerate(hidden_sizes):

@@ -1,0 +1,61 @@
+"""What training and evaluation need of a model, whether its rows are sentences or images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.models.latent import AnyPrior
+
+
+class CodeDecoder(Protocol):
+    """A network that scores a batch given its codes."""
+
+    def nats(self, code: Tensor, batch: Any, *, dtype: torch.dtype = ...) -> Tensor:
+        """Return the negative log-likelihood in nats, summed over the batch."""
+        ...
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the weights."""
+        ...
+
+
+class Autoencoder(Protocol):
+    """An encoder, a decoder and a prior over the codes between them: an ``nn.Module``.
+
+    Attributes:
+        arguments: Of the constructor, as the model folder keeps them.
+    """
+
+    arguments: dict[str, Any]
+
+    @property
+    def encoder(self) -> nn.Module:
+        """From a batch to codes."""
+        ...
+
+    @property
+    def decoder(self) -> CodeDecoder:
+        """From codes to scores of a batch."""
+        ...
+
+    @property
+    def prior(self) -> AnyPrior:
+        """What codes are sampled from."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        ...
+
+    def eval(self) -> Any:
+        """Leave training mode."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights by name."""
+        ...

@@ -1,0 +1,269 @@
+"""The image autoencoder with a prior over its codes: perceptrons over binarised pixels (section 5).
+
+Its codes, priors and critic are those of the text model, and so is the training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import PixelBatch, PixelStore
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models import initialization
+from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, mlp, new_prior
+
+Pixels = npt.NDArray[Any] | Tensor
+
+
+class ImageEncoder(nn.Module):
+    """MLP from binary pixels to a unit-norm code, with batch normalization.
+
+    Args:
+        pixel_count: P.
+        hidden_sizes: Units of each hidden layer, the widest first.
+        code_size: Z.
+    """
+
+    def __init__(self, pixel_count: int, *, hidden_sizes: Sequence[int], code_size: int) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.layers = mlp(
+            pixel_count, hidden_sizes, code_size, activation=nn.ReLU(), normalization="batch"
+        )
+
+    def forward(self, batch: PixelBatch) -> Tensor:
+        """Return the code of each image. Shape (B, Z), float32, unit norm."""
+        return functional.normalize(self.layers(batch.pixels).float(), dim=1)
+
+
+class ImageDecoder(nn.Module):
+    """MLP from a code to the log-odds of ink in each pixel: a logistic regression for each.
+
+    Args:
+        pixel_count: P.
+        hidden_sizes: Units of each hidden layer, the widest last.
+        code_size: Z.
+    """
+
+    def __init__(self, pixel_count: int, *, hidden_sizes: Sequence[int], code_size: int) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.layers = mlp(
+            code_size, hidden_sizes, pixel_count, activation=nn.ReLU(), normalization="batch"
+        )
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Return logits, positive where ink is likelier. Shape (B, Z) to (B, P), float32."""
+        return self.layers(code).float()  # type: ignore[no-any-return]
+
+    def nats(
+        self, code: Tensor, batch: PixelBatch, *, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Return the summed negative log-likelihood of the images, in nats. Scalar.
+
+        Args:
+            code: Shape (B, Z).
+            batch: The images to be predicted.
+            dtype: Precision of the matrix products; the sum is always float32.
+        """
+        with torch.autocast(
+            code.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16
+        ):
+            logits = self(code)
+        return functional.binary_cross_entropy_with_logits(logits, batch.pixels, reduction="sum")
+
+    @torch.no_grad()
+    def statistics(self, code: Tensor, batch: PixelBatch) -> tuple[Tensor, Tensor]:
+        """Return nats and correctness of each pixel. Both of shape (B, P)."""
+        logits = self(code)
+        nats = functional.binary_cross_entropy_with_logits(logits, batch.pixels, reduction="none")
+        return nats, (logits >= 0) == (batch.pixels > 0)
+
+
+class ImageARAE(nn.Module):
+    """An autoencoder of binary images whose codes follow a prior that can be sampled (Figure 2).
+
+    Images go in as grey values (uint8, from 128 on ink) or as binary ones (bool); they come out as
+    probabilities of ink, float32: ``>= 0.5`` makes of them the likeliest binary images. Its layers
+    normalize over the batch while they train, and row by row, with fixed statistics, in the
+    evaluation mode that :meth:`from_pretrained` returns it in.
+
+    Args:
+        image_shape: Height and width, in pixels.
+        code_size: Z.
+        noise_size: S.
+        encoder_sizes: Hidden layers of the encoder.
+        decoder_sizes: Hidden layers of the decoder.
+        generator_sizes: Hidden layers of the generator.
+        generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
+        generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
+        prior: ``generator``, ``sphere`` or ``fitted``.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        *,
+        code_size: int = 100,
+        noise_size: int = 32,
+        encoder_sizes: Sequence[int] = (800, 400),
+        decoder_sizes: Sequence[int] = (400, 800, 1000),
+        generator_sizes: Sequence[int] = (64, 100, 150),
+        generator_normalization: Normalization = "layer",
+        generator_output: OutputBound = "sphere",
+        prior: PriorKind = "generator",
+    ) -> None:
+        """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        super().__init__()
+        height, width = image_shape
+        self.image_shape = (int(height), int(width))
+        self.pixel_count = math.prod(self.image_shape)
+        self.arguments: dict[str, Any] = {
+            "image_shape": list(self.image_shape),
+            "code_size": code_size,
+            "noise_size": noise_size,
+            "encoder_sizes": list(encoder_sizes),
+            "decoder_sizes": list(decoder_sizes),
+            "generator_sizes": list(generator_sizes),
+            "generator_normalization": generator_normalization,
+            "generator_output": generator_output,
+            "prior": prior,
+        }
+        self.encoder = ImageEncoder(
+            self.pixel_count, hidden_sizes=encoder_sizes, code_size=code_size
+        )
+        self.decoder = ImageDecoder(
+            self.pixel_count, hidden_sizes=decoder_sizes, code_size=code_size
+        )
+        self.prior = new_prior(
+            prior,
+            noise_size=noise_size,
+            code_size=code_size,
+            generator_sizes=generator_sizes,
+            generator_normalization=generator_normalization,
+            generator_output=generator_output,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.encoder.parameters()).device
+
+    @property
+    def code_size(self) -> int:
+        """Z."""
+        return int(self.arguments["code_size"])
+
+    def initialize(self, *, generator: torch.Generator, perceptron_deviation: float = 0.0) -> None:
+        """Draw starting weights; see :mod:`arae_toolkit.models.initialization`.
+
+        Args:
+            generator: Source of randomness, on the CPU.
+            perceptron_deviation: For the generator's weights; 0 sizes each layer by its inputs,
+                as it is always done in encoder and decoder.
+        """
+        for network in (self.encoder, self.decoder):
+            initialization.perceptron(network, deviation=0.0, generator=generator)
+        initialization.perceptron(self.prior, deviation=perceptron_deviation, generator=generator)
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, device: str | torch.device = "cpu"
+    ) -> ImageARAE:
+        """Load a model folder.
+
+        Raises:
+            CheckpointMismatch: If the folder holds no image model, or its parts do not fit
+                together.
+        """
+        content = load_model_folder(Path(folder), device=device)
+        if content.config.get("kind") != "image":
+            raise CheckpointMismatch(f"{folder}: a text model, where an image model is needed")
+        try:
+            model = cls(**content.config["model"])
+            model.load_state_dict(content.tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        return model.to(device).eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a self-contained model folder; see :mod:`arae_toolkit.model_folder`."""
+        save_model_folder(
+            Path(folder),
+            config={"kind": "image", "model": self.arguments},
+            vocabulary=None,
+            tensors=self.state_dict(),
+        )
+
+    @torch.no_grad()
+    def encode(self, pixels: Pixels, *, batch_size: int = 1024) -> Tensor:
+        """Return the code of each image. Shape (N, P) to (N, Z), unit norm."""
+        codes = [self.encoder(batch) for batch in self._batches(pixels, batch_size)]
+        return torch.cat([torch.zeros(0, self.code_size, device=self.device), *codes])
+
+    @torch.no_grad()
+    def decode(self, code: Tensor) -> Tensor:
+        """Return the probability of ink in each pixel. Shape (B, Z) to (B, P)."""
+        if code.ndim != 2 or code.shape[1] != self.code_size:
+            raise ValueError(
+                f"codes must have shape (B, {self.code_size}), got {tuple(code.shape)}"
+            )
+        return self.decoder(code.to(self.device)).sigmoid()  # type: ignore[no-any-return]
+
+    def sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """Return new images: codes from the prior, decoded. Shape (count, P), probabilities."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        return self.decode(self.prior.sample(count, generator=generator))
+
+    def reconstruct(self, pixels: Pixels) -> Tensor:
+        """Return each image after a way through its code. Shape (N, P), probabilities."""
+        return self.decode(self.encode(pixels))
+
+    def interpolate(self, first: Pixels, second: Pixels, *, steps: int = 5) -> Tensor:
+        """Return the images met on the way between the codes of two, both ends included.
+
+        The way is the straight line, scaled back to the unit sphere. Opposite codes have none.
+
+        Args:
+            first: Shape (P,).
+            second: Shape (P,).
+            steps: How many images.
+
+        Returns:
+            Shape (steps, P), probabilities.
+        """
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, got {steps}")
+        start, end = self.encode(first[None]), self.encode(second[None])
+        share = torch.linspace(0, 1, steps, device=self.device)[:, None]
+        return self.decode(functional.normalize((1 - share) * start + share * end, dim=1))
+
+    @torch.no_grad()
+    def nats(self, pixels: Pixels, *, batch_size: int = 1024) -> list[float]:
+        """Return the reconstruction's negative log-likelihood of each image, in nats per image."""
+        nats: list[float] = []
+        for batch in self._batches(pixels, batch_size):
+            per_pixel, _ = self.decoder.statistics(self.encoder(batch), batch)
+            nats += per_pixel.sum(dim=1).tolist()
+        return nats
+
+    def _batches(self, pixels: Pixels, batch_size: int) -> Iterator[PixelBatch]:
+        """Yield images of the right size, a batch at a time."""
+        store = PixelStore(pixels, device=self.device)
+        if pixels.shape[1] != self.pixel_count:
+            raise ValueError(
+                f"images must have {self.pixel_count} pixels, got shape {tuple(pixels.shape)}"
+            )
+        for start in range(0, len(store), batch_size):
+            yield store.batch(np.arange(start, min(start + batch_size, len(store))))

@@ -1,0 +1,81 @@
+"""Plots of trained models, made from the files of results and from nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arae_toolkit.files import replacing
+from arae_toolkit.report import (
+    MODELS,
+    PAPER_NATS,
+    Result,
+    Results,
+    kind_of,
+    title_of,
+    trained_models,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+HEIGHT, DOTS_PER_INCH = 3.2, 100
+
+
+def draw_training_curve(results: Results, path: Path) -> None:
+    """Plot the held-out reconstruction of each trained model over the epochs of training."""
+    figure = _figure(width=6.0)
+    axes = figure.subplots()
+    models = trained_models(results)
+    for index, model in enumerate(models):
+        line = _line(axes, model, "nats_per_sentence", title_of(model, models), f"C{index}-")
+        if (kind := kind_of(model)) in PAPER_NATS:
+            nats, label = PAPER_NATS[kind][0], f"paper's {MODELS[kind]}"
+            axes.axhline(nats, color=line.get_color(), linestyle=":", linewidth=1, label=label)
+    axes.set(xlabel="epochs", ylabel="dev, nats per sentence", ylim=(0, None))
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def draw_code_space(results: Results, path: Path) -> None:
+    """Plot what Figure 3 of the paper shows: norms, summed variances and edit neighbours."""
+    figure = _figure(width=10.0)
+    norms, variances, neighbours = figure.subplots(1, 3)
+    models = trained_models(results)
+    for index, model in enumerate(models):
+        title, codes, prior = title_of(model, models), f"C{index}-", f"C{index}--"
+        _line(norms, model, "code_norm", f"{title}, codes", codes)
+        _line(norms, model, "generated_norm", f"{title}, prior", prior)
+        _line(variances, model, "code_variance", f"{title}, codes", codes)
+        _line(variances, model, "generated_variance", f"{title}, prior", prior)
+        _line(neighbours, model, "neighbour_cosine", title, codes)
+    norms.settitle_of("norm")
+    variances.settitle_of("summed variance")
+    neighbours.settitle_of("cosine of edit neighbours")
+    for axes in (norms, variances, neighbours):
+        axes.set(xlabel="epochs", ylim=(0, None))
+        axes.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def _line(axes: Axes, model: Result, key: str, label: str, style: str) -> Line2D:
+    """Draw one of a model's measurements over the epochs of its training."""
+    points = [(row["epoch"], row[key]) for row in model["details"]["curve"] if key in row]
+    epochs, values = [epoch for epoch, _ in points], [value for _, value in points]
+    (line,) = axes.plot(epochs, values, style, marker=".", markersize=4, label=label)
+    return line
+
+
+def _figure(*, width: float) -> Figure:
+    """Return an empty figure, of so many inches, that no other figure knows of."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, HEIGHT), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all, the same bytes for the same numbers."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

@@ -1,0 +1,294 @@
+"""Tables in Markdown, made from the files of results and from nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arae_toolkit.errors import ToolkitError
+
+Result = Mapping[str, Any]
+Results = Mapping[str, Result]
+
+TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
+"""Where the README finds the figures."""
+BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
+MODELS = {"arae": "ARAE", "ae": "AE", "aae": "AAE"}
+PAPER_NATS = {
+    "arae": (2.19, 4.07, 5.39, 6.86, 7.47),
+    "ae": (1.06, 4.51, 6.61, 9.14, 9.97),
+}
+"""Figure 4: nats per sentence of the original, after 0 to 4 swaps in what the encoder read."""
+
+UNITS = {
+    "percent": (1, " %"),
+    "sentences/s": (0, " sentences/s"),
+    "seconds": (0, " s"),
+    "hours": (1, " h"),
+    "milliseconds": (0, " ms"),
+    "epochs": (1, ""),
+    "GB": (2, " GB"),
+}
+"""Decimals shown, and what is written behind the number where the label does not tell it."""
+
+PRETRAINING_ROWS = {
+    "dev_nats_per_sentence": "reconstruction, dev, nats per sentence",
+    "test_nats_per_sentence": "reconstruction, test, nats per sentence",
+    "dev_nats_per_token": "reconstruction, dev, nats per token",
+    "test_nats_per_token": "reconstruction, test, nats per token",
+    "dev_token_accuracy": "tokens right, dev",
+    "test_token_accuracy": "tokens right, test",
+    "dev_exact": "sentences given back word for word, dev",
+    "test_exact": "sentences given back word for word, test",
+    "dev_nats_per_sentence_1_swaps": "1 swap in the input, nats of the original",
+    "dev_nats_per_sentence_2_swaps": "2 swaps",
+    "dev_nats_per_sentence_3_swaps": "3 swaps",
+    "dev_nats_per_sentence_4_swaps": "4 swaps",
+    "code_norm": "norm of codes",
+    "generated_norm": "norm of generated codes",
+    "code_variance": "summed variance of codes",
+    "generated_variance": "summed variance of generated codes",
+    "neighbour_cosine": "cosine of codes of edit neighbours",
+    "random_cosine": "cosine of codes of random pairs",
+    "unique_samples": "distinct among the samples",
+    "copied_samples": "samples that are training sentences",
+    "training_epochs": "epochs of training",
+    "training_seconds": "time of training",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row of the table of benchmarks.
+
+    Attributes:
+        result: The file of results.
+        label: What is measured.
+        reference: Metric of the version that is compared with; empty if there is none.
+        own: Metric of the library.
+        ratio: Metric of the ratio; empty if there is none.
+        target: What the number is to be, in words.
+    """
+
+    result: str
+    label: str
+    reference: str
+    own: str
+    ratio: str
+    target: str
+
+
+def _training(settings: str, *, with_targets: bool) -> list[Comparison]:
+    """Return the rows of one of the library's settings."""
+    label, rate, over = f"training, {settings}", f"{settings}, rate", f"{settings}, over textbook"
+    share = f"{settings}, share of the limit"
+    targets = ("at least 1.5", "at least 75 %") if with_targets else ("", "")
+    return [
+        Comparison("training_rate", label, "textbook, rate", rate, over, targets[0]),
+        Comparison("training_rate", f"{label}: of the arithmetic limit", "", share, "", targets[1]),
+    ]
+
+
+COMPARISONS = [
+    *_training("paper-2018 fp32", with_targets=True),
+    *_training("paper-2018 bf16", with_targets=False),
+    *_training("default fp32", with_targets=True),
+    *_training("default bf16", with_targets=False),
+    Comparison(
+        "time_to_quality",
+        "training to the textbook's held-out nats",
+        "textbook, seconds",
+        "library, seconds",
+        "library over textbook",
+        "at most 0.33",
+    ),
+    Comparison(
+        "sampling",
+        "sampling, against batches of 64",
+        "textbook, batches of 64, rate",
+        "library, rate",
+        "library over textbook, batches of 64",
+        "at least 5",
+    ),
+    Comparison(
+        "sampling",
+        "sampling, against one sentence at a time",
+        "textbook, one by one, rate",
+        "library, rate",
+        "library over textbook, one by one",
+        "at least 5",
+    ),
+    Comparison(
+        "startup",
+        "`arae-toolkit --help`, against an empty click program",
+        "empty click program",
+        "arae-toolkit",
+        "over an empty program",
+        "at most 3",
+    ),
+    Comparison("preparation", "preparing 1.1 million sentences", "", "seconds", "", "under 90 s"),
+    Comparison("preparation", "the same, peak memory", "", "peak memory", "", "under 2 GB"),
+]
+
+
+def trained_models(results: Results) -> list[Result]:
+    """Return the results of trained models, ARAEs first.
+
+    Raises:
+        ToolkitError: If there are none.
+    """
+    models = [result for name, result in results.items() if name.startswith("pretraining-")]
+    if not models:
+        raise ToolkitError(
+            "no trained model has been measured; see python -m benchmarks.pretraining"
+        )
+    return sorted(models, key=lambda model: (list(MODELS).index(kind_of(model)), model["name"]))
+
+
+def kind_of(model: Result) -> str:
+    """Return ``arae``, ``ae`` or ``aae``."""
+    return str(model["details"]["model"])
+
+
+def title_of(model: Result, models: Sequence[Result]) -> str:
+    """Return the kind of a model, with its run's name where several are of the same kind."""
+    kind = kind_of(model)
+    if sum(kind_of(other) == kind for other in models) == 1:
+        return MODELS[kind]
+    return f"{MODELS[kind]} ({model['name'].removeprefix('pretraining-')})"
+
+
+def pretraining_block(results: Results) -> str:
+    """Return the table of trained models beside the paper's numbers, and the two figures.
+
+    Raises:
+        ToolkitError: If no trained model has been measured.
+    """
+    models = trained_models(results)
+    with_paper = list(dict.fromkeys(kind for kind in map(kind_of, models) if kind in PAPER_NATS))
+    heads = [title_of(model, models) for model in models]
+    heads += [f"paper's {MODELS[kind]}" for kind in with_paper]
+    rows = []
+    for metric, label in PRETRAINING_ROWS.items():
+        cells = [_metric(model, metric) for model in models]
+        cells += [_paper_cell(kind, metric) for kind in with_paper]
+        rows.append([label, *cells])
+    trained = [
+        f"- {title_of(model, models)}: `{model['command']}`, {model['details']['precision']}, "
+        f"trained on {model['details']['training_device']}"
+        for model in models
+    ]
+    counts, corpus = models[0]["details"]["sentences"], models[0]["corpus"]
+    data = (
+        f"{corpus['name']}: {corpus['rows']:,} training sentences, measured on all "
+        f"{counts['dev']:,} of dev and {counts['test']:,} of test; "
+        f"{models[0]['details']['samples_drawn']:,} samples."
+    )
+    figures = [
+        f"![Held-out nats per sentence during training]({TRAINING_CURVE})",
+        f"![Norms, variances and neighbours in code space]({CODE_SPACE})",
+    ]
+    return "\n\n".join([_table(["", *heads], rows), data, "\n".join(trained), *figures])
+
+
+def samples_block(results: Results) -> str:
+    """Return the samples and interpolations of the first ARAE among the results.
+
+    Raises:
+        ToolkitError: If no ARAE has been measured.
+    """
+    model = trained_models(results)[0]
+    samples = "\n".join(model["details"]["samples"])
+    ways = "\n\n".join("\n".join(way["way"]) for way in model["details"]["interpolations"])
+    return (
+        f"The first {len(model['details']['samples'])} samples, greedy, none left out:\n\n"
+        f"```text\n{samples}\n```\n\n"
+        f"From one sentence to another, both ends as the model gives them back:\n\n"
+        f"```text\n{ways}\n```"
+    )
+
+
+def benchmarks_block(results: Results) -> str:
+    """Return the table of comparisons with their targets, and where they were measured.
+
+    Raises:
+        ToolkitError: If nothing has been measured.
+    """
+    rows, sources = [], {}
+    for suffix, place in (("", ""), ("-cuda", ", GPU")):
+        for row in COMPARISONS:
+            result = results.get(row.result + suffix)
+            if result is None or row.own not in result["metrics"]:
+                continue
+            sources[result["name"]] = result
+            names = (row.reference, row.own, row.ratio)
+            cells = [_metric(result, name) if name else "" for name in names]
+            rows.append([row.label + place, *cells, "" if suffix else row.target])
+    if not rows:
+        raise ToolkitError("no benchmark has been run; see python -m benchmarks.training_rate")
+    where = [f"- `{result['command']}`: {_place(result)}" for result in sources.values()]
+    table = _table(["", "textbook", "arae-toolkit", "ratio", "target"], rows)
+    return table + "\n\n" + "\n".join(where)
+
+
+BLOCKS: dict[str, Callable[[Results], str]] = {
+    "pretraining": pretraining_block,
+    "samples": samples_block,
+    "benchmarks": benchmarks_block,
+}
+
+
+def replace_blocks(text: str, results: Results) -> str:
+    """Return a text with every block marked ``<!-- results:NAME -->`` written afresh.
+
+    Raises:
+        ToolkitError: If a block's name is unknown, or its results are missing.
+    """
+
+    def rendered(match: re.Match[str]) -> str:
+        start, name, _, end = match.groups()
+        if name not in BLOCKS:
+            raise ToolkitError(f"no block {name!r} of results; there are {', '.join(BLOCKS)}")
+        return f"{start}{BLOCKS[name](results)}\n{end}"
+
+    return BLOCK.sub(rendered, text)
+
+
+def _paper_cell(kind: str, metric: str) -> str:
+    """Return the paper's number for a metric, where it has one."""
+    if metric == "dev_nats_per_sentence":
+        return f"{PAPER_NATS[kind][0]:.2f}"
+    swaps = re.fullmatch(r"dev_nats_per_sentence_(\d)_swaps", metric)
+    return f"{PAPER_NATS[kind][int(swaps[1])]:.2f}" if swaps else ""
+
+
+def _metric(result: Result, name: str) -> str:
+    """Return a metric with its unit and spread, or nothing if it was not measured."""
+    metric = result["metrics"].get(name)
+    if metric is None:
+        return ""
+    value, spread, unit = metric["value"], metric["spread"], metric["unit"]
+    if unit == "seconds" and value >= 5400:
+        value, spread, unit = value / 3600, None if spread is None else spread / 3600, "hours"
+    digits, behind = UNITS.get(unit, (2, ""))
+    around = "" if spread is None else f" ± {spread:,.{digits}f}"
+    return f"{value:,.{digits}f}{around}{behind}"
+
+
+def _place(result: Result) -> str:
+    """Return where a result was measured, in one line."""
+    machine = result["machine"]
+    threads = f", {machine['threads']} threads" if machine["threads"] else ""
+    commit = result["commit"].partition("+")
+    return (
+        f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
+        f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned right."""
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,206 @@
+"""Measured numbers as files: one JSON file per measurement, with what is needed to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import arae_toolkit
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import write_json
+
+SIGNIFICANT_DIGITS = 6
+# What the measurements themselves write: a change there does not change what is measured.
+WRITTEN_BY_MEASUREMENTS = ("results", "docs", "README.md")
+FIELDS = ("name", "command", "commit", "corpus", "seeds", "device", "seconds", "metrics")
+
+
+class Metric(TypedDict):
+    """One number.
+
+    Attributes:
+        value: The number itself.
+        spread: Sample standard deviation over runs or rounds; ``None`` if there was one.
+        unit: Such as ``nats``, ``percent`` or ``sentences/s``.
+    """
+
+    value: float
+    spread: float | None
+    unit: str
+
+
+class CorpusIdentity(TypedDict):
+    """Which data a number belongs to.
+
+    Attributes:
+        name: The corpus name.
+        rows: Sentences, or images, of the train split.
+        sha256: Fingerprint of the packed content of all splits.
+    """
+
+    name: str
+    rows: int
+    sha256: str
+
+
+def corpus_identity(corpus: Corpus) -> CorpusIdentity:
+    """Return what a result says about its corpus."""
+    return {"name": corpus.name, "rows": corpus.rows("train"), "sha256": corpus.sha256}
+
+
+def summarise(
+    values: Sequence[float], unit: str, *, centre: Literal["mean", "median"] = "mean"
+) -> Metric:
+    """Return the mean (or median) of several runs with their sample standard deviation.
+
+    Example:
+        >>> summarise([1.0, 3.0], "nats")
+        {'value': 2.0, 'spread': 1.41421, 'unit': 'nats'}
+        >>> summarise([5.0], "seconds")
+        {'value': 5.0, 'spread': None, 'unit': 'seconds'}
+
+    Raises:
+        ValueError: If there is no value, or one is not finite: a measurement that failed is no
+            result.
+    """
+    if not values or not all(math.isfinite(value) for value in values):
+        raise ValueError(f"no result can be made of {list(values)}")
+    value = statistics.median(values) if centre == "median" else statistics.fmean(values)
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return {
+        "value": _rounded(value),
+        "spread": None if spread is None else _rounded(spread),
+        "unit": unit,
+    }
+
+
+def write_result(
+    folder: Path,
+    name: str,
+    *,
+    command: str,
+    corpus: CorpusIdentity | None,
+    seeds: Sequence[int],
+    device: str,
+    seconds: float,
+    metrics: Mapping[str, Metric],
+    threads: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``folder/name.json``, whole or not at all, and return its path.
+
+    Args:
+        folder: Where results lie; made if needed.
+        name: Of the measurement and the file: letters, digits, ``.``, ``_`` and ``-``.
+        command: What to type to measure it again.
+        corpus: The data, ``None`` where none is used.
+        seeds: Of the runs behind the numbers; empty where nothing is random.
+        device: ``cpu``, or ``cuda`` with the device's name.
+        seconds: What the measurement took, or the training that it measures.
+        metrics: By name.
+        threads: Computing threads, where the measurement has set them.
+        details: Samples, curves, settings: anything JSON can hold.
+
+    Raises:
+        ValueError: If the name or a metric cannot be used.
+        ToolkitError: If the file cannot be written.
+    """
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"{name!r} cannot be the name of a file of results")
+    if not metrics:
+        raise ValueError(f"{name}: no metrics")
+    for metric, entry in metrics.items():
+        if not math.isfinite(entry["value"]):
+            raise ValueError(f"{name}: {metric} is {entry['value']}")
+    path = folder / f"{name}.json"
+    write_json(
+        path,
+        {
+            "name": name,
+            "command": command,
+            "commit": code_version(Path(arae_toolkit.__file__).parent),
+            "corpus": None if corpus is None else dict(corpus),
+            "seeds": list(seeds),
+            "device": device,
+            "seconds": round(seconds, 2),
+            "metrics": {metric: dict(entry) for metric, entry in metrics.items()},
+            "versions": {
+                "toolkit": arae_toolkit.__version__,
+                "torch": metadata.version("torch"),
+                "python": platform.python_version(),
+            },
+            "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "threads": threads},
+            "details": dict(details or {}),
+        },
+    )
+    return path
+
+
+def read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every result of a folder by name, in the order of the names.
+
+    Raises:
+        DataError: If a file is not one that :func:`write_result` wrote.
+    """
+    results = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError("cannot read this result", path=path) from error
+        missing = [f for f in FIELDS if not isinstance(result, dict) or f not in result]
+        if missing:
+            raise DataError(f"not a result: it has no {missing[0]!r}", path=path)
+        results[str(result["name"])] = result
+    return results
+
+
+def code_version(folder: Path) -> str:
+    """Return the git commit of the code in a folder, with ``+changes`` if files differ from it.
+
+    ``unknown`` where the folder is in no repository, or not a part of the one around it (as when
+    installed into an environment that lies inside another project).
+    """
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return "unknown"
+    commit = _git(folder, "rev-parse", "HEAD")
+    excluded = [f":(top,exclude){path}" for path in WRITTEN_BY_MEASUREMENTS]
+    changes = _git(folder, "status", "--porcelain", "--", ":(top)", *excluded)
+    if commit is None or changes is None:
+        return "unknown"
+    return commit + ("+changes" if changes else "")
+
+
+def cpu_model() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what a git command prints, ``None`` if it fails or there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")

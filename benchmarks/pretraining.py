@@ -1,0 +1,228 @@
+"""What trained models can do: reconstruction, the code space, samples and interpolations.
+
+Everything but the training curve is measured again from the run folder and its corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
+from arae_toolkit.evaluation.reconstruction import (
+    measure_reconstruction,
+    swapped_reconstruction_nats,
+)
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.recipes.common import find_run
+from arae_toolkit.results import Metric, summarise
+from arae_toolkit.vocabulary import Vocabulary
+from benchmarks.common import (
+    Benchmark,
+    Setting,
+    command_line,
+    corpus_option,
+    device_option,
+    note,
+    out_option,
+    setting,
+    threads_option,
+)
+from benchmarks.runs import corpus_of_run, log_rows, run_config, training_command
+
+NAME = "pretraining"
+SPLITS = ("dev", "test")
+MONITORED_SENTENCES = 2000
+MOST_SWAPS = 4
+SAMPLES_SHOWN = 20
+SEED = 0
+PAIRS = (
+    ("a man is playing a guitar on a stage .", "a woman is reading a book in the park ."),
+    ("two dogs are running on the beach .", "the children are eating lunch at a table ."),
+    ("a boy in a red shirt kicks a ball .", "a girl in a blue dress rides a bike ."),
+    ("people are waiting for the bus .", "a crowd is watching a parade in the street ."),
+    ("an old man sleeps on a bench .", "a young woman jumps into the water ."),
+)
+"""Sentences to walk between, written for this measurement."""
+UNITS = {
+    "nats_per_sentence": "nats",
+    "nats_per_token": "nats",
+    "token_accuracy": "percent",
+    "exact": "percent",
+}
+MONITOR_UNITS = {
+    "code_norm": "norm",
+    "generated_norm": "norm",
+    "code_variance": "variance",
+    "generated_variance": "variance",
+    "neighbour_cosine": "cosine",
+    "random_cosine": "cosine",
+    "mean_distance": "distance",
+    "unique_samples": "percent",
+}
+CURVE = ("iteration", "epoch", "seconds", *UNITS, *MONITOR_UNITS, "wasserstein")
+
+
+@click.command(
+    cls=Benchmark,
+    examples=["python -m benchmarks.pretraining runs/snli runs/snli-ae --corpus corpora/snli"],
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@corpus_option
+@click.option(
+    "--samples",
+    type=click.IntRange(SAMPLES_SHOWN),
+    default=10_000,
+    show_default=True,
+    help="Sentences sampled for the shares of distinct and of copied ones.",
+)
+@click.option(
+    "--training-device",
+    default="cpu",
+    show_default=True,
+    help="What the runs were trained on, in words; the run folder does not tell.",
+)
+@device_option
+@threads_option
+@out_option
+def main(
+    runs: tuple[str, ...],
+    corpus_path: Path | None,
+    samples: int,
+    training_device: str,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Measure the models of one or more run folders on dev and test."""
+    for run in runs:
+        folder = find_run(run)
+        here = setting(
+            NAME,
+            out,
+            subject=folder.resolve().name,
+            device_name=device_name,
+            threads=threads,
+        )
+        measure_run(here, folder, corpus_path, samples=samples, training_device=training_device)
+
+
+def measure_run(
+    here: Setting, folder: Path, corpus_path: Path | None, *, samples: int, training_device: str
+) -> None:
+    """Measure one run folder and write its result.
+
+    Args:
+        here: The clock, the device and where to write.
+        folder: Of the run.
+        corpus_path: Its corpus.
+        samples: Sentences sampled.
+        training_device: What the run was trained on.
+    """
+    config = run_config(folder)
+    corpus = corpus_of_run(folder, corpus_path)
+    model = ARAE.from_pretrained(folder, device=here.device)
+    metrics, details = measure(here, model, corpus, samples=samples)
+    curve = log_rows(folder, "dev")
+    if not curve:
+        raise ToolkitError(f"{folder}: the log holds no evaluation; let the run finish an epoch")
+    here.write(
+        metrics | trained_for(curve[-1]),
+        corpus=corpus,
+        seeds=[config["settings"]["training"]["seed"]],
+        seconds=curve[-1]["seconds"],
+        command=training_command(config),
+        details={
+            "model": config["run"]["model"],
+            "precision": config["run"]["precision"],
+            "training_device": training_device,
+            "measured_by": command_line(NAME),
+            "settings": config["settings"],
+            "curve": [{key: row[key] for key in CURVE if key in row} for row in curve],
+            **details,
+        },
+    )
+
+
+def trained_for(last: dict[str, Any]) -> dict[str, Metric]:
+    """Return how long a run has trained, from the last row of its log."""
+    return {
+        "training_epochs": summarise([last["epoch"]], "epochs"),
+        "training_seconds": summarise([last["seconds"]], "seconds"),
+    }
+
+
+def measure(
+    here: Setting, model: ARAE, corpus: Corpus, *, samples: int
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics of a model, and samples and interpolations as details.
+
+    Args:
+        here: The clock and the device.
+        model: On the same device.
+        corpus: With dev and test splits.
+        samples: Sentences sampled.
+    """
+    metrics: dict[str, Metric] = {}
+    counts = {}
+    stores = {name: TokenStore(corpus.split(name), device=here.device) for name in SPLITS}
+    for name, store in stores.items():
+        note(f"{here.name}: reconstruction of {len(store):,} sentences of {name}")
+        reconstruction = asdict(measure_reconstruction(model, store))
+        counts[name] = reconstruction["sentences"]
+        for key, unit in UNITS.items():
+            metrics[f"{name}_{key}"] = summarise([reconstruction[key]], unit)
+    note(f"{here.name}: code space and swapped words")
+    for swaps in range(MOST_SWAPS + 1):
+        nats = swapped_reconstruction_nats(model, stores["dev"], swaps=swaps, seed=SEED)
+        metrics[f"dev_nats_per_sentence_{swaps}_swaps"] = summarise([nats], "nats")
+    dev = corpus.split("dev")
+    monitors = measure_codes(
+        model,
+        stores["dev"],
+        rows=np.random.default_rng(SEED).permutation(len(dev))[:MONITORED_SENTENCES],
+        neighbours=edit_neighbours(dev, seed=SEED),
+        seed=SEED,
+    ).values()
+    for key, unit in MONITOR_UNITS.items():
+        if key in monitors and key != "unique_samples":
+            metrics[key] = summarise([monitors[key]], unit)
+    note(f"{here.name}: {samples:,} samples")
+    drawn = model.sample(samples, seed=SEED)
+    metrics["unique_samples"] = summarise([100 * len(set(drawn)) / len(drawn)], "percent")
+    copied = copied_share(drawn, corpus.split("train"), corpus.vocabulary)
+    metrics["copied_samples"] = summarise([copied], "percent")
+    details = {
+        "sentences": counts,
+        "samples_drawn": samples,
+        "samples": drawn[:SAMPLES_SHOWN],
+        "interpolations": [
+            {"from": first, "to": second, "way": model.interpolate(first, second, steps=7)}
+            for first, second in PAIRS
+        ],
+    }
+    return metrics, details
+
+
+def copied_share(samples: Sequence[str], train: PackedSentences, vocabulary: Vocabulary) -> float:
+    """Return the percentage of samples that are, word for word, training sentences."""
+    tokens = np.asarray(train.tokens)
+    known = {
+        tokens[start:end].tobytes()
+        for start, end in zip(train.offsets[:-1], train.offsets[1:], strict=True)
+    }
+    encoded = vocabulary.encode_batch(samples)
+    copies = sum(np.asarray(ids, dtype=tokens.dtype).tobytes() in known for ids in encoded)
+    return 100 * copies / len(samples)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Sampling sentences: the library against a textbook loop with the same weights, greedy.
+
+The textbook decodes one batch after the other, or one sentence after the other, and always runs to
+the model's maximum length. That both give the same sentences for the same codes is measured too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.recipes.common import find_run
+from arae_toolkit.results import Metric, summarise
+from benchmarks.common import (
+    Benchmark,
+    Setting,
+    alternate,
+    corpus_option,
+    device_option,
+    out_option,
+    ratios,
+    seed_option,
+    setting,
+    threads_option,
+)
+from benchmarks.runs import corpus_of_run
+from benchmarks.textbook import Decoder, Sizes
+
+NAME = "sampling"
+BATCH_SIZE = 64
+COMPARED = 512
+
+
+@click.command(
+    cls=Benchmark,
+    examples=[
+        "python -m benchmarks.sampling runs/snli --corpus corpora/snli --threads 2",
+        "python -m benchmarks.sampling runs/snli --device cuda --count 100000",
+    ],
+)
+@click.argument("run")
+@corpus_option
+@click.option(
+    "--count", type=click.IntRange(1), default=10_000, show_default=True, help="Sentences a run."
+)
+@click.option(
+    "--one-by-one",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Sentences a run of the version that decodes each by itself.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(2), default=3, show_default=True, help="Runs of each version."
+)
+@seed_option
+@device_option
+@threads_option
+@out_option
+def main(
+    run: str,
+    corpus_path: Path | None,
+    count: int,
+    one_by_one: int,
+    rounds: int,
+    seed: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Measure how many sentences a second the model of RUN samples."""
+    here = setting(NAME, out, device_name=device_name, threads=threads)
+    folder = find_run(run)
+    corpus = corpus_of_run(folder, corpus_path)
+    model = ARAE.from_pretrained(folder, device=here.device)
+    metrics, details = measure(
+        here, model, count=count, one_by_one=one_by_one, rounds=rounds, seed=seed
+    )
+    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+
+
+def measure(
+    here: Setting, model: ARAE, *, count: int, one_by_one: int, rounds: int, seed: int
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics and details of this benchmark.
+
+    Args:
+        here: The clock and the device.
+        model: On the same device.
+        count: Sentences in a run.
+        one_by_one: Sentences in a run of the version that decodes each by itself.
+        rounds: Runs of each version.
+        seed: Of the codes.
+    """
+    decoder = textbook_decoder(model)
+
+    def rate(work: Callable[[int], object], sentences: int) -> Callable[[], float]:
+        work(min(sentences, BATCH_SIZE))  # warm up
+        return lambda: sentences / here.seconds(lambda: work(sentences))
+
+    def in_batches(size: int) -> Callable[[int], object]:
+        return lambda sentences: textbook_sample(
+            model, decoder, sentences, batch_size=size, seed=seed
+        )
+
+    works = {
+        "library": rate(lambda sentences: model.sample(sentences, seed=seed), count),
+        f"textbook, batches of {BATCH_SIZE}": rate(in_batches(BATCH_SIZE), count),
+        "textbook, one by one": rate(in_batches(1), one_by_one),
+    }
+    numbers = alternate(works, rounds=rounds)
+    metrics: dict[str, Metric] = {
+        f"{name}, rate": summarise(values, "sentences/s", centre="median")
+        for name, values in numbers.items()
+    }
+    for name, values in numbers.items():
+        if name != "library":
+            metrics[f"library over {name}"] = ratios(numbers["library"], values)
+    metrics["same sentences"] = summarise([same_sentences(model, decoder, seed=seed)], "percent")
+    details = {"count": count, "one_by_one": one_by_one, "sentences_per_second": numbers}
+    return metrics, details
+
+
+def textbook_decoder(model: ARAE) -> Decoder:
+    """Return the textbook's decoder with the weights of a model."""
+    sizes = Sizes(
+        embedding=model.arguments["embedding_size"],
+        code=model.code_size,
+        hidden=model.arguments["hidden_size"],
+        code_gain=model.arguments["code_gain"],
+    )
+    decoder = Decoder(len(model.vocabulary), sizes).to(model.device)
+    decoder.load_state_dict(model.decoder.state_dict())
+    return decoder.eval()
+
+
+def textbook_sample(
+    model: ARAE, decoder: Decoder, count: int, *, batch_size: int, seed: int
+) -> list[str]:
+    """Return new sentences, decoded batch after batch to the maximum length.
+
+    Args:
+        model: For its prior and vocabulary.
+        decoder: From :func:`textbook_decoder`.
+        count: Sentences.
+        batch_size: Sentences decoded together.
+        seed: Of the codes.
+    """
+    generator = torch.Generator(model.device).manual_seed(seed)
+    sentences: list[str] = []
+    while len(sentences) < count:
+        code = model.prior.sample(min(batch_size, count - len(sentences)), generator=generator)
+        words = decoder.decode(code, steps=model.max_length + 1)
+        sentences += [model.vocabulary.decode(row) for row in words.tolist()]
+    return sentences
+
+
+def same_sentences(model: ARAE, decoder: Decoder, *, seed: int) -> float:
+    """Return the percentage of codes from which both versions decode the same sentence."""
+    generator = torch.Generator(model.device).manual_seed(seed)
+    code = model.prior.sample(COMPARED, generator=generator)
+    words = decoder.decode(code, steps=model.max_length + 1)
+    theirs = [model.vocabulary.decode(row) for row in words.tolist()]
+    pairs = zip(model.decode(code), theirs, strict=True)
+    return 100 * sum(ours == other for ours, other in pairs) / COMPARED
+
+
+if __name__ == "__main__":
+    main()

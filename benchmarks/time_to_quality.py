@@ -1,0 +1,236 @@
+"""Wall time to a quality: what the textbook version reaches in some minutes, the library sooner.
+
+Both are evaluated on the same dev sentences; evaluations do not count towards the time of either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from arae_toolkit.algorithm import Precision
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.configs import Config
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.evaluation.reconstruction import measure_reconstruction
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.presets import preset
+from arae_toolkit.results import Metric, summarise
+from benchmarks.common import (
+    Benchmark,
+    Setting,
+    corpus_option,
+    device_option,
+    note,
+    open_corpus,
+    out_option,
+    seed_option,
+    setting,
+    threads_option,
+)
+from benchmarks.textbook import Sizes
+from benchmarks.versions import TextbookModel, library_training, textbook_training
+
+NAME = "time_to_quality"
+SENTENCES = 2000
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A training run at one time.
+
+    Attributes:
+        seconds: Spent training.
+        iterations: Done.
+        nats_per_token: On the dev sentences.
+    """
+
+    seconds: float
+    iterations: int
+    nats_per_token: float
+
+
+@click.command(
+    cls=Benchmark,
+    examples=[
+        "python -m benchmarks.time_to_quality --corpus corpora/snli --threads 2",
+        "python -m benchmarks.time_to_quality --corpus corpora/snli --precision bf16 --minutes 5",
+    ],
+)
+@corpus_option
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Training time of the textbook version.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds of training between the library's evaluations.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the library's training.",
+)
+@seed_option
+@device_option
+@threads_option
+@out_option
+def main(
+    corpus_path: Path | None,
+    minutes: float,
+    every: float,
+    precision: Precision,
+    seed: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Train the textbook version for some minutes, then the library until it is as good."""
+    here = setting(NAME, out, device_name=device_name, threads=threads)
+    corpus = open_corpus(corpus_path)
+    config = preset("default", corpus=corpus.name)
+    metrics, details = measure(
+        here, corpus, config, seconds=60 * minutes, every=every, precision=precision, seed=seed
+    )
+    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+
+
+def measure(
+    here: Setting,
+    corpus: Corpus,
+    config: Config,
+    *,
+    seconds: float,
+    every: float,
+    precision: Precision,
+    seed: int,
+    sizes: Sizes | None = None,
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics and details of this benchmark.
+
+    Args:
+        here: The clock and the device.
+        corpus: Trained on train, evaluated on dev.
+        config: The library's settings.
+        seconds: Training time of the textbook version.
+        every: Seconds of training between two evaluations of the library.
+        precision: Of the library's training.
+        seed: Of weights, batches and noise.
+        sizes: Of the textbook version, by default the published ones.
+
+    Raises:
+        ToolkitError: If the library is not as good in the textbook version's time.
+    """
+    dev = corpus.split("dev")
+    store = TokenStore(dev, device=here.device)
+    rows = np.random.default_rng(seed).permutation(len(dev))[:SENTENCES]
+
+    def nats_per_token(model: ARAE) -> float:
+        return measure_reconstruction(model, store, rows=rows).nats_per_token
+
+    textbook, data = textbook_training(
+        corpus,
+        sizes=sizes or Sizes(),
+        batch_size=config.training.batch_size,
+        device=here.device,
+        seed=seed,
+    )
+    evaluated, batches = TextbookModel(textbook, corpus), data.epochs()
+    reference = train(
+        here,
+        lambda: textbook.iteration(next(batches), data),
+        lambda: nats_per_token(evaluated.current()),
+        every=seconds / 10,
+        stop=lambda moment: moment.seconds >= 0.999 * seconds,
+    )
+    target = reference[-1].nats_per_token
+    note(f"the library is to reach {target:.4f} nats per token")
+
+    model, algorithm = library_training(
+        corpus, config, device=here.device, precision=precision, seed=seed
+    )
+    turns = count()
+    moments = train(
+        here,
+        lambda: algorithm.iteration(next(turns)),
+        lambda: nats_per_token(model),
+        every=every,
+        stop=lambda moment: moment.nats_per_token <= target or moment.seconds >= seconds,
+    )
+    reached = moments[-1]
+    if reached.nats_per_token > target:
+        raise ToolkitError(
+            f"the library is at {reached.nats_per_token:.4f} nats per token after "
+            f"{reached.seconds:.0f} s, the textbook version was at {target:.4f}"
+        )
+    metrics = {
+        "textbook, seconds": summarise([reference[-1].seconds], "seconds"),
+        "textbook, nats per token": summarise([target], "nats"),
+        "library, seconds": summarise([reached.seconds], "seconds"),
+        "library, nats per token": summarise([reached.nats_per_token], "nats"),
+        "library over textbook": summarise([reached.seconds / reference[-1].seconds], "ratio"),
+    }
+    details = {
+        "precision": precision,
+        "dev_sentences": len(rows),
+        "textbook": [vars(moment) for moment in reference],
+        "library": [vars(moment) for moment in moments],
+    }
+    return metrics, details
+
+
+def train(
+    here: Setting,
+    iteration: Callable[[], object],
+    evaluate: Callable[[], float],
+    *,
+    every: float,
+    stop: Callable[[Moment], bool],
+) -> list[Moment]:
+    """Train in stretches, evaluate after each, and return what was seen.
+
+    Args:
+        here: The clock and the device.
+        iteration: Trains by one iteration.
+        evaluate: Returns nats per token; its time is not counted.
+        every: Seconds of training in a stretch.
+        stop: Says after which moment to stop.
+    """
+    moments: list[Moment] = []
+    done, seconds = 0, 0.0
+
+    def stretch() -> None:
+        nonlocal done
+        end = time.perf_counter() + every
+        while time.perf_counter() < end:
+            iteration()
+            done += 1
+
+    while not moments or not stop(moments[-1]):
+        seconds += here.seconds(stretch)
+        moments.append(Moment(round(seconds, 2), done, evaluate()))
+        note(
+            f"{seconds:.0f} s of training, {done:,} iterations: "
+            f"{moments[-1].nats_per_token:.4f} nats per token"
+        )
+    return moments
+
+
+if __name__ == "__main__":
+    main()

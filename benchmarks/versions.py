@@ -1,0 +1,68 @@
+"""The two versions of training that are compared, set up alike: the library and the textbook."""
+
+from __future__ import annotations
+
+import torch
+
+from arae_toolkit.algorithm import Algorithm, Precision
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.configs import Config, with_value
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.pretraining import new_model
+from benchmarks.textbook import PaddedSentences, Sizes, Textbook
+
+
+def library_training(
+    corpus: Corpus, config: Config, *, device: torch.device, precision: Precision, seed: int
+) -> tuple[ARAE, Algorithm]:
+    """Return a fresh model of the library and its training, set up as ``pretrain`` does."""
+    config = with_value(config, "training.seed", seed)
+    static_length = corpus.max_length + 1 if device.type == "cuda" else None
+    store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
+    model = new_model(corpus, config, kind="arae").to(device)
+    assert isinstance(model, ARAE), "a text corpus"
+    return model, Algorithm(model, config, store, precision=precision)
+
+
+def textbook_training(
+    corpus: Corpus, *, sizes: Sizes, batch_size: int, device: torch.device, seed: int
+) -> tuple[Textbook, PaddedSentences]:
+    """Return a fresh textbook model and its training sentences."""
+    data = PaddedSentences(
+        corpus.split("train"),
+        max_length=corpus.max_length,
+        batch_size=batch_size,
+        device=device,
+        seed=seed,
+    )
+    return Textbook(len(corpus.vocabulary), device=device, sizes=sizes, seed=seed), data
+
+
+class TextbookModel:
+    """The textbook's autoencoder as a model of the library, so that both are evaluated alike.
+
+    Args:
+        textbook: In training.
+        corpus: For its vocabulary.
+    """
+
+    def __init__(self, textbook: Textbook, corpus: Corpus) -> None:
+        """Make a model of the same sizes."""
+        sizes = textbook.sizes
+        self.textbook = textbook
+        self.model = ARAE(
+            corpus.vocabulary,
+            max_length=corpus.max_length,
+            embedding_size=sizes.embedding,
+            code_size=sizes.code,
+            hidden_size=sizes.hidden,
+            code_gain=sizes.code_gain,
+            prior="fitted",
+        ).to(textbook.device)
+
+    def current(self) -> ARAE:
+        """Return the model with the weights of this moment."""
+        self.model.encoder.load_state_dict(self.textbook.encoder.state_dict())
+        self.model.decoder.load_state_dict(self.textbook.decoder.state_dict())
+        return self.model

@@ -1,0 +1,146 @@
+"""Measurements against direct counts and closed forms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import small
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.corpus import pack
+from arae_toolkit.evaluation.monitors import (
+    CodeMonitors,
+    collapse_warning,
+    covariance_trace,
+    edit_distances,
+    edit_neighbours,
+    measure_codes,
+)
+from arae_toolkit.evaluation.reconstruction import (
+    codes_of,
+    measure_reconstruction,
+    swapped_reconstruction_nats,
+)
+
+HEALTHY = CodeMonitors(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
+
+
+def test_reconstruction_equals_a_direct_count() -> None:
+    """Nats, exactness and accuracy are those of the sentences taken one by one."""
+    words = small.vocabulary()
+    arae = small.model(words).eval()
+    measured = measure_reconstruction(arae, small.store(words))
+    nats, tokens = arae.nats(small.SENTENCES)
+    back = arae.reconstruct(small.SENTENCES)
+    exact = sum(a == b for a, b in zip(back, small.SENTENCES, strict=True))
+    assert measured.nats_per_sentence == pytest.approx(sum(nats) / 8, rel=1e-4)
+    assert measured.nats_per_token == pytest.approx(sum(nats) / sum(tokens), rel=1e-4)
+    assert measured.exact == pytest.approx(100 * exact / 8)
+    assert measured.sentences == 8
+
+
+def test_a_uniform_decoder_costs_log_v_a_token() -> None:
+    """With a projection of zeros every word is equally likely."""
+    words = small.vocabulary()
+    arae = small.model(words)
+    with torch.no_grad():
+        arae.decoder.projection.weight.zero_()
+        arae.decoder.projection.bias.zero_()
+    measured = measure_reconstruction(arae, small.store(words))
+    assert measured.nats_per_token == pytest.approx(math.log(len(words)), rel=1e-5)
+
+
+def test_no_swaps_cost_what_the_reconstruction_costs() -> None:
+    """k = 0 is the plain reconstruction; more swaps change the codes."""
+    words = small.vocabulary()
+    arae, store = small.model(words), small.store(words)
+    plain = measure_reconstruction(arae, store).nats_per_sentence
+    assert swapped_reconstruction_nats(arae, store, swaps=0, seed=0) == pytest.approx(plain)
+    assert swapped_reconstruction_nats(arae, store, swaps=2, seed=0) != pytest.approx(plain)
+
+
+def test_codes_come_in_the_order_of_the_rows() -> None:
+    """Grouping by length stays inside."""
+    words = small.vocabulary()
+    arae, store = small.model(words).eval(), small.store(words)
+    rows = np.array([6, 0, 3])
+    expected = torch.cat([arae.encoder(store.batch(rows[i : i + 1])) for i in range(3)]).detach()
+    torch.testing.assert_close(codes_of(arae, store, rows), expected)
+
+
+def _edit_distance(first: list[int], second: list[int]) -> int:
+    """Return the Levenshtein distance by its recursive definition."""
+    if not first or not second:
+        return len(first) + len(second)
+    return min(
+        _edit_distance(first[1:], second) + 1,
+        _edit_distance(first, second[1:]) + 1,
+        _edit_distance(first[1:], second[1:]) + (first[0] != second[0]),
+    )
+
+
+@given(
+    word_list=st.lists(st.integers(0, 3), max_size=4),
+    others=st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=1, max_size=4),
+)
+def test_edit_distances_equal_their_definition(
+    word_list: list[int], others: list[list[int]]
+) -> None:
+    """The table over many sentences at once against the recursion."""
+    lengths = np.array([len(other) for other in others])
+    padded = np.full((len(others), max(1, lengths.max())), -1)
+    for row, other in enumerate(others):
+        padded[row, : len(other)] = other
+    found = edit_distances(word_list, padded, lengths)
+    assert found.tolist() == [_edit_distance(word_list, other) for other in others]
+
+
+def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:
+    """Pairs within the distance, seeded."""
+    random = np.random.default_rng(0)
+    rows = [[*random.integers(4, 7, size=random.integers(2, 6)).tolist(), 2] for _ in range(60)]
+    packed = pack(rows, vocab_size=10)
+    pairs = edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)
+    assert len(pairs) > 0
+    for first, second in pairs:
+        assert first != second
+        assert _edit_distance(rows[first], rows[second]) <= 2
+    assert (pairs == edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)).all()
+
+
+def test_the_covariance_trace_is_the_summed_variance() -> None:
+    """Two codes at distance 2 along one axis: variance 2."""
+    assert covariance_trace(torch.tensor([[1.0, 5.0], [-1.0, 5.0]])) == pytest.approx(2.0)
+
+
+def test_monitors_of_a_model() -> None:
+    """Norms are 1 on the sphere; a critic gives an estimate, its absence none."""
+    words = small.vocabulary()
+    arae, store = small.model(words), small.store(words)
+    pairs = edit_neighbours(small.sentences(words), seed=0)
+    monitors = measure_codes(arae, store, rows=np.arange(8), neighbours=pairs)
+    assert monitors.code_norm == pytest.approx(1, abs=1e-5)
+    assert monitors.generated_norm == pytest.approx(1, abs=1e-5)
+    assert monitors.neighbour_cosine > monitors.random_cosine - 1
+    assert "wasserstein" not in monitors.values()
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"unique_samples": 3.0}, "mode collapse"),
+        ({"generated_variance": 0.01}, "prior too narrow"),
+        ({"code_variance": 1e-5, "generated_variance": 1e-5}, "code collapse"),
+    ],
+)
+def test_a_collapse_is_named(change: dict[str, float], name: str) -> None:
+    """Each kind has its own line, with a remedy; a healthy model has none."""
+    warning = collapse_warning(replace(HEALTHY, **change))
+    assert warning is not None
+    assert warning.startswith(name)
+    assert collapse_warning(HEALTHY) is None

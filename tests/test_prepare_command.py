@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from arae_toolkit import locations
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.recipes.cli import main
+
+PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
+
+
+def prepare(*arguments):
+    return CliRunner().invoke(main, ["prepare", *map(str, arguments)], prog_name="arae-toolkit")
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    rows = [
+        {"review": f"The {thing} number {i} was {('bad', 'good')[i % 2]}.", "stars": i % 2}
+        for i in range(40)
+        for thing in ("soup", "bread")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+FIELDS = ("--text-field", "review", "--label-field", "stars")
+
+
+def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
+    result = prepare(reviews, *FIELDS, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert result.stdout == f"{tmp_path / 'out'}\n"
+    for part in ("reviews: at most 30 words", "72", "unknown tokens", "label: 0", "%"):
+        assert part in result.stderr
+    corpus = Corpus(tmp_path / "out")
+    assert corpus.labels == ["0", "1"]
+    assert corpus.manifest["splits"]["train"]["sentences"] == 72
+    assert corpus.manifest["sources"][0]["rows"] == 80
+
+
+def test_a_second_time_nothing_is_done(reviews):
+    first, second = prepare(reviews, *FIELDS), prepare(reviews, *FIELDS)
+    assert first.stdout == second.stdout
+    assert "up to date" in second.stderr
+    assert "up to date" not in first.stderr
+    assert "reading" not in second.stderr
+
+
+def test_options_reach_the_corpus(tmp_path, reviews):
+    options = ("--max-length", 7, "--vocab-size", 5, "--seed", 3)
+    result = prepare(reviews, *FIELDS, *options, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    corpus = Corpus(tmp_path / "out")
+    assert corpus.max_length == 7
+    assert len(corpus.vocabulary) == 5 + 4
+    assert corpus.manifest["options"] == {
+        "max_length": 7,
+        "vocab_size": 5,
+        "skip_bad_rows": False,
+        "text_field": "review",
+        "label_field": "stars",
+        "seed": 3,
+    }
+
+
+def test_the_synthetic_corpus_is_prepared_in_the_cache():
+    result = prepare("synthetic", "--size", 200)
+    assert result.exit_code == 0
+    assert Path(result.stdout.strip()) == locations.corpus_folder("synthetic")
+    assert "pairs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["snli", "--part", "titles"], "--part applies to yahoo, not to snli"),
+        (["rows.txt", "--source", "."], "--source applies to snli, yelp, yahoo, mnist"),
+        (["yelp", "--text-field", "review"], "--text-field applies to PATH"),
+        (["mnist", "--max-length", "5"], "--max-length applies to"),
+        (["yelp", "--seed", "5"], "--seed applies to"),
+        (["snli", "--max-length", "0"], "--max-length"),
+    ],
+)
+def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, problem):
+    result = prepare(*arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (
+            "snil",
+            "snil: neither a corpus (snli, yelp, yahoo, mnist, synthetic) nor a file or folder",
+        ),
+        ("yelp", "corpus yelp not found"),
+    ],
+)
+def test_what_is_not_found_is_told_in_one_line(name, problem):
+    result = prepare(name)
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"arae-toolkit: error: {problem}")
+
+
+def test_bad_rows_are_skipped_and_counted_when_asked(tmp_path, reviews):
+    with reviews.open("a") as target:
+        target.write("no json\n" * 12 + '{"review": "Good.", "stars": 1}\n')
+    result = prepare(reviews, *FIELDS, "--on-error", "skip", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert f"skipped {reviews}:81: malformed JSON" in result.stderr
+    assert result.stderr.count(f"skipped {reviews}:") == 10
+    assert "dropped: malformed" in result.stderr
+    assert Corpus(tmp_path / "out").manifest["dropped"]["train"]["malformed"] == 12
+
+
+def test_help_starts_with_examples_and_needs_no_heavy_library():
+    code = (
+        "import sys; from arae_toolkit.recipes.cli import main; "
+        "main(['prepare', '--help'], standalone_mode=False); "
+        "print(sorted({'torch', 'numpy', 'tokenizers'} & set(sys.modules)))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.index("Examples:") < output.index("Options:")
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_a_killed_preparation_leaves_the_earlier_folder(tmp_path):
+    out = tmp_path / "out"
+    assert prepare("synthetic", "--size", 200, "--out", out).exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    command = [*PROGRAM, "prepare", "synthetic", "--size", "3000000", "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ}) as process:
+        started = time.monotonic()
+        while not list(tmp_path.glob(".out.*.part")):
+            assert process.poll() is None
+            assert time.monotonic() - started < 60
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    result = prepare("synthetic", "--size", 200, "--out", out)
+    assert "up to date" in result.stderr
