@@ -233,11 +233,15 @@ class Algorithm:
         normalization = model.critic_normalization
         if training.critic_constraint == "spectral":
             normalization = "spectral"
-        self.critic = Critic(
-            code_size=model.code_size,
-            hidden_sizes=model.critic_sizes,
-            normalization=normalization,
-        ).to(self.device)
+        # Spectral normalization draws its first singular vectors from torch's global generator.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training.seed + 1)
+            critic = Critic(
+                code_size=model.code_size,
+                hidden_sizes=model.critic_sizes,
+                normalization=normalization,
+            )
+        self.critic = critic.to(self.device)
         random = torch.Generator(self.device).manual_seed(training.seed + 1)
         initialization.perceptron(
             self.critic, deviation=training.perceptron_deviation, generator=random

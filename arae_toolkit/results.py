@@ -153,7 +153,7 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
         DataError: If a file is not one that :func:`write_result` wrote.
     """
     results = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

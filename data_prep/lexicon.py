@@ -913,7 +913,7 @@ THINGS = {
     "listened": (
         "something",
         False,
-        "long, old, interesting, funny, short",
+        "famous, old, interesting, funny, good",
         "story, song, speech, lecture, radio, concert, singer, teacher, storyteller, band, choir",
     ),
     "ride": (
@@ -1052,7 +1052,7 @@ swing on a swing|play|C|green|
 slide down a slide|play|C|green|
 play hopscotch|play|C|street school|
 play hide and seek|play|C|green home forest|
-pet {petted}|pet|AC|farm green street home|sit
+pet {petted}|pet|AC|farm green street|sit
 hug {someone}|hug|AC|home street station green|stand
 wash {dishware}|clean|A|kitchen|stand passive
 chop {vegetable}|cook|A|kitchen market|stand passive

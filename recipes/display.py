@@ -15,6 +15,9 @@ from arae_toolkit.recipes.common import console
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from arae_toolkit.configs import Config
+    from arae_toolkit.corpus import Corpus
+
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",
     "nats_per_image": "nats/image {:.2f}",
@@ -117,3 +120,24 @@ class TrainingDisplay:
 def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
     present = (name for name in columns if row.get(name) is not None)
     return "  ".join(columns[name].format(row[name]) for name in present)
+
+
+@contextmanager
+def training_display(
+    corpus: Corpus, config: Config, *, title: str, place: str = ""
+) -> Iterator[TrainingDisplay]:
+    """Yield a display that is live while the block runs, after a line on what is trained."""
+    training = config.training
+    count = corpus.rows("train")
+    rows = "images" if corpus.kind == "image" else "sentences"
+    batch_size = max(1, min(training.batch_size, count))
+    per_epoch = count // batch_size
+    display = TrainingDisplay(
+        iterations=training.epochs * per_epoch, batch_size=batch_size, rows=rows
+    )
+    display.note(
+        f"{title} on {corpus.name}: {count:,} {rows}, {training.epochs} epochs of {per_epoch:,} "
+        f"iterations{place}"
+    )
+    with display.live():
+        yield display

@@ -111,22 +111,14 @@ def pretrain(
 
     from arae_toolkit.devices import choose_device
     from arae_toolkit.pretraining import pretrain as run
-    from arae_toolkit.recipes.display import TrainingDisplay
+    from arae_toolkit.recipes.display import training_display
 
     device = choose_device(device_name)
-    per_epoch = max(1, prepared.rows("train") // config.training.batch_size)
-    rows = "images" if prepared.kind == "image" else "sentences"
-    display = TrainingDisplay(
-        iterations=config.training.epochs * per_epoch,
-        batch_size=config.training.batch_size,
-        rows=rows,
-    )
-    display.note(
-        f"{kind} on {prepared.name}: {prepared.rows('train'):,} {rows}, "
-        f"{config.training.epochs} epochs of {per_epoch:,} iterations, {device}, {precision}, "
-        f"to {folder}"
-    )
-    with _signals_noted() as received, display.live():
+    place = f", {device}, {precision}, to {folder}"
+    with (
+        _signals_noted() as received,
+        training_display(prepared, config, title=kind, place=place) as display,
+    ):
         run(
             prepared,
             config,

@@ -20,6 +20,8 @@ from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
 from arae_toolkit.vocabulary import Vocabulary
 
+MOST_PADDED_TOKENS = 8192
+
 
 class ARAE(nn.Module):
     """A sentence autoencoder whose codes follow a prior that can be sampled (Figure 1).

@@ -1,0 +1,515 @@
+"""The benchmarks compare what is equal, count what is there, and run at small sizes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import small
+import torch
+from click.testing import CliRunner
+from torch import Tensor
+
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.configs import Config, to_dict, with_overrides
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.latent import Critic, Generator
+from arae_toolkit.presets import preset
+from arae_toolkit.pretraining import pretrain
+from arae_toolkit.results import read_results, summarise, write_result
+from arae_toolkit.steps import (
+    Update,
+    critic_step,
+    encoder_step,
+    generator_step,
+    reconstruction_step,
+)
+from benchmarks import (
+    arithmetic,
+    common,
+    preparation,
+    pretraining,
+    runs,
+    sampling,
+    startup,
+    tables,
+    time_to_quality,
+    training_rate,
+)
+from benchmarks.textbook import PaddedSentences, Sizes, Textbook
+
+CPU = torch.device("cpu")
+MAX_LENGTH = 10
+SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
+PROGRAMS: dict[str, click.Command] = {
+    module.__name__.removeprefix("benchmarks."): module.main
+    for module in (
+        preparation,
+        pretraining,
+        sampling,
+        startup,
+        tables,
+        time_to_quality,
+        training_rate,
+    )
+}
+
+
+@contextlib.contextmanager
+def _quiet(*_: Any) -> Iterator[Any]:
+    yield lambda n=1: None
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpora") / "tiny"
+    options = PrepareOptions(size=200)
+    prepare_corpus("synthetic", out=folder, options=options, report=str, progress=_quiet)
+    return Corpus(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two short runs, ``tiny`` and ``tiny-ae``."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = small.settings("epochs=2", "batch_size=16", "evaluate_every=5")
+    pretrain(corpus, config, folder / "tiny")
+    pretrain(corpus, config, folder / "tiny-ae", kind="ae")
+    return folder
+
+
+@pytest.fixture
+def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time each matrix product once, and small squares."""
+    monkeypatch.setattr(arithmetic, "TRIALS", 1)
+    monkeypatch.setattr(arithmetic, "TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(arithmetic, "SQUARE", 32)
+
+
+def _call(program: str, *arguments: object, code: int = 0) -> Any:
+    done = CliRunner().invoke(PROGRAMS[program], [str(word) for word in arguments])
+    assert done.exit_code == code, done.output
+    return done
+
+
+# --- the textbook version is the same algorithm ------------------------------------------------
+
+
+class _Both:
+    """The textbook's networks and the library's, with equal weights and equal randomness."""
+
+    def __init__(self) -> None:
+        words = small.vocabulary()
+        self.textbook = Textbook(len(words), device=CPU, sizes=SIZES, seed=3)
+        self.model = ARAE(
+            words,
+            max_length=MAX_LENGTH,
+            embedding_size=SIZES.embedding,
+            code_size=SIZES.code,
+            hidden_size=SIZES.hidden,
+            noise_size=SIZES.noise,
+            generator_sizes=(SIZES.perceptron, SIZES.perceptron),
+            generator_normalization="batch",
+            generator_output="none",
+        )
+        self.critic = Critic(
+            code_size=SIZES.code,
+            hidden_sizes=(SIZES.perceptron, SIZES.perceptron),
+            normalization="batch",
+        )
+        assert isinstance(self.model.prior, Generator)
+        self.prior = self.model.prior
+        for theirs, ours in self.networks():
+            theirs.load_state_dict(ours.state_dict())
+        self.random = torch.Generator().manual_seed(5)
+        self.textbook.random.manual_seed(5)
+        rows = np.arange(len(small.SENTENCES))
+        sentences = small.sentences(words)
+        self.batch = TokenStore(sentences, device=CPU).batch(rows)
+        table = PaddedSentences(sentences, max_length=MAX_LENGTH, batch_size=8, device=CPU)
+        self.padded = table.tokens, table.lengths
+
+    def networks(self) -> list[tuple[torch.nn.Module, torch.nn.Module]]:
+        """Return each network of the library with its counterpart."""
+        return [
+            (self.model.encoder, self.textbook.encoder),
+            (self.model.decoder, self.textbook.decoder),
+            (self.prior.layers, self.textbook.generator),
+            (self.critic.layers, self.textbook.critic),
+        ]
+
+    def assert_equal_weights(self) -> None:
+        for theirs, ours in self.networks():
+            for (name, first), second in zip(
+                theirs.state_dict().items(), ours.state_dict().values(), strict=True
+            ):
+                torch.testing.assert_close(first, second, msg=lambda text, n=name: f"{n}: {text}")
+
+    def sgd(self, *networks: torch.nn.Module) -> Update:
+        parameters = [p for network in networks for p in network.parameters()]
+        return Update(parameters, torch.optim.SGD(parameters, lr=1.0), clip_norm=1.0)
+
+    def adam(self, network: torch.nn.Module) -> Update:
+        parameters = list(network.parameters())
+        return Update(parameters, torch.optim.Adam(parameters, lr=1e-4, betas=(0.5, 0.999)))
+
+
+def test_the_textbook_reconstructs_like_the_library() -> None:
+    both = _Both()
+    theirs = both.textbook.reconstruction_step(both.padded)
+    ours = reconstruction_step(
+        both.model.encoder,
+        both.model.decoder,
+        both.batch,
+        both.sgd(both.model.encoder, both.model.decoder),
+        code_noise=torch.tensor(0.05),
+        generator=both.random,
+        per_token=True,
+    )
+    torch.testing.assert_close(ours["nats_per_token"], theirs["nats_per_token"])
+    both.assert_equal_weights()
+
+
+def test_the_textbook_trains_its_critic_like_the_library() -> None:
+    both = _Both()
+    theirs = both.textbook.critic_step(both.padded)
+    ours = critic_step(
+        both.critic,
+        both.model.encoder(both.batch).detach(),
+        both.prior.sample(len(both.batch), generator=both.random),
+        both.adam(both.critic),
+        constraint="gradient_penalty",
+        generator=both.random,
+        penalty_weight=1.0,
+    )
+    for name in ("wasserstein", "gradient_penalty"):
+        torch.testing.assert_close(ours[name], theirs[name])
+    both.assert_equal_weights()
+
+
+def test_the_textbook_pulls_encoder_and_generator_like_the_library() -> None:
+    both = _Both()
+    start = both.model.encoder.embedding.weight.clone()
+    both.textbook.adversarial_step(both.padded)
+    encoder_step(
+        both.critic,
+        both.model.encoder,
+        [both.batch],
+        both.sgd(both.model.encoder),
+        weight=torch.tensor(0.1),
+        mode="scale",
+        reference_norm=torch.tensor(1.0),
+    )
+    noise = both.prior.draw_noise(len(both.batch), generator=both.random)
+    generator_step(both.critic, both.prior, noise, both.adam(both.prior))
+    assert not torch.equal(start, both.model.encoder.embedding.weight)
+    # The critic's batch norm has seen the same rows, once more or less often in its running mean.
+    both.critic.load_state_dict(
+        {f"layers.{name}": value for name, value in both.textbook.critic.state_dict().items()}
+    )
+    both.assert_equal_weights()
+
+
+def test_a_whole_iteration_of_the_textbook_moves_every_network() -> None:
+    both = _Both()
+    data = PaddedSentences(
+        small.sentences(small.vocabulary()), max_length=MAX_LENGTH, batch_size=8, device=CPU
+    )
+    before = [network.state_dict()["0.weight"].clone() for network in _perceptrons(both)]
+    losses = both.textbook.iteration(both.padded, data)
+    assert all(bool(torch.isfinite(value)) for value in losses.values())
+    for network, weight in zip(_perceptrons(both), before, strict=True):
+        assert not torch.equal(weight, network.state_dict()["0.weight"])
+
+
+def _perceptrons(both: _Both) -> list[torch.nn.Module]:
+    return [both.textbook.generator, both.textbook.critic]
+
+
+def test_the_textbook_learns() -> None:
+    words = small.vocabulary()
+    textbook = Textbook(len(words), device=CPU, sizes=SIZES)
+    data = PaddedSentences(small.sentences(words), max_length=MAX_LENGTH, batch_size=8, device=CPU)
+    batches = data.epochs()
+    nats = [float(textbook.iteration(next(batches), data)["nats_per_token"]) for _ in range(60)]
+    assert nats[-1] < 0.8 * nats[0]
+
+
+def test_the_textbook_decodes_the_librarys_sentences() -> None:
+    model = small.model(small.vocabulary())
+    decoder = sampling.textbook_decoder(model)
+    assert sampling.same_sentences(model, decoder, seed=1) == 100
+    one_by_one = sampling.textbook_sample(model, decoder, 3, batch_size=1, seed=1)
+    assert len(one_by_one) == 3
+    assert len(set(model.sample(50, seed=1))) > 1, "else equal sentences would mean little"
+
+
+def test_padding_holds_every_sentence() -> None:
+    sentences = small.sentences(small.vocabulary())
+    data = PaddedSentences(sentences, max_length=MAX_LENGTH, batch_size=4, device=CPU)
+    assert data.tokens.shape == (8, MAX_LENGTH + 1)
+    for row, length in enumerate(data.lengths.tolist()):
+        assert data.tokens[row, :length].tolist() == sentences[row].tolist()
+        assert not data.tokens[row, length:].any()
+    seen = torch.cat([tokens for tokens, _ in data.epoch()])
+    assert _sorted(seen).equal(_sorted(data.tokens))
+
+
+def _sorted(tokens: Tensor) -> Tensor:
+    return torch.tensor(sorted(tokens.tolist()))
+
+
+# --- arithmetic --------------------------------------------------------------------------------
+
+
+def test_the_flops_of_an_iteration_are_those_of_the_formula() -> None:
+    config = preset("paper-2018", corpus="snli")
+    products = arithmetic.products_of_iteration(config, vocab_size=11_004, tokens_per_sentence=10)
+    flops = arithmetic.flops_by_part(products)
+    tokens = 64 * 10
+    encoder_forward = tokens * (2 * 300 * 1200 + 2 * 300 * 1200)
+    assert flops["projection"] == 3 * 2 * tokens * 300 * 11_004
+    assert flops["encoder"] == pytest.approx(3 * encoder_forward)
+    assert flops["decoder"] == pytest.approx(3 * tokens * (2 * 600 * 1200 + 2 * 300 * 1200))
+    assert flops["critic's encoder passes"] == pytest.approx(5 * encoder_forward)
+    assert flops["encoder update"] == pytest.approx(3 * encoder_forward)
+    perceptrons = flops["critic"] + flops["generator"]
+    assert perceptrons < 0.1 * sum(flops.values())
+    joint = preset("default", corpus="snli")
+    parts = arithmetic.flops_by_part(
+        arithmetic.products_of_iteration(joint, vocab_size=11_004, tokens_per_sentence=10)
+    )
+    assert "encoder update" not in parts
+    assert parts["critic's encoder passes"] == pytest.approx(3 * encoder_forward)
+
+
+def test_the_limit_is_the_time_of_all_products(tmp_path: Path) -> None:
+    rates = arithmetic.MatrixRates(common.setting("x", tmp_path))
+    products = [
+        arithmetic.Product("a", 2, 3, 4, times=10, reduced=True),
+        arithmetic.Product("b", 5, 6, 7),
+    ]
+    rates.fastest = {
+        ((2, 3, 4), torch.bfloat16): 0.5,
+        ((2, 3, 4), torch.float32): 2.0,
+        ((5, 6, 7), torch.float32): 0.25,
+    }
+    assert rates.limit_seconds(products, torch.bfloat16) == 5.25
+    assert rates.limit_seconds(products, torch.float32) == 20.25
+
+
+def test_runs_alternate_and_ratios_are_of_the_same_round() -> None:
+    order: list[str] = []
+    values = {"a": iter([10.0, 20.0, 90.0]), "b": iter([5.0, 10.0, 30.0])}
+
+    def work(name: str) -> Any:
+        def run() -> float:
+            order.append(name)
+            return next(values[name])
+
+        return run
+
+    numbers = common.alternate({"a": work("a"), "b": work("b")}, rounds=3)
+    assert order == ["a", "b"] * 3
+    assert common.ratios(numbers["a"], numbers["b"])["value"] == 2
+
+
+# --- programs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_a_program_explains_itself(program: str) -> None:
+    shown = _call(program, "--help").output
+    assert f"python -m benchmarks.{program}" in shown
+    for parameter in PROGRAMS[program].params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help
+
+
+@pytest.mark.usefixtures("quick_products")
+def test_training_rate(corpus: Corpus, tmp_path: Path) -> None:
+    here = common.setting("training_rate", tmp_path)
+    base = small.settings("generator_sizes=[11,11]", "critic_sizes=[11,11]")
+    configs = {"default": base, "separate": with_overrides(base, ["encoder_update=separate"])}
+    metrics, details = training_rate.measure(
+        here, corpus, configs, rounds=2, iterations=2, seed=0, sizes=SIZES
+    )
+    for name in ("default fp32", "default bf16", "separate fp32"):
+        rates = details["sentences_per_second"][name]
+        assert metrics[f"{name}, rate"]["value"] == pytest.approx(np.median(rates), rel=1e-4)
+        limit = metrics[f"{name}, arithmetic limit"]["value"]
+        share = metrics[f"{name}, share of the limit"]["value"]
+        assert share == pytest.approx(100 * np.median(rates) / limit, rel=1e-3)
+        assert metrics[f"{name}, over textbook"]["spread"] is not None
+    # The lengths behind the limit are those of the rows that iterations 3 to 6 reconstruct.
+    lengths = corpus.split("train").lengths
+    assert lengths.min() <= details["tokens_per_sentence"] <= lengths.max()
+
+
+@pytest.mark.usefixtures("quick_products")
+def test_training_rate_from_the_command_line(corpus: Corpus, tmp_path: Path) -> None:
+    done = _call(
+        *("training_rate", "--corpus", corpus.folder, "--rounds", 2, "--iterations", 1),
+        *("--threads", torch.get_num_threads(), "--out", tmp_path),
+    )
+    assert Path(done.stdout.strip()) == tmp_path / "training_rate.json"
+    result = read_results(tmp_path)["training_rate"]
+    assert result["corpus"]["sha256"] == corpus.sha256
+    assert "paper-2018 bf16, over textbook" in result["metrics"]
+
+
+def test_time_to_quality(corpus: Corpus, tmp_path: Path) -> None:
+    here = common.setting("time_to_quality", tmp_path)
+    config = small.settings("batch_size=16")
+    metrics, details = time_to_quality.measure(
+        *(here, corpus, config),
+        **{"seconds": 0.8, "every": 0.1, "precision": "fp32", "seed": 0, "sizes": SIZES},
+    )
+    assert len(details["textbook"]) >= 8
+    reached, target = details["library"][-1], details["textbook"][-1]
+    assert reached["nats_per_token"] <= target["nats_per_token"]
+    assert metrics["library over textbook"]["value"] == pytest.approx(
+        reached["seconds"] / target["seconds"], rel=1e-3
+    )
+
+
+def test_time_to_quality_says_when_it_is_not_reached(corpus: Corpus, tmp_path: Path) -> None:
+    here = common.setting("time_to_quality", tmp_path)
+    frozen = small.settings("batch_size=16", "autoencoder_rate=0.0", "adversarial_weight=0.0")
+    with pytest.raises(time_to_quality.ToolkitError, match="the textbook version was at"):
+        time_to_quality.measure(
+            *(here, corpus, frozen),
+            **{"seconds": 0.5, "every": 0.2, "precision": "fp32", "seed": 0, "sizes": SIZES},
+        )
+
+
+def test_evaluations_do_not_count(tmp_path: Path) -> None:
+    here = common.setting("x", tmp_path)
+    evaluations = iter([3.0, 2.0, 1.0])
+
+    def evaluate() -> float:
+        torch.ones(400, 400) @ torch.ones(400, 400)
+        return next(evaluations)
+
+    moments = time_to_quality.train(
+        here, lambda: None, evaluate, every=0.01, stop=lambda moment: moment.nats_per_token <= 1
+    )
+    assert [moment.nats_per_token for moment in moments] == [3, 2, 1]
+    assert moments[-1].seconds == pytest.approx(0.03, abs=0.01)
+
+
+def test_sampling(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
+    _call(
+        *("sampling", trained / "tiny", "--corpus", corpus.folder, "--count", 130),
+        *("--one-by-one", 3, "--rounds", 2, "--out", tmp_path),
+    )
+    metrics = read_results(tmp_path)["sampling"]["metrics"]
+    assert metrics["same sentences"]["value"] == 100
+    assert metrics["library over textbook, one by one"]["value"] > 0
+
+
+def test_startup(tmp_path: Path) -> None:
+    _call("startup", "--rounds", 2, "--out", tmp_path)
+    metrics = read_results(tmp_path)["startup"]["metrics"]
+    assert metrics["arae-toolkit"]["unit"] == "milliseconds"
+    assert 0 < metrics["over an empty program"]["value"] < 30
+
+
+def test_preparation(tmp_path: Path) -> None:
+    _call("preparation", "--size", 200, "--out", tmp_path)
+    result = read_results(tmp_path)["preparation"]
+    assert 0.01 < result["metrics"]["peak memory"]["value"] < 4
+    assert result["metrics"]["distinct training sentences"]["value"] == result["corpus"]["rows"]
+
+
+def test_a_failure_is_one_line(trained: Path, tmp_path: Path) -> None:
+    done = _call("sampling", trained / "tiny", "--corpus", tmp_path / "nowhere", code=1)
+    assert re.fullmatch(r"Error: .*no prepared corpus here.*\n", done.stderr)
+
+
+# --- trained runs ------------------------------------------------------------------------------
+
+
+def test_pretraining_and_the_tables(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    _call(
+        *("pretraining", trained / "tiny", trained / "tiny-ae", "--corpus", corpus.folder),
+        *("--samples", 30, "--out", out),
+    )
+    results = read_results(out)
+    assert list(results) == ["pretraining-tiny", "pretraining-tiny-ae"]
+    arae, plain = results.values()
+    for result in (arae, plain):
+        metrics, log = result["metrics"], result["details"]["curve"]
+        assert len(log) >= 2
+        # The last evaluation of the training was over all of dev, by the same weights.
+        assert metrics["dev_nats_per_sentence"]["value"] == pytest.approx(
+            log[-1]["nats_per_sentence"], rel=1e-4
+        )
+        assert metrics["dev_nats_per_sentence_0_swaps"] == metrics["dev_nats_per_sentence"]
+        assert result["seconds"] == log[-1]["seconds"]
+        assert len(result["details"]["samples"]) == 20
+        assert len(result["details"]["interpolations"]) == 5
+        assert result["details"]["sentences"]["test"] == corpus.rows("test")
+    assert plain["command"].startswith("arae-toolkit pretrain synthetic --model ae")
+
+    readme = tmp_path / "README.md"
+    blocks = [f"<!-- results:{name} -->\n<!-- /results -->" for name in ("pretraining", "samples")]
+    readme.write_text("# x\n\n" + "\n\n".join(blocks) + "\n\nend\n")
+    places = ("--results", out, "--readme", readme)
+    assert "out of date" in _call("tables", *places, "--check", code=1).stderr
+    _call("tables", *places)
+    _call("tables", *places, "--check")
+    text = readme.read_text()
+    assert text.startswith("# x\n")
+    assert text.endswith("\n\nend\n")
+    assert arae["details"]["samples"][0] in text
+    for figure in re.findall(r"\]\((.*?\.png)\)", text):
+        assert 1000 < (tmp_path / figure).stat().st_size < 100_000
+    readme.write_text(text.replace("| 2.19 |", "| 2.20 |", 1))
+    _call("tables", *places, "--check", code=1)
+
+
+def test_another_corpus_than_the_runs_own_is_refused(trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    options = PrepareOptions(size=100, seed=9)
+    prepare_corpus("synthetic", out=other, options=options, report=str, progress=_quiet)
+    done = _call("pretraining", trained / "tiny", "--corpus", other, "--out", tmp_path, code=1)
+    assert "trained on another synthetic" in done.stderr
+
+
+def test_copies_are_counted() -> None:
+    words = small.vocabulary()
+    samples = ["a man runs .", "a dog runs .", "a dog sleeps .", "runs"]
+    assert pretraining.copied_share(samples, small.sentences(words), words) == 50
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "options"),
+    [
+        (preset("default", corpus="snli"), "arae", ""),
+        (preset("paper-2018", corpus="snli"), "ae", " --model ae --preset paper-2018"),
+        (
+            with_overrides(preset("demo", corpus="snli"), ["epochs=7", "critic_sizes=[5]"]),
+            "arae",
+            " --preset demo --set 'critic_sizes=[5]' --set epochs=7",
+        ),
+    ],
+)
+def test_the_command_that_trained_a_run(config: Config, kind: str, options: str) -> None:
+    content = {
+        "corpus": {"name": "snli"},
+        "run": {"model": kind, "precision": "fp32"},
+        "settings": json.loads(json.dumps(to_dict(config))),
+    }
+    assert runs.training_command(content) == f"arae-toolkit pretrain snli{options}"

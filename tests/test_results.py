@@ -1,0 +1,111 @@
+"""Result files: whole, readable again, tied to a version of the code."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.results import code_version, read_results, summarise, write_result
+
+CORPUS: Any = {"name": "tiny", "rows": 12, "sha256": "ab" * 32}
+
+
+def _write(folder: Path, name: str = "speed", **changed: Any) -> Path:
+    content: dict[str, Any] = {
+        "command": "python -m benchmarks.speed",
+        "corpus": CORPUS,
+        "seeds": [0],
+        "device": "cpu",
+        "seconds": 1.5,
+        "metrics": {"rate": summarise([10.0, 14.0], "sentences/s")},
+    }
+    return write_result(folder, name, **(content | changed))
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = _write(tmp_path / "new", details={"samples": ["a man runs ."]}, threads=2)
+    assert path == tmp_path / "new" / "speed.json"
+    (result,) = read_results(tmp_path / "new").values()
+    assert list(result)[:8] == [
+        *("name", "command", "commit", "corpus", "seeds", "device", "seconds", "metrics")
+    ]
+    assert result["corpus"] == CORPUS
+    assert result["metrics"]["rate"]["value"] == 12
+    assert result["metrics"]["rate"]["spread"] == pytest.approx(math.sqrt(8), rel=1e-5)
+    assert result["details"] == {"samples": ["a man runs ."]}
+    assert result["machine"]["threads"] == 2
+    assert result["machine"]["cpu"]
+    assert set(result["versions"]) == {"toolkit", "torch", "python"}
+
+
+def test_results_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b", "a-2", "a"):
+        _write(tmp_path, name)
+    assert list(read_results(tmp_path)) == ["a", "a-2", "b"]
+
+
+def test_the_median_is_not_moved_by_an_outlier_and_one_value_has_no_spread() -> None:
+    assert summarise([1.0, 2.0, 90.0], "s", centre="median")["value"] == 2
+    assert summarise([1.0, 2.0, 90.0], "s")["value"] == 31
+    assert summarise([4.0], "s")["spread"] is None
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [1.0, math.inf]])
+def test_a_measurement_that_failed_is_no_result(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="no result"):
+        summarise(values, "nats")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "../elsewhere"},
+        {"metrics": {}},
+        {"metrics": {"rate": {"value": math.nan, "spread": None, "unit": "s"}}},
+    ],
+)
+def test_what_cannot_be_a_result_is_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        _write(tmp_path, **changed)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}'])
+def test_a_file_that_is_no_result_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "broken.json").write_text(text)
+    with pytest.raises(DataError, match=r"broken\.json"):
+        read_results(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_commit_is_that_of_the_code_and_its_changes_show(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    assert code_version(package) == "unknown"
+    (package / "__init__.py").write_text("")
+    (tmp_path / "results").mkdir()
+
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    assert code_version(package) == "unknown", "not a part of this repository yet"
+    git("add", ".")
+    git("commit", "-q", "-m", "start")
+    commit = git("rev-parse", "HEAD")
+    assert code_version(package) == commit
+    (tmp_path / "results" / "speed.json").write_text(json.dumps({}))
+    assert code_version(package) == commit, "results are what is written, not what is measured"
+    (package / "new.py").write_text("")
+    assert code_version(package) == f"{commit}+changes"
