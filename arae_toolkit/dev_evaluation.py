@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import PixelStore, Store, TokenStore
+from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.evaluation.images import (
@@ -28,6 +28,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import FittedGaussian
+from arae_toolkit.pixels import PixelStore
 
 SAMPLES_SHOWN = 10
 FITTED_ROWS = 20_000

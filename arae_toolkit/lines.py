@@ -136,13 +136,14 @@ class _Checked(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         super().__init__()
-        self._stream, self._name = stream, name
+        self._read_some, self._name = getattr(stream, "read1", stream.read), name
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         with reading(self._name):
-            block = self._stream.read(len(buffer))
+            # read1 gives what there is: a named pipe's lines come as they are written.
+            block = self._read_some(len(buffer))
         buffer[: len(block)] = block
         return len(block)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import PixelStore
 from arae_toolkit.files import replacing
 from arae_toolkit.models.image import ImageARAE
+from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Row
 
 ZOOM = 2

@@ -34,8 +34,8 @@ def draw_training_curve(results: Results, path: Path) -> None:
         if (kind := kind_of(model)) in PAPER_NATS:
             nats, label = PAPER_NATS[kind][0], f"paper's {MODELS[kind]}"
             axes.axhline(nats, color=line.get_color(), linestyle=":", linewidth=1, label=label)
-    axes.set(xlabel="epochs", ylabel="dev, nats per sentence", ylim=(0, None))
-    axes.legend(frameon=False)
+    axes.set_ylabel("dev, nats per sentence")
+    _finish(axes)
     _save(figure, path)
 
 
@@ -51,12 +51,11 @@ def draw_code_space(results: Results, path: Path) -> None:
         _line(variances, model, "code_variance", f"{title}, codes", codes)
         _line(variances, model, "generated_variance", f"{title}, prior", prior)
         _line(neighbours, model, "neighbour_cosine", title, codes)
-    norms.settitle_of("norm")
-    variances.settitle_of("summed variance")
-    neighbours.settitle_of("cosine of edit neighbours")
+    norms.set_title("norm")
+    variances.set_title("summed variance")
+    neighbours.set_title("cosine of edit neighbours")
     for axes in (norms, variances, neighbours):
-        axes.set(xlabel="epochs", ylim=(0, None))
-        axes.legend(frameon=False, fontsize="small")
+        _finish(axes)
     _save(figure, path)
 
 
@@ -66,6 +65,16 @@ def _line(axes: Axes, model: Result, key: str, label: str, style: str) -> Line2D
     epochs, values = [epoch for epoch, _ in points], [value for _, value in points]
     (line,) = axes.plot(epochs, values, style, marker=".", markersize=4, label=label)
     return line
+
+
+def _finish(axes: Axes) -> None:
+    """Scale from zero to a little above the highest point, and label."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(0, 1.1 * axes.dataLim.y1)
+    axes.set_xlabel("epochs")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize="small")
 
 
 def _figure(*, width: float) -> Figure:

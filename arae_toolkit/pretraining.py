@@ -11,7 +11,7 @@ import torch
 
 import arae_toolkit
 from arae_toolkit.algorithm import Algorithm, Precision
-from arae_toolkit.batching import PixelStore, Store, TokenStore
+from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
@@ -22,6 +22,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import PriorKind
 from arae_toolkit.pictures import SamplePictures
+from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit
 

@@ -11,8 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 CHUNK_ROWS = 512
+# The last chunk is padded to a multiple of this: the CPU's bfloat16 kernels are compiled for every
+# number of rows they meet, and kept, which costs time and some 10 MB each.
+ROW_MULTIPLE = 64
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -32,22 +36,27 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         weight_gradient = torch.zeros_like(weight, dtype=torch.float32)
         bias_gradient = torch.zeros_like(bias, dtype=torch.float32)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        rows_at_most = min(CHUNK_ROWS, len(states))
+        rows_at_most = -(-min(CHUNK_ROWS, len(states)) // ROW_MULTIPLE) * ROW_MULTIPLE
         # Buffers of this size would otherwise be mapped and unmapped for every chunk.
         scores = states.new_empty(rows_at_most, len(weight))
         surplus = scores.new_empty(scores.shape, dtype=torch.float32)
         for start in range(0, len(states), CHUNK_ROWS):
             chunk, answers = states[start : start + CHUNK_ROWS], targets[start : start + CHUNK_ROWS]
-            answers = answers[:, None]
-            if len(chunk) < rows_at_most:
+            count = len(chunk)
+            if count < rows_at_most:
+                missing = -count % ROW_MULTIPLE
+                chunk = functional.pad(chunk, (0, 0, 0, missing))
+                answers = functional.pad(answers, (0, missing))
                 scores, surplus = scores[: len(chunk)], surplus[: len(chunk)]
+            answers = answers[:, None]
             torch.addmm(offset, chunk, matrix.t(), out=scores)
             torch.softmax(scores, dim=1, dtype=torch.float32, out=surplus)
             # log(sum(exp(scores))) from the likeliest word, whose probability is at least 1/V.
             normalizer = scores.amax(dim=1).float() - surplus.amax(dim=1).log()
-            total += (normalizer - scores.gather(1, answers)[:, 0].float()).sum()
+            total += (normalizer - scores.gather(1, answers)[:, 0].float())[:count].sum()
             # The gradient of the scores: the probabilities, less 1 at the target.
             surplus.scatter_add_(1, answers, surplus.new_full((1, 1), -1.0).expand_as(answers))
+            surplus[count:] = 0
             bias_gradient += surplus.sum(dim=0)
             if dtype is torch.float32:
                 gradient = surplus
@@ -55,7 +64,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             else:
                 gradient = scores.copy_(surplus)
                 weight_gradient += gradient.t() @ chunk
-            torch.mm(gradient, matrix, out=hidden_gradient[start : start + CHUNK_ROWS])
+            hidden_gradient[start : start + count] = (gradient @ matrix)[:count]
         context.save_for_backward(hidden_gradient.to(hidden.dtype), weight_gradient, bias_gradient)
         return total
 

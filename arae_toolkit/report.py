@@ -200,6 +200,8 @@ def samples_block(results: Results) -> str:
         ToolkitError: If no ARAE has been measured.
     """
     model = trained_models(results)[0]
+    if kind_of(model) != "arae":
+        raise ToolkitError("no ARAE has been measured; see python -m benchmarks.pretraining")
     samples = "\n".join(model["details"]["samples"])
     ways = "\n\n".join("\n".join(way["way"]) for way in model["details"]["interpolations"])
     return (

@@ -24,6 +24,8 @@ from arae_toolkit.model_folder import save_weights
 from arae_toolkit.run_log import RunLog
 from arae_toolkit.steps import Scalars
 
+DIVERGED_TIMES_UNIFORM = 3.0
+
 Evaluate = Callable[[Algorithm, bool], Mapping[str, Any]]
 
 
@@ -100,7 +102,8 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
         resume_from: A training state to go on from.
 
     Raises:
-        TrainingDiverged: If a loss or gradient is no longer finite; the last checkpoint is kept.
+        TrainingDiverged: If a loss or gradient is no longer finite, or the reconstruction has
+            become far worse than guessing; the last checkpoint is kept.
         Interrupted: If asked to stop; a checkpoint has been written.
         CheckpointMismatch: If the state belongs to another run.
     """
@@ -127,7 +130,7 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
         fresh = done > start
         place = {"iteration": done, "epoch": round(done / per_epoch, 4), "seconds": seconds()}
         if fresh and (done % training.log_every == 0 or done == last):
-            run.log.row({"kind": "train", **place, **_finite_means(window, done)})
+            run.log.row({"kind": "train", **place, **_sound_means(algorithm, window, done)})
             window.clear()
         signal_number = run.stop_signal()
         due = evaluated < done and (done % evaluate_every == 0 or done == last)
@@ -135,7 +138,7 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
             run.log.row({"kind": "dev", **place, **run.evaluate(algorithm, done == last)})
             evaluated = done
         if fresh and (done % training.save_every == 0 or due or signal_number):
-            _finite_means(window, done)
+            _sound_means(algorithm, window, done)
             _save(algorithm, run, window, done, seconds(), evaluated)
         if signal_number and done < last:
             raise Interrupted(signal_number, done)
@@ -144,20 +147,26 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
             run.log.tick(done + 1)
 
 
-def _finite_means(window: Window, done: int) -> dict[str, float]:
+def _sound_means(algorithm: Algorithm, window: Window, done: int) -> dict[str, float]:
     """Return the means of a window.
 
     Raises:
-        TrainingDiverged: If one is not finite, naming it.
+        TrainingDiverged: If one is not finite, or the reconstruction is far worse than guessing.
     """
     if not window.count:
         return {}
     means = window.means()
+    remedy = "the last checkpoint is kept; try a lower autoencoder_rate or adversarial_weight"
     broken = [name for name, value in means.items() if not math.isfinite(value)]
     if broken:
         raise TrainingDiverged(
-            f"{broken[0]} is not finite within the {window.count} iterations before {done}; the "
-            "last checkpoint is kept; try a lower autoencoder_rate or adversarial_weight"
+            f"{broken[0]} is not finite within {window.count} iterations before {done}; {remedy}"
+        )
+    guessing = algorithm.model.uniform_nats_per_token
+    if means["nats_per_token"] > DIVERGED_TIMES_UNIFORM * guessing:
+        raise TrainingDiverged(
+            f"nats_per_token is {means['nats_per_token']:.3g} over the {window.count} iterations "
+            f"before {done}, where guessing costs {guessing:.3g}; {remedy}"
         )
     return means
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,8 @@ WORD_PATTERN = "|".join(
         r"[^\w\s]",
     )
 )
+
+_UNKNOWN_MARK = re.compile(re.escape(SPECIAL_TOKENS[UNKNOWN]), re.IGNORECASE)
 
 
 class Vocabulary:
@@ -69,7 +72,9 @@ class Vocabulary:
             special_tokens=list(SPECIAL_TOKENS),
             show_progress=False,
         )
-        tokenizer.train_from_iterator(texts, trainer)
+        # The mark of an unknown word has its id already; the trainer would count it a second time.
+        known = (_UNKNOWN_MARK.sub(" ", text) for text in texts)
+        tokenizer.train_from_iterator(known, trainer)
         return cls(_without_special_matching(tokenizer))
 
     @classmethod

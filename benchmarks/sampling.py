@@ -155,7 +155,7 @@ def textbook_sample(
     sentences: list[str] = []
     while len(sentences) < count:
         code = model.prior.sample(min(batch_size, count - len(sentences)), generator=generator)
-        words = decoder.decode(code, steps=model.max_length + 1)
+        words = decoder.decode(code, steps=model.max_length)
         sentences += [model.vocabulary.decode(row) for row in words.tolist()]
     return sentences
 
@@ -164,7 +164,7 @@ def same_sentences(model: ARAE, decoder: Decoder, *, seed: int) -> float:
     """Return the percentage of codes from which both versions decode the same sentence."""
     generator = torch.Generator(model.device).manual_seed(seed)
     code = model.prior.sample(COMPARED, generator=generator)
-    words = decoder.decode(code, steps=model.max_length + 1)
+    words = decoder.decode(code, steps=model.max_length)
     theirs = [model.vocabulary.decode(row) for row in words.tolist()]
     pairs = zip(model.decode(code), theirs, strict=True)
     return 100 * sum(ours == other for ours, other in pairs) / COMPARED

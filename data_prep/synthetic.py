@@ -13,7 +13,7 @@ from itertools import permutations
 from random import Random
 
 from arae_toolkit.corpus import Sentence, SentencePair
-from arae_toolkit.data_prep import phrases
+from arae_toolkit.data_prep import reviews, topics
 from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.drawing import draw_scene, worded
 from arae_toolkit.data_prep.entailment import ENTAILMENTS
@@ -28,12 +28,12 @@ NLI_LABELS = ("entailment", "neutral", "contradiction")
 _ORDERS = tuple(permutations(NLI_LABELS))
 _CORPORA = {
     "sentiment": (
-        phrases.SENTIMENT_SHARED,
-        {"negative": phrases.NEGATIVE, "positive": phrases.POSITIVE},
+        reviews.SHARED,
+        {"negative": reviews.NEGATIVE, "positive": reviews.POSITIVE},
     ),
     "topics": (
-        phrases.TOPIC_SHARED,
-        {"science": phrases.SCIENCE, "music": phrases.MUSIC, "politics": phrases.POLITICS},
+        topics.SHARED,
+        {"science": topics.SCIENCE, "music": topics.MUSIC, "politics": topics.POLITICS},
     ),
 }
 _DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))

@@ -1,5 +1,7 @@
 """``arae-toolkit sample | reconstruct | interpolate | encode``: sentences from a trained model.
 
+For an image model the first three draw a picture; see :mod:`arae_toolkit.recipes.images`.
+
 torch is imported when the model is loaded, so that help and usage errors come at once.
 """
 
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.recipes import images
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.model_options import (
     check_search,
@@ -32,6 +35,7 @@ from arae_toolkit.recipes.streaming import (
     growing_array,
     json_line,
     open_request,
+    significant,
     write_answers,
     write_lines,
 )
@@ -48,9 +52,10 @@ Fields = Mapping[str, Any]
         "arae-toolkit sample snli",
         "arae-toolkit sample snli --count 1000 --seed 1 --unique > sentences.txt",
         "arae-toolkit sample runs/snli --method sample --temperature 0.7 --format jsonl",
+        "arae-toolkit sample mnist --count 64 --out digits.png",
     ],
 )
-@run_argument
+@images.run_or_image_run(images.draw_samples, uses=["count", "seed"])
 @click.option(
     *("-n", "--count"), type=click.IntRange(0), default=10, show_default=True, help="How many."
 )
@@ -101,7 +106,7 @@ def sample(
         "tail -f sentences.txt | arae-toolkit reconstruct snli --batch-size 1",
     ],
 )
-@run_argument
+@images.run_or_image_run(images.draw_reconstructions, uses=["source"])
 @click.argument("source", metavar="[FILE|-]", required=False)
 @text_options
 @row_options
@@ -157,7 +162,7 @@ def reconstruct(
         "paste first.txt second.txt | arae-toolkit interpolate snli",
     ],
 )
-@run_argument
+@images.run_or_image_run(images.draw_walks, uses=["inputs", "steps"])
 @click.argument("inputs", nargs=-1, metavar="[FIRST SECOND | FILE|-]")
 @click.option(
     "--steps",
@@ -287,13 +292,3 @@ def answers_to(
 def columns(texts: Sequence[str]) -> list[tuple[str]]:
     """Return texts of the command line as rows of one text."""
     return [(text,) for text in texts]
-
-
-def significant(number: float) -> float:
-    """Return a number with six significant digits.
-
-    Example:
-        >>> significant(0.123456789)
-        0.123457
-    """
-    return float(f"{number:.6g}")

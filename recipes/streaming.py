@@ -198,6 +198,16 @@ def json_line(fields: Mapping[str, Any]) -> str:
     return line
 
 
+def significant(number: float) -> float:
+    """Return a number with six significant digits.
+
+    Example:
+        >>> significant(0.123456789)
+        0.123457
+    """
+    return float(f"{number:.6g}")
+
+
 def write_answers(
     batch: Iterable[tuple[Row, Mapping[str, Any] | None]],
     *,

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -22,11 +23,12 @@ from arae_toolkit.configs import Config, to_dict, with_overrides
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.presets import preset
 from arae_toolkit.pretraining import pretrain
-from arae_toolkit.results import read_results, summarise, write_result
+from arae_toolkit.results import read_results
 from arae_toolkit.steps import (
     Update,
     critic_step,
@@ -237,12 +239,11 @@ def _perceptrons(both: _Both) -> list[torch.nn.Module]:
 
 
 def test_the_textbook_learns() -> None:
-    words = small.vocabulary()
-    textbook = Textbook(len(words), device=CPU, sizes=SIZES)
-    data = PaddedSentences(small.sentences(words), max_length=MAX_LENGTH, batch_size=8, device=CPU)
-    batches = data.epochs()
-    nats = [float(textbook.iteration(next(batches), data)["nats_per_token"]) for _ in range(60)]
-    assert nats[-1] < 0.8 * nats[0]
+    both = _Both()
+    nats = [
+        float(both.textbook.reconstruction_step(both.padded)["nats_per_token"]) for _ in range(120)
+    ]
+    assert nats[-1] < 0.75 * nats[0]
 
 
 def test_the_textbook_decodes_the_librarys_sentences() -> None:
@@ -357,7 +358,11 @@ def test_training_rate(corpus: Corpus, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick_products")
-def test_training_rate_from_the_command_line(corpus: Corpus, tmp_path: Path) -> None:
+def test_training_rate_from_the_command_line(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_rate, "preset", lambda name, corpus: small.SMALL)
+    monkeypatch.setattr(training_rate, "Sizes", lambda: SIZES)
     done = _call(
         *("training_rate", "--corpus", corpus.folder, "--rounds", 2, "--iterations", 1),
         *("--threads", torch.get_num_threads(), "--out", tmp_path),
@@ -366,46 +371,60 @@ def test_training_rate_from_the_command_line(corpus: Corpus, tmp_path: Path) -> 
     result = read_results(tmp_path)["training_rate"]
     assert result["corpus"]["sha256"] == corpus.sha256
     assert "paper-2018 bf16, over textbook" in result["metrics"]
+    assert result["machine"]["threads"] == torch.get_num_threads()
 
 
-def test_time_to_quality(corpus: Corpus, tmp_path: Path) -> None:
-    here = common.setting("time_to_quality", tmp_path)
-    config = small.settings("batch_size=16")
-    metrics, details = time_to_quality.measure(
+def _time_to_quality(corpus: Corpus, config: Config, folder: Path, seconds: float) -> Any:
+    here = common.setting("time_to_quality", folder)
+    return time_to_quality.measure(
         *(here, corpus, config),
-        **{"seconds": 0.8, "every": 0.1, "precision": "fp32", "seed": 0, "sizes": SIZES},
+        **{"seconds": seconds, "every": 0.1, "precision": "fp32", "seed": 0, "sizes": SIZES},
     )
-    assert len(details["textbook"]) >= 8
+
+
+def test_time_to_quality(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Textbook, "rate", 1e-3)  # so that it is soon overtaken
+    metrics, details = _time_to_quality(corpus, small.settings("batch_size=16"), tmp_path, 0.8)
     reached, target = details["library"][-1], details["textbook"][-1]
     assert reached["nats_per_token"] <= target["nats_per_token"]
+    assert metrics["textbook, nats per token"]["value"] == pytest.approx(
+        target["nats_per_token"], rel=1e-4
+    )
     assert metrics["library over textbook"]["value"] == pytest.approx(
         reached["seconds"] / target["seconds"], rel=1e-3
     )
 
 
 def test_time_to_quality_says_when_it_is_not_reached(corpus: Corpus, tmp_path: Path) -> None:
-    here = common.setting("time_to_quality", tmp_path)
     frozen = small.settings("batch_size=16", "autoencoder_rate=0.0", "adversarial_weight=0.0")
-    with pytest.raises(time_to_quality.ToolkitError, match="the textbook version was at"):
-        time_to_quality.measure(
-            *(here, corpus, frozen),
-            **{"seconds": 0.5, "every": 0.2, "precision": "fp32", "seed": 0, "sizes": SIZES},
-        )
+    with pytest.raises(ToolkitError, match="the textbook version was at"):
+        _time_to_quality(corpus, frozen, tmp_path, 0.5)
 
 
-def test_evaluations_do_not_count(tmp_path: Path) -> None:
-    here = common.setting("x", tmp_path)
-    evaluations = iter([3.0, 2.0, 1.0])
+def test_evaluations_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr(common, "time", clock)
+    monkeypatch.setattr(time_to_quality, "time", clock)
+    nats = iter([3.0, 2.0, 1.0])
+
+    def takes(seconds: float) -> None:
+        now[0] += seconds
 
     def evaluate() -> float:
-        torch.ones(400, 400) @ torch.ones(400, 400)
-        return next(evaluations)
+        takes(1000)
+        return next(nats)
 
     moments = time_to_quality.train(
-        here, lambda: None, evaluate, every=0.01, stop=lambda moment: moment.nats_per_token <= 1
+        common.setting("x", tmp_path),
+        lambda: takes(4),
+        evaluate,
+        every=10,
+        stop=lambda moment: moment.nats_per_token <= 1,
     )
     assert [moment.nats_per_token for moment in moments] == [3, 2, 1]
-    assert moments[-1].seconds == pytest.approx(0.03, abs=0.01)
+    assert [moment.seconds for moment in moments] == [12, 24, 36]
+    assert moments[-1].iterations == 9
 
 
 def test_sampling(trained: Path, corpus: Corpus, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import threading
 import tracemalloc
 import zipfile
 
@@ -160,3 +162,25 @@ def test_an_error_of_the_reader_is_not_taken_for_one_of_the_file(tmp_path):
     path = write(tmp_path / "rows.txt", b"one")
     with pytest.raises(OSError, match="disk full"), open_binary(path):
         raise OSError("disk full")
+
+
+def test_a_named_pipe_gives_its_lines_as_they_are_written(tmp_path):
+    """A line is there before the writer has ended."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    first_line_read = threading.Event()
+
+    def write():
+        with pipe.open("wb", buffering=0) as target:
+            target.write(b"one\n")
+            assert first_line_read.wait(timeout=20)
+            target.write(b"two\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with open_binary(pipe) as stream:
+        rows = read_lines(stream, path=str(pipe))
+        assert next(rows) == (1, "one")
+        first_line_read.set()
+        assert next(rows) == (2, "two")
+    writer.join()

@@ -10,7 +10,7 @@ import torch
 
 from arae_toolkit.batching import TokenStore, batch_of
 from arae_toolkit.models.latent import Critic, FittedGaussian, Generator, SphericalPrior
-from arae_toolkit.objectives import gradient_penalty, reconstruction_nll
+from arae_toolkit.objectives import reconstruction_nll
 from arae_toolkit.steps import Update, critic_step
 
 CPU = torch.device("cpu")

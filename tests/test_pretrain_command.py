@@ -20,7 +20,16 @@ from arae_toolkit.recipes.cli import main
 SMALL = [
     *("--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"),
     *("--set", "generator_sizes=[16]", "--set", "critic_sizes=[16]", "--set", "log_every=5"),
-    *("--set", "evaluation_sentences=50", "--set", "batch_size=32", "--set", "save_every=4"),
+    *(
+        "--set",
+        "warmup=5",
+        "--set",
+        "evaluation_sentences=50",
+        "--set",
+        "batch_size=32",
+        "--set",
+        "save_every=4",
+    ),
 ]
 
 
@@ -30,6 +39,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("corpora") / "synthetic"
     result = _call("prepare", "synthetic", "--size", "600", "--out", out)
     assert result.exit_code == 0, result.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a run that is never disturbed."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert _pretrain(corpus, out, epochs=6).exit_code == 0
     return out
 
 
@@ -102,7 +119,7 @@ def _start(corpus: Path, out: Path) -> subprocess.Popen[str]:
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_stopped_and_started_again_equals_never_stopped(
-    corpus: Path, tmp_path: Path, number: int, code: int
+    corpus: Path, whole: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     """Whatever the signal, the second start ends with the very weights of an undisturbed run."""
     process = _start(corpus, tmp_path / "stopped")
@@ -112,9 +129,8 @@ def test_stopped_and_started_again_equals_never_stopped(
     if number != signal.SIGKILL:
         assert "goes on from there" in errors.splitlines()[-1]
     assert _pretrain(corpus, tmp_path / "stopped", epochs=6).exit_code == 0
-    assert _pretrain(corpus, tmp_path / "whole", epochs=6).exit_code == 0
     first = load_file(tmp_path / "stopped" / "training_state.safetensors")
-    second = load_file(tmp_path / "whole" / "training_state.safetensors")
+    second = load_file(whole / "training_state.safetensors")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -155,7 +171,7 @@ def test_divergence_is_exit_code_5(corpus: Path, tmp_path: Path) -> None:
         "--set", "clip_norm=0", "--set", "autoencoder_optimizer=sgd",
     )  # fmt: skip
     assert result.exit_code == 5
-    assert "is not finite" in result.stderr.splitlines()[-1]
+    assert "where guessing costs" in result.stderr.splitlines()[-1]
 
 
 def test_the_demo_runs_and_writes_its_report(tmp_path: Path) -> None:

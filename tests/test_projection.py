@@ -20,11 +20,13 @@ def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 10, 37, 512])
+@pytest.mark.parametrize("row_multiple", [1, 8, 64])
 def test_value_and_gradients_equal_plain_cross_entropy(
-    chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+    chunk_rows: int, row_multiple: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However the rows are cut, the sum and all three gradients are those of the plain form."""
+    """However rows are cut and padded, the sum and all three gradients are the plain form's."""
     monkeypatch.setattr(projection, "CHUNK_ROWS", chunk_rows)
+    monkeypatch.setattr(projection, "ROW_MULTIPLE", row_multiple)
     hidden, weight, bias, targets = _inputs()
     fast = projected_nats(hidden, weight, bias, targets)
     fast_gradients = torch.autograd.grad(0.3 * fast, (hidden, weight, bias))

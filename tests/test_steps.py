@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import small
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,6 @@ from arae_toolkit.steps import (
     reconstruction_step,
     weighted_pull,
 )
-import small
 
 RATE = 0.05
 

@@ -162,3 +162,10 @@ def test_a_tokenizer_of_another_program_is_refused(tmp_path):
 def test_an_empty_vocabulary_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="at least 1, got 0"):
         Vocabulary.build(SENTENCES, size=0)
+
+
+def test_unknown_marks_in_the_texts_are_not_counted():
+    """Corpora with ``<unk>`` in them give a vocabulary without holes."""
+    words = Vocabulary.build(["a <unk> b", "<UNK> a"], size=10)
+    assert list(words.words) == ["<pad>", "<bos>", "<eos>", "<unk>", "a", "b"]
+    assert words.encode("a <unk>") == [4, 3, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,11 @@ class ARAE(nn.Module):
     def device(self) -> torch.device:
         """Where the weights lie."""
         return self.decoder.projection.weight.device
+
+    @property
+    def uniform_nats_per_token(self) -> float:
+        """What a token costs when every word is as likely as any other."""
+        return math.log(len(self.vocabulary))
 
     @property
     def code_size(self) -> int:

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, mlp, new_prior
+from arae_toolkit.pixels import PixelBatch, PixelStore
 
 Pixels = npt.NDArray[Any] | Tensor
 
@@ -158,6 +158,11 @@ class ImageARAE(nn.Module):
     def device(self) -> torch.device:
         """Where the weights lie."""
         return next(self.encoder.parameters()).device
+
+    @property
+    def uniform_nats_per_token(self) -> float:
+        """What a pixel costs when black and white are equally likely."""
+        return math.log(2)
 
     @property
     def code_size(self) -> int:
