@@ -50,5 +50,6 @@ format: $(READY)
 types: $(READY)
 	@rm -rf build/typing && mkdir -p build/typing/arae_toolkit
 	@ln -s "$(CURDIR)"/arae_toolkit/* "$(CURDIR)/recipes" "$(CURDIR)/data_prep" build/typing/arae_toolkit/
+	@ln -s "$(CURDIR)/benchmarks" build/typing/
 	cd build/typing && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml \
-	  --cache-dir ../../.mypy_cache -p arae_toolkit
+	  --cache-dir ../../.mypy_cache -p arae_toolkit -p benchmarks

@@ -27,13 +27,16 @@ class ModelConfig:
     others follow: 800 makes 800-400 in the encoder and 400-800-1000 in the decoder."""
     noise_size: int = 100
     """S, dimensions of the generator's Gaussian input."""
+    # Deviation: the paper feeds the unit-norm code as it is.
     code_gain: float = 17.3
     """Factor on the code where it enters the decoder; about sqrt(Z). The paper's is 1. Text only:
     batch normalization takes it out of an image decoder."""
     generator_sizes: tuple[int, ...] = (300, 300)
     """Hidden layers of the generator."""
+    # Deviation: batch normalization makes a sample depend on its batch.
     generator_normalization: Literal["none", "batch", "layer"] = "layer"
     """Between the generator's layers; the paper's code used ``batch``."""
+    # Deviation: the paper bounds it by tanh; the encoder's codes lie on the sphere.
     generator_output: Literal["sphere", "tanh", "none"] = "sphere"
     """Bound of generated codes; the paper's is ``tanh``, its code had none."""
     critic_sizes: tuple[int, ...] = (300, 300)
@@ -50,6 +53,7 @@ class TrainingConfig:
     """Sentences or images a step (m of Algorithm 1)."""
     epochs: int = 10
     """Passes over the training split."""
+    # Deviation: SGD at rate 1 needs several times as long for the same loss.
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
     """For encoder and decoder; the paper used ``sgd``."""
     autoencoder_rate: float = 3e-3
@@ -66,6 +70,7 @@ class TrainingConfig:
     initial_bound: float = 0.1
     """Encoder and decoder start from U(-bound, bound). Text only: those of images start from
     Gaussians sized by each layer's inputs."""
+    # Deviation: the published code starts without it and learns to remember slowly.
     forget_bias: float = 1.0
     """Added to the bias of both LSTMs' forget gates at the start; the published code's is 0. Text
     only."""
@@ -87,6 +92,7 @@ class TrainingConfig:
     """Generator updates per GAN round."""
     encoder_steps: int = 1
     """Separate adversarial encoder updates per GAN round. All but the last follow critic steps."""
+    # Deviation: Algorithm 1 updates the encoder twice; one update of the sum is cheaper.
     encoder_update: Literal["joint", "separate"] = "joint"
     """``separate`` is Algorithm 1. ``joint`` adds the critic's gradient to that of the
     reconstruction, in one update of the encoder."""
@@ -107,6 +113,7 @@ class TrainingConfig:
     """First moment decay of both Adams."""
     adversarial_beta2: float = 0.9
     """Second moment decay of both Adams."""
+    # Deviation: the paper clips weights; a penalty per row holds the slope at 1.
     critic_constraint: Literal["clip", "gradient_penalty", "spectral"] = "gradient_penalty"
     """What keeps the critic Lipschitz: the paper clips weights."""
     clip_bound: float = 0.01
@@ -115,6 +122,7 @@ class TrainingConfig:
     """Weight of the gradient penalty."""
     penalty_of_batch_mean: bool = False
     """Penalise the gradient of the mean score, as the published 2018 code did. For comparison."""
+    # Deviation: the paper samples from the generator of the last step.
     generator_average: float = 0.999
     """Decay of the running mean of the generator's weights that is used for sampling; 0 is off."""
 

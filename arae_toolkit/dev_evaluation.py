@@ -1,9 +1,10 @@
-"""What is measured on the dev split while a model trains, and once more at the end."""
+"""What is measured and drawn from the dev split while a model trains, and once more at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,15 @@ from arae_toolkit.evaluation.monitors import (
 from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.models.image import ImageARAE
+from arae_toolkit.models.image import ImageARAE, walks
 from arae_toolkit.models.latent import FittedGaussian
+from arae_toolkit.pictures import grid, save_picture
 from arae_toolkit.pixels import PixelStore
+from arae_toolkit.run_log import Row
 
 SAMPLES_SHOWN = 10
+COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
+"""Of a picture: images in a row, rows of samples, rows of interpolations."""
 FITTED_ROWS = 20_000
 """Training rows whose codes the prior of a plain autoencoder is fitted to."""
 
@@ -122,6 +127,54 @@ class ImageEvaluation:
             **monitors.values(),
             "warning": warned(monitors, self.note),
         }
+
+
+class SamplePictures:
+    """Listener that draws samples and interpolations of a model in training (Figure 2).
+
+    At each evaluation it writes ``samples/iteration-N.png`` into the run's folder: samples above,
+    and below them ways between images of the dev split, the same ones each time.
+
+    Args:
+        folder: The run's.
+        model: In training.
+        dev: Images of the dev split.
+        seed: Fixes the samples.
+        tell: Called with a line that says where the picture is.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: ImageARAE,
+        dev: PixelStore,
+        *,
+        seed: int,
+        tell: Note,
+    ) -> None:
+        """Choose the images between which to walk."""
+        self.folder, self.model, self.seed, self.tell = folder / "samples", model, seed, tell
+        count = min(2 * WALKS, len(dev) // 2 * 2)
+        self.ends = dev.batch(np.arange(count)).pixels > 0
+
+    def row(self, row: Row) -> None:
+        """Draw a picture where the row is an evaluation."""
+        if row["kind"] != "dev":
+            return
+        self.model.eval()
+        images = [self.model.sample(COLUMNS * SAMPLE_ROWS, seed=self.seed)]
+        if len(self.ends):
+            images.append(walks(self.model, self.ends, steps=COLUMNS))
+        path = self.folder / f"iteration-{row['iteration']}.png"
+        shape = self.model.image_shape
+        save_picture(path, [grid(part, image_shape=shape, columns=COLUMNS) for part in images])
+        self.tell(f"samples and interpolations: {path}")
+
+    def tick(self, iteration: int) -> None:
+        """Leave ticks to the other listeners."""
+
+    def note(self, text: str) -> None:
+        """Leave notes to the other listeners."""
 
 
 def fit_prior(model: Autoencoder, train: Store, *, seed: int) -> None:

@@ -68,8 +68,9 @@ PRESETS: dict[str, Config] = {
             critic_sizes=(96, 96),
         ),
         TrainingConfig(
-            epochs=4,
-            autoencoder_rate=3e-3,
+            epochs=14,
+            autoencoder_rate=5e-3,
+            adversarial_weight=1.0,
             adversarial_warmup=200,
             warmup=100,
             log_every=50,

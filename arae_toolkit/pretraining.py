@@ -15,13 +15,12 @@ from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.dev_evaluation import ImageEvaluation, TextEvaluation
+from arae_toolkit.dev_evaluation import ImageEvaluation, SamplePictures, TextEvaluation
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import PriorKind
-from arae_toolkit.pictures import SamplePictures
 from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit
@@ -123,7 +122,7 @@ def pretrain(
     state = _state_to_resume(folder, resume)
     _check_folder(folder, identity)
     model = new_model(corpus, config, kind=kind)
-    if state is None:
+    if state is None or not (folder / CONFIG).exists():
         save_model_folder(
             folder,
             config={

@@ -110,7 +110,7 @@ COMPARISONS = [
         "textbook, batches of 64, rate",
         "library, rate",
         "library over textbook, batches of 64",
-        "at least 5",
+        "",
     ),
     Comparison(
         "sampling",

@@ -124,6 +124,8 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
     last = algorithm.iterations
     if start == last and evaluated == last:
         run.log.note("this run is complete")
+        if not (run.folder / STATE).exists():  # the state came from another folder
+            _save(algorithm, run, window, last, seconds_before, evaluated)
         return
     for done in range(start, last + 1):
         # The top of the loop is the one place where a run is saved, and resumed.
@@ -163,10 +165,11 @@ def _sound_means(algorithm: Algorithm, window: Window, done: int) -> dict[str, f
             f"{broken[0]} is not finite within {window.count} iterations before {done}; {remedy}"
         )
     guessing = algorithm.model.uniform_nats_per_token
-    if means["nats_per_token"] > DIVERGED_TIMES_UNIFORM * guessing:
+    name = next(name for name in ("nats_per_token", "nats_per_pixel") if name in means)
+    if means[name] > DIVERGED_TIMES_UNIFORM * guessing:
         raise TrainingDiverged(
-            f"nats_per_token is {means['nats_per_token']:.3g} over the {window.count} iterations "
-            f"before {done}, where guessing costs {guessing:.3g}; {remedy}"
+            f"{name} is {means[name]:.3g} over the {window.count} iterations before {done}, where "
+            f"guessing costs {guessing:.3g}; {remedy}"
         )
     return means
 

@@ -94,7 +94,8 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
 
 def draw_walks(model: ImageARAE, folder: Path, *, inputs: tuple[str, ...], steps: int) -> Picture:
     """Return rows of images, each a way from one given image to the next."""
-    from arae_toolkit.pictures import grid, walks
+    from arae_toolkit.models.image import walks
+    from arae_toolkit.pictures import grid
 
     if len(inputs) > 1:
         raise click.UsageError("an image model walks between the images of one FILE")

@@ -20,6 +20,7 @@ PACKAGES = {
 LAYERS = {
     "no torch": (
         *("errors", "files", "locations", "lines", "configs", "presets", "vocabulary", "corpus"),
+        *("results", "report", "plots"),
     ),
     "data preparation": ("data_prep",),
     "tensors": (
@@ -30,12 +31,13 @@ LAYERS = {
         "projection",
         "schedules",
         "model_folder",
+        "pixels",
     ),
     "models": ("models",),
     "steps": ("steps",),
     "use": (
         *("sampling", "algorithm", "training", "pretraining", "checkpoint", "run_log"),
-        "evaluation",
+        *("dev_evaluation", "evaluation", "pictures"),
     ),
     "commands": ("recipes",),
 }

@@ -26,9 +26,9 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.images import measure_image_codes, measure_images, pixel_neighbours
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.image import ImageARAE
+from arae_toolkit.models.image import ImageARAE, walks
 from arae_toolkit.noise import drop_pixels
-from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture, walks
+from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
 from arae_toolkit.pixels import PixelStore, binarised
 from arae_toolkit.presets import preset
 from arae_toolkit.pretraining import new_model, pretrain
@@ -394,7 +394,7 @@ SETS = [
 ]
 
 
-def test_from_idx_files_to_pictures(tmp_path, source, monkeypatch):
+def test_from_idx_files_to_pictures(tmp_path, source):
     folder = tmp_path / "runs" / "mnist"
     result = call("pretrain", "mnist", "--source", source, *SETS)
     assert result.stdout == f"{folder}\n"
@@ -426,7 +426,7 @@ def test_from_idx_files_to_pictures(tmp_path, source, monkeypatch):
     shown = imread(picture)[::ZOOM, ::ZOOM, 0]
     assert shown.shape == (2 * 2 * height + GAP, 12 * width + GAP)
     top = shown[GAP : GAP + SHAPE[0], GAP : GAP + SHAPE[1]]
-    np.testing.assert_array_equal(top.flatten(), images(1, seed=1)[0] >= 128)
+    np.testing.assert_array_equal(top.flatten(), images(30, seed=1)[0] >= 128)
 
     call("interpolate", "mnist", file, "--steps", 4, "--out", picture)
     assert imread(picture).shape[:2] == (ZOOM * (8 * height + GAP), ZOOM * (4 * width + GAP))

@@ -102,6 +102,18 @@ def test_the_same_command_again_goes_on_or_is_complete(corpus: Path, tmp_path: P
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_state_of_another_folder_starts_a_complete_one(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    """--resume PATH goes on in a folder of its own, which is a model folder as well."""
+    result = _pretrain(corpus, tmp_path, "--resume", str(whole), epochs=6)
+    assert result.exit_code == 0, result.stderr
+    assert ARAE.from_pretrained(tmp_path).sample(5) == ARAE.from_pretrained(whole).sample(5)
+    other = _pretrain(corpus, tmp_path / "short", "--resume", str(whole), epochs=5)
+    assert other.exit_code == 4
+    assert "training.epochs" in other.stderr
+
+
 def _start(corpus: Path, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
     command += ["pretrain", str(corpus), "--device", "cpu", "--out", str(out)]

@@ -52,6 +52,11 @@ class Autoencoder(Protocol):
         """Where the weights lie."""
         ...
 
+    @property
+    def uniform_nats_per_token(self) -> float:
+        """What a token, or a pixel, costs when all its values are equally likely."""
+        ...
+
     def eval(self) -> Any:
         """Leave training mode."""
         ...

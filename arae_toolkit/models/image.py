@@ -161,7 +161,7 @@ class ImageARAE(nn.Module):
 
     @property
     def uniform_nats_per_token(self) -> float:
-        """What a pixel costs when black and white are equally likely."""
+        """What a pixel costs when ink and paper are equally likely."""
         return math.log(2)
 
     @property
@@ -272,3 +272,13 @@ class ImageARAE(nn.Module):
             )
         for start in range(0, len(store), batch_size):
             yield store.batch(np.arange(start, min(start + batch_size, len(store))))
+
+
+def walks(model: ImageARAE, pixels: Pixels, *, steps: int) -> Tensor:
+    """Return the ways from the first image to the second, from the third to the fourth, ...
+
+    Returns:
+        Shape (N // 2 * steps, P), probabilities, way by way.
+    """
+    pairs = zip(pixels[::2], pixels[1::2], strict=False)
+    return torch.cat([model.interpolate(first, second, steps=steps) for first, second in pairs])
