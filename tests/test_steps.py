@@ -119,7 +119,7 @@ def test_reconstruction_equals_plain_backpropagation(arae: ARAE, batch: TokenBat
     loss.backward()
     update.optimizer.step()
     scalars = _reconstruct(arae, batch)
-    assert float(scalars["nats_per_sentence"]) == pytest.approx(float(loss), rel=1e-5)
+    assert scalars["nats_per_sentence"].item() == pytest.approx(loss.item(), rel=1e-5)
     for ours, theirs in zip(arae.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
@@ -147,7 +147,7 @@ def test_critic_step_moves_the_critic_alone(
             generator=_random(),
         )
     if constraint == "clip":
-        assert max(float(p.abs().max()) for p in critic.parameters()) <= 0.01 + 1e-8
+        assert max(p.abs().max().item() for p in critic.parameters()) <= 0.01 + 1e-8
 
 
 def test_the_critic_ascends(arae: ARAE, critic: Critic, batch: TokenBatch) -> None:
