@@ -236,7 +236,7 @@ def test_clipping_bounds_the_step(arae: ARAE, batch: TokenBatch) -> None:
         generator=_random(),
     )
     after = [*arae.encoder.parameters(), *arae.decoder.parameters()]
-    length = sum(float((b - a).square().sum()) for a, b in zip(before, after, strict=True)) ** 0.5
+    length = sum((b - a).square().sum().item() for a, b in zip(before, after, strict=True)) ** 0.5
     assert length == pytest.approx(RATE * 0.1, rel=1e-3)
 
 
