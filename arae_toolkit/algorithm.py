@@ -222,7 +222,9 @@ class Algorithm:
         parameters = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
         optimizer: torch.optim.Optimizer
         if training.autoencoder_optimizer == "adam":
-            optimizer = torch.optim.Adam(parameters, lr=training.autoencoder_rate, fused=True)
+            optimizer = torch.optim.Adam(
+                parameters, lr=training.autoencoder_rate, fused=_has_fused_adam(self.device)
+            )
         else:
             optimizer = torch.optim.SGD(parameters, lr=training.autoencoder_rate)
         return Update(parameters, optimizer, clip_norm=training.clip_norm)
@@ -269,3 +271,9 @@ class Algorithm:
                 torch.optim.Adam(parameters, lr=training.adversarial_rate_generator, betas=betas),
                 clip_norm=training.clip_norm,
             )
+
+
+def _has_fused_adam(device: torch.device) -> bool:
+    """Return whether torch has a fused Adam for a device; on a CPU it came with version 2.4."""
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    return device.type == "cuda" or (major, minor) >= (2, 4)
