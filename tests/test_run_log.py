@@ -1,0 +1,71 @@
+"""Rows on disk and in TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.run_log import RunLog, TensorBoardListener, read_rows
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def row(self, row: object) -> None:
+        self.told.append(row)
+
+    def tick(self, iteration: int) -> None:
+        self.told.append(iteration)
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_rows_go_to_the_file_and_to_every_listener(tmp_path: Path) -> None:
+    """In order, the same content."""
+    first, second = Heard(), Heard()
+    log = RunLog(tmp_path, [first, second])
+    row = {"kind": "train", "iteration": 1, "nats_per_sentence": 2.5}
+    log.row(row)
+    log.tick(2)
+    log.note("a line")
+    assert first.told == second.told == [row, 2, "a line"]
+    assert read_rows(log.path) == [row]
+
+
+def test_what_is_not_a_number_is_null_in_the_file(tmp_path: Path) -> None:
+    """JSON has no NaN."""
+    log = RunLog(tmp_path)
+    log.row({"kind": "dev", "iteration": 1, "wasserstein": float("nan")})
+    assert json.loads(log.path.read_text())["wasserstein"] is None
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """The place and what to do next."""
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(ToolkitError, match=r"metrics\.jsonl: cannot write"):
+        RunLog(tmp_path).row({"kind": "train", "iteration": 1})
+
+
+def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
+    """Scalars under train/ and dev/, at their iterations."""
+    pytest.importorskip("tensorboard")
+    listener = TensorBoardListener(tmp_path)
+    listener.row({"kind": "train", "iteration": 7, "nats_per_sentence": 2.5, "seconds": 1.0})
+    listener.row({"kind": "dev", "iteration": 7, "exact": 50.0, "samples": ["a man ."]})
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert set(events.Tags()["scalars"]) == {
+        "train/nats_per_sentence",
+        "train/seconds",
+        "dev/exact",
+    }
+    (event,) = events.Scalars("dev/exact")
+    assert (event.step, event.value) == (7, 50.0)
