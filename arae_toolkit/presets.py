@@ -68,7 +68,7 @@ PRESETS: dict[str, Config] = {
             critic_sizes=(96, 96),
         ),
         TrainingConfig(
-            epochs=14,
+            epochs=6,
             autoencoder_rate=5e-3,
             adversarial_weight=1.0,
             adversarial_warmup=200,

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 CHUNK_ROWS = 512
-# The last chunk is padded to a multiple of this: the CPU's bfloat16 kernels are compiled for every
+# In bfloat16 the last chunk is padded to a multiple of this: the CPU's bfloat16 kernels are compiled for every
 # number of rows they meet, and kept, which costs time and some 10 MB each.
 ROW_MULTIPLE = 64
 
@@ -36,7 +36,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         weight_gradient = torch.zeros_like(weight, dtype=torch.float32)
         bias_gradient = torch.zeros_like(bias, dtype=torch.float32)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        rows_at_most = -(-min(CHUNK_ROWS, len(states)) // ROW_MULTIPLE) * ROW_MULTIPLE
+        multiple = 1 if dtype is torch.float32 else ROW_MULTIPLE
+        rows_at_most = -(-min(CHUNK_ROWS, len(states)) // multiple) * multiple
         # Buffers of this size would otherwise be mapped and unmapped for every chunk.
         scores = states.new_empty(rows_at_most, len(weight))
         surplus = scores.new_empty(scores.shape, dtype=torch.float32)
@@ -44,7 +45,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             chunk, answers = states[start : start + CHUNK_ROWS], targets[start : start + CHUNK_ROWS]
             count = len(chunk)
             if count < rows_at_most:
-                missing = -count % ROW_MULTIPLE
+                missing = -count % multiple
                 chunk = functional.pad(chunk, (0, 0, 0, missing))
                 answers = functional.pad(answers, (0, missing))
                 scores, surplus = scores[: len(chunk)], surplus[: len(chunk)]
@@ -59,12 +60,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             surplus[count:] = 0
             bias_gradient += surplus.sum(dim=0)
             if dtype is torch.float32:
-                gradient = surplus
-                weight_gradient.addmm_(gradient.t(), chunk)
+                weight_gradient.addmm_(surplus.t(), chunk)
+                torch.mm(surplus, matrix, out=hidden_gradient[start : start + count])
             else:
                 gradient = scores.copy_(surplus)
                 weight_gradient += gradient.t() @ chunk
-            hidden_gradient[start : start + count] = (gradient @ matrix)[:count]
+                hidden_gradient[start : start + count] = (gradient @ matrix)[:count]
         context.save_for_backward(hidden_gradient.to(hidden.dtype), weight_gradient, bias_gradient)
         return total
 
