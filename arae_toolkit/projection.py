@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 CHUNK_ROWS = 512
-# In bfloat16 the last chunk is padded to a multiple of this: the CPU's bfloat16 kernels are compiled for every
-# number of rows they meet, and kept, which costs time and some 10 MB each.
+# In bfloat16 the last chunk is padded to a multiple of this: the CPU's kernels for it are compiled
+# for every number of rows they meet, and kept, which costs time and some 10 MB each.
 ROW_MULTIPLE = 64
 
 
