@@ -43,6 +43,8 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
     Takes some minutes on two cores and needs no download. Ends with where the report lies; the
     commands for the same steps on a corpus of your own stand in the report.
     """
+    import torch
+
     from arae_toolkit.configs import with_overrides
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
@@ -51,6 +53,9 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
     from arae_toolkit.presets import preset
     from arae_toolkit.pretraining import pretrain
 
+    # Matrices this small gain nothing from threads, and lose much to waiting for each other where
+    # another program has a core.
+    torch.set_num_threads(1)
     folder = out or run_folder("demo")
     options = PrepareOptions(size=size)
     corpus = Corpus(
