@@ -78,7 +78,7 @@ PRESETS: dict[str, Config] = {
         ),
     ),
 }
-"""Named settings. ``demo`` is small enough to learn the synthetic corpus in some three minutes on one core."""
+"""Named settings. ``demo`` learns the synthetic corpus in some three minutes on one core."""
 
 _FOR_CORPUS: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {
     ("paper-2018", "yelp"): (
