@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from arae_toolkit import locations
 # Small models gain nothing from threads, and lose much to each other's where cores are shared. Set
 # before torch is loaded, and for the commands that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell starts what it puts in the background with this signal ignored, and the commands that
+# tests start and interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Derandomized, so that a change is judged by what it changes; no deadline, because the machines
 # that run this differ.
