@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import Store, TokenStore
+from arae_toolkit.batching import Indices, Store, TokenStore
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.evaluation.images import (
@@ -28,7 +28,7 @@ from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruct
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.image import ImageARAE, walks
-from arae_toolkit.models.latent import FittedGaussian
+from arae_toolkit.models.latent import Critic, FittedGaussian
 from arae_toolkit.pictures import grid, save_picture
 from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Row
@@ -42,91 +42,95 @@ FITTED_ROWS = 20_000
 Note = Callable[[str], None]
 
 
-class TextEvaluation:
-    """Measures a model of sentences in training.
+class DevEvaluation:
+    """Measures a model in training on the dev split; :func:`fit` calls it.
 
     Args:
-        model: The model.
+        model: In training.
         train: Its training split.
-        corpus: Its dev split is measured.
-        config: How many sentences.
+        dev_size: Rows of the dev split.
+        config: How many of them to use (``evaluation_sentences``), and the seed of their choice.
+        reconstruction: Measures the reconstruction of some rows of dev, of all for ``None``;
+            returns a dataclass of numbers.
+        monitors: Measures the code space on some rows of dev, with the critic.
+        samples: Returns sentences to be logged, if the model makes sentences.
         note: Told of a collapse.
     """
 
     def __init__(
-        self, model: ARAE, train: Store, corpus: Corpus, config: Config, *, note: Note
+        self,
+        model: Autoencoder,
+        train: Store,
+        dev_size: int,
+        config: Config,
+        *,
+        reconstruction: Callable[[Indices | None], Any],
+        monitors: Callable[[Indices, Critic | None], CodeMonitors],
+        samples: Callable[[], list[str]] | None = None,
+        note: Note,
     ) -> None:
-        """Choose the sentences and look up their edit neighbours, once for all evaluations."""
-        dev = corpus.split("dev")
+        """Choose the rows, once for all evaluations."""
         self.model, self.train, self.note = model, train, note
-        self.store = TokenStore(dev, device=model.device)
+        self.reconstruction, self.monitors, self.samples = reconstruction, monitors, samples
         self.seed = config.training.seed
-        chosen = np.random.default_rng(self.seed).permutation(len(dev))
+        chosen = np.random.default_rng(self.seed).permutation(dev_size)
         self.rows = chosen[: config.training.evaluation_sentences]
-        self.neighbours = edit_neighbours(dev, seed=self.seed)
 
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
         """Return a row of measurements; the last one is over all of dev."""
-        fit_prior(self.model, self.train, seed=self.seed)
-        reconstruction = measure_reconstruction(
-            self.model, self.store, rows=None if last else self.rows
-        )
-        monitors = measure_codes(
-            self.model,
-            self.store,
-            rows=self.rows,
-            neighbours=self.neighbours,
-            critic=algorithm.critic,
-            seed=self.seed,
-        )
-        return {
-            **asdict(reconstruction),
+        if isinstance(self.model.prior, FittedGaussian):
+            fitted = np.random.default_rng(self.seed).permutation(len(self.train))[:FITTED_ROWS]
+            self.model.prior.fit(codes_of(self.model, self.train, fitted))
+        monitors = self.monitors(self.rows, algorithm.critic)
+        warning = collapse_warning(monitors)
+        if warning:
+            self.note(warning)
+        row = {
+            **asdict(self.reconstruction(None if last else self.rows)),
             **monitors.values(),
-            "warning": warned(monitors, self.note),
-            "samples": self.model.sample(SAMPLES_SHOWN, seed=self.seed),
+            "warning": warning,
         }
+        return row if self.samples is None else {**row, "samples": self.samples()}
 
 
-class ImageEvaluation:
-    """Measures a model of images in training.
+def text_evaluation(
+    model: ARAE, train: Store, corpus: Corpus, config: Config, *, note: Note
+) -> DevEvaluation:
+    """Return the evaluation of a model of sentences, their edit neighbours looked up."""
+    dev, seed = corpus.split("dev"), config.training.seed
+    store = TokenStore(dev, device=model.device)
+    neighbours = edit_neighbours(dev, seed=seed)
+    return DevEvaluation(
+        model,
+        train,
+        len(dev),
+        config,
+        reconstruction=lambda rows: measure_reconstruction(model, store, rows=rows),
+        monitors=lambda rows, critic: measure_codes(
+            model, store, rows=rows, neighbours=neighbours, critic=critic, seed=seed
+        ),
+        samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed),
+        note=note,
+    )
 
-    Args:
-        model: The model.
-        train: Its training split.
-        corpus: Its dev split is measured.
-        config: How many images (``evaluation_sentences``).
-        note: Told of a collapse.
-    """
 
-    def __init__(
-        self, model: ImageARAE, train: Store, corpus: Corpus, config: Config, *, note: Note
-    ) -> None:
-        """Choose the images and look up their nearest neighbours, once for all evaluations."""
-        dev = corpus.pixels("dev")
-        self.model, self.train, self.note = model, train, note
-        self.store = PixelStore(dev, device=model.device)
-        self.seed = config.training.seed
-        chosen = np.random.default_rng(self.seed).permutation(len(dev))
-        self.rows = chosen[: config.training.evaluation_sentences]
-        self.neighbours = pixel_neighbours(dev, seed=self.seed)
-
-    def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
-        """Return a row of measurements; the last one is over all of dev."""
-        fit_prior(self.model, self.train, seed=self.seed)
-        reconstruction = measure_images(self.model, self.store, rows=None if last else self.rows)
-        monitors = measure_image_codes(
-            self.model,
-            self.store,
-            rows=self.rows,
-            neighbours=self.neighbours,
-            critic=algorithm.critic,
-            seed=self.seed,
-        )
-        return {
-            **asdict(reconstruction),
-            **monitors.values(),
-            "warning": warned(monitors, self.note),
-        }
+def image_evaluation(
+    model: ImageARAE, train: Store, dev: PixelStore, corpus: Corpus, config: Config, *, note: Note
+) -> DevEvaluation:
+    """Return the evaluation of a model of images, their nearest neighbours looked up."""
+    seed = config.training.seed
+    neighbours = pixel_neighbours(corpus.pixels("dev"), seed=seed)
+    return DevEvaluation(
+        model,
+        train,
+        len(dev),
+        config,
+        reconstruction=lambda rows: measure_images(model, dev, rows=rows),
+        monitors=lambda rows, critic: measure_image_codes(
+            model, dev, rows=rows, neighbours=neighbours, critic=critic, seed=seed
+        ),
+        note=note,
+    )
 
 
 class SamplePictures:
@@ -175,18 +179,3 @@ class SamplePictures:
 
     def note(self, text: str) -> None:
         """Leave notes to the other listeners."""
-
-
-def fit_prior(model: Autoencoder, train: Store, *, seed: int) -> None:
-    """Fit the Gaussian of a plain autoencoder to codes of training rows; else do nothing."""
-    if isinstance(model.prior, FittedGaussian):
-        rows = np.random.default_rng(seed).permutation(len(train))[:FITTED_ROWS]
-        model.prior.fit(codes_of(model, train, rows))
-
-
-def warned(monitors: CodeMonitors, note: Note) -> str | None:
-    """Return the warning that the monitors give cause for, having passed it on as a note."""
-    warning = collapse_warning(monitors)
-    if warning:
-        note(warning)
-    return warning

@@ -15,7 +15,7 @@ from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.dev_evaluation import ImageEvaluation, SamplePictures, TextEvaluation
+from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
@@ -144,12 +144,13 @@ def pretrain(
         # One shape for all batches is what a captured graph will need; on a CPU it would be waste.
         static_length = corpus.max_length + 1 if device.type == "cuda" else None
         store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
-        evaluate = TextEvaluation(model, store, corpus, config, note=log.note)
+        evaluate = text_evaluation(model, store, corpus, config, note=log.note)
     else:
         store = PixelStore(corpus.pixels("train"), device=device)
-        evaluate = ImageEvaluation(model, store, corpus, config, note=log.note)
+        dev = PixelStore(corpus.pixels("dev"), device=device)
+        evaluate = image_evaluation(model, store, dev, corpus, config, note=log.note)
         log.listeners.append(
-            SamplePictures(folder, model, evaluate.store, seed=config.training.seed, tell=log.note)
+            SamplePictures(folder, model, dev, seed=config.training.seed, tell=log.note)
         )
     algorithm = Algorithm(model, config, store, precision=precision)
     run = Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal)
