@@ -6,13 +6,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: help venv demo test slow check format types
+# No environment is made on a machine with a GPU, which may have no network.
+GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+GPU ?=
+
+.PHONY: help venv demo test slow check format types gpu
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train on embedded corpora, sample, reconstruct and interpolate (5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the tests that take minutes"
+	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
 	@echo "make check   linters and types"
 	@echo "make format  format the code and fix what can be fixed"
 	@echo "make venv    only create the environment"
@@ -38,6 +43,9 @@ test: $(READY)
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
 
+gpu:
+	$(GPU_PYTHON) benchmarks/on_gpu.py $(GPU)
+
 check: $(READY) types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,10 +54,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# mypy sees the package as it is once installed: recipes and data_prep inside arae_toolkit.
+# mypy sees the package as it is once installed: the other folders inside arae_toolkit.
 types: $(READY)
 	@rm -rf build/typing && mkdir -p build/typing/arae_toolkit
-	@ln -s "$(CURDIR)"/arae_toolkit/* "$(CURDIR)/recipes" "$(CURDIR)/data_prep" build/typing/arae_toolkit/
-	@ln -s "$(CURDIR)/benchmarks" build/typing/
+	@ln -s "$(CURDIR)"/arae_toolkit/* "$(CURDIR)/recipes" "$(CURDIR)/data_prep" \
+	  "$(CURDIR)/benchmarks" build/typing/arae_toolkit/
 	cd build/typing && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml \
-	  --cache-dir ../../.mypy_cache -p arae_toolkit -p benchmarks
+	  --cache-dir ../../.mypy_cache -p arae_toolkit

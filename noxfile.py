@@ -55,6 +55,7 @@ def package(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", *map(str, out.glob("*.whl")))
     session.chdir(out)
     session.run("arae-toolkit", "doctor")
+    session.run("arae-toolkit", "benchmark", "--quick")
 
 
 @nox.session(python="3.11")

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import schedules
-from arae_toolkit.batching import EpochSampler, Indices, Store, draw
+from arae_toolkit.batching import EpochSampler, Store
 from arae_toolkit.configs import Config
+from arae_toolkit.cuda_graphs import StaticIterations
+from arae_toolkit.devices import Precision, matrix_products
 from arae_toolkit.models import initialization
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator, update_average
-from arae_toolkit.noise import annealed_deviation
+from arae_toolkit.models.recurrent import packs
+from arae_toolkit.plan import (
+    RECONSTRUCTION,
+    HostSource,
+    Planner,
+    Source,
+    critic_blocks,
+    critic_rows,
+    encoder_rows,
+    encoder_turns,
+)
 from arae_toolkit.steps import (
     CriticPull,
     Scalars,
-    Update,
     critic_step,
     encode_rows,
     encoder_step,
     generator_step,
     reconstruction_step,
+    reduced,
 )
+from arae_toolkit.updates import Update, adam, sgd
 
-Precision = Literal["fp32", "bf16"]
-# Streams of random rows, kept apart from the sampler's own.
-_CRITIC_ROWS, _ENCODER_ROWS = 1, 2
+# Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5
 
 
@@ -45,29 +55,51 @@ class Algorithm:
         config: The schedule.
         store: Training sentences or images on the model's device.
         precision: ``bf16`` runs encoder and decoder in bfloat16; the critic stays in float32.
+            ``tf32`` lets a CUDA device round the factors of float32 products.
+        cuda_graphs: Whether a CUDA device runs iterations as captured graphs.
+        note: Told in one line which way a CUDA device runs iterations.
     """
 
     def __init__(
-        self, model: Autoencoder, config: Config, store: Store, *, precision: Precision = "fp32"
+        self,
+        model: Autoencoder,
+        config: Config,
+        store: Store,
+        *,
+        precision: Precision = "fp32",
+        cuda_graphs: bool = True,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Make critic and optimizers; the model's weights are left as they are."""
         self.model, self.config, self.store = model, config, store
+        self.precision = precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.device = model.device
         training = config.training
         self.sampler = EpochSampler(
             store.host_lengths, batch_size=training.batch_size, seed=training.seed
         )
+        adversarial = model.arguments["prior"] != "fitted"
+        self.planner = Planner(training, self.sampler, rows=len(store), adversarial=adversarial)
         self.random = torch.Generator(self.device)
         self.critic: Critic | None = None
         self.generator: Generator | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.code_gradient_norm = torch.zeros((), device=self.device)
         self.updates: dict[str, Update] = {"autoencoder": self._autoencoder_update()}
-        if model.arguments["prior"] != "fitted":
+        if adversarial:
             self._add_adversary()
-        self._batches: Iterator[Indices] | None = None
-        self._next_iteration = -1
+        self.static: StaticIterations | None = None
+        if self.device.type == "cuda":
+            self.static = StaticIterations(
+                self.run,
+                store,
+                generator=self.random,
+                seed=self._seed,
+                clear=self._clear_gradients,
+                capture=cuda_graphs,
+                note=note,
+            )
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -83,69 +115,91 @@ class Algorithm:
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        return self.config.training.epochs * self.sampler.batches_per_epoch
+        return self.planner.iterations
 
     def epoch_of(self, iteration: int) -> int:
         """Return the epoch, counted from 1, that an iteration belongs to."""
         return iteration // self.sampler.batches_per_epoch + 1
 
     def iteration(self, iteration: int) -> Scalars:
-        """Run one iteration of Algorithm 1, counted from 0, and return its named scalars."""
-        training = self.config.training
-        self.random.manual_seed((training.seed * 1_000_003 + iteration) % 2**63)
+        """Run one iteration of Algorithm 1, counted from 0, and return its named scalars.
+
+        What they hold may be overwritten by the next iteration.
+        """
+        plan = self.planner.plan(iteration)
         self._train_mode()
-        rate = schedules.autoencoder_rate(training, iteration, iterations=self.iterations)
-        self.updates["autoencoder"].set_rate(rate)
-        if "encoder" in self.updates:
-            self.updates["encoder"].set_rate(rate)
-        scalars = self._reconstruct(iteration)
-        if self.critic is not None:
-            for turn in range(schedules.gan_rounds(training, self.epoch_of(iteration))):
-                scalars |= self._gan_round(self.critic, iteration, turn)
+        for name in ("autoencoder", "encoder"):
+            if name in self.updates:
+                self.updates[name].set_rate(plan.rate)
+        with matrix_products(self.device, self.precision):
+            if self.static is not None:
+                scalars = self.static(plan)
+            else:
+                self._seed(iteration)
+                groups = 1 if self._packs() else LENGTH_GROUPS
+                source = HostSource(plan, self.store, groups=groups)
+                scalars = self.run(source, plan.rounds)
+        self.code_gradient_norm = scalars["code_gradient_norm"]
         return scalars
 
-    def _reconstruct(self, iteration: int) -> Scalars:
+    def run(self, source: Source, rounds: int) -> Scalars:
+        """Run the updates of one iteration on what ``source`` gives, with so many GAN rounds."""
+        scalars = self._reconstruct(source)
+        if self.critic is not None:
+            for turn in range(rounds):
+                scalars |= self._gan_round(self.critic, source, turn, scalars)
+        return scalars
+
+    def _reconstruct(self, source: Source) -> Scalars:
         """Run step 1, with the encoder's part of step 3 where the update is a joint one."""
         training = self.config.training
-        deviation = annealed_deviation(
-            training.code_noise,
-            factor=training.code_noise_factor,
-            every=training.code_noise_every,
-            iteration=iteration,
-        )
         pull = None
         if self.critic is not None and training.encoder_update == "joint":
-            weight = self._scalar(schedules.adversarial_weight(training, iteration))
+            weight = source.scalar("adversarial_weight")
             pull = CriticPull(self.critic, weight, training.encoder_gradient)
-        scalars = reconstruction_step(
+        (batch,), _ = source.batches(RECONSTRUCTION)
+        return reconstruction_step(
             self.model.encoder,
             self.model.decoder,
-            self.store.batch(self._rows(iteration)),
+            batch,
             self.updates["autoencoder"],
-            code_noise=self._scalar(deviation),
+            code_noise=source.scalar("code_noise"),
             generator=self.random,
             word_drop=training.word_drop,
             per_token=training.loss_unit == "token",
             dtype=self.dtype,
             pull=pull,
+            softmax_samples=training.softmax_samples,
         )
-        self.code_gradient_norm = scalars["code_gradient_norm"]
-        return scalars
 
-    def _gan_round(self, critic: Critic, iteration: int, turn: int) -> Scalars:
+    def _gan_round(
+        self, critic: Critic, source: Source, turn: int, reconstruction: Scalars
+    ) -> Scalars:
         """Run the critic's steps, then one or more of the generator and the encoder."""
         training = self.config.training
         scalars: Scalars = {}
-        separate = training.encoder_update == "separate"
-        between = training.encoder_steps - 1 if separate else 0
         size = self.sampler.batch_size
+        blocks, encoder_after = critic_blocks(training), encoder_turns(training)
         codes: list[Tensor] = []
+
+        def move_encoder(step: int) -> Scalars:
+            batches, _ = source.batches(encoder_rows(turn, step))
+            return encoder_step(
+                critic,
+                self.model.encoder,
+                batches,
+                self.updates["encoder"],
+                weight=source.scalar("adversarial_weight"),
+                mode=training.encoder_gradient,
+                reference_norm=reconstruction["code_gradient_norm"],
+                dtype=self.dtype,
+            )
+
         for step in range(training.critic_steps):
-            if not codes:
-                # The encoder stands still until its next step: encode for all steps up to there.
-                together = 1 if between > 0 else training.critic_steps - step
-                rows = self._draw(_CRITIC_ROWS, iteration, turn, step, size=together * size)
-                codes = list(self._encode(rows).split(size))
+            if step in blocks:
+                rows, order = source.batches(critic_rows(turn, step))
+                encoded = encode_rows(self.model.encoder, rows, order, dtype=self.dtype)
+                codes = list(encoded.split(size))
             scalars |= critic_step(
                 critic,
                 codes.pop(0),
@@ -157,11 +211,10 @@ class Algorithm:
                 penalty_weight=training.penalty_weight,
                 penalty_of_batch_mean=training.penalty_of_batch_mean,
             )
-            if between > 0:
-                scalars |= self._encoder_step(critic, iteration, turn, step)
-                between -= 1
-        if separate and training.encoder_steps:
-            scalars |= self._encoder_step(critic, iteration, turn, training.critic_steps)
+            if step in encoder_after:
+                scalars |= move_encoder(step)
+        if training.critic_steps in encoder_after:
+            scalars |= move_encoder(training.critic_steps)
         if self.generator is not None:
             for _ in range(training.generator_steps):
                 noise = self.generator.draw_noise(size, generator=self.random)
@@ -172,46 +225,18 @@ class Algorithm:
                     )
         return scalars
 
-    def _encoder_step(self, critic: Critic, iteration: int, turn: int, step: int) -> Scalars:
-        """Run the encoder's half of step 3 on fresh rows."""
-        training = self.config.training
-        rows = self._draw(_ENCODER_ROWS, iteration, turn, step, size=self.sampler.batch_size)
-        batches, _ = self.store.grouped(rows, groups=2)
-        return encoder_step(
-            critic,
-            self.model.encoder,
-            batches,
-            self.updates["encoder"],
-            weight=self._scalar(schedules.adversarial_weight(training, iteration)),
-            mode=training.encoder_gradient,
-            reference_norm=self.code_gradient_norm,
-            dtype=self.dtype,
-        )
+    def _packs(self) -> bool:
+        """Return whether the encoder reads sentences packed, so that lengths need not be alike."""
+        with reduced(self.device, self.dtype):
+            return packs(self.device)
 
-    def _encode(self, rows: Indices) -> Tensor:
-        """Return codes of rows without a graph, in their order."""
-        batches, order = self.store.grouped(rows, groups=LENGTH_GROUPS)
-        return encode_rows(self.model.encoder, batches, order, dtype=self.dtype)
+    def _seed(self, iteration: int) -> None:
+        """Make everything random in an iteration a function of the seed and its number."""
+        self.random.manual_seed((self.config.training.seed * 1_000_003 + iteration) % 2**63)
 
-    def _rows(self, iteration: int) -> Indices:
-        """Return the rows of an iteration's batch; quick when iterations come in order."""
-        if self._batches is None or iteration != self._next_iteration:
-            epoch, skipped = divmod(iteration, self.sampler.batches_per_epoch)
-            self._batches = self.sampler.epoch(epoch)
-            for _ in range(skipped):
-                next(self._batches)
-        rows = next(self._batches)
-        self._next_iteration = iteration + 1
-        if self._next_iteration % self.sampler.batches_per_epoch == 0:
-            self._batches = None
-        return rows
-
-    def _draw(self, *stream: int, size: int) -> Indices:
-        """Return uniformly drawn rows, fixed by the seed and the place in the run."""
-        return draw(len(self.store), size, seed=(self.config.training.seed, *stream))
-
-    def _scalar(self, value: float) -> Tensor:
-        return torch.full((), value, device=self.device)
+    def _clear_gradients(self) -> None:
+        for update in self.updates.values():
+            update.optimizer.zero_grad(set_to_none=True)
 
     def _train_mode(self) -> None:
         for module in self.modules.values():
@@ -220,13 +245,10 @@ class Algorithm:
     def _autoencoder_update(self) -> Update:
         training = self.config.training
         parameters = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
-        optimizer: torch.optim.Optimizer
         if training.autoencoder_optimizer == "adam":
-            optimizer = torch.optim.Adam(
-                parameters, lr=training.autoencoder_rate, fused=_has_fused_adam(self.device)
-            )
+            optimizer = adam(parameters, rate=training.autoencoder_rate)
         else:
-            optimizer = torch.optim.SGD(parameters, lr=training.autoencoder_rate)
+            optimizer = sgd(parameters, rate=training.autoencoder_rate)
         return Update(parameters, optimizer, clip_norm=training.clip_norm)
 
     def _add_adversary(self) -> None:
@@ -252,13 +274,13 @@ class Algorithm:
         critic_parameters = list(self.critic.parameters())
         self.updates["critic"] = Update(
             critic_parameters,
-            torch.optim.Adam(critic_parameters, lr=training.adversarial_rate_critic, betas=betas),
+            adam(critic_parameters, rate=training.adversarial_rate_critic, betas=betas),
         )
         if training.encoder_update == "separate":
             parameters = list(self.model.encoder.parameters())
             self.updates["encoder"] = Update(
                 parameters,
-                torch.optim.SGD(parameters, lr=training.autoencoder_rate),
+                sgd(parameters, rate=training.autoencoder_rate),
                 clip_norm=training.clip_norm,
             )
         if isinstance(self.model.prior, Generator):
@@ -268,12 +290,6 @@ class Algorithm:
             parameters = list(self.generator.parameters())
             self.updates["generator"] = Update(
                 parameters,
-                torch.optim.Adam(parameters, lr=training.adversarial_rate_generator, betas=betas),
+                adam(parameters, rate=training.adversarial_rate_generator, betas=betas),
                 clip_norm=training.clip_norm,
             )
-
-
-def _has_fused_adam(device: torch.device) -> bool:
-    """Return whether torch has a fused Adam for a device; on a CPU it came with version 2.4."""
-    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-    return device.type == "cuda" or (major, minor) >= (2, 4)

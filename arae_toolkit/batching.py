@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -39,8 +39,8 @@ class Batch(Protocol):
         ...
 
     @property
-    def symbols(self) -> int:
-        """Tokens or pixels in all rows together, known without asking the device."""
+    def symbols(self) -> int | Tensor:
+        """Tokens or pixels in all rows together, given without waiting for the device."""
         ...
 
     def damaged(self, *, share: float, generator: torch.Generator) -> Batch:
@@ -53,9 +53,11 @@ class Store(Protocol):
 
     Attributes:
         host_lengths: Symbols per row. Shape (N,).
+        device: Where the rows lie.
     """
 
     host_lengths: Indices
+    device: torch.device
 
     def __len__(self) -> int:
         """Return N."""
@@ -65,9 +67,53 @@ class Store(Protocol):
         """Gather the rows of these numbers, in this order."""
         ...
 
+    def batch_on_device(self, rows: Tensor, *, width: int) -> Batch:
+        """Gather rows named on the device, padded to ``width``, by operations alike for any."""
+        ...
+
+    def width(self, indices: Indices) -> int:
+        """Return the symbols of the longest of these rows."""
+        ...
+
     def grouped(self, indices: Indices, *, groups: int) -> tuple[Sequence[Batch], Tensor]:
         """Gather rows as a few batches, with the order that puts these rows back in place."""
         ...
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The real tokens of a batch in time order, the longest sentence first at each step.
+
+    Computed from lengths known on the host, so that no step waits for the device.
+
+    Attributes:
+        places: Where each token stands in the flattened (B, T) table. Shape (N,), int64.
+        rows: The sentence that each token belongs to. Shape (N,), int64.
+        ends: Which of the N tokens is the last one of each sentence. Shape (B,), int64.
+        counts: Sentences that are still going at each step. T numbers, falling.
+    """
+
+    places: Tensor
+    rows: Tensor
+    ends: Tensor
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lengths: Indices, *, width: int, device: torch.device) -> Packing:
+        """Pack sentences of these lengths, padded to ``width``. Shape of ``lengths``: (B,)."""
+        order = np.argsort(-lengths, kind="stable")
+        going = np.arange(int(lengths.max()))[:, None] < lengths[order][None, :]
+        steps, ranks = np.nonzero(going)
+        counts = going.sum(axis=1)
+        starts = np.cumsum(counts) - counts
+        ends = np.empty_like(order)
+        ends[order] = starts[lengths[order] - 1] + np.arange(len(order))
+        rows = order[ranks]
+        places, row_of_each, end_of_each = (
+            torch.from_numpy(array).to(device, non_blocking=True)
+            for array in (rows * width + steps, rows, ends)
+        )
+        return cls(places, row_of_each, end_of_each, tuple(counts.tolist()))
 
 
 @dataclass(frozen=True)
@@ -77,8 +123,8 @@ class TokenBatch:
     Attributes:
         tokens: Right-padded ids, ``<eos>`` last in each row. Shape (B, T), int64.
         lengths: Tokens per sentence, ``<eos>`` included. Shape (B,), int64.
-        real: Positions of the real tokens in the flattened ``tokens``. Shape (sum of lengths,).
-            Computed from lengths known on the host, so that no step waits for the device.
+        packing: Where the real tokens are; ``None`` where the host does not know the lengths, as
+            inside a captured graph.
     """
 
     row_name: ClassVar[str] = "sentence"
@@ -86,7 +132,7 @@ class TokenBatch:
 
     tokens: Tensor
     lengths: Tensor
-    real: Tensor
+    packing: Packing | None
 
     def __len__(self) -> int:
         """Return B."""
@@ -98,14 +144,18 @@ class TokenBatch:
         return self.tokens.device
 
     @property
-    def symbols(self) -> int:
+    def symbols(self) -> int | Tensor:
         """Real tokens in all sentences together."""
-        return len(self.real)
+        return self.lengths.sum() if self.packing is None else len(self.packing.places)
 
     def damaged(self, *, share: float, generator: torch.Generator) -> TokenBatch:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
         tokens = drop_words(self.tokens, self.lengths, share=share, generator=generator)
-        return TokenBatch(tokens, self.lengths, self.real)
+        return self.with_tokens(tokens)
+
+    def with_tokens(self, tokens: Tensor) -> TokenBatch:
+        """Return sentences of the same lengths with other words. Shape (B, T)."""
+        return TokenBatch(tokens, self.lengths, self.packing)
 
 
 class TokenStore:
@@ -114,23 +164,15 @@ class TokenStore:
     Args:
         sentences: The packed split.
         device: Where the tokens are kept.
-        static_length: Pad every batch to this many tokens instead of its own longest sentence, so
-            that all batches have one shape (what a captured graph needs).
     """
 
-    def __init__(
-        self,
-        sentences: PackedSentences,
-        *,
-        device: torch.device,
-        static_length: int | None = None,
-    ) -> None:
+    def __init__(self, sentences: PackedSentences, *, device: torch.device) -> None:
         """Copy the tokens to the device."""
         self.host_lengths: Indices = np.asarray(sentences.lengths)
         self.device = device
-        self.static_length = static_length
         self._tokens = torch.from_numpy(np.asarray(sentences.tokens).astype(np.int32)).to(device)
         self._offsets = torch.from_numpy(np.array(sentences.offsets[:-1])).to(device)
+        self._lengths = torch.from_numpy(self.host_lengths.astype(np.int64)).to(device)
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -138,17 +180,32 @@ class TokenStore:
 
     def batch(self, indices: Indices) -> TokenBatch:
         """Gather the sentences of these row numbers, in this order."""
-        host_lengths = self.host_lengths[indices]
-        width = self.static_length or int(host_lengths.max())
-        steps = np.arange(width)
-        real = torch.from_numpy(np.flatnonzero(steps[None, :] < host_lengths[:, None]))
+        lengths = self.host_lengths[indices]
+        width = int(lengths.max())
         rows = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device, non_blocking=True)
-        lengths = torch.from_numpy(host_lengths).to(self.device, non_blocking=True)
+        packing = Packing.of(lengths, width=width, device=self.device)
+        return replace(self.batch_on_device(rows, width=width), packing=packing)
+
+    def batch_on_device(self, rows: Tensor, *, width: int) -> TokenBatch:
+        """Gather the sentences of these row numbers, padded to ``width``, without packing.
+
+        Nothing here depends on the host: the same operations serve any rows, which is what a
+        captured graph needs.
+
+        Args:
+            rows: On the store's device. Shape (B,), int64.
+            width: At least the longest sentence, in tokens.
+        """
+        lengths = self._lengths[rows]
         columns = torch.arange(width, device=self.device)
         inside = columns < lengths[:, None]
         positions = torch.where(inside, self._offsets[rows][:, None] + columns, 0)
         tokens = self._tokens[positions].to(torch.int64).masked_fill(~inside, PAD)
-        return TokenBatch(tokens, lengths, real.to(self.device, non_blocking=True))
+        return TokenBatch(tokens, lengths, None)
+
+    def width(self, indices: Indices) -> int:
+        """Return the tokens of the longest of these sentences."""
+        return int(self.host_lengths[indices].max())
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
         """Gather rows as a few batches of like lengths, which wastes less on padding.
@@ -157,7 +214,7 @@ class TokenStore:
             The batches, and the order that puts their rows, laid end to end, back into that of
             ``indices``. Shape (B,), int64.
         """
-        groups = 1 if self.static_length is not None else max(1, min(groups, len(indices)))
+        groups = max(1, min(groups, len(indices)))
         by_length = np.argsort(self.host_lengths[indices], kind="stable")
         batches = [self.batch(indices[part]) for part in np.array_split(by_length, groups)]
         return batches, torch.from_numpy(np.argsort(by_length, kind="stable")).to(self.device)
@@ -172,7 +229,7 @@ def batch_of(sentences: list[list[int]], *, device: torch.device) -> TokenBatch:
     return TokenBatch(
         torch.from_numpy(tokens).to(device),
         torch.from_numpy(lengths).to(device),
-        torch.from_numpy(np.flatnonzero(inside)).to(device),
+        Packing.of(lengths, width=tokens.shape[1], device=device),
     )
 
 

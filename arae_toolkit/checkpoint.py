@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_tensors, save_tensors
-from arae_toolkit.steps import Update
+from arae_toolkit.updates import Update
 
 STATE = "training_state.safetensors"
 

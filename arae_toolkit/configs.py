@@ -65,6 +65,10 @@ class TrainingConfig:
     loss_unit: Literal["sentence", "token"] = "sentence"
     """Whether the reconstruction loss is a mean over sentences (the paper) or tokens (its code);
     over images or pixels."""
+    softmax_samples: int = 0
+    """Words, beside those of the batch, that the training loss's softmax is estimated from; 0
+    takes the whole vocabulary. Evaluations always do. Text on a CPU only: a GPU is quicker with
+    the whole."""
     clip_norm: float = 5.0
     """Largest gradient norm of an encoder, decoder or generator update; 0 does not clip."""
     initial_bound: float = 0.1

@@ -1,10 +1,21 @@
-"""The choice of a device."""
+"""The choice of a device, and how precisely it multiplies."""
 
 from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
 
 import torch
 
 from arae_toolkit.errors import ToolkitError
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+
+Precision = Literal["fp32", "tf32", "bf16"]
+"""Of the matrix products of encoder and decoder; sums, softmax and critic are always float32."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -18,3 +29,49 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ToolkitError("no CUDA device was found; use --device cpu, or see arae-toolkit doctor")
     return torch.device(name)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16 faster than in float32.
+
+    Without the instructions a CPU gives the same results, slowly, and torch has no LSTM for it.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and bool(supported())
+
+
+def keep_freed_memory() -> None:
+    """Ask the C library to keep freed memory for the next tensors, where it is glibc.
+
+    Each iteration makes and drops gradients of some 13 MB. By default glibc returns such blocks to
+    the system and maps them anew, and touching the new pages can take longer than computing what
+    is written there.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # the most it takes
+        mallopt(_TRIM_THRESHOLD, 2**30)
+
+
+@contextmanager
+def matrix_products(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Set how a CUDA device multiplies float32 matrices, and put it back at the end.
+
+    cuDNN's LSTM follows ``torch.backends.cudnn.allow_tf32`` instead, which torch sets.
+
+    Args:
+        device: Any; only CUDA devices have the choice.
+        precision: ``fp32`` keeps all 23 bits of the fraction; the others round factors to 10 bits
+            (TF32), which tensor cores are made for.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

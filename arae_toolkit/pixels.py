@@ -75,7 +75,16 @@ class PixelStore:
     def batch(self, indices: Indices) -> PixelBatch:
         """Gather the images of these row numbers, in this order."""
         rows = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device, non_blocking=True)
+        return self.batch_on_device(rows, width=self._ink.shape[1])
+
+    def batch_on_device(self, rows: Tensor, *, width: int) -> PixelBatch:
+        """Gather the images of these row numbers, which lie on the store's device. Shape (B,)."""
+        assert width == self._ink.shape[1], "images are all of one size"
         return PixelBatch(self._ink[rows].to(torch.float32))
+
+    def width(self, indices: Indices) -> int:
+        """Return P, whatever the rows."""
+        return self._ink.shape[1]
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[PixelBatch], Tensor]:
         """Gather rows as one batch, whatever ``groups`` says: there is no padding to be saved.

@@ -10,12 +10,13 @@ from typing import Literal
 import torch
 
 import arae_toolkit
-from arae_toolkit.algorithm import Algorithm, Precision
+from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
+from arae_toolkit.devices import Precision, has_bfloat16, keep_freed_memory
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
@@ -92,6 +93,7 @@ def pretrain(
     kind: ModelKind = "arae",
     device: torch.device | None = None,
     precision: Precision = "fp32",
+    cuda_graphs: bool = True,
     resume: Literal["auto", "never"] | Path = "auto",
     listeners: Sequence[Listener] = (),
     stop_signal: Callable[[], int] = lambda: 0,
@@ -105,6 +107,7 @@ def pretrain(
         kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, with a fixed spherical prior.
         device: Where to compute; the CPU unless given.
         precision: See :class:`~arae_toolkit.algorithm.Algorithm`.
+        cuda_graphs: The same.
         resume: ``auto`` goes on from the folder's training state if there is one, ``never``
             refuses to touch a folder that has one, a path names a state to start from.
         listeners: Told of rows and notes.
@@ -118,6 +121,7 @@ def pretrain(
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
     device = device or torch.device("cpu")
+    keep_freed_memory()
     identity = _identity(corpus, config, kind=kind, precision=precision)
     state = _state_to_resume(folder, resume)
     _check_folder(folder, identity)
@@ -141,9 +145,7 @@ def pretrain(
     store: Store
     evaluate: Evaluate
     if isinstance(model, ARAE):
-        # One shape for all batches is what a captured graph will need; on a CPU it would be waste.
-        static_length = corpus.max_length + 1 if device.type == "cuda" else None
-        store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
+        store = TokenStore(corpus.split("train"), device=device)
         evaluate = text_evaluation(model, store, corpus, config, note=log.note)
     else:
         store = PixelStore(corpus.pixels("train"), device=device)
@@ -152,7 +154,11 @@ def pretrain(
         log.listeners.append(
             SamplePictures(folder, model, dev, seed=config.training.seed, tell=log.note)
         )
-    algorithm = Algorithm(model, config, store, precision=precision)
+    algorithm = Algorithm(
+        model, config, store, precision=precision, cuda_graphs=cuda_graphs, note=log.note
+    )
+    if precision == "bf16" and not has_bfloat16(device):
+        log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
     run = Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal)
     fit(algorithm, run, resume_from=state)
 

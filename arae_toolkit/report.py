@@ -80,22 +80,22 @@ class Comparison:
     target: str
 
 
-def _training(settings: str, *, with_targets: bool) -> list[Comparison]:
-    """Return the rows of one of the library's settings."""
-    label, rate, over = f"training, {settings}", f"{settings}, rate", f"{settings}, over textbook"
-    share = f"{settings}, share of the limit"
-    targets = ("at least 1.5", "at least 75 %") if with_targets else ("", "")
-    return [
-        Comparison("training_rate", label, "textbook, rate", rate, over, targets[0]),
-        Comparison("training_rate", f"{label}: of the arithmetic limit", "", share, "", targets[1]),
+def _training(settings: str, *, target: str = "") -> list[Comparison]:
+    """Return the rows of training with some settings: ratio, and shares of both counts' limits."""
+    label, over = f"training, {settings}", f"{settings}, over textbook"
+    first = Comparison("training_rate", label, "textbook, rate", f"{settings}, rate", over, target)
+    shares = [("arithmetic limit", ""), ("limit", ", every token by itself")]
+    return [first] + [
+        Comparison("training_rate", f"{label}: of the arithmetic limit{of}", "", own, "", "")
+        for own, of in ((f"{settings}, share of the {name}", of) for name, of in shares)
     ]
 
 
 COMPARISONS = [
-    *_training("paper-2018 fp32", with_targets=True),
-    *_training("paper-2018 bf16", with_targets=False),
-    *_training("default fp32", with_targets=True),
-    *_training("default bf16", with_targets=False),
+    *_training("paper-2018 fp32", target="at least 1.5"),
+    *_training("paper-2018 bf16"),
+    *_training("default fp32", target="at least 1.5"),
+    *_training("default bf16"),
     Comparison(
         "time_to_quality",
         "training to the textbook's held-out nats",
@@ -142,7 +142,7 @@ def trained_models(results: Results) -> list[Result]:
     models = [result for name, result in results.items() if name.startswith("pretraining-")]
     if not models:
         raise ToolkitError(
-            "no trained model has been measured; see python -m benchmarks.pretraining"
+            "no trained model has been measured; see python -m arae_toolkit.benchmarks.pretraining"
         )
     return sorted(models, key=lambda model: (list(MODELS).index(kind_of(model)), model["name"]))
 
@@ -201,7 +201,9 @@ def samples_block(results: Results) -> str:
     """
     model = trained_models(results)[0]
     if kind_of(model) != "arae":
-        raise ToolkitError("no ARAE has been measured; see python -m benchmarks.pretraining")
+        raise ToolkitError(
+            "no ARAE has been measured; see python -m arae_toolkit.benchmarks.pretraining"
+        )
     samples = "\n".join(model["details"]["samples"])
     ways = "\n\n".join("\n".join(way["way"]) for way in model["details"]["interpolations"])
     return (
@@ -229,7 +231,9 @@ def benchmarks_block(results: Results) -> str:
             cells = [_metric(result, name) if name else "" for name in names]
             rows.append([row.label + place, *cells, "" if suffix else row.target])
     if not rows:
-        raise ToolkitError("no benchmark has been run; see python -m benchmarks.training_rate")
+        raise ToolkitError(
+            "no benchmark has been run; see python -m arae_toolkit.benchmarks.training_rate"
+        )
     where = [f"- `{result['command']}`: {_place(result)}" for result in sources.values()]
     table = _table(["", "textbook", "arae-toolkit", "ratio", "target"], rows)
     return table + "\n\n" + "\n".join(where)

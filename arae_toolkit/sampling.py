@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import torch
+from itertools import repeat
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.decoding import Decoding
+from arae_toolkit.models.decoding import Decoding, block_sizes
 
 MAX_FRUITLESS_BATCHES = 20
 """The search for distinct sentences ends after so many batches in a row without a new one."""
@@ -36,21 +35,26 @@ def draw_sentences(
     Raises:
         ToolkitError: If no more distinct sentences turn up, after all that did.
     """
-    generator = torch.Generator(model.device).manual_seed(seed)
+    if not unique:
+        yield from model.sample_blocks(
+            block_sizes(count, batch_size), seed=seed, decoding=decoding, expected=count
+        )
+        return
+    size = min(batch_size, count)
+    # How many draws it takes nobody knows, so none is made ahead of need.
+    batches = model.sample_blocks(
+        repeat(size), seed=seed, decoding=decoding, expected=size, growth=1
+    )
     seen: set[str] = set()
-    found = fruitless = 0
-    while found < count:
-        size = min(batch_size, count if unique else count - found)
-        code = model.prior.sample(size, generator=generator)
-        batch = model.decode(code, decoding=decoding, generator=generator)
-        if unique:
-            batch = [text for text in dict.fromkeys(batch) if text not in seen][: count - found]
-            seen.update(batch)
-            fruitless = 0 if batch else fruitless + 1
-            if fruitless == MAX_FRUITLESS_BATCHES:
-                raise ToolkitError(
-                    f"only {found:,} distinct sentences found: the last {fruitless * size:,} draws "
-                    "brought no new one; draw words with --method sample, or ask for fewer"
-                )
-        found += len(batch)
+    fruitless = 0
+    while len(seen) < count:
+        batch = [text for text in dict.fromkeys(next(batches)) if text not in seen]
+        batch = batch[: count - len(seen)]
+        seen.update(batch)
+        fruitless = 0 if batch else fruitless + 1
+        if fruitless == MAX_FRUITLESS_BATCHES:
+            raise ToolkitError(
+                f"only {len(seen):,} distinct sentences found: the last {fruitless * size:,} draws "
+                "brought no new one; draw words with --method sample, or ask for fewer"
+            )
         yield batch

@@ -6,8 +6,7 @@ its own optimizer. What it returns are detached scalar tensors, named with their
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,46 +23,18 @@ from arae_toolkit.objectives import (
     generator_objective,
     gradient_penalty,
 )
+from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.updates import Update
 
 Scalars = dict[str, Tensor]
 
 
-class Update:
-    """Parameters with the optimizer that moves them.
-
-    Args:
-        parameters: What this update moves, and nothing else.
-        optimizer: An optimizer over exactly these parameters.
-        clip_norm: Largest gradient norm; 0 does not clip.
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        *,
-        clip_norm: float = 0.0,
-    ) -> None:
-        """Remember the three."""
-        self.parameters = list(parameters)
-        self.optimizer, self.clip_norm = optimizer, clip_norm
-
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate of the next steps."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-
-    def descend(self, loss: Tensor) -> Tensor:
-        """Take one step down ``loss``; return the gradient's norm before clipping."""
-        loss.backward(inputs=self.parameters)
-        return self.apply()
-
-    def apply(self) -> Tensor:
-        """Step with the gradients in place, clear them, and return their norm before clipping."""
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return norm
+def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return a context in which matrix products are done in ``dtype``, bfloat16 or float32."""
+    # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +64,7 @@ def reconstruction_step(
     per_token: bool = False,
     dtype: torch.dtype = torch.float32,
     pull: CriticPull | None = None,
+    softmax_samples: int = 0,
 ) -> Scalars:
     """Train encoder and decoder to reconstruct (Algorithm 1, step 1).
 
@@ -107,18 +79,21 @@ def reconstruction_step(
         per_token: Descend nats per token (pixel) instead of nats per sentence (image).
         dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
         pull: With it, the encoder's part of step 3 is added to this update.
+        softmax_samples: Words beside the batch's own that a text decoder's softmax is estimated
+            from; 0 takes the whole vocabulary.
 
     Returns:
         ``nats_per_sentence`` and ``nats_per_token``, or ``nats_per_image`` and ``nats_per_pixel``;
         ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``.
     """
     visible = batch.damaged(share=word_drop, generator=generator) if word_drop else batch
-    with torch.autocast(batch.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+    with reduced(batch.device, dtype):
         code = encoder(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
         leaf = code.detach().requires_grad_()
         noisy = add_code_noise(leaf, deviation=code_noise, generator=generator)
-        nats = decoder.nats(noisy, batch, dtype=dtype)
+        sample = SoftmaxSample(softmax_samples, generator) if softmax_samples else None
+        nats = decoder.nats(noisy, batch, dtype=dtype, sample=sample)
     loss = nats / (batch.symbols if per_token else len(batch))
     loss.backward(inputs=[leaf, *decoder.parameters()])
     gradient = leaf.grad
@@ -223,8 +198,7 @@ def encoder_step(
         reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
         dtype: ``bfloat16`` runs the encoder's matrix products in it.
     """
-    device = batches[0].device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+    with reduced(batches[0].device, dtype):
         code = torch.cat([encoder(batch) for batch in batches])
     pull = weighted_pull(
         critic, code.detach(), weight=weight, mode=mode, reference_norm=reference_norm
@@ -267,7 +241,7 @@ def weighted_pull(
 def encode_rows(
     encoder: nn.Module,
     batches: Sequence[Batch],
-    order: Tensor,
+    order: Tensor | None = None,
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -275,6 +249,6 @@ def encode_rows(
 
     The encoder does not move between critic steps, so one call serves several of them.
     """
-    device = batches[0].device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-        return torch.cat([encoder(batch) for batch in batches])[order]
+    with reduced(batches[0].device, dtype):
+        codes = torch.cat([encoder(batch) for batch in batches])
+    return codes if order is None else codes[order]

@@ -46,29 +46,39 @@ class Window:
     def __init__(self, device: torch.device) -> None:
         """Start empty."""
         self._device = device
-        self.sums: dict[str, Tensor] = {}
+        self._names: list[str] = []
+        self._totals = torch.zeros(0, dtype=torch.float64, device=device)
         self.count = 0
 
+    @property
+    def sums(self) -> dict[str, Tensor]:
+        """The sums by name, scalar tensors."""
+        return dict(zip(self._names, self._totals.unbind(), strict=True))
+
     def add(self, scalars: Scalars) -> None:
-        """Add one iteration's scalars, without waiting for them."""
-        for name, value in scalars.items():
-            total = self.sums.get(name)
-            value = value.detach().to(torch.float64)
-            self.sums[name] = value.clone() if total is None else total.add_(value)
+        """Add one iteration's scalars, the same in each, without waiting for them."""
+        if not self.count:
+            self._names = list(scalars)
+            self._totals = torch.zeros(len(scalars), dtype=torch.float64, device=self._device)
+        self._totals += torch.stack([scalars[name].detach() for name in self._names])
         self.count += 1
 
     def restore(self, sums: Mapping[str, Tensor], count: int) -> None:
         """Go on from saved sums."""
-        self.sums = {name: value.to(self._device) for name, value in sums.items()}
-        self.count = count
+        self.clear()
+        if count:
+            self._names, self.count = list(sums), count
+            self._totals = torch.stack([value.to(self._device) for value in sums.values()])
 
     def means(self) -> dict[str, float]:
         """Return the means (this waits for the device)."""
-        return {name: float(value) / self.count for name, value in self.sums.items()}
+        values = (self._totals / max(self.count, 1)).tolist()
+        return dict(zip(self._names, values, strict=True))
 
     def clear(self) -> None:
         """Start again."""
-        self.sums, self.count = {}, 0
+        self._names, self.count = [], 0
+        self._totals = self._totals.new_zeros(0)
 
 
 @dataclass

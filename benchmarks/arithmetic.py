@@ -1,17 +1,24 @@
-"""The matrix products of one iteration of Algorithm 1, and how fast this machine does them.
+"""The matrix products of one iteration of Algorithm 1, counted in two ways.
 
-The arithmetic limit of an iteration is the time that its matrix products take by themselves, on
-real tokens only: the number of floating-point operations over the measured rate, product by
-product. Everything else a step does (gates, softmax, optimizers, gathering) counts as overhead.
+The arithmetic limit of an iteration is the time that its matrix products take by themselves: the
+number of floating-point operations over the measured rate, product by product. Everything else a
+step does (gates, softmax, optimizers, gathering) counts as overhead.
 
-With B sentences of on average L tokens, N = B L:
+*Needed* are, for B sentences of together N real tokens with D distinct words among them:
 
-    encoder or decoder, forward     N (2 I 4H + 2 H 4H)      I inputs, H state
-    the same, backward              twice that
-    projection, both ways           3 * 2 N H V
-    critic's encoder passes         critic_steps * the encoder forward
-    separate encoder update         the encoder forward and backward
-    a linear layer of an MLP        2 B in out, as often as a row passes it in either direction
+    a word's gates, forward          2 D E 4H      the same wherever the word stands
+    a code's gates in the decoder    2 B Z 4H      the same at every word of the sentence
+    states, forward                  2 (N - B) H 4H      the first state is zero
+    each of the three, backward      twice that    gradients are summed per word or sentence first
+    projection, both ways            3 * 2 N H V       V: the words the softmax runs over
+    critic's encoder passes          the encoder forward, on the rows encoded together
+    separate encoder update          the encoder forward and backward
+    a linear layer of an MLP         2 B in out, as often as a row passes it in either direction
+
+Sentences that begin alike are not merged, although they share their first states.
+
+*Token by token*, the count of earlier results, every token has a product of its own with the
+word's, the code's and the state's weights: N (2 (E + Z) 4H + 2 H 4H) forward in the decoder.
 """
 
 from __future__ import annotations
@@ -20,13 +27,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
-
+from arae_toolkit.benchmarks.counts import Counts, IterationCounts
 from arae_toolkit.configs import Config
-from benchmarks.common import Setting
-
-SQUARE = 2048
-TRIAL_SECONDS, TRIALS = 0.03, 5
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,47 @@ class Product:
         return self.rows, self.inner, self.columns
 
 
+def needed_products(config: Config, counts: IterationCounts, *, vocab_size: int) -> list[Product]:
+    """Return the matrix products that no way of computing an iteration can leave out.
+
+    Args:
+        config: Sizes and schedule; one GAN round an iteration.
+        counts: What the iteration reads.
+        vocab_size: V.
+    """
+    model, batch = config.model, counts.reconstruction
+    encoder = model.embedding_size, model.code_size
+    products = [
+        *_needed_lstm("encoder", batch, *encoder, backward=True),
+        *_needed_lstm("decoder", batch, model.embedding_size, model.hidden_size, backward=True),
+        *linear_products(
+            "decoder", round(batch.sentences), model.code_size, 4 * model.hidden_size, reduced=True
+        ),
+        *linear_products(
+            "projection",
+            round(batch.tokens),
+            model.hidden_size,
+            scored_words(config, batch, vocab_size=vocab_size),
+            reduced=True,
+        ),
+    ]
+    for rows in counts.critic:
+        products += _needed_lstm("critic's encoder passes", rows, *encoder, backward=False)
+    for rows in counts.encoder:
+        products += _needed_lstm("encoder update", rows, *encoder, backward=True)
+    return products + list(_perceptron_products(config, needed=True))
+
+
+def scored_words(config: Config, batch: Counts, *, vocab_size: int) -> int:
+    """Return how many words the softmax of the training loss runs over."""
+    samples = config.training.softmax_samples
+    return min(vocab_size, round(batch.distinct) + samples) if samples else vocab_size
+
+
 def products_of_iteration(
     config: Config, *, vocab_size: int, tokens_per_sentence: float
 ) -> list[Product]:
-    """Return every matrix product that an iteration needs, on real tokens.
+    """Return the matrix products of an iteration, every real token by itself.
 
     Args:
         config: Sizes and schedule; one GAN round an iteration.
@@ -109,7 +148,7 @@ def products_of_iteration(
             backward=True,
             times=training.encoder_steps,
         )
-    return products + list(_perceptron_products(config))
+    return products + list(_perceptron_products(config, needed=False))
 
 
 def lstm_products(
@@ -135,7 +174,29 @@ def linear_products(
     yield Product(part, outputs, rows, inputs, times, reduced)
 
 
-def _perceptron_products(config: Config) -> Iterator[Product]:
+def needed_recurrence(part: str, counts: Counts, size: int, *, backward: bool) -> Iterator[Product]:
+    """Yield the products of an LSTM's states: none for the first word, whose state is zero."""
+    batch, after_first = round(counts.sentences), counts.tokens - counts.sentences
+    steps = after_first / counts.sentences
+    yield Product(part, batch, size, 4 * size, steps, reduced=True)
+    if backward:
+        yield Product(part, batch, 4 * size, size, steps, reduced=True)
+        yield Product(part, 4 * size, max(1, round(after_first)), size, reduced=True)
+
+
+def _needed_lstm(
+    part: str, counts: Counts, inputs: int, size: int, *, backward: bool
+) -> Iterator[Product]:
+    """Yield the products of an LSTM that reads words: inputs once for each distinct word."""
+    distinct = round(counts.distinct)
+    if backward:
+        yield from linear_products(part, distinct, inputs, 4 * size, reduced=True)
+    else:
+        yield Product(part, distinct, inputs, 4 * size, reduced=True)
+    yield from needed_recurrence(part, counts, size, backward=backward)
+
+
+def _perceptron_products(config: Config, *, needed: bool) -> Iterator[Product]:
     """Yield the products of generator and critic in one GAN round."""
     model, training = config.model, config.training
     batch = training.batch_size
@@ -149,9 +210,12 @@ def _perceptron_products(config: Config) -> Iterator[Product]:
     pulls = training.encoder_steps if training.encoder_update == "separate" else 1
     used_by = {"critic": both + penalty + 2 * (pulls + training.generator_steps)}
     used_by["generator"] = training.critic_steps + 3 * training.generator_steps
+    # No one needs the gradient of the codes in the critic's own steps, nor that of the noise.
+    not_needed = {"critic": 2 * training.critic_steps, "generator": training.generator_steps}
     for part, sizes in (("critic", critic_sizes), ("generator", generator_sizes)):
-        for inputs, outputs in pairwise(sizes):
-            yield Product(part, batch, inputs, outputs, used_by[part])
+        for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
+            times = used_by[part] - not_needed[part] * (needed and layer == 0)
+            yield Product(part, batch, inputs, outputs, times)
 
 
 def flops_by_part(products: Iterable[Product]) -> dict[str, float]:
@@ -160,64 +224,3 @@ def flops_by_part(products: Iterable[Product]) -> dict[str, float]:
     for product in products:
         totals[product.part] = totals.get(product.part, 0.0) + product.flops
     return totals
-
-
-class MatrixRates:
-    """Measures products of given shapes once each and remembers the fastest time.
-
-    Args:
-        setting: The clock and the device.
-    """
-
-    def __init__(self, setting: Setting) -> None:
-        """Start with nothing measured."""
-        self.setting = setting
-        self.fastest: dict[tuple[tuple[int, int, int], torch.dtype], float] = {}
-
-    def measure(self, products: Iterable[Product], dtype: torch.dtype) -> None:
-        """Measure every shape (again): the limit is what the machine can do at its best."""
-        precisions = {
-            (product.shape, dtype if product.reduced else torch.float32) for product in products
-        }
-        for key in sorted(precisions, key=str):
-            seconds = self._seconds(*key)
-            self.fastest[key] = min(seconds, self.fastest.get(key, seconds))
-
-    def limit_seconds(self, products: Iterable[Product], dtype: torch.dtype) -> float:
-        """Return the time that an iteration's products take by themselves."""
-        return sum(
-            self.fastest[product.shape, dtype if product.reduced else torch.float32] * product.times
-            for product in products
-        )
-
-    def table(self) -> dict[str, float]:
-        """Return the measured rates in GFLOP/s by shape and precision."""
-        return {
-            f"{rows} x {inner} x {columns}, {str(dtype).removeprefix('torch.')}": round(
-                2e-9 * rows * inner * columns / seconds, 2
-            )
-            for ((rows, inner, columns), dtype), seconds in self.fastest.items()
-        }
-
-    def square_rate(self, dtype: torch.dtype) -> float:
-        """Return the rate of a large square product, in floating-point operations a second."""
-        square = Product("square", SQUARE, SQUARE, SQUARE, reduced=True)
-        self.measure([square], dtype)
-        return square.flops / self.fastest[square.shape, dtype]
-
-    def _seconds(self, shape: tuple[int, int, int], dtype: torch.dtype) -> float:
-        """Return the seconds of one product of this shape: the best of some trials."""
-        rows, inner, columns = shape
-        device = self.setting.device
-        first = torch.randn(rows, inner, device=device).to(dtype)
-        second = torch.randn(inner, columns, device=device).to(dtype)
-        result = torch.empty(rows, columns, device=device, dtype=dtype)
-
-        def repeat(count: int) -> None:
-            for _ in range(count):
-                torch.mm(first, second, out=result)
-
-        repeat(2)
-        once = self.setting.seconds(lambda: repeat(1))
-        count = max(1, round(TRIAL_SECONDS / max(once, 1e-6)))
-        return min(self.setting.seconds(lambda: repeat(count)) / count for _ in range(TRIALS))

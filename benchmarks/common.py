@@ -14,7 +14,7 @@ import click
 import torch
 
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.devices import choose_device
+from arae_toolkit.devices import choose_device, keep_freed_memory
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.locations import corpus_folder
 from arae_toolkit.recipes.common import ExamplesCommand, console
@@ -72,6 +72,8 @@ class Setting:
         out: Folder of the results.
         device: Where to compute.
         started: Clock at the start.
+        trials: How often what the limits rest on is timed; the fastest counts.
+        trial_seconds: What such a trial takes at least.
     """
 
     program: str
@@ -79,6 +81,8 @@ class Setting:
     out: Path
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     started: float = field(default_factory=time.perf_counter)
+    trials: int = 4
+    trial_seconds: float = 0.02
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Run ``work`` and return the seconds it took, to the end of what it started."""
@@ -100,7 +104,29 @@ class Setting:
     ) -> None:
         """Write the result, show its numbers on stderr and its path on stdout."""
         show(self.name, metrics)
-        path = write_result(
+        click.echo(
+            self.save(
+                metrics,
+                corpus=corpus,
+                seeds=seeds,
+                details=details,
+                seconds=seconds,
+                command=command,
+            )
+        )
+
+    def save(
+        self,
+        metrics: Mapping[str, Metric],
+        *,
+        corpus: Corpus | None = None,
+        seeds: Sequence[int] = (),
+        details: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+        command: str | None = None,
+    ) -> Path:
+        """Write the result and return its path."""
+        return write_result(
             self.out,
             self.name,
             command=command or command_line(self.program),
@@ -112,7 +138,6 @@ class Setting:
             threads=torch.get_num_threads(),
             details=details,
         )
-        click.echo(path)
 
     def _finish_queue(self) -> None:
         if self.device.type == "cuda":
@@ -138,6 +163,7 @@ def setting(
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    keep_freed_memory()  # as training does; the textbook version gains by it as well
     parts = (program, subject, device_name if device_name != "cpu" and not subject else "")
     return Setting(
         program, "-".join(part for part in parts if part), out, choose_device(device_name)
@@ -156,12 +182,18 @@ def open_corpus(path: Path | None) -> Corpus:
     return corpus
 
 
-def alternate(works: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, list[float]]:
+def alternate(
+    works: Mapping[str, Callable[[], float]],
+    *,
+    rounds: int,
+    done: Callable[[], object] = lambda: None,
+) -> dict[str, list[float]]:
     """Run the works in turn, A B A B ..., so that a slower moment of the machine meets them all.
 
     Args:
         works: By name, what to run; each returns its measured number.
         rounds: How often each is run.
+        done: Called after each run.
 
     Returns:
         The numbers of each, in the order of the rounds.
@@ -170,6 +202,7 @@ def alternate(works: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[
     for turn in range(rounds):
         for name, work in works.items():
             numbers[name].append(work())
+            done()
         latest = ", ".join(f"{name} {values[-1]:.4g}" for name, values in numbers.items())
         note(f"round {turn + 1} of {rounds}: {latest}")
     return numbers
@@ -208,7 +241,7 @@ def show(title: str, metrics: Mapping[str, Metric]) -> None:
 
 def command_line(program: str) -> str:
     """Return what to type to run this program with these arguments again."""
-    return shlex.join(["python", "-m", f"benchmarks.{program}", *sys.argv[1:]])
+    return shlex.join(["python", "-m", f"arae_toolkit.benchmarks.{program}", *sys.argv[1:]])
 
 
 def name_of(device: torch.device) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
+from arae_toolkit.benchmarks.common import Benchmark, Setting, out_option, setting
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import Metric, summarise
-from benchmarks.common import Benchmark, Setting, out_option, setting
 
 NAME = "preparation"
 PROGRAM = "from arae_toolkit.recipes.cli import main; main()"
@@ -36,7 +36,8 @@ class Cost:
 
 
 @click.command(
-    cls=Benchmark, examples=["python -m benchmarks.preparation --size 1100000 --rounds 3"]
+    cls=Benchmark,
+    examples=["python -m arae_toolkit.benchmarks.preparation --size 1100000 --rounds 3"],
 )
 @click.option(
     "--size",

@@ -14,6 +14,18 @@ import click
 import numpy as np
 
 from arae_toolkit.batching import TokenStore
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    command_line,
+    corpus_option,
+    device_option,
+    note,
+    out_option,
+    setting,
+    threads_option,
+)
+from arae_toolkit.benchmarks.runs import corpus_of_run, log_rows, run_config, training_command
 from arae_toolkit.corpus import Corpus, PackedSentences
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
@@ -25,18 +37,6 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
 from arae_toolkit.vocabulary import Vocabulary
-from benchmarks.common import (
-    Benchmark,
-    Setting,
-    command_line,
-    corpus_option,
-    device_option,
-    note,
-    out_option,
-    setting,
-    threads_option,
-)
-from benchmarks.runs import corpus_of_run, log_rows, run_config, training_command
 
 NAME = "pretraining"
 SPLITS = ("dev", "test")
@@ -73,7 +73,9 @@ CURVE = ("iteration", "epoch", "seconds", *UNITS, *MONITOR_UNITS, "wasserstein")
 
 @click.command(
     cls=Benchmark,
-    examples=["python -m benchmarks.pretraining runs/snli runs/snli-ae --corpus corpora/snli"],
+    examples=[
+        "python -m arae_toolkit.benchmarks.pretraining runs/snli runs/snli-ae --corpus corpora/snli"
+    ],
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @corpus_option

@@ -1,22 +1,23 @@
 """Sampling sentences: the library against a textbook loop with the same weights, greedy.
 
 The textbook decodes one batch after the other, or one sentence after the other, and always runs to
-the model's maximum length. That both give the same sentences for the same codes is measured too.
+the model's maximum length. That both give the same sentences for the same codes is measured too,
+and the share of the arithmetic limit that the library reaches: the time that the products of every
+word that stands in the sentences take by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
-from arae_toolkit.models.arae import ARAE
-from arae_toolkit.recipes.common import find_run
-from arae_toolkit.results import Metric, summarise
-from benchmarks.common import (
+from arae_toolkit.benchmarks.arithmetic import Product
+from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
     alternate,
@@ -28,19 +29,27 @@ from benchmarks.common import (
     setting,
     threads_option,
 )
-from benchmarks.runs import corpus_of_run
-from benchmarks.textbook import Decoder, Sizes
+from arae_toolkit.benchmarks.counts import Counts, count_sentences
+from arae_toolkit.benchmarks.limits import arithmetic_metrics
+from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
+from arae_toolkit.benchmarks.runs import corpus_of_run
+from arae_toolkit.benchmarks.textbook import Decoder, Sizes
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.recipes.common import find_run
+from arae_toolkit.results import Metric, summarise
+from arae_toolkit.vocabulary import EOS
 
 NAME = "sampling"
 BATCH_SIZE = 64
+LIBRARY_BATCH_SIZE = 512
 COMPARED = 512
 
 
 @click.command(
     cls=Benchmark,
     examples=[
-        "python -m benchmarks.sampling runs/snli --corpus corpora/snli --threads 2",
-        "python -m benchmarks.sampling runs/snli --device cuda --count 100000",
+        "python -m arae_toolkit.benchmarks.sampling runs/snli --corpus corpora/snli --threads 2",
+        "python -m arae_toolkit.benchmarks.sampling runs/snli --device cuda --count 100000",
     ],
 )
 @click.argument("run")
@@ -85,7 +94,14 @@ def main(
 
 
 def measure(
-    here: Setting, model: ARAE, *, count: int, one_by_one: int, rounds: int, seed: int
+    here: Setting,
+    model: ARAE,
+    *,
+    count: int,
+    one_by_one: int,
+    rounds: int,
+    seed: int,
+    done: Callable[[], object] = lambda: None,
 ) -> tuple[dict[str, Metric], dict[str, Any]]:
     """Return the metrics and details of this benchmark.
 
@@ -93,9 +109,10 @@ def measure(
         here: The clock and the device.
         model: On the same device.
         count: Sentences in a run.
-        one_by_one: Sentences in a run of the version that decodes each by itself.
+        one_by_one: Sentences in a run of the version that decodes each by itself; 0 leaves it out.
         rounds: Runs of each version.
         seed: Of the codes.
+        done: Called after each run.
     """
     decoder = textbook_decoder(model)
 
@@ -108,12 +125,23 @@ def measure(
             model, decoder, sentences, batch_size=size, seed=seed
         )
 
+    def library(sentences: int) -> list[str]:
+        return model.sample(sentences, seed=seed, batch_size=LIBRARY_BATCH_SIZE)
+
     works = {
-        "library": rate(lambda sentences: model.sample(sentences, seed=seed), count),
+        "library": rate(library, count),
         f"textbook, batches of {BATCH_SIZE}": rate(in_batches(BATCH_SIZE), count),
-        "textbook, one by one": rate(in_batches(1), one_by_one),
     }
-    numbers = alternate(works, rounds=rounds)
+    if one_by_one:
+        works["textbook, one by one"] = rate(in_batches(1), one_by_one)
+    together = min(count, LIBRARY_BATCH_SIZE)
+    counts = count_samples(model, decoder, sentences=together, seed=seed)
+    products = products_of_sampling(model, sentences=together, counts=counts, count=count)
+    rates = MatrixRates(here)
+    measure_products(rates, products)
+    numbers = alternate(works, rounds=rounds, done=done)
+    measure_products(rates, products)
+    limit = together / rates.limit_seconds(products, torch.float32)
     metrics: dict[str, Metric] = {
         f"{name}, rate": summarise(values, "sentences/s", centre="median")
         for name, values in numbers.items()
@@ -121,9 +149,57 @@ def measure(
     for name, values in numbers.items():
         if name != "library":
             metrics[f"library over {name}"] = ratios(numbers["library"], values)
+    metrics |= arithmetic_metrics("library", limit, numbers["library"])
     metrics["same sentences"] = summarise([same_sentences(model, decoder, seed=seed)], "percent")
-    details = {"count": count, "one_by_one": one_by_one, "sentences_per_second": numbers}
+    details = {
+        "count": count,
+        "one_by_one": one_by_one,
+        "tokens_per_sentence": counts.tokens / counts.sentences,
+        "sentences_per_second": numbers,
+        "gigaflops_per_second_by_shape": rates.table(),
+    }
     return metrics, details
+
+
+def products_of_sampling(
+    model: ARAE, *, sentences: int, counts: Counts, count: int
+) -> list[Product]:
+    """Return the products that sampling needs, for so many sentences of it.
+
+    A word's product with the gate weights is the same wherever it stands, so it is needed once for
+    each distinct word of a whole run, of which these sentences are a part.
+
+    Args:
+        model: For its sizes.
+        sentences: Decoded together.
+        counts: What some sampled sentences hold.
+        count: Sentences in a run.
+    """
+    sizes, tokens = model.arguments, counts.tokens / counts.sentences
+    hidden, vocab_size = sizes["hidden_size"], len(model.vocabulary)
+    distinct, share = round(counts.distinct), min(1.0, sentences / count)
+    products = [
+        Product("words", distinct, sizes["embedding_size"], 4 * hidden, share),
+        Product("code", sentences, model.code_size, 4 * hidden),
+        Product("states", sentences, hidden, 4 * hidden, tokens - 1),  # the first state is zero
+        Product("projection", sentences, hidden, vocab_size, tokens),
+    ]
+    layers = (sizes["noise_size"], *sizes["generator_sizes"], model.code_size)
+    if sizes["prior"] == "generator":
+        products += [Product("generator", sentences, *layer) for layer in pairwise(layers)]
+    return products
+
+
+def count_samples(model: ARAE, decoder: Decoder, *, sentences: int, seed: int) -> Counts:
+    """Count what some sampled sentences hold, ``<eos>`` included where they end by it."""
+    generator = torch.Generator(model.device).manual_seed(seed)
+    words = decoder.decode(
+        model.prior.sample(sentences, generator=generator), steps=model.max_length
+    )
+    before_end = (words == EOS).cumsum(dim=1) == 0
+    lengths = (before_end.sum(dim=1) + 1).clamp(max=model.max_length).tolist()
+    rows = words.tolist()
+    return count_sentences([row[:length] for row, length in zip(rows, lengths, strict=True)])
 
 
 def textbook_decoder(model: ARAE) -> Decoder:

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import click
 
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    alternate,
+    out_option,
+    ratios,
+    setting,
+)
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import Metric, summarise
-from benchmarks.common import Benchmark, Setting, alternate, out_option, ratios, setting
 
 NAME = "startup"
 EMPTY_PROGRAM = '''import click
@@ -28,7 +35,7 @@ main()
 '''
 
 
-@click.command(cls=Benchmark, examples=["python -m benchmarks.startup"])
+@click.command(cls=Benchmark, examples=["python -m arae_toolkit.benchmarks.startup"])
 @click.option(
     "--rounds", type=click.IntRange(2), default=21, show_default=True, help="Starts of each."
 )

@@ -6,18 +6,22 @@ from pathlib import Path
 
 import click
 
+from arae_toolkit.benchmarks.common import Benchmark, note
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.files import write_text
 from arae_toolkit.plots import draw_code_space, draw_training_curve
 from arae_toolkit.report import CODE_SPACE, TRAINING_CURVE, replace_blocks
 from arae_toolkit.results import read_results
-from benchmarks.common import Benchmark, note
 
 DRAWINGS = {TRAINING_CURVE: draw_training_curve, CODE_SPACE: draw_code_space}
 
 
 @click.command(
-    cls=Benchmark, examples=["python -m benchmarks.tables", "python -m benchmarks.tables --check"]
+    cls=Benchmark,
+    examples=[
+        "python -m arae_toolkit.benchmarks.tables",
+        "python -m arae_toolkit.benchmarks.tables --check",
+    ],
 )
 @click.option(
     "--results",
@@ -45,7 +49,9 @@ def main(results_folder: Path, readme: Path, check: bool) -> None:
         stale = [readme] * (before != after) + [path for path in figures if not path.exists()]
         if stale:
             names = ", ".join(str(path) for path in stale)
-            raise ToolkitError(f"out of date: {names}; run python -m benchmarks.tables")
+            raise ToolkitError(
+                f"out of date: {names}; run python -m arae_toolkit.benchmarks.tables"
+            )
         return
     for path, draw in figures.items():
         draw(results, path)

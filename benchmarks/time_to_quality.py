@@ -15,16 +15,8 @@ from typing import Any
 import click
 import numpy as np
 
-from arae_toolkit.algorithm import Precision
 from arae_toolkit.batching import TokenStore
-from arae_toolkit.configs import Config
-from arae_toolkit.corpus import Corpus
-from arae_toolkit.errors import ToolkitError
-from arae_toolkit.evaluation.reconstruction import measure_reconstruction
-from arae_toolkit.models.arae import ARAE
-from arae_toolkit.presets import preset
-from arae_toolkit.results import Metric, summarise
-from benchmarks.common import (
+from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
     corpus_option,
@@ -36,8 +28,16 @@ from benchmarks.common import (
     setting,
     threads_option,
 )
-from benchmarks.textbook import Sizes
-from benchmarks.versions import TextbookModel, library_training, textbook_training
+from arae_toolkit.benchmarks.textbook import Sizes
+from arae_toolkit.benchmarks.versions import TextbookModel, library_training, textbook_training
+from arae_toolkit.configs import Config
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.evaluation.reconstruction import measure_reconstruction
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.presets import preset
+from arae_toolkit.results import Metric, summarise
 
 NAME = "time_to_quality"
 SENTENCES = 2000
@@ -61,8 +61,8 @@ class Moment:
 @click.command(
     cls=Benchmark,
     examples=[
-        "python -m benchmarks.time_to_quality --corpus corpora/snli --threads 2",
-        "python -m benchmarks.time_to_quality --corpus corpora/snli --precision bf16 --minutes 5",
+        "python -m arae_toolkit.benchmarks.time_to_quality --corpus corpora/snli --threads 2",
+        "python -m arae_toolkit.benchmarks.time_to_quality --precision bf16 --minutes 5",
     ],
 )
 @corpus_option

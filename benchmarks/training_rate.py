@@ -1,27 +1,23 @@
 """Training sentences per second: the library against the textbook version, in one process.
 
-Short runs in alternation (textbook, library, textbook, ...), and for the library the share of the
-arithmetic limit that it reaches; see :mod:`benchmarks.arithmetic`.
+Short runs in alternation (textbook, library, textbook, ...), and for the library the shares of the
+three limits that it reaches; see :mod:`arae_toolkit.benchmarks.limits`.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable
-from itertools import chain, count, islice
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
-from arae_toolkit.algorithm import Algorithm, Precision
-from arae_toolkit.configs import Config
-from arae_toolkit.corpus import Corpus
-from arae_toolkit.presets import preset
-from arae_toolkit.results import Metric, summarise
-from benchmarks.arithmetic import MatrixRates, Product, flops_by_part, products_of_iteration
-from benchmarks.common import (
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.benchmarks.arithmetic import flops_by_part
+from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
     alternate,
@@ -35,19 +31,26 @@ from benchmarks.common import (
     setting,
     threads_option,
 )
-from benchmarks.textbook import Sizes
-from benchmarks.versions import library_training, textbook_training
+from arae_toolkit.benchmarks.counts import IterationCounts, counts_of_iterations
+from arae_toolkit.benchmarks.limits import Machine, Work, work_of_iteration
+from arae_toolkit.benchmarks.textbook import Sizes
+from arae_toolkit.benchmarks.versions import library_training, textbook_training
+from arae_toolkit.configs import Config
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision, has_bfloat16
+from arae_toolkit.presets import preset
+from arae_toolkit.results import Metric, summarise
 
 NAME = "training_rate"
 WARM_UP = 3
-DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @click.command(
     cls=Benchmark,
     examples=[
-        "python -m benchmarks.training_rate --corpus corpora/snli --threads 2",
-        "python -m benchmarks.training_rate --corpus corpora/snli --device cuda --iterations 100",
+        "python -m arae_toolkit.benchmarks.training_rate --corpus corpora/snli --threads 2",
+        "python -m arae_toolkit.benchmarks.training_rate --device cuda --iterations 100",
     ],
 )
 @corpus_option
@@ -89,68 +92,89 @@ def measure(
     iterations: int,
     seed: int,
     sizes: Sizes | None = None,
+    cuda_graphs: bool = True,
+    done: Callable[[], object] = lambda: None,
 ) -> tuple[dict[str, Metric], dict[str, Any]]:
     """Return the metrics and details of this benchmark.
 
     Args:
         here: The clock and the device.
         corpus: Its train split is used.
-        configs: The library's settings, by name.
+        configs: The library's settings, by name, of one batch size.
         rounds: Runs of each version.
         iterations: Iterations in one run.
         seed: Of weights, batches and noise.
         sizes: Of the textbook version, by default the published ones.
+        cuda_graphs: Whether the library captures its steps on a CUDA device.
+        done: Called after each run.
     """
     batch_size = next(iter(configs.values())).training.batch_size
     timed = range(WARM_UP, WARM_UP + rounds * iterations)
     works = {"textbook": _textbook(here, corpus, sizes or Sizes(), batch_size, iterations, seed)}
-    products: dict[str, list[Product]] = {}
-    precisions: dict[str, torch.dtype] = {}
-    tokens = 0.0
+    needed: dict[str, Work] = {}
+    read: dict[str, IterationCounts] = {}
     for config_name, config in configs.items():
-        for precision, dtype in DTYPES.items():
+        for precision in precisions_of(here.device):
             name = f"{config_name} {precision}"
             _, algorithm = library_training(
-                corpus, config, device=here.device, precision=precision, seed=seed
+                corpus,
+                config,
+                device=here.device,
+                precision=precision,
+                seed=seed,
+                cuda_graphs=cuda_graphs,
             )
             works[name] = _library(here, algorithm, iterations)
-            # The limit is that of the very sentences that are timed.
-            tokens = _tokens_per_sentence(algorithm, timed)
-            precisions[name] = dtype
-            products[name] = products_of_iteration(
-                config, vocab_size=len(corpus.vocabulary), tokens_per_sentence=tokens
+            # The limits are those of the very sentences that are timed.
+            if config_name not in read:
+                read[config_name] = counts_of_iterations(
+                    corpus.split("train"), algorithm.sampler, config, timed
+                )
+            needed[name] = work_of_iteration(
+                config,
+                read[config_name],
+                vocab_size=len(corpus.vocabulary),
+                dtype=DTYPES[precision],
             )
-    rates = MatrixRates(here)
+    machine = Machine(here)
     note(f"{rounds} rounds of {iterations} iterations of each of {', '.join(works)}")
-    _measure_products(rates, products, precisions)
-    numbers = alternate(works, rounds=rounds)
-    _measure_products(rates, products, precisions)
+    _measure_machine(machine, needed.values())
+    numbers = alternate(works, rounds=rounds, done=done)
+    _measure_machine(machine, needed.values())
 
     metrics: dict[str, Metric] = {}
     for name, values in numbers.items():
         metrics[f"{name}, rate"] = summarise(values, "sentences/s", centre="median")
-    for name, needed in products.items():
+    limits = {name: machine.limits(work) for name, work in needed.items()}
+    for name in needed:
         metrics[f"{name}, over textbook"] = ratios(numbers[name], numbers["textbook"])
-        limit = batch_size / rates.limit_seconds(needed, precisions[name])
-        metrics[f"{name}, arithmetic limit"] = summarise([limit], "sentences/s")
-        shares = [100 * rate / limit for rate in numbers[name]]
-        metrics[f"{name}, share of the limit"] = summarise(shares, "percent", centre="median")
-    for precision, dtype in DTYPES.items():
-        metrics[f"square matrix product, {precision}"] = summarise(
-            [rates.square_rate(dtype) / 1e9], "GFLOP/s"
-        )
+        metrics |= limits[name].metrics(name, numbers[name])
+    for precision in precisions_of(here.device):
+        rate = machine.rates.square_rate(DTYPES[precision])
+        metrics[f"square matrix product, {precision}"] = summarise([rate / 1e9], "GFLOP/s")
     gigaflops = {
-        name: {part: flops / 1e9 for part, flops in flops_by_part(needed).items()}
-        for name, needed in products.items()
+        name: {part: flops / 1e9 for part, flops in flops_by_part(work.needed).items()}
+        for name, work in needed.items()
     }
+    first = next(iter(read.values())).reconstruction
     details = {
         "iterations_a_round": iterations,
-        "tokens_per_sentence": tokens,
+        "batch_size": batch_size,
+        "cuda_graphs": cuda_graphs and here.device.type == "cuda",
+        "tokens_per_sentence": first.tokens / first.sentences,
+        "read_by_an_iteration": {name: asdict(counts) for name, counts in read.items()},
         "sentences_per_second": numbers,
+        "binding_limit": {name: limit.binding for name, limit in limits.items()},
         "gigaflops_per_iteration": gigaflops,
-        "gigaflops_per_second_by_shape": rates.table(),
+        "megabytes_per_iteration": {name: work.bytes_moved / 1e6 for name, work in needed.items()},
+        **machine.table(),
     }
     return metrics, details
+
+
+def precisions_of(device: torch.device) -> list[Precision]:
+    """Return the precisions worth measuring on a device."""
+    return ["fp32", "bf16"] if has_bfloat16(device) else ["fp32"]
 
 
 def _textbook(
@@ -187,27 +211,11 @@ def _library(here: Setting, algorithm: Algorithm, iterations: int) -> Callable[[
     return lambda: iterations * algorithm.sampler.batch_size / here.seconds(run)
 
 
-def _tokens_per_sentence(algorithm: Algorithm, iterations: range) -> float:
-    """Return the mean length, in tokens, of the sentences that these iterations reconstruct."""
-    sampler = algorithm.sampler
-    per_epoch = sampler.batches_per_epoch
-    epochs = range(iterations.start // per_epoch, (iterations.stop - 1) // per_epoch + 1)
-    batches = chain.from_iterable(sampler.epoch(epoch) for epoch in epochs)
-    skipped = epochs.start * per_epoch
-    lengths = [
-        float(sampler.lengths[rows].mean())
-        for rows in islice(batches, iterations.start - skipped, iterations.stop - skipped)
-    ]
-    return statistics.fmean(lengths)
-
-
-def _measure_products(
-    rates: MatrixRates,
-    products: dict[str, list[Product]],
-    precisions: dict[str, torch.dtype],
-) -> None:
-    for name, needed in products.items():
-        rates.measure(needed, precisions[name])
+def _measure_machine(machine: Machine, works: Iterable[Work]) -> None:
+    """Measure what the limits need: before and after the rounds, at the machine's best."""
+    machine.measure_copies()
+    for work in works:
+        machine.measure(work)
 
 
 if __name__ == "__main__":

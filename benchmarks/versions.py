@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import torch
 
-from arae_toolkit.algorithm import Algorithm, Precision
+from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
+from arae_toolkit.benchmarks.textbook import PaddedSentences, Sizes, Textbook
 from arae_toolkit.configs import Config, with_value
 from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining import new_model
-from benchmarks.textbook import PaddedSentences, Sizes, Textbook
 
 
 def library_training(
-    corpus: Corpus, config: Config, *, device: torch.device, precision: Precision, seed: int
+    corpus: Corpus,
+    config: Config,
+    *,
+    device: torch.device,
+    precision: Precision,
+    seed: int,
+    cuda_graphs: bool = True,
 ) -> tuple[ARAE, Algorithm]:
     """Return a fresh model of the library and its training, set up as ``pretrain`` does."""
     config = with_value(config, "training.seed", seed)
-    static_length = corpus.max_length + 1 if device.type == "cuda" else None
-    store = TokenStore(corpus.split("train"), device=device, static_length=static_length)
+    store = TokenStore(corpus.split("train"), device=device)
     model = new_model(corpus, config, kind="arae").to(device)
     assert isinstance(model, ARAE), "a text corpus"
-    return model, Algorithm(model, config, store, precision=precision)
+    algorithm = Algorithm(model, config, store, precision=precision, cuda_graphs=cuda_graphs)
+    return model, algorithm
 
 
 def textbook_training(

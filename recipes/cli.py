@@ -38,6 +38,10 @@ COMMANDS = {
         "arae_toolkit.recipes.generate:encode",
         "Write the codes of sentences.",
     ),
+    "benchmark": (
+        "arae_toolkit.recipes.benchmark:benchmark",
+        "Measure how fast this machine trains, encodes and samples.",
+    ),
     "doctor": (
         "arae_toolkit.recipes.doctor:doctor",
         "Show versions, devices, and which corpora and runs are found.",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +10,11 @@ import click
 from arae_toolkit.configs import Config, with_overrides, with_toml
 from arae_toolkit.presets import PRESETS, preset
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+from arae_toolkit.recipes.processes import signals_noted
 
 if TYPE_CHECKING:
     from arae_toolkit.corpus import Corpus
+    from arae_toolkit.devices import Precision
     from arae_toolkit.pretraining import ModelKind
     from arae_toolkit.run_log import Listener
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain snli --model ae --out runs/snli-ae --precision bf16",
         "arae-toolkit pretrain yelp --preset paper-2018 --seed 1",
         "arae-toolkit pretrain reviews.jsonl --set epochs=5 --set code_size=128",
+        "arae-toolkit pretrain snli --seeds 8",
     ],
 )
 @click.argument("corpus")
@@ -69,12 +68,30 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16"]),
+    type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Of encoder and decoder; the critic is always fp32.",
+    help="Of matrix products; the critic is always fp32. tf32 rounds them on a GPU alone.",
+)
+@click.option(
+    "--cuda-graphs/--no-cuda-graphs",
+    default=True,
+    show_default=True,
+    help="On a GPU, run iterations as captured graphs.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Same as --set seed=N.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Train so many seeds, from that of the run upwards; each in a folder of its own.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Seeds trained at once.  [default: one a core, at most 8 on a GPU]",
+)
 @click.option(
     "--resume",
     default="auto",
@@ -93,8 +110,11 @@ def pretrain(
     assignments: tuple[str, ...],
     source: Path | None,
     device_name: str,
-    precision: str,
+    precision: Precision,
+    cuda_graphs: bool,
     seed: int | None,
+    seeds: int,
+    jobs: int | None,
     resume: str,
     out: Path | None,
 ) -> None:
@@ -104,10 +124,19 @@ def pretrain(
     prepared first where that has not been done. A run that was stopped goes on when the same
     command is given again. Samples are shown after each epoch; those of mnist are pictures in
     the folder's samples/.
+
+    With --seeds, each seed has a process and a folder, such as runs/snli-seed-0, with its messages
+    in pretrain.log; a seed that fails leaves the others alone. Their results on dev, with mean and
+    spread, end up in runs/snli-seeds.json.
     """
+    if seeds > 1 and resume not in ("auto", "never"):
+        raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
     prepared = _open_corpus(corpus, source)
     config = _settings(preset_name, prepared.name, config_file, assignments, seed)
     folder = out or _default_folder(prepared.name, kind)
+    if seeds > 1:
+        _train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
+        return
 
     from arae_toolkit.devices import choose_device
     from arae_toolkit.pretraining import pretrain as run
@@ -116,7 +145,7 @@ def pretrain(
     device = choose_device(device_name)
     place = f", {device}, {precision}, to {folder}"
     with (
-        _signals_noted() as received,
+        signals_noted() as received,
         training_display(prepared, config, title=kind, place=place) as display,
     ):
         run(
@@ -125,12 +154,80 @@ def pretrain(
             folder,
             kind=kind,
             device=device,
-            precision="bf16" if precision == "bf16" else "fp32",
+            precision=precision,
+            cuda_graphs=cuda_graphs,
             resume=resume if resume in ("auto", "never") else Path(resume),  # type: ignore[arg-type]
             listeners=[display, *_tensorboard(folder)],
             stop_signal=lambda: received[0],
         )
     click.echo(folder)
+
+
+def _train_seeds(
+    corpus: Corpus, config: Config, out: Path, *, seeds: int, jobs: int | None, device_name: str
+) -> None:
+    """Train several seeds by this same command, one seed a process; report on them all.
+
+    Raises:
+        SeedsStopped: If asked to stop by a signal; each has written its checkpoint.
+        SeedsFailed: If one was not trained to its end.
+    """
+    from arae_toolkit.recipes import several
+    from arae_toolkit.recipes.processes import (
+        child_environment,
+        default_jobs,
+        options_given,
+        threads_of,
+    )
+    from arae_toolkit.recipes.several_display import SeveralDisplay
+    from arae_toolkit.recipes.several_summary import report
+
+    device = _device_type(device_name)
+    at_once = min(seeds, jobs or default_jobs(seeds, on_gpu=device == "cuda"))
+    environment = child_environment(at_once)
+    first = config.training.seed
+    runs = [
+        several.SeedRun(seed, several.seed_folder(out, seed))
+        for seed in range(first, first + seeds)
+    ]
+    ctx = click.get_current_context()
+    options = options_given(ctx, without=("source", "seed", "seeds", "jobs", "out"))
+    debug = ["--debug"] if ctx.find_root().params.get("debug") else []
+    # By its folder: it is prepared, and nothing is left to look up or to download.
+    arguments = [*debug, "pretrain", *options, str(corpus.folder.resolve())]
+    display = SeveralDisplay(runs, epochs=config.training.epochs)
+    display.note(
+        f"seeds {first} to {runs[-1].seed} on {corpus.name}, {device}, {at_once} at once, to "
+        f"{several.beside(out, '-seed-*')}"
+    )
+    with signals_noted() as received, display.live():
+        several.train_all(
+            runs,
+            arguments,
+            jobs=at_once,
+            environment=environment,
+            stop_signal=lambda: received[0],
+            watcher=display,
+        )
+    report(
+        runs,
+        out,
+        corpus=corpus,
+        config=config,
+        device=device,
+        threads=threads_of(environment),
+        command=[*ctx.command_path.split(), ctx.params["corpus"], *options_given(ctx)],
+        stopped_by=received[0],
+    )
+
+
+def _device_type(name: str) -> str:
+    """Return ``cpu`` or ``cuda``; torch takes seconds to load, and is asked only if it must be."""
+    if name == "cpu":
+        return name
+    from arae_toolkit.devices import choose_device
+
+    return choose_device(name).type
 
 
 def _open_corpus(name: str, source: Path | None) -> Corpus:
@@ -178,26 +275,3 @@ def _tensorboard(folder: Path) -> list[Listener]:
         return [TensorBoardListener(folder / "tensorboard")]
     except ImportError:
         return []
-
-
-@contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """Note SIGINT and SIGTERM instead of dying of them, so that the iteration can be finished.
-
-    A second signal does what it always does.
-
-    Yields:
-        One number: that of the signal received, or 0.
-    """
-    received = [0]
-
-    def note(number: int, _: FrameType | None) -> None:
-        received[0] = number
-        signal.signal(number, previous[signal.Signals(number)])
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.batching import EpochSampler, TokenStore, batch_of, draw
+from arae_toolkit.batching import EpochSampler, Packing, batch_of, draw
 from arae_toolkit.vocabulary import PAD
 
 
@@ -22,19 +22,32 @@ def test_a_batch_is_its_sentences_padded() -> None:
     for row, tokens, length in zip(rows, batch.tokens, batch.lengths, strict=True):
         assert tokens[:length].tolist() == packed[int(row)].tolist()
         assert (tokens[length:] == PAD).all()
-    real = torch.cat([tokens[:n] for tokens, n in zip(batch.tokens, batch.lengths, strict=True)])
-    assert torch.equal(batch.tokens.flatten()[batch.real], real)
     assert batch.tokens.shape[1] == int(batch.lengths.max())
 
 
-def test_a_static_length_gives_every_batch_one_shape() -> None:
-    """Short batches are padded on; the real tokens stay the same."""
-    words = small.vocabulary()
-    packed = small.sentences(words)
-    static = TokenStore(packed, device=torch.device("cpu"), static_length=16)
-    batch, free = static.batch(np.array([4])), small.store(words).batch(np.array([4]))
-    assert batch.tokens.shape == (1, 16)
-    assert torch.equal(batch.tokens.flatten()[batch.real], free.tokens.flatten()[free.real])
+def test_a_packing_has_the_real_tokens_in_time_order() -> None:
+    """At each step the sentences that are still going, longest first, and where each one ends."""
+    packing = Packing.of(np.array([2, 4, 1, 4]), width=5, device=torch.device("cpu"))
+    assert packing.counts == (4, 3, 2, 2)
+    assert packing.rows.tolist() == [1, 3, 0, 2, 1, 3, 0, 1, 3, 1, 3]
+    assert packing.places.tolist() == [5, 15, 0, 10, 6, 16, 1, 7, 17, 8, 18]
+    assert packing.rows[packing.ends].tolist() == [0, 1, 2, 3]
+    assert (packing.places[packing.ends] % 5).tolist() == [1, 3, 0, 3]
+
+
+def test_a_batch_gathered_on_the_device_is_the_same_but_wider() -> None:
+    """Short batches are padded on; real tokens and lengths stay, and the host knows neither."""
+    store = small.store(small.vocabulary())
+    rows = np.array([4, 1])
+    wide, free = store.batch_on_device(torch.from_numpy(rows), width=16), store.batch(rows)
+    assert wide.tokens.shape == (2, 16)
+    width = free.tokens.shape[1]
+    assert torch.equal(wide.tokens[:, :width], free.tokens)
+    assert (wide.tokens[:, width:] == PAD).all()
+    assert torch.equal(wide.lengths, free.lengths)
+    assert wide.packing is None
+    assert int(wide.symbols) == free.symbols
+    assert store.width(rows) == width
 
 
 def test_groups_cover_the_rows_and_the_order_restores_them() -> None:
@@ -52,8 +65,11 @@ def test_batch_of_equals_the_store() -> None:
     packed = small.sentences(words)
     direct = batch_of([packed[i].tolist() for i in (3, 1)], device=torch.device("cpu"))
     stored = small.store(words).batch(np.array([3, 1]))
-    for name in ("tokens", "lengths", "real"):
+    for name in ("tokens", "lengths"):
         assert torch.equal(getattr(direct, name), getattr(stored, name))
+    assert direct.packing is not None and stored.packing is not None
+    assert torch.equal(direct.packing.places, stored.packing.places)
+    assert direct.packing.counts == stored.packing.counts
 
 
 @given(

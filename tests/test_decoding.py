@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from arae_toolkit.models.choosing import BLOCK_WORDS, draw, likeliest
 from arae_toolkit.models.decoder import DecoderState
 from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.models.places import Places, StepDecoder
+from arae_toolkit.models.stepping import LSTMStepper
 from arae_toolkit.vocabulary import EOS, PAD
 
 WORDS = (EOS, 4, 5)  # a vocabulary of three words, the ids below 4 never being words
@@ -227,3 +230,228 @@ def test_the_enumeration_counts_every_sentence() -> None:
     sentences = [(*b, EOS) for b in bodies] + list(itertools.product([4, 5], repeat=3))
     total = sum(math.exp(decoder.log_probability(0, s)) for s in sentences)
     assert total == pytest.approx(1.0, rel=1e-5)
+
+
+# --- places that are refilled ------------------------------------------------------------------
+
+
+def _slow_sentence(decoder: StepDecoder, code: Tensor, steps: int) -> tuple[int, ...]:
+    """Return the greedy sentence of one code (1, Z), word by word."""
+    state, previous, words = decoder.start(code), 1, []
+    for _ in range(steps):
+        scores, state = decoder.step(state, torch.tensor([previous]))
+        previous = int(scores.argmax(dim=1))
+        words.append(previous)
+        if previous == EOS:
+            break
+    return tuple(words)
+
+
+@pytest.mark.parametrize("places", [1, 3, 7, 64])
+@pytest.mark.parametrize("keep", [False, True])
+def test_refilled_places_decode_what_a_plain_loop_does(places: int, keep: bool) -> None:
+    """More codes than places, in two calls of different sizes, as on a CPU and as on a GPU."""
+    decoder = TableDecoder(9, rows=23, spread=2.0)
+    search = Places(
+        decoder, lambda scores, _: likeliest(scores), count=places, capacity=23, steps=4, keep=keep
+    )
+    expected = [_slow_sentence(decoder, code[None], 4) for code in _codes(23)]
+    assert len({len(words) for words in expected}) > 2, "sentences of one length show little"
+    with torch.no_grad():
+        found = search.decode(_codes(23))
+        again = search.decode(_codes(23)[5:9])
+    assert [_sentence(row) for row in found] == expected
+    assert [_sentence(row) for row in again] == expected[5:9]
+    assert found.shape == (23, 4)
+
+
+@pytest.mark.parametrize("places", [2, 5, 40])
+def test_an_lstm_decodes_the_same_in_any_number_of_places(places: int) -> None:
+    """The fast steps and the refilling against the plain decoder, row by row."""
+    arae = small.model(small.vocabulary())
+    codes = torch.nn.functional.normalize(
+        torch.randn(33, 10, generator=torch.Generator().manual_seed(6)), dim=1
+    )
+    found = decode(arae.decoder, codes, decoding=Decoding(), max_length=9, places=places)
+    with torch.no_grad():
+        for row, code in zip(found, codes, strict=True):
+            slow = _slow_sentence(arae.decoder, code[None], 9)
+            assert _sentence(row) == tuple(word for word in slow if word != PAD)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"temperature": 0.7}, {"top_k": 3}, {"top_p": 0.8}, {"top_k": 5, "top_p": 0.5}]
+)
+def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings: dict[str, float]) -> None:
+    """The numbers they are drawn by belong to the row."""
+    arae = small.model(small.vocabulary())
+    codes = torch.randn(50, 10, generator=torch.Generator().manual_seed(6))
+    decoding = Decoding("sample", **settings)  # type: ignore[arg-type]
+    found = [
+        decode(
+            arae.decoder,
+            codes,
+            decoding=decoding,
+            max_length=9,
+            generator=torch.Generator().manual_seed(1),
+            places=places,
+        )
+        for places in (3, 50)
+    ]
+    assert torch.equal(*found)
+    assert len({_sentence(row) for row in found[0]}) > 5
+
+
+def test_no_codes_are_no_sentences() -> None:
+    """An empty batch has no rows, whatever the method."""
+    arae = small.model(small.vocabulary())
+    for method in ("greedy", "sample"):
+        words = decode(
+            arae.decoder,
+            torch.zeros(0, 10),
+            decoding=Decoding(method),  # type: ignore[arg-type]
+            max_length=4,
+            generator=torch.Generator(),
+        )
+        assert words.shape == (0, 4)
+
+
+# --- the fast steps ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)], ids=["fp32", "bf16"]
+)
+def test_fast_steps_meet_the_decoders_own(dtype: torch.dtype, tolerance: float) -> None:
+    """Scores and states, with words met before and new ones, and rows that leave."""
+    decoder = small.model(small.vocabulary()).decoder
+    stepper = LSTMStepper(decoder, dtype=dtype)
+    random = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        codes = torch.randn(6, 10, generator=random)
+        plain, fast = decoder.start(codes), stepper.start(codes)
+        for rows in (6, 6, 4, 2):
+            plain, fast = (state.rows(torch.arange(rows)) for state in (plain, fast))
+            previous = torch.randint(4, 20, (rows,), generator=random)
+            expected, plain = decoder.step(plain, previous)
+            scores, fast = stepper.step(fast, previous)
+            torch.testing.assert_close(scores.float(), expected, rtol=tolerance, atol=tolerance)
+            torch.testing.assert_close(fast.hidden, plain.hidden, rtol=tolerance, atol=tolerance)
+
+
+# --- the choice of a word ------------------------------------------------------------------------
+
+VOCAB_SIZES = [3, BLOCK_WORDS, BLOCK_WORDS + 1, 5 * BLOCK_WORDS, 700]
+
+
+def _layouts(scores: Tensor) -> list[Tensor]:
+    """Return the scores as a GPU lays them out, and as the fast steps on a CPU do."""
+    return [scores.clone(), scores.t().contiguous().t()]
+
+
+@pytest.mark.parametrize("vocab_size", VOCAB_SIZES)
+def test_the_likeliest_word_is_the_first_of_the_highest(vocab_size: int) -> None:
+    """As argmax has it, ties within a block and between blocks included."""
+    random = torch.Generator().manual_seed(vocab_size)
+    different = torch.randn(40, vocab_size, generator=random)
+    tied = torch.randint(0, 3, (40, vocab_size), generator=random).float()
+    for scores in (different, tied, torch.zeros(2, vocab_size), torch.full((2, 9), -torch.inf)):
+        for laid_out in _layouts(scores):
+            assert torch.equal(likeliest(laid_out), (-scores).argsort(dim=1, stable=True)[:, 0])
+
+
+def _slow_draw(
+    scores: Tensor, uniform: float, *, temperature: float, top_k: int, top_p: float
+) -> int:
+    """Return the word drawn for one row (V,), by the definition, in float64."""
+    probability = (scores.double() / temperature).softmax(dim=0)
+    order = probability.argsort(descending=True, stable=True)
+    kept = order[: top_k or len(order)]
+    if top_p < 1:
+        before = probability[kept].cumsum(dim=0) - probability[kept]
+        kept = kept[before < top_p * probability[kept].sum()]
+    left = torch.zeros_like(probability).index_copy_(0, kept, probability[kept])
+    upto = left.cumsum(dim=0)
+    return int((upto <= uniform * upto[-1]).sum())
+
+
+@pytest.mark.parametrize("vocab_size", VOCAB_SIZES)
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"),
+    [(1, 0, 1), (0.5, 0, 1), (1, 2, 1), (1.5, 21, 1), (1, 0, 0.3), (3, 0, 0.95), (1, 15, 0.6)],
+)
+def test_a_word_is_drawn_by_the_definition(
+    vocab_size: int, temperature: float, top_k: int, top_p: float
+) -> None:
+    """Against the plain inversion in float64, steep and flat distributions alike."""
+    random = torch.Generator().manual_seed(top_k)
+    spread = torch.tensor([0.1, 1.0, 4.0]).repeat(20)[:, None]
+    scores = spread * torch.randn(60, vocab_size, generator=random)
+    uniform = torch.rand(60, generator=random)
+    settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    expected = [
+        _slow_draw(row, float(number), **settings)  # type: ignore[arg-type]
+        for row, number in zip(scores, uniform, strict=True)
+    ]
+    for laid_out in _layouts(scores):
+        drawn = draw(laid_out, uniform, **settings)  # type: ignore[arg-type]
+        # A number that falls on the border of two words within rounding may go to either.
+        assert sum(a != b for a, b in zip(drawn.tolist(), expected, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_drawn_words_are_as_frequent_as_likely(planted: bool) -> None:
+    """Uniform over 200 words, or with one that has half of the probability."""
+    scores = torch.zeros(200)
+    if planted:
+        scores[137] = math.log(199)
+    rows, random = 100_000, torch.Generator().manual_seed(0)
+    drawn = draw(scores.expand(rows, -1).clone(), torch.rand(rows, generator=random))
+    shares = drawn.bincount(minlength=200) / rows
+    expected = scores.softmax(dim=0)
+    deviation = (expected * (1 - expected) / rows).sqrt()
+    assert ((shares - expected).abs() < 5 * deviation).all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_k": 4}, {"top_p": 0.9}, {"top_p": 0.999}])
+def test_an_impossible_word_is_never_drawn(settings: dict[str, float]) -> None:
+    """At both ends of the unit interval, and beside words of no probability."""
+    scores = torch.full((400, 150), -torch.inf)
+    scores[:, [3, 70, 149]] = torch.tensor([0.0, -40.0, 0.0])
+    uniform = torch.cat([torch.zeros(1), torch.linspace(0, 1, 398), torch.tensor([1 - 2**-24])])
+    drawn = draw(scores, uniform, **settings)  # type: ignore[arg-type]
+    assert set(drawn.tolist()) <= {3, 70, 149}
+
+
+def test_equally_likely_words_fill_a_wide_nucleus_in_their_order() -> None:
+    """Of 200 words as likely as each other and more likely than 100, the first fill it up."""
+    scores = torch.zeros(500, 300)
+    scores[:, ::3] = -1
+    likely = [word for word in range(300) if word % 3]
+    drawn = draw(scores, torch.linspace(0, 0.999, 500), top_p=0.5)
+    count = math.ceil(0.5 * (200 + 100 / math.e))
+    assert drawn.unique().tolist() == likely[:count]
+
+
+# --- blocks of samples ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
+def test_blocks_do_not_depend_on_how_many_are_decoded_at_once(method: str) -> None:
+    """One by one, growing, and all at once: the same sentences in the same blocks."""
+    arae = small.model(small.vocabulary()).eval()
+    decoding, sizes = Decoding(method), [4, 4, 4, 4, 2]  # type: ignore[arg-type]
+    ways = [{"growth": 1}, {}, {"at_once": 18}, {"at_once": 7, "expected": 6}]
+    found = [
+        list(arae.sample_blocks(sizes, decoding=decoding, **way))  # type: ignore[arg-type]
+        for way in ways
+    ]
+    assert [len(block) for block in found[0]] == sizes
+    assert all(blocks == found[0] for blocks in found)
+
+
+def test_blocks_are_drawn_as_they_are_asked_for() -> None:
+    """Endless sizes are no trouble: the first block comes before the second is looked at."""
+    arae = small.model(small.vocabulary()).eval()
+    blocks = arae.sample_blocks(itertools.repeat(3), growth=1)
+    assert next(blocks) == arae.sample(3)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ import torch
 
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
+from arae_toolkit.checkpoint import read_progress, restore_training_state, save_training_state
+from arae_toolkit.models.decoding import Decoding, Search, decode
 
 pytestmark = [
     pytest.mark.gpu,
@@ -18,22 +23,14 @@ pytestmark = [
 ]
 
 
-def _algorithm(precision: str = "fp32") -> Algorithm:
-    words = small.vocabulary()
-    device = torch.device("cuda")
-    model = small.model(words).to(device)
-    store = TokenStore(small.sentences(words), device=device, static_length=16)
-    return Algorithm(model, small.SMALL, store, precision=precision)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_an_iteration_never_waits_for_the_device(precision: str) -> None:
-    """After the first, which compiles and allocates, no operation synchronises."""
-    algorithm = _algorithm(precision)
-    algorithm.iteration(0)
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+@pytest.mark.parametrize("cuda_graphs", [True, False])
+def test_an_iteration_never_waits_for_the_device(precision: str, cuda_graphs: bool) -> None:
+    """After the first ones, which prepare, allocate and capture, no operation synchronises."""
+    algorithm = _trained(cuda_graphs=cuda_graphs, precision=precision)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        scalars = algorithm.iteration(1)
+        scalars = algorithm.iteration(8)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert all(math.isfinite(value.item()) for value in scalars.values())
@@ -51,3 +48,173 @@ def test_codes_and_nats_equal_the_cpus() -> None:
     gpu_nats, cpu_nats = np.array(on_gpu.nats(texts)[0]), np.array(on_cpu.nats(texts)[0])
     np.testing.assert_allclose(gpu_nats, cpu_nats, rtol=1e-3)
     assert on_gpu.reconstruct(texts) == on_cpu.reconstruct(texts)
+
+
+def _trained(
+    *, cuda_graphs: bool, precision: str = "fp32", settings: tuple[str, ...] = ()
+) -> Algorithm:
+    """Train the small model for some iterations; return it with its notes."""
+    words = small.vocabulary()
+    config = small.settings("batch_size=8", "epochs=20", *settings)
+    model = small.model(words).to("cuda")
+    store = TokenStore(small.sentences(words), device=torch.device("cuda"))
+    algorithm = Algorithm(
+        model,
+        config,
+        store,
+        precision=precision,  # type: ignore[arg-type]
+        cuda_graphs=cuda_graphs,
+    )
+    for iteration in range(8):
+        scalars = algorithm.iteration(iteration)
+    assert all(math.isfinite(value.item()) for value in scalars.values())
+    return algorithm
+
+
+SCHEDULES = {
+    "default": (),
+    "separate": ("encoder_update=separate", "encoder_steps=2", "critic_constraint=clip"),
+    "sgd": ("autoencoder_optimizer=sgd", "autoencoder_rate=0.1", "loss_unit=token"),
+    "damaged": ("word_drop=0.2", "generator_average=0.0"),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_graphs_train_to_the_same_weights_as_operation_by_operation(name: str) -> None:
+    """Captured and not, the same rows and the same noise: weights agree within rounding."""
+    graphs = _trained(cuda_graphs=True, settings=SCHEDULES[name])
+    plain = _trained(cuda_graphs=False, settings=SCHEDULES[name])
+    assert graphs.static is not None and graphs.static.graphs > 0, "nothing was captured"
+    assert plain.static is not None and plain.static.graphs == 0
+    weights = graphs.model.state_dict()
+    for key, value in plain.model.state_dict().items():
+        torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
+
+
+def test_the_learning_rate_reaches_a_captured_graph() -> None:
+    """At rate 0 a replayed iteration leaves encoder and decoder where they are."""
+    algorithm = _trained(cuda_graphs=True)
+    assert algorithm.static is not None and algorithm.static.graphs == 1
+    before = {k: v.clone() for k, v in algorithm.model.encoder.state_dict().items()}
+    plan = algorithm.planner.plan(8)
+    algorithm.updates["autoencoder"].set_rate(0.0)
+    algorithm.static(plan)
+    for key, value in algorithm.model.encoder.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_noise_differs_between_replays_and_repeats_with_the_iteration() -> None:
+    """The seed of an iteration reaches the graph."""
+    algorithm = _trained(
+        cuda_graphs=True,
+        settings=("autoencoder_rate=0.0", "generator_steps=0", "critic_steps=0", "code_noise=1.0"),
+    )
+    static = algorithm.static
+    assert static is not None and static.graphs == 1
+    plan = algorithm.planner.plan(0)
+    algorithm.updates["autoencoder"].set_rate(0.0)
+    first, second = (float(static(plan)["nats_per_token"]) for _ in range(2))
+    other = float(static(replace(plan, iteration=5))["nats_per_token"])
+    assert first == pytest.approx(second, rel=1e-5)
+    assert first != pytest.approx(other, rel=1e-5)
+
+
+def test_graphs_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    """A run that was stopped and resumed on the device ends where an unbroken one does."""
+    words = small.vocabulary()
+    config = small.settings("batch_size=8", "epochs=8")
+
+    def algorithm() -> Algorithm:
+        store = TokenStore(small.sentences(words), device=torch.device("cuda"))
+        return Algorithm(small.model(words).to("cuda"), config, store)
+
+    whole, first, second = algorithm(), algorithm(), algorithm()
+    for iteration in range(8):
+        whole.iteration(iteration)
+    for iteration in range(4):
+        first.iteration(iteration)
+    path = tmp_path / "state.safetensors"
+    save_training_state(path, modules=first.modules, updates=first.updates, tensors={}, progress={})
+    _, tensors = read_progress(path)
+    restore_training_state(tensors, path=path, modules=second.modules, updates=second.updates)
+    for iteration in range(4, 8):
+        second.iteration(iteration)
+    weights = second.model.state_dict()
+    for key, value in whole.model.state_dict().items():
+        torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
+
+
+SAMPLING = [
+    {},
+    {"method": "sample", "temperature": 0.8},
+    {"method": "sample", "top_k": 4},
+    {"method": "sample", "top_p": 0.7},
+]
+
+
+def _search(settings: dict[str, Any], *, expected: int, capture: bool) -> Search:
+    decoder = small.model(small.vocabulary()).cuda().eval().decoder
+    return Search(
+        decoder,
+        decoding=Decoding(**settings),
+        max_length=10,
+        device=torch.device("cuda"),
+        expected=expected,
+        places=16,
+        capture=capture,
+    )
+
+
+@pytest.mark.parametrize("settings", SAMPLING)
+def test_captured_steps_decode_what_uncaptured_ones_do(settings: dict[str, Any]) -> None:
+    """The graph is captured, replayed over two windows, and changes no sentence."""
+    random = torch.Generator("cuda").manual_seed(0)
+    codes = torch.randn(700, 10, generator=random, device="cuda")
+    captured = _search(settings, expected=400, capture=True)
+    uncaptured = _search(settings, expected=400, capture=False)
+    uniform = captured.draws(700, random)
+    words = captured(codes, uniform)
+    assert torch.equal(words, uncaptured(codes, uniform))
+    assert len(words.unique(dim=0)) > 20
+    graph = captured.places.graph
+    assert graph is not None and graph.failure is None and graph.captured
+    assert uncaptured.places.graph is None
+
+
+@pytest.mark.parametrize("settings", SAMPLING)
+def test_a_decoding_step_never_waits_for_the_device(settings: dict[str, Any]) -> None:
+    """Once memory is taken and the libraries are set up."""
+    random = torch.Generator("cuda").manual_seed(0)
+    codes = torch.randn(64, 10, generator=random, device="cuda")
+    search = _search(settings, expected=64, capture=False)
+    search(codes, search.draws(64, random))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.no_grad():
+            search.places._step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_greedy_sentences_equal_the_cpus() -> None:
+    """Refilled places that are kept against those that are given up."""
+    codes = torch.randn(300, 10, generator=torch.Generator().manual_seed(5))
+    words = [
+        decode(
+            small.model(small.vocabulary()).to(device).decoder,
+            codes.to(device),
+            decoding=Decoding(),
+            max_length=10,
+            places=7,
+        ).cpu()
+        for device in ("cpu", "cuda")
+    ]
+    assert (words[0] == words[1]).all(dim=1).double().mean() > 0.99
+
+
+def test_sentences_in_bfloat16_are_mostly_the_same() -> None:
+    """Only near ties between two words fall otherwise."""
+    model = small.model(small.vocabulary()).cuda().eval()
+    exact = model.sample(300)
+    rounded = model.sample(300, decoding=Decoding(dtype=torch.bfloat16))
+    assert sum(a == b for a, b in zip(exact, rounded, strict=True)) > 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,12 @@ import pytest
 import arae_toolkit
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"arae_toolkit": "", "recipes": "arae_toolkit/", "data_prep": "arae_toolkit/"}
+PACKAGES = {
+    "arae_toolkit": "",
+    "recipes": "arae_toolkit/",
+    "data_prep": "arae_toolkit/",
+    "benchmarks": "arae_toolkit/",
+}
 
 pytestmark = pytest.mark.packaging
 
@@ -49,6 +55,22 @@ def test_the_wheel_holds_exactly_the_modules_on_disk(wheel_files, built):
 def test_the_wheel_adds_one_name(wheel_files):
     names = {name.split("/")[0] for name in wheel_files}
     assert names == {"arae_toolkit", f"arae_toolkit-{arae_toolkit.__version__}.dist-info"}
+
+
+def test_programs_of_the_wheel_run_by_their_full_name(built, tmp_path):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    for name in ("benchmarks.startup", "benchmarks.gpu_session"):
+        command = [sys.executable, "-m", f"arae_toolkit.{name}", "--help"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "Usage:" in done.stdout
+    program = "import arae_toolkit.benchmarks as package; print(package.__file__)"
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert Path(found.stdout.strip()).is_relative_to(tmp_path)
 
 
 def test_the_wheel_carries_types_licence_and_program(wheel_files, built):

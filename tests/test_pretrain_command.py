@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -114,13 +116,22 @@ def test_a_state_of_another_folder_starts_a_complete_one(
     assert "training.epochs" in other.stderr
 
 
-def _start(corpus: Path, out: Path) -> subprocess.Popen[str]:
+def _start(
+    corpus: Path, out: Path, *more: str, wait_for: Sequence[Path] = ()
+) -> subprocess.Popen[str]:
+    """Start a training and wait until a checkpoint is written in each folder, by default in out."""
     command = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
     command += ["pretrain", str(corpus), "--device", "cpu", "--out", str(out)]
-    command += ["--set", "epochs=6", *SMALL]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command += ["--set", "epochs=6", *SMALL, *more]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
     deadline = time.monotonic() + 120
-    while not (out / "training_state.safetensors").exists():
+    while not all((path / "training_state.safetensors").exists() for path in wait_for or [out]):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "no checkpoint in two minutes"
         time.sleep(0.02)
@@ -147,6 +158,127 @@ def test_stopped_and_started_again_equals_never_stopped(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+# --- several seeds -----------------------------------------------------------------------------
+
+
+def _same_weights(first: Path, second: Path) -> bool:
+    states = [load_file(folder / "training_state.safetensors") for folder in (first, second)]
+    return states[0].keys() == states[1].keys() and all(
+        torch.equal(states[0][name], states[1][name]) for name in states[0]
+    )
+
+
+def test_several_seeds_are_those_trained_one_by_one(corpus: Path, tmp_path: Path) -> None:
+    """Bit for bit; with a table of means; and at once where they are trained already."""
+    several = ("--seeds", "2", "--jobs", "2", "--seed", "3")
+    result = _pretrain(corpus, tmp_path / "both", *several, epochs=1)
+    assert result.exit_code == 0, result.stderr
+    folders = [tmp_path / f"both-seed-{seed}" for seed in (3, 4)]
+    assert result.stdout == "".join(f"{folder}\n" for folder in folders)
+    assert not (tmp_path / "both").exists()
+    assert _pretrain(corpus, tmp_path / "alone", "--seed", "4", epochs=1).exit_code == 0
+    assert _same_weights(tmp_path / "alone", folders[1])
+    assert not _same_weights(*folders)
+    assert "seed 3: epoch 1.00 of 1: " in result.stderr
+
+    rows = [
+        json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in folders
+    ]
+    nats = [row["nats_per_sentence"] for row in rows]
+    summary = json.loads((tmp_path / "both-seeds.json").read_text())
+    metric = summary["metrics"]["nats_per_sentence"]
+    assert metric["value"] == pytest.approx(sum(nats) / 2, rel=1e-5)
+    assert metric["spread"] == pytest.approx(abs(nats[0] - nats[1]) / 2**0.5, rel=1e-4)
+    assert summary["seeds"] == [3, 4]
+    assert summary["details"]["runs"][1]["sentences"] == summary["details"]["runs"][0]["sentences"]
+    table = result.stderr[result.stderr.index("2 of 2 seeds") :]
+    assert f"{sum(nats) / 2:.2f}" in table
+
+    before = [(folder / "metrics.jsonl").read_bytes() for folder in folders]
+    again = _pretrain(corpus, tmp_path / "both", *several, epochs=1)
+    assert again.exit_code == 0
+    assert again.stdout == result.stdout
+    assert [(folder / "metrics.jsonl").read_bytes() for folder in folders] == before
+    assert "epoch 1.00 of 1" not in again.stderr
+    assert "this run is complete" in (folders[0] / "pretrain.log").read_text()
+
+
+def test_a_seed_that_fails_leaves_the_others_alone(corpus: Path, tmp_path: Path) -> None:
+    """One line for it, its exit code, and the results of the others."""
+    (tmp_path / "x-seed-0").mkdir()
+    (tmp_path / "x-seed-0" / "config.json").write_text("{}")
+    result = _pretrain(corpus, tmp_path / "x", "--seeds", "2", epochs=1)
+    assert result.exit_code == 4
+    assert result.stdout == f"{tmp_path / 'x-seed-1'}\n"
+    *_, failure, last = result.stderr.splitlines()
+    assert failure.startswith(f"seed 0: {tmp_path / 'x-seed-0'}: ")
+    assert failure.endswith("not the configuration of a run; name another folder with --out")
+    assert "error: 1 of 2 seeds failed" in last
+    assert json.loads((tmp_path / "x-seeds.json").read_text())["details"]["failed"] == [0]
+
+
+def test_several_seeds_interrupted_and_started_again(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C: each writes its checkpoint, and ends as one that was never disturbed."""
+    folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
+    process = _start(corpus, tmp_path / "x", "--seeds", "2", wait_for=folders)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the process group
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1].endswith("of 2 seeds done; the same command goes on")
+    assert "goes on from there" in _last_lines(folders)
+    # By themselves, which saves the start of two processes; a slow test gives the same command.
+    assert _pretrain(corpus, folders[0], epochs=6).exit_code == 0
+    assert _same_weights(folders[0], whole)
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_with_every_seed(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Also with one that is complete, and one that was not begun."""
+    folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1, 2)]
+    command = ("--seeds", "3", "--jobs", "1")
+    process = _start(corpus, tmp_path / "x", *command, wait_for=folders[:2])
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 143, errors
+    assert "with 1 of 3 seeds done" in errors
+    assert not folders[2].exists()
+    assert _pretrain(corpus, tmp_path / "x", *command, epochs=6).exit_code == 0
+    assert _same_weights(folders[0], whole)
+    log = (folders[1] / "pretrain.log").read_text()
+    assert "going on from iteration" in log
+    assert _pretrain(corpus, tmp_path / "alone", "--seed", "1", epochs=6).exit_code == 0
+    assert _same_weights(folders[1], tmp_path / "alone")
+    assert (folders[2] / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_several_seeds_stop_with_the_program_that_started_them(
+    corpus: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    """Even if that one is killed and can pass nothing on: each writes its checkpoint."""
+    folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
+    process = _start(
+        corpus, tmp_path / "x", "--seeds", "2", "--set", "epochs=500", wait_for=folders
+    )
+    os.killpg(process.pid, number)  # as the program timeout does
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    deadline = time.monotonic() + 60
+    while _last_lines(folders).count("goes on from there") < 2:
+        assert time.monotonic() < deadline, _last_lines(folders)
+        time.sleep(0.05)
+
+
+def _last_lines(folders: Sequence[Path]) -> str:
+    """Return the last line of each seed's log."""
+    return "\n".join((folder / "pretrain.log").read_text().splitlines()[-1] for folder in folders)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -155,6 +287,9 @@ def test_stopped_and_started_again_equals_never_stopped(
         (["--preset", "unheard-of"], 2, "unheard-of"),
         (["--device", "cuda"], 1, "no CUDA device"),
         (["--resume", "/nowhere/at/all"], 4, "no training state"),
+        (["--seeds", "2", "--resume", "/nowhere/at/all"], 2, "goes on with one run"),
+        (["--seeds", "2", "--set", "epochs=many"], 2, "a whole number"),
+        (["--seeds", "0"], 2, "0 is not in the range"),
     ],
 )
 def test_mistakes_get_one_line(

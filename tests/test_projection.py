@@ -25,7 +25,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     chunk_rows: int, row_multiple: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However rows are cut and padded, the sum and all three gradients are the plain form's."""
-    monkeypatch.setattr(projection, "CHUNK_ROWS", chunk_rows)
+    monkeypatch.setitem(projection.CHUNK_ROWS, "cpu", chunk_rows)
     monkeypatch.setattr(projection, "ROW_MULTIPLE", row_multiple)
     hidden, weight, bias, targets = _inputs()
     fast = projected_nats(hidden, weight, bias, targets)
@@ -45,6 +45,31 @@ def test_bfloat16_is_near_float32() -> None:
     full = projected_nats(hidden, weight, bias, targets)
     half = projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16)
     assert half.item() == pytest.approx(full.item(), rel=0.02)
+
+
+def test_an_ignored_target_costs_nothing_and_pulls_nothing() -> None:
+    """Rows of padding change neither the sum nor any gradient."""
+    hidden, weight, bias, targets = _inputs()
+    real = targets != 3
+    assert not real.all()
+    some = projected_nats(hidden, weight, bias, targets, ignored=3)
+    plain = projected_nats(hidden[real], weight, bias, targets[real])
+    torch.testing.assert_close(some, plain)
+    for ours, theirs in zip(
+        torch.autograd.grad(some, (hidden, weight, bias)),
+        torch.autograd.grad(plain, (hidden, weight, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_no_rows_cost_nothing() -> None:
+    """An empty batch has a sum and gradients of 0."""
+    hidden, weight, bias, targets = _inputs()
+    nats = projected_nats(hidden[:0], weight, bias, targets[:0])
+    (gradient,) = torch.autograd.grad(nats, weight)
+    assert float(nats.detach()) == 0
+    assert not gradient.any()
 
 
 def test_large_scores_stay_finite() -> None:

@@ -16,7 +16,6 @@ from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.objectives import critic_objective
 from arae_toolkit.steps import (
     CriticPull,
-    Update,
     critic_step,
     encode_rows,
     encoder_step,
@@ -24,6 +23,7 @@ from arae_toolkit.steps import (
     reconstruction_step,
     weighted_pull,
 )
+from arae_toolkit.updates import Update
 
 RATE = 0.05
 

@@ -49,7 +49,7 @@ def measure_reconstruction(
         token_nats, token_correct = model.decoder.statistics(code, batch)
         nats += float(token_nats.double().sum())
         correct += int(token_correct.sum())
-        tokens += len(batch.real)
+        tokens += int(batch.symbols)
         longest = batch.tokens.shape[1]
         words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
         exact += int(_same_sentences(words, batch.tokens).sum())
@@ -81,7 +81,7 @@ def swapped_reconstruction_nats(
     nats = 0.0
     for batch in _batches(store, chosen):
         noisy = swap_words(batch.tokens, batch.lengths, swaps=swaps, generator=generator)
-        code = model.encoder(TokenBatch(noisy, batch.lengths, batch.real))
+        code = model.encoder(batch.with_tokens(noisy))
         nats += float(model.decoder.statistics(code, batch)[0].double().sum())
     return nats / len(chosen)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
 from arae_toolkit.models.decoder import LSTMDecoder
-from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
 from arae_toolkit.vocabulary import Vocabulary
 
 MOST_PADDED_TOKENS = 8192
+WINDOW_ROWS = 4096  # sentences decoded in one go
 
 
 class ARAE(nn.Module):
@@ -195,22 +196,55 @@ class ARAE(nn.Module):
         decoding: Decoding | None = None,
         batch_size: int = 512,
     ) -> list[str]:
-        """Return new sentences: codes from the prior, decoded."""
+        """Return new sentences: codes from the prior, ``batch_size`` drawn at a time, decoded."""
+        sizes = block_sizes(count, batch_size)
+        blocks = self.sample_blocks(
+            sizes, seed=seed, decoding=decoding, expected=count, at_once=count
+        )
+        return [sentence for block in blocks for sentence in block]
+
+    @torch.no_grad()
+    def sample_blocks(
+        self,
+        sizes: Iterable[int],
+        *,
+        seed: int = 0,
+        decoding: Decoding | None = None,
+        expected: int | None = None,
+        at_once: int = 1,
+        growth: int = 2,
+    ) -> Iterator[list[str]]:
+        """Yield new sentences in blocks, only some thousands of them being in memory at a time.
+
+        Args:
+            sizes: Sentences in each block.
+            seed: Same seed and sizes, same sentences.
+            decoding: How words are chosen.
+            expected: How many sentences there will be in all, if that is known.
+            at_once: See :func:`~arae_toolkit.models.decoding.decoded_blocks`, as for growth.
+            growth: Factor on the sentences decoded at once, from one time to the next.
+        """
         generator = torch.Generator(self.device).manual_seed(seed)
-        sentences: list[str] = []
-        while len(sentences) < count:
-            code = self.prior.sample(min(batch_size, count - len(sentences)), generator=generator)
-            sentences += self.decode(code, decoding=decoding, generator=generator)
-        return sentences
+        search = Search(
+            self.decoder,
+            decoding=decoding or Decoding(),
+            max_length=self.max_length,
+            device=self.device,
+            expected=expected,
+        )
+        for words in decoded_blocks(
+            search, self.prior, sizes, generator=generator, at_once=at_once, growth=growth
+        ):
+            yield [self.vocabulary.decode(row) for row in words.tolist()]
 
     def reconstruct(
         self, texts: Sequence[str], *, decoding: Decoding | None = None, batch_size: int = 256
     ) -> list[str]:
-        """Return each text after a way through its code."""
+        """Return each text after a way through its code, ``batch_size`` encoded at a time."""
         generator = torch.Generator(self.device).manual_seed(0)
         sentences: list[str] = []
-        for start in range(0, len(texts), batch_size):
-            code = self.encode(texts[start : start + batch_size])
+        for start in range(0, len(texts), WINDOW_ROWS):
+            code = self.encode(texts[start : start + WINDOW_ROWS], batch_size=batch_size)
             sentences += self.decode(code, decoding=decoding, generator=generator)
         return sentences
 
@@ -239,8 +273,9 @@ class ARAE(nn.Module):
         nats, tokens = [0.0] * len(texts), [0] * len(texts)
         for rows, batch in self._batches(texts, batch_size):
             per_token, _ = self.decoder.statistics(self.encoder(batch), batch)
-            sentence = batch.real // batch.tokens.shape[1]
-            sums = torch.zeros(len(batch), device=self.device).index_add_(0, sentence, per_token)
+            assert batch.packing is not None, "batches of texts are packed"
+            sums = torch.zeros(len(batch), device=self.device)
+            sums.index_add_(0, batch.packing.rows, per_token)
             for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
                 nats[row], tokens[row] = value, length
         return nats, tokens

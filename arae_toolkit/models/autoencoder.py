@@ -9,12 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.models.latent import AnyPrior
+from arae_toolkit.sampled_softmax import SoftmaxSample
 
 
 class CodeDecoder(Protocol):
     """A network that scores a batch given its codes."""
 
-    def nats(self, code: Tensor, batch: Any, *, dtype: torch.dtype = ...) -> Tensor:
+    def nats(
+        self,
+        code: Tensor,
+        batch: Any,
+        *,
+        dtype: torch.dtype = ...,
+        sample: SoftmaxSample | None = ...,
+    ) -> Tensor:
         """Return the negative log-likelihood in nats, summed over the batch."""
         ...
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.projection import projected_nats, token_statistics
+from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
 from arae_toolkit.vocabulary import BOS, PAD
 
 
@@ -60,25 +62,36 @@ class LSTMDecoder(nn.Module):
         self.lstm = nn.LSTM(embedding_size + code_size, hidden_size, batch_first=True)
         self.projection = nn.Linear(hidden_size, vocab_size)
 
-    def forward(self, code: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, code: Tensor, batch: TokenBatch) -> Tensor:
         """Return the state before each token, the true previous tokens given.
 
         Args:
             code: Shape (B, Z).
-            tokens: The sentences to be predicted, right-padded. Shape (B, T).
+            batch: The sentences to be predicted.
 
         Returns:
-            Shape (B, T, H); ``projection`` turns it into scores.
+            A row for each token, which ``projection`` turns into scores: for the N real tokens in
+            the batch's packed order, shape (N, H), or without packing for all, shape (B * T, H).
         """
-        previous = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
-        words = self.embedding(previous)
-        every_step = (code * self.code_gain).to(words.dtype)[:, None, :]
-        inputs = torch.cat([words, every_step.expand(-1, words.shape[1], -1)], dim=2)
-        states, _ = self.lstm(inputs)
-        return states  # type: ignore[no-any-return]
+        packing = batch.packing
+        previous = functional.pad(batch.tokens[:, :-1], (1, 0), value=BOS)
+        code = code * self.code_gain
+        if packing is not None and packs(batch.device):
+            words = previous.flatten()[packing.places]
+            return packed_states(self.lstm, self.embedding, words, packing, code=code)
+        embedded = self.embedding(previous)
+        every_step = code.to(embedded.dtype)[:, None, :].expand(-1, embedded.shape[1], -1)
+        states, _ = self.lstm(torch.cat([embedded, every_step], dim=2))
+        flat: Tensor = states.flatten(0, 1)
+        return flat if packing is None else flat[packing.places]
 
     def nats(
-        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype = torch.float32
+        self,
+        code: Tensor,
+        batch: TokenBatch,
+        *,
+        dtype: torch.dtype = torch.float32,
+        sample: SoftmaxSample | None = None,
     ) -> Tensor:
         """Return the summed negative log-likelihood of the sentences, in nats. Scalar.
 
@@ -86,20 +99,30 @@ class LSTMDecoder(nn.Module):
             code: Shape (B, Z).
             batch: The sentences to be predicted.
             dtype: Precision of the projection's matrix products.
+            sample: With it, an estimate from the batch's words and so many others. A batch that
+                is not packed is always summed over the whole vocabulary.
         """
-        states = self(code, batch.tokens).flatten(0, 1)[batch.real]
-        targets = batch.tokens.flatten()[batch.real]
-        return projected_nats(
-            states, self.projection.weight, self.projection.bias, targets, dtype=dtype
-        )
+        states, targets = self(code, batch), batch.tokens.flatten()
+        weight, bias = self.projection.weight, self.projection.bias
+        if batch.packing is None:
+            return projected_nats(states, weight, bias, targets, dtype=dtype, ignored=PAD)
+        targets = targets[batch.packing.places]
+        if sample is not None:
+            return sampled_nats(states, weight, bias, targets, sample=sample, dtype=dtype)
+        return projected_nats(states, weight, bias, targets, dtype=dtype)
 
     @torch.no_grad()
     def statistics(self, code: Tensor, batch: TokenBatch) -> tuple[Tensor, Tensor]:
-        """Return nats and correctness of each real token, in the order of ``batch.real``."""
-        states = self(code, batch.tokens).flatten(0, 1)[batch.real]
-        targets = batch.tokens.flatten()[batch.real]
+        """Return nats and correctness of each real token, in the batch's packed order.
+
+        Raises:
+            ValueError: If the batch is not packed.
+        """
+        if batch.packing is None:
+            raise ValueError("statistics by token need a packed batch")
+        targets = batch.tokens.flatten()[batch.packing.places]
         weight, bias = self.projection.weight, self.projection.bias
-        return token_statistics(states.to(weight.dtype), weight, bias, targets)
+        return token_statistics(self(code, batch).to(weight.dtype), weight, bias, targets)
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""

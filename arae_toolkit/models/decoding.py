@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from arae_toolkit.models.decoder import DecoderState
+from arae_toolkit.models.choosing import draw, likeliest
+from arae_toolkit.models.decoder import LSTMDecoder
+from arae_toolkit.models.places import Places, StepDecoder
+from arae_toolkit.models.stepping import LSTMStepper
 from arae_toolkit.vocabulary import BOS, EOS, PAD
 
 Method = Literal["greedy", "sample", "beam"]
 
 
-class StepDecoder(Protocol):
-    """What decoding needs of a decoder, such as the LSTM's."""
+PLACES = {"cpu": 384, "cuda": 2048}
+"""Sentences decoded side by side. More are no faster: their scores would leave a CPU's cache."""
 
-    def start(self, code: Tensor) -> DecoderState:
-        """Return the state before the first word."""
-        ...
+WINDOW = {"cpu": 8192, "cuda": 32_768}
+"""Codes handed over at once, from which ended sentences' places are filled; bounds the memory."""
 
-    def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
-        """Return the next word's scores (B, V) and the next state."""
+
+BEAM_CODES = 512
+"""Codes of which beams grow side by side."""
+
+
+class Prior(Protocol):
+    """What sampling needs of a prior."""
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes. Shape (count, Z)."""
         ...
 
 
@@ -38,6 +49,7 @@ class Decoding:
         top_p: Draw from the fewest words that together have this probability; 1 draws from all.
         beam_size: Beginnings kept by beam search.
         max_length: Most words in a sentence; ``None`` takes the model's.
+        dtype: Precision of the matrix products, beam search excepted.
     """
 
     method: Method = "greedy"
@@ -46,6 +58,7 @@ class Decoding:
     top_p: float = 1.0
     beam_size: int = 5
     max_length: int | None = None
+    dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -59,7 +72,108 @@ class Decoding:
             raise ValueError(f"max_length must be at least 1, got {self.max_length}")
 
 
-@torch.no_grad()
+class Search:
+    """Decodes any number of codes by one decoder, whose weights must not change meanwhile.
+
+    What can be computed once for all calls is kept from one to the next.
+
+    Args:
+        decoder: Makes scores.
+        decoding: How words are chosen.
+        max_length: Most words, unless ``decoding`` says otherwise.
+        device: Where the decoder is.
+        expected: About how many codes there will be in all, if that is known.
+        places: Sentences decoded side by side; by default what suits the device.
+        capture: Replay steps as CUDA graphs where that is possible.
+    """
+
+    def __init__(
+        self,
+        decoder: StepDecoder,
+        *,
+        decoding: Decoding,
+        max_length: int,
+        device: torch.device,
+        expected: int | None = None,
+        places: int | None = None,
+        capture: bool = True,
+    ) -> None:
+        """Prepare the decoder's weights."""
+        self.decoding, self.steps = decoding, decoding.max_length or max_length
+        self._decoder, kind = decoder, device.type if device.type in WINDOW else "cpu"
+        self.window = WINDOW[kind] if expected is None else max(1, min(WINDOW[kind], expected))
+        if decoding.method != "beam":
+            stepper: StepDecoder = decoder
+            if isinstance(decoder, LSTMDecoder):
+                stepper = LSTMStepper(decoder, dtype=decoding.dtype)
+            self.places = Places(
+                stepper,
+                self._choose,
+                count=places or PLACES[kind],
+                capacity=self.window,
+                steps=self.steps,
+                keep=device.type == "cuda",
+                capture=capture,
+            )
+
+    def draws(self, codes: int, generator: torch.Generator | None) -> Tensor | None:
+        """Return the random numbers that as many sentences are drawn by, if they are drawn.
+
+        They are made up front, a row for each sentence, so that a sentence depends neither on how
+        long others are nor on how many are decoded side by side.
+
+        Args:
+            codes: N.
+            generator: Source of randomness, on the decoder's device.
+
+        Returns:
+            Shape (N, steps), or ``None`` for greedy and beam search.
+
+        Raises:
+            ValueError: If the method is ``sample`` and there is no generator.
+        """
+        if self.decoding.method != "sample":
+            return None
+        if generator is None:
+            raise ValueError("sampling needs a generator")
+        return torch.rand(codes, self.steps, generator=generator, device=generator.device)
+
+    @torch.no_grad()
+    def __call__(self, code: Tensor, uniform: Tensor | None = None) -> Tensor:
+        """Return the ids of one sentence per code.
+
+        Args:
+            code: Shape (N, Z).
+            uniform: From :meth:`draws`.
+
+        Returns:
+            Right-padded ids, ``<eos>`` last in each row that ended before it was cut. Shape (N, T).
+        """
+        if self.decoding.method == "beam":
+            beam_size, steps = self.decoding.beam_size, self.steps
+            found = [
+                _beam_search(self._decoder, codes, steps=steps, beam_size=beam_size)
+                for codes in code.split(BEAM_CODES)
+            ]
+            return torch.cat(found)
+        windows = code.split(self.window)
+        draws = [None] * len(windows) if uniform is None else uniform.split(self.window)
+        return torch.cat([self.places.decode(*both) for both in zip(windows, draws, strict=True)])
+
+    def _choose(self, scores: Tensor, uniform: Tensor | None) -> Tensor:
+        """Return a word for each row of scores (B, V)."""
+        if uniform is None:
+            return likeliest(scores)
+        settings = self.decoding
+        return draw(
+            scores,
+            uniform,
+            temperature=settings.temperature,
+            top_k=settings.top_k,
+            top_p=settings.top_p,
+        )
+
+
 def decode(
     decoder: StepDecoder,
     code: Tensor,
@@ -67,6 +181,7 @@ def decode(
     decoding: Decoding,
     max_length: int,
     generator: torch.Generator | None = None,
+    places: int | None = None,
 ) -> Tensor:
     """Return the ids of one sentence per code.
 
@@ -76,6 +191,7 @@ def decode(
         decoding: How words are chosen.
         max_length: Most words, unless ``decoding`` says otherwise.
         generator: Source of randomness on the code's device; needed by ``sample`` alone.
+        places: Sentences decoded side by side; by default what suits the device.
 
     Returns:
         Right-padded ids, ``<eos>`` last in each row that ended before it was cut. Shape (B, T).
@@ -83,67 +199,69 @@ def decode(
     Raises:
         ValueError: If the method is ``sample`` and there is no generator.
     """
-    steps = decoding.max_length or max_length
-    if decoding.method == "beam":
-        return _beam_search(decoder, code, steps=steps, beam_size=decoding.beam_size)
-    uniform: Tensor | None = None
-    if decoding.method == "sample":
-        if generator is None:
-            raise ValueError("sampling needs a generator")
-        # Every row's draws are made up front, so they do not depend on when other rows end.
-        uniform = torch.rand(len(code), steps, generator=generator, device=code.device)
-    return _decode_words(decoder, code, steps=steps, uniform=uniform, decoding=decoding)
+    search = Search(
+        decoder,
+        decoding=decoding,
+        max_length=max_length,
+        device=code.device,
+        expected=len(code),
+        places=places,
+    )
+    return search(code, search.draws(len(code), generator))
 
 
-def _decode_words(
-    decoder: StepDecoder, code: Tensor, *, steps: int, uniform: Tensor | None, decoding: Decoding
-) -> Tensor:
-    """Choose word after word; rows that have ended leave the batch."""
-    device = code.device
-    words = torch.full((len(code), steps), PAD, dtype=torch.int64, device=device)
-    rows = torch.arange(len(code), device=device)
-    previous = torch.full((len(code),), BOS, dtype=torch.int64, device=device)
-    state = decoder.start(code)
-    for step in range(steps):
-        scores, state = decoder.step(state, previous)
-        if uniform is None:
-            previous = scores.argmax(dim=1)
-        else:
-            previous = _draw(scores, uniform[rows, step], decoding)
-        words[rows, step] = previous
-        going = (previous != EOS).nonzero()[:, 0]
-        if len(going) < len(rows):
-            if len(going) == 0:
-                break
-            rows, previous, state = rows[going], previous[going], state.rows(going)
-    return words
+def block_sizes(count: int, size: int) -> Iterator[int]:
+    """Yield the sizes of blocks that have ``count`` rows together, all but the last full.
+
+    Example:
+        >>> list(block_sizes(7, 3))
+        [3, 3, 1]
+    """
+    for start in range(0, count, size):
+        yield min(size, count - start)
 
 
-def _draw(scores: Tensor, uniform: Tensor, decoding: Decoding) -> Tensor:
-    """Draw a word for each row by inverting the distribution function at ``uniform``.
+def decoded_blocks(
+    search: Search,
+    prior: Prior,
+    sizes: Iterable[int],
+    *,
+    generator: torch.Generator,
+    at_once: int = 1,
+    growth: int = 2,
+) -> Iterator[Tensor]:
+    """Yield the sentences of blocks of codes drawn from a prior, block by block.
+
+    Codes, and the numbers that words are drawn by, are drawn block after block, however many blocks
+    are decoded at once.
 
     Args:
-        scores: Shape (B, V).
-        uniform: In [0, 1). Shape (B,).
-        decoding: Temperature, top-k and nucleus.
+        search: Decodes.
+        prior: Where the codes come from.
+        sizes: Codes in each block.
+        generator: Source of randomness, on the prior's device.
+        at_once: Fewest codes decoded at once at first, in whole blocks. With 1 the first block
+            comes soonest.
+        growth: Factor on what was decoded at once, from one time to the next, up to the window:
+            many at once are faster.
+
+    Yields:
+        Right-padded ids. Shape (size, T).
     """
-    probability, words = (
-        (scores.float() / decoding.temperature)
-        .softmax(dim=1)
-        .sort(dim=1, descending=True, stable=True)
-    )
-    if decoding.top_k:
-        probability[:, decoding.top_k :] = 0
-    if decoding.top_p < 1:
-        before = probability.cumsum(dim=1) - probability
-        # The word that crosses the threshold stays in, so at least one always does.
-        share = probability.sum(dim=1, keepdim=True)
-        probability = probability.masked_fill(before >= decoding.top_p * share, 0)
-    total = probability.cumsum(dim=1)
-    place = torch.searchsorted(total, uniform[:, None] * total[:, -1:], right=True)
-    # Rounding may leave the last sum a hair below the draw; never fall past a possible word.
-    last = (probability > 0).sum(dim=1, keepdim=True) - 1
-    return words.gather(1, torch.minimum(place, last))[:, 0]
+    left = iter(sizes)
+    while True:
+        blocks: list[int] = []
+        codes, draws = [], []
+        while sum(blocks) < min(at_once, search.window) and (size := next(left, 0)):
+            blocks.append(size)
+            codes.append(prior.sample(size, generator=generator))
+            draws.append(search.draws(size, generator))
+        if not blocks:
+            return
+        numbers = [numbers for numbers in draws if numbers is not None]
+        words = search(torch.cat(codes), torch.cat(numbers) if numbers else None)
+        yield from words.split(blocks)
+        at_once = growth * sum(blocks) if growth > 1 else at_once
 
 
 def _beam_search(decoder: StepDecoder, code: Tensor, *, steps: int, beam_size: int) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.vocabulary import PAD
 
 
@@ -30,7 +31,12 @@ class LSTMEncoder(nn.Module):
 
         The state is read at each sentence's own end, so padding changes nothing.
         """
-        states, _ = self.lstm(self.embedding(batch.tokens))
-        rows = torch.arange(len(batch), device=states.device)
-        last = states[rows, batch.lengths - 1]
+        packing = batch.packing
+        if packing is not None and packs(batch.device):
+            words = batch.tokens.flatten()[packing.places]
+            last = packed_states(self.lstm, self.embedding, words, packing)[packing.ends]
+        else:
+            states, _ = self.lstm(self.embedding(batch.tokens))
+            rows = torch.arange(len(batch), device=states.device)
+            last = states[rows, batch.lengths - 1]
         return functional.normalize(last.float(), dim=1)

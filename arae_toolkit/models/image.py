@@ -21,6 +21,7 @@ from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, mlp, new_prior
 from arae_toolkit.pixels import PixelBatch, PixelStore
+from arae_toolkit.sampled_softmax import SoftmaxSample
 
 Pixels = npt.NDArray[Any] | Tensor
 
@@ -67,7 +68,12 @@ class ImageDecoder(nn.Module):
         return self.layers(code).float()  # type: ignore[no-any-return]
 
     def nats(
-        self, code: Tensor, batch: PixelBatch, *, dtype: torch.dtype = torch.float32
+        self,
+        code: Tensor,
+        batch: PixelBatch,
+        *,
+        dtype: torch.dtype = torch.float32,
+        sample: SoftmaxSample | None = None,
     ) -> Tensor:
         """Return the summed negative log-likelihood of the images, in nats. Scalar.
 
@@ -75,6 +81,7 @@ class ImageDecoder(nn.Module):
             code: Shape (B, Z).
             batch: The images to be predicted.
             dtype: Precision of the matrix products; the sum is always float32.
+            sample: Of no effect: a pixel has two values, and no vocabulary to draw from.
         """
         with torch.autocast(
             code.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16

@@ -1,0 +1,190 @@
+"""Places for sentences in the making: who ends leaves, and the next code takes the place.
+
+So the matrix products of a step keep their size until the last code has found a place, however
+different in length the sentences are.
+
+All of a step works on tensors of fixed shape and waits for nothing, so that a GPU can replay it as
+a graph. On a CPU, where looking at numbers is free, places that stay empty at the end are given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.models.decoder import DecoderState
+from arae_toolkit.models.step_graph import StepGraph
+from arae_toolkit.vocabulary import BOS, EOS, PAD
+
+CHECK_EVERY = 8
+"""Steps between two looks whether a GPU is done."""
+
+CAPTURED_ROUNDS = 8
+"""Codes for each place from which on it pays to capture the step as a graph."""
+
+Choice = Callable[[Tensor, Tensor | None], Tensor]
+"""From scores (B, V) and uniform numbers (B,), if there are any, to words (B,)."""
+
+
+class StepDecoder(Protocol):
+    """What decoding needs of a decoder, such as the LSTM's."""
+
+    def start(self, code: Tensor) -> DecoderState:
+        """Return the state before the first word."""
+        ...
+
+    def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
+        """Return the next word's scores (B, V), free to be overwritten, and the next state."""
+        ...
+
+
+class Places:
+    """Decodes codes into sentences, so many at a time.
+
+    Rows of the tables are codes; behind the last stands a row for places without a code.
+
+    Args:
+        decoder: Makes scores.
+        choose: Chooses words.
+        count: Places.
+        capacity: Most codes in one call of :meth:`decode`.
+        steps: Most words in a sentence.
+        keep: Keep places that stay empty, as a GPU needs it.
+        capture: Replay the step as a CUDA graph where that is possible.
+    """
+
+    def __init__(
+        self,
+        decoder: StepDecoder,
+        choose: Choice,
+        *,
+        count: int,
+        capacity: int,
+        steps: int,
+        keep: bool,
+        capture: bool = True,
+    ) -> None:
+        """Take no memory yet: the first codes tell the shapes and the device."""
+        self._decoder, self._choose = decoder, choose
+        self._count, self._capacity, self._steps = min(count, capacity), capacity, steps
+        self._keep, self._capture = keep, capture
+        self._open = 0  # places that are in use
+        self._allocated = False
+        self._graph: StepGraph | None = None
+
+    @property
+    def graph(self) -> StepGraph | None:
+        """The step as it runs on a GPU, once there was one to run."""
+        return self._graph
+
+    @torch.no_grad()
+    def decode(self, code: Tensor, uniform: Tensor | None = None) -> Tensor:
+        """Return the ids of one sentence per code.
+
+        Args:
+            code: Shape (N, Z), N at most ``capacity``.
+            uniform: Random numbers in [0, 1) to choose by. Shape (N, steps).
+
+        Returns:
+            Right-padded ids, ``<eos>`` last unless the sentence was cut. Shape (N, steps).
+        """
+        if len(code) == 0:
+            return torch.full((0, self._steps), PAD, dtype=torch.int64, device=code.device)
+        self._fill(code, uniform)
+        if self._keep:
+            graph = self._graph
+            while True:
+                for _ in range(CHECK_EVERY):
+                    if graph is None:
+                        self._step()
+                    else:
+                        graph()
+                if not bool((self._row != self._capacity).any()):
+                    break
+        else:
+            while self._open > 0:
+                self._step()
+                self._give_up_empty_places(len(code))
+        return self._words[: len(code)].clone()
+
+    def _fill(self, code: Tensor, uniform: Tensor | None) -> None:
+        """Put codes into the tables and the first of them into places."""
+        start = self._decoder.start(code)
+        if not self._allocated:
+            self._allocate(start, uniform)
+        for table, values in zip(self._start, start, strict=True):
+            table[: len(code)] = values
+        if uniform is not None and self._uniform is not None:
+            self._uniform[: len(code)] = uniform
+        self._words.fill_(PAD)
+        self._limit.fill_(len(code))
+        self._taken.fill_(self._count)
+        self._open = self._count
+        row = torch.arange(self._count, device=code.device)
+        self._row.copy_(row.masked_fill_(row >= len(code), self._capacity))
+        self._position.zero_()
+        self._previous.fill_(BOS)
+        self._hidden.copy_(self._start.hidden[self._row])
+        self._cell.copy_(self._start.cell[self._row])
+        if not self._keep:
+            self._give_up_empty_places(len(code))
+
+    def _allocate(self, start: DecoderState, uniform: Tensor | None) -> None:
+        """Take the memory that every call uses."""
+        self._allocated, device = True, start.hidden.device
+        rows, count = self._capacity + 1, self._count
+        self._start = DecoderState(
+            *(values.new_zeros((rows, *values.shape[1:])) for values in start)
+        )
+        self._uniform = None if uniform is None else uniform.new_zeros(rows, self._steps)
+        self._words = torch.empty(rows, self._steps, dtype=torch.int64, device=device)
+        # How many codes there are, and how many have been offered a place.
+        self._limit = torch.zeros((), dtype=torch.int64, device=device)
+        self._taken = torch.zeros((), dtype=torch.int64, device=device)
+        self._row = torch.zeros(count, dtype=torch.int64, device=device)
+        self._position = torch.zeros_like(self._row)
+        self._previous = torch.zeros_like(self._row)
+        self._hidden = torch.zeros_like(self._start.hidden[:count])
+        self._cell = torch.zeros_like(self._start.cell[:count])
+        many = self._capacity >= CAPTURED_ROUNDS * count
+        if self._keep and self._capture and many and device.type == "cuda":
+            self._graph = StepGraph(self._step, device)
+
+    def _step(self) -> None:
+        """Choose a word at each place; where a sentence ends, let the next code in."""
+        row, position = self._row[: self._open], self._position[: self._open]
+        previous = self._previous[: self._open]
+        hidden, cell = self._hidden[: self._open], self._cell[: self._open]
+        state = DecoderState(hidden, cell, self._start.code_gates.index_select(0, row))
+        scores, state = self._decoder.step(state, previous)
+        chosen = self._choose(
+            scores, None if self._uniform is None else self._uniform[row, position]
+        )
+        self._words[row, position] = chosen
+        position += 1
+        ended = (chosen == EOS) | (position == self._steps)
+        following = ended.cumsum(dim=0) + (self._taken - 1)
+        self._taken += ended.sum()
+        following.masked_fill_(following >= self._limit, self._capacity)
+        torch.where(ended, following, row, out=row)
+        position.masked_fill_(ended, 0)
+        previous.copy_(chosen.masked_fill(ended, BOS))
+        fresh = ended[:, None]
+        first_hidden = self._start.hidden.index_select(0, row)
+        first_cell = self._start.cell.index_select(0, row)
+        torch.where(fresh, first_hidden, state.hidden, out=hidden)
+        torch.where(fresh, first_cell, state.cell, out=cell)
+
+    def _give_up_empty_places(self, codes: int) -> None:
+        """Move the places in use to the front, once no code is waiting."""
+        if int(self._taken) <= codes:
+            return
+        used = (self._row[: self._open] != self._capacity).nonzero()[:, 0]
+        if len(used) == self._open:
+            return
+        self._open = len(used)
+        for values in (self._row, self._position, self._previous, self._hidden, self._cell):
+            values[: self._open] = values[used]

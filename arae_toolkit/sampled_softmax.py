@@ -1,0 +1,73 @@
+"""A softmax over the words of a batch and a sample of all others: an estimate, for training only.
+
+The sum over the vocabulary splits in two. The words that the batch holds are summed exactly: they
+are the frequent ones, which have most of the probability. Of all others a uniform sample stands
+for the rest, each of its words for as many as there are in the rest for one in the sample:
+
+    sum_w exp(s_w)  ~  sum_{w in batch} exp(s_w)  +  R/K sum_{w in sample of K} exp(s_w)
+
+with R the words that are not in the batch. The estimate of the sum is unbiased; its logarithm, and
+so the loss, lies a little low.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from arae_toolkit.projection import projected_nats
+
+
+@dataclass(frozen=True)
+class SoftmaxSample:
+    """How many words beside the batch's own the softmax runs over, and what draws them.
+
+    Attributes:
+        size: K. With all other words it is no estimate.
+        generator: Source of the sample, on the device of the weights.
+    """
+
+    size: int
+    generator: torch.Generator
+
+
+def sampled_nats(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    *,
+    sample: SoftmaxSample,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Return an estimate of :func:`~arae_toolkit.projection.projected_nats` from fewer words.
+
+    Args:
+        hidden: Decoder states of real tokens only. Shape (N, H).
+        weight: Shape (V, H).
+        bias: Shape (V,).
+        targets: Gold ids. Shape (N,), int64.
+        sample: The words beside those among the targets.
+        dtype: Precision of the matrix products.
+
+    Returns:
+        Summed nats. Scalar.
+    """
+    own, targets = targets.unique(return_inverse=True)
+    is_own = torch.zeros(len(weight), dtype=torch.bool, device=own.device)
+    is_own[own] = True
+    order = torch.randperm(len(weight), generator=sample.generator, device=own.device)
+    others = order[~is_own[order]]
+    drawn = others[: sample.size]
+    # In logarithms the factor R/K is a shift of the scores.
+    shift = bias.new_zeros(len(own) + len(drawn))
+    if len(drawn):
+        shift[len(own) :] = math.log(len(others) / len(drawn))
+    words = torch.cat([own, drawn])
+    return projected_nats(
+        hidden, functional.embedding(words, weight), bias[words] + shift, targets, dtype=dtype
+    )

@@ -1,0 +1,209 @@
+"""Encoding sentences: the library against a textbook loop with the same weights and tokenizer.
+
+The textbook pads batches of 64 in the order given and runs them through ``nn.LSTM``. That both give
+the same codes is measured too, and the share of the arithmetic limit that the library reaches: the
+time that the products of every distinct word of a batch, and of every state, take by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from arae_toolkit.benchmarks.arithmetic import Product, needed_recurrence
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    alternate,
+    corpus_option,
+    device_option,
+    out_option,
+    ratios,
+    seed_option,
+    setting,
+    threads_option,
+)
+from arae_toolkit.benchmarks.counts import Counts, count_sentences, mean_counts
+from arae_toolkit.benchmarks.limits import arithmetic_metrics
+from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
+from arae_toolkit.benchmarks.runs import corpus_of_run
+from arae_toolkit.benchmarks.textbook import Encoder, Sizes
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.recipes.common import find_run
+from arae_toolkit.results import Metric, summarise
+from arae_toolkit.vocabulary import PAD
+
+NAME = "encoding"
+BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 256
+TOLERANCE = 1e-3
+
+
+@click.command(
+    cls=Benchmark,
+    examples=[
+        "python -m arae_toolkit.benchmarks.encoding runs/snli --corpus corpora/snli --threads 2",
+        "python -m arae_toolkit.benchmarks.encoding runs/snli --device cuda --count 100000",
+    ],
+)
+@click.argument("run")
+@corpus_option
+@click.option(
+    "--count", type=click.IntRange(1), default=10_000, show_default=True, help="Sentences a run."
+)
+@click.option(
+    "--rounds", type=click.IntRange(2), default=5, show_default=True, help="Runs of each version."
+)
+@seed_option
+@device_option
+@threads_option
+@out_option
+def main(
+    run: str,
+    corpus_path: Path | None,
+    count: int,
+    rounds: int,
+    seed: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Measure how many sentences a second the model of RUN encodes."""
+    here = setting(NAME, out, device_name=device_name, threads=threads)
+    folder = find_run(run)
+    corpus = corpus_of_run(folder, corpus_path)
+    model = ARAE.from_pretrained(folder, device=here.device)
+    metrics, details = measure(here, model, texts_of(corpus, count, seed=seed), rounds=rounds)
+    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+
+
+def measure(
+    here: Setting,
+    model: ARAE,
+    texts: Sequence[str],
+    *,
+    rounds: int,
+    done: Callable[[], object] = lambda: None,
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics and details of this benchmark.
+
+    Args:
+        here: The clock and the device.
+        model: On the same device.
+        texts: Encoded in each run.
+        rounds: Runs of each version.
+        done: Called after each run.
+    """
+    encoder = textbook_encoder(model)
+
+    def library() -> Tensor:
+        return model.encode(texts, batch_size=LIBRARY_BATCH_SIZE)
+
+    def textbook() -> Tensor:
+        return textbook_encode(model, encoder, texts)
+
+    agreement = same_codes(library(), textbook())  # and both have run once
+    counts, batches = counts_of_batches(model, texts)
+    products = products_of_encoding(model, counts)
+    rates = MatrixRates(here)
+    measure_products(rates, products)
+    numbers = alternate(
+        {
+            "library": lambda: len(texts) / here.seconds(library),
+            "textbook": lambda: len(texts) / here.seconds(textbook),
+        },
+        rounds=rounds,
+        done=done,
+    )
+    measure_products(rates, products)
+    limit = counts.sentences / rates.limit_seconds(products, torch.float32)
+    metrics: dict[str, Metric] = {
+        f"{name}, rate": summarise(values, "sentences/s", centre="median")
+        for name, values in numbers.items()
+    }
+    metrics["library over textbook"] = ratios(numbers["library"], numbers["textbook"])
+    metrics |= arithmetic_metrics("library", limit, numbers["library"])
+    metrics["same codes"] = summarise([agreement], "percent")
+    details = {
+        "count": len(texts),
+        "batches": batches,
+        "tokens_per_sentence": counts.tokens / counts.sentences,
+        "distinct_words_per_batch": counts.distinct,
+        "sentences_per_second": numbers,
+        "gigaflops_per_second_by_shape": rates.table(),
+    }
+    return metrics, details
+
+
+def texts_of(corpus: Corpus, count: int, *, seed: int) -> list[str]:
+    """Return sentences of the train split in random order, again from the first if too few."""
+    split = corpus.split("train")
+    order = np.random.default_rng(seed).permutation(len(split))
+    rows = np.resize(order, count).tolist()
+    return [corpus.vocabulary.decode(split[row].tolist()) for row in rows]
+
+
+def textbook_encoder(model: ARAE) -> Encoder:
+    """Return the textbook's encoder with the weights of a model."""
+    sizes = Sizes(embedding=model.arguments["embedding_size"], code=model.code_size)
+    encoder = Encoder(len(model.vocabulary), sizes).to(model.device)
+    encoder.load_state_dict(model.encoder.state_dict())
+    return encoder.eval()
+
+
+@torch.no_grad()
+def textbook_encode(model: ARAE, encoder: Encoder, texts: Sequence[str]) -> Tensor:
+    """Return the code of each text, batch after batch as given. Shape (B, Z).
+
+    Args:
+        model: For its vocabulary.
+        encoder: From :func:`textbook_encoder`.
+        texts: Encoded in this order.
+    """
+    codes = []
+    for start in range(0, len(texts), BATCH_SIZE):
+        sentences = model.vocabulary.encode_batch(list(texts[start : start + BATCH_SIZE]))
+        lengths = torch.tensor([len(sentence) for sentence in sentences])
+        tokens = torch.full((len(sentences), int(lengths.max())), PAD)
+        for row, sentence in enumerate(sentences):
+            tokens[row, : len(sentence)] = torch.tensor(sentence)
+        codes.append(encoder(tokens.to(model.device), lengths.to(model.device)))
+    return torch.cat(codes)
+
+
+def same_codes(codes: Tensor, others: Tensor) -> float:
+    """Return the percentage of rows that two tables of unit-norm codes agree on. Shapes (B, Z)."""
+    cosine = functional.cosine_similarity(codes, others)
+    return 100 * float((cosine > 1 - TOLERANCE).float().mean())
+
+
+def counts_of_batches(model: ARAE, texts: Sequence[str]) -> tuple[Counts, int]:
+    """Return what a batch of the library holds, as a mean over the batches, and their number.
+
+    Args:
+        model: For its vocabulary.
+        texts: Put into batches of like lengths.
+    """
+    sentences = sorted(model.vocabulary.encode_batch(list(texts)), key=len)
+    starts = range(0, len(sentences), LIBRARY_BATCH_SIZE)
+    counts = [count_sentences(sentences[at : at + LIBRARY_BATCH_SIZE]) for at in starts]
+    return mean_counts(counts), len(counts)
+
+
+def products_of_encoding(model: ARAE, counts: Counts) -> list[Product]:
+    """Return the products that a batch needs: words once each, states on real tokens."""
+    inputs = Product(
+        "words", round(counts.distinct), model.arguments["embedding_size"], 4 * model.code_size
+    )
+    return [inputs, *needed_recurrence("states", counts, model.code_size, backward=False)]
+
+
+if __name__ == "__main__":
+    main()

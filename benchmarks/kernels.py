@@ -1,0 +1,133 @@
+"""Where the time of one training iteration goes: the profiler's tables, before and after.
+
+Three versions are profiled: the textbook, the library operation by operation, and the library with
+captured CUDA graphs (on a CPU the last two are the same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+from torch.profiler import ProfilerActivity, profile
+
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    corpus_option,
+    device_option,
+    open_corpus,
+    out_option,
+    seed_option,
+    setting,
+    threads_option,
+)
+from arae_toolkit.benchmarks.textbook import Sizes
+from arae_toolkit.benchmarks.training_rate import precisions_of
+from arae_toolkit.benchmarks.versions import library_training, textbook_training
+from arae_toolkit.configs import with_value
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.files import write_text
+from arae_toolkit.presets import preset
+
+NAME = "kernels"
+WARM_UP, TOP = 4, 25
+LAUNCHES = ("LaunchKernel", "GraphLaunch", "MemcpyAsync", "MemsetAsync")
+"""Parts of the names of the calls by which a program gives a CUDA device something to do."""
+
+
+@click.command(
+    cls=Benchmark,
+    examples=["python -m arae_toolkit.benchmarks.kernels --corpus corpora/snli --device cuda"],
+)
+@corpus_option
+@click.option(
+    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="Sentences."
+)
+@seed_option
+@device_option
+@threads_option
+@out_option
+def main(
+    corpus_path: Path | None,
+    batch_size: int,
+    seed: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Write kernels-VERSION.txt for each version; print the paths."""
+    here = setting(NAME, out, device_name=device_name, threads=threads)
+    corpus = open_corpus(corpus_path)
+    for name, iteration in versions(here, corpus, batch_size=batch_size, seed=seed).items():
+        path = out / f"{NAME}-{name}.txt"
+        write_text(
+            path, f"{name}, {batch_size} sentences, {here.device}\n\n{table(here, iteration)}"
+        )
+        click.echo(path)
+
+
+def versions(
+    here: Setting, corpus: Corpus, *, batch_size: int, seed: int
+) -> dict[str, Callable[[], Any]]:
+    """Return, by name, functions that train by one iteration, in the best precision there is."""
+    device, precision = here.device, precisions_of(here.device)[-1]
+    textbook, data = textbook_training(
+        corpus, sizes=Sizes(), batch_size=batch_size, device=device, seed=seed
+    )
+    batches = data.epochs()
+    works: dict[str, Callable[[], Any]] = {
+        "textbook-fp32": lambda: textbook.iteration(next(batches), data)
+    }
+    config = with_value(preset("default", corpus=corpus.name), "training.batch_size", batch_size)
+    for name, cuda_graphs in (("eager", False), ("graphs", True)):
+        _, algorithm = library_training(
+            corpus, config, device=device, precision=precision, seed=seed, cuda_graphs=cuda_graphs
+        )
+        works[f"{name}-{precision}"] = _iterations(algorithm)
+    return works
+
+
+def _iterations(algorithm: Algorithm) -> Callable[[], Any]:
+    """Return a function that runs the next iteration each time."""
+    turns = count()
+    return lambda: algorithm.iteration(next(turns))
+
+
+def table(here: Setting, iteration: Callable[[], Any]) -> str:
+    """Return the profiler's table of one iteration, after how long it took and its launches.
+
+    Args:
+        here: The clock and the device.
+        iteration: Trains by one iteration.
+    """
+    on_cuda = here.device.type == "cuda"
+    for _ in range(WARM_UP):
+        iteration()
+    seconds = min(here.seconds(iteration) for _ in range(WARM_UP))
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_cuda
+    with profile(activities=activities) as profiled:
+        here.seconds(iteration)
+    events = profiled.key_averages()
+    launches = {
+        event.key: event.count for event in events if any(name in event.key for name in LAUNCHES)
+    }
+    calls = ", ".join(f"{name} {times}" for name, times in sorted(launches.items())) or "none"
+    operations = sum(event.count for event in events)
+    order = "self_cpu_time_total"
+    if on_cuda:
+        named_device = hasattr(events[0], "self_device_time_total")  # before torch 2.4: cuda
+        order = "self_device_time_total" if named_device else "self_cuda_time_total"
+    return (
+        f"{1000 * seconds:.2f} ms an iteration without the profiler\n"
+        f"{operations} recorded events; launches: {sum(launches.values())} ({calls})\n\n"
+        f"{events.table(sort_by=order, row_limit=TOP, max_name_column_width=80)}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""``arae-toolkit benchmark``: how fast this machine trains, encodes and samples, in one table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+
+if TYPE_CHECKING:
+    from arae_toolkit.benchmarks.overview_table import Row
+    from arae_toolkit.corpus import Corpus
+
+QUICK_SIZE = 2000
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit benchmark --quick",
+        "arae-toolkit benchmark --corpus corpora/snli --threads 1 --out results",
+        "arae-toolkit benchmark --device cuda --batch-size 1024 --json > gpu.json",
+    ],
+)
+@click.option(
+    "--corpus",
+    "corpus_path",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A prepared text corpus.  [default: snli in the cache, else the synthetic one]",
+)
+@click.option(
+    "--device",
+    "device_name",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU if there is one.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), help="Computing threads.  [default: torch's choice]"
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(2),
+    default=64,
+    show_default=True,
+    help="Sentences in a training step.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Runs of each version, in turn.",
+)
+@click.option("--quick", is_flag=True, help="Rough numbers on a tiny corpus, within a minute.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also write benchmark-DEVICE.json into this folder.",
+)
+def benchmark(
+    corpus_path: Path | None,
+    device_name: str,
+    threads: int | None,
+    batch_size: int,
+    rounds: int,
+    quick: bool,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Measure this machine: the library against a textbook version, and against its limits.
+
+    Both run in turn on the same sentences with untrained weights, so it takes minutes. Ratios are
+    of neighbouring runs, with their spread. The limits are times that no program can go below
+    here: of the matrix products, of the memory, and of the steps that wait for one another.
+    """
+    from arae_toolkit.benchmarks.common import setting
+    from arae_toolkit.benchmarks.overview import extent_of, measure
+    from arae_toolkit.devices import choose_device
+
+    device = choose_device(device_name)
+    here = setting(
+        "benchmark",
+        out or Path(),
+        subject=device.type,
+        device_name=device.type,
+        threads=threads,
+    )
+    extent = extent_of(device, rounds=rounds, quick=quick)
+    with _corpus(corpus_path, quick=quick) as corpus:
+        with progress("measuring", extent.runs(device)) as advance:
+            metrics, details, rows = measure(
+                here, corpus, extent, batch_size=batch_size, done=advance
+            )
+        if out is not None:
+            command = shlex.join(["arae-toolkit", *sys.argv[1:]])
+            path = here.save(metrics, corpus=corpus, seeds=[0], details=details, command=command)
+            _say(f"written: {path}")
+    if as_json:
+        table = {"rows": [row.as_dict() for row in rows], "metrics": metrics, "details": details}
+        click.echo(json.dumps(table, indent=2, ensure_ascii=False))
+    else:
+        _show(rows)
+
+
+@contextmanager
+def _corpus(path: Path | None, *, quick: bool) -> Iterator[Corpus]:
+    """Yield the corpus to measure on; a synthetic one is gone afterwards."""
+    from arae_toolkit.benchmarks.common import open_corpus
+    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data_prep.options import PrepareOptions
+    from arae_toolkit.data_prep.preparation import prepare_corpus
+    from arae_toolkit.locations import corpus_folder
+
+    default = corpus_folder("snli")
+    if path is not None or (not quick and default.is_dir()):
+        yield open_corpus(path)
+        return
+    if not quick:
+        _say(f"no corpus in {default}; measuring on the synthetic one, whose vocabulary is small")
+    options = PrepareOptions(size=QUICK_SIZE) if quick else PrepareOptions()
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = prepare_corpus(
+            "synthetic",
+            out=Path(folder) / "synthetic",
+            options=options,
+            report=_say,
+            progress=progress,
+        )
+        yield Corpus(prepared)
+
+
+def _say(text: str) -> None:
+    console().print(text, markup=False, highlight=False)
+
+
+def _show(rows: list[Row]) -> None:
+    """Print the table on stdout: drawn on a terminal, else in Markdown."""
+    from arae_toolkit.benchmarks.overview_table import COLUMNS, markdown
+
+    if not sys.stdout.isatty():
+        click.echo(markdown(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("", COLUMNS[-1]) else "right")
+    for row in rows:
+        table.add_row(*row.cells())
+    Console().print(table)

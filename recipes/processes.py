@@ -1,0 +1,128 @@
+"""Commands of ours in processes of their own: with which options and threads, and how they stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+MOST_ON_GPU = 8
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+
+
+def command_of(arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs the toolkit in a process under this one.
+
+    Args:
+        arguments: Without the program's name.
+    """
+    program = f"from {__name__} import {run_as_child.__name__}; {run_as_child.__name__}()"
+    # -P: a file random.py in the working folder would else be imported as that module.
+    return [sys.executable, "-P", "-c", program, *arguments]
+
+
+def run_as_child() -> None:
+    """Run the program in a process of its own, which stops when the one above it is gone.
+
+    However that one died: its end of the pipe is closed then. A run that nobody watches would
+    stand in the way of the same command, started again.
+    """
+    from arae_toolkit.recipes.cli import PROGRAM, main
+
+    def stop_with_parent() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    main(prog_name=PROGRAM)
+
+
+def default_jobs(seeds: int, *, on_gpu: bool) -> int:
+    """Return how many seeds are trained at once unless the user says so.
+
+    On a CPU one for each core, or for as many cores as a run has threads by ``OMP_NUM_THREADS``:
+    processes share no work, so that they gain more from a core than threads do.
+    """
+    if on_gpu:
+        return min(seeds, MOST_ON_GPU)
+    return min(seeds, max(1, cores() // (threads_of(os.environ) or 1)))
+
+
+def child_environment(jobs: int) -> dict[str, str]:
+    """Return the environment of each of so many processes: they share the cores, and our modules.
+
+    The number of threads is left as it is where the user has set it.
+    """
+    threads = str(max(1, cores() // jobs))
+    search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return {THREADS_VARIABLE: threads, **os.environ, "PYTHONPATH": search_path}
+
+
+def threads_of(environment: Mapping[str, str]) -> int | None:
+    """Return how many threads an environment gives a process, ``None`` if it does not say."""
+    threads = environment.get(THREADS_VARIABLE, "")
+    return int(threads) if threads.isdecimal() and int(threads) > 0 else None
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def options_given(ctx: click.Context, *, without: Sequence[str] = ()) -> list[str]:
+    """Return the options on the command line of a click command, ready to be given again.
+
+    Args:
+        ctx: The running command.
+        without: Names of parameters to leave out.
+    """
+    words = []
+    for option in ctx.command.params:
+        name = option.name or ""
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not isinstance(option, click.Option) or not given or name in without:
+            continue
+        value: Any = ctx.params.get(name)
+        if option.is_flag:  # those not exposed, such as --debug, are none of the command's own
+            spellings = option.opts if value else option.secondary_opts
+            words += spellings[-1:] if name in ctx.params else []
+        else:
+            words += [
+                f"{option.opts[-1]}={item}" for item in (value if option.multiple else [value])
+            ]
+    return words
+
+
+@contextmanager
+def signals_noted() -> Iterator[list[int]]:
+    """Note SIGINT and SIGTERM instead of dying of them, so that the iteration can be finished.
+
+    A second signal does what it always does.
+
+    Yields:
+        One number: that of the signal received, or 0.
+    """
+    received = [0]
+
+    def note(number: int, _: FrameType | None) -> None:
+        received[0] = number
+        signal.signal(number, previous[signal.Signals(number)])
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,355 @@
+"""``arae-toolkit benchmark`` prints one table, and a session on a GPU loses no part to another."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small
+import torch
+from click.testing import CliRunner, Result
+
+from arae_toolkit.benchmarks import gpu_session, on_gpu, overview, parts, rates, training_rate
+from arae_toolkit.benchmarks.overview_table import COLUMNS, Row, markdown, row_of
+from arae_toolkit.benchmarks.textbook import Sizes
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep import options
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.recipes.cli import main
+from arae_toolkit.results import read_results, summarise
+
+ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
+PRECISIONS = training_rate.precisions_of(CPU)
+NAMES = [f"training, {name} {p}" for name in overview.PRESETS for p in PRECISIONS]
+SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
+
+
+@contextlib.contextmanager
+def _quiet(*_: Any) -> Iterator[Any]:
+    yield lambda n=1: None
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpora") / "tiny"
+    few = PrepareOptions(size=200)
+    prepare_corpus("synthetic", out=folder, options=few, report=str, progress=_quiet)
+    return Corpus(folder)
+
+
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure small networks, and time each product once."""
+    monkeypatch.setattr(overview, "preset", lambda name, corpus: small.SMALL)
+    monkeypatch.setattr(training_rate, "Sizes", lambda: SIZES)
+    monkeypatch.setattr(rates, "fastest", lambda here, work: here.seconds(work))
+    monkeypatch.setattr(rates, "SQUARE", 32)
+    monkeypatch.setattr(rates, "COPY_BYTES", 4096)
+
+
+def _benchmark(*arguments: object) -> Result:
+    done = CliRunner().invoke(main, ["benchmark", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def _first_cells(table: str) -> list[str]:
+    return [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_quick_run_prints_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = _benchmark("--quick", "--batch-size", 8, "--device", "cpu")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"| {' | '.join(COLUMNS)} |"
+    assert all(line.count("|") == len(COLUMNS) + 1 for line in lines)
+    assert _first_cells(done.stdout) == [*NAMES, "encoding", "sampling"]
+    assert "rounds of" in done.stderr
+    assert not any(tmp_path.rglob("*.json")), "nothing is written unless asked for"
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_json_and_file_agree(corpus: Corpus, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    done = _benchmark(
+        *("--corpus", corpus.folder, "--quick", "--batch-size", 8, "--device", "cpu"),
+        *("--threads", torch.get_num_threads(), "--json", "--out", out),
+    )
+    shown = json.loads(done.stdout)
+    assert [row["name"] for row in shown["rows"]] == [*NAMES, "encoding", "sampling"]
+    result = read_results(out)["benchmark-cpu"]
+    assert result["metrics"] == shown["metrics"]
+    assert result["command"].startswith("arae-toolkit")
+    assert result["corpus"]["sha256"] == corpus.sha256
+    first = shown["rows"][0]
+    name = first["name"]
+    assert first["own"] == shown["metrics"][f"{name}, rate"]
+    assert first["chain"] == shown["metrics"][f"{name}, share of the chain limit"]
+    limits = {
+        kind: shown["metrics"][f"{name}, {kind} limit"]["value"]
+        for kind in ("arithmetic", "bandwidth", "chain")
+    }
+    assert first["binding"] == min(limits, key=lambda kind: limits[kind])
+    # Sentences of a fresh model do not end, so that both versions decode as many words.
+    assert shown["details"]["sampling"]["tokens_per_sentence"] == corpus.max_length
+    assert shown["metrics"]["encoding, same codes"]["value"] == 100
+    assert shown["rows"][-1]["chain"] is None
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_without_a_corpus_a_synthetic_one_is_made_and_said_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overview, "extent_of", lambda device, rounds, quick: overview.QUICK)
+    monkeypatch.setattr(options, "PrepareOptions", partial(PrepareOptions, size=200))
+    done = _benchmark("--batch-size", 8, "--device", "cpu")
+    assert "measuring on the synthetic one" in done.stderr
+    assert len(done.stdout.splitlines()) == 2 + len(NAMES) + 2
+
+
+def test_a_corpus_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["benchmark", "--corpus", str(tmp_path / "nowhere")])
+    assert done.exit_code == 3
+    assert "no prepared corpus here" in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_the_overview_writes_its_result_and_only_what_is_asked(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    arguments = ["--corpus", str(corpus.folder), "--batch-size", "8", "--quick", "--out"]
+    flags = ["--no-graphs", "--training-only"]
+    done = CliRunner().invoke(overview.main, [*arguments, str(tmp_path), *flags])
+    assert done.exit_code == 0, done.output
+    assert _first_cells(done.stdout) == NAMES
+    result = read_results(tmp_path)["overview-cpu-8-eager"]
+    assert result["details"]["training"]["batch_size"] == 8
+    assert not any(name.startswith("sampling") for name in result["metrics"])
+
+
+def test_a_batch_is_never_larger_than_the_corpus(
+    small_networks: None, corpus: Corpus, tmp_path: Path
+) -> None:
+    from arae_toolkit.benchmarks.common import setting
+
+    rows = corpus.rows("train")
+    here = setting("overview", tmp_path)
+    _, details, _ = overview.measure(
+        here, corpus, overview.QUICK, batch_size=10 * rows, training_only=True
+    )
+    assert details["training"]["batch_size"] == rows
+
+
+def test_the_number_of_runs_is_known() -> None:
+    extent = overview.Extent(rounds=3, sampled=0)
+    versions = 1 + len(overview.PRESETS) * len(PRECISIONS)
+    assert extent.runs(CPU) == 3 * (versions + 2)
+
+
+def test_cells() -> None:
+    metrics = {
+        "textbook, rate": summarise([12.34], "sentences/s"),
+        "own, rate": summarise([1234.0, 1236.0], "sentences/s"),
+        "own over textbook": summarise([100.0, 100.5], "ratio"),
+        "own, share of the arithmetic limit": summarise([81.6], "percent"),
+        "own, share of the chain limit": summarise([2.345], "percent"),
+    }
+    row = row_of("work", metrics, "textbook", "own", binding="chain")
+    assert isinstance(row, Row)
+    expected = ("work", "12.3", "1,235", "100.25 ± 0.35", "82 %", "–", "2.3 %", "chain")
+    assert row.cells() == expected
+    assert markdown([row]).splitlines()[2] == f"| {' | '.join(expected)} |"
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _part(folder: Path, program: str, *, seconds: float = 20, **options: Any) -> parts.Outcome:
+    return parts.run_part(
+        "part",
+        [sys.executable, "-c", program],
+        folder=folder,
+        seconds=seconds,
+        environment=os.environ,
+        working_folder=folder,
+        **options,
+    )
+
+
+def test_a_part_that_ends_is_done_and_one_that_fails_is_not(tmp_path: Path) -> None:
+    done = _part(tmp_path, "import sys; sys.stderr.write('seen')")
+    assert (done.outcome, done.exit_code) == ("done", 0)
+    assert (tmp_path / "part.log").read_text() == "seen"
+    failed = _part(tmp_path, "raise ValueError('broken')")
+    assert (failed.outcome, failed.exit_code) == ("failed", 1)
+    assert "broken" in (tmp_path / "part.log").read_text()
+    assert json.loads(json.dumps(failed.as_dict()))["command"][1] == "-c"
+
+
+def test_a_part_that_hangs_is_killed_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "GRACE_SECONDS", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    program = (
+        "import subprocess, sys;"
+        f"child = subprocess.Popen([sys.executable, '-c', {deaf!r}]);"
+        "open('child', 'w').write(str(child.pid));"
+        f"{deaf}"
+    )
+    began = time.monotonic()
+    hung = _part(tmp_path, program, seconds=1.5)
+    assert hung.outcome == "timed out"
+    assert time.monotonic() - began < 10
+    child = int((tmp_path / "child").read_text())
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # until the killed child has been collected
+            os.kill(child, 0)
+            if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
+                raise ProcessLookupError
+            time.sleep(0.05)
+
+
+def test_a_part_may_end_with_its_time(tmp_path: Path) -> None:
+    program = (
+        "import signal, sys, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143));"
+        "time.sleep(60)"
+    )
+    assert _part(tmp_path, program, seconds=1, may_be_stopped=True).outcome == "stopped"
+    assert _part(tmp_path, program, seconds=1).outcome == "timed out"
+
+
+def test_large_files_are_cut_and_can_be_joined(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "folder").mkdir(parents=True)
+    weights = bytes(range(256)) * 10
+    (source / "weights").write_bytes(weights)
+    (source / "small").write_text("as it is")
+    (source / "state").write_text("left out")
+    names = parts.carry_away(source, target, part_bytes=1000, without=["state"])
+    assert sorted(names) == sorted(path.name for path in target.iterdir())
+    assert names[0] == "small"
+    assert max(path.stat().st_size for path in target.iterdir()) <= 1000
+    joining = (target / "README.txt").read_text().splitlines()[-1]
+    subprocess.run(joining, shell=True, cwd=target, check=True)
+    assert (target / "weights").read_bytes() == weights
+
+
+# --- the session ---------------------------------------------------------------------------------
+
+
+def test_missing_packages_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(on_gpu, "PACKAGES", ("json", "no_such_package", "nor_this_one"))
+    assert on_gpu.main() == 1
+    message = capsys.readouterr().err
+    assert "missing: no_such_package, nor_this_one;" in message
+    assert message.count("\n") == 1
+
+
+def test_linked_folders_are_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu.link_package(ROOT, tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    assert on_gpu.is_installed(environment)
+    program = "import arae_toolkit.recipes.cli as module; print(module.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()).is_relative_to(tmp_path)
+    monkeypatch.setattr(on_gpu, "SESSION", "arae_toolkit.nowhere")
+    assert not on_gpu.is_installed(environment)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "seconds", "epochs"),
+    [(1000, None, 60, 10), (1000, 100.0, 100, 8), (1000, 1.0, 100, 1)],
+)
+def test_epochs_fit_into_the_time(
+    rows: int, rate: float | None, seconds: float, epochs: int
+) -> None:
+    assert gpu_session.planned_epochs(rows, rate, seconds) == epochs
+
+
+def test_the_training_follows_the_measured_rate(tmp_path: Path) -> None:
+    session = gpu_session.Session(tmp_path, tmp_path, "cuda", minutes=1, quick=False)
+    assert gpu_session.measured_rate(session) == ("bf16", None)
+    path = tmp_path / "results" / "overview-cuda-64.json"
+    path.parent.mkdir()
+    metrics = {"training, default fp32, rate": {"value": 7.0}}
+    path.write_text(json.dumps({"metrics": metrics}))
+    assert gpu_session.measured_rate(session) == ("fp32", 7.0)
+    metrics["training, default bf16, rate"] = {"value": 9.0}
+    path.write_text(json.dumps({"metrics": metrics}))
+    assert gpu_session.measured_rate(session) == ("bf16", 9.0)
+
+
+def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With commands that fail at once in place of all but the training."""
+    out = tmp_path / "out"
+    ran: list[str] = []
+
+    def run_part(name: str, command: list[str], **options: Any) -> parts.Outcome:
+        ran.append(name)
+        if name == "training":
+            folder = Path(command[command.index("--out") + 1])
+            folder.mkdir()
+            (folder / "model.safetensors").write_bytes(bytes(2_500_000))
+            (folder / gpu_session.TRAINING_STATE).write_bytes(b"large")
+        outcome = "done" if name in ("corpus", "training") else "failed"
+        return parts.Outcome(name, outcome, 0.1, 0, tuple(command), f"{name}.log")
+
+    monkeypatch.setattr(gpu_session, "run_part", run_part)
+    monkeypatch.setattr(Corpus, "__init__", lambda self, folder: None)
+    monkeypatch.setattr(Corpus, "rows", lambda self, split: 100)
+    arguments = ["--device", "cpu", "--minutes", "1", "--parts-of-mb", "1", "--out", str(out)]
+    done = CliRunner().invoke(gpu_session.main, arguments)
+    assert done.exit_code == 1
+    assert "not finished: tests, table-64-graphs" in done.stderr
+    assert ran == [
+        *("tests", "corpus", "table-64-graphs", "table-64-no-graphs", "table-1024-graphs"),
+        *("table-1024-no-graphs", "kernels", "training"),
+    ]
+    summary = json.loads((out / "summary.json").read_text())
+    assert [part["name"] for part in summary["parts"]] == ran
+    assert sorted(path.name for path in (out / "model").iterdir()) == [
+        "README.txt",
+        *(f"model.safetensors.part-{part:03}" for part in range(3)),
+    ]
+
+
+@pytest.mark.slow
+def test_a_whole_session_on_the_cpu(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    flags = ["--device", "cpu", "--minutes", "1.5", "--quick", "--parts-of-mb", "2"]
+    command = [sys.executable, "benchmarks/on_gpu.py", *flags, "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    summary = json.loads((out / "summary.json").read_text())
+    outcomes = {part["name"]: part["outcome"] for part in summary["parts"]}
+    assert done.returncode == 0, (done.stderr, outcomes)
+    assert set(outcomes.values()) <= {"done", "stopped"}
+    assert done.stdout.strip() == str(out / "summary.json")
+    assert {path.name for path in (out / "results").iterdir()} == {
+        "overview-cpu-8.json",
+        "overview-cpu-8-eager.json",
+    }
+    assert len(list((out / "kernels").iterdir())) == 3
+    assert (out / "model" / "model.safetensors.part-000").stat().st_size == 2_000_000
+    assert all(len(path.relative_to(out).parts) <= 3 for path in out.rglob("*"))

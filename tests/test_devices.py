@@ -1,0 +1,50 @@
+"""The choice of a device, and the settings that hold while it computes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from arae_toolkit.devices import choose_device, has_bfloat16, keep_freed_memory, matrix_products
+from arae_toolkit.errors import ToolkitError
+
+CPU = torch.device("cpu")
+
+
+def test_a_named_device_is_taken() -> None:
+    """The CPU is always there; a GPU that is not there is named in one line."""
+    assert choose_device("cpu") == CPU
+    if torch.cuda.is_available():
+        assert choose_device("auto").type == "cuda"
+    else:
+        assert choose_device("auto") == CPU
+        with pytest.raises(ToolkitError, match="no CUDA device"):
+            choose_device("cuda")
+
+
+def test_a_processor_said_to_have_bfloat16_has_its_lstm() -> None:
+    """The answer decides between two ways to compute: torch's LSTM must exist where it is yes."""
+    if has_bfloat16(CPU):
+        lstm = torch.nn.LSTM(4, 4, batch_first=True).to(torch.bfloat16)
+        states, _ = lstm(torch.zeros(2, 3, 4, dtype=torch.bfloat16))
+        assert states.dtype is torch.bfloat16
+    assert not has_bfloat16(torch.device("meta"))
+
+
+def test_the_precision_of_products_is_put_back() -> None:
+    """On a CPU nothing changes at all."""
+    before = torch.get_float32_matmul_precision()
+    with matrix_products(CPU, "tf32"):
+        assert torch.get_float32_matmul_precision() == before
+    with matrix_products(torch.device("cuda"), "tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+    with matrix_products(torch.device("cuda"), "fp32"):
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_keeping_memory_can_be_asked_for_anywhere() -> None:
+    """More than once, and on any system."""
+    keep_freed_memory()
+    keep_freed_memory()
+    assert float(torch.ones(1000, 1000).sum()) == 1e6

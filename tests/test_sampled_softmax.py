@@ -1,0 +1,88 @@
+"""The estimated softmax: exact with all words, right on average with fewer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import small
+import torch
+from torch import Tensor
+
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.projection import projected_nats
+from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+
+ROWS, WORDS, SIZE = 13, 40, 6
+
+
+def _inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(0)
+    hidden = torch.randn(ROWS, SIZE, generator=random).requires_grad_()
+    weight = torch.randn(WORDS, SIZE, generator=random).requires_grad_()
+    bias = torch.randn(WORDS, generator=random).requires_grad_()
+    return hidden, weight, bias, torch.randint(WORDS, (ROWS,), generator=random)
+
+
+def _sample(size: int, *, seed: int = 0) -> SoftmaxSample:
+    return SoftmaxSample(size, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("size", [WORDS, 10 * WORDS])
+def test_a_sample_of_all_words_is_the_whole_softmax(size: int) -> None:
+    """Value and all three gradients."""
+    hidden, weight, bias, targets = _inputs()
+    leaves = (hidden, weight, bias)
+    whole = projected_nats(hidden, weight, bias, targets)
+    found = sampled_nats(hidden, weight, bias, targets, sample=_sample(size))
+    torch.testing.assert_close(found, whole)
+    expected = torch.autograd.grad(whole, leaves)
+    for one, other in zip(torch.autograd.grad(found, leaves), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_sum_over_the_vocabulary_is_right_on_average() -> None:
+    """Averaged over samples, the estimated normalizer of a row is the true one."""
+    hidden, weight, bias, targets = (x.detach() for x in _inputs())
+    row, target = hidden[:1], targets[:1]
+    of_target = float(row[0] @ weight[target[0]] + bias[target[0]])
+    estimates = [
+        np.exp(float(sampled_nats(row, weight, bias, target, sample=_sample(8, seed=seed))))
+        for seed in range(4000)
+    ]
+    truth = np.exp(float(projected_nats(row, weight, bias, target)))
+    assert np.isfinite(of_target)
+    error = np.std(estimates) / len(estimates) ** 0.5
+    assert np.mean(estimates) == pytest.approx(truth, abs=4 * error)
+    assert np.std(estimates) > 0
+
+
+def test_words_outside_the_batch_and_the_sample_have_no_gradient() -> None:
+    """So many words are moved and no more; the sample follows its generator."""
+    hidden, weight, bias, targets = _inputs()
+    nats = sampled_nats(hidden, weight, bias, targets, sample=_sample(5, seed=3))
+    (slope,) = torch.autograd.grad(nats, weight)
+    moved = slope.abs().sum(dim=1) > 0
+    assert int(moved.sum()) == len(targets.unique()) + 5
+    assert bool(moved[targets].all())
+    again = sampled_nats(hidden, weight, bias, targets, sample=_sample(5, seed=3))
+    assert float(again.detach()) == float(nats.detach())
+
+
+def test_no_sample_at_all_leaves_the_batchs_own_words() -> None:
+    """Then the loss lies below the whole softmax's."""
+    hidden, weight, bias, targets = _inputs()
+    own = sampled_nats(hidden, weight, bias, targets, sample=_sample(0))
+    whole = projected_nats(hidden, weight, bias, targets)
+    assert float(own.detach()) < float(whole.detach())
+
+
+def test_training_with_it_learns() -> None:
+    """The setting reaches the loss, and the true nats fall."""
+    words = small.vocabulary()
+    config = small.settings("softmax_samples=6", "autoencoder_rate=0.02", "batch_size=8")
+    model = small.model(words, config, prior="fitted")
+    algorithm = Algorithm(model, config, small.store(words))
+    before = sum(model.nats(small.SENTENCES)[0])
+    for iteration in range(60):
+        algorithm.iteration(iteration)
+    assert sum(model.nats(small.SENTENCES)[0]) < 0.5 * before
