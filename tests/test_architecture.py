@@ -14,6 +14,7 @@ PACKAGES = {
     "arae_toolkit": ROOT / "arae_toolkit",
     "arae_toolkit.recipes": ROOT / "recipes",
     "arae_toolkit.data_prep": ROOT / "data_prep",
+    "arae_toolkit.benchmarks": ROOT / "benchmarks",
 }
 
 # From the bottom up. A module imports its own layer and those above it in this list.
@@ -49,7 +50,7 @@ LAYERS = {
         ),
         *("dev_evaluation", "evaluation", "pictures"),
     ),
-    "commands": ("recipes",),
+    "commands": ("recipes", "benchmarks"),
 }
 TORCH_FREE = ("no torch", "data preparation")
 PURE_DATA = {"arae_toolkit.data_prep.lexicon"}  # word lists only: may be long
@@ -130,6 +131,9 @@ def test_a_module_imports_only_what_its_place_allows(module):
     if part == "recipes":
         commands = {target.split(":")[0] for target, _ in COMMANDS.values()}
         assert not own_imports(module) & commands, "a recipe imports another recipe"
+        assert "benchmarks" not in own or module == "arae_toolkit.recipes.benchmark"
+    elif part == "benchmarks":
+        pass  # programs: they may use click
     else:
         assert not imports_library(module, "click"), "the library knows no command line"
     if module != "arae_toolkit" and layer_of(module) in TORCH_FREE:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
+import weakref
 
 import pytest
 import reference
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from arae_toolkit.models.choosing import BLOCK_WORDS, draw, likeliest
 from arae_toolkit.models.decoder import DecoderState
-from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.models.decoding import Decoding, Search, decode
 from arae_toolkit.models.places import Places, StepDecoder
 from arae_toolkit.models.stepping import LSTMStepper
 from arae_toolkit.vocabulary import EOS, PAD
@@ -455,3 +457,25 @@ def test_blocks_are_drawn_as_they_are_asked_for() -> None:
     arae = small.model(small.vocabulary()).eval()
     blocks = arae.sample_blocks(itertools.repeat(3), growth=1)
     assert next(blocks) == arae.sample(3)
+
+
+@pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
+def test_memory_is_given_back_at_once(method: str) -> None:
+    """What a search holds hangs in no circle, which would wait for the garbage collector."""
+    arae = small.model(small.vocabulary()).eval()
+    search = Search(
+        arae.decoder,
+        decoding=Decoding(method),  # type: ignore[arg-type]
+        max_length=4,
+        device=arae.device,
+    )
+    search(torch.zeros(3, 10), search.draws(3, torch.Generator()))
+    held = weakref.ref(search)
+    parts = [weakref.ref(search.places)] if method != "beam" else []
+    gc.disable()
+    try:
+        del search
+        assert held() is None
+        assert all(part() is None for part in parts)
+    finally:
+        gc.enable()

@@ -146,7 +146,7 @@ def test_comparisons_name_no_row_twice() -> None:
 
 @pytest.mark.parametrize("block", [pretraining_block, samples_block, benchmarks_block])
 def test_without_results_a_block_says_what_to_run(block: Any) -> None:
-    with pytest.raises(ToolkitError, match=r"python -m benchmarks\."):
+    with pytest.raises(ToolkitError, match=r"python -m arae_toolkit\.benchmarks\."):
         block({})
 
 
@@ -182,4 +182,4 @@ def test_the_readme_says_what_the_results_say() -> None:
     if not BLOCK.search(text):
         pytest.skip("no block of results in the README")
     current = replace_blocks(text, read_results(ROOT / "results"))
-    assert current == text, "run python -m benchmarks.tables"
+    assert current == text, "run python -m arae_toolkit.benchmarks.tables"

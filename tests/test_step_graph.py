@@ -59,12 +59,12 @@ def test_a_step_is_run_then_recorded_then_replayed(monkeypatch: pytest.MonkeyPat
     """Each call is one step: recording runs nothing, so it is followed by a replay."""
     recorded = _pretend(monkeypatch, error=None)
     runs: list[int] = []
-    graph = StepGraph(lambda: runs.append(1), CUDA)
+    graph = StepGraph(CUDA)
     for _ in range(WARM_UP_STEPS):
-        graph()
+        graph(lambda: runs.append(1))
     assert len(runs) == WARM_UP_STEPS and not graph.captured
     for _ in range(5):
-        graph()
+        graph(lambda: runs.append(1))
     assert graph.captured and graph.failure is None
     assert len(runs) == WARM_UP_STEPS + 1, "the last one was the recording"
     assert recorded[0].replays == 5
@@ -74,9 +74,9 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.M
     """The reason is kept, and every later call runs the step."""
     _pretend(monkeypatch, error="operation not permitted\nwhen stream is capturing")
     runs: list[int] = []
-    graph = StepGraph(lambda: runs.append(1), CUDA)
+    graph = StepGraph(CUDA)
     for _ in range(WARM_UP_STEPS + 4):
-        graph()
+        graph(lambda: runs.append(1))
     assert not graph.captured
     assert graph.failure == "operation not permitted"
     # One of the runs was the failed recording, which did nothing on the device.
@@ -86,8 +86,8 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.M
 def test_without_a_gpu_steps_run_as_written() -> None:
     """Nothing is captured on a CPU."""
     runs: list[int] = []
-    graph = StepGraph(lambda: runs.append(1), torch.device("cpu"))
+    graph = StepGraph(torch.device("cpu"))
     for _ in range(WARM_UP_STEPS + 2):
-        graph()
+        graph(lambda: runs.append(1))
     assert len(runs) == WARM_UP_STEPS + 2
     assert not graph.captured and graph.failure is not None

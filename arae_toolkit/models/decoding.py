@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arae_toolkit.models.choosing import draw, likeliest
 from arae_toolkit.models.decoder import LSTMDecoder
-from arae_toolkit.models.places import Places, StepDecoder
+from arae_toolkit.models.places import Choice, Places, StepDecoder
 from arae_toolkit.models.stepping import LSTMStepper
 from arae_toolkit.vocabulary import BOS, EOS, PAD
 
@@ -108,7 +108,7 @@ class Search:
                 stepper = LSTMStepper(decoder, dtype=decoding.dtype)
             self.places = Places(
                 stepper,
-                self._choose,
+                _choice(decoding),
                 count=places or PLACES[kind],
                 capacity=self.window,
                 steps=self.steps,
@@ -160,18 +160,17 @@ class Search:
         draws = [None] * len(windows) if uniform is None else uniform.split(self.window)
         return torch.cat([self.places.decode(*both) for both in zip(windows, draws, strict=True)])
 
-    def _choose(self, scores: Tensor, uniform: Tensor | None) -> Tensor:
-        """Return a word for each row of scores (B, V)."""
+
+def _choice(decoding: Decoding) -> Choice:
+    """Return how a word is chosen for each row of scores (B, V)."""
+
+    def choose(scores: Tensor, uniform: Tensor | None) -> Tensor:
         if uniform is None:
             return likeliest(scores)
-        settings = self.decoding
-        return draw(
-            scores,
-            uniform,
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-        )
+        temperature, top_k, top_p = decoding.temperature, decoding.top_k, decoding.top_p
+        return draw(scores, uniform, temperature=temperature, top_k=top_k, top_p=top_p)
+
+    return choose
 
 
 def decode(

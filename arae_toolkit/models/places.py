@@ -101,7 +101,7 @@ class Places:
                     if graph is None:
                         self._step()
                     else:
-                        graph()
+                        graph(self._step)
                 if not bool((self._row != self._capacity).any()):
                     break
         else:
@@ -151,7 +151,7 @@ class Places:
         self._cell = torch.zeros_like(self._start.cell[:count])
         many = self._capacity >= CAPTURED_ROUNDS * count
         if self._keep and self._capture and many and device.type == "cuda":
-            self._graph = StepGraph(self._step, device)
+            self._graph = StepGraph(device)
 
     def _step(self) -> None:
         """Choose a word at each place; where a sentence ends, let the next code in."""

@@ -16,16 +16,15 @@ class StepGraph:
     random numbers. Where it cannot be captured it goes on as written.
 
     Args:
-        step: Queues the work of one step on the current stream.
         device: Without CUDA the step is never captured.
 
     Attributes:
         failure: Why the step could not be captured, or ``None``.
     """
 
-    def __init__(self, step: Callable[[], None], device: torch.device) -> None:
+    def __init__(self, device: torch.device) -> None:
         """Capture nothing yet."""
-        self._step, self._device = step, device
+        self._device = device
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream: torch.cuda.Stream | None = None
         self._steps = 0
@@ -36,21 +35,26 @@ class StepGraph:
         """Whether steps are replayed by now."""
         return self._graph is not None
 
-    def __call__(self) -> None:
-        """Run the step once more."""
+    def __call__(self, step: Callable[[], None]) -> None:
+        """Run the step once more.
+
+        Args:
+            step: Queues the work of one step on the current stream; the same in every call. It is
+                not kept: a graph that knew its owner would keep the memory of both alive.
+        """
         if self._graph is not None:
             self._graph.replay()
         elif self.failure is not None:
-            self._step()
+            step()
         elif self._steps < WARM_UP_STEPS:
             # Libraries set up their work spaces in the first steps, on the stream they run on.
             self._steps += 1
-            self._beside()
+            self._beside(step)
         else:
-            self._capture()
-            self()
+            self._capture(step)
+            self(step)
 
-    def _beside(self) -> None:
+    def _beside(self, step: Callable[[], None]) -> None:
         """Run the step on a stream of its own, in turn with the current one."""
         current = torch.cuda.current_stream(self._device)
         if self._stream is None:
@@ -58,15 +62,15 @@ class StepGraph:
         beside = self._stream
         beside.wait_stream(current)
         with torch.cuda.stream(beside):
-            self._step()
+            step()
         current.wait_stream(beside)
 
-    def _capture(self) -> None:
+    def _capture(self, step: Callable[[], None]) -> None:
         """Record the step, which runs nothing, or note why that is impossible."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.device(self._device), torch.cuda.graph(graph):
-                self._step()
+                step()
         except RuntimeError as error:
             self.failure = str(error).splitlines()[0]
             torch.cuda.synchronize(self._device)
