@@ -25,7 +25,7 @@ FOLDERS = {  # as the tree shows them; the modules of the first three are listed
     "recipes": "the commands, installed as arae_toolkit.recipes",
     "data_prep": "raw corpus -> packed tokens; no torch; installed as arae_toolkit.data_prep",
     "tests": "test_<module>.py for each module, and contracts over the whole",
-    "benchmarks": "speed against a textbook version and against limits; installed as arae_toolkit.benchmarks",
+    "benchmarks": "speed against a textbook and limits; installed as arae_toolkit.benchmarks",
     "results": "the measured numbers and the samples, as files",
     "docs": "what does not fit into a docstring",
 }
