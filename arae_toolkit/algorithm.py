@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit.batching import EpochSampler, Store
-from arae_toolkit.configs import Config
+from arae_toolkit.configs import Config, TrainingConfig
+from arae_toolkit.critics import new_critic
 from arae_toolkit.cuda_graphs import StaticIterations
 from arae_toolkit.devices import Precision, matrix_products
-from arae_toolkit.models import initialization
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.models.recurrent import packs
@@ -41,6 +41,7 @@ from arae_toolkit.updates import Update, adam, sgd
 
 # Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5
+DIVERGED_TIMES_UNIFORM = 3.0
 
 
 class Algorithm:
@@ -89,6 +90,8 @@ class Algorithm:
         self.updates: dict[str, Update] = {"autoencoder": self._autoencoder_update()}
         if adversarial:
             self._add_adversary()
+        with reduced(self.device, self.dtype):
+            self._groups = 1 if packs(self.device) else LENGTH_GROUPS
         self.static: StaticIterations | None = None
         if self.device.type == "cuda":
             self.static = StaticIterations(
@@ -117,9 +120,35 @@ class Algorithm:
         """Iterations in the whole run."""
         return self.planner.iterations
 
-    def epoch_of(self, iteration: int) -> int:
-        """Return the epoch, counted from 1, that an iteration belongs to."""
-        return iteration // self.sampler.batches_per_epoch + 1
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch."""
+        return self.sampler.batches_per_epoch
+
+    @property
+    def intervals(self) -> TrainingConfig:
+        """How often to log, save and evaluate."""
+        return self.config.training
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return what the state holds beside weights and moments."""
+        return {"code_gradient_norm": self.code_gradient_norm}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`state_tensors` returned."""
+        self.code_gradient_norm = tensors["code_gradient_norm"].to(self.device)
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights that the model folder is to hold."""
+        return self.model.state_dict()
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return that the reconstruction is far worse than guessing, if it is."""
+        guessing = self.model.uniform_nats_per_token
+        name = next(name for name in ("nats_per_token", "nats_per_pixel") if name in means)
+        if means[name] <= DIVERGED_TIMES_UNIFORM * guessing:
+            return None
+        return f"{name} is {means[name]:.3g}, where guessing costs {guessing:.3g},"
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration of Algorithm 1, counted from 0, and return its named scalars.
@@ -136,8 +165,7 @@ class Algorithm:
                 scalars = self.static(plan)
             else:
                 self._seed(iteration)
-                groups = 1 if self._packs() else LENGTH_GROUPS
-                source = HostSource(plan, self.store, groups=groups)
+                source = HostSource(plan, self.store, groups=self._groups)
                 scalars = self.run(source, plan.rounds)
         self.code_gradient_norm = scalars["code_gradient_norm"]
         return scalars
@@ -225,11 +253,6 @@ class Algorithm:
                     )
         return scalars
 
-    def _packs(self) -> bool:
-        """Return whether the encoder reads sentences packed, so that lengths need not be alike."""
-        with reduced(self.device, self.dtype):
-            return packs(self.device)
-
     def _seed(self, iteration: int) -> None:
         """Make everything random in an iteration a function of the seed and its number."""
         self.random.manual_seed((self.config.training.seed * 1_000_003 + iteration) % 2**63)
@@ -253,23 +276,8 @@ class Algorithm:
 
     def _add_adversary(self) -> None:
         """Make critic, generator and their optimizers."""
-        training, model = self.config.training, self.config.model
-        normalization = model.critic_normalization
-        if training.critic_constraint == "spectral":
-            normalization = "spectral"
-        # Spectral normalization draws its first singular vectors from torch's global generator.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(training.seed + 1)
-            critic = Critic(
-                code_size=model.code_size,
-                hidden_sizes=model.critic_sizes,
-                normalization=normalization,
-            )
-        self.critic = critic.to(self.device)
-        random = torch.Generator(self.device).manual_seed(training.seed + 1)
-        initialization.perceptron(
-            self.critic, deviation=training.perceptron_deviation, generator=random
-        )
+        training = self.config.training
+        self.critic = new_critic(self.config, self.device)
         betas = (training.adversarial_beta1, training.adversarial_beta2)
         critic_parameters = list(self.critic.parameters())
         self.updates["critic"] = Update(

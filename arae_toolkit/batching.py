@@ -253,6 +253,14 @@ class EpochSampler:
         self.lengths = np.asarray(lengths)
         self.batch_size = min(batch_size, len(lengths))
         self.seed, self.pool = seed, pool
+        self._epoch: tuple[int, list[Indices]] = (-1, [])
+
+    def at(self, iteration: int) -> Indices:
+        """Return the rows of an iteration's batch, counted from 0 over all epochs."""
+        epoch, place = divmod(iteration, self.batches_per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, list(self.epoch(epoch)))
+        return self._epoch[1][place]
 
     @property
     def batches_per_epoch(self) -> int:

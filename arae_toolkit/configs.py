@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from arae_toolkit.errors import DataError
 
@@ -53,6 +53,9 @@ class TrainingConfig:
     """Sentences or images a step (m of Algorithm 1)."""
     epochs: int = 10
     """Passes over the training split."""
+    longest_sentence: int = 0
+    """Train, and evaluate, on sentences of at most this many words; 0 takes all of the corpus. Text
+    only. The paper trains the ARAE on short sentences and the plain autoencoder on all (Table 5)."""
     # Deviation: SGD at rate 1 needs several times as long for the same loss.
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
     """For encoder and decoder; the paper used ``sgd``."""
@@ -152,7 +155,24 @@ class Config:
     """Training."""
 
 
-def with_toml(config: Config, path: Path) -> Config:
+class Sections(Protocol):
+    """Settings in two dataclasses, such as :class:`Config`; itself a dataclass."""
+
+    @property
+    def model(self) -> Any:
+        """Networks."""
+        ...
+
+    @property
+    def training(self) -> Any:
+        """Training."""
+        ...
+
+
+Settings = TypeVar("Settings", bound=Sections)
+
+
+def with_toml(config: Settings, path: Path) -> Settings:
     """Return the settings with those of a TOML file (tables ``[model]`` and ``[training]``).
 
     Raises:
@@ -174,7 +194,7 @@ def with_toml(config: Config, path: Path) -> Config:
     return config
 
 
-def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
+def with_overrides(config: Settings, assignments: Sequence[str]) -> Settings:
     """Return the settings with ``key=value`` strings applied; a key may name its section.
 
     Raises:
@@ -192,7 +212,7 @@ def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
     return config
 
 
-def with_value(config: Config, key: str, value: Any) -> Config:
+def with_value(config: Settings, key: str, value: Any) -> Settings:
     """Return the settings with one changed; ``key`` is ``name`` or ``section.name``.
 
     Raises:
@@ -204,8 +224,8 @@ def with_value(config: Config, key: str, value: Any) -> Config:
         hints = typing.get_type_hints(type(part))
         if section in ("", candidate) and name in hints:
             changed = replace(part, **{name: _checked(key, value, hints[name])})
-            return replace(config, **{candidate: changed})
-    known = [f.name for part in (ModelConfig, TrainingConfig) for f in dataclasses.fields(part)]
+            return cast(Settings, replace(cast(Any, config), **{candidate: changed}))
+    known = [f.name for part in (config.model, config.training) for f in dataclasses.fields(part)]
     raise ValueError(f"no setting {key!r}; there are {', '.join(known)}")
 
 
@@ -230,7 +250,7 @@ def _checked(key: str, value: Any, hint: Any) -> Any:
     raise ValueError(f"{key} must be {expected.get(hint, hint)}, got {value!r}")
 
 
-def to_dict(config: Config) -> dict[str, dict[str, Any]]:
+def to_dict(config: Sections) -> dict[str, dict[str, Any]]:
     """Return the settings as JSON-ready dictionaries."""
     return {
         section: {

@@ -81,6 +81,20 @@ class PackedSentences:
         """Tokens per sentence, ``<eos>`` included. Shape (N,)."""
         return np.diff(self.offsets)
 
+    def at(self, rows: npt.NDArray[np.int64]) -> PackedSentences:
+        """Return the sentences of these row numbers, in this order."""
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths[rows], out=offsets[1:])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], self.lengths[rows])
+        tokens = self.tokens[np.repeat(self.offsets[rows], self.lengths[rows]) + within]
+        return PackedSentences(tokens, offsets, None if self.labels is None else self.labels[rows])
+
+    def of_at_most(self, words: int) -> PackedSentences:
+        """Return the sentences of at most so many words, ``<eos>`` not counted; all for 0."""
+        if not words:
+            return self
+        return self.at(np.flatnonzero(self.lengths <= words + 1))
+
     def save(self, folder: Path, name: str) -> None:
         """Write ``name.tokens.npy``, ``name.offsets.npy`` and, if labelled, ``name.labels.npy``."""
         for part, array in (

@@ -97,7 +97,8 @@ def text_evaluation(
     model: ARAE, train: Store, corpus: Corpus, config: Config, *, note: Note
 ) -> DevEvaluation:
     """Return the evaluation of a model of sentences, their edit neighbours looked up."""
-    dev, seed = corpus.split("dev"), config.training.seed
+    seed = config.training.seed
+    dev = corpus.split("dev").of_at_most(config.training.longest_sentence)
     store = TokenStore(dev, device=model.device)
     neighbours = edit_neighbours(dev, seed=seed)
     return DevEvaluation(

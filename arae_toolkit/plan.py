@@ -17,6 +17,7 @@ from arae_toolkit.noise import annealed_deviation
 RECONSTRUCTION = "reconstruction"
 # Streams of random rows, kept apart from the sampler's own.
 _CRITIC_ROWS, _ENCODER_ROWS = 1, 2
+LEAST_GROUP_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class HostSource:
     Args:
         plan: The plan.
         store: The rows.
-        groups: How many batches of like lengths rows are gathered in, where order is free.
+        groups: At most so many batches of like lengths hold rows whose order is free.
     """
 
     def __init__(self, plan: Plan, store: Store, *, groups: int = 1) -> None:
@@ -176,7 +177,8 @@ class HostSource:
         rows = self.plan.rows[name]
         if name == RECONSTRUCTION or self.groups == 1:
             return [self.store.batch(rows)], None
-        return self.store.grouped(rows, groups=self.groups)
+        # Groups of fewer rows would save less on padding than their smaller products cost.
+        return self.store.grouped(rows, groups=min(self.groups, len(rows) // LEAST_GROUP_ROWS))
 
     def scalar(self, name: str) -> Tensor:
         """Return a scalar tensor."""

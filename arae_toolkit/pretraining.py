@@ -16,7 +16,7 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config, to_dict
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
-from arae_toolkit.devices import Precision, has_bfloat16, keep_freed_memory
+from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
@@ -40,7 +40,7 @@ def _text_model(corpus: Corpus, config: Config, prior: PriorKind) -> ARAE:
     model = config.model
     arae = ARAE(
         corpus.vocabulary,
-        max_length=corpus.max_length,
+        max_length=min(corpus.max_length, config.training.longest_sentence or corpus.max_length),
         embedding_size=model.embedding_size,
         code_size=model.code_size,
         hidden_size=model.hidden_size,
@@ -121,7 +121,6 @@ def pretrain(
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
     device = device or torch.device("cpu")
-    keep_freed_memory()
     identity = _identity(corpus, config, kind=kind, precision=precision)
     state = _state_to_resume(folder, resume)
     _check_folder(folder, identity)
@@ -145,7 +144,13 @@ def pretrain(
     store: Store
     evaluate: Evaluate
     if isinstance(model, ARAE):
-        store = TokenStore(corpus.split("train"), device=device)
+        sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
+        if not len(sentences):
+            raise DataError(
+                f"no sentence of at most {config.training.longest_sentence} words",
+                path=corpus.folder,
+            )
+        store = TokenStore(sentences, device=device)
         evaluate = text_evaluation(model, store, corpus, config, note=log.note)
     else:
         store = PixelStore(corpus.pixels("train"), device=device)

@@ -52,7 +52,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             len(states), hidden.device, multiple=1 if dtype is wide else ROW_MULTIPLE
         )
         # A buffer of this size would otherwise be mapped and unmapped for every chunk.
-        buffer = states.new_empty(min(size, len(states) + ROW_MULTIPLE), len(weight), dtype=wide)
+        buffer = states.new_empty(size, len(weight), dtype=wide)
         if not starts:
             weight_gradient.zero_()
         for start in starts:

@@ -1,4 +1,4 @@
-"""fit(): run Algorithm 1 to its end, and be ready to be stopped or killed at any moment."""
+"""fit(): run a training to its end, and be ready to be stopped or killed at any moment."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.checkpoint import (
     STATE,
     read_progress,
@@ -23,10 +22,84 @@ from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverg
 from arae_toolkit.model_folder import save_weights
 from arae_toolkit.run_log import RunLog
 from arae_toolkit.steps import Scalars
+from arae_toolkit.updates import Update
 
-DIVERGED_TIMES_UNIFORM = 3.0
 
-Evaluate = Callable[[Algorithm, bool], Mapping[str, Any]]
+class Intervals(Protocol):
+    """How often something happens, in iterations."""
+
+    @property
+    def log_every(self) -> int:
+        """Between log lines."""
+        ...
+
+    @property
+    def save_every(self) -> int:
+        """Between checkpoints."""
+        ...
+
+    @property
+    def evaluate_every(self) -> int:
+        """Between evaluations; 0 evaluates after each epoch."""
+        ...
+
+
+class Trainable(Protocol):
+    """What can be trained by :func:`fit`: an algorithm with its networks, optimizers and data."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        ...
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in the whole run."""
+        ...
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch."""
+        ...
+
+    @property
+    def intervals(self) -> Intervals:
+        """How often to log, save and evaluate."""
+        ...
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Every network with weights of its own, by name."""
+        ...
+
+    @property
+    def updates(self) -> Mapping[str, Update]:
+        """Every optimizer by name."""
+        ...
+
+    def iteration(self, iteration: int) -> Scalars:
+        """Run one iteration, counted from 0: a function of the state and its number alone."""
+        ...
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return what the state holds beside weights and moments."""
+        ...
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`state_tensors` returned."""
+        ...
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights that the model folder is to hold."""
+        ...
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return why finite means of a window show that training has diverged, or ``None``."""
+        ...
+
+
+Trained = TypeVar("Trained", bound=Trainable)
+Evaluate = Callable[[Trained, bool], Mapping[str, Any]]
 
 
 class Interrupted(ToolkitError):
@@ -89,18 +162,18 @@ class Run:
         folder: A model folder whose configuration and tokenizer are written already.
         identity: What a resumed run must share: fingerprints of settings, corpus and precision.
         log: Where rows and notes go.
-        evaluate: Called with the algorithm and whether it is the last time; returns a row.
+        evaluate: Called with what is trained and whether it is the last time; returns a row.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
     """
 
     folder: Path
     identity: Mapping[str, str]
     log: RunLog
-    evaluate: Evaluate
+    evaluate: Evaluate[Any]
     stop_signal: Callable[[], int] = lambda: 0
 
 
-def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> None:
+def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> None:
     """Train to the end of the last epoch.
 
     A run that is killed at any moment and resumed goes through the same numbers as one that never
@@ -117,7 +190,7 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
         Interrupted: If asked to stop; a checkpoint has been written.
         CheckpointMismatch: If the state belongs to another run.
     """
-    training = algorithm.config.training
+    intervals = algorithm.intervals
     window = Window(algorithm.device)
     start, seconds_before, evaluated = 0, 0.0, 0  # evaluated: as of which iteration
     if resume_from is not None:
@@ -129,8 +202,8 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
     def seconds() -> float:
         return round(seconds_before + time.perf_counter() - began, 2)
 
-    per_epoch = algorithm.sampler.batches_per_epoch
-    evaluate_every = training.evaluate_every or per_epoch
+    per_epoch = algorithm.batches_per_epoch
+    evaluate_every = intervals.evaluate_every or per_epoch
     last = algorithm.iterations
     if start == last and evaluated == last:
         run.log.note("this run is complete")
@@ -141,7 +214,7 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
         # The top of the loop is the one place where a run is saved, and resumed.
         fresh = done > start
         place = {"iteration": done, "epoch": round(done / per_epoch, 4), "seconds": seconds()}
-        if fresh and (done % training.log_every == 0 or done == last):
+        if fresh and (done % intervals.log_every == 0 or done == last):
             run.log.row({"kind": "train", **place, **_sound_means(algorithm, window, done)})
             window.clear()
         signal_number = run.stop_signal()
@@ -149,7 +222,7 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
         if due and not signal_number:
             run.log.row({"kind": "dev", **place, **run.evaluate(algorithm, done == last)})
             evaluated = done
-        if fresh and (done % training.save_every == 0 or due or signal_number):
+        if fresh and (done % intervals.save_every == 0 or due or signal_number):
             _sound_means(algorithm, window, done)
             _save(algorithm, run, window, done, seconds(), evaluated)
         if signal_number and done < last:
@@ -159,33 +232,26 @@ def fit(algorithm: Algorithm, run: Run, *, resume_from: Path | None = None) -> N
             run.log.tick(done + 1)
 
 
-def _sound_means(algorithm: Algorithm, window: Window, done: int) -> dict[str, float]:
+def _sound_means(algorithm: Trainable, window: Window, done: int) -> dict[str, float]:
     """Return the means of a window.
 
     Raises:
-        TrainingDiverged: If one is not finite, or the reconstruction is far worse than guessing.
+        TrainingDiverged: If one is not finite, or they show that training has diverged.
     """
     if not window.count:
         return {}
     means = window.means()
-    remedy = "the last checkpoint is kept; try a lower autoencoder_rate or adversarial_weight"
+    where = f"the {window.count} iterations before {done}; the last checkpoint is kept"
     broken = [name for name, value in means.items() if not math.isfinite(value)]
     if broken:
-        raise TrainingDiverged(
-            f"{broken[0]} is not finite within {window.count} iterations before {done}; {remedy}"
-        )
-    guessing = algorithm.model.uniform_nats_per_token
-    name = next(name for name in ("nats_per_token", "nats_per_pixel") if name in means)
-    if means[name] > DIVERGED_TIMES_UNIFORM * guessing:
-        raise TrainingDiverged(
-            f"{name} is {means[name]:.3g} over the {window.count} iterations before {done}, where "
-            f"guessing costs {guessing:.3g}; {remedy}"
-        )
+        raise TrainingDiverged(f"{broken[0]} is not finite over {where}; try a lower rate")
+    if problem := algorithm.problem(means):
+        raise TrainingDiverged(f"{problem} over {where}; try a lower rate")
     return means
 
 
 def _save(
-    algorithm: Algorithm, run: Run, window: Window, done: int, seconds: float, evaluated: int
+    algorithm: Trainable, run: Run, window: Window, done: int, seconds: float, evaluated: int
 ) -> None:
     """Write the training state, then the weights for use."""
     save_training_state(
@@ -193,7 +259,7 @@ def _save(
         modules=algorithm.modules,
         updates=algorithm.updates,
         tensors={
-            "code_gradient_norm": algorithm.code_gradient_norm,
+            **algorithm.state_tensors(),
             **{f"window/{name}": value for name, value in window.sums.items()},
         },
         progress={
@@ -204,10 +270,10 @@ def _save(
             "identity": dict(run.identity),
         },
     )
-    save_weights(run.folder, algorithm.model.state_dict())
+    save_weights(run.folder, algorithm.model_weights())
 
 
-def _restore(algorithm: Algorithm, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
+def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
     """Put everything back; return the iteration, the seconds spent and the last evaluation."""
     progress, tensors = read_progress(path)
     saved = progress.get("identity", {})
@@ -220,9 +286,10 @@ def _restore(algorithm: Algorithm, run: Run, window: Window, path: Path) -> tupl
     others = restore_training_state(
         tensors, path=path, modules=algorithm.modules, updates=algorithm.updates
     )
-    algorithm.code_gradient_norm = others.pop("code_gradient_norm").to(algorithm.device)
+    sums = {name: value for name, value in others.items() if name.startswith("window/")}
+    algorithm.restore_tensors({k: v for k, v in others.items() if k not in sums})
     window.restore(
-        {name.removeprefix("window/"): value for name, value in others.items()},
+        {name.removeprefix("window/"): value for name, value in sums.items()},
         int(progress["window"]),
     )
     return int(progress["iteration"]), float(progress["seconds"]), int(progress["evaluated"])

@@ -163,7 +163,7 @@ def setting(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    keep_freed_memory()  # as training does; the textbook version gains by it as well
+    keep_freed_memory()  # as `pretrain` does; the textbook version gains by it as well
     parts = (program, subject, device_name if device_name != "cpu" and not subject else "")
     return Setting(
         program, "-".join(part for part in parts if part), out, choose_device(device_name)

@@ -138,10 +138,11 @@ def pretrain(
         _train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
         return
 
-    from arae_toolkit.devices import choose_device
+    from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.pretraining import pretrain as run
     from arae_toolkit.recipes.display import training_display
 
+    keep_freed_memory()
     device = choose_device(device_name)
     place = f", {device}, {precision}, to {folder}"
     with (

@@ -39,7 +39,7 @@ LAYERS = {
     "steps": ("updates", "steps"),
     "use": (
         *(
-            "plan",
+            *("plan", "critics"),
             "cuda_graphs",
             "sampling",
             "algorithm",
@@ -49,6 +49,7 @@ LAYERS = {
             "run_log",
         ),
         *("dev_evaluation", "evaluation", "pictures"),
+        *("nli", "estimators"),
     ),
     "commands": ("recipes", "benchmarks"),
 }

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.vocabulary import PAD
 
@@ -26,17 +27,27 @@ class LSTMEncoder(nn.Module):
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
 
-    def forward(self, batch: TokenBatch) -> Tensor:
+    def forward(
+        self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return the code of each sentence. Shape (B, Z), float32, unit norm.
 
         The state is read at each sentence's own end, so padding changes nothing.
+
+        Args:
+            batch: Sentences.
+            dropout: Share of the embeddings' coordinates set to 0.
+            generator: Source of the dropout; ``None`` turns it off.
         """
         packing = batch.packing
-        if packing is not None and packs(batch.device):
+        drops = generator is not None and dropout > 0
+        # Packed, a word's product is shared by all its places, which dropout makes different.
+        if packing is not None and packs(batch.device) and not drops:
             words = batch.tokens.flatten()[packing.places]
             last = packed_states(self.lstm, self.embedding, words, packing)[packing.ends]
         else:
-            states, _ = self.lstm(self.embedding(batch.tokens))
+            words = dropped(self.embedding(batch.tokens), dropout, generator)
+            states, _ = self.lstm(words)
             rows = torch.arange(len(batch), device=states.device)
             last = states[rows, batch.lengths - 1]
         return functional.normalize(last.float(), dim=1)

@@ -67,8 +67,8 @@ class StepGraph:
 
     def _capture(self, step: Callable[[], None]) -> None:
         """Record the step, which runs nothing, or note why that is impossible."""
-        graph = torch.cuda.CUDAGraph()
         try:
+            graph = torch.cuda.CUDAGraph()
             with torch.cuda.device(self._device), torch.cuda.graph(graph):
                 step()
         except RuntimeError as error:

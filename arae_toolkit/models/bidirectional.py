@@ -1,0 +1,84 @@
+"""From tokens to states read in both directions, and their maximum as a sentence's vector."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.dropout import dropped
+from arae_toolkit.vocabulary import PAD
+
+MASKED = -1e4  # below every state and every score, and finite in bfloat16
+
+
+class BiLSTMEncoder(nn.Module):
+    """Two LSTMs, one for each direction; a sentence's vector is the maximum over its tokens.
+
+    The backward LSTM reads each sentence reversed within its own length, so that padding, which
+    both read last, changes nothing. That keeps both on the library's quickest path, which
+    ``pack_padded_sequence`` leaves.
+
+    Args:
+        vocab_size: V.
+        embedding_size: E.
+        code_size: Z, half of it for each direction.
+
+    Raises:
+        ValueError: If ``code_size`` is odd.
+    """
+
+    def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
+        """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
+        super().__init__()
+        if code_size % 2:
+            raise ValueError(f"code_size must be even for two directions, got {code_size}")
+        self.code_size = code_size
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.forward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
+        self.backward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
+
+    def states(
+        self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return the state at each token, both directions side by side. Shape (B, T, Z), float32.
+
+        What stands at padding means nothing.
+
+        Args:
+            batch: Sentences.
+            dropout: Share of the embeddings' coordinates set to 0.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        words = dropped(self.embedding(batch.tokens), dropout, generator)
+        columns = torch.arange(batch.tokens.shape[1], device=batch.device)
+        mirrored = batch.lengths[:, None] - 1 - columns
+        places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
+        ahead, _ = self.forward_lstm(words)
+        behind, _ = self.backward_lstm(words.gather(1, places.expand_as(words)))
+        behind = behind.gather(1, places.expand_as(behind))
+        return torch.cat([ahead, behind], dim=2).float()
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return the code of each sentence. Shape (B, Z), float32, unit norm."""
+        return functional.normalize(largest(self.states(batch), batch), dim=1)
+
+
+def real_tokens(batch: TokenBatch) -> Tensor:
+    """Return where the tokens of a batch are, and not padding. Shape (B, T), bool."""
+    columns = torch.arange(batch.tokens.shape[1], device=batch.device)
+    return columns < batch.lengths[:, None]
+
+
+def largest(states: Tensor, batch: TokenBatch) -> Tensor:
+    """Return the maximum over the tokens of each sentence, by coordinates.
+
+    Args:
+        states: Shape (B, T, Z).
+        batch: What they are the states of.
+
+    Returns:
+        Shape (B, Z).
+    """
+    return states.masked_fill(~real_tokens(batch)[:, :, None], MASKED).amax(dim=1)

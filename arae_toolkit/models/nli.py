@@ -1,0 +1,189 @@
+"""A trained classifier of sentence pairs, or several averaged: load it, save it, ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from arae_toolkit.batching import batch_of
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.files import write_json
+from arae_toolkit.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
+from arae_toolkit.models.pairs import PairNetwork, new_network
+from arae_toolkit.vocabulary import EOS, Vocabulary
+
+PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
+MOST_WORDS = 60
+"""Longer sentences are read up to here: a few captions of SNLI have up to 80 words."""
+
+Pair = tuple[str, str]
+"""Premise and hypothesis."""
+
+
+class NLIModel(nn.Module):
+    """Networks with the vocabulary and the labels they were trained with.
+
+    Probabilities are the mean of the networks'. Labels keep the order of the corpus.
+
+    Args:
+        members: One network, or those of several seeds.
+        vocabulary: Words and tokenizer.
+        labels: A names, by class id.
+        arguments: ``kind`` and sizes of the networks, as the model folder keeps them.
+
+    Raises:
+        ValueError: If there is no network.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[PairNetwork],
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        *,
+        arguments: dict[str, Any],
+    ) -> None:
+        """Wrap trained networks."""
+        super().__init__()
+        if not members:
+            raise ValueError("a model needs at least one network")
+        self.members = nn.ModuleList(members)
+        self.vocabulary, self.labels = vocabulary, tuple(labels)
+        self.arguments = arguments
+        self.eval()
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> NLIModel:
+        """Load the model folder of one network, or of several seeds.
+
+        Raises:
+            CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
+        """
+        folder = Path(folder)
+        names = _member_names(folder)
+        if names is None:
+            return cls._load_one(folder, device)
+        models = [cls._load_one(folder / name, device) for name in names]
+        first = models[0]
+        for name, model in zip(names, models, strict=True):
+            alike = model.labels == first.labels and (
+                model.vocabulary.sha256 == first.vocabulary.sha256
+            )
+            if not alike:
+                raise CheckpointMismatch(
+                    f"{folder / name}: has other labels or words than {names[0]}; restore the "
+                    "folders of one command"
+                )
+        networks: list[Any] = [network for model in models for network in model.members]
+        return cls(networks, first.vocabulary, first.labels, arguments=first.arguments)
+
+    @classmethod
+    def _load_one(cls, folder: Path, device: str | torch.device) -> NLIModel:
+        """Load the folder of one network."""
+        content = load_model_folder(folder, device=device)
+        if content.config.get("kind") != PAIRS or content.vocabulary is None:
+            raise CheckpointMismatch(
+                f"{folder}: no classifier of sentence pairs; name a folder that arae-toolkit nli "
+                "has written"
+            )
+        try:
+            arguments, labels = dict(content.config["model"]), list(content.config["labels"])
+            network = network_of(arguments, len(content.vocabulary), len(labels))
+            network.load_state_dict(content.tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        return cls([network.to(device)], content.vocabulary, labels, arguments=arguments)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a self-contained model folder, with a folder for each of several networks."""
+        folder = Path(folder)
+        names = [f"member-{index}" for index in range(len(self.members))]
+        several = len(names) > 1
+        for name, network in zip(names, self.members, strict=True):
+            save_model_folder(
+                folder / name if several else folder,
+                config={"kind": PAIRS, "model": self.arguments, "labels": list(self.labels)},
+                vocabulary=self.vocabulary,
+                tensors=network.state_dict(),
+            )
+        if several:
+            save_ensemble(folder, names)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
+
+    @torch.no_grad()
+    def probabilities(
+        self, pairs: Sequence[Pair], *, batch_size: int = 256
+    ) -> npt.NDArray[np.float64]:
+        """Return the probability of each label for each pair. Shape (N, A), in the pairs' order.
+
+        Pairs of like lengths are read together, ``batch_size`` at a time; a pair's probabilities do
+        not depend on the others beyond rounding.
+        """
+        premises, hypotheses = (
+            [_shortened(words) for words in self.vocabulary.encode_batch([p[side] for p in pairs])]
+            for side in (0, 1)
+        )
+        result = np.empty((len(pairs), len(self.labels)))
+        order = sorted(range(len(pairs)), key=lambda i: (len(premises[i]), len(hypotheses[i])))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            sides = [
+                batch_of([texts[row] for row in rows], device=self.device)
+                for texts in (premises, hypotheses)
+            ]
+            scores = [network(*sides).double().softmax(dim=1) for network in self.members]
+            result[rows] = torch.stack(scores).mean(dim=0).cpu().numpy()
+        return result
+
+    def predict(self, pairs: Sequence[Pair], *, batch_size: int = 256) -> list[str]:
+        """Return the likeliest label of each pair."""
+        likeliest = self.probabilities(pairs, batch_size=batch_size).argmax(axis=1)
+        return [self.labels[index] for index in likeliest]
+
+
+def network_of(
+    arguments: dict[str, Any],
+    vocab_size: int,
+    labels: int,
+    *,
+    generator: torch.Generator | None = None,
+) -> PairNetwork:
+    """Return a network from the ``kind`` and sizes that a model folder keeps."""
+    sizes = {name: value for name, value in arguments.items() if name != "kind"}
+    return new_network(arguments["kind"], vocab_size, labels, generator=generator, **sizes)
+
+
+def save_ensemble(folder: Path, members: Sequence[str]) -> None:
+    """Make a folder a model that averages those in its folders of these names."""
+    write_json(folder / CONFIG, {"format": FORMAT, "kind": ENSEMBLE, "members": list(members)})
+
+
+def _member_names(folder: Path) -> list[str] | None:
+    """Return the names of an ensemble's folders; ``None`` if it is none."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if config["kind"] != ENSEMBLE:
+            return None
+        names = [str(name) for name in config["members"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not names:
+        raise CheckpointMismatch(f"{folder / CONFIG}: names no members")
+    return names
+
+
+def _shortened(words: list[int]) -> list[int]:
+    """Cut a sentence to ``MOST_WORDS`` words, its ``<eos>`` kept."""
+    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]

@@ -1,0 +1,214 @@
+"""Classifiers of sentence pairs: over the two sentences' vectors, or over their aligned words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.bidirectional import MASKED, BiLSTMEncoder, largest, real_tokens
+from arae_toolkit.models.dropout import dropped
+from arae_toolkit.models.encoder import LSTMEncoder
+
+PairModelKind = Literal["paper", "bilstm-max", "attention"]
+
+
+class VectorClassifier(nn.Module):
+    """A perceptron over [u, v, |u - v|, u * v], u and v the vectors of premise and hypothesis.
+
+    ``paper`` takes the code of the ARAE's encoder as the vector, the others the maximum of a
+    bidirectional LSTM.
+
+    Args:
+        vocab_size: V.
+        labels: A.
+        encoder: ``lstm``, the paper's, or ``bilstm``.
+        embedding_size: E.
+        code_size: Z.
+        hidden_size: H of the perceptron's one hidden layer.
+        embedding_dropout: Share of the embeddings' coordinates dropped in training.
+        dropout: The same of the perceptron's inputs and hidden units.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        labels: int,
+        *,
+        encoder: Literal["lstm", "bilstm"],
+        embedding_size: int = 300,
+        code_size: int = 300,
+        hidden_size: int = 300,
+        embedding_dropout: float = 0.1,
+        dropout: float = 0.1,
+    ) -> None:
+        """Make the layers; :func:`new_network` gives them their starting weights."""
+        super().__init__()
+        make = LSTMEncoder if encoder == "lstm" else BiLSTMEncoder
+        self.encoder = make(vocab_size, embedding_size=embedding_size, code_size=code_size)
+        self.embedding_dropout, self.dropout = embedding_dropout, dropout
+        # A coordinate of a unit-norm code is 1 / sqrt(Z), too small for a perceptron's input.
+        self.code_gain = math.sqrt(code_size)
+        self.hidden = nn.Linear(4 * code_size, hidden_size)
+        self.output = nn.Linear(hidden_size, labels)
+
+    def vector(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+        """Return the vector of each sentence. Shape (B, Z), float32."""
+        if isinstance(self.encoder, BiLSTMEncoder):
+            states = self.encoder.states(batch, dropout=self.embedding_dropout, generator=generator)
+            return largest(states, batch)
+        code = self.encoder(batch, dropout=self.embedding_dropout, generator=generator)
+        return cast(Tensor, code) * self.code_gain
+
+    def forward(
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a score for each label. Shape (B, A), float32.
+
+        Args:
+            premise: B sentences.
+            hypothesis: B sentences.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        parts = _pair_features(self.vector(premise, generator), self.vector(hypothesis, generator))
+        features = dropped(torch.cat(parts, dim=1), self.dropout, generator)
+        hidden = dropped(functional.relu(self.hidden(features)), self.dropout, generator)
+        return cast(Tensor, self.output(hidden)).float()
+
+
+class AttentionClassifier(nn.Module):
+    """Beside the sentences' vectors, each word compared with its counterpart in the other sentence.
+
+    A bidirectional LSTM reads both sentences. Attention between its states, projected to A_c
+    dimensions, finds for each word its counterpart; a layer compares the two, as in Parikh et al.
+    (2016); maximum and mean over the words feed the perceptron beside [u, v, |u - v|, u * v].
+
+    Args:
+        vocab_size: V.
+        labels: A.
+        embedding_size: E.
+        code_size: Z.
+        comparison_size: A_c, and the outputs of the comparing layer.
+        hidden_size: H of the perceptron's one hidden layer.
+        embedding_dropout: Share of the embeddings' coordinates dropped in training.
+        dropout: The same of the comparing layer's and the perceptron's inputs.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        labels: int,
+        *,
+        embedding_size: int = 300,
+        code_size: int = 600,
+        comparison_size: int = 200,
+        hidden_size: int = 300,
+        embedding_dropout: float = 0.1,
+        dropout: float = 0.2,
+    ) -> None:
+        """Make the layers; :func:`new_network` gives them their starting weights."""
+        super().__init__()
+        self.encoder = BiLSTMEncoder(vocab_size, embedding_size=embedding_size, code_size=code_size)
+        self.embedding_dropout, self.dropout = embedding_dropout, dropout
+        self.attention = nn.Linear(code_size, comparison_size)
+        self.comparison = nn.Linear(4 * comparison_size, comparison_size)
+        self.hidden = nn.Linear(4 * code_size + 4 * comparison_size, hidden_size)
+        self.output = nn.Linear(hidden_size, labels)
+
+    def forward(
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a score for each label, as :meth:`VectorClassifier.forward` does."""
+        batches = (premise, hypothesis)
+        states = [
+            self.encoder.states(batch, dropout=self.embedding_dropout, generator=generator)
+            for batch in batches
+        ]
+        vectors = [largest(part, batch) for part, batch in zip(states, batches, strict=True)]
+        pooled = [*_pair_features(*vectors)]
+        for compared, batch in zip(
+            self._compared(states, batches, generator), batches, strict=True
+        ):
+            total = compared.masked_fill(~real_tokens(batch)[:, :, None], 0.0).sum(dim=1)
+            pooled += [largest(compared, batch), total / batch.lengths[:, None]]
+        features = dropped(torch.cat(pooled, dim=1), self.dropout, generator)
+        hidden = dropped(functional.relu(self.hidden(features)), self.dropout, generator)
+        return cast(Tensor, self.output(hidden)).float()
+
+    def _compared(
+        self,
+        states: Sequence[Tensor],
+        batches: Sequence[TokenBatch],
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return each word compared with its counterpart. Shapes (B, T, A_c) and (B, T', A_c)."""
+        first, second = (torch.tanh(self.attention(part)).float() for part in states)
+        scores = first @ second.transpose(1, 2)
+        real = [real_tokens(batch) for batch in batches]
+        to_second = scores.masked_fill(~real[1][:, None, :], MASKED).softmax(dim=2)
+        to_first = scores.masked_fill(~real[0][:, :, None], MASKED).softmax(dim=1)
+        return (
+            self._compare(first, to_second @ second, generator),
+            self._compare(second, to_first.transpose(1, 2) @ first, generator),
+        )
+
+    def _compare(self, own: Tensor, other: Tensor, generator: torch.Generator | None) -> Tensor:
+        features = torch.cat(_pair_features(own, other), dim=2)
+        compared = self.comparison(dropped(features, self.dropout, generator))
+        return functional.relu(compared).float()
+
+
+def _pair_features(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what a pair is classified by: both, their distance and their product."""
+    return first, second, (first - second).abs(), first * second
+
+
+PairNetwork = VectorClassifier | AttentionClassifier
+
+
+def new_network(
+    kind: PairModelKind,
+    vocab_size: int,
+    labels: int,
+    *,
+    generator: torch.Generator | None = None,
+    **sizes: Any,
+) -> PairNetwork:
+    """Return a network of a kind, its starting weights drawn from ``generator`` if there is one.
+
+    Embeddings start from U(-0.1, 0.1), LSTMs as in
+    :func:`~arae_toolkit.models.initialization.uniform` with forget gates open, linear layers sized
+    by their inputs.
+
+    Raises:
+        TypeError: If a size does not belong to this kind.
+    """
+    network: PairNetwork
+    if kind == "attention":
+        network = AttentionClassifier(vocab_size, labels, **sizes)
+    else:
+        encoder: Literal["lstm", "bilstm"] = "lstm" if kind == "paper" else "bilstm"
+        network = VectorClassifier(vocab_size, labels, encoder=encoder, **sizes)
+    if generator is not None:
+        _initialize(network, generator)
+    return network
+
+
+@torch.no_grad()
+def _initialize(network: PairNetwork, generator: torch.Generator) -> None:
+    """Draw all starting weights."""
+    for name, parameter in network.named_parameters():
+        if parameter.ndim == 1:
+            parameter.zero_()
+        elif name.startswith("encoder."):
+            parameter.uniform_(-0.1, 0.1, generator=generator)
+        else:
+            parameter.normal_(0, 1 / math.sqrt(parameter.shape[1]), generator=generator)
+        if name.endswith("bias_ih_l0"):
+            parameter.chunk(4)[1].fill_(1.0)  # gates in torch's order: i, f, g, o
+    network.encoder.embedding.weight[0].zero_()

@@ -1,0 +1,192 @@
+"""Training a classifier of sentence pairs: one update, and the epoch that is best on dev kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import EpochSampler
+from arae_toolkit.devices import Precision
+from arae_toolkit.models.pairs import PairNetwork
+from arae_toolkit.nli.pair_store import PairBatch, PairStore
+from arae_toolkit.nli.schedule import rate_at
+from arae_toolkit.nli.settings import PairTrainingConfig
+from arae_toolkit.steps import Scalars, reduced
+from arae_toolkit.updates import Update, adam
+
+EVALUATION_BATCH = 256
+_BEST = "best/"
+
+
+def classification_step(
+    network: PairNetwork,
+    batch: PairBatch,
+    updates: Mapping[str, Update],
+    *,
+    word_drop: float,
+    generator: torch.Generator,
+    dtype: torch.dtype,
+) -> Scalars:
+    """Descend the cross-entropy of the labels; return it in nats a pair, with the share right."""
+    premise, hypothesis = batch.premise, batch.hypothesis
+    if word_drop:
+        premise = premise.damaged(share=word_drop, generator=generator)
+        hypothesis = hypothesis.damaged(share=word_drop, generator=generator)
+    with reduced(batch.labels.device, dtype):
+        scores = network(premise, hypothesis, generator)
+    nats = functional.cross_entropy(scores, batch.labels)
+    parameters = [p for update in updates.values() for p in update.parameters]
+    nats.backward(inputs=parameters)
+    norms = [update.apply() for update in updates.values()]
+    return {
+        "nats_per_pair": nats.detach(),
+        "share_right": (scores.detach().argmax(dim=1) == batch.labels).float().mean(),
+        "gradient_norm": torch.stack([norm.detach().float() for norm in norms]).norm(),
+    }
+
+
+class ClassifierTraining:
+    """What :func:`~arae_toolkit.training.fit` trains: a network over labelled pairs.
+
+    Args:
+        network: Moved in place.
+        settings: The schedule.
+        store: Pairs of the train split.
+        rows: Numbers of the pairs to learn from. Shape (N,).
+        precision: Of the matrix products.
+        labels: Class of every pair of the store, to be used in place of its own labels. Shape (of
+            the store,).
+    """
+
+    def __init__(
+        self,
+        network: PairNetwork,
+        settings: PairTrainingConfig,
+        store: PairStore,
+        rows: npt.NDArray[np.int64],
+        *,
+        precision: Precision = "fp32",
+        labels: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """Make the optimizers; the weights are left as they are."""
+        self.network, self.intervals, self.store, self.rows = network, settings, store, rows
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.device = store.device
+        self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
+        self.sampler = EpochSampler(
+            store.lengths[rows], batch_size=settings.batch_size, seed=settings.seed
+        )
+        self.random = torch.Generator(self.device)
+        self.best_accuracy = -1.0
+        self._best: dict[str, Tensor] = {}
+        encoder = list(network.encoder.parameters())
+        rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
+        self.updates = {
+            name: Update(part, adam(part, rate=settings.rate), clip_norm=settings.clip_norm)
+            for name, part in (("encoder", encoder), ("classifier", rest))
+        }
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The network."""
+        return {"network": self.network}
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch."""
+        return self.sampler.batches_per_epoch
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in the whole run."""
+        return self.intervals.epochs * self.batches_per_epoch
+
+    def iteration(self, iteration: int) -> Scalars:
+        """Run one iteration: a function of (seed, iteration) and the weights before it."""
+        settings = self.intervals
+        rate = rate_at(settings, iteration, iterations=self.iterations)
+        self.updates["encoder"].set_rate(rate * settings.encoder_rate)
+        self.updates["classifier"].set_rate(rate)
+        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        batch = self.store.batch(self.rows[self.sampler.at(iteration)])
+        if self.labels is not None:
+            rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
+            batch = PairBatch(batch.premise, batch.hypothesis, self.labels[rows], batch.rows)
+        self.network.train()
+        return classification_step(
+            self.network,
+            batch,
+            self.updates,
+            word_drop=settings.word_drop,
+            generator=self.random,
+            dtype=self.dtype,
+        )
+
+    def consider(self, accuracy: float) -> bool:
+        """Keep the present weights if no evaluation before was as good; return whether so."""
+        if accuracy <= self.best_accuracy:
+            return False
+        self.best_accuracy = accuracy
+        self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
+        return True
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return the best weights so far and their accuracy on dev."""
+        accuracy = torch.tensor(self.best_accuracy, dtype=torch.float64)
+        return {"best_accuracy": accuracy, **{_BEST + k: v for k, v in self._best.items()}}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`state_tensors` returned."""
+        self.best_accuracy = float(tensors["best_accuracy"])
+        self._best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights that were best on dev; before any evaluation the present ones."""
+        return self._best or self.network.state_dict()
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return that the labels' cross-entropy is far above that of guessing, if it is."""
+        guessing = math.log(self.network.output.out_features)
+        if means["nats_per_pair"] <= 3 * guessing:
+            return None
+        return (
+            f"nats_per_pair is {means['nats_per_pair']:.3g}, where guessing costs {guessing:.3g},"
+        )
+
+
+@torch.no_grad()
+def probabilities_of(
+    network: PairNetwork,
+    store: PairStore,
+    rows: npt.NDArray[np.int64] | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> npt.NDArray[np.float64]:
+    """Return the probability of each class for some pairs, for all where ``rows`` is ``None``.
+
+    Args:
+        network: Put into evaluation mode.
+        store: The pairs.
+        rows: Shape (N,).
+        dtype: Precision of the matrix products.
+
+    Returns:
+        Shape (N, A), in the order of ``rows``.
+    """
+    network.eval()
+    chosen = np.arange(len(store)) if rows is None else rows
+    result = np.empty((len(chosen), network.output.out_features))
+    order = np.argsort(store.lengths[chosen], kind="stable")
+    for start in range(0, len(order), EVALUATION_BATCH):
+        places = order[start : start + EVALUATION_BATCH]
+        batch = store.batch(chosen[places])
+        with reduced(store.device, dtype):
+            scores = network(batch.premise, batch.hypothesis)
+        result[places] = scores.double().softmax(dim=1).cpu().numpy()
+    return result

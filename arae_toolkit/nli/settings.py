@@ -1,0 +1,91 @@
+"""Settings of a sentence-pair classifier and of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+ModelName = Literal["paper", "bilstm-max", "attention"]
+Objective = Literal["supervised", "ae", "arae", "masked-pairs", "cross-sentence"]
+OBJECTIVES: tuple[Objective, ...] = ("supervised", "ae", "arae", "masked-pairs", "cross-sentence")
+PAIR_OBJECTIVES: tuple[Objective, ...] = ("masked-pairs", "cross-sentence")
+"""Those that a network of pairs is pretrained by, and not an autoencoder's encoder."""
+
+
+@dataclass(frozen=True)
+class PairModelConfig:
+    """Form and sizes of the network."""
+
+    kind: ModelName = "paper"
+    """``paper``: the ARAE's encoder and a perceptron over [u, v, |u - v|, u * v]; ``bilstm-max``:
+    the same over a bidirectional LSTM's maximum; ``attention``: words aligned and compared."""
+    embedding_size: int = 300
+    """E."""
+    code_size: int = 300
+    """Z; for the last two kinds, that of both directions together."""
+    hidden_size: int = 300
+    """H, hidden units of the perceptron."""
+    embedding_dropout: float = 0.1
+    """Share of the embeddings' coordinates dropped in training."""
+    dropout: float = 0.1
+    """The same of the perceptron's inputs and hidden units."""
+
+
+@dataclass(frozen=True)
+class PairTrainingConfig:
+    """One training of a classifier, or one pretraining of it on pairs without labels."""
+
+    batch_size: int = 64
+    """Pairs an iteration."""
+    epochs: int = 6
+    """Passes over the labelled pairs. The epoch that is best on dev is kept."""
+    rate: float = 1e-3
+    """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
+    encoder_rate: float = 1.0
+    """Factor on the rate for the encoder's weights."""
+    warmup: int = 100
+    """Iterations over which the rate rises from 0."""
+    clip_norm: float = 5.0
+    """Largest gradient norm; 0 does not clip."""
+    word_drop: float = 0.0
+    """Share of the words of both sentences replaced by ``<unk>`` in training; in pretraining the
+    share that is hidden, and predicted."""
+    matching_weight: float = 0.0
+    """Pretraining only: weight of telling a premise's hypothesis from those of other premises."""
+    softmax_samples: int = 1024
+    """Pretraining only: words, beside those hidden, that the softmax is estimated from."""
+
+    seed: int = 0
+    """Fixes starting weights, batches and dropout."""
+    log_every: int = 100
+    """Iterations between log lines."""
+    save_every: int = 500
+    """Iterations between checkpoints."""
+    evaluate_every: int = 0
+    """Iterations between evaluations on dev; 0 evaluates after each epoch."""
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """All settings of a classifier."""
+
+    model: PairModelConfig = field(default_factory=PairModelConfig)
+    """Network."""
+    training: PairTrainingConfig = field(default_factory=PairTrainingConfig)
+    """Training."""
+
+
+MODELS: dict[ModelName, PairConfig] = {
+    "paper": PairConfig(),
+    "bilstm-max": PairConfig(
+        PairModelConfig(
+            kind="bilstm-max", code_size=600, embedding_dropout=0.2, dropout=0.2, hidden_size=512
+        ),
+        PairTrainingConfig(epochs=4),
+    ),
+    "attention": PairConfig(
+        PairModelConfig(kind="attention", code_size=600, embedding_dropout=0.2, dropout=0.2),
+        PairTrainingConfig(epochs=4),
+    ),
+}
+"""Settings of each model."""
