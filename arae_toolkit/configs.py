@@ -55,7 +55,7 @@ class TrainingConfig:
     """Passes over the training split."""
     longest_sentence: int = 0
     """Train, and evaluate, on sentences of at most this many words; 0 takes all of the corpus. Text
-    only. The paper trains the ARAE on short sentences and the plain autoencoder on all (Table 5)."""
+    only. The paper trains the ARAE on short sentences, the plain autoencoder on all (Table 5)."""
     # Deviation: SGD at rate 1 needs several times as long for the same loss.
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
     """For encoder and decoder; the paper used ``sgd``."""

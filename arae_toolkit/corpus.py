@@ -246,6 +246,12 @@ class Corpus:
         """Return 2N sentences, premise and hypothesis in turn, with N labels."""
         return PackedSentences.open(self.folder, f"pairs.{name}")
 
+    def pair_labels(self, name: str) -> npt.NDArray[np.int16]:
+        """Return the class id of each pair of a split, ``UNLABELLED`` where there is none. (N,)."""
+        labels = self.pairs(name).labels
+        count = int(self.manifest["pairs"][name]["pairs"])
+        return np.full(count, UNLABELLED, dtype=np.int16) if labels is None else labels
+
     def pixels(self, name: str) -> npt.NDArray[np.uint8]:
         """Return the grey values of an image split. Shape (N, P), 0-255."""
         return open_array(self.folder / f"{name}.pixels.npy")

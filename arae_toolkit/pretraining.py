@@ -123,7 +123,7 @@ def pretrain(
     device = device or torch.device("cpu")
     identity = _identity(corpus, config, kind=kind, precision=precision)
     state = _state_to_resume(folder, resume)
-    _check_folder(folder, identity)
+    check_folder(folder, identity)
     model = new_model(corpus, config, kind=kind)
     if state is None or not (folder / CONFIG).exists():
         save_model_folder(
@@ -198,7 +198,7 @@ def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> P
     return None
 
 
-def _check_folder(folder: Path, identity: Mapping[str, str]) -> None:
+def check_folder(folder: Path, identity: Mapping[str, str]) -> None:
     """Refuse a folder that holds a model of another run.
 
     Raises:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 import arae_toolkit
-from arae_toolkit.recipes.common import ExamplesCommand, ToolkitGroup
+from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.recipes.groups import ToolkitGroup
 
 PROGRAM = "arae-toolkit"
 
@@ -37,6 +38,10 @@ COMMANDS = {
     "encode": (
         "arae_toolkit.recipes.generate:encode",
         "Write the codes of sentences.",
+    ),
+    "nli": (
+        "arae_toolkit.recipes.nli:nli",
+        "Classify sentence pairs from few labels.",
     ),
     "benchmark": (
         "arae_toolkit.recipes.benchmark:benchmark",

@@ -1,18 +1,15 @@
-"""What commands share: lazy loading, help with examples, one-line errors, progress, runs."""
+"""What commands share: help with examples, progress, finding the folder of a run."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import io
 import os
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -20,7 +17,6 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.locations import run_folder
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
     from rich.console import Console
 
 INTERRUPTED = 130
@@ -78,127 +74,31 @@ def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.find_root().params["debug"] = True
 
 
-class ToolkitGroup(click.Group):
-    """A group that imports a command's module only when that command is used.
-
-    It also gives every failure that a user can meet one line on stderr and its exit code.
+def find_run(
+    name_or_path: str, *, prefixes: Sequence[str] = ("",), advice: str | None = None
+) -> Path:
+    """Return the model folder of a run: ``snli`` means ``runs/snli``; a path is taken as it is.
 
     Args:
-        *args: As for :class:`click.Group`.
-        table: By command name, where the command is (``module:attribute``) and its short help.
-        **kwargs: As for :class:`click.Group`.
-    """
-
-    def __init__(
-        self, *args: Any, table: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any
-    ) -> None:
-        """Keep the table; nothing is imported."""
-        super().__init__(*args, **kwargs)
-        self.table = dict(table or {})
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the command names in the order of the table, which is that of a user's work."""
-        return [*self.table, *super().list_commands(ctx)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command, or return ``None`` if there is none of this name."""
-        if cmd_name not in self.table:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = self.table[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write names and short help texts from the table, without importing the commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl(self._short_helps())
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete command names from the table, without importing the commands."""
-        from click.shell_completion import CompletionItem
-
-        matching = [row for row in self._short_helps() if row[0].startswith(incomplete)]
-        options = click.Command.shell_complete(self, ctx, incomplete)
-        return [CompletionItem(name, help=text) for name, text in matching] + options
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of the first argument; name the nearest one where there is none."""
-        name = args[0]
-        names = self.list_commands(ctx)
-        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            nearest = get_close_matches(name, names, n=1)
-            ctx.fail(
-                f"No such command {name!r}." + (f" Did you mean {nearest[0]!r}?" * bool(nearest))
-            )
-        return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the chosen command; turn a failure into one line on stderr and an exit code."""
-        try:
-            try:
-                result = super().invoke(ctx)
-            except click.exceptions.Exit:
-                sys.stdout.flush()
-                raise
-            sys.stdout.flush()  # here, so that a closed pipe is met while it can be answered
-        except BrokenPipeError:
-            _settle_stdout()
-            ctx.exit(0)  # the reader has all it wanted
-        except KeyboardInterrupt:
-            _fail(ctx, "interrupted", INTERRUPTED)
-        except ToolkitError as error:
-            _fail(ctx, f"error: {error}", error.exit_code)
-        except OSError as error:
-            _settle_stdout()
-            where = "" if error.filename is None else f"{error.filename}: "
-            _fail(ctx, f"error: {where}{error.strerror or error}", ToolkitError.exit_code)
-        return result
-
-    def _short_helps(self) -> list[tuple[str, str]]:
-        """Return name and short help of every command."""
-        own = [(name, text) for name, (_, text) in self.table.items()]
-        return own + [(name, self.commands[name].get_short_help_str()) for name in self.commands]
-
-
-def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
-    """Leave with one line on stderr, after the traceback if ``--debug`` asks for it."""
-    if ctx.params.get("debug"):
-        click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(f"{ctx.info_name}: {' '.join(message.splitlines())}", err=True)
-    ctx.exit(exit_code)
-
-
-def _settle_stdout() -> None:
-    """Flush stdout, or point it at nothing where that fails, so that leaving does not fail too."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with contextlib.suppress(io.UnsupportedOperation):  # stdout is no file, as in a test
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, sys.stdout.fileno())
-            os.close(nothing)
-
-
-def find_run(name_or_path: str) -> Path:
-    """Return the model folder of a run: ``snli`` means ``runs/snli``; a path is taken as it is.
+        name_or_path: What the user calls the run.
+        prefixes: What may stand before the name in the folder's, the likeliest first.
+        advice: What makes such a run; by default, how to pretrain one.
 
     Raises:
         ToolkitError: If there is no model; the message names every place looked at.
     """
     is_name = not any(mark in name_or_path for mark in (os.sep, os.altsep) if mark)
-    candidates = [run_folder(name_or_path)] if is_name else []
+    candidates = [run_folder(prefix + name_or_path) for prefix in prefixes] if is_name else []
     candidates.append(Path(name_or_path))
     for folder in candidates:
         if (folder / "config.json").is_file():
             return folder
     looked = " and ".join(str(folder / "config.json") for folder in candidates)
+    if advice is None:
+        advice = f"arae-toolkit pretrain {name_or_path if is_name else 'CORPUS'}"
     raise ToolkitError(
-        f"no trained model {name_or_path!r}: looked for {looked}; train one with 'arae-toolkit "
-        f"pretrain {name_or_path if is_name else 'CORPUS'}', or ask 'arae-toolkit doctor'"
+        f"no trained model {name_or_path!r}: looked for {looked}; train one with {advice!r}, or "
+        "ask 'arae-toolkit doctor'"
     )
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",
     "nats_per_image": "nats/image {:.2f}",
+    "nats_per_pair": "nats/pair {:.3f}",
+    "nats_per_hidden_word": "nats/hidden word {:.3f}",
+    "nats_per_generated_token": "nats/generated token {:.3f}",
+    "matching_nats": "matching {:.3f}",
     "wasserstein": "W {:.3f}",
     "gradient_penalty": "penalty {:.3f}",
     "gradient_norm": "gradient {:.2f}",
@@ -28,6 +32,10 @@ TRAIN_COLUMNS = {
 DEV_COLUMNS = {
     "nats_per_sentence": "{:.2f} nats/sentence",
     "nats_per_image": "{:.2f} nats/image",
+    "accuracy": "{:.2f} % right",
+    "nats_per_pair": "{:.3f} nats/pair",
+    "nats_per_hidden_word": "{:.3f} nats/hidden word",
+    "matching_nats": "matching {:.3f}",
     "token_accuracy": "tokens {:.1f} %",
     "pixel_accuracy": "pixels {:.2f} %",
     "exact": "exact {:.1f} %",

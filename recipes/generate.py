@@ -8,15 +8,16 @@ torch is imported when the model is loaded, so that help and usage errors come a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from arae_toolkit.recipes import images
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.model_options import (
+    answers_to,
     check_search,
     decoding_of,
     device_option,
@@ -30,8 +31,6 @@ from arae_toolkit.recipes.model_options import (
 )
 from arae_toolkit.recipes.rows import Row, RowFormat
 from arae_toolkit.recipes.streaming import (
-    Answer,
-    Request,
     growing_array,
     json_line,
     open_request,
@@ -39,9 +38,6 @@ from arae_toolkit.recipes.streaming import (
     write_answers,
     write_lines,
 )
-
-if TYPE_CHECKING:
-    from arae_toolkit.models.arae import ARAE
 
 Fields = Mapping[str, Any]
 
@@ -149,7 +145,7 @@ def reconstruct(
     with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
         model = load_model(run, device)
         decoding = decoding_of(method=method, beam_size=beam_size)
-        for batch in answers_to(request, model, compute):
+        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
             write_answers(batch, output_format=request.output_format, lines_of=lines_of)
     request.check()
 
@@ -207,7 +203,7 @@ def interpolate(
     with open_request(source, texts=pairs, names=["first", "second"], **rows) as request:
         model = load_model(run, device)
         decoding = decoding_of(method=method, beam_size=beam_size)
-        for batch in answers_to(request, model, compute):
+        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
             write_answers(batch, output_format=request.output_format, lines_of=lines_of)
     request.check()
 
@@ -259,7 +255,7 @@ def encode(
 
     with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
         model = load_model(run, device)
-        batches = answers_to(request, model, compute)
+        batches = answers_to(request, compute, model.vocabulary, most_words=model.max_length)
         if out is None:
             for batch in batches:
                 write_lines(json_line(row.answered(fields_of(code))) for row, code in batch)
@@ -269,24 +265,6 @@ def encode(
                 for batch in batches:
                     append([unusable if code is None else code for _, code in batch])
     request.check()
-
-
-def answers_to(
-    request: Request, model: ARAE, compute: Callable[[list[Row]], Sequence[Answer]]
-) -> Iterator[list[tuple[Row, Answer | None]]]:
-    """Yield the answers of a request, then tell how many texts were longer than the model knows."""
-    longer = 0
-    for batch in request.answers(compute):
-        yield batch
-        texts = [text for row, _ in batch for text in row.texts]
-        lengths = map(len, model.vocabulary.encode_batch(texts))
-        longer += sum(length > model.max_length + 1 for length in lengths)  # one is <eos>
-    if longer:
-        click.echo(
-            f"arae-toolkit: warning: {request.path}: texts longer than the {model.max_length} "
-            f"words this model was trained on: {longer:,}",
-            err=True,
-        )
 
 
 def columns(texts: Sequence[str]) -> list[tuple[str]]:

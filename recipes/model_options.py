@@ -1,18 +1,21 @@
-"""What commands that answer with a trained model share: options, and loading the model."""
+"""What commands that answer with a trained model share: options, the model, its limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.common import find_run
+from arae_toolkit.recipes.rows import Row
+from arae_toolkit.recipes.streaming import Answer, Request
 
 if TYPE_CHECKING:
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.models.decoding import Decoding
+    from arae_toolkit.vocabulary import Vocabulary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -93,6 +96,28 @@ text_options = in_order(
         help="The field of a row that holds the text.",
     ),
 )
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["skip", "emit", "fail"]),
+    default="skip",
+    show_default=True,
+    help="An unusable row is reported on stderr and makes the exit code 3. skip leaves it out, "
+    "emit lets it out in its place with an 'error' field (as empty lines in text), fail stops "
+    "there.",
+)
+
+
+def batch_size_option(default: int) -> Callable[[Command], Command]:
+    """Return the option that says how many rows are answered together."""
+    return click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help="Rows answered together. 1 answers each row at once, as at a terminal.",
+    )
+
+
 row_options = in_order(
     click.option(
         "--format",
@@ -100,22 +125,8 @@ row_options = in_order(
         type=click.Choice(["lines", "jsonl"]),
         help="How rows are written  [default: jsonl for FILE.jsonl, else lines]",
     ),
-    click.option(
-        "--on-error",
-        type=click.Choice(["skip", "emit", "fail"]),
-        default="skip",
-        show_default=True,
-        help="An unusable row is reported on stderr and makes the exit code 3. skip leaves it out, "
-        "emit lets it out in its place with an 'error' field (as empty lines in text), fail stops "
-        "there.",
-    ),
-    click.option(
-        "--batch-size",
-        type=click.IntRange(1),
-        default=64,
-        show_default=True,
-        help="Rows answered together. 1 answers each row at once, as at a terminal.",
-    ),
+    on_error_option,
+    batch_size_option(64),
 )
 output_format_option = click.option(
     "--output-format",
@@ -163,3 +174,34 @@ def load_model(run: str, device: str) -> ARAE:
     elif device == "cuda" and not torch.cuda.is_available():
         raise ToolkitError("no usable GPU; take --device cpu, or see 'arae-toolkit doctor'")
     return ARAE.from_pretrained(folder, device=device)
+
+
+def answers_to(
+    request: Request,
+    compute: Callable[[list[Row]], Sequence[Answer]],
+    vocabulary: Vocabulary,
+    *,
+    most_words: int,
+    cut: bool = False,
+) -> Iterator[list[tuple[Row, Answer | None]]]:
+    """Yield the answers of a request, then tell how many texts were longer than the model knows.
+
+    Args:
+        request: The rows.
+        compute: As for :meth:`Request.answers`.
+        vocabulary: The model's.
+        most_words: In a sentence that the model was trained on.
+        cut: Whether the model reads no further.
+    """
+    longer = 0
+    for batch in request.answers(compute):
+        yield batch
+        texts = [text for row, _ in batch for text in row.texts]
+        lengths = map(len, vocabulary.encode_batch(texts))
+        longer += sum(length > most_words + 1 for length in lengths)  # one is <eos>
+    if longer:
+        click.echo(
+            f"arae-toolkit: warning: {request.path}: texts longer than the {most_words} words "
+            f"this model was trained on{', read up to there' if cut else ''}: {longer:,}",
+            err=True,
+        )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Literal, NoReturn
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.lines import read_lines
 
 RowFormat = Literal["lines", "jsonl"]
+Name = str | tuple[str, ...]
+"""The field that holds a text, or those that may: the first of them that a row has counts."""
 
 MAX_CHARACTERS = 10_000
 """Longest text answered. The models are made for sentences; a book in one row is a mistake."""
@@ -40,9 +42,14 @@ class Row:
         """Return the fields with those of the answer, or with the problem, behind them."""
         return {**self.fields, **({"error": self.problem} if answer is None else answer)}
 
+    def checked(self, problem_of: Callable[[Row], str | None]) -> Row:
+        """Return the row, no longer usable if ``problem_of`` finds something wrong with it."""
+        problem = None if self.problem is not None else problem_of(self)
+        return self if problem is None else replace(self, texts=(), problem=problem)
+
 
 def read_rows(
-    stream: BinaryIO, *, path: str, names: Sequence[str], row_format: RowFormat
+    stream: BinaryIO, *, path: str, names: Sequence[Name], row_format: RowFormat
 ) -> Iterator[Row]:
     """Yield the rows of a binary stream, unusable ones included. Blank lines of JSONL are no rows.
 
@@ -77,7 +84,7 @@ def _numbered_lines(stream: BinaryIO, *, path: str) -> Iterator[tuple[int, str, 
             yield before, "", error.problem
 
 
-def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[str]) -> Row:
+def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -> Row:
     """Return the row whose texts are the fields of these names, if all of them can be used.
 
     Example:
@@ -85,26 +92,38 @@ def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[str]) ->
         ('a dog .',)
         >>> row_of_fields(2, {"text": 5}, ["text"]).problem
         "field 'text' is a number, not a text"
+        >>> row_of_fields(3, {"sentence1": "a dog ."}, [("premise", "sentence1")]).texts
+        ('a dog .',)
     """
+    texts = []
     for name in names:
-        problem = _problem_of_field(fields, name)
+        field = field_in(fields, name)
+        if field is None:
+            wanted = " or ".join(map(repr, _spellings(name)))
+            return Row(line, fields, problem=f"no field {wanted}")
+        problem = _problem_of_text(field, fields[field])
         if problem is not None:
             return Row(line, fields, problem=problem)
-    return Row(line, fields, tuple(fields[name] for name in names))
+        texts.append(fields[field])
+    return Row(line, fields, tuple(texts))
 
 
-def row_of_line(line: int, text: str, names: Sequence[str]) -> Row:
+def row_of_texts(line: int, texts: Sequence[str], names: Sequence[Name]) -> Row:
+    """Return the row of texts that stand without names, one for each of ``names``."""
+    first_names = (_spellings(name)[0] for name in names)
+    return row_of_fields(line, dict(zip(first_names, texts, strict=True)), names)
+
+
+def row_of_line(line: int, text: str, names: Sequence[Name]) -> Row:
     """Return the row of one line of plain text; several texts are separated by tabs."""
-    if len(names) == 1:
-        return row_of_fields(line, {names[0]: text}, names)
-    parts = text.split("\t")
+    parts = [text] if len(names) == 1 else text.split("\t")
     if len(parts) != len(names):
         problem = f"{len(names)} texts separated by tabs are expected, found {len(parts)}"
         return Row(line, {}, problem=problem if text.strip() else "empty text")
-    return row_of_fields(line, dict(zip(names, parts, strict=True)), names)
+    return row_of_texts(line, parts, names)
 
 
-def row_of_json(line: int, text: str, names: Sequence[str]) -> Row:
+def row_of_json(line: int, text: str, names: Sequence[Name]) -> Row:
     """Return the row of one JSON object."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
@@ -113,17 +132,23 @@ def row_of_json(line: int, text: str, names: Sequence[str]) -> Row:
     except (ValueError, RecursionError) as error:
         return Row(line, {}, problem=f"not usable JSON ({error})")
     if not isinstance(value, dict):
-        return Row(line, {}, problem=f"{_kind(value)}, where a JSON object is expected")
+        return Row(line, {}, problem=f"{kind_of(value)}, where a JSON object is expected")
     return row_of_fields(line, value, names)
 
 
-def _problem_of_field(fields: Mapping[str, Any], name: str) -> str | None:
-    """Return why a field holds no usable text, or ``None``."""
-    if name not in fields:
-        return f"no field {name!r}"
-    text = fields[name]
+def field_in(fields: Mapping[str, Any], name: Name) -> str | None:
+    """Return the field of this name, or the first of these names; ``None`` if there is none."""
+    return next((spelling for spelling in _spellings(name) if spelling in fields), None)
+
+
+def _spellings(name: Name) -> tuple[str, ...]:
+    return (name,) if isinstance(name, str) else name
+
+
+def _problem_of_text(field: str, text: Any) -> str | None:
+    """Return why the value of a field is no usable text, or ``None``."""
     if not isinstance(text, str):
-        return f"field {name!r} is {_kind(text)}, not a text"
+        return f"field {field!r} is {kind_of(text)}, not a text"
     if not text.strip():
         return "empty text"
     if len(text) > MAX_CHARACTERS:
@@ -135,7 +160,7 @@ def _problem_of_field(fields: Mapping[str, Any], name: str) -> str | None:
     return None
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     """Return what a JSON value is, in words."""
     if value is None:
         return "null"

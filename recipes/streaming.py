@@ -18,7 +18,7 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.files import replacing
 from arae_toolkit.lines import open_binary
-from arae_toolkit.recipes.rows import Row, RowFormat, read_rows, row_of_fields
+from arae_toolkit.recipes.rows import Name, Row, RowFormat, read_rows, row_of_texts
 
 OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")
@@ -121,8 +121,9 @@ class Request:
 def open_request(
     source: str | None,
     *,
-    names: Sequence[str],
+    names: Sequence[Name],
     texts: Sequence[Sequence[str]] = (),
+    problem_of: Callable[[Row], str | None] | None = None,
     row_format: RowFormat | None = None,
     output_format: RowFormat | None = None,
     on_error: OnError = "skip",
@@ -134,6 +135,7 @@ def open_request(
         source: A file, plain or compressed; ``-`` or ``None`` is stdin.
         names: The fields that hold the texts.
         texts: Rows from the command line, each with one text per name, in place of a source.
+        problem_of: Returns what else is wrong with a row whose texts can be used, or ``None``.
         row_format: How the source is written; ``None`` goes by the suffix, ``lines`` without one.
         output_format: How answers are to be written; ``None`` as the rows.
         on_error: See :class:`Request`.
@@ -151,8 +153,7 @@ def open_request(
         if texts:
             path = ARGUMENTS
             rows: Iterable[Row] = (
-                row_of_fields(number, dict(zip(names, row, strict=True)), names)
-                for number, row in enumerate(texts, start=1)
+                row_of_texts(number, row, names) for number, row in enumerate(texts, start=1)
             )
         else:
             if source is None or source == "-":
@@ -161,6 +162,8 @@ def open_request(
             else:
                 path, stream = source, stack.enter_context(open_binary(Path(source)))
             rows = read_rows(stream, path=path, names=names, row_format=row_format)
+        if problem_of is not None:
+            rows = (row.checked(problem_of) for row in rows)
         yield Request(
             rows,
             path=path,

@@ -16,7 +16,8 @@ import arae_toolkit
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.recipes import common
 from arae_toolkit.recipes.cli import COMMANDS, main
-from arae_toolkit.recipes.common import ExamplesCommand, ToolkitGroup, find_run, progress
+from arae_toolkit.recipes.common import ExamplesCommand, find_run, progress
+from arae_toolkit.recipes.groups import ToolkitGroup
 
 PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
 HEAVY = ("torch", "tokenizers", "numpy", "sklearn", "rich", "matplotlib", "safetensors")
@@ -191,7 +192,8 @@ def script_with(body):
     return [
         *(sys.executable, "-c"),
         "import click, sys, time\n"
-        "from arae_toolkit.recipes.common import ExamplesCommand, ToolkitGroup\n"
+        "from arae_toolkit.recipes.common import ExamplesCommand\n"
+        "from arae_toolkit.recipes.groups import ToolkitGroup\n"
         "group = ToolkitGroup('arae-toolkit')\n"
         "@group.command(cls=ExamplesCommand)\n"
         f"def act(): {body}\n"

@@ -84,6 +84,8 @@ class ClassifierTraining:
         )
         self.random = torch.Generator(self.device)
         self.best_accuracy = -1.0
+        # Running mean of the loss over some hundred iterations, in nats a pair.
+        self._recent_nats = torch.full((), math.log(network.output.out_features))
         self._best: dict[str, Tensor] = {}
         encoder = list(network.encoder.parameters())
         rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
@@ -119,7 +121,7 @@ class ClassifierTraining:
             rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
             batch = PairBatch(batch.premise, batch.hypothesis, self.labels[rows], batch.rows)
         self.network.train()
-        return classification_step(
+        scalars = classification_step(
             self.network,
             batch,
             self.updates,
@@ -127,6 +129,13 @@ class ClassifierTraining:
             generator=self.random,
             dtype=self.dtype,
         )
+        self._recent_nats = torch.lerp(self._recent_nats, scalars["nats_per_pair"].cpu(), 0.01)
+        return scalars
+
+    @property
+    def recent_nats(self) -> float:
+        """Running mean of the training loss, in nats a pair."""
+        return float(self._recent_nats)
 
     def consider(self, accuracy: float) -> bool:
         """Keep the present weights if no evaluation before was as good; return whether so."""
@@ -137,13 +146,18 @@ class ClassifierTraining:
         return True
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Return the best weights so far and their accuracy on dev."""
+        """Return the best weights so far, their accuracy on dev, and the running loss."""
         accuracy = torch.tensor(self.best_accuracy, dtype=torch.float64)
-        return {"best_accuracy": accuracy, **{_BEST + k: v for k, v in self._best.items()}}
+        return {
+            "best_accuracy": accuracy,
+            "recent_nats": self._recent_nats,
+            **{_BEST + k: v for k, v in self._best.items()},
+        }
 
     def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what :meth:`state_tensors` returned."""
         self.best_accuracy = float(tensors["best_accuracy"])
+        self._recent_nats = tensors["recent_nats"]
         self._best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
 
     def model_weights(self) -> Mapping[str, Tensor]:

@@ -4,57 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import EpochSampler, TokenBatch, TokenStore
+from arae_toolkit.batching import EpochSampler, TokenStore
 from arae_toolkit.devices import Precision
-from arae_toolkit.models.bidirectional import real_tokens
 from arae_toolkit.models.pair_language import PairLanguageModel
-from arae_toolkit.nli.pair_store import PairBatch, PairStore
+from arae_toolkit.nli.pair_objective import PairObjective
+from arae_toolkit.nli.pair_store import PairStore
 from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.steps import Scalars, reduced
+from arae_toolkit.steps import Scalars
 from arae_toolkit.updates import Update, adam
-from arae_toolkit.vocabulary import UNKNOWN
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Sums over a batch, in nats, and what they are sums over.
-
-    Attributes:
-        words: Of the hidden words.
-        hidden: How many those are.
-        matching: Of telling partners from others, a pair.
-        generation: Of the hypotheses written from their premises, summed; 0 without a decoder.
-        generated: Tokens of these hypotheses.
-    """
-
-    words: Tensor
-    hidden: int
-    matching: Tensor
-    generation: Tensor
-    generated: int
-
-
-def hide_words(
-    batch: TokenBatch, *, share: float, generator: torch.Generator
-) -> tuple[TokenBatch, Tensor]:
-    """Return sentences with a share of their words replaced by ``<unk>``, and where. (B, T), bool.
-
-    Words that are unknown themselves are never predicted.
-    """
-    is_word = real_tokens(batch) & (batch.tokens != UNKNOWN)
-    is_word.scatter_(1, batch.lengths[:, None] - 1, False)  # <eos>
-    chosen = torch.rand(batch.tokens.shape, device=batch.device, generator=generator) < share
-    hidden = is_word & chosen
-    return batch.with_tokens(batch.tokens.masked_fill(hidden, UNKNOWN)), hidden
 
 
 class PairPretraining:
@@ -87,8 +51,14 @@ class PairPretraining:
     ) -> None:
         """Make the optimizer; the weights are left as they are."""
         self.model, self.intervals, self.pairs, self.sentences = model, settings, pairs, sentences
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.device, self.dropout = pairs.device, dropout
+        self.device = pairs.device
+        self.objective = PairObjective(
+            model,
+            share=settings.word_drop,
+            softmax_samples=settings.softmax_samples,
+            dropout=dropout,
+            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+        )
         nothing = np.zeros(len(pairs), dtype=np.bool_)
         self.known = torch.from_numpy(nothing if known is None else known).to(self.device)
         size, seed = settings.batch_size, settings.seed
@@ -125,8 +95,8 @@ class PairPretraining:
         self.model.train()
         pairs = self.pairs.batch(self.sampler.at(iteration))
         singles = self.sentences.batch(self.single_sampler.at(iteration))
-        terms = self.terms(pairs, self.random)
-        single_nats, single_hidden = self.single_terms(singles, self.random)
+        terms = self.objective.of_pairs(pairs, self.pairs, self.random, known=self.known)
+        single_nats, single_hidden = self.objective.of_sentences(singles, self.random)
         hidden = max(1, terms.hidden + single_hidden)
         loss = (terms.words + single_nats) / hidden
         loss = loss + settings.matching_weight * terms.matching
@@ -142,60 +112,6 @@ class PairPretraining:
         if terms.generated:
             scalars["nats_per_generated_token"] = terms.generation.detach() / terms.generated
         return scalars
-
-    def terms(self, batch: PairBatch, generator: torch.Generator) -> Terms:
-        """Return the objective's terms on a batch of pairs."""
-        model, share = self.model, self.intervals.word_drop
-        sample = SoftmaxSample(self.intervals.softmax_samples, generator)
-        sides = (batch.premise, batch.hypothesis)
-        damaged = [hide_words(side, share=share, generator=generator) for side in sides]
-        with reduced(self.device, self.dtype):
-            (first, u), (second, v) = (
-                model.states(part, dropout=self.dropout, generator=generator) for part, _ in damaged
-            )
-            nats = [
-                model.hidden_word_nats(
-                    states, other, hidden, side.tokens, sample=sample, dtype=self.dtype
-                )
-                for states, other, (_, hidden), side in (
-                    (first, v, damaged[0], sides[0]),
-                    (second, u, damaged[1], sides[1]),
-                )
-            ]
-            premises = torch.from_numpy(self.pairs.premise_ids[batch.rows]).to(self.device)
-            matching = model.matching_nats(u, v, premises[:, None] == premises[None, :])
-            generation, generated = torch.zeros((), device=self.device), 0
-            if model.decoder is not None:
-                rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
-                labels = torch.where(self.known[rows], batch.labels, -1)
-                generation = model.generation_nats(
-                    u,
-                    batch.hypothesis,
-                    labels,
-                    dropout=self.dropout,
-                    sample=sample,
-                    dtype=self.dtype,
-                    generator=generator,
-                )
-                generated = int(batch.hypothesis.symbols)
-        count = sum(int(hidden.sum()) for _, hidden in damaged)
-        return Terms(nats[0] + nats[1], count, matching, generation, generated)
-
-    def single_terms(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, int]:
-        """Return the summed nats of the hidden words of single sentences, and their number."""
-        part, hidden = hide_words(batch, share=self.intervals.word_drop, generator=generator)
-        sample = SoftmaxSample(self.intervals.softmax_samples, generator)
-        with reduced(self.device, self.dtype):
-            states, vector = self.model.states(part, dropout=self.dropout, generator=generator)
-            nats = self.model.hidden_word_nats(
-                states,
-                torch.zeros_like(vector),
-                hidden,
-                batch.tokens,
-                sample=sample,
-                dtype=self.dtype,
-            )
-        return nats, int(hidden.sum())
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Return nothing: the state is weights and moments alone."""

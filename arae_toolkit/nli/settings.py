@@ -79,13 +79,33 @@ MODELS: dict[ModelName, PairConfig] = {
     "paper": PairConfig(),
     "bilstm-max": PairConfig(
         PairModelConfig(
-            kind="bilstm-max", code_size=600, embedding_dropout=0.2, dropout=0.2, hidden_size=512
+            kind="bilstm-max",
+            embedding_size=256,
+            code_size=512,
+            hidden_size=512,
+            embedding_dropout=0.2,
+            dropout=0.2,
         ),
         PairTrainingConfig(epochs=4),
     ),
     "attention": PairConfig(
-        PairModelConfig(kind="attention", code_size=600, embedding_dropout=0.2, dropout=0.2),
+        PairModelConfig(
+            kind="attention",
+            embedding_size=256,
+            code_size=512,
+            hidden_size=512,
+            embedding_dropout=0.2,
+            dropout=0.2,
+        ),
         PairTrainingConfig(epochs=4),
     ),
 }
 """Settings of each model."""
+
+PRETRAINING = PairConfig(
+    MODELS["bilstm-max"].model,
+    PairTrainingConfig(
+        epochs=8, word_drop=0.25, matching_weight=0.3, log_every=200, save_every=500
+    ),
+)
+"""Settings of training an encoder on pairs without labels."""

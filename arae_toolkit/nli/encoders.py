@@ -1,0 +1,93 @@
+"""Where a classifier's encoder starts from: the folder of an autoencoder or of pairs' training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.files import sha256_of_file
+from arae_toolkit.model_folder import WEIGHTS, load_model_folder
+from arae_toolkit.models.pairs import PairNetwork
+from arae_toolkit.nli.settings import PairModelConfig
+from arae_toolkit.vocabulary import Vocabulary
+
+PREFIX = "encoder."
+EMBEDDING = "embedding.weight"
+PAIR_ENCODER = "pair-encoder"
+"""Kind of the model folder that pretraining on pairs leaves."""
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """An encoder's weights, its words and its sizes.
+
+    Attributes:
+        folder: It was read from.
+        vocabulary: The words of its embeddings.
+        tensors: By name, without the prefix ``encoder.``.
+        sha256: Fingerprint of the weights' file.
+    """
+
+    folder: Path
+    vocabulary: Vocabulary
+    tensors: dict[str, Tensor]
+    sha256: str
+
+    @classmethod
+    def load(cls, folder: Path) -> PretrainedEncoder:
+        """Read the encoder of an autoencoder, of a classifier, or of a training on pairs.
+
+        Raises:
+            CheckpointMismatch: If there is none in the folder, or it is damaged.
+        """
+        content = load_model_folder(folder)
+        tensors = {
+            name.removeprefix(PREFIX): value
+            for name, value in content.tensors.items()
+            if name.startswith(PREFIX)
+        }
+        if content.vocabulary is None or EMBEDDING not in tensors:
+            raise CheckpointMismatch(f"{folder}: no encoder of sentences in this model")
+        return cls(folder, content.vocabulary, tensors, sha256_of_file(folder / WEIGHTS))
+
+    @property
+    def whole_for_paper(self) -> bool:
+        """Whether it is the paper's one LSTM, and not one of two directions."""
+        return "lstm.weight_ih_l0" in self.tensors
+
+    def fitted(self, config: PairModelConfig) -> PairModelConfig:
+        """Return the sizes of a network that this encoder, or its embeddings, fit into."""
+        embedding_size = self.tensors[EMBEDDING].shape[1]
+        config = replace(config, embedding_size=embedding_size)
+        if self.whole_for_paper and config.kind == "paper":
+            return replace(config, code_size=self.tensors["lstm.weight_hh_l0"].shape[1])
+        if not self.whole_for_paper and config.kind != "paper":
+            half = self.tensors["forward_lstm.weight_hh_l0"].shape[1]
+            return replace(config, code_size=2 * half)
+        return config
+
+    @torch.no_grad()
+    def put_into(self, network: PairNetwork) -> bool:
+        """Copy the weights into a network; return whether all of them, or the embeddings alone.
+
+        One direction and two share nothing but embeddings.
+
+        Raises:
+            CheckpointMismatch: If sizes differ.
+        """
+        own: dict[str, Any] = dict(network.encoder.state_dict())
+        names = list(self.tensors) if own.keys() == self.tensors.keys() else [EMBEDDING]
+        for name in names:
+            if own[name].shape != self.tensors[name].shape:
+                raise CheckpointMismatch(
+                    f"{self.folder}: its {name} has shape {tuple(self.tensors[name].shape)}, where "
+                    f"the classifier's has {tuple(own[name].shape)}; set embedding_size and "
+                    "code_size to those of the encoder"
+                )
+            own[name].copy_(self.tensors[name])
+        return len(names) > 1

@@ -1,0 +1,252 @@
+"""One classifier from labels to a model folder, measured on dev and test."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import arae_toolkit
+from arae_toolkit.checkpoint import STATE
+from arae_toolkit.configs import to_dict
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision
+from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
+from arae_toolkit.evaluation.classification import Classification, measure_classification
+from arae_toolkit.files import write_json
+from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.nli import PAIRS, network_of
+from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of
+from arae_toolkit.nli.encoders import PretrainedEncoder
+from arae_toolkit.nli.labels import LabelledRows
+from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
+from arae_toolkit.nli.settings import PairConfig
+from arae_toolkit.pretraining import check_folder
+from arae_toolkit.run_log import Listener, RunLog
+from arae_toolkit.training import Run, fit
+
+MEASURED = "evaluation.json"
+SPLITS = ("dev", "test")
+CHANCE_DEVIATIONS = 4.0
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Labels that a model gave to pairs whose own are not used.
+
+    Attributes:
+        rows: Numbers of the pairs. Shape (N,).
+        labels: Class ids. Shape (N,).
+        origin: What names them in the run's identity: model and confidence.
+    """
+
+    rows: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a classifier is trained on and from: the same for all seeds.
+
+    Attributes:
+        corpus: With labelled pairs.
+        labelled: Those whose labels may be used.
+        encoder: Where the encoder starts from; ``None`` starts it from random weights.
+        pseudo: Further pairs with a model's labels.
+        objective: What the encoder was pretrained by, for the record.
+    """
+
+    corpus: Corpus
+    labelled: LabelledRows
+    encoder: PretrainedEncoder | None = None
+    pseudo: PseudoLabels | None = None
+    objective: str = "supervised"
+
+    def store(self, split: str, device: torch.device) -> PairStore:
+        """Return the pairs of a split in the words of the encoder."""
+        pairs = self.corpus.pairs(split)
+        if self.encoder is not None:
+            pairs = in_vocabulary(pairs, self.corpus.vocabulary, self.encoder.vocabulary)
+        return PairStore(pairs, device=device)
+
+    def identity(self, config: PairConfig, precision: Precision) -> dict[str, str]:
+        """Return what two runs must share for one to go on from the other, by name."""
+        settings = {
+            f"{section}.{key}": json.dumps(value)
+            for section, part in to_dict(config).items()
+            for key, value in part.items()
+        }
+        return {
+            "corpus": self.corpus.sha256,
+            "labels": self.labelled.sha256,
+            "encoder": "random" if self.encoder is None else self.encoder.sha256,
+            "pseudo_labels": "none" if self.pseudo is None else self.pseudo.origin,
+            "precision": precision,
+            **settings,
+        }
+
+
+def train_classifier(
+    task: Task,
+    config: PairConfig,
+    folder: Path,
+    *,
+    device: torch.device,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> dict[str, Classification]:
+    """Train one seed, resuming what the folder holds, and measure the epoch that is best on dev.
+
+    Returns:
+        The measurements on ``dev`` and ``test``.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+        TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
+            loss has not fallen below that of guessing.
+        Interrupted: See :func:`~arae_toolkit.training.fit`.
+    """
+    identity = task.identity(config, precision)
+    check_folder(folder, identity)
+    vocabulary = (task.encoder or task.corpus).vocabulary
+    arguments = asdict(config.model)
+    network = network_of(
+        arguments,
+        len(vocabulary),
+        len(task.corpus.labels),
+        generator=torch.Generator().manual_seed(config.training.seed),
+    )
+    log = RunLog(folder, listeners)
+    if task.encoder is not None and not task.encoder.put_into(network):
+        log.note(f"{task.encoder.folder}: an encoder of another kind; its embeddings are taken")
+    network.to(device)
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": PAIRS,
+                "model": arguments,
+                "labels": task.corpus.labels,
+                "run": identity,
+                "objective": task.objective,
+                "toolkit": arae_toolkit.__version__,
+            },
+            vocabulary=vocabulary,
+            tensors=network.state_dict(),
+        )
+    train, dev = task.store("train", device), task.store("dev", device)
+    rows, labels = task.labelled.rows, None
+    if task.pseudo is not None:
+        rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
+        labels = train.labels.copy()
+        labels[task.pseudo.rows] = task.pseudo.labels
+    training = ClassifierTraining(
+        network, config.training, train, rows, precision=precision, labels=labels
+    )
+    judge = _DevJudge(dev, task.corpus.labels, training.dtype, log)
+    fit(
+        training,
+        Run(folder=folder, identity=identity, log=log, evaluate=judge, stop_signal=stop_signal),
+        resume_from=state if state.exists() else None,
+    )
+    return _measure(folder, network, task, device, training.dtype)
+
+
+def measured(folder: Path, identity: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what a finished run of this identity has measured, ``None`` if there is none.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+    """
+    check_folder(folder, identity)
+    path = folder / MEASURED
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointMismatch(f"{path}: damaged; remove it to measure again") from error
+    return content
+
+
+class _DevJudge:
+    """Evaluates on dev, tells the training which weights to keep, and names chance level."""
+
+    def __init__(
+        self, dev: PairStore, labels: Sequence[str], dtype: torch.dtype, log: RunLog
+    ) -> None:
+        self.dev, self.labels, self.dtype, self.log = dev, labels, dtype, log
+        self.rows = np.flatnonzero(dev.labels >= 0)
+
+    def __call__(self, training: ClassifierTraining, last: bool) -> Mapping[str, Any]:
+        probabilities = probabilities_of(training.network, self.dev, self.rows, dtype=self.dtype)
+        result = measure_classification(
+            probabilities, self.dev.labels[self.rows], labels=self.labels
+        )
+        kept = training.consider(result.accuracy)
+        row = {"accuracy": result.accuracy, "nats_per_pair": result.nats, "best": kept}
+        if last:
+            self._check_chance(training, result)
+        return row
+
+    def _check_chance(self, training: ClassifierTraining, result: Classification) -> None:
+        """Name a training that is no better than guessing; stop if it has not even memorised."""
+        share = result.majority / 100
+        deviation = 100 * math.sqrt(share * (1 - share) / len(self.rows))
+        if training.best_accuracy > result.majority + CHANCE_DEVIATIONS * deviation:
+            return
+        told = (
+            f"{training.best_accuracy:.1f} % on dev is chance level (always answering the most "
+            f"frequent label gives {result.majority:.1f} %)"
+        )
+        learned = training.recent_nats < 0.95 * math.log(len(self.labels))
+        if not learned:
+            raise TrainingDiverged(
+                f"{told}, and the training loss is that of guessing; try a lower rate, more "
+                "epochs or more labels"
+            )
+        self.log.note(f"{told}: what was learned does not carry over; try more labels")
+
+
+def _measure(
+    folder: Path,
+    network: torch.nn.Module,
+    task: Task,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Classification]:
+    """Measure the weights in the folder on dev and test, and write that beside them."""
+    network.load_state_dict(load_model_folder(folder, device=device).tensors)
+    results = {}
+    for split in SPLITS:
+        store = task.store(split, device)
+        rows = np.flatnonzero(store.labels >= 0)
+        probabilities = probabilities_of(network, store, rows, dtype=dtype)  # type: ignore[arg-type]
+        results[split] = measure_classification(
+            probabilities, store.labels[rows], labels=task.corpus.labels
+        )
+    write_json(
+        folder / MEASURED,
+        {
+            split: {
+                "accuracy": result.accuracy,
+                "calibration_error": result.calibration_error,
+                "nats_per_pair": result.nats,
+                "majority": result.majority,
+                "pairs": int(result.confusion.sum()),
+                "confusion": result.confusion.tolist(),
+            }
+            for split, result in results.items()
+        },
+    )
+    return results

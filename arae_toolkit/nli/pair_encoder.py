@@ -1,0 +1,152 @@
+"""Pretraining an encoder on a corpus's pairs without their labels, into a model folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import arae_toolkit
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.checkpoint import STATE
+from arae_toolkit.configs import to_dict
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision
+from arae_toolkit.model_folder import save_model_folder
+from arae_toolkit.models.bidirectional import BiLSTMEncoder
+from arae_toolkit.models.nli import network_of
+from arae_toolkit.models.pair_language import PairLanguageModel
+from arae_toolkit.nli.encoders import PAIR_ENCODER
+from arae_toolkit.nli.labels import LabelledRows
+from arae_toolkit.nli.pair_pretraining import PairPretraining
+from arae_toolkit.nli.pair_store import PairStore
+from arae_toolkit.nli.settings import Objective, PairConfig
+from arae_toolkit.pretraining import check_folder
+from arae_toolkit.run_log import Listener, RunLog
+from arae_toolkit.training import Run, fit
+
+DEV_PAIRS, DEV_BATCH = 2048, 64
+
+
+def pretrain_pair_encoder(
+    corpus: Corpus,
+    config: PairConfig,
+    folder: Path,
+    *,
+    objective: Objective,
+    labelled: LabelledRows | None = None,
+    device: torch.device,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> None:
+    """Train an encoder of two directions on all pairs and sentences of the train split.
+
+    Args:
+        corpus: With pairs.
+        config: Sizes and schedule.
+        folder: The run's; it ends as a model folder that holds the encoder.
+        objective: ``masked-pairs``, or ``cross-sentence``, which also writes hypotheses.
+        labelled: Pairs whose labels the decoder of ``cross-sentence`` may be told.
+        device: Where to compute.
+        precision: Of the matrix products.
+        listeners: Told of rows and notes.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+    """
+    identity = {
+        "objective": objective,
+        "corpus": corpus.sha256,
+        "labels": "none" if labelled is None else labelled.sha256,
+        "precision": precision,
+        **{
+            f"{section}.{key}": json.dumps(value)
+            for section, part in to_dict(config).items()
+            for key, value in part.items()
+        },
+    }
+    check_folder(folder, identity)
+    seed = config.training.seed
+    network = network_of(
+        asdict(config.model),
+        len(corpus.vocabulary),
+        len(corpus.labels),
+        generator=torch.Generator().manual_seed(seed),
+    )
+    assert isinstance(network.encoder, BiLSTMEncoder), (
+        "the paper's encoder has objectives of its own"
+    )
+    model = PairLanguageModel(
+        network.encoder, len(corpus.labels), generates=objective == "cross-sentence"
+    )
+    model.initialize(torch.Generator().manual_seed(seed + 1))
+    model.to(device)
+    pairs = PairStore(corpus.pairs("train"), device=device)
+    known = None
+    if labelled is not None:
+        known = np.zeros(len(pairs), dtype=np.bool_)
+        known[labelled.rows] = True
+    training = PairPretraining(
+        model,
+        config.training,
+        pairs,
+        TokenStore(corpus.split("train"), device=device),
+        precision=precision,
+        dropout=config.model.embedding_dropout,
+        known=known,
+    )
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": PAIR_ENCODER,
+                "model": asdict(config.model),
+                "run": identity,
+                "toolkit": arae_toolkit.__version__,
+            },
+            vocabulary=corpus.vocabulary,
+            tensors=training.model_weights(),
+        )
+    evaluate = _HeldOut(PairStore(corpus.pairs("dev"), device=device), seed=seed)
+    log = RunLog(folder, listeners)
+    fit(
+        training,
+        Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal),
+        resume_from=state if state.exists() else None,
+    )
+
+
+class _HeldOut:
+    """Measures the objective on some pairs of dev, with the same words hidden each time."""
+
+    def __init__(self, dev: PairStore, *, seed: int) -> None:
+        rows = np.random.default_rng(seed).permutation(len(dev))[:DEV_PAIRS]
+        self.dev, self.seed = dev, seed
+        self.rows = rows[np.argsort(dev.lengths[rows], kind="stable")]
+
+    @torch.no_grad()
+    def __call__(self, training: PairPretraining, last: bool) -> Mapping[str, Any]:
+        training.model.eval()
+        random = torch.Generator(self.dev.device).manual_seed(self.seed)
+        words = matching = 0.0
+        hidden = batches = 0
+        for start in range(0, len(self.rows), DEV_BATCH):
+            batch = self.dev.batch(self.rows[start : start + DEV_BATCH])
+            terms = training.objective.of_pairs(batch, self.dev, random)
+            words += float(terms.words)
+            hidden += terms.hidden
+            matching += float(terms.matching)
+            batches += 1
+        return {
+            "nats_per_hidden_word": words / max(1, hidden),
+            "matching_nats": matching / max(1, batches),
+        }

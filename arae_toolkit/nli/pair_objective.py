@@ -1,0 +1,153 @@
+"""What an encoder of pairs descends without labels: hidden words, matching, generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.bidirectional import real_tokens
+from arae_toolkit.models.pair_language import PairLanguageModel
+from arae_toolkit.nli.pair_store import PairBatch, PairStore
+from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.steps import reduced
+from arae_toolkit.vocabulary import UNKNOWN
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Sums over a batch of pairs, in nats, and what they are sums over.
+
+    Attributes:
+        words: Of the hidden words.
+        hidden: How many those are.
+        matching: Of telling partners from others; a mean over pairs.
+        generation: Of the hypotheses written from their premises; 0 without a decoder.
+        generated: Tokens of these hypotheses.
+    """
+
+    words: Tensor
+    hidden: int
+    matching: Tensor
+    generation: Tensor
+    generated: int
+
+
+def hide_words(
+    batch: TokenBatch, *, share: float, generator: torch.Generator
+) -> tuple[TokenBatch, Tensor]:
+    """Return sentences with a share of their words replaced by ``<unk>``, and where. (B, T), bool.
+
+    Words that are unknown themselves are never predicted.
+    """
+    is_word = real_tokens(batch) & (batch.tokens != UNKNOWN)
+    is_word.scatter_(1, batch.lengths[:, None] - 1, False)  # <eos>
+    chosen = torch.rand(batch.tokens.shape, device=batch.device, generator=generator) < share
+    hidden = is_word & chosen
+    return batch.with_tokens(batch.tokens.masked_fill(hidden, UNKNOWN)), hidden
+
+
+class PairObjective:
+    """Computes the terms of the objective, with dropout where the model is in training mode.
+
+    Args:
+        model: An encoder with its heads.
+        share: Of the words hidden.
+        softmax_samples: Words beside the hidden ones that the softmax is estimated from.
+        dropout: Share of the embeddings' and vectors' coordinates dropped.
+        dtype: Precision of the matrix products.
+    """
+
+    def __init__(
+        self,
+        model: PairLanguageModel,
+        *,
+        share: float,
+        softmax_samples: int,
+        dropout: float,
+        dtype: torch.dtype,
+    ) -> None:
+        """Remember the five."""
+        self.model, self.share, self.softmax_samples = model, share, softmax_samples
+        self.dropout, self.dtype = dropout, dtype
+
+    def of_pairs(
+        self,
+        batch: PairBatch,
+        store: PairStore,
+        generator: torch.Generator,
+        *,
+        known: Tensor | None = None,
+    ) -> Terms:
+        """Return the terms on a batch of pairs.
+
+        Args:
+            batch: The pairs.
+            store: They are from.
+            generator: Of hidden words, dropout and the softmax's sample.
+            known: Which of the store's labels may be used; none where ``None``. Shape (number of
+                pairs in the store,), bool.
+        """
+        model = self.model
+        sides = (batch.premise, batch.hypothesis)
+        damaged = [hide_words(side, share=self.share, generator=generator) for side in sides]
+        with reduced(store.device, self.dtype):
+            (first, u), (second, v) = (self._states(part, generator) for part, _ in damaged)
+            words = self._words(first, v, damaged[0][1], sides[0], generator)
+            words = words + self._words(second, u, damaged[1][1], sides[1], generator)
+            premises = torch.from_numpy(store.premise_ids[batch.rows]).to(store.device)
+            matching = model.matching_nats(u, v, premises[:, None] == premises[None, :])
+            generation, generated = torch.zeros((), device=store.device), 0
+            if model.decoder is not None:
+                generation = model.generation_nats(
+                    u,
+                    batch.hypothesis,
+                    self._usable_labels(batch, known),
+                    dropout=self.dropout,
+                    sample=SoftmaxSample(self.softmax_samples, generator),
+                    dtype=self.dtype,
+                    generator=generator if model.training else None,
+                )
+                generated = int(batch.hypothesis.symbols)
+        count = sum(int(hidden.sum()) for _, hidden in damaged)
+        return Terms(words, count, matching, generation, generated)
+
+    def of_sentences(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Return the summed nats of the hidden words of single sentences, and their number.
+
+        A vector of zeros stands in the place of the other sentence's.
+        """
+        part, hidden = hide_words(batch, share=self.share, generator=generator)
+        with reduced(batch.device, self.dtype):
+            states, vector = self._states(part, generator)
+            nats = self._words(states, torch.zeros_like(vector), hidden, batch, generator)
+        return nats, int(hidden.sum())
+
+    def _states(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return states and vectors of sentences."""
+        drops = generator if self.model.training else None
+        return self.model.states(batch, dropout=self.dropout, generator=drops)
+
+    def _words(
+        self,
+        states: Tensor,
+        other: Tensor,
+        hidden: Tensor,
+        original: TokenBatch,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Return the summed nats of the hidden words."""
+        sample = SoftmaxSample(self.softmax_samples, generator)
+        return self.model.hidden_word_nats(
+            states, other, hidden, original.tokens, sample=sample, dtype=self.dtype
+        )
+
+    def _usable_labels(self, batch: PairBatch, known: Tensor | None) -> Tensor:
+        """Return the labels that may be used, -1 for the others. Shape (B,)."""
+        if known is None:
+            return torch.full_like(batch.labels, -1)
+        rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(known.device)
+        return torch.where(known[rows], batch.labels, -1)

@@ -1,0 +1,58 @@
+"""Labels for the pairs whose own are not used: those that a trained classifier is sure of."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.files import sha256_of_bytes
+from arae_toolkit.models.nli import NLIModel
+from arae_toolkit.nli.classifier import probabilities_of
+from arae_toolkit.nli.experiment import PseudoLabels, Task
+from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
+
+
+def confident_labels(
+    task: Task, teacher: NLIModel, *, confidence: float
+) -> tuple[PseudoLabels, float | None]:
+    """Label the train pairs outside the task's labelled ones; keep what the teacher is sure of.
+
+    Args:
+        task: Its labelled pairs are left out; the labels of all others are not looked at, but for
+            the percentage returned.
+        teacher: Trained on no more than the task's labels.
+        confidence: Least probability of a label that is kept.
+
+    Returns:
+        The labels, and what percentage of them people gave as well, where these are known.
+
+    Raises:
+        DataError: If the teacher's labels are not the corpus's, or none is left.
+    """
+    corpus = task.corpus
+    if list(teacher.labels) != corpus.labels:
+        raise DataError(
+            f"a classifier of {', '.join(teacher.labels)}, where the corpus has "
+            f"{', '.join(corpus.labels)}",
+            path=corpus.folder,
+        )
+    pairs = in_vocabulary(corpus.pairs("train"), corpus.vocabulary, teacher.vocabulary)
+    store = PairStore(pairs, device=torch.device("cpu"))
+    others = np.setdiff1d(np.arange(len(store)), task.labelled.rows)
+    if not len(others):
+        raise DataError("no pair is left whose label is not used already", path=corpus.folder)
+    members = [probabilities_of(network, store, others) for network in teacher.members]  # type: ignore[arg-type]
+    probabilities = np.mean(members, axis=0)
+    sure = probabilities.max(axis=1) >= confidence
+    rows, labels = others[sure], probabilities[sure].argmax(axis=1)
+    if not len(rows):
+        raise DataError(
+            f"the classifier is nowhere as sure as {confidence:g}",
+            path=corpus.folder,
+            hint="lower --confidence",
+        )
+    known = store.labels[rows] >= 0
+    right = 100 * float((labels == store.labels[rows])[known].mean()) if known.any() else None
+    origin = sha256_of_bytes(rows.tobytes() + labels.tobytes())
+    return PseudoLabels(rows, labels, origin), right
