@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from arae_toolkit.errors import ToolkitError
-
-Result = Mapping[str, Any]
-Results = Mapping[str, Result]
+from arae_toolkit.inference_report import inference_block, table5_block
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
 
 TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
 """Where the README finds the figures."""
@@ -21,17 +19,6 @@ PAPER_NATS = {
     "ae": (1.06, 4.51, 6.61, 9.14, 9.97),
 }
 """Figure 4: nats per sentence of the original, after 0 to 4 swaps in what the encoder read."""
-
-UNITS = {
-    "percent": (1, " %"),
-    "sentences/s": (0, " sentences/s"),
-    "seconds": (0, " s"),
-    "hours": (1, " h"),
-    "milliseconds": (0, " ms"),
-    "epochs": (1, ""),
-    "GB": (2, " GB"),
-}
-"""Decimals shown, and what is written behind the number where the label does not tell it."""
 
 PRETRAINING_ROWS = {
     "dev_nats_per_sentence": "reconstruction, dev, nats per sentence",
@@ -172,7 +159,7 @@ def pretraining_block(results: Results) -> str:
     heads += [f"paper's {MODELS[kind]}" for kind in with_paper]
     rows = []
     for metric, label in PRETRAINING_ROWS.items():
-        cells = [_metric(model, metric) for model in models]
+        cells = [metric_cell(model, metric) for model in models]
         cells += [_paper_cell(kind, metric) for kind in with_paper]
         rows.append([label, *cells])
     trained = [
@@ -190,7 +177,7 @@ def pretraining_block(results: Results) -> str:
         f"![Held-out nats per sentence during training]({TRAINING_CURVE})",
         f"![Norms, variances and neighbours in code space]({CODE_SPACE})",
     ]
-    return "\n\n".join([_table(["", *heads], rows), data, "\n".join(trained), *figures])
+    return "\n\n".join([table(["", *heads], rows), data, "\n".join(trained), *figures])
 
 
 def samples_block(results: Results) -> str:
@@ -228,21 +215,23 @@ def benchmarks_block(results: Results) -> str:
                 continue
             sources[result["name"]] = result
             names = (row.reference, row.own, row.ratio)
-            cells = [_metric(result, name) if name else "" for name in names]
+            cells = [metric_cell(result, name) if name else "" for name in names]
             rows.append([row.label + place, *cells, "" if suffix else row.target])
     if not rows:
         raise ToolkitError(
             "no benchmark has been run; see python -m arae_toolkit.benchmarks.training_rate"
         )
-    where = [f"- `{result['command']}`: {_place(result)}" for result in sources.values()]
-    table = _table(["", "textbook", "arae-toolkit", "ratio", "target"], rows)
-    return table + "\n\n" + "\n".join(where)
+    where = [f"- `{result['command']}`: {place_of(result)}" for result in sources.values()]
+    heads = ["", "textbook", "arae-toolkit", "ratio", "target"]
+    return table(heads, rows) + "\n\n" + "\n".join(where)
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {
     "pretraining": pretraining_block,
     "samples": samples_block,
     "benchmarks": benchmarks_block,
+    "table5": table5_block,
+    "inference": inference_block,
 }
 
 
@@ -268,33 +257,3 @@ def _paper_cell(kind: str, metric: str) -> str:
         return f"{PAPER_NATS[kind][0]:.2f}"
     swaps = re.fullmatch(r"dev_nats_per_sentence_(\d)_swaps", metric)
     return f"{PAPER_NATS[kind][int(swaps[1])]:.2f}" if swaps else ""
-
-
-def _metric(result: Result, name: str) -> str:
-    """Return a metric with its unit and spread, or nothing if it was not measured."""
-    metric = result["metrics"].get(name)
-    if metric is None:
-        return ""
-    value, spread, unit = metric["value"], metric["spread"], metric["unit"]
-    if unit == "seconds" and value >= 5400:
-        value, spread, unit = value / 3600, None if spread is None else spread / 3600, "hours"
-    digits, behind = UNITS.get(unit, (2, ""))
-    around = "" if spread is None else f" ± {spread:,.{digits}f}"
-    return f"{value:,.{digits}f}{around}{behind}"
-
-
-def _place(result: Result) -> str:
-    """Return where a result was measured, in one line."""
-    machine = result["machine"]
-    threads = f", {machine['threads']} threads" if machine["threads"] else ""
-    commit = result["commit"].partition("+")
-    return (
-        f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
-        f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
-    )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are aligned right."""
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from arae_toolkit.benchmarks.common import Benchmark, Setting, out_option, setting
+from arae_toolkit.benchmarks.programs import PROGRAM
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import Metric, summarise
 
 NAME = "preparation"
-PROGRAM = "from arae_toolkit.recipes.cli import main; main()"
 # getrusage counts memory in bytes on macOS and in kibibytes elsewhere.
 BYTES_A_UNIT = 1 if sys.platform == "darwin" else 1024
 

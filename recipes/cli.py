@@ -43,6 +43,10 @@ COMMANDS = {
         "arae_toolkit.recipes.nli:nli",
         "Classify sentence pairs from few labels.",
     ),
+    "reproduce": (
+        "arae_toolkit.recipes.reproduce:reproduce",
+        "Measure the paper's tables anew.",
+    ),
     "benchmark": (
         "arae_toolkit.recipes.benchmark:benchmark",
         "Measure how fast this machine trains, encodes and samples.",

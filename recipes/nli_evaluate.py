@@ -21,15 +21,15 @@ from arae_toolkit.recipes.model_options import (
     run_argument,
 )
 from arae_toolkit.recipes.nli_options import (
-    BATCH_SIZE,
     load_nli_model,
     pair_field_options,
     pair_fields,
-    pairs_of,
+    probabilities_of,
 )
 from arae_toolkit.recipes.rows import Name, Row, field_in, kind_of
 from arae_toolkit.recipes.streaming import OnError, open_request, significant
 
+BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
 LABEL = ("gold_label", "label")
 NO_LABEL = (None, "", "-")
 """How a row says that it has none. SNLI has ``-`` where its annotators did not agree."""
@@ -92,7 +92,7 @@ def evaluate(
 
     def compute(batch: list[Row]) -> list[int | None]:
         labelled = [row for row in batch if label_of(row.fields, label_name) is not None]
-        scores.extend(model.probabilities(pairs_of(labelled)).ravel())
+        scores.extend(probabilities_of(labelled, model).ravel())
         labels = (label_of(row.fields, label_name) for row in batch)
         return [None if label is None else model.labels.index(label) for label in labels]
 

@@ -12,9 +12,14 @@ from arae_toolkit.recipes.model_options import in_order
 from arae_toolkit.recipes.rows import Name, Row
 
 if TYPE_CHECKING:
-    from arae_toolkit.models.nli import NLIModel, Pair
+    import numpy as np
+    import numpy.typing as npt
 
-BATCH_SIZE = 256
+    from arae_toolkit.models.nli import NLIModel
+
+CPU_BATCH = 64
+"""Pairs computed together on a CPU: the states of more do not stay in its cache."""
+
 PREMISE, HYPOTHESIS = ("premise", "sentence1"), ("hypothesis", "sentence2")
 
 pair_field_options = in_order(
@@ -36,11 +41,6 @@ def pair_fields(premise_field: str | None, hypothesis_field: str | None) -> list
     return [premise_field or PREMISE, hypothesis_field or HYPOTHESIS]
 
 
-def pairs_of(rows: Sequence[Row]) -> list[Pair]:
-    """Return premise and hypothesis of each row."""
-    return [(row.texts[0], row.texts[1]) for row in rows]
-
-
 def load_nli_model(run: str, device: str) -> NLIModel:
     """Return the classifier of a run.
 
@@ -56,3 +56,10 @@ def load_nli_model(run: str, device: str) -> NLIModel:
     from arae_toolkit.models.nli import NLIModel
 
     return NLIModel.from_pretrained(folder, device=choose_device(device))
+
+
+def probabilities_of(rows: Sequence[Row], model: NLIModel) -> npt.NDArray[np.float64]:
+    """Return the probability of each label for each row. Shape (N, A)."""
+    pairs = [(row.texts[0], row.texts[1]) for row in rows]
+    batch_size = CPU_BATCH if model.device.type == "cpu" else max(1, len(pairs))
+    return model.probabilities(pairs, batch_size=batch_size)

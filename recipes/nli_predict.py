@@ -20,16 +20,17 @@ from arae_toolkit.recipes.model_options import (
     run_argument,
 )
 from arae_toolkit.recipes.nli_options import (
-    BATCH_SIZE,
     load_nli_model,
     pair_field_options,
     pair_fields,
-    pairs_of,
+    probabilities_of,
 )
 from arae_toolkit.recipes.rows import Row
 from arae_toolkit.recipes.streaming import open_request, significant, write_answers
 
 Fields = Mapping[str, Any]
+
+BATCH_SIZE = 256
 
 
 @click.command(
@@ -82,7 +83,7 @@ def predict(
                     zip(model.labels, map(significant, scores.tolist()), strict=True)
                 ),
             }
-            for scores in model.probabilities(pairs_of(batch))
+            for scores in probabilities_of(batch, model)
         ]
 
     def lines_of(answer: Fields | None) -> list[str]:

@@ -6,8 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-
-from arae_toolkit.recipes.cli import COMMANDS
+from command_tree import command_modules
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
@@ -69,6 +68,7 @@ def modules():
 
 
 MODULES = modules()
+COMMAND_MODULES = set(command_modules())
 every_module = pytest.mark.parametrize("module", sorted(MODULES))
 
 
@@ -130,8 +130,7 @@ def test_a_module_imports_only_what_its_place_allows(module):
     if part == "evaluation":
         assert "training" not in own
     if part == "recipes":
-        commands = {target.split(":")[0] for target, _ in COMMANDS.values()}
-        assert not own_imports(module) & commands, "a recipe imports another recipe"
+        assert not own_imports(module) & COMMAND_MODULES, "a recipe imports another recipe"
         assert "benchmarks" not in own or module == "arae_toolkit.recipes.benchmark"
     elif part == "benchmarks":
         pass  # programs: they may use click

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import click
 import pytest
+from command_tree import command_named, command_names
 
 import arae_toolkit
 from arae_toolkit import errors
-from arae_toolkit.recipes.cli import COMMANDS, PROGRAM, main
+from arae_toolkit.recipes.cli import COMMANDS, PROGRAM
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,13 +33,8 @@ FOLDERS = {  # as the tree shows them; the modules of the first three are listed
 LISTED = ("arae_toolkit", "recipes", "data_prep")
 
 
-every_command = pytest.mark.parametrize("name", [*COMMANDS, "completion"])
-
-
-def command_named(name):
-    command = main.get_command(click.Context(main, info_name=PROGRAM), name)
-    assert command is not None
-    return command
+COMMAND_NAMES = list(command_names())
+every_command = pytest.mark.parametrize("name", COMMAND_NAMES)
 
 
 def options_of(command):
@@ -64,10 +60,13 @@ def check_command_line(line):
             arguments = arguments[: arguments.index(end)]
     if not arguments or arguments[0].startswith("-"):
         return
-    known = {*options_of(command_named(arguments[0])), "--help", "--debug"}
+    name = arguments[0]
+    if " ".join(arguments[:2]) in COMMAND_NAMES:
+        name = " ".join(arguments[:2])
+    known = {*options_of(command_named(name)), "--help", "--debug"}
     for word in arguments[1:]:
         if re.match(r"--?[a-z]", word):
-            assert word.split("=")[0] in known, f"{line!r}: {arguments[0]} has no option {word}"
+            assert word.split("=")[0] in known, f"{line!r}: {name} has no option {word}"
 
 
 # --- commands --------------------------------------------------------------------------------
@@ -76,7 +75,7 @@ def check_command_line(line):
 @every_command
 def test_a_command_has_help_with_examples_that_parse(name):
     command = command_named(name)
-    assert command.name == name
+    assert command.name == name.split()[-1]
     assert command.help
     assert command.examples, "an ExamplesCommand with examples=[...]"
     for example in command.examples:
@@ -85,6 +84,13 @@ def test_a_command_has_help_with_examples_that_parse(name):
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             assert parameter.help, f"{name} {parameter.opts[0]} has no help text"
+
+
+def test_a_command_line_is_checked_against_the_command_of_a_group():
+    check_command_line("arae-toolkit nli --labels tiny")
+    check_command_line("arae-toolkit nli predict tiny --batch-size 1 < pairs.jsonl")
+    with pytest.raises(AssertionError, match="nli predict has no option --labels"):
+        check_command_line("arae-toolkit nli predict tiny --labels tiny")
 
 
 @every_command

@@ -152,3 +152,44 @@ def test_a_json_row_goes_through_unchanged(fields, text):
     assert row.texts == (text,)
     assert json.loads(json_line(row.answered({}))) == given_fields
     assert list(json.loads(json_line(row.answered({})))) == list(given_fields)
+
+
+# --- texts that may stand in several fields, and checks of more than the texts -------------------
+
+ALTERNATIVES = [("premise", "sentence1"), "hypothesis"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "texts"),
+    [
+        ({"premise": "a", "hypothesis": "b"}, ("a", "b")),
+        ({"sentence1": "a", "hypothesis": "b"}, ("a", "b")),
+        ({"sentence1": "x", "premise": "a", "hypothesis": "b"}, ("a", "b")),
+    ],
+)
+def test_the_first_of_the_fields_that_may_hold_a_text_counts(fields, texts):
+    content = json.dumps(fields).encode()
+    (row,) = rows_of(content, names=ALTERNATIVES, row_format="jsonl")
+    assert row.texts == texts
+    assert row.fields == fields
+
+
+def test_a_row_without_any_of_the_fields_says_which_were_looked_for():
+    (row,) = rows_of(b'{"hypothesis": "b"}', names=ALTERNATIVES, row_format="jsonl")
+    assert row.problem == "no field 'premise' or 'sentence1'"
+    (row,) = rows_of(b'{"sentence1": 5}', names=ALTERNATIVES, row_format="jsonl")
+    assert row.problem == "field 'sentence1' is a number, not a text"
+
+
+def test_lines_get_the_first_name_that_their_texts_may_have():
+    (row,) = rows_of(b"a\tb\n", names=ALTERNATIVES)
+    assert row.fields == {"premise": "a", "hypothesis": "b"}
+
+
+def test_a_check_makes_a_row_unusable_and_leaves_an_unusable_one_alone():
+    good, bad = rows_of(b'{"text": "a", "id": 1}\n{"id": 2}\n', row_format="jsonl")
+    assert good.checked(lambda row: None) is good
+    refused = good.checked(lambda row: f"id {row.fields['id']} is taken")
+    assert (refused.problem, refused.texts) == ("id 1 is taken", ())
+    assert refused.answered(None) == {"text": "a", "id": 1, "error": "id 1 is taken"}
+    assert bad.checked(lambda row: "another problem") is bad

@@ -187,6 +187,18 @@ def test_a_format_that_is_asked_for_goes_before_the_suffix(tmp_path):
     assert request.output_format == "jsonl"
 
 
+def test_rows_are_checked_for_more_than_their_texts(tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("a\nb\n")
+
+    def problem_of(row):
+        return "b is not wanted" if row.texts == ("b",) else None
+
+    request, answered = open_answers(str(path), problem_of=problem_of, on_error="emit")
+    assert [answer for _, answer in answered] == ["A", None]
+    assert request.unusable_count == 1
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder"])
 def test_a_source_that_cannot_be_opened_is_a_data_error(tmp_path, kind):
     path = tmp_path if kind == "folder" else tmp_path / "nothing.txt"

@@ -1,0 +1,135 @@
+"""Tables of natural language inference: the paper's Table 5 beside ours, and what goes beyond."""
+
+from __future__ import annotations
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+
+TABLE5 = {
+    "supervised": {"medium": 65.9, "small": 62.5, "tiny": 57.9},
+    "ae": {"medium": 68.5, "small": 64.6, "tiny": 59.9},
+    "arae": {"medium": 70.9, "small": 66.8, "tiny": 62.5},
+}
+"""The paper's accuracies on test, percent, by what the encoder starts from and label split."""
+
+TITLES = {
+    "supervised": "random weights (supervised)",
+    "ae": "AE",
+    "arae": "ARAE",
+    "masked-pairs": "masked pairs",
+    "cross-sentence": "cross-sentence",
+}
+LABELS = ("tiny", "small", "medium", "full")
+
+
+def cell_name(labels: str, objective: str, split: str) -> str:
+    """Return the name of a cell's metric.
+
+    Example:
+        >>> cell_name("tiny", "arae", "test")
+        'tiny, arae, test'
+    """
+    return f"{labels}, {objective}, {split}"
+
+
+def table5(result: Result) -> str:
+    """Return Table 5 in Markdown: ours, the paper's beside it, and the rows without a network."""
+    details, metrics = result["details"], result["metrics"]
+    columns = [name for name in LABELS if name in details["labels"]]
+    heads = [""]
+    for name in columns:
+        count = details["labels"][name]["count"]
+        heads += [f"{name} ({count:,}), test", "paper", "dev"]
+    rows = []
+    for objective, paper in TABLE5.items():
+        row = [TITLES[objective]]
+        for labels in columns:
+            figure = paper.get(labels)
+            row += [
+                metric_cell(result, cell_name(labels, objective, "test")),
+                "" if figure is None else f"{figure} %",
+                metric_cell(result, cell_name(labels, objective, "dev")),
+            ]
+        if any(row[1::3]):
+            rows.append(row)
+    for name in ("hypothesis alone", "most frequent label"):
+        cells = [
+            (
+                metric_cell(result, cell_name(labels, name, "test")),
+                "",
+                metric_cell(result, cell_name(labels, name, "dev")),
+            )
+            for labels in columns
+        ]
+        if any(cell_name(labels, name, "test") in metrics for labels in columns):
+            rows.append([name, *(part for cell in cells for part in cell)])
+    return table(heads, rows)
+
+
+def table5_block(results: Results) -> str:
+    """Return Table 5 with what it was measured on.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    result = results.get("table5")
+    if result is None:
+        raise ToolkitError("Table 5 has not been measured; see arae-toolkit reproduce table5")
+    seeds, corpus = result["seeds"], result["corpus"]
+    return "\n\n".join(
+        [
+            table5(result),
+            f"{corpus['name']}: test {result['details']['pairs']['test']:,} pairs, dev "
+            f"{result['details']['pairs']['dev']:,}; {len(seeds)} seed{'s' * (len(seeds) > 1)} on "
+            "one draw of labels, the epoch that is best on dev.",
+            f"- `{result['command']}`: {place_of(result)}",
+        ]
+    )
+
+
+def inference_block(results: Results) -> str:
+    """Return every classifier that has been measured, best on dev first for each label split.
+
+    Raises:
+        ToolkitError: If none has been.
+    """
+    found = [
+        r for name, r in results.items() if name.startswith("nli-") and "labels" in r["details"]
+    ]
+    if not found:
+        raise ToolkitError("no classifier has been measured; see arae-toolkit nli --labels tiny")
+    found.sort(
+        key=lambda result: (
+            result["details"]["labels"]["count"],
+            -result["metrics"]["dev_accuracy"]["value"],
+        )
+    )
+    rows = [
+        [
+            result["name"].removeprefix("nli-"),
+            f"{result['details']['labels']['count']:,}",
+            str(len(result["seeds"])),
+            *(
+                metric_cell(result, name)
+                for name in (
+                    "dev_accuracy",
+                    "test_accuracy",
+                    "test_ensemble_accuracy",
+                    "test_hypothesis_only",
+                    "test_calibration_error",
+                )
+            ),
+        ]
+        for result in found
+    ]
+    heads = [
+        "run",
+        "labels",
+        "seeds",
+        "dev",
+        "test",
+        "seeds averaged, test",
+        "hypothesis alone, test",
+        "calibration error, points",
+    ]
+    return table(heads, rows)

@@ -1,0 +1,59 @@
+"""Cells and tables of Markdown, made from results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+Results = Mapping[str, Result]
+
+UNITS = {
+    "percent": (1, " %"),
+    "percent points": (1, ""),
+    "pairs/s": (0, " pairs/s"),
+    "sentences/s": (0, " sentences/s"),
+    "seconds": (0, " s"),
+    "hours": (1, " h"),
+    "milliseconds": (0, " ms"),
+    "epochs": (1, ""),
+    "GB": (2, " GB"),
+}
+"""Decimals shown, and what is written behind the number where the label does not tell it."""
+
+
+def metric_cell(result: Result, name: str) -> str:
+    """Return a metric with its unit and spread, or nothing if it was not measured."""
+    metric = result["metrics"].get(name)
+    if metric is None:
+        return ""
+    value, spread, unit = metric["value"], metric["spread"], metric["unit"]
+    if unit == "seconds" and value >= 5400:
+        value, spread, unit = value / 3600, None if spread is None else spread / 3600, "hours"
+    digits, behind = UNITS.get(unit, (2, ""))
+    around = "" if spread is None else f" ± {spread:,.{digits}f}"
+    return f"{value:,.{digits}f}{around}{behind}"
+
+
+def place_of(result: Result) -> str:
+    """Return where a result was measured, in one line."""
+    machine = result["machine"]
+    threads = f", {machine['threads']} threads" if machine["threads"] else ""
+    commit = result["commit"].partition("+")
+    return (
+        f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
+        f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned right.
+
+    Example:
+        >>> print(table(["", "a"], [["x", "1"]]))
+        |  | a |
+        | --- | ---: |
+        | x | 1 |
+    """
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

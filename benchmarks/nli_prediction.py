@@ -1,0 +1,201 @@
+"""Labelling pairs: batches as ``nli predict`` makes them, against one pair at a time.
+
+Both call the same model on the same pairs, those of the corpus's test split. Beside it, the memory
+of the command itself over a long stream of rows, which must not grow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import count as counted
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    alternate,
+    corpus_option,
+    device_option,
+    open_corpus,
+    out_option,
+    ratios,
+    setting,
+    threads_option,
+)
+from arae_toolkit.benchmarks.programs import run_on_stream
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep.synthetic import entailment_pairs
+from arae_toolkit.models.nli import NLIModel, Pair
+from arae_toolkit.recipes.nli_options import load_nli_model, probabilities_of
+from arae_toolkit.recipes.nli_predict import BATCH_SIZE
+from arae_toolkit.recipes.rows import Row
+from arae_toolkit.results import Metric, summarise
+
+NAME = "nli_prediction"
+DISTINCT_ROWS = 30_000
+
+
+@click.command(
+    cls=Benchmark,
+    examples=[
+        "python -m arae_toolkit.benchmarks.nli_prediction runs/nli-tiny --corpus corpora/snli",
+        "python -m arae_toolkit.benchmarks.nli_prediction tiny --lines 100000 --threads 1",
+    ],
+)
+@click.argument("run")
+@corpus_option
+@click.option(
+    "--count", type=click.IntRange(1), default=9_000, show_default=True, help="Pairs a run."
+)
+@click.option(
+    "--one-by-one",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Pairs a run of the version that labels each by itself.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(2), default=5, show_default=True, help="Runs of each version."
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(0),
+    default=1_000_000,
+    show_default=True,
+    help="Rows of the stream whose memory is measured; 0 leaves it out.",
+)
+@device_option
+@threads_option
+@out_option
+def main(
+    run: str,
+    corpus_path: Path | None,
+    count: int,
+    one_by_one: int,
+    rounds: int,
+    lines: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Measure how many pairs a second the classifier of RUN labels, and in how much memory."""
+    here = setting(NAME, out, device_name=device_name, threads=threads)
+    corpus = open_corpus(corpus_path)
+    model = load_nli_model(run, device_name)
+    pairs = test_pairs(corpus, count)
+    metrics, details = measure_rates(here, model, pairs, one_by_one=one_by_one, rounds=rounds)
+    if lines:
+        command = ["nli", "predict", run, "--device", device_name]
+        metrics |= measure_stream(here, command, lines=lines)
+    here.write(metrics, corpus=corpus, details=details)
+
+
+def measure_rates(
+    here: Setting, model: NLIModel, pairs: Sequence[Pair], *, one_by_one: int, rounds: int
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics and details of labelling pairs in both ways.
+
+    Args:
+        here: The clock.
+        model: On its device.
+        pairs: Labelled in a run.
+        one_by_one: Pairs in a run of the version that labels each by itself, the first of them.
+        rounds: Runs of each version.
+    """
+    few = pairs[:one_by_one]
+
+    def batches() -> npt.NDArray[np.float64]:
+        return in_batches(model, pairs)
+
+    def single() -> npt.NDArray[np.float64]:
+        return np.concatenate([model.probabilities([pair]) for pair in few])
+
+    together, alone = batches()[: len(few)], single()  # and both have run once
+    numbers = alternate(
+        {
+            "batches": lambda: len(pairs) / here.seconds(batches),
+            "one by one": lambda: len(few) / here.seconds(single),
+        },
+        rounds=rounds,
+    )
+    metrics: dict[str, Metric] = {
+        f"{name}, rate": summarise(values, "pairs/s", centre="median")
+        for name, values in numbers.items()
+    }
+    metrics["batches over one by one"] = ratios(numbers["batches"], numbers["one by one"])
+    same = together.argmax(axis=1) == alone.argmax(axis=1)
+    metrics["same labels"] = summarise([100 * float(same.mean())], "percent")
+    details = {
+        "batch_size": BATCH_SIZE,
+        "count": len(pairs),
+        "one_by_one": len(few),
+        "kind": model.arguments["kind"],
+        "networks": len(model.members),
+        "pairs_per_second": numbers,
+    }
+    return metrics, details
+
+
+def in_batches(model: NLIModel, pairs: Sequence[Pair]) -> npt.NDArray[np.float64]:
+    """Return the probabilities of each pair, computed as ``nli predict`` does. Shape (N, A)."""
+    rows = [Row(number, {}, pair) for number, pair in enumerate(pairs, start=1)]
+    starts = range(0, len(rows), BATCH_SIZE)
+    return np.concatenate([probabilities_of(rows[at : at + BATCH_SIZE], model) for at in starts])
+
+
+def measure_stream(here: Setting, command: Sequence[str], *, lines: int) -> dict[str, Metric]:
+    """Return rate and memory of a command over a long stream of rows.
+
+    Args:
+        here: The clock.
+        command: Its arguments.
+        lines: Rows in the stream.
+    """
+    results = []
+
+    def work() -> None:
+        results.append(run_on_stream(command, generated_rows(), count=lines))
+
+    seconds = here.seconds(work)
+    (stream,) = results
+    early, peak = stream.early_bytes / 1e6, stream.peak_bytes / 1e6
+    return {
+        "stream, rows": summarise([lines], "rows"),
+        "stream, answers": summarise([stream.answers], "rows"),
+        "stream, rate": summarise([lines / seconds], "rows/s"),
+        "stream, peak memory after a tenth": summarise([early], "MB"),
+        "stream, peak memory at the end": summarise([peak], "MB"),
+        "stream, growth": summarise([peak - early], "MB"),
+    }
+
+
+def generated_rows() -> Iterator[str]:
+    """Yield rows of JSONL without end: pairs of the embedded grammar, again from the first."""
+    texts = [(pair.premise, pair.hypothesis) for pair in entailment_pairs(DISTINCT_ROWS, seed=0)]
+    for number, (premise, hypothesis) in zip(counted(), cycle(texts), strict=False):
+        yield json.dumps({"id": number, "premise": premise, "hypothesis": hypothesis})
+
+
+def test_pairs(corpus: Corpus, count: int) -> list[Pair]:
+    """Return pairs of the test split in their order, again from the first if too few.
+
+    Raises:
+        DataError: If the corpus holds no pairs.
+    """
+    sentences, words = corpus.pairs("test"), corpus.vocabulary
+    rows = np.resize(np.arange(len(sentences) // 2), count).tolist()
+    return [
+        (words.decode(sentences[2 * row].tolist()), words.decode(sentences[2 * row + 1].tolist()))
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    main()

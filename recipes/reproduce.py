@@ -1,0 +1,26 @@
+"""``arae-toolkit reproduce``: the paper's tables, measured anew, its figures beside ours."""
+
+from __future__ import annotations
+
+import click
+
+from arae_toolkit.recipes.groups import ExamplesGroup
+
+TABLES = {
+    "table5": (
+        "arae_toolkit.recipes.table5:table5",
+        "Inference from few labels: random, AE and ARAE encoders by label splits.",
+    ),
+}
+
+
+@click.group(
+    cls=ExamplesGroup,
+    table=TABLES,
+    examples=["arae-toolkit reproduce table5", "arae-toolkit reproduce table5 --quick"],
+)
+def reproduce() -> None:
+    """Measure a table of the paper anew, and print it with the paper's figures beside ours.
+
+    A table that was interrupted goes on where it was when the same command is given again.
+    """

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import small_pairs
+from click.testing import CliRunner
+
+from arae_toolkit.evaluation.classification import measure_classification
+from arae_toolkit.recipes.cli import main
+
+LABELS = small_pairs.LABELS
+PAIRS = [
+    ("a man runs .", "a man sleeps ."),
+    ("two dogs sleep in the sun .", "two dogs play"),
+    ("the girl holds a red ball .", "a girl reads a book in the park ."),
+    ("a boy eats .", "zebras"),
+    ("a woman reads the book in the park .", "the old man sleeps on a bench ."),
+]
+GOLD = [0, 2, 1, 2, 2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small_pairs.save_model(tmp_path_factory.mktemp("runs") / "pairs")
+
+
+@pytest.fixture(scope="module")
+def expected():
+    probabilities = small_pairs.model().probabilities(PAIRS)
+    return measure_classification(probabilities, np.array(GOLD), labels=LABELS)
+
+
+@pytest.fixture
+def call(folder):
+    """Run ``nli evaluate``; RUN is given by this function."""
+
+    def invoke(*arguments, run=folder, code=0, **settings):
+        words = ["nli", "evaluate", str(run), *map(str, arguments)]
+        result = CliRunner().invoke(main, words, prog_name="arae-toolkit", **settings)
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def rows(label="gold_label", names=("premise", "hypothesis")):
+    return [
+        {names[0]: premise, names[1]: hypothesis, label: LABELS[gold]}
+        for (premise, hypothesis), gold in zip(PAIRS, GOLD, strict=True)
+    ]
+
+
+def lines(given):
+    return "".join(f"{json.dumps(row)}\n" for row in given)
+
+
+def report(result):
+    assert len(result.stdout.splitlines()) == 1
+    return json.loads(result.stdout)
+
+
+def check_numbers(found, expected):
+    for name in ("accuracy", "majority", "calibration_error", "nats"):
+        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-4)
+    assert found["confusion"] == expected.confusion.tolist()
+    for row, other in zip(found["labels"], expected.per_class(), strict=True):
+        assert row.pop("label") == other.pop("label")
+        assert row == pytest.approx(other, rel=1e-4)
+
+
+# --- what is measured ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [("premise", "hypothesis"), ("sentence1", "sentence2")])
+@pytest.mark.parametrize("label", ["gold_label", "label"])
+def test_the_numbers_are_those_of_the_library(call, expected, label, names):
+    result = call("-", "--json", input=lines(rows(label, names)))
+    found = report(result)
+    check_numbers(found, expected)
+    assert (found["pairs"], found["unlabelled"], found["unusable"]) == (5, 0, 0)
+    assert found["source"] == "<stdin>"
+    assert result.stderr.startswith("evaluating: 5 in ")
+
+
+def test_the_numbers_do_not_depend_on_the_batch_size(call, expected):
+    for batch_size in (1, 2, 100):
+        content = lines(rows())
+        found = report(call("-", "--json", "--batch-size", batch_size, input=content))
+        check_numbers(found, expected)
+
+
+def test_file_and_archive_give_the_same_numbers(call, expected, tmp_path):
+    plain, packed = tmp_path / "pairs.txt", tmp_path / "pairs.jsonl.gz"
+    plain.write_text(lines(rows()))
+    packed.write_bytes(gzip.compress(lines(rows()).encode()))
+    for path in (plain, packed):
+        check_numbers(report(call(path, "--json")), expected)
+
+
+def test_a_named_label_field_goes_before_the_usual_ones(call, expected):
+    given = [{**row, "gold_label": "neutral"} for row in rows("answer")]
+    found = report(call("-", "--json", "--label-field", "answer", input=lines(given)))
+    check_numbers(found, expected)
+
+
+def test_the_gold_label_goes_before_one_that_predict_has_added(call, expected):
+    given = [{**row, "label": "neutral"} for row in rows()]
+    check_numbers(report(call("-", "--json", input=lines(given))), expected)
+
+
+@pytest.mark.parametrize("missing", [{"gold_label": "-"}, {"gold_label": None}, {}])
+def test_rows_without_a_label_are_counted_and_left_out(call, expected, missing):
+    unlabelled = {"premise": "a man", "hypothesis": "a dog", **missing}
+    content = lines([unlabelled, *rows(), unlabelled])
+    result = call("-", "--json", "--batch-size", 1, input=content)
+    check_numbers(report(result), expected)
+    assert report(result)["unlabelled"] == 2
+    assert "not used" not in result.stderr
+
+
+def test_tables_show_every_number(call, expected):
+    text = call("-", input=lines(rows())).stdout
+    for value in (expected.accuracy, expected.majority, expected.calibration_error):
+        assert f" {value:.2f}\n" in text
+    assert f" {expected.nats:.4f}\n" in text
+    totals, classes, confusion = (block.splitlines() for block in text.split("\n\n"))
+    assert totals[0].split() == ["pairs", "5"]
+    assert classes[0].split() == ["label", "pairs", "precision", "recall", "f1"]
+    for line, row in zip(classes[1:], expected.per_class(), strict=True):
+        percents = [f"{row[name]:.2f}" for name in ("precision", "recall", "f1")]
+        assert line.split() == [row["label"], str(row["rows"]), *percents]
+    assert confusion[0].split() == ["gold", "\\", "predicted", *LABELS]
+    for line, label, counts in zip(confusion[1:], LABELS, expected.confusion, strict=True):
+        assert line.split() == [label, *map(str, counts)]
+    assert len({len(line) for line in classes}) == 1
+
+
+def test_several_networks_are_averaged(call, tmp_path):
+    run = small_pairs.save_model(tmp_path / "several", 1, 2)
+    found = report(call("-", "--json", run=run, input=lines(rows())))
+    probabilities = small_pairs.model(1, 2).probabilities(PAIRS)
+    check_numbers(found, measure_classification(probabilities, np.array(GOLD), labels=LABELS))
+
+
+# --- what cannot be used ---------------------------------------------------------------------
+
+BAD_ROWS = {
+    "nonsense": "not JSON",
+    '{"premise": "a", "gold_label": "neutral"}': "no field 'hypothesis' or 'sentence2'",
+    '{"premise": "a", "hypothesis": "b", "gold_label": "maybe"}': (
+        "field 'gold_label' is 'maybe', not one of entailment, neutral, contradiction"
+    ),
+    '{"premise": "a", "hypothesis": "b", "label": 1}': (
+        "field 'label' is a number, not one of entailment, neutral, contradiction"
+    ),
+    '{"premise": "a", "hypothesis": "b", "label": ["neutral"]}': "field 'label' is a list",
+    json.dumps({"premise": "a", "hypothesis": "b", "label": "x" * 9999}): (
+        f"field 'label' is '{'x' * 40}', not one of"
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: row[:60])
+def test_an_unusable_row_is_named_and_the_others_are_measured(call, expected, bad):
+    content = f"{bad}\n{lines(rows())}"
+    result = call("-", "--json", code=3, input=content)
+    check_numbers(report(result), expected)
+    assert report(result)["unusable"] == 1
+    assert f"<stdin>:1: {BAD_ROWS[bad]}" in result.stderr
+    assert "1 of 6 rows could not be used" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: row[:60])
+def test_an_unusable_row_ends_a_request_that_asks_for_it(call, bad):
+    result = call("-", "--on-error", "fail", code=3, input=f"{lines(rows())}\n{bad}\n")
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"arae-toolkit: error: <stdin>:7: {BAD_ROWS[bad]}")
+
+
+def test_a_file_without_a_label_is_an_error(call, tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(lines(rows("gold")))
+    result = call(path, code=3)
+    assert result.stdout == ""
+    assert f"error: {path}: no usable row has a label; see --label-field" in result.stderr
+    check = call("-", code=3, input="")
+    assert "empty" in check.stderr
+
+
+def test_a_missing_run_and_a_missing_file_are_one_line(call, tmp_path):
+    result = call("-", run="nowhere", code=1, input=lines(rows()))
+    assert "'arae-toolkit nli --labels tiny'" in result.stderr
+    result = call(tmp_path / "no.jsonl", code=3)
+    assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.jsonl: no such file\n"
+    assert call(code=2).stdout == ""
