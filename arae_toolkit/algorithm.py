@@ -286,15 +286,11 @@ class Algorithm:
         )
         if training.encoder_update == "separate":
             parameters = list(self.model.encoder.parameters())
-            self.updates["encoder"] = Update(
-                parameters,
-                sgd(parameters, rate=training.autoencoder_rate),
-                clip_norm=training.clip_norm,
-            )
-        if isinstance(self.model.prior, Generator):
-            self.generator = self.model.prior
-            if training.generator_average:
-                self.generator = copy.deepcopy(self.model.prior)
+            optimizer = sgd(parameters, rate=training.autoencoder_rate)
+            self.updates["encoder"] = Update(parameters, optimizer, clip_norm=training.clip_norm)
+        prior = self.model.prior
+        if isinstance(prior, Generator):
+            self.generator = copy.deepcopy(prior) if training.generator_average else prior
             parameters = list(self.generator.parameters())
             self.updates["generator"] = Update(
                 parameters,

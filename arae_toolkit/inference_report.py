@@ -19,7 +19,6 @@ TITLES = {
     "masked-pairs": "masked pairs",
     "cross-sentence": "cross-sentence",
 }
-LABELS = ("tiny", "small", "medium", "full")
 
 
 def cell_name(labels: str, objective: str, split: str) -> str:
@@ -35,7 +34,7 @@ def cell_name(labels: str, objective: str, split: str) -> str:
 def table5(result: Result) -> str:
     """Return Table 5 in Markdown: ours, the paper's beside it, and the rows without a network."""
     details, metrics = result["details"], result["metrics"]
-    columns = [name for name in LABELS if name in details["labels"]]
+    columns = sorted(details["labels"], key=lambda name: details["labels"][name]["count"])
     heads = [""]
     for name in columns:
         count = details["labels"][name]["count"]

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arae_toolkit.files import replacing
+from arae_toolkit.markdown import Result, Results
 from arae_toolkit.report import (
     MODELS,
     PAPER_NATS,
-    Result,
-    Results,
     kind_of,
     title_of,
     trained_models,

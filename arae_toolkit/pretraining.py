@@ -142,7 +142,7 @@ def pretrain(
     model.to(device)
     log = RunLog(folder, listeners)
     store: Store
-    evaluate: Evaluate
+    evaluate: Evaluate[Algorithm]
     if isinstance(model, ARAE):
         sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
         if not len(sentences):

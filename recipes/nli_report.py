@@ -112,10 +112,10 @@ def _other_metrics(
     }
     if not several:
         return metrics
-    members = NLIModel.from_pretrained(folder, device=device).members
+    networks = NLIModel.from_pretrained(folder, device=device).networks
     for split, store in stores.items():
         rows = np.flatnonzero(store.labels >= 0)
-        mean = np.mean([probabilities_of(member, store, rows) for member in members], axis=0)  # type: ignore[arg-type]
+        mean = np.mean([probabilities_of(network, store, rows) for network in networks], axis=0)
         result = measure_classification(mean, store.labels[rows], labels=task.corpus.labels)
         metrics[f"{split}_ensemble_accuracy"] = summarise([result.accuracy], "percent")
         metrics[f"{split}_ensemble_calibration_error"] = summarise(

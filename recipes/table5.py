@@ -32,7 +32,7 @@ PAPER_LABELS = ("medium", "small", "tiny")
 EPOCHS = {"tiny": 4}
 MORE_LABELS_EPOCHS = 3
 """Passes over the labels: one budget for all three encoders of a split."""
-QUICK_LABELS = ("600",)
+QUICK_LABELS = ("3000",)
 WORDS, VOCABULARY = 60, 20_000
 """Of the corpus prepared: the plain autoencoder reads sentences of any length."""
 
@@ -245,7 +245,7 @@ def _cell(
 def _settings(labels: str, *, quick: bool, encoder: PretrainedEncoder | None) -> PairConfig:
     """Return the settings of a cell."""
     config = MODELS["paper"]
-    epochs = 8 if quick else EPOCHS.get(labels, MORE_LABELS_EPOCHS)
+    epochs = 5 if quick else EPOCHS.get(labels, MORE_LABELS_EPOCHS)
     config = replace(config, training=replace(config.training, epochs=epochs))
     if quick:
         config = replace(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from arae_toolkit.nli.encoders import PretrainedEncoder
 
 ARAE_WORDS = 15
-QUICK_SIZE, QUICK_EPOCHS = 4000, 2
+QUICK_SIZE, QUICK_EPOCHS = 20_000, 2
 KINDS: tuple[Literal["ae", "arae"], ...] = ("ae", "arae")
 SETTINGS: dict[str, list[str]] = {
     "ae": ["epochs=7"],

@@ -20,7 +20,7 @@ PACKAGES = {
 LAYERS = {
     "no torch": (
         *("errors", "files", "locations", "lines", "configs", "presets", "vocabulary", "corpus"),
-        *("results", "report", "plots"),
+        *("results", "markdown", "inference_report", "report", "plots"),
     ),
     "data preparation": ("data_prep",),
     "tensors": (

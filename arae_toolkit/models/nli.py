@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from arae_toolkit.batching import batch_of
+from arae_toolkit.batching import TokenBatch, batch_of
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.files import write_json
 from arae_toolkit.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
-from arae_toolkit.models.pairs import PairNetwork, new_network
+from arae_toolkit.models.pairs import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.vocabulary import EOS, Vocabulary
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
@@ -25,6 +25,8 @@ MOST_WORDS = 60
 
 Pair = tuple[str, str]
 """Premise and hypothesis."""
+Sides = Sequence[Sequence[tuple[int, ...]]]
+"""The ids of all premises, and of all hypotheses."""
 
 
 class NLIModel(nn.Module):
@@ -55,6 +57,7 @@ class NLIModel(nn.Module):
         if not members:
             raise ValueError("a model needs at least one network")
         self.members = nn.ModuleList(members)
+        self.networks = tuple(members)  # the same, with their type
         self.vocabulary, self.labels = vocabulary, tuple(labels)
         self.arguments = arguments
         self.eval()
@@ -128,24 +131,50 @@ class NLIModel(nn.Module):
     ) -> npt.NDArray[np.float64]:
         """Return the probability of each label for each pair. Shape (N, A), in the pairs' order.
 
-        Pairs of like lengths are read together, ``batch_size`` at a time; a pair's probabilities do
-        not depend on the others beyond rounding.
+        Sentences of like lengths are read together, ``batch_size`` at a time; a pair's
+        probabilities do not depend on the others beyond rounding.
         """
-        premises, hypotheses = (
-            [_shortened(words) for words in self.vocabulary.encode_batch([p[side] for p in pairs])]
-            for side in (0, 1)
-        )
-        result = np.empty((len(pairs), len(self.labels)))
-        order = sorted(range(len(pairs)), key=lambda i: (len(premises[i]), len(hypotheses[i])))
+        sides = [
+            [tuple(_shortened(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
+            for i in (0, 1)
+        ]
+        scores = [
+            self._by_vectors(network, sides, batch_size)
+            if isinstance(network, VectorClassifier)
+            else self._by_pairs(network, sides, batch_size)
+            for network in self.networks
+        ]
+        return torch.stack(scores).mean(dim=0).numpy()
+
+    def _by_vectors(self, network: VectorClassifier, sides: Sides, batch_size: int) -> Tensor:
+        """Return probabilities, each distinct sentence read once: premises come several times."""
+        distinct = sorted({*sides[0], *sides[1]}, key=len)
+        vectors = [
+            network.vector(self._batch(distinct[start : start + batch_size]))
+            for start in range(0, len(distinct), batch_size)
+        ]
+        places = {sentence: place for place, sentence in enumerate(distinct)}
+        table = torch.cat(vectors) if vectors else torch.empty(0)
+        result = torch.empty(len(sides[0]), len(self.labels), dtype=torch.float64)
+        for start in range(0, len(result), batch_size):
+            rows = slice(start, start + batch_size)
+            first, second = ([places[sentence] for sentence in side[rows]] for side in sides)
+            result[rows] = network.scores(table[first], table[second]).double().softmax(dim=1).cpu()
+        return result
+
+    def _by_pairs(self, network: PairNetwork, sides: Sides, batch_size: int) -> Tensor:
+        """Return probabilities, pairs of like lengths read together."""
+        result = torch.empty(len(sides[0]), len(self.labels), dtype=torch.float64)
+        order = sorted(range(len(result)), key=lambda i: (len(sides[0][i]), len(sides[1][i])))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            sides = [
-                batch_of([texts[row] for row in rows], device=self.device)
-                for texts in (premises, hypotheses)
-            ]
-            scores = [network(*sides).double().softmax(dim=1) for network in self.members]
-            result[rows] = torch.stack(scores).mean(dim=0).cpu().numpy()
+            batches = [self._batch([side[row] for row in rows]) for side in sides]
+            result[rows] = network(*batches).double().softmax(dim=1).cpu()
         return result
+
+    def _batch(self, sentences: Sequence[tuple[int, ...]]) -> TokenBatch:
+        """Return sentences as one batch on the model's device."""
+        return batch_of([list(sentence) for sentence in sentences], device=self.device)
 
     def predict(self, pairs: Sequence[Pair], *, batch_size: int = 256) -> list[str]:
         """Return the likeliest label of each pair."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -144,4 +143,4 @@ class PairLanguageModel(nn.Module):
         assert self.decoder is not None and self.label is not None, "made without a decoder"
         known = torch.where(labels < 0, self.label.num_embeddings - 1, labels)
         code = torch.cat([dropped(premise, dropout, generator), self.label(known)], dim=1)
-        return cast(Tensor, self.decoder.nats(code, hypothesis, dtype=dtype, sample=sample))
+        return self.decoder.nats(code, hypothesis, dtype=dtype, sample=sample)

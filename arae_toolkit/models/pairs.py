@@ -75,7 +75,15 @@ class VectorClassifier(nn.Module):
             hypothesis: B sentences.
             generator: Source of the dropout; ``None`` turns it off.
         """
-        parts = _pair_features(self.vector(premise, generator), self.vector(hypothesis, generator))
+        return self.scores(
+            self.vector(premise, generator), self.vector(hypothesis, generator), generator
+        )
+
+    def scores(
+        self, premise: Tensor, hypothesis: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
+        parts = _pair_features(premise, hypothesis)
         features = dropped(torch.cat(parts, dim=1), self.dropout, generator)
         hidden = dropped(functional.relu(self.hidden(features)), self.dropout, generator)
         return cast(Tensor, self.output(hidden)).float()

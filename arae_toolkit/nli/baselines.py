@@ -48,11 +48,11 @@ def hypothesis_only_accuracies(
         CountVectorizer(analyzer=_words_and_neighbours, binary=True, min_df=2),
         LogisticRegression(C=INVERSE_PENALTY, max_iter=1000),
     )
-    model.fit([train.hypothesis_words(row) for row in rows], train.labels[rows])
+    model.fit([train.hypothesis_words(row) for row in rows.tolist()], train.labels[rows])
     accuracies = {}
     for name, store in evaluated.items():
         labelled = np.flatnonzero(store.labels >= 0)
-        predicted = model.predict([store.hypothesis_words(row) for row in labelled])
+        predicted = model.predict([store.hypothesis_words(row) for row in labelled.tolist()])
         accuracies[name] = 100 * float((predicted == store.labels[labelled]).mean())
     return accuracies
 

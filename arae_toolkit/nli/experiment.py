@@ -23,6 +23,7 @@ from arae_toolkit.evaluation.classification import Classification, measure_class
 from arae_toolkit.files import write_json
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
+from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of
 from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.labels import LabelledRows
@@ -34,7 +35,8 @@ from arae_toolkit.training import Run, fit
 
 MEASURED = "evaluation.json"
 SPLITS = ("dev", "test")
-CHANCE_DEVIATIONS = 4.0
+CHANCE_DEVIATIONS = 3.0
+"""An accuracy so many standard deviations above the most frequent label's is no chance."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,8 @@ class _DevJudge:
         if training.best_accuracy > result.majority + CHANCE_DEVIATIONS * deviation:
             return
         told = (
-            f"{training.best_accuracy:.1f} % on dev is chance level (always answering the most "
-            f"frequent label gives {result.majority:.1f} %)"
+            f"{training.best_accuracy:.1f} % on dev is chance level (the most frequent label alone "
+            f"gives {result.majority:.1f} %)"
         )
         learned = training.recent_nats < 0.95 * math.log(len(self.labels))
         if not learned:
@@ -220,7 +222,7 @@ class _DevJudge:
 
 def _measure(
     folder: Path,
-    network: torch.nn.Module,
+    network: PairNetwork,
     task: Task,
     device: torch.device,
     dtype: torch.dtype,
@@ -231,7 +233,7 @@ def _measure(
     for split in SPLITS:
         store = task.store(split, device)
         rows = np.flatnonzero(store.labels >= 0)
-        probabilities = probabilities_of(network, store, rows, dtype=dtype)  # type: ignore[arg-type]
+        probabilities = probabilities_of(network, store, rows, dtype=dtype)
         results[split] = measure_classification(
             probabilities, store.labels[rows], labels=task.corpus.labels
         )

@@ -77,7 +77,7 @@ def choose_rows(
         name: See :class:`LabelledRows`.
         names: Label names by class id.
         seed: Same seed, same pairs. A larger split of a seed holds the smaller ones of it.
-        first: Draw from the first so many pairs only; 0 draws from all.
+        first: Draw from the first so many pairs only; 0 draws from all. ``full`` is all the same.
         path: Of the corpus, for the error.
 
     Raises:
@@ -87,7 +87,7 @@ def choose_rows(
     pool = np.asarray(labels[:first] if first else labels)
     count = wanted_count(name)
     if count is None:
-        return LabelledRows(name, np.flatnonzero(pool != UNLABELLED), seed)
+        return LabelledRows(name, np.flatnonzero(np.asarray(labels) != UNLABELLED), seed)
     of_class = [np.flatnonzero(pool == index) for index in range(len(names))]
     # What does not divide evenly goes to the first classes.
     shares = [count // len(names) + (index < count % len(names)) for index in range(len(names))]

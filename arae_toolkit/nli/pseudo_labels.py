@@ -42,8 +42,8 @@ def confident_labels(
     others = np.setdiff1d(np.arange(len(store)), task.labelled.rows)
     if not len(others):
         raise DataError("no pair is left whose label is not used already", path=corpus.folder)
-    members = [probabilities_of(network, store, others) for network in teacher.members]  # type: ignore[arg-type]
-    probabilities = np.mean(members, axis=0)
+    each = [probabilities_of(network, store, others) for network in teacher.networks]
+    probabilities = np.mean(each, axis=0)
     sure = probabilities.max(axis=1) >= confidence
     rows, labels = others[sure], probabilities[sure].argmax(axis=1)
     if not len(rows):
