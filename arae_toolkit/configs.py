@@ -18,6 +18,9 @@ from arae_toolkit.errors import DataError
 class ModelConfig:
     """Sizes and forms of the networks."""
 
+    encoder: Literal["lstm", "bilstm-max"] = "lstm"
+    """``lstm``, the paper's, takes its last state as the code; ``bilstm-max`` the maximum of two
+    directions' states, the classifiers' encoder. Text only."""
     embedding_size: int = 300
     """E, of encoder and decoder each. Text only."""
     code_size: int = 300

@@ -41,6 +41,7 @@ def _text_model(corpus: Corpus, config: Config, prior: PriorKind) -> ARAE:
     arae = ARAE(
         corpus.vocabulary,
         max_length=min(corpus.max_length, config.training.longest_sentence or corpus.max_length),
+        encoder=model.encoder,
         embedding_size=model.embedding_size,
         code_size=model.code_size,
         hidden_size=model.hidden_size,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
@@ -144,11 +144,12 @@ def table5(
         }
     from arae_toolkit.recipes.table5_report import report
 
+    failed = [cell for cell in cells.values() if isinstance(cell, TrainingDiverged)]
     command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
     report(
         corpus,
         drawn,
-        cells,
+        {place: cell for place, cell in cells.items() if isinstance(cell, dict)},
         folder,
         name="table5-quick" if quick else "table5",
         command=command,
@@ -157,6 +158,8 @@ def table5(
         seconds=time.monotonic() - began,
         results=results,
     )
+    if failed:
+        raise failed[0]
 
 
 def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
@@ -226,20 +229,29 @@ def _cell(
     device: torch.device,
     precision: Precision,
     stop_signal: Callable[[], int],
-) -> dict[int, Any]:
-    """Train the seeds of one cell, those finished left alone; return what they measured."""
+) -> dict[int, Any] | TrainingDiverged:
+    """Train the seeds of one cell, those finished left alone.
+
+    Returns:
+        What they measured, or why one of them has learned nothing.
+    """
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.recipes.nli_training import train_seeds
 
-    return train_seeds(
-        Task(corpus, labelled, encoder, None, objective),
-        _settings(labelled.name, quick=quick, encoder=encoder),
-        folder / f"{labelled.name}-{objective}",
-        range(seeds),
-        device=device,
-        precision=precision,
-        stop_signal=stop_signal,
-    )
+    try:
+        return train_seeds(
+            Task(corpus, labelled, encoder, None, objective),
+            _settings(labelled.name, quick=quick, encoder=encoder),
+            folder / f"{labelled.name}-{objective}",
+            range(seeds),
+            device=device,
+            precision=precision,
+            stop_signal=stop_signal,
+        )
+    except TrainingDiverged as error:
+        cell = f"{labelled.name} labels, {objective}"
+        click.echo(f"arae-toolkit: warning: {cell}: {error}; left out", err=True)
+        return error
 
 
 def _settings(labels: str, *, quick: bool, encoder: PretrainedEncoder | None) -> PairConfig:

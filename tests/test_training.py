@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import small
 import torch
+from killed_runs import KillAt, Killed, assert_same_end, rows_of
 from safetensors.torch import load_file
 
 from arae_toolkit.algorithm import Algorithm
@@ -16,31 +17,10 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.configs import Config
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.model_folder import save_model_folder
-from arae_toolkit.run_log import RunLog, read_rows
+from arae_toolkit.run_log import RunLog
 from arae_toolkit.training import Interrupted, Run, fit
 
 SAVE_EACH_TWO = ("save_every=2", "evaluate_every=3", "epochs=4")
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing is caught, nothing is cleaned up."""
-
-
-class KillAt:
-    """A listener that dies after an iteration."""
-
-    def __init__(self, iteration: int) -> None:
-        self.iteration = iteration
-
-    def row(self, row: object) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-    def tick(self, iteration: int) -> None:
-        if iteration == self.iteration:
-            raise Killed
 
 
 def _algorithm(config: Config, prior: str = "generator") -> Algorithm:
@@ -63,23 +43,6 @@ def _run(folder: Path, *listeners: Any, stop: Any = lambda: 0, **identity: str) 
         return {"weights": total, "last": last}
 
     return Run(folder, identity, RunLog(folder, listeners), evaluate, stop)
-
-
-def _rows(folder: Path) -> list[dict[str, Any]]:
-    rows = read_rows(folder / "metrics.jsonl")
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-
-
-def _assert_same_end(first: Path, second: Path) -> None:
-    """Weights, moments, running sums and logged numbers are equal bit for bit."""
-    states = [load_file(folder / STATE) for folder in (first, second)]
-    assert states[0].keys() == states[1].keys()
-    for name, tensor in states[0].items():
-        assert torch.equal(tensor, states[1][name]), name
-    weights = [load_file(folder / "model.safetensors") for folder in (first, second)]
-    for name, tensor in weights[0].items():
-        assert torch.equal(tensor, weights[1][name]), name
-    assert _rows(first) == _rows(second)
 
 
 SETTINGS = {
@@ -105,7 +68,7 @@ def test_killed_and_resumed_equals_never_killed(tmp_path: Path, name: str, kille
         fit(_algorithm(config), _run(broken, KillAt(killed_at)))
     state = broken / STATE
     fit(_algorithm(config), _run(broken), resume_from=state if state.exists() else None)
-    _assert_same_end(tmp_path / "whole", broken)
+    assert_same_end(tmp_path / "whole", broken)
 
 
 @pytest.mark.parametrize("prior", ["fitted", "sphere"])
@@ -120,7 +83,7 @@ def test_baselines_resume_as_well(tmp_path: Path, prior: str) -> None:
         _run(tmp_path / "broken"),
         resume_from=tmp_path / "broken" / STATE,
     )
-    _assert_same_end(tmp_path / "whole", tmp_path / "broken")
+    assert_same_end(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_bfloat16_resumes_as_well(tmp_path: Path) -> None:
@@ -135,7 +98,7 @@ def test_bfloat16_resumes_as_well(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         fit(algorithm(), _run(tmp_path / "broken", KillAt(5)))
     fit(algorithm(), _run(tmp_path / "broken"), resume_from=tmp_path / "broken" / STATE)
-    _assert_same_end(tmp_path / "whole", tmp_path / "broken")
+    assert_same_end(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_a_signal_finishes_the_iteration_and_saves(tmp_path: Path) -> None:
@@ -147,7 +110,7 @@ def test_a_signal_finishes_the_iteration_and_saves(tmp_path: Path) -> None:
         fit(_algorithm(config), _run(tmp_path / "part", stop=lambda: next(asked)))
     assert caught.value.exit_code == 143
     fit(_algorithm(config), _run(tmp_path / "part"), resume_from=tmp_path / "part" / STATE)
-    _assert_same_end(tmp_path / "whole", tmp_path / "part")
+    assert_same_end(tmp_path / "whole", tmp_path / "part")
 
 
 def test_a_complete_run_is_left_as_it_is(tmp_path: Path) -> None:
@@ -164,8 +127,8 @@ def test_the_same_seed_twice_is_identical_and_another_is_not(tmp_path: Path) -> 
     """Determinism from the seed alone."""
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         fit(_algorithm(small.settings(f"seed={seed}")), _run(tmp_path / name))
-    _assert_same_end(tmp_path / "a", tmp_path / "b")
-    assert _rows(tmp_path / "a") != _rows(tmp_path / "c")
+    assert_same_end(tmp_path / "a", tmp_path / "b")
+    assert rows_of(tmp_path / "a") != rows_of(tmp_path / "c")
 
 
 def test_another_runs_state_is_refused(tmp_path: Path) -> None:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch, batch_of
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
+from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
+from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.vocabulary import Vocabulary
 
-MOST_PADDED_TOKENS = 8192
+EncoderKind = Literal["lstm", "bilstm-max"]
+ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
+    "lstm": LSTMEncoder,
+    "bilstm-max": BiLSTMEncoder,
+}
 WINDOW_ROWS = 4096  # sentences decoded in one go
 
 
@@ -35,6 +40,7 @@ class ARAE(nn.Module):
     Args:
         vocabulary: Words and tokenizer.
         max_length: Most words in a generated sentence.
+        encoder: ``lstm``, the paper's, or ``bilstm-max``.
         embedding_size: E.
         code_size: Z, and the encoder's state size.
         hidden_size: H, the decoder's state size.
@@ -51,6 +57,7 @@ class ARAE(nn.Module):
         vocabulary: Vocabulary,
         *,
         max_length: int,
+        encoder: EncoderKind = "lstm",
         embedding_size: int = 300,
         code_size: int = 300,
         hidden_size: int = 300,
@@ -66,6 +73,7 @@ class ARAE(nn.Module):
         self.vocabulary, self.max_length = vocabulary, max_length
         self.arguments: dict[str, Any] = {
             "max_length": max_length,
+            "encoder": encoder,
             "embedding_size": embedding_size,
             "code_size": code_size,
             "hidden_size": hidden_size,
@@ -77,7 +85,9 @@ class ARAE(nn.Module):
             "prior": prior,
         }
         vocab_size = len(vocabulary)
-        self.encoder = LSTMEncoder(vocab_size, embedding_size=embedding_size, code_size=code_size)
+        self.encoder = ENCODERS[encoder](
+            vocab_size, embedding_size=embedding_size, code_size=code_size
+        )
         self.decoder = LSTMDecoder(
             vocab_size,
             embedding_size=embedding_size,
@@ -162,7 +172,8 @@ class ARAE(nn.Module):
     def encode(self, texts: Sequence[str], *, batch_size: int = 256) -> Tensor:
         """Return the code of each text. Shape (B, Z), unit norm."""
         codes = torch.zeros(len(texts), self.code_size, device=self.device)
-        for rows, batch in self._batches(texts, batch_size):
+        sentences = self.vocabulary.encode_batch(texts)
+        for rows, batch in like_length_batches(sentences, batch_size, device=self.device):
             codes[rows] = self.encoder(batch)
         return codes
 
@@ -271,7 +282,8 @@ class ARAE(nn.Module):
             Nats per sentence, and tokens per sentence (``<eos>`` included).
         """
         nats, tokens = [0.0] * len(texts), [0] * len(texts)
-        for rows, batch in self._batches(texts, batch_size):
+        sentences = self.vocabulary.encode_batch(texts)
+        for rows, batch in like_length_batches(sentences, batch_size, device=self.device):
             per_token, _ = self.decoder.statistics(self.encoder(batch), batch)
             assert batch.packing is not None, "batches of texts are packed"
             sums = torch.zeros(len(batch), device=self.device)
@@ -279,22 +291,3 @@ class ARAE(nn.Module):
             for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
                 nats[row], tokens[row] = value, length
         return nats, tokens
-
-    def _batches(
-        self, texts: Sequence[str], batch_size: int
-    ) -> Iterator[tuple[list[int], TokenBatch]]:
-        """Yield batches of like lengths, with the rows of ``texts`` they hold.
-
-        A batch ends early where its padding would grow large: one very long text among short ones
-        does not make them all long.
-        """
-        sentences = self.vocabulary.encode_batch(texts)
-        rows: list[int] = []
-        for row in sorted(range(len(texts)), key=lambda row: len(sentences[row])):
-            tokens = (len(rows) + 1) * len(sentences[row])
-            if rows and (len(rows) == batch_size or tokens > MOST_PADDED_TOKENS):
-                yield rows, batch_of([sentences[r] for r in rows], device=self.device)
-                rows = []
-            rows.append(row)
-        if rows:
-            yield rows, batch_of([sentences[r] for r in rows], device=self.device)

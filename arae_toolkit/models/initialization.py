@@ -26,7 +26,7 @@ def uniform(
             parameter.zero_()
         else:
             parameter.uniform_(-bound, bound, generator=generator)
-        if name == "lstm.bias_ih_l0":
+        if name.endswith("lstm.bias_ih_l0"):
             parameter.chunk(4)[1].add_(forget_bias)  # gates in torch's order: i, f, g, o
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.batching import Indices, TokenBatch, TokenStore
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.models.nli import MOST_WORDS
+from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.models.nli import MOST_WORDS, Pair
 from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
 
 
@@ -118,3 +119,12 @@ def _shortened(sentences: PackedSentences) -> PackedSentences:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(np.minimum(lengths, MOST_WORDS + 1), out=offsets[1:])
     return PackedSentences(np.asarray(sentences.tokens)[kept], offsets, sentences.labels)
+
+
+def store_of_texts(
+    pairs: Sequence[Pair], labels: Sequence[int], vocabulary: Vocabulary, *, device: torch.device
+) -> PairStore:
+    """Return pairs of texts with their class ids, in the words of a vocabulary."""
+    texts = [text for pair in pairs for text in pair]
+    ids = vocabulary.encode_batch(texts)
+    return PairStore(pack(ids, vocab_size=len(vocabulary), labels=labels), device=device)

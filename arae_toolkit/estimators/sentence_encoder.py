@@ -1,0 +1,93 @@
+"""scikit-learn transformer from sentences to codes."""
+
+# ruff: noqa: N803 - scikit-learn calls these arguments X
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from arae_toolkit.devices import choose_device
+from arae_toolkit.models.bidirectional import BiLSTMEncoder
+from arae_toolkit.models.encoder import LSTMEncoder
+from arae_toolkit.models.like_lengths import like_length_batches
+from arae_toolkit.nli.encoders import PretrainedEncoder
+from arae_toolkit.nli.settings import PairModelConfig
+from arae_toolkit.nli.texts import texts_of
+
+
+class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Sentences to codes, by the encoder of a model folder: features for any classifier.
+
+    Args:
+        model: Folder of a pretrained autoencoder, of a classifier of pairs (of its encoder alone),
+            or of an encoder pretrained on pairs.
+        batch_size: Sentences read together.
+        device: ``cpu``, ``cuda`` or ``auto``.
+
+    Attributes:
+        encoder_: The network.
+        vocabulary_: Its words.
+
+    Example:
+        >>> SentenceEncoder("runs/yelp", batch_size=64)
+        SentenceEncoder(batch_size=64, model='runs/yelp')
+    """
+
+    def __init__(
+        self, model: str | Path = "runs/snli", *, batch_size: int = 256, device: str = "cpu"
+    ) -> None:
+        """Remember the parameters; :meth:`fit` reads the folder."""
+        self.model, self.batch_size, self.device = model, batch_size, device
+
+    def fit(self, X: Any = None, y: Any = None) -> SentenceEncoder:
+        """Load the encoder. There is nothing to learn: ``X`` and ``y`` are not looked at.
+
+        Raises:
+            CheckpointMismatch: If there is no encoder of sentences in the folder.
+        """
+        pretrained = PretrainedEncoder.load(Path(self.model))
+        make = LSTMEncoder if pretrained.whole_for_paper else BiLSTMEncoder
+        sizes = pretrained.fitted(
+            PairModelConfig(kind="paper" if pretrained.whole_for_paper else "bilstm-max")
+        )
+        self.vocabulary_, self._n_features_out = pretrained.vocabulary, sizes.code_size
+        with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
+            self.encoder_ = make(
+                len(self.vocabulary_),
+                embedding_size=sizes.embedding_size,
+                code_size=sizes.code_size,
+            )
+        self.encoder_.load_state_dict(pretrained.tensors)
+        self.encoder_.to(choose_device(self.device)).eval()
+        return self
+
+    @torch.no_grad()
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Return the code of each sentence. Shape (N, Z), unit norm.
+
+        Args:
+            X: N texts.
+
+        Raises:
+            ValueError: If there are none, or one is no text; it says which.
+        """
+        check_is_fitted(self)
+        sentences = self.vocabulary_.encode_batch(texts_of(X))
+        codes = np.empty((len(sentences), self._n_features_out), dtype=np.float32)
+        device = self.encoder_.embedding.weight.device
+        for rows, batch in like_length_batches(sentences, self.batch_size, device=device):
+            codes[rows] = self.encoder_(batch).cpu().numpy()
+        return codes
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of an estimator: this one takes texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.two_d_array = True, False
+        return tags

@@ -1,0 +1,265 @@
+"""``arae-toolkit nli``, ``nli pretrain`` and ``reproduce table5``, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from arae_toolkit.models.nli import NLIModel, network_of
+from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
+from arae_toolkit.recipes.cli import main
+
+SMALL = [
+    part
+    for setting in ("embedding_size=12", "code_size=16", "hidden_size=12", "batch_size=16")
+    for part in ("--set", setting)
+]
+# Two directions without dropout memorise a few hundred pairs in some hundred iterations.
+LEARNS = [
+    "--model", "bilstm-max", "--set", "epochs=14", "--set", "rate=0.003", "--set", "warmup=5",
+    "--set", "embedding_dropout=0", "--set", "dropout=0",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare a small synthetic corpus once."""
+    out = tmp_path_factory.mktemp("corpora") / "synthetic"
+    result = _call("prepare", "synthetic", "--size", "1200", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    return out
+
+
+def _call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def _train(corpus: Path, folder: Path, *more: object) -> Result:
+    return _call(
+        "nli", "--labels", "240", "--corpus", corpus, "--seeds", "2", "--device", "cpu",
+        "--out", folder / "nli-small", "--results", folder / "results", *SMALL, *more,
+    )  # fmt: skip
+
+
+def _result(folder: Path, name: str = "nli-small") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "results" / f"{name}.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Train two seeds once; the labels are memorised, which no chance is."""
+    folder = tmp_path_factory.mktemp("trained")
+    result = _train(corpus, folder, "--objective", "supervised", *LEARNS)
+    assert result.exit_code == 0, result.stderr
+    return folder, result
+
+
+def test_it_prints_the_table_and_leaves_models_and_results(
+    trained: tuple[Path, Result],
+) -> None:
+    """Accuracy with its spread, what needs no network, confusions, a file, a model of all seeds."""
+    folder, result = trained
+    for words in ("classifier, 2 seeds", "hypothesis alone", "most frequent label", "taken for"):
+        assert words in result.stdout
+    assert "sha256" in result.stderr
+    found = _result(folder)
+    assert found["seeds"] == [0, 1]
+    assert found["metrics"]["test_accuracy"]["spread"] is not None
+    assert found["details"]["labels"]["count"] == 240
+    assert found["corpus"]["name"] == "synthetic"
+    model = NLIModel.from_pretrained(folder / "nli-small")
+    assert len(model.networks) == 2
+    assert model.labels == ("entailment", "neutral", "contradiction")
+
+
+def test_the_numbers_are_those_of_the_models(corpus: Path, trained: tuple[Path, Result]) -> None:
+    """Evaluating the folder of a seed on the test pairs gives the accuracy that was written."""
+    from arae_toolkit.corpus import Corpus
+
+    folder, _ = trained
+    prepared = Corpus(corpus)
+    pairs = prepared.pairs("test")
+    texts = [prepared.vocabulary.decode(pairs[row].tolist()) for row in range(len(pairs))]
+    model = NLIModel.from_pretrained(folder / "nli-small" / "seed-1")
+    probabilities = model.probabilities(list(zip(texts[0::2], texts[1::2], strict=True)))
+    right = 100 * float((probabilities.argmax(axis=1) == pairs.labels).mean())
+    written = _result(folder)["details"]["runs"]["1"]["test"]["accuracy"]
+    assert right == pytest.approx(written)
+
+
+def test_the_same_command_again_trains_nothing(corpus: Path, trained: tuple[Path, Result]) -> None:
+    """Finished seeds are left alone, and the table is the same."""
+    folder, first = trained
+    before = (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns
+    again = _train(corpus, folder, "--objective", "supervised", *LEARNS)
+    assert again.exit_code == 0
+    assert again.stdout == first.stdout
+    assert (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_do_not_overwrite_a_run(corpus: Path, trained: tuple[Path, Result]) -> None:
+    """A folder of another run is exit code 4, and names what differs."""
+    folder, _ = trained
+    result = _train(corpus, folder, "--objective", "supervised", *LEARNS, "--set", "epochs=2")
+    assert result.exit_code == 4
+    assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
+
+
+def test_too_few_labels_are_one_line_and_exit_code_3(corpus: Path) -> None:
+    """It says how many there are."""
+    result = _call("nli", "--labels", "tiny", "--corpus", corpus, "--objective", "supervised")
+    assert result.exit_code == 3
+    last = result.stderr.splitlines()[-1]
+    assert "tiny needs 28,000 labelled pairs, 9,334 of each class" in last
+    assert "there are 300 (100 entailment, 100 neutral, 100 contradiction)" in last
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ([], "arae-toolkit pretrain synthetic'"),
+        (["--objective", "ae"], "arae-toolkit pretrain synthetic --model ae'"),
+        (["--model", "bilstm-max"], "arae-toolkit nli pretrain --objective masked-pairs"),
+    ],
+)
+def test_a_missing_encoder_names_the_command_that_makes_one(
+    corpus: Path, options: list[str], command: str
+) -> None:
+    """And the way without."""
+    result = _call("nli", "--labels", "90", "--corpus", corpus, *options)
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert command in last
+    assert "--encoder random" in last
+
+
+def test_wrong_usage_is_told_before_anything_is_read() -> None:
+    """Names of splits, settings, and objectives that a model cannot start from."""
+    assert _call("nli", "--labels", "huge").exit_code == 2
+    assert _call("nli", "--model", "paper", "--objective", "masked-pairs").exit_code == 2
+
+
+def test_chance_level_is_named(corpus: Path, tmp_path: Path) -> None:
+    """A rate of nearly nothing learns nothing: exit code 5, and the last line says so."""
+    result = _train(
+        corpus, tmp_path, "--encoder", "random", "--set", "rate=1e-9", "--set", "epochs=1"
+    )
+    assert result.exit_code == 5
+    assert "chance level" in result.stderr.splitlines()[-1]
+
+
+def test_pairs_pretrain_an_encoder_that_classifiers_start_from(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """Masked pairs, then a classifier over them, then one that learns from its sure answers."""
+    encoder = tmp_path / "encoder"
+    small = ["--set", "embedding_size=12", "--set", "code_size=16", "--set", "batch_size=16"]
+    made = _call(
+        "nli", "pretrain", "--corpus", corpus, "--device", "cpu", "--out", encoder, *small,
+        "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.stderr
+    assert made.stdout == f"{encoder}\n"
+    assert "nats/hidden word" in made.stderr
+    options = [*LEARNS, "--encoder", encoder]
+    result = _train(corpus, tmp_path, *options)
+    assert result.exit_code == 0, result.stderr
+    pseudo = _train(
+        corpus, tmp_path, *options, "--pseudo-labels",
+        tmp_path / "nli-small", "--confidence", "0.4", "--out", tmp_path / "student",
+    )  # fmt: skip
+    assert pseudo.exit_code == 0, pseudo.stderr
+    assert "further pairs labelled by" in pseudo.stderr
+    assert 0 < _result(tmp_path, "student")["details"]["pseudo_labels"] <= 60
+
+
+def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_path: Path) -> None:
+    """The log says that no more was taken; without the same size it is exit code 4."""
+    from arae_toolkit.corpus import Corpus
+
+    vocabulary, labels = Corpus(corpus).vocabulary, Corpus(corpus).labels
+    for size in (12, 20):
+        arguments = {"kind": "paper", "embedding_size": size, "code_size": 16, "hidden_size": 12}
+        network = network_of(arguments, len(vocabulary), len(labels))
+        lstm = NLIModel([network], vocabulary, labels, arguments=arguments)
+        lstm.save_pretrained(tmp_path / f"lstm-{size}")
+    result = _train(corpus, tmp_path, *LEARNS, "--encoder", tmp_path / "lstm-12")
+    assert "its embeddings are taken" in result.stderr
+    refused = _train(corpus, tmp_path / "b", *LEARNS, "--encoder", tmp_path / "lstm-20")
+    assert refused.exit_code == 4
+    assert "set embedding_size" in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_table5_on_synthetic_pairs(tmp_path: Path) -> None:
+    """The quick table has every row, in Markdown on stdout and in a file of results."""
+    result = _call(
+        "reproduce", "table5", "--quick", "--out", tmp_path / "t", "--results", tmp_path / "results"
+    )
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
+        "random weights (supervised)", "AE", "ARAE", "hypothesis alone", "most frequent label",
+    ]  # fmt: skip
+    metrics = _result(tmp_path, "table5-quick")["metrics"]
+    assert all(np.isfinite(metric["value"]) for metric in metrics.values())
+    assert (tmp_path / "t" / "table5-quick.md").read_text() == result.stdout
+
+
+def test_table5_is_put_together_from_finished_cells(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A split too large for the corpus is left out and named; nothing finished is trained again."""
+    from arae_toolkit.recipes import table5
+
+    # One direction learns nothing from 300 pairs; two take the embeddings of the encoders.
+    model = PairModelConfig("bilstm-max", 16, 16, 12, embedding_dropout=0.0, dropout=0.0)
+    training = PairTrainingConfig(batch_size=16, rate=0.003, warmup=5)
+    monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
+    monkeypatch.setattr(table5, "MORE_LABELS_EPOCHS", 14)
+    small = ["--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"]
+    sizes = [*small, "--set", "generator_sizes=[8]", "--set", "critic_sizes=[8]"]
+    for kind in ("ae", "arae"):
+        made = _call(
+            "pretrain", corpus, "--model", kind, "--out", tmp_path / kind, *sizes,
+            "--set", "epochs=1", "--set", "evaluation_sentences=50",
+        )  # fmt: skip
+        assert made.exit_code == 0, made.stderr
+    arguments = [
+        "reproduce", "table5", "--labels", "300", "--labels", "tiny", "--seeds", "1",
+        "--corpus", corpus, "--ae", tmp_path / "ae", "--arae", tmp_path / "arae",
+        "--out", tmp_path / "t", "--results", tmp_path / "results",
+    ]  # fmt: skip
+    first = _call(*arguments)
+    assert first.exit_code == 0, first.stderr
+    assert "tiny needs 28,000" in first.stderr
+    assert "left out" in first.stderr
+    again = _call(*arguments)
+    assert again.stdout == first.stdout
+    assert "epoch" not in again.stderr
+
+
+def test_a_cell_at_chance_takes_no_other_with_it(
+    corpus: Path, tmp_path: Path, trained: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is printed without it, the cell is named, and the exit code is 5."""
+    from arae_toolkit.recipes import table5
+
+    run = trained[0] / "nli-small" / "seed-0"
+    model = PairModelConfig("bilstm-max", 12, 16, 12)
+    training = PairTrainingConfig(batch_size=16, rate=1e-9)
+    monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
+    result = _call(
+        "reproduce", "table5", "--labels", "300", "--seeds", "1", "--corpus", corpus, "--ae", run,
+        "--arae", run, "--out", tmp_path / "t", "--results", tmp_path / "results",
+    )  # fmt: skip
+    assert result.exit_code == 5
+    assert "300 labels, supervised" in result.stderr
+    assert "chance level" in result.stderr
+    assert "hypothesis alone" in result.stdout

@@ -1,0 +1,114 @@
+"""Which pairs a classifier may see: as many of each class, fixed by seed, exact errors."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.corpus import UNLABELLED
+from arae_toolkit.errors import DataError
+from arae_toolkit.nli.labels import SPLITS, LabelledRows, choose_rows, wanted_count
+
+NAMES = ("entailment", "neutral", "contradiction")
+# 30 rows of each class and 10 without a label, shuffled.
+LABELS = (
+    np.random.default_rng(4)
+    .permutation(np.repeat([0, 1, 2, UNLABELLED], [30, 30, 30, 10]))
+    .astype(np.int16)
+)
+
+
+def choose(name, **settings):
+    return choose_rows(LABELS, name, names=NAMES, **settings)
+
+
+@given(
+    counts=st.lists(st.integers(1, 25), min_size=2, max_size=4),
+    unlabelled=st.integers(0, 9),
+    wanted=st.integers(1, 12),
+    seed=st.integers(0, 5),
+)
+def test_every_draw_is_balanced_sorted_labelled_and_the_same_again(
+    counts, unlabelled, wanted, seed
+):
+    ids = [*range(len(counts)), UNLABELLED]
+    labels = np.random.default_rng(seed).permutation(np.repeat(ids, [*counts, unlabelled]))
+    names = [f"class {index}" for index in range(len(counts))]
+
+    def draw():
+        return choose_rows(labels, str(wanted), names=names, seed=seed)
+
+    shares = [wanted // len(counts) + (index < wanted % len(counts)) for index in ids[:-1]]
+    if any(share > count for share, count in zip(shares, counts, strict=True)):
+        with pytest.raises(DataError, match=f"{wanted} needs {wanted} labelled pairs"):
+            draw()
+        return
+    rows = draw().rows
+    assert len(rows) == wanted
+    assert (np.diff(rows) > 0).all()
+    assert np.bincount(labels[rows], minlength=len(counts)).tolist() == shares
+    assert (rows == draw().rows).all()
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 20))
+def test_a_larger_split_of_a_seed_holds_the_smaller(one, other, seed):
+    small, large = sorted((one, other))
+    smaller, larger = (set(choose(str(n), seed=seed).rows.tolist()) for n in (small, large))
+    assert smaller <= larger
+
+
+def test_another_seed_is_another_draw():
+    assert choose("30", seed=1).rows.tolist() != choose("30", seed=2).rows.tolist()
+
+
+@given(st.integers(20, 100), st.integers(1, 6))
+def test_first_draws_from_the_first_pairs_only(first, wanted):
+    rows = choose_rows(LABELS, str(wanted), names=NAMES, first=first).rows
+    assert rows.max() < first
+    alone = choose_rows(LABELS[:first], str(wanted), names=NAMES)
+    assert rows.tolist() == alone.rows.tolist()
+
+
+@pytest.mark.parametrize("first", [0, 20])
+def test_full_is_every_labelled_pair_as_it_stands(first):
+    chosen = choose("full", first=first)
+    assert chosen.rows.tolist() == np.flatnonzero(LABELS != UNLABELLED).tolist()
+    assert (chosen.name, len(chosen.rows)) == ("full", 90)
+
+
+def test_too_few_labels_are_counted_class_by_class():
+    labels = np.repeat([0, 1, 2, UNLABELLED], [5, 2, 4, 7]).astype(np.int16)
+    with pytest.raises(DataError) as caught:
+        choose_rows(labels, "9", names=NAMES, path=Path("corpora/x"))
+    assert str(caught.value) == (
+        "corpora/x: 9 needs 9 labelled pairs, 3 of each class, and there are 11 (5 entailment, "
+        "2 neutral, 4 contradiction); ask for at most 6, or for full"
+    )
+    assert len(choose_rows(labels, "6", names=NAMES).rows) == 6
+    with pytest.raises(DataError, match=r"11 among the first 11 pairs \(5 entailment, 2 neutral"):
+        choose_rows(labels, "tiny", names=NAMES, first=11)
+
+
+def test_the_papers_splits_are_known_by_name():
+    assert {name: wanted_count(name) for name in SPLITS} == {
+        "tiny": 28_000, "small": 59_000, "medium": 120_000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["huge", "0", "-3", "1.5", "", "²"])
+def test_a_name_that_is_none_is_refused(name):
+    with pytest.raises(ValueError, match="none of tiny, small, medium, full"):
+        choose(name)
+
+
+def test_the_fingerprint_is_that_of_a_file_of_the_row_numbers(tmp_path):
+    chosen = LabelledRows("3", np.array([2, 5, 11]), 0)
+    path = tmp_path / "rows.txt"
+    path.write_text("2\n5\n11\n")
+    assert chosen.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert chosen.sha256 != LabelledRows("3", np.array([2, 5, 12]), 0).sha256
