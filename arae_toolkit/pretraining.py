@@ -116,11 +116,13 @@ def pretrain(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
-        DataError: If the corpus has no dev split.
+        DataError: If the train or dev split has no sentence, or none that is short enough.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
     """
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
+    if corpus.kind == "text":
+        _check_lengths(corpus, longest=config.training.longest_sentence)
     device = device or torch.device("cpu")
     identity = _identity(corpus, config, kind=kind, precision=precision)
     state = _state_to_resume(folder, resume)
@@ -146,11 +148,6 @@ def pretrain(
     evaluate: Evaluate[Algorithm]
     if isinstance(model, ARAE):
         sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
-        if not len(sentences):
-            raise DataError(
-                f"no sentence of at most {config.training.longest_sentence} words",
-                path=corpus.folder,
-            )
         store = TokenStore(sentences, device=device)
         evaluate = text_evaluation(model, store, corpus, config, note=log.note)
     else:
@@ -167,6 +164,19 @@ def pretrain(
         log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
     run = Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal)
     fit(algorithm, run, resume_from=state)
+
+
+def _check_lengths(corpus: Corpus, *, longest: int) -> None:
+    """Refuse a corpus without sentences of at most so many words; 0 is any number.
+
+    Raises:
+        DataError: Naming the split.
+    """
+    for split in ("train", "dev"):
+        if not len(corpus.split(split).of_at_most(longest)):
+            raise DataError(
+                f"no sentence of at most {longest} words in {split}", path=corpus.folder
+            )
 
 
 def _identity(

@@ -93,6 +93,23 @@ def test_an_epoch_has_each_row_at_most_once(
     assert (rows == again).all()
 
 
+@given(
+    count=st.integers(1, 30),
+    batch_size=st.integers(1, 9),
+    iterations=st.lists(st.integers(0, 40), min_size=1, max_size=8),
+)
+def test_a_batch_by_its_iteration_is_that_of_the_epochs(
+    count: int, batch_size: int, iterations: list[int]
+) -> None:
+    """Whatever was asked for before: a run resumed in any epoch meets the same batches."""
+    lengths = np.arange(count) % 5 + 1
+    sampler = EpochSampler(lengths, batch_size=batch_size, seed=3, pool=2)
+    fresh = EpochSampler(lengths, batch_size=batch_size, seed=3, pool=2)
+    for iteration in iterations:
+        epoch, place = divmod(iteration, sampler.batches_per_epoch)
+        assert (sampler.at(iteration) == list(fresh.epoch(epoch))[place]).all()
+
+
 def test_batches_of_a_pool_are_of_like_lengths() -> None:
     """Sorting in pools leaves less padding than none."""
     lengths = np.random.default_rng(0).integers(4, 17, size=4000)

@@ -58,6 +58,30 @@ def test_an_empty_split_can_be_saved_and_opened(tmp_path):
     assert len(PackedSentences.open(tmp_path, "dev")) == 0
 
 
+@given(
+    st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), min_size=1, max_size=9),
+    st.lists(st.integers(0, 10**6), max_size=12),
+)
+def test_rows_come_in_the_order_asked_for_with_their_labels(rows, numbers):
+    chosen = np.array([number % len(rows) for number in numbers], dtype=np.int64)
+    packed = pack(rows, vocab_size=100, labels=range(len(rows))).at(chosen)
+    assert [packed[index].tolist() for index in range(len(packed))] == [rows[i] for i in chosen]
+    assert packed.labels.tolist() == chosen.tolist()
+    assert pack(rows, vocab_size=100).at(chosen).labels is None
+
+
+@pytest.mark.parametrize(("words", "kept"), [(0, ROWS), (1, ROWS[1:]), (2, ROWS), (9, ROWS)])
+def test_sentences_of_at_most_some_words_do_not_count_their_end(words, kept):
+    packed = pack(ROWS, vocab_size=10, labels=[7, 8, 9]).of_at_most(words)
+    assert [packed[index].tolist() for index in range(len(packed))] == kept
+    assert packed.labels.tolist() == [7, 8, 9][-len(kept) :]
+
+
+def test_no_sentence_may_be_short_enough():
+    packed = pack([[5, 6, EOS]], vocab_size=10, labels=[0]).of_at_most(1)
+    assert (len(packed), packed.tokens.tolist(), packed.labels.tolist()) == (0, [], [])
+
+
 def test_offsets_that_do_not_fit_the_tokens_are_refused():
     with pytest.raises(ValueError, match=r"\[5\], but there are 4 tokens"):
         PackedSentences(np.zeros(4, np.uint16), np.array([0, 5]))

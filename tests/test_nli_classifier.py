@@ -1,4 +1,4 @@
-"""Training a classifier of pairs: resumed equals never stopped, the best epoch is kept, it learns."""
+"""Training a classifier: resumed equals never stopped, the best epoch is kept, a rule learned."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SHORT = PairTrainingConfig(
 SIZES = {"embedding_size": 8, "code_size": 8, "hidden_size": 12, "dropout": 0.1}
 
 
-def network(kind="bilstm-max"):
-    arguments = {"kind": kind, **SIZES}
+def network(kind="bilstm-max", **sizes):
+    arguments = {"kind": kind, **SIZES, **sizes}
     generator = torch.Generator().manual_seed(3)
     return network_of(arguments, len(small_pairs.rule_words()), len(LABELS), generator=generator)
 
@@ -169,7 +169,7 @@ def test_killed_and_resumed_equals_never_killed(tmp_path, kind, killed_at):
     state = broken / STATE
     fit(training(kind), run(broken), resume_from=state if state.exists() else None)
     assert_same_end(tmp_path / "whole", broken)
-    assert any(name.startswith("best/") for name in load_file(state))
+    assert any("best/" in name for name in load_file(state))
 
 
 def test_bfloat16_and_other_labels_resume_as_well(tmp_path):
@@ -288,13 +288,15 @@ def test_probabilities_follow_the_rows_whatever_their_lengths(kind):
 
 
 @every_kind
-def test_it_learns_a_planted_rule(tmp_path, kind):
-    settings = PairTrainingConfig(batch_size=16, epochs=25, rate=0.01, warmup=5, log_every=100)
-    sizes = {"kind": kind, "embedding_size": 12, "code_size": 16, "hidden_size": 24}
-    words = small_pairs.rule_words()
-    made = network_of(sizes, len(words), 3, generator=torch.Generator().manual_seed(0))
-    train, test = small_pairs.rule_store(240), small_pairs.rule_store(90, seed=1)
-    rows = np.arange(240)
-    train_in_memory(made, settings, train, rows[:200], rows[200:])
+def test_it_learns_a_planted_rule(kind):
+    sizes = {"embedding_size": 16, "code_size": 16, "hidden_size": 32}
+    made = network(kind, dropout=0.0, embedding_dropout=0.0, **sizes)
+    settings = PairTrainingConfig(batch_size=8, epochs=18, rate=5e-3)
+    train, test, rows = (
+        small_pairs.rule_store(400),
+        small_pairs.rule_store(90, seed=1),
+        np.arange(400),
+    )
+    train_in_memory(made, settings, train, rows, rows[:0])
     right = probabilities_of(made, test).argmax(axis=1) == test.labels
     assert right.mean() > 0.95

@@ -105,7 +105,7 @@ def test_no_hidden_word_costs_nothing(store):
     nats, count = objective(made, share=0.0).of_sentences(
         store.batch(np.arange(3)).premise, random()
     )
-    assert (float(nats.detach()), count) == (0.0, 0)
+    assert (nats.item(), count) == (0.0, 0)
     nats.backward()  # a batch of unknown words must not stop a training
 
 
@@ -138,11 +138,15 @@ def test_orthogonal_vectors_are_guesses_among_pairs_of_other_premises():
     made = unprojected(8)
     premise, hypothesis = torch.eye(8)[:3], torch.eye(8)[3:6]
     apart = torch.eye(3, dtype=torch.bool)
-    assert float(made.matching_nats(premise, hypothesis, apart)) == pytest.approx(math.log(3))
+
+    def nats(*given):
+        return made.matching_nats(*given).item()
+
+    assert nats(premise, hypothesis, apart) == pytest.approx(math.log(3))
     same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
     # The first two do not count against each other: one other pair each, two for the third.
     expected = (math.log(2) + math.log(2) + math.log(3)) / 3
-    assert float(made.matching_nats(premise, hypothesis, same)) == pytest.approx(expected)
+    assert nats(premise, hypothesis, same) == pytest.approx(expected)
 
 
 def test_each_direction_is_a_softmax_over_cosines():
@@ -226,7 +230,7 @@ def test_the_terms_of_pairs_are_their_parts(store):
 
 def test_without_a_decoder_nothing_is_generated(store):
     terms = objective(model(generates=False)).of_pairs(store.batch(np.arange(3)), store, random())
-    assert (float(terms.generation), terms.generated) == (0.0, 0)
+    assert (terms.generation.item(), terms.generated) == (0.0, 0)
 
 
 @pytest.mark.parametrize("term", ["words", "matching", "generation"])

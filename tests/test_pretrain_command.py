@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from arae_toolkit import ARAE
+from arae_toolkit.corpus import Corpus, pack
 from arae_toolkit.recipes.cli import main
 
 SMALL = [
@@ -85,6 +87,36 @@ def test_baselines_train_too(corpus: Path, tmp_path: Path, kind: str) -> None:
     result = _pretrain(corpus, tmp_path, "--model", kind, epochs=1)
     assert result.exit_code == 0, result.stderr
     assert len(ARAE.from_pretrained(tmp_path).sample(2)) == 2
+
+
+def test_it_trains_on_sentences_of_at_most_some_words(corpus: Path, tmp_path: Path) -> None:
+    """Longer ones are in no batch and no evaluation, and none is written; the corpus stays."""
+    result = _pretrain(corpus, tmp_path, "--set", "longest_sentence=7", epochs=1)
+    assert result.exit_code == 0, result.stderr
+    sentences = Corpus(corpus).split("train")
+    short = int((sentences.lengths <= 7 + 1).sum())  # <eos> is no word
+    assert 0 < short < len(sentences)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["iteration"] == short // 32
+    model = ARAE.from_pretrained(tmp_path)
+    assert model.max_length == 7
+    assert all(len(sentence.split()) <= 7 for sentence in model.sample(20))
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_no_sentence_that_is_short_enough_is_named(
+    corpus: Path, tmp_path: Path, split: str
+) -> None:
+    """One line that names the split, before a model is written."""
+    other = shutil.copytree(corpus, tmp_path / "corpus")
+    words = Corpus(other).vocabulary
+    for name in ("train", "dev"):
+        text = "a dog runs in the park ." if name == split else "a dog ."
+        pack(words.encode_batch([text] * 40), vocab_size=len(words)).save(other, name)
+    result = _pretrain(other, tmp_path / "run", "--set", "longest_sentence=3")
+    assert result.exit_code == 3
+    assert f"{other}: no sentence of at most 3 words in {split}" in result.stderr
+    assert not (tmp_path / "run" / "config.json").exists()
 
 
 def test_the_same_command_again_goes_on_or_is_complete(corpus: Path, tmp_path: Path) -> None:
