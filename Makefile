@@ -14,7 +14,7 @@ GPU ?=
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    train on embedded corpora, sample, reconstruct and interpolate (5 minutes)"
+	@echo "make demo    train on embedded corpora, sample, interpolate, classify pairs (5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the tests that take minutes"
 	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
@@ -36,6 +36,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/arae-toolkit demo
+	OMP_NUM_THREADS=1 $(BIN)/arae-toolkit reproduce table5 --quick --results runs/table5-quick
 
 test: $(READY)
 	$(BIN)/python -m pytest

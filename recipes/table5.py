@@ -59,7 +59,9 @@ def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[st
     metavar="tiny|small|medium|full|N",
     help="A label split; may be given again.  [default: medium, small and tiny]",
 )
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Of each cell.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Of each cell.  [default: 3, and 1 for --quick]"
+)
 @click.option(
     "--corpus",
     "corpus_name",
@@ -88,7 +90,7 @@ def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[st
 def table5(
     ctx: click.Context,
     labels: tuple[str, ...],
-    seeds: int,
+    seeds: int | None,
     corpus_name: str | None,
     ae: str | None,
     arae: str | None,
@@ -108,6 +110,7 @@ def table5(
     Markdown.
     """
     began = time.monotonic()
+    seeds = seeds or (1 if quick else 3)
     folder = out or run_folder("table5-quick" if quick else "table5")
     corpus = _open(corpus_name, folder, quick=quick)
     from arae_toolkit.devices import choose_device, keep_freed_memory

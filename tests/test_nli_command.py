@@ -139,6 +139,14 @@ def test_a_missing_encoder_names_the_command_that_makes_one(
     assert "--encoder random" in last
 
 
+def test_an_average_of_seeds_is_no_encoder(corpus: Path, trained: tuple[Path, Result]) -> None:
+    """The message names a seed's folder, which is one."""
+    folder = trained[0] / "nli-small"
+    result = _call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder)
+    assert result.exit_code == 4
+    assert str(folder / "seed-0") in result.stderr.splitlines()[-1]
+
+
 def test_wrong_usage_is_told_before_anything_is_read() -> None:
     """Names of splits, settings, and objectives that a model cannot start from."""
     assert _call("nli", "--labels", "huge").exit_code == 2

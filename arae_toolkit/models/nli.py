@@ -70,7 +70,7 @@ class NLIModel(nn.Module):
             CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
         """
         folder = Path(folder)
-        names = _member_names(folder)
+        names = member_names(folder)
         if names is None:
             return cls._load_one(folder, device)
         models = [cls._load_one(folder / name, device) for name in names]
@@ -199,8 +199,12 @@ def save_ensemble(folder: Path, members: Sequence[str]) -> None:
     write_json(folder / CONFIG, {"format": FORMAT, "kind": ENSEMBLE, "members": list(members)})
 
 
-def _member_names(folder: Path) -> list[str] | None:
-    """Return the names of an ensemble's folders; ``None`` if it is none."""
+def member_names(folder: Path) -> list[str] | None:
+    """Return the names of the folders that a folder averages; ``None`` if it does not.
+
+    Raises:
+        CheckpointMismatch: If it names none.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         if config["kind"] != ENSEMBLE:

@@ -12,6 +12,7 @@ from torch import Tensor
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.files import sha256_of_file
 from arae_toolkit.model_folder import WEIGHTS, load_model_folder
+from arae_toolkit.models.nli import member_names
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.vocabulary import Vocabulary
@@ -45,6 +46,10 @@ class PretrainedEncoder:
         Raises:
             CheckpointMismatch: If there is none in the folder, or it is damaged.
         """
+        if members := member_names(folder):
+            raise CheckpointMismatch(
+                f"{folder}: averages several seeds; name one of them, such as {folder / members[0]}"
+            )
         content = load_model_folder(folder)
         tensors = {
             name.removeprefix(PREFIX): value
