@@ -52,7 +52,8 @@ class VectorClassifier(nn.Module):
         make = LSTMEncoder if encoder == "lstm" else BiLSTMEncoder
         self.encoder = make(vocab_size, embedding_size=embedding_size, code_size=code_size)
         self.embedding_dropout, self.dropout = embedding_dropout, dropout
-        # A coordinate of a unit-norm code is 1 / sqrt(Z), too small for a perceptron's input.
+        # Deviation: the paper does not say how its classifier reads a code. A coordinate of a
+        # unit-norm code is about 1 / sqrt(Z), too small for a perceptron's input.
         self.code_gain = math.sqrt(code_size)
         self.hidden = nn.Linear(4 * code_size, hidden_size)
         self.output = nn.Linear(hidden_size, labels)
