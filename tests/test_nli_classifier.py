@@ -17,7 +17,12 @@ from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.model_folder import WEIGHTS, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
-from arae_toolkit.nli.classifier import ClassifierTraining, classification_step, probabilities_of
+from arae_toolkit.nli.classifier import (
+    ClassifierTraining,
+    class_weights,
+    classification_step,
+    probabilities_of,
+)
 from arae_toolkit.nli.in_memory import train_in_memory
 from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
@@ -300,3 +305,10 @@ def test_it_learns_a_planted_rule(kind):
     train_in_memory(made, settings, train, rows, rows[:0])
     right = probabilities_of(made, test).argmax(axis=1) == test.labels
     assert right.mean() > 0.95
+
+
+def test_balanced_losses_weigh_the_rare_class_up() -> None:
+    """Two classes of 3 and 1 pairs: each has half of the weight, one that never occurs has none."""
+    weights = class_weights(np.array([0, 0, 0, 1]), 3)
+    assert torch.allclose(weights, torch.tensor([0.75, 2.25, 0.0]))
+    assert float(3 * weights[0]) == pytest.approx(float(weights[1]))

@@ -32,15 +32,26 @@ def classification_step(
     word_drop: float,
     generator: torch.Generator,
     dtype: torch.dtype,
+    class_weights: Tensor | None = None,
 ) -> Scalars:
-    """Descend the cross-entropy of the labels; return it in nats a pair, with the share right."""
+    """Descend the cross-entropy of the labels; return it in nats a pair, with the share right.
+
+    Args:
+        network: Moved.
+        batch: Labelled pairs.
+        updates: Of all of the network's parameters, by name.
+        word_drop: Share of the words replaced by ``<unk>``.
+        generator: Source of dropout.
+        dtype: ``bfloat16`` runs the matrix products in it.
+        class_weights: Of the classes in the mean over the batch; all alike without. Shape (A,).
+    """
     premise, hypothesis = batch.premise, batch.hypothesis
     if word_drop:
         premise = premise.damaged(share=word_drop, generator=generator)
         hypothesis = hypothesis.damaged(share=word_drop, generator=generator)
     with reduced(batch.labels.device, dtype):
         scores = network(premise, hypothesis, generator)
-    nats = functional.cross_entropy(scores, batch.labels)
+    nats = functional.cross_entropy(scores, batch.labels, weight=class_weights)
     parameters = [p for update in updates.values() for p in update.parameters]
     nats.backward(inputs=parameters)
     norms = [update.apply() for update in updates.values()]
@@ -82,6 +93,10 @@ class ClassifierTraining:
         self.sampler = EpochSampler(
             store.lengths[rows], batch_size=settings.batch_size, seed=settings.seed
         )
+        self._class_weights = None
+        if settings.balanced:
+            used = store.labels[rows] if labels is None else labels[rows]
+            self._class_weights = class_weights(used, network.output.out_features).to(self.device)
         self.random = torch.Generator(self.device)
         self.best_accuracy = -1.0
         # Running mean of the loss over some hundred iterations, in nats a pair.
@@ -128,6 +143,7 @@ class ClassifierTraining:
             word_drop=settings.word_drop,
             generator=self.random,
             dtype=self.dtype,
+            class_weights=self._class_weights,
         )
         self._recent_nats = torch.lerp(self._recent_nats, scalars["nats_per_pair"].cpu(), 0.01)
         return scalars
@@ -172,6 +188,22 @@ class ClassifierTraining:
         return (
             f"nats_per_pair is {means['nats_per_pair']:.3g}, where guessing costs {guessing:.3g},"
         )
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
+    """Return weights under which every class that occurs has the same sum. Shape (A,), mean 1.
+
+    Args:
+        labels: Class ids. Shape (N,).
+        classes: A.
+
+    Example:
+        >>> class_weights(np.array([0, 0, 0, 1]), 2)
+        tensor([0.5000, 1.5000])
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = np.where(counts > 0, 1 / np.maximum(counts, 1), 0.0)
+    return torch.from_numpy(weights * classes / weights.sum()).float()
 
 
 @torch.no_grad()

@@ -50,6 +50,8 @@ class PairTrainingConfig:
     word_drop: float = 0.0
     """Share of the words of both sentences replaced by ``<unk>`` in training; in pretraining the
     share that is hidden, and predicted."""
+    balanced: bool = False
+    """Weigh pairs so that every class counts alike in the loss, where labels are not balanced."""
     matching_weight: float = 0.0
     """Pretraining only: weight of telling a premise's hypothesis from those of other premises."""
     softmax_samples: int = 1024
