@@ -108,6 +108,14 @@ COMPARISONS = [
         "at least 5",
     ),
     Comparison(
+        "nli_prediction",
+        "labelling pairs, against one pair at a time",
+        "one by one, rate",
+        "batches, rate",
+        "batches over one by one",
+        "at least 8",
+    ),
+    Comparison(
         "startup",
         "`arae-toolkit --help`, against an empty click program",
         "empty click program",
