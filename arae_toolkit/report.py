@@ -116,6 +116,14 @@ COMPARISONS = [
         "at least 8",
     ),
     Comparison(
+        "nli_prediction",
+        "the same with `--precision bf16`",
+        "one by one, rate",
+        "batches bf16, rate",
+        "batches bf16 over one by one",
+        "",
+    ),
+    Comparison(
         "startup",
         "`arae-toolkit --help`, against an empty click program",
         "empty click program",

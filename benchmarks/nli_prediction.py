@@ -117,10 +117,19 @@ def measure_rates(
     def single() -> npt.NDArray[np.float64]:
         return np.concatenate([model.probabilities([pair]) for pair in few])
 
-    together, alone = batches()[: len(few)], single()  # and both have run once
+    def rounded() -> npt.NDArray[np.float64]:
+        model.precision = "bf16"
+        try:
+            return in_batches(model, pairs)
+        finally:
+            model.precision = "fp32"
+
+    together, alone = batches()[: len(few)], single()  # and all have run once
+    lower = rounded()[: len(few)]
     numbers = alternate(
         {
             "batches": lambda: len(pairs) / here.seconds(batches),
+            "batches bf16": lambda: len(pairs) / here.seconds(rounded),
             "one by one": lambda: len(few) / here.seconds(single),
         },
         rounds=rounds,
@@ -129,7 +138,10 @@ def measure_rates(
         f"{name}, rate": summarise(values, "pairs/s", centre="median")
         for name, values in numbers.items()
     }
-    metrics["batches over one by one"] = ratios(numbers["batches"], numbers["one by one"])
+    for name in ("batches", "batches bf16"):
+        metrics[f"{name} over one by one"] = ratios(numbers[name], numbers["one by one"])
+    rounded_same = lower.argmax(axis=1) == alone.argmax(axis=1)
+    metrics["same labels bf16"] = summarise([100 * float(rounded_same.mean())], "percent")
     same = together.argmax(axis=1) == alone.argmax(axis=1)
     metrics["same labels"] = summarise([100 * float(same.mean())], "percent")
     details = {

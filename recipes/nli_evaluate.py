@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.common import ExamplesCommand, progress
+from arae_toolkit.recipes.label_options import precision_option
 from arae_toolkit.recipes.model_options import (
     answers_to,
     batch_size_option,
@@ -28,6 +29,9 @@ from arae_toolkit.recipes.nli_options import (
 )
 from arae_toolkit.recipes.rows import Name, Row, field_in, kind_of
 from arae_toolkit.recipes.streaming import OnError, open_request, significant
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
 
 BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
 LABEL = ("gold_label", "label")
@@ -65,6 +69,7 @@ MOST_SHOWN = 40
 )
 @batch_size_option(BATCH_SIZE)
 @device_option
+@precision_option
 def evaluate(
     run: str,
     source: str,
@@ -75,6 +80,7 @@ def evaluate(
     on_error: OnError,
     batch_size: int,
     device: str,
+    precision: Precision,
 ) -> None:
     """Measure the classifier of RUN on the labelled pairs of FILE.
 
@@ -104,7 +110,7 @@ def evaluate(
         on_error=on_error,
         batch_size=batch_size,
     ) as request:
-        model = load_nli_model(run, device)
+        model = load_nli_model(run, device, precision)
         from arae_toolkit.models.nli import MOST_WORDS
 
         answers = answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from arae_toolkit.devices import Precision
     from arae_toolkit.models.nli import NLIModel
 
 CPU_BATCH = 64
@@ -41,12 +42,13 @@ def pair_fields(premise_field: str | None, hypothesis_field: str | None) -> list
     return [premise_field or PREMISE, hypothesis_field or HYPOTHESIS]
 
 
-def load_nli_model(run: str, device: str) -> NLIModel:
+def load_nli_model(run: str, device: str, precision: Precision = "fp32") -> NLIModel:
     """Return the classifier of a run.
 
     Args:
         run: ``tiny`` means ``runs/tiny`` or ``runs/nli-tiny``; a path is taken as it is.
         device: ``auto``, ``cpu`` or ``cuda``.
+        precision: Of the matrix products.
 
     Raises:
         ToolkitError: If there is no such model, it is damaged, or there is no such device.
@@ -55,7 +57,9 @@ def load_nli_model(run: str, device: str) -> NLIModel:
     from arae_toolkit.devices import choose_device
     from arae_toolkit.models.nli import NLIModel
 
-    return NLIModel.from_pretrained(folder, device=choose_device(device))
+    model = NLIModel.from_pretrained(folder, device=choose_device(device))
+    model.precision = precision
+    return model
 
 
 def probabilities_of(rows: Sequence[Row], model: NLIModel) -> npt.NDArray[np.float64]:

@@ -6,11 +6,12 @@ torch is imported when the model is loaded, so that help and usage errors come a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.recipes.label_options import precision_option
 from arae_toolkit.recipes.model_options import (
     answers_to,
     batch_size_option,
@@ -27,6 +28,9 @@ from arae_toolkit.recipes.nli_options import (
 )
 from arae_toolkit.recipes.rows import Row
 from arae_toolkit.recipes.streaming import open_request, significant, write_answers
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
 
 Fields = Mapping[str, Any]
 
@@ -57,12 +61,14 @@ BATCH_SIZE = 256
 @on_error_option
 @batch_size_option(BATCH_SIZE)
 @device_option
+@precision_option
 def predict(
     run: str,
     source: str | None,
     premise_field: str | None,
     hypothesis_field: str | None,
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Label pairs of sentences with the classifier of RUN.
@@ -91,7 +97,7 @@ def predict(
 
     names = pair_fields(premise_field, hypothesis_field)
     with open_request(source, names=names, **rows) as request:
-        model = load_nli_model(run, device)
+        model = load_nli_model(run, device, precision)
         from arae_toolkit.models.nli import MOST_WORDS
 
         for batch in answers_to(

@@ -194,3 +194,14 @@ def test_an_ensemble_names_its_members(tmp_path):
     change_config(folder, members=["member-0", "member-7"])
     with pytest.raises(CheckpointMismatch, match="member-7"):
         NLIModel.from_pretrained(folder)
+
+
+def test_bfloat16_moves_probabilities_little() -> None:
+    """Lower precision is asked for by an attribute, and is no other classifier."""
+    model = small_pairs.model(1, 2)
+    pairs = [("a man runs .", "a dog runs ."), ("two dogs sleep in the sun .", "a boy eats .")]
+    exact = model.probabilities(pairs)
+    model.precision = "bf16"
+    lower = model.probabilities(pairs)
+    assert not np.array_equal(exact, lower)
+    assert np.abs(exact - lower).max() < 0.05

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.batching import TokenBatch, batch_of
+from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.files import write_json
 from arae_toolkit.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
@@ -40,6 +41,9 @@ class NLIModel(nn.Module):
         labels: A names, by class id.
         arguments: ``kind`` and sizes of the networks, as the model folder keeps them.
 
+    Attributes:
+        precision: Of the matrix products; ``bf16`` moves probabilities by about a hundredth.
+
     Raises:
         ValueError: If there is no network.
     """
@@ -60,6 +64,7 @@ class NLIModel(nn.Module):
         self.networks = tuple(members)  # the same, with their type
         self.vocabulary, self.labels = vocabulary, tuple(labels)
         self.arguments = arguments
+        self.precision: Precision = "fp32"
         self.eval()
 
     @classmethod
@@ -138,12 +143,14 @@ class NLIModel(nn.Module):
             [tuple(_shortened(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)
         ]
-        scores = [
-            self._by_vectors(network, sides, batch_size)
-            if isinstance(network, VectorClassifier)
-            else self._by_pairs(network, sides, batch_size)
-            for network in self.networks
-        ]
+        lower = self.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
+            scores = [
+                self._by_vectors(network, sides, batch_size)
+                if isinstance(network, VectorClassifier)
+                else self._by_pairs(network, sides, batch_size)
+                for network in self.networks
+            ]
         return torch.stack(scores).mean(dim=0).numpy()
 
     def _by_vectors(self, network: VectorClassifier, sides: Sides, batch_size: int) -> Tensor:
