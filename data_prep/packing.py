@@ -169,7 +169,7 @@ def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int) -> Vocabulary:
     The same as :meth:`Vocabulary.build` on their texts, without tokenizing them again.
     """
     words = texts.vocabulary.words
-    counts = np.bincount(gather(texts.packed, rows).tokens, minlength=len(words))
+    counts = np.bincount(texts.packed.at(rows).tokens, minlength=len(words))
     special = len(SPECIAL_TOKENS)
     found = [index for index in range(special, len(words)) if counts[index]]
     found.sort(key=lambda index: (-counts[index], words[index]))
@@ -191,28 +191,12 @@ def packed(
     known = {word: index for index, word in enumerate(vocabulary.words)}
     for index, word in enumerate(texts.vocabulary.words):
         new_ids[index] = known.get(word, UNKNOWN)
-    chosen = gather(texts.packed, rows)
+    chosen = texts.packed.at(rows)
     return PackedSentences(
         new_ids[chosen.tokens],
         chosen.offsets,
         None if labels is None else np.asarray(labels, dtype=np.int16),
     )
-
-
-def gather(sentences: PackedSentences, rows: Rows) -> PackedSentences:
-    """Return the sentences at ``rows``, in that order, packed."""
-    lengths = sentences.lengths[rows]
-    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    tokens = np.empty(offsets[-1], dtype=sentences.tokens.dtype)
-    # In blocks, because the positions of tokens take four times the memory of the tokens.
-    for start in range(0, len(rows), _BATCH):
-        end = min(start + _BATCH, len(rows))
-        size = lengths[start:end]
-        within = np.arange(size.sum()) - np.repeat(offsets[start:end] - offsets[start], size)
-        source = np.repeat(sentences.offsets[rows[start:end]], size) + within
-        tokens[offsets[start] : offsets[end]] = sentences.tokens[source]
-    return PackedSentences(tokens, offsets)
 
 
 def counts_of(sentences: PackedSentences) -> dict[str, int]:

@@ -123,7 +123,7 @@ def test_gathering_takes_the_rows_in_the_given_order(count):
     lengths = random.integers(1, 5, 300)
     sentences = pack([[index] * length for index, length in enumerate(lengths)], vocab_size=400)
     rows = random.integers(0, 300, count)
-    found = packing.gather(sentences, rows)
+    found = sentences.at(rows)
     np.testing.assert_array_equal(found.tokens, np.repeat(rows, lengths[rows]))
     np.testing.assert_array_equal(found.lengths, lengths[rows])
 
