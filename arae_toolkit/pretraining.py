@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +22,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import PriorKind
 from arae_toolkit.pixels import PixelStore
+from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit
 
@@ -124,9 +124,15 @@ def pretrain(
     if corpus.kind == "text":
         _check_lengths(corpus, longest=config.training.longest_sentence)
     device = device or torch.device("cpu")
-    identity = _identity(corpus, config, kind=kind, precision=precision)
+    defaults = settings_identity(Config())
+    identity = {
+        "model": kind,
+        "corpus": corpus.sha256,
+        "precision": precision,
+        **settings_identity(config),
+    }
     state = _state_to_resume(folder, resume)
-    check_folder(folder, identity)
+    check_folder(folder / CONFIG, identity, defaults=defaults)
     model = new_model(corpus, config, kind=kind)
     if state is None or not (folder / CONFIG).exists():
         save_model_folder(
@@ -162,7 +168,7 @@ def pretrain(
     )
     if precision == "bf16" and not has_bfloat16(device):
         log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
-    run = Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal)
+    run = Run(folder, identity, log, evaluate, stop_signal, defaults)
     fit(algorithm, run, resume_from=state)
 
 
@@ -177,18 +183,6 @@ def _check_lengths(corpus: Corpus, *, longest: int) -> None:
             raise DataError(
                 f"no sentence of at most {longest} words in {split}", path=corpus.folder
             )
-
-
-def _identity(
-    corpus: Corpus, config: Config, *, kind: ModelKind, precision: Precision
-) -> dict[str, str]:
-    """Return what two runs must share for one to go on from the other, by name."""
-    settings = {
-        f"{section}.{key}": json.dumps(value)
-        for section, part in to_dict(config).items()
-        for key, value in part.items()
-    }
-    return {"model": kind, "corpus": corpus.sha256, "precision": precision, **settings}
 
 
 def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> Path | None:
@@ -207,30 +201,3 @@ def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> P
             "by --resume auto"
         )
     return None
-
-
-def check_folder(folder: Path, identity: Mapping[str, str]) -> None:
-    """Refuse a folder that holds a model of another run.
-
-    Raises:
-        CheckpointMismatch: Naming the settings that differ.
-    """
-    path = folder / CONFIG
-    if not path.exists():
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))["run"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointMismatch(
-            f"{path}: not the configuration of a run; name another folder with --out"
-        ) from error
-    different = [
-        f"{name} {there.get(name, 'unset')} there, {value} here"
-        for name, value in identity.items()
-        if there.get(name) != value
-    ]
-    if different:
-        raise CheckpointMismatch(
-            f"{folder}: holds a run with other settings ({'; '.join(different[:3])}); name "
-            "another folder with --out, or use those settings"
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from arae_toolkit.checkpoint import (
 )
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.model_folder import save_weights
+from arae_toolkit.run_identity import Identity, differences
 from arae_toolkit.run_log import RunLog
 from arae_toolkit.steps import Scalars
 from arae_toolkit.updates import Update
@@ -164,13 +165,15 @@ class Run:
         log: Where rows and notes go.
         evaluate: Called with what is trained and whether it is the last time; returns a row.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        defaults: What parts of the identity were before they existed.
     """
 
     folder: Path
-    identity: Mapping[str, str]
+    identity: Identity
     log: RunLog
     evaluate: Evaluate[Any]
     stop_signal: Callable[[], int] = lambda: 0
+    defaults: Identity = field(default_factory=dict)
 
 
 def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> None:
@@ -276,13 +279,12 @@ def _save(
 def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
     """Put everything back; return the iteration, the seconds spent and the last evaluation."""
     progress, tensors = read_progress(path)
-    saved = progress.get("identity", {})
-    for part, value in run.identity.items():
-        if saved.get(part) != value:
-            raise CheckpointMismatch(
-                f"{path}: saved with another {part} (there {saved.get(part)}, here {value}); name "
-                "another folder with --out, or use the settings of that run"
-            )
+    different = differences(progress.get("identity", {}), run.identity, defaults=run.defaults)
+    if different:
+        raise CheckpointMismatch(
+            f"{path}: saved by another run ({different[0]}); name another folder with --out, or "
+            "use the settings of that run"
+        )
     others = restore_training_state(
         tensors, path=path, modules=algorithm.modules, updates=algorithm.updates
     )

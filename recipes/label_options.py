@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from arae_toolkit.nli.labels import wanted_count
@@ -52,4 +54,11 @@ precision_option = click.option(
     default="fp32",
     show_default=True,
     help="Of matrix products.",
+)
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the file of results.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from arae_toolkit.recipes.label_options import (
     known_labels,
     pairs_option,
     precision_option,
+    results_option,
     set_option,
 )
 from arae_toolkit.recipes.model_options import device_option
@@ -122,13 +124,7 @@ SUBCOMMANDS = {
     type=click.Path(path_type=Path),
     help="Folder of the model.  [default: runs/nli-LABELS]",
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for the file of results.",
-)
+@results_option
 @click.pass_context
 def nli(
     ctx: click.Context,
@@ -186,9 +182,7 @@ def nli(
     )
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
-        task = Task(
-            corpus, labelled, pretrained, _pseudo(task, pseudo_labels, confidence, device), chosen
-        )
+        task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
     folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
     with signals_noted() as received:
         found = train_seeds(
@@ -229,10 +223,10 @@ def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> s
         'nli-tiny-bilstm-max-masked-pairs'
     """
     usual = model == "paper" and objective == "arae"
-    return f"nli-{labels}" + "" * usual + f"-{model}-{objective}" * (not usual) + "-pseudo" * pseudo
+    return f"nli-{labels}" + f"-{model}-{objective}" * (not usual) + "-pseudo" * pseudo
 
 
-def _pseudo(task: Task, run: str, confidence: float, device: str) -> PseudoLabels:
+def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
     """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
     from arae_toolkit.models.nli import NLIModel
     from arae_toolkit.nli.pseudo_labels import confident_labels

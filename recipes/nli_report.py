@@ -16,8 +16,7 @@ from arae_toolkit.results import Metric, corpus_identity, summarise, write_resul
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.nli.experiment import Task
-    from arae_toolkit.recipes.nli_training import Measured
+    from arae_toolkit.nli.experiment import Measured, Task
 
 SPLITS = ("dev", "test")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.encoders import PretrainedEncoder
-    from arae_toolkit.nli.experiment import Task
-
-Measured = dict[str, dict[str, Any]]
-"""Measurements of one seed by split."""
+    from arae_toolkit.nli.experiment import Measured, Task
 
 
 def train_seeds(
@@ -39,27 +37,35 @@ def train_seeds(
 
     Returns:
         The measurements by seed.
+
+    Raises:
+        CheckpointMismatch: If ``out`` holds a model of another kind, which would be lost.
     """
-    from arae_toolkit.models.nli import save_ensemble
+    from arae_toolkit.errors import CheckpointMismatch
+    from arae_toolkit.model_folder import CONFIG
+    from arae_toolkit.models.nli import member_names, save_ensemble
     from arae_toolkit.nli.experiment import measured, train_classifier
 
+    if (out / CONFIG).exists() and member_names(out) is None:
+        raise CheckpointMismatch(
+            f"{out}: holds another model already; name another folder with --out"
+        )
     results: dict[int, Measured] = {}
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
         found = measured(folder, task.identity(seeded, precision))
         if found is None:
-            _train(
-                train_classifier,
-                task,
-                seeded,
-                folder,
-                device=device,
-                precision=precision,
-                stop_signal=stop_signal,
-            )
-            found = measured(folder, task.identity(seeded, precision))
-            assert found is not None, "a training ends with its measurements"
+            with _display(task, seeded, folder) as display:
+                found = train_classifier(
+                    task,
+                    seeded,
+                    folder,
+                    device=device,
+                    precision=precision,
+                    listeners=[display],
+                    stop_signal=stop_signal,
+                )
         click.echo(
             f"seed {seed}: dev {found['dev']['accuracy']:.2f} %, "
             f"test {found['test']['accuracy']:.2f} %  ({folder})",
@@ -70,10 +76,9 @@ def train_seeds(
     return results
 
 
-def _train(
-    train: Callable[..., Any], task: Task, config: PairConfig, folder: Path, **options: Any
-) -> None:
-    """Train one seed under a display."""
+@contextmanager
+def _display(task: Task, config: PairConfig, folder: Path) -> Iterator[TrainingDisplay]:
+    """Yield a display that is live while the block runs, after a line on what is trained."""
     training = config.training
     pairs = len(task.labelled.rows) + (0 if task.pseudo is None else len(task.pseudo.rows))
     batch_size = min(training.batch_size, pairs)
@@ -85,7 +90,7 @@ def _train(
         f"{training.epochs} epochs, seed {training.seed}, to {folder}"
     )
     with display.live():
-        train(task, config, folder, listeners=[display], **options)
+        yield display
 
 
 def open_pairs(name: str) -> Corpus:

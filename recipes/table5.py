@@ -15,7 +15,12 @@ from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
-from arae_toolkit.recipes.label_options import drawing_options, known_labels, precision_option
+from arae_toolkit.recipes.label_options import (
+    drawing_options,
+    known_labels,
+    precision_option,
+    results_option,
+)
 from arae_toolkit.recipes.model_options import device_option
 from arae_toolkit.recipes.processes import options_given, signals_noted
 from arae_toolkit.recipes.table5_encoders import QUICK_SIZE, pretrained_encoders
@@ -79,13 +84,7 @@ def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[st
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of all runs.  [default: runs/table5]"
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for the file of results.",
-)
+@results_option
 @click.pass_context
 def table5(
     ctx: click.Context,
@@ -154,6 +153,7 @@ def table5(
         drawn,
         {place: cell for place, cell in cells.items() if isinstance(cell, dict)},
         folder,
+        encoders={kind: e.sha256 for kind, e in encoders.items() if e is not None},
         name="table5-quick" if quick else "table5",
         command=command,
         seeds=range(seeds),

@@ -30,6 +30,7 @@ def report(
     cells: Mapping[tuple[str, str], Mapping[int, Any]],
     folder: Path,
     *,
+    encoders: Mapping[str, str],
     name: str,
     command: str,
     seeds: Iterable[int],
@@ -44,6 +45,7 @@ def report(
         drawn: Labelled pairs by the name of the split.
         cells: Measurements by seed, by split and by what the encoder starts from.
         folder: The table's.
+        encoders: Fingerprints of the pretrained ones' weights.
         name: Of the result.
         command: What was typed.
         seeds: Of each cell.
@@ -72,6 +74,7 @@ def report(
         metrics=metrics,
         threads=threads_of(os.environ),
         details={
+            "encoders_sha256": dict(encoders),
             "pairs": {split: len(stores[split]) for split in SPLITS},
             "labels": {
                 labels: {

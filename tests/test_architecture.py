@@ -19,7 +19,17 @@ PACKAGES = {
 # From the bottom up. A module imports its own layer and those above it in this list.
 LAYERS = {
     "no torch": (
-        *("errors", "files", "locations", "lines", "configs", "presets", "vocabulary", "corpus"),
+        *(
+            "errors",
+            "files",
+            "locations",
+            "lines",
+            "configs",
+            "presets",
+            "vocabulary",
+            "corpus",
+            "run_identity",
+        ),
         *("results", "markdown", "inference_report", "report", "plots"),
     ),
     "data preparation": ("data_prep",),

@@ -111,6 +111,18 @@ def test_other_settings_do_not_overwrite_a_run(corpus: Path, trained: tuple[Path
     assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
 
 
+def test_a_folder_of_another_model_is_left_as_it_is(corpus: Path, tmp_path: Path) -> None:
+    """The average of the seeds would replace the configuration of an autoencoder."""
+    run = tmp_path / "nli-small"
+    run.mkdir()
+    (run / "config.json").write_text('{"kind": "text"}')
+    result = _train(corpus, tmp_path, "--objective", "supervised", *LEARNS)
+    assert result.exit_code == 4
+    assert "holds another model already" in result.stderr.splitlines()[-1]
+    assert (run / "config.json").read_text() == '{"kind": "text"}'
+    assert [path.name for path in run.iterdir()] == ["config.json"]
+
+
 def test_too_few_labels_are_one_line_and_exit_code_3(corpus: Path) -> None:
     """It says how many there are."""
     result = _call("nli", "--labels", "tiny", "--corpus", corpus, "--objective", "supervised")

@@ -15,13 +15,12 @@ import torch
 
 import arae_toolkit
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.configs import to_dict
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
 from arae_toolkit.files import write_json
-from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.model_folder import CONFIG, load_model_folder, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of
@@ -29,12 +28,15 @@ from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.labels import LabelledRows
 from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
 from arae_toolkit.nli.settings import PairConfig
-from arae_toolkit.pretraining import check_folder
+from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit
 
 MEASURED = "evaluation.json"
+DEFAULTS = settings_identity(PairConfig())
 SPLITS = ("dev", "test")
+Measured = dict[str, dict[str, Any]]
+"""Measurements of one seed by split."""
 CHANCE_DEVIATIONS = 3.0
 """An accuracy so many standard deviations above the most frequent label's is no chance."""
 
@@ -81,18 +83,13 @@ class Task:
 
     def identity(self, config: PairConfig, precision: Precision) -> dict[str, str]:
         """Return what two runs must share for one to go on from the other, by name."""
-        settings = {
-            f"{section}.{key}": json.dumps(value)
-            for section, part in to_dict(config).items()
-            for key, value in part.items()
-        }
         return {
             "corpus": self.corpus.sha256,
             "labels": self.labelled.sha256,
             "encoder": "random" if self.encoder is None else self.encoder.sha256,
             "pseudo_labels": "none" if self.pseudo is None else self.pseudo.origin,
             "precision": precision,
-            **settings,
+            **settings_identity(config),
         }
 
 
@@ -105,11 +102,11 @@ def train_classifier(
     precision: Precision = "fp32",
     listeners: Sequence[Listener] = (),
     stop_signal: Callable[[], int] = lambda: 0,
-) -> dict[str, Classification]:
+) -> Measured:
     """Train one seed, resuming what the folder holds, and measure the epoch that is best on dev.
 
     Returns:
-        The measurements on ``dev`` and ``test``.
+        The measurements on ``dev`` and ``test``, as :func:`measured` finds them again.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
@@ -118,7 +115,7 @@ def train_classifier(
         Interrupted: See :func:`~arae_toolkit.training.fit`.
     """
     identity = task.identity(config, precision)
-    check_folder(folder, identity)
+    check_folder(folder / CONFIG, identity, defaults=DEFAULTS)
     vocabulary = (task.encoder or task.corpus).vocabulary
     arguments = asdict(config.model)
     network = network_of(
@@ -158,24 +155,24 @@ def train_classifier(
     judge = _DevJudge(dev, task.corpus.labels, training.dtype, log)
     fit(
         training,
-        Run(folder=folder, identity=identity, log=log, evaluate=judge, stop_signal=stop_signal),
+        Run(folder, identity, log, judge, stop_signal, DEFAULTS),
         resume_from=state if state.exists() else None,
     )
     return _measure(folder, network, task, device, training.dtype)
 
 
-def measured(folder: Path, identity: Mapping[str, str]) -> dict[str, Any] | None:
+def measured(folder: Path, identity: Mapping[str, str]) -> Measured | None:
     """Return what a finished run of this identity has measured, ``None`` if there is none.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    check_folder(folder, identity)
+    check_folder(folder / CONFIG, identity, defaults=DEFAULTS)
     path = folder / MEASURED
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: Measured = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: damaged; remove it to measure again") from error
     return content
@@ -221,34 +218,25 @@ class _DevJudge:
 
 
 def _measure(
-    folder: Path,
-    network: PairNetwork,
-    task: Task,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> dict[str, Classification]:
+    folder: Path, network: PairNetwork, task: Task, device: torch.device, dtype: torch.dtype
+) -> Measured:
     """Measure the weights in the folder on dev and test, and write that beside them."""
     network.load_state_dict(load_model_folder(folder, device=device).tensors)
-    results = {}
+    found: Measured = {}
     for split in SPLITS:
         store = task.store(split, device)
         rows = np.flatnonzero(store.labels >= 0)
         probabilities = probabilities_of(network, store, rows, dtype=dtype)
-        results[split] = measure_classification(
+        result = measure_classification(
             probabilities, store.labels[rows], labels=task.corpus.labels
         )
-    write_json(
-        folder / MEASURED,
-        {
-            split: {
-                "accuracy": result.accuracy,
-                "calibration_error": result.calibration_error,
-                "nats_per_pair": result.nats,
-                "majority": result.majority,
-                "pairs": int(result.confusion.sum()),
-                "confusion": result.confusion.tolist(),
-            }
-            for split, result in results.items()
-        },
-    )
-    return results
+        found[split] = {
+            "accuracy": result.accuracy,
+            "calibration_error": result.calibration_error,
+            "nats_per_pair": result.nats,
+            "majority": result.majority,
+            "pairs": int(result.confusion.sum()),
+            "confusion": result.confusion.tolist(),
+        }
+    write_json(folder / MEASURED, found)
+    return found

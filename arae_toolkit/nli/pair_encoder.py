@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +13,9 @@ import torch
 import arae_toolkit
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.configs import to_dict
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
-from arae_toolkit.model_folder import save_model_folder
+from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.nli import network_of
 from arae_toolkit.models.pair_language import PairLanguageModel
@@ -26,7 +24,7 @@ from arae_toolkit.nli.labels import LabelledRows
 from arae_toolkit.nli.pair_pretraining import PairPretraining
 from arae_toolkit.nli.pair_store import PairStore
 from arae_toolkit.nli.settings import Objective, PairConfig
-from arae_toolkit.pretraining import check_folder
+from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit
 
@@ -67,13 +65,10 @@ def pretrain_pair_encoder(
         "corpus": corpus.sha256,
         "labels": "none" if labelled is None else labelled.sha256,
         "precision": precision,
-        **{
-            f"{section}.{key}": json.dumps(value)
-            for section, part in to_dict(config).items()
-            for key, value in part.items()
-        },
+        **settings_identity(config),
     }
-    check_folder(folder, identity)
+    defaults = settings_identity(PairConfig())
+    check_folder(folder / CONFIG, identity, defaults=defaults)
     seed = config.training.seed
     network = network_of(
         asdict(config.model),
@@ -120,7 +115,7 @@ def pretrain_pair_encoder(
     log = RunLog(folder, listeners)
     fit(
         training,
-        Run(folder=folder, identity=identity, log=log, evaluate=evaluate, stop_signal=stop_signal),
+        Run(folder, identity, log, evaluate, stop_signal, defaults),
         resume_from=state if state.exists() else None,
     )
 

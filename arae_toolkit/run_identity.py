@@ -1,0 +1,70 @@
+"""What makes a run this run and no other: its settings, corpus and precision, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from arae_toolkit.configs import Sections, to_dict
+from arae_toolkit.errors import CheckpointMismatch
+
+Identity = Mapping[str, str]
+
+
+def settings_identity(config: Sections) -> dict[str, str]:
+    """Return every setting as JSON, by ``section.name``."""
+    return {
+        f"{section}.{key}": json.dumps(value)
+        for section, part in to_dict(config).items()
+        for key, value in part.items()
+    }
+
+
+def differences(there: Identity, here: Identity, *, defaults: Identity) -> list[str]:
+    """Return in words what differs between two runs.
+
+    Args:
+        there: Of the run that was saved.
+        here: Of the run that is to go on from it.
+        defaults: What a setting was before it existed: a run saved by an earlier version lacks it.
+
+    Example:
+        >>> differences({"epochs": "3"}, {"epochs": "3", "new": "0"}, defaults={"new": "0"})
+        []
+        >>> differences({"epochs": "3"}, {"epochs": "4"}, defaults={})
+        ['epochs 3 there, 4 here']
+    """
+    saved = {**defaults, **there}
+    return [
+        f"{name} {saved.get(name, 'unset')} there, {value} here"
+        for name, value in here.items()
+        if saved.get(name) != value
+    ]
+
+
+def check_folder(path: Path, identity: Identity, *, defaults: Identity) -> None:
+    """Refuse a folder that holds a model of another run.
+
+    Args:
+        path: The configuration in the folder; where there is none, nothing is refused.
+        identity: Of the run that is to be kept there.
+        defaults: As for :func:`differences`.
+
+    Raises:
+        CheckpointMismatch: Naming the settings that differ.
+    """
+    if not path.exists():
+        return
+    try:
+        there = dict(json.loads(path.read_text(encoding="utf-8"))["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointMismatch(
+            f"{path}: not the configuration of a run; name another folder with --out"
+        ) from error
+    different = differences(there, identity, defaults=defaults)
+    if different:
+        raise CheckpointMismatch(
+            f"{path.parent}: holds a run with other settings ({'; '.join(different[:3])}); name "
+            "another folder with --out, or use those settings"
+        )

@@ -1,0 +1,49 @@
+"""Runs are told apart by what they were made with; a setting that came later changes none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from arae_toolkit.configs import Config, with_overrides
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.run_identity import check_folder, settings_identity
+
+DEFAULTS = settings_identity(Config())
+
+
+def _saved(folder: Path, run: object) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps({"run": run}), encoding="utf-8")
+    return path
+
+
+def test_a_run_saved_before_a_setting_existed_had_its_default(tmp_path: Path) -> None:
+    """Absent is the default: that value goes on, any other is another run."""
+    old = {key: value for key, value in DEFAULTS.items() if key != "training.longest_sentence"}
+    path = _saved(tmp_path, old)
+    check_folder(path, DEFAULTS, defaults=DEFAULTS)
+    shorter = settings_identity(with_overrides(Config(), ["longest_sentence=15"]))
+    with pytest.raises(CheckpointMismatch, match="longest_sentence 0 there, 15 here"):
+        check_folder(path, shorter, defaults=DEFAULTS)
+
+
+def test_what_is_no_setting_has_no_default(tmp_path: Path) -> None:
+    """A folder without the corpus's fingerprint is not taken for a run on it."""
+    path = _saved(tmp_path, DEFAULTS)
+    with pytest.raises(CheckpointMismatch, match="corpus unset there, abc here"):
+        check_folder(path, {"corpus": "abc", **DEFAULTS}, defaults=DEFAULTS)
+
+
+@pytest.mark.parametrize("run", [5, None, "text"])
+def test_a_configuration_of_something_else_is_refused(tmp_path: Path, run: object) -> None:
+    """One line, whatever the file holds."""
+    with pytest.raises(CheckpointMismatch, match="not the configuration of a run"):
+        check_folder(_saved(tmp_path, run), DEFAULTS, defaults=DEFAULTS)
+
+
+def test_an_empty_folder_is_free(tmp_path: Path) -> None:
+    """Nothing there, nothing refused."""
+    check_folder(tmp_path / "config.json", DEFAULTS, defaults=DEFAULTS)
