@@ -1,0 +1,1 @@
+"""Unaligned transfer: sentences rewritten so that an attribute changes and the rest stays."""

@@ -1,0 +1,49 @@
+"""What every kind of transfer model does: propose rewritten sentences of another attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from arae_toolkit.vocabulary import Vocabulary
+
+Sentence = list[int]
+"""Ids, ``<eos>`` last."""
+
+
+class Rewriter(Protocol):
+    """Proposes sentences of another attribute for each sentence."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Words and tokenizer."""
+        ...
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attribute's values, A of them, in the order of the corpus."""
+        ...
+
+    def propose(
+        self,
+        sentences: Sequence[Sentence],
+        targets: Sequence[int],
+        *,
+        count: int,
+        strength: float,
+        generator: torch.Generator,
+    ) -> list[list[Sentence]]:
+        """Return ``count`` proposals for each sentence, the rewriter's own first choice first.
+
+        Args:
+            sentences: N sentences.
+            targets: Index into ``attributes`` for each. N numbers.
+            count: Proposals for each sentence. The first one does not depend on the generator,
+                nor on ``count``; proposals may be equal.
+            strength: How much is changed; 1 is what the model was made for, 0 as little as the
+                model can.
+            generator: Source of randomness for the other proposals.
+        """
+        ...
