@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import torch
+import numpy as np
 
 from arae_toolkit.vocabulary import Vocabulary
 
@@ -33,17 +33,23 @@ class Rewriter(Protocol):
         *,
         count: int,
         strength: float,
-        generator: torch.Generator,
+        seed: int,
     ) -> list[list[Sentence]]:
         """Return ``count`` proposals for each sentence, the rewriter's own first choice first.
 
         Args:
             sentences: N sentences.
             targets: Index into ``attributes`` for each. N numbers.
-            count: Proposals for each sentence. The first one does not depend on the generator,
-                nor on ``count``; proposals may be equal.
+            count: Proposals for each sentence. The first one depends neither on the seed nor on
+                ``count``; proposals may be equal.
             strength: How much is changed; 1 is what the model was made for, 0 as little as the
                 model can.
-            generator: Source of randomness for the other proposals.
+            seed: Fixes the other proposals, by :func:`chance`: what is proposed for a sentence
+                does not depend on the sentences beside it.
         """
         ...
+
+
+def chance(seed: int, sentence: Sentence) -> np.random.Generator:
+    """Return the source of randomness of one sentence's proposals."""
+    return np.random.default_rng([seed, *sentence])
