@@ -14,9 +14,16 @@ from arae_toolkit.configs import Config, TrainingConfig
 from arae_toolkit.critics import new_critic
 from arae_toolkit.cuda_graphs import StaticIterations
 from arae_toolkit.devices import Precision, matrix_products
+from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.models.recurrent import packs
+from arae_toolkit.optimizers import (
+    autoencoder_update,
+    critic_update,
+    encoder_update,
+    generator_update,
+)
 from arae_toolkit.plan import (
     RECONSTRUCTION,
     HostSource,
@@ -37,7 +44,7 @@ from arae_toolkit.steps import (
     reconstruction_step,
     reduced,
 )
-from arae_toolkit.updates import Update, adam, sgd
+from arae_toolkit.updates import Update
 
 # Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5
@@ -59,6 +66,7 @@ class Algorithm:
             ``tf32`` lets a CUDA device round the factors of float32 products.
         cuda_graphs: Whether a CUDA device runs iterations as captured graphs.
         note: Told in one line which way a CUDA device runs iterations.
+        extended: Whether :meth:`extend` will be called.
     """
 
     def __init__(
@@ -70,10 +78,12 @@ class Algorithm:
         precision: Precision = "fp32",
         cuda_graphs: bool = True,
         note: Callable[[str], None] = lambda line: None,
+        extended: bool = False,
     ) -> None:
         """Make critic and optimizers; the model's weights are left as they are."""
         self.model, self.config, self.store = model, config, store
         self.precision = precision
+        self.extensions: list[Extension] = []
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.device = model.device
         training = config.training
@@ -87,13 +97,16 @@ class Algorithm:
         self.generator: Generator | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.code_gradient_norm = torch.zeros((), device=self.device)
-        self.updates: dict[str, Update] = {"autoencoder": self._autoencoder_update()}
+        self.updates: dict[str, Update] = {
+            "autoencoder": autoencoder_update(model, config.training)
+        }
         if adversarial:
             self._add_adversary()
         with reduced(self.device, self.dtype):
             self._groups = 1 if packs(self.device) else LENGTH_GROUPS
         self.static: StaticIterations | None = None
-        if self.device.type == "cuda":
+        # What an extension does depends on the rows drawn, which a captured graph has no place for.
+        if self.device.type == "cuda" and not extended:
             self.static = StaticIterations(
                 self.run,
                 store,
@@ -104,6 +117,11 @@ class Algorithm:
                 note=note,
             )
 
+    def extend(self, extension: Extension) -> None:
+        """Add to what each iteration does beyond Algorithm 1."""
+        self.extensions.append(extension)
+        self.updates |= extension.updates
+
     @property
     def modules(self) -> dict[str, nn.Module]:
         """Every network with weights of its own, by name."""
@@ -113,6 +131,8 @@ class Algorithm:
             modules["critic"] = self.critic
         if self.generator is not None and self.generator is not self.model.prior:
             modules["generator"] = self.generator
+        for extension in self.extensions:
+            modules |= extension.modules
         return modules
 
     @property
@@ -157,7 +177,7 @@ class Algorithm:
         """
         plan = self.planner.plan(iteration)
         self._train_mode()
-        for name in ("autoencoder", "encoder"):
+        for name in ("autoencoder", "encoder", ATTRIBUTE_ENCODER):
             if name in self.updates:
                 self.updates[name].set_rate(plan.rate)
         with matrix_products(self.device, self.precision):
@@ -166,7 +186,11 @@ class Algorithm:
             else:
                 self._seed(iteration)
                 source = HostSource(plan, self.store, groups=self._groups)
+                for extension in self.extensions:
+                    extension.prepare(iteration)
                 scalars = self.run(source, plan.rounds)
+                for extension in self.extensions:
+                    scalars |= extension.run(scalars["code_gradient_norm"])
         self.code_gradient_norm = scalars["code_gradient_norm"]
         return scalars
 
@@ -181,10 +205,10 @@ class Algorithm:
     def _reconstruct(self, source: Source) -> Scalars:
         """Run step 1, with the encoder's part of step 3 where the update is a joint one."""
         training = self.config.training
-        pull = None
+        pulls = [pull for extension in self.extensions for pull in extension.pulls()]
         if self.critic is not None and training.encoder_update == "joint":
             weight = source.scalar("adversarial_weight")
-            pull = CriticPull(self.critic, weight, training.encoder_gradient)
+            pulls.insert(0, CriticPull(self.critic, weight, training.encoder_gradient))
         (batch,), _ = source.batches(RECONSTRUCTION)
         return reconstruction_step(
             self.model.encoder,
@@ -196,7 +220,7 @@ class Algorithm:
             word_drop=training.word_drop,
             per_token=training.loss_unit == "token",
             dtype=self.dtype,
-            pull=pull,
+            pulls=pulls,
             softmax_samples=training.softmax_samples,
         )
 
@@ -265,35 +289,14 @@ class Algorithm:
         for module in self.modules.values():
             module.train()
 
-    def _autoencoder_update(self) -> Update:
-        training = self.config.training
-        parameters = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
-        if training.autoencoder_optimizer == "adam":
-            optimizer = adam(parameters, rate=training.autoencoder_rate)
-        else:
-            optimizer = sgd(parameters, rate=training.autoencoder_rate)
-        return Update(parameters, optimizer, clip_norm=training.clip_norm)
-
     def _add_adversary(self) -> None:
         """Make critic, generator and their optimizers."""
         training = self.config.training
         self.critic = new_critic(self.config, self.device)
-        betas = (training.adversarial_beta1, training.adversarial_beta2)
-        critic_parameters = list(self.critic.parameters())
-        self.updates["critic"] = Update(
-            critic_parameters,
-            adam(critic_parameters, rate=training.adversarial_rate_critic, betas=betas),
-        )
+        self.updates["critic"] = critic_update(self.critic, training)
         if training.encoder_update == "separate":
-            parameters = list(self.model.encoder.parameters())
-            optimizer = sgd(parameters, rate=training.autoencoder_rate)
-            self.updates["encoder"] = Update(parameters, optimizer, clip_norm=training.clip_norm)
+            self.updates["encoder"] = encoder_update(self.model.encoder, training)
         prior = self.model.prior
         if isinstance(prior, Generator):
             self.generator = copy.deepcopy(prior) if training.generator_average else prior
-            parameters = list(self.generator.parameters())
-            self.updates["generator"] = Update(
-                parameters,
-                adam(parameters, rate=training.adversarial_rate_generator, betas=betas),
-                clip_norm=training.clip_norm,
-            )
+            self.updates["generator"] = generator_update(self.generator, training)

@@ -44,7 +44,10 @@ class Batch(Protocol):
         ...
 
     def damaged(self, *, share: float, generator: torch.Generator) -> Batch:
-        """Return the rows with a share of their symbols hidden, for a denoising encoder."""
+        """Return the rows with a share of their symbols hidden, for a denoising encoder.
+
+        Nothing is drawn from the generator where nothing can be hidden.
+        """
         ...
 
 
@@ -150,6 +153,8 @@ class TokenBatch:
 
     def damaged(self, *, share: float, generator: torch.Generator) -> TokenBatch:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
+        if not share:
+            return self
         tokens = drop_words(self.tokens, self.lengths, share=share, generator=generator)
         return self.with_tokens(tokens)
 

@@ -1,17 +1,9 @@
-"""Settings of a pretraining run: dataclasses, and overrides from TOML or ``key=value``."""
+"""Settings of a pretraining run, a docstring under each."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import tomllib
-import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
-
-from arae_toolkit.errors import DataError
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -46,6 +38,11 @@ class ModelConfig:
     """Hidden layers of the critic."""
     critic_normalization: Literal["none", "batch", "layer", "spectral"] = "none"
     """Between the critic's layers; the paper's code used ``batch``."""
+    decoders: Literal["shared-softmax", "separate", "joined"] = "shared-softmax"
+    """Of a model with an attribute: a decoder for each of its values, with one softmax for all or
+    one each; ``joined`` is a single decoder that is fed the value beside the code."""
+    classifier_sizes: tuple[int, ...] = (300, 300)
+    """Hidden layers of the latent attribute classifier."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +133,26 @@ class TrainingConfig:
     generator_average: float = 0.999
     """Decay of the running mean of the generator's weights that is used for sampling; 0 is off."""
 
+    attribute_weight: float = 1.0
+    """lambda(2): weight of the latent attribute classifier's gradient in the encoder."""
+    attribute_warmup: int = 1000
+    """Iterations over which lambda(2) rises from 0."""
+    attribute_cycles: int = 0
+    """Times that both lambdas start again from 0 in the course of training (a cyclic schedule)."""
+    classifier_steps: int = 1
+    """Updates of the latent attribute classifier an iteration."""
+    classifier_rate: float = 1e-3
+    """Adam rate of the latent attribute classifier."""
+    attribute_drop: float = 0.0
+    """Hide words from the encoder, a word the likelier the more it marks the sentence's attribute:
+    with 1, one that is r > 1 times as frequent under it as under the others by chance 1 - 1/r."""
+    cycle_weight: float = 0.0
+    """Weight of writing a sentence back from the greedy transfer of it (back-translation)."""
+    cycle_start: float = 0.3
+    """Share of the run from which on sentences are written back."""
+    cycle_every: int = 2
+    """Iterations from one of them to the next."""
+
     seed: int = 0
     """Fixes weights, batches and noise."""
     log_every: int = 100
@@ -156,118 +173,3 @@ class Config:
     """Networks."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Training."""
-
-
-class Sections(Protocol):
-    """Settings in two dataclasses, such as :class:`Config`; itself a dataclass."""
-
-    @property
-    def model(self) -> Any:
-        """Networks."""
-        ...
-
-    @property
-    def training(self) -> Any:
-        """Training."""
-        ...
-
-
-Settings = TypeVar("Settings", bound=Sections)
-
-
-def with_toml(config: Settings, path: Path) -> Settings:
-    """Return the settings with those of a TOML file (tables ``[model]`` and ``[training]``).
-
-    Raises:
-        DataError: If the file is not TOML, or names a setting that does not exist or a value of
-            another type.
-    """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"cannot read these settings ({error})", path=path) from error
-    for section, values in tables.items():
-        if section not in ("model", "training") or not isinstance(values, dict):
-            raise DataError(f"unknown table [{section}]; use [model] and [training]", path=path)
-        try:
-            for key, value in values.items():
-                config = with_value(config, f"{section}.{key}", value)
-        except ValueError as error:
-            raise DataError(str(error), path=path) from error
-    return config
-
-
-def with_overrides(config: Settings, assignments: Sequence[str]) -> Settings:
-    """Return the settings with ``key=value`` strings applied; a key may name its section.
-
-    Raises:
-        ValueError: If an assignment has no ``=``, an unknown key or a value of another type.
-    """
-    for assignment in assignments:
-        key, separator, text = assignment.partition("=")
-        if not separator:
-            raise ValueError(f"{assignment!r} is not of the form key=value")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        config = with_value(config, key.strip(), value)
-    return config
-
-
-def with_value(config: Settings, key: str, value: Any) -> Settings:
-    """Return the settings with one changed; ``key`` is ``name`` or ``section.name``.
-
-    Raises:
-        ValueError: If there is no such setting, or the value has another type.
-    """
-    section, _, name = key.rpartition(".")
-    for candidate in ("model", "training"):
-        part = getattr(config, candidate)
-        hints = typing.get_type_hints(type(part))
-        if section in ("", candidate) and name in hints:
-            changed = replace(part, **{name: _checked(key, value, hints[name])})
-            return cast(Settings, replace(cast(Any, config), **{candidate: changed}))
-    known = [f.name for part in (config.model, config.training) for f in dataclasses.fields(part)]
-    raise ValueError(f"no setting {key!r}; there are {', '.join(known)}")
-
-
-def _checked(key: str, value: Any, hint: Any) -> Any:
-    """Return ``value`` in the type of a field, or say what was expected."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        if value in typing.get_args(hint):
-            return value
-        raise ValueError(f"{key} must be one of {', '.join(typing.get_args(hint))}, got {value!r}")
-    if origin is tuple:
-        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
-            return tuple(value)
-        raise ValueError(f"{key} must be a list of whole numbers such as [300,300], got {value!r}")
-    if hint is float and type(value) is int:
-        return float(value)
-    if isinstance(hint, type) and type(value) is hint:
-        if isinstance(value, int | float) and value < 0:
-            raise ValueError(f"{key} must not be negative, got {value!r}")
-        return value
-    expected = {int: "a whole number", float: "a number", bool: "true or false"}
-    raise ValueError(f"{key} must be {expected.get(hint, hint)}, got {value!r}")
-
-
-def to_dict(config: Sections) -> dict[str, dict[str, Any]]:
-    """Return the settings as JSON-ready dictionaries."""
-    return {
-        section: {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in dataclasses.asdict(getattr(config, section)).items()
-        }
-        for section in ("model", "training")
-    }
-
-
-def from_dict(values: Mapping[str, Mapping[str, Any]]) -> Config:
-    """Return the settings that :func:`to_dict` wrote."""
-    config = Config()
-    for section, part in values.items():
-        for key, value in part.items():
-            config = with_value(config, f"{section}.{key}", value)
-    return config

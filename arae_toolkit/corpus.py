@@ -228,6 +228,14 @@ class Corpus:
         return list(self.manifest["labels"])
 
     @property
+    def labels_sentences(self) -> bool:
+        """Whether each training sentence has one of at least two labels: an attribute."""
+        if self.kind != "text" or len(self.labels) < 2:
+            return False
+        labels = self.split("train").labels
+        return labels is not None and bool((np.asarray(labels) >= 0).all())
+
+    @property
     def max_length(self) -> int:
         """Most tokens in a sentence, ``<eos>`` not counted."""
         return int(self.manifest["max_length"])

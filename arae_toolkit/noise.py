@@ -27,14 +27,14 @@ def annealed_deviation(initial: float, *, factor: float, every: int, iteration: 
 
 
 def drop_words(
-    tokens: Tensor, lengths: Tensor, *, share: float, generator: torch.Generator
+    tokens: Tensor, lengths: Tensor, *, share: float | Tensor, generator: torch.Generator
 ) -> Tensor:
     """Replace a share of the words by ``<unk>``, never ``<eos>`` or padding (denoising input).
 
     Args:
         tokens: Right-padded ids. Shape (B, T).
         lengths: Tokens per sentence, ``<eos>`` included. Shape (B,).
-        share: Chance of each word to be replaced, in [0, 1].
+        share: Chance of each word to be replaced, in [0, 1]: one for all, or shape (B, T).
         generator: Source of randomness on the tokens' device.
     """
     columns = torch.arange(tokens.shape[1], device=tokens.device)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 # Below this norm a gradient's direction is undefined; the offset keeps the penalty's own gradient
 # finite there.
@@ -113,3 +114,43 @@ def generator_objective(generated_scores: Tensor) -> Tensor:
 def encoder_objective(real_scores: Tensor) -> Tensor:
     """Return ``mean f(z)``, which the encoder descends (Algorithm 1, step 3)."""
     return real_scores.mean()
+
+
+def classifier_nats(scores: Tensor, labels: Tensor, *, class_weights: Tensor) -> Tensor:
+    """Return ``-log p_u(y | z)``, which the attribute classifier descends (Algorithm 2, step 2b).
+
+    Args:
+        scores: Of the attribute's values, before the softmax. Shape (B, A).
+        labels: The values. Shape (B,), int64.
+        class_weights: Of each value in the mean over the batch. Shape (A,).
+
+    Returns:
+        Nats a sentence, scalar.
+    """
+    return functional.cross_entropy(scores, labels, weight=class_weights)
+
+
+def flipped_label_nats(scores: Tensor, labels: Tensor, *, class_weights: Tensor) -> Tensor:
+    """Return ``-log p_u(1 - y | z)``, which the encoder descends (Algorithm 2, step 3b).
+
+    With more than two values there is no ``1 - y``: it is the mean over all wrong values, what the
+    paper's loss is in expectation if the flipped label is drawn from them.
+
+    Args:
+        scores: Of the attribute's values, before the softmax. Shape (B, A).
+        labels: The true values. Shape (B,), int64.
+        class_weights: Of each true value in the mean over the batch. Shape (A,).
+
+    Returns:
+        Nats a sentence, scalar.
+
+    Example:
+        >>> scores = torch.tensor([[0.0, 0.0, 0.0]])
+        >>> flipped_label_nats(scores, torch.tensor([1]), class_weights=torch.ones(3))
+        tensor(1.0986)
+    """
+    log_probability = scores.log_softmax(dim=1)
+    own = log_probability.gather(1, labels[:, None])[:, 0]
+    wrong = (log_probability.sum(dim=1) - own) / (scores.shape[1] - 1)
+    weights = class_weights[labels]
+    return -(weights * wrong).sum() / weights.sum()

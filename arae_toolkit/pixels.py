@@ -46,6 +46,8 @@ class PixelBatch:
 
     def damaged(self, *, share: float, generator: torch.Generator) -> PixelBatch:
         """Return the images with a share of their pixels turned to paper."""
+        if not share:
+            return self
         return PixelBatch(drop_pixels(self.pixels, share=share, generator=generator))
 
 

@@ -97,7 +97,9 @@ class Planner:
                     every=training.code_noise_every,
                     iteration=iteration,
                 ),
-                "adversarial_weight": schedules.adversarial_weight(training, iteration),
+                "adversarial_weight": schedules.adversarial_weight(
+                    training, iteration, iterations=self.iterations
+                ),
             },
         )
 

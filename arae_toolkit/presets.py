@@ -95,10 +95,35 @@ _FOR_CORPUS: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {
             "noise_size": 32,
             "generator_sizes": (128, 128),
             "critic_sizes": (128, 128),
+            "classifier_sizes": (128, 128),
         },
-        {"epochs": 25, "code_noise": 0.1, "adversarial_weight": 0.01, "penalty_weight": 0.1},
+        {
+            "epochs": 25,
+            "code_noise": 0.1,
+            "adversarial_weight": 0.01,
+            "penalty_weight": 0.1,
+            "classifier_rate": 1e-4,
+            "attribute_warmup": 0,
+        },
     ),
 }
+# Sentences with an attribute: sizes that suit bfloat16, and larger batches, which decoders share.
+_TRANSFER_SIZES: dict[str, Any] = {
+    "embedding_size": 256,
+    "code_size": 256,
+    "hidden_size": 256,
+    "noise_size": 64,
+    "code_gain": 16.0,
+    "generator_sizes": (256, 256),
+    "critic_sizes": (256, 256),
+    "classifier_sizes": (256, 256),
+}
+for _name, _samples in (("default", 0), ("fast", 512)):
+    for _corpus in ("yelp", "yahoo"):
+        _FOR_CORPUS[(_name, _corpus)] = (
+            _TRANSFER_SIZES,
+            {"adversarial_weight": 1.0, "softmax_samples": _samples, "batch_size": 128},
+        )
 # The paper treats the two transfer corpora alike.
 _FOR_CORPUS[("paper-2018", "yahoo")] = _FOR_CORPUS[("paper-2018", "yelp")]
 

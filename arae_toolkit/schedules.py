@@ -18,14 +18,30 @@ def autoencoder_rate(config: TrainingConfig, iteration: int, *, iterations: int)
     """Return the learning rate of encoder and decoder at an iteration of ``iterations``."""
     rate = config.autoencoder_rate * ramp(iteration, length=config.warmup)
     if config.autoencoder_schedule == "cosine":
-        share_done = iteration / max(1, iterations)
-        rate *= COSINE_FLOOR + (1 - COSINE_FLOOR) * (1 + math.cos(math.pi * share_done)) / 2
+        rate *= cosine(iteration / max(1, iterations))
     return rate
 
 
-def adversarial_weight(config: TrainingConfig, iteration: int) -> float:
-    """Return lambda(1) at an iteration."""
-    return config.adversarial_weight * ramp(iteration, length=config.adversarial_warmup)
+def cosine(share_done: float) -> float:
+    """Return the factor on a rate that falls along a cosine, to 2 % at the end."""
+    return COSINE_FLOOR + (1 - COSINE_FLOOR) * (1 + math.cos(math.pi * share_done)) / 2
+
+
+def adversarial_weight(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return lambda(1) at an iteration of ``iterations``."""
+    place = in_cycle(config, iteration, iterations=iterations)
+    return config.adversarial_weight * ramp(place, length=config.adversarial_warmup)
+
+
+def attribute_weight(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return lambda(2) at an iteration of ``iterations``."""
+    place = in_cycle(config, iteration, iterations=iterations)
+    return config.attribute_weight * ramp(place, length=config.attribute_warmup)
+
+
+def in_cycle(config: TrainingConfig, iteration: int, *, iterations: int) -> int:
+    """Return the iteration counted from where the lambdas last started from 0."""
+    return iteration % max(1, -(-iterations // (config.attribute_cycles + 1)))
 
 
 def gan_rounds(config: TrainingConfig, epoch: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,20 @@ def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     )
 
 
+class Pull(Protocol):
+    """Something that pulls at the codes of a joint encoder update, beside the reconstruction."""
+
+    def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
+        """Return the weighted gradient that is added to the reconstruction's. Shape (B, Z).
+
+        Args:
+            code: Of the batch, without a graph. Shape (B, Z).
+            batch: What the codes are of.
+            reference_norm: Mean norm of the reconstruction's gradient over rows, scalar tensor.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class CriticPull:
     """The critic's pull on the codes of a joint encoder update.
@@ -51,6 +65,13 @@ class CriticPull:
     weight: Tensor
     mode: Literal["scale", "norm"] = "scale"
 
+    def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
+        """Return the weighted gradient of ``mean f(z)``. Shape (B, Z)."""
+        del batch
+        return weighted_pull(
+            self.critic, code, weight=self.weight, mode=self.mode, reference_norm=reference_norm
+        )
+
 
 def reconstruction_step(
     encoder: nn.Module,
@@ -63,7 +84,7 @@ def reconstruction_step(
     word_drop: float = 0.0,
     per_token: bool = False,
     dtype: torch.dtype = torch.float32,
-    pull: CriticPull | None = None,
+    pulls: Sequence[Pull] = (),
     softmax_samples: int = 0,
 ) -> Scalars:
     """Train encoder and decoder to reconstruct (Algorithm 1, step 1).
@@ -78,7 +99,7 @@ def reconstruction_step(
         word_drop: Share of the encoder's input words (pixels) hidden from it.
         per_token: Descend nats per token (pixel) instead of nats per sentence (image).
         dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
-        pull: With it, the encoder's part of step 3 is added to this update.
+        pulls: Added to this update of the encoder: its part of step 3, and of step 3b.
         softmax_samples: Words beside the batch's own that a text decoder's softmax is estimated
             from; 0 takes the whole vocabulary.
 
@@ -86,7 +107,7 @@ def reconstruction_step(
         ``nats_per_sentence`` and ``nats_per_token``, or ``nats_per_image`` and ``nats_per_pixel``;
         ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``.
     """
-    visible = batch.damaged(share=word_drop, generator=generator) if word_drop else batch
+    visible = batch.damaged(share=word_drop, generator=generator)
     with reduced(batch.device, dtype):
         code = encoder(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
@@ -99,13 +120,9 @@ def reconstruction_step(
     gradient = leaf.grad
     assert gradient is not None
     norm_of_reconstruction = gradient.norm(dim=1).mean()
-    if pull is not None:
-        gradient = gradient + weighted_pull(
-            pull.critic,
-            code.detach(),
-            weight=pull.weight,
-            mode=pull.mode,
-            reference_norm=norm_of_reconstruction,
+    for pull in pulls:
+        gradient = gradient + pull.gradient(
+            code.detach(), batch, reference_norm=norm_of_reconstruction
         )
     code.backward(gradient, inputs=list(encoder.parameters()))
     norm = update.apply()

@@ -29,9 +29,9 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.training_rate import precisions_of
 from arae_toolkit.benchmarks.versions import library_training, textbook_training
-from arae_toolkit.configs import with_value
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.files import write_text
+from arae_toolkit.overrides import with_value
 from arae_toolkit.presets import preset
 
 NAME = "kernels"

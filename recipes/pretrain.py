@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.configs import Config, with_overrides, with_toml
+from arae_toolkit.configs import Config
+from arae_toolkit.overrides import with_overrides, with_toml
 from arae_toolkit.presets import PRESETS, preset
-from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.recipes.pretrain_seeds import train_seeds
 from arae_toolkit.recipes.processes import signals_noted
+from arae_toolkit.recipes.transfer_training import open_corpus, variant_of
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.pretraining import ModelKind
     from arae_toolkit.run_log import Listener
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain yelp --preset paper-2018 --seed 1",
         "arae-toolkit pretrain reviews.jsonl --set epochs=5 --set code_size=128",
         "arae-toolkit pretrain snli --seeds 8",
+        "arae-toolkit pretrain yahoo --part titles --classes science,music,politics",
     ],
 )
 @click.argument("corpus")
@@ -57,6 +60,23 @@ if TYPE_CHECKING:
     "--source",
     type=click.Path(path_type=Path),
     help="Folder or archive with the corpus's original files.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["titles", "replies", "both"]),
+    help="yahoo: which texts; both by default.",
+)
+@click.option("--classes", help="yahoo: topics, separated by commas.")
+@click.option(
+    "--attribute/--no-attribute",
+    default=True,
+    show_default=True,
+    help="On a corpus with labels, train a model that transfers between them.",
+)
+@click.option(
+    "--scorer",
+    type=click.Path(path_type=Path),
+    help="Folder of the corpus's scorer of transfers, made where it is missing.",
 )
 @click.option(
     "--device",
@@ -109,6 +129,10 @@ def pretrain(
     config_file: Path | None,
     assignments: tuple[str, ...],
     source: Path | None,
+    part: str | None,
+    classes: str | None,
+    attribute: bool,
+    scorer: Path | None,
     device_name: str,
     precision: Precision,
     cuda_graphs: bool,
@@ -119,6 +143,10 @@ def pretrain(
     out: Path | None,
 ) -> None:
     """Train an autoencoder on CORPUS, and print the folder of the trained model.
+
+    On a corpus with labelled sentences (yelp, yahoo, a file prepared with --label-field) that is
+    the transfer model: a decoder for each label, and a code that hides it; see arae-toolkit
+    transfer. --no-attribute trains the plain model there as well.
 
     CORPUS is snli, yelp, yahoo, mnist, synthetic, a file of one's own, or a prepared folder. It is
     prepared first where that has not been done. A run that was stopped goes on when the same
@@ -131,19 +159,35 @@ def pretrain(
     """
     if seeds > 1 and resume not in ("auto", "never"):
         raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
-    prepared = _open_corpus(corpus, source)
+    prepared = open_corpus(corpus, source, part=part, classes=classes)
     config = _settings(preset_name, prepared.name, config_file, assignments, seed)
-    folder = out or _default_folder(prepared.name, kind)
+    variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
+    folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
-        _train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
+        train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.pretraining import pretrain as run
     from arae_toolkit.recipes.display import training_display
+    from arae_toolkit.recipes.transfer_training import train_transfer
 
     keep_freed_memory()
     device = choose_device(device_name)
+    if attribute and prepared.labels_sentences:
+        train_transfer(
+            prepared,
+            config,
+            folder,
+            kind=kind,
+            scorer=scorer,
+            device=device,
+            precision=precision,
+            resume=resume,
+            listeners=_tensorboard(folder),
+        )
+        click.echo(folder)
+        return
     place = f", {device}, {precision}, to {folder}"
     with (
         signals_noted() as received,
@@ -162,84 +206,6 @@ def pretrain(
             stop_signal=lambda: received[0],
         )
     click.echo(folder)
-
-
-def _train_seeds(
-    corpus: Corpus, config: Config, out: Path, *, seeds: int, jobs: int | None, device_name: str
-) -> None:
-    """Train several seeds by this same command, one seed a process; report on them all.
-
-    Raises:
-        SeedsStopped: If asked to stop by a signal; each has written its checkpoint.
-        SeedsFailed: If one was not trained to its end.
-    """
-    from arae_toolkit.recipes import several
-    from arae_toolkit.recipes.processes import (
-        child_environment,
-        default_jobs,
-        options_given,
-        threads_of,
-    )
-    from arae_toolkit.recipes.several_display import SeveralDisplay
-    from arae_toolkit.recipes.several_summary import report
-
-    device = _device_type(device_name)
-    at_once = min(seeds, jobs or default_jobs(seeds, on_gpu=device == "cuda"))
-    environment = child_environment(at_once)
-    first = config.training.seed
-    runs = [
-        several.SeedRun(seed, several.seed_folder(out, seed))
-        for seed in range(first, first + seeds)
-    ]
-    ctx = click.get_current_context()
-    options = options_given(ctx, without=("source", "seed", "seeds", "jobs", "out"))
-    debug = ["--debug"] if ctx.find_root().params.get("debug") else []
-    # By its folder: it is prepared, and nothing is left to look up or to download.
-    arguments = [*debug, "pretrain", *options, str(corpus.folder.resolve())]
-    display = SeveralDisplay(runs, epochs=config.training.epochs)
-    display.note(
-        f"seeds {first} to {runs[-1].seed} on {corpus.name}, {device}, {at_once} at once, to "
-        f"{several.beside(out, '-seed-*')}"
-    )
-    with signals_noted() as received, display.live():
-        several.train_all(
-            runs,
-            arguments,
-            jobs=at_once,
-            environment=environment,
-            stop_signal=lambda: received[0],
-            watcher=display,
-        )
-    report(
-        runs,
-        out,
-        corpus=corpus,
-        config=config,
-        device=device,
-        threads=threads_of(environment),
-        command=[*ctx.command_path.split(), ctx.params["corpus"], *options_given(ctx)],
-        stopped_by=received[0],
-    )
-
-
-def _device_type(name: str) -> str:
-    """Return ``cpu`` or ``cuda``; torch takes seconds to load, and is asked only if it must be."""
-    if name == "cpu":
-        return name
-    from arae_toolkit.devices import choose_device
-
-    return choose_device(name).type
-
-
-def _open_corpus(name: str, source: Path | None) -> Corpus:
-    """Return the prepared corpus, preparing it where needed."""
-    from arae_toolkit.corpus import Corpus
-    from arae_toolkit.data_prep.preparation import find_or_prepare
-
-    def report(text: str) -> None:
-        console().print(text, markup=False, highlight=False)
-
-    return Corpus(find_or_prepare(name, source=source, report=report, progress=progress))
 
 
 def _settings(

@@ -25,6 +25,7 @@ LAYERS = {
             "locations",
             "lines",
             "configs",
+            "overrides",
             "presets",
             "vocabulary",
             "corpus",
@@ -45,7 +46,7 @@ LAYERS = {
         "pixels",
     ),
     "models": ("models",),
-    "steps": ("updates", "steps"),
+    "steps": ("updates", "steps", "extensions", "optimizers"),
     "use": (
         *(
             *("plan", "critics"),
@@ -58,7 +59,7 @@ LAYERS = {
             "run_log",
         ),
         *("dev_evaluation", "evaluation", "pictures"),
-        *("nli", "estimators"),
+        *("nli", "transfer", "estimators"),
     ),
     "commands": ("recipes", "benchmarks"),
 }

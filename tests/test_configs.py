@@ -11,16 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from arae_toolkit.configs import (
-    Config,
-    ModelConfig,
-    TrainingConfig,
-    from_dict,
-    to_dict,
-    with_overrides,
-    with_toml,
-)
+from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
 from arae_toolkit.errors import DataError
+from arae_toolkit.overrides import from_dict, to_dict, with_overrides, with_toml
 from arae_toolkit.presets import PRESETS, preset
 
 

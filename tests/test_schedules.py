@@ -36,8 +36,8 @@ def test_the_cosine_falls_from_the_rate_to_its_floor() -> None:
 def test_lambda_warms_up() -> None:
     """From a first small share to lambda(1)."""
     config = replace(PLAIN, adversarial_weight=5.0, adversarial_warmup=10)
-    assert adversarial_weight(config, 0) == pytest.approx(0.5)
-    assert adversarial_weight(config, 50) == 5.0
+    assert adversarial_weight(config, 0, iterations=200) == pytest.approx(0.5)
+    assert adversarial_weight(config, 50, iterations=200) == 5.0
 
 
 def test_gan_rounds_grow_at_the_published_epochs() -> None:

@@ -106,7 +106,7 @@ def test_joint_reconstruction_leaves_the_critic_alone(
 ) -> None:
     """The critic's pull passes through it without leaving a trace."""
     with _only_moves(_networks(arae, critic), {"encoder", "decoder"}):
-        _reconstruct(arae, batch, pull=CriticPull(critic, torch.tensor(1.0)))
+        _reconstruct(arae, batch, pulls=[CriticPull(critic, torch.tensor(1.0))])
 
 
 def test_reconstruction_equals_plain_backpropagation(arae: ARAE, batch: TokenBatch) -> None:

@@ -191,6 +191,31 @@ class Critic(nn.Module):
             parameter.clamp_(-bound, bound)
 
 
+class AttributeClassifier(nn.Module):
+    """MLP p_u(y | z) from a code to scores of the attribute's values (section 3, Algorithm 2).
+
+    Args:
+        code_size: Z.
+        hidden_sizes: Units of each hidden layer.
+        attributes: A.
+    """
+
+    def __init__(self, *, code_size: int, hidden_sizes: Sequence[int], attributes: int) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.layers = mlp(
+            code_size,
+            hidden_sizes,
+            attributes,
+            activation=nn.LeakyReLU(0.2),
+            normalization="none",
+        )
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Return scores before the softmax. Shape (B, Z) to (B, A)."""
+        return self.layers(code)  # type: ignore[no-any-return]
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
     """Move the running mean of a network's weights towards the current ones."""

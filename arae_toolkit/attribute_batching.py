@@ -1,0 +1,140 @@
+"""Batches of sentences grouped by an attribute, and words hidden for what they tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arae_toolkit.batching import Indices, Packing, TokenBatch, TokenStore
+from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.noise import drop_words
+
+
+@dataclass(frozen=True)
+class AttributeBatch:
+    """Sentences of several attribute values, those of each value together.
+
+    An encoder reads it as it reads a :class:`~arae_toolkit.batching.TokenBatch`; decoders read
+    the parts.
+
+    Attributes:
+        whole: All sentences, in the order of the parts.
+        parts: Those of each value that occurs, by value.
+        labels: The value of each sentence. Shape (B,), int64, rising.
+        chances: How likely each value's words are hidden when it is damaged. Shape (A, V); ``None``
+            hides none of them.
+    """
+
+    row_name: ClassVar[str] = "sentence"
+    symbol_name: ClassVar[str] = "token"
+
+    whole: TokenBatch
+    parts: dict[int, TokenBatch]
+    labels: Tensor
+    chances: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.whole)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tokens lie."""
+        return self.whole.device
+
+    @property
+    def symbols(self) -> int | Tensor:
+        """Real tokens in all sentences together."""
+        return self.whole.symbols
+
+    @property
+    def tokens(self) -> Tensor:
+        """Right-padded ids. Shape (B, T), int64."""
+        return self.whole.tokens
+
+    @property
+    def lengths(self) -> Tensor:
+        """Tokens per sentence, ``<eos>`` included. Shape (B,), int64."""
+        return self.whole.lengths
+
+    @property
+    def packing(self) -> Packing | None:
+        """Where the real tokens are."""
+        return self.whole.packing
+
+    def damaged(self, *, share: float, generator: torch.Generator) -> AttributeBatch:
+        """Return the sentences with words hidden from the encoder; the parts stay whole.
+
+        Args:
+            share: Of words hidden whatever they are.
+            generator: Source of randomness.
+        """
+        if self.chances is None:
+            return replace(self, whole=self.whole.damaged(share=share, generator=generator))
+        chance = self.chances[self.labels[:, None], self.tokens]
+        chance = 1 - (1 - share) * (1 - chance)
+        tokens = drop_words(self.tokens, self.lengths, share=chance, generator=generator)
+        return replace(self, whole=self.whole.with_tokens(tokens))
+
+
+class AttributeStore:
+    """Labelled sentences of a split on one device, gathered into batches grouped by attribute.
+
+    Args:
+        sentences: The packed split; every sentence has a label.
+        device: Where the tokens are kept.
+        chances: See :class:`AttributeBatch`.
+
+    Attributes:
+        labels: The attribute value of each sentence. Shape (N,).
+
+    Raises:
+        ValueError: If a sentence has no label.
+    """
+
+    def __init__(
+        self,
+        sentences: PackedSentences,
+        *,
+        device: torch.device,
+        chances: Tensor | None = None,
+    ) -> None:
+        """Copy the tokens to the device."""
+        if sentences.labels is None or (np.asarray(sentences.labels) < 0).any():
+            raise ValueError("every sentence needs a label")
+        self.labels: Indices = np.asarray(sentences.labels).astype(np.int64)
+        self.device, self.chances = device, chances
+        self._store = TokenStore(sentences, device=device)
+        self.host_lengths = self._store.host_lengths
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self._store)
+
+    def batch(self, indices: Indices) -> AttributeBatch:
+        """Gather the sentences of these row numbers, ordered by attribute value."""
+        rows = indices[np.argsort(self.labels[indices], kind="stable")]
+        labels = self.labels[rows]
+        values = [int(value) for value in np.unique(labels)]
+        return AttributeBatch(
+            self._store.batch(rows),
+            {value: self._store.batch(rows[labels == value]) for value in values},
+            torch.from_numpy(labels).to(self.device),
+            self.chances,
+        )
+
+    def batch_on_device(self, rows: Tensor, *, width: int) -> TokenBatch:
+        """Gather sentences named on the device; without their attributes."""
+        return self._store.batch_on_device(rows, width=width)
+
+    def width(self, indices: Indices) -> int:
+        """Return the tokens of the longest of these sentences."""
+        return self._store.width(indices)
+
+    def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
+        """Gather sentences in batches of like lengths; see :meth:`TokenStore.grouped`."""
+        return self._store.grouped(indices, groups=groups)

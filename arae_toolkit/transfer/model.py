@@ -1,0 +1,231 @@
+"""A trained transfer model of any kind: load it, and have texts rewritten and scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import torch
+
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.model_folder import ModelFolder, load_model_folder
+from arae_toolkit.transfer.rewriter import Rewriter, Sentence
+from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.vocabulary import EOS, Vocabulary
+
+SCORER_FOLDER = "scorer"
+MOST_WORDS = 60
+"""Longer texts are read up to here: the models are made for sentences."""
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """One rewritten text.
+
+    Attributes:
+        text: The model's words, separated by spaces.
+        attribute_probability: Of the target, by the model's own recognizer, from 0 to 1.
+        content_bleu: Of the rewritten text to its source, from 0 to 100; see :func:`content_bleu`.
+        nats_per_token: Of the rewritten text under the language model of the target.
+    """
+
+    text: str
+    attribute_probability: float
+    content_bleu: float
+    nats_per_token: float
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How proposals are ranked: by a weighted sum of logarithms.
+
+    Attributes:
+        attribute: Weight of the target's log-probability.
+        content: Weight of the logarithm of the content BLEU.
+        fluency: Weight of minus the nats per token.
+    """
+
+    attribute: float = 1.0
+    content: float = 1.0
+    fluency: float = 0.3
+
+
+class TransferModel:
+    """A rewriter, and the scorer that tells how well it has done.
+
+    Args:
+        rewriter: Of any kind.
+        scorer: With the same vocabulary and attribute.
+    """
+
+    def __init__(self, rewriter: Rewriter, scorer: Scorer) -> None:
+        """Wrap the two."""
+        self.rewriter, self.scorer = rewriter, scorer
+        self.preference = Preference()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Words and tokenizer."""
+        return self.rewriter.vocabulary
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attribute's values."""
+        return self.rewriter.attributes
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, device: str | torch.device = "cpu"
+    ) -> TransferModel:
+        """Load a model folder and the scorer in it.
+
+        Raises:
+            CheckpointMismatch: If the folder holds no transfer model, or its parts do not fit.
+        """
+        folder = Path(folder)
+        content = load_model_folder(folder, device=device)
+        if content.vocabulary is None or content.config.get("kind") not in KINDS:
+            raise CheckpointMismatch(
+                f"{folder}: no transfer model; name a folder that 'arae-toolkit pretrain' has "
+                "written for a labelled corpus such as yelp"
+            )
+        try:
+            rewriter = rewriter_of(content)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        scorer, vocabulary = Scorer.from_pretrained(folder / SCORER_FOLDER)
+        alike = vocabulary.sha256 == content.vocabulary.sha256
+        if not alike or scorer.attributes != rewriter.attributes:
+            raise CheckpointMismatch(
+                f"{folder / SCORER_FOLDER}: of another corpus than the model beside it; restore "
+                "the files of one run"
+            )
+        return cls(rewriter, scorer.to(device))
+
+    def transfer(
+        self,
+        texts: Sequence[str],
+        targets: Sequence[str],
+        *,
+        candidates: int = 1,
+        strength: float = 1.0,
+        seed: int = 0,
+    ) -> list[Transferred]:
+        """Return each text rewritten to have its target.
+
+        Args:
+            texts: N texts. Words beyond the sixtieth are not read.
+            targets: An attribute value for each.
+            candidates: Proposals made for each; the best by :attr:`preference` is returned.
+            strength: See :class:`~arae_toolkit.transfer.rewriter.Rewriter`.
+            seed: Fixes all proposals but the first.
+
+        Raises:
+            ValueError: For an unknown value, or fewer than one candidate.
+        """
+        if candidates < 1:
+            raise ValueError(f"candidates must be at least 1, got {candidates}")
+        values = [self.value_of(target) for target in targets]
+        sentences = [shortened(ids) for ids in self.vocabulary.encode_batch(list(texts))]
+        proposals = self.rewriter.propose(
+            sentences, values, count=candidates, strength=strength, seed=seed
+        )
+        sizes = [len(own) for own in proposals]
+        flat = [sentence for own in proposals for sentence in own]
+        wanted = [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
+        sources = [s for s, size in zip(sentences, sizes, strict=True) for _ in range(size)]
+        probability = self.scorer.probabilities(flat)
+        fluency = self.scorer.nats_per_token(flat, wanted)
+        scored = [
+            Transferred(
+                text=self.vocabulary.decode(sentence),
+                attribute_probability=float(probability[row, wanted[row]]),
+                content_bleu=content_bleu(sources[row], sentence),
+                nats_per_token=float(fluency[row]),
+            )
+            for row, sentence in enumerate(flat)
+        ]
+        starts = (
+            [sum(sizes[:row]) for row in range(len(sizes))] if candidates > 1 else range(len(sizes))
+        )
+        return [
+            max(scored[start : start + size], key=self._worth)
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+
+    def value_of(self, name: str) -> int:
+        """Return the index of an attribute value.
+
+        Raises:
+            ValueError: Naming the known ones, and the nearest.
+        """
+        if name in self.attributes:
+            return self.attributes.index(name)
+        near = get_close_matches(name, self.attributes, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no label {name!r}; the model knows {', '.join(self.attributes)}{hint}")
+
+    def _worth(self, one: Transferred) -> float:
+        """Return how good a proposal is, in nats."""
+        weights = self.preference
+        return (
+            weights.attribute * math.log(max(one.attribute_probability, 1e-6))
+            + weights.content * math.log((one.content_bleu + 1) / 101)
+            - weights.fluency * one.nats_per_token
+        )
+
+
+def rewriter_of(content: ModelFolder) -> Rewriter:
+    """Return the rewriter of a model folder of one of :data:`KINDS`."""
+    from arae_toolkit.transfer.latent import LatentRewriter
+
+    return LatentRewriter.of_folder(content)
+
+
+KINDS = ("transfer",)
+
+
+def shortened(words: Sentence) -> Sentence:
+    """Cut a sentence to ``MOST_WORDS`` words, its ``<eos>`` kept."""
+    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]
+
+
+def content_bleu(source: Sentence, rewritten: Sentence) -> float:
+    """Return the sentence BLEU of a rewritten sentence to its source, from 0 to 100.
+
+    n-grams up to 4, those that are too long for the sentence left out; a precision of 0 counts as
+    half a match, halved again for each further one ("exponential" smoothing, as sacrebleu does).
+
+    Example:
+        >>> content_bleu([5, 6, 7, 2], [5, 6, 7, 2])
+        100.0
+        >>> content_bleu([5, 6, 7, 2], [8, 2])
+        0.0
+    """
+    first, second = source[:-1], rewritten[:-1]
+    if not second or not first:
+        return 0.0
+    logarithms, smoothing = [], 1.0
+    for order in range(1, min(4, len(second)) + 1):
+        known: dict[tuple[int, ...], int] = {}
+        for place in range(len(first) - order + 1):
+            gram = tuple(first[place : place + order])
+            known[gram] = known.get(gram, 0) + 1
+        matches = 0
+        for place in range(len(second) - order + 1):
+            gram = tuple(second[place : place + order])
+            if known.get(gram, 0) > 0:
+                known[gram] -= 1
+                matches += 1
+        total = len(second) - order + 1
+        if not matches:
+            if order == 1:
+                return 0.0
+            smoothing *= 2
+        logarithms.append(math.log((matches or 1 / smoothing) / total))
+    brevity = min(0.0, 1 - len(first) / len(second))
+    return 100 * math.exp(brevity + sum(logarithms) / len(logarithms))

@@ -1,0 +1,244 @@
+"""From a labelled corpus and settings to a folder with a transfer model and its scorer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+import arae_toolkit
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.attribute_batching import AttributeStore
+from arae_toolkit.batching import TokenStore
+from arae_toolkit.checkpoint import STATE
+from arae_toolkit.configs import Config
+from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.devices import Precision
+from arae_toolkit.errors import DataError
+from arae_toolkit.model_folder import CONFIG, save_model_folder
+from arae_toolkit.models.latent import PriorKind
+from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.overrides import to_dict
+from arae_toolkit.run_identity import check_folder, settings_identity
+from arae_toolkit.run_log import Listener, RunLog
+from arae_toolkit.training import Run, fit
+from arae_toolkit.transfer.adversary import AttributeAdversary
+from arae_toolkit.transfer.cycle import BackTranslation
+from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
+from arae_toolkit.transfer.latent import LATENT
+from arae_toolkit.transfer.salience import word_salience
+from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.transfer.scorer_training import ScorerConfig, train_scorer
+
+TransferKind = Literal["arae", "ae", "aae"]
+PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
+SALIENCE_SMOOTHING = 1.0
+
+
+def check_labelled(corpus: Corpus) -> None:
+    """Refuse a corpus that has no attribute to transfer.
+
+    Raises:
+        DataError: If it is not text, or has fewer than two labels on its sentences.
+    """
+    if not corpus.labels_sentences:
+        raise DataError(
+            "no labelled sentences here, at least two labels are needed for transfer",
+            path=corpus.folder,
+        )
+
+
+def new_model(corpus: Corpus, config: Config, *, kind: TransferKind) -> TransferAutoencoder:
+    """Return a model of these settings for a corpus, with its starting weights."""
+    sizes, training = config.model, config.training
+    model = TransferAutoencoder(
+        len(corpus.vocabulary),
+        attributes=corpus.labels,
+        max_length=min(corpus.max_length, training.longest_sentence or corpus.max_length),
+        encoder=sizes.encoder,
+        decoders=sizes.decoders,
+        embedding_size=sizes.embedding_size,
+        code_size=sizes.code_size,
+        hidden_size=sizes.hidden_size,
+        noise_size=sizes.noise_size,
+        generator_sizes=sizes.generator_sizes,
+        generator_normalization=sizes.generator_normalization,
+        generator_output=sizes.generator_output,
+        classifier_sizes=sizes.classifier_sizes,
+        code_gain=sizes.code_gain,
+        prior=PRIORS[kind],
+        hides=training.attribute_drop > 0,
+    )
+    model.initialize(
+        generator=torch.Generator().manual_seed(training.seed),
+        bound=training.initial_bound,
+        forget_bias=training.forget_bias,
+        perceptron_deviation=training.perceptron_deviation,
+    )
+    return model
+
+
+def pretrain_transfer(
+    corpus: Corpus,
+    config: Config,
+    folder: Path,
+    *,
+    scorer_folder: Path,
+    kind: TransferKind = "arae",
+    device: torch.device | None = None,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    scorer_listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> None:
+    """Train a transfer model on a labelled corpus, resuming what the folders hold.
+
+    The scorer is trained first where its folder holds none, and copied into the model's.
+
+    Args:
+        corpus: Prepared, with labelled sentences.
+        config: Settings.
+        folder: Of the model; other files in it are left alone.
+        scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
+        kind: ``arae``, Algorithm 2; ``ae``, without critic and prior; ``aae``, with a fixed prior.
+        device: Where to compute; the CPU unless given.
+        precision: See :class:`~arae_toolkit.algorithm.Algorithm`.
+        listeners: Told of rows and notes.
+        scorer_listeners: The same, of the scorer's training.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+
+    Raises:
+        CheckpointMismatch: If a folder holds another run.
+        DataError: If the corpus has no labelled sentences, or none that is short enough.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+    """
+    check_labelled(corpus)
+    device = device or torch.device("cpu")
+    identity = {
+        "model": kind,
+        "task": "transfer",
+        "corpus": corpus.sha256,
+        "precision": precision,
+        **settings_identity(config),
+    }
+    defaults = settings_identity(Config())
+    check_folder(folder / CONFIG, identity, defaults=defaults)
+    train_scorer(
+        corpus,
+        ScorerConfig(),
+        scorer_folder,
+        device=device,
+        precision=precision,
+        listeners=scorer_listeners,
+        stop_signal=stop_signal,
+    )
+    copy_scorer(scorer_folder, folder)
+    train = _short_enough(corpus, "train", config)
+    model = new_model(corpus, config, kind=kind)
+    chances = hiding_chances(train, len(corpus.labels), len(corpus.vocabulary), config)
+    if chances is not None:
+        model.chances.copy_(chances)
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": LATENT,
+                "model": model.arguments,
+                "run": identity,
+                "settings": to_dict(config),
+                "corpus": corpus_record(corpus),
+                "toolkit": arae_toolkit.__version__,
+            },
+            vocabulary=corpus.vocabulary,
+            tensors=model.state_dict(),
+        )
+    model.to(device)
+    log = RunLog(folder, listeners)
+    store = AttributeStore(
+        train, device=device, chances=model.chances if chances is not None else None
+    )
+    dev = _short_enough(corpus, "dev", config)
+    algorithm = _algorithm(model, config, store, precision)
+    scorer, _ = Scorer.from_pretrained(folder / "scorer")
+    evaluate = TransferEvaluation(
+        model,
+        corpus.vocabulary,
+        scorer.to(device),
+        TokenStore(train, device=device),
+        AttributeStore(dev, device=device),
+        dev,
+        config.training,
+        algorithm.dtype,
+    )
+    fit(
+        algorithm,
+        Run(folder, identity, log, evaluate, stop_signal, defaults),
+        resume_from=state if state.exists() else None,
+    )
+
+
+def _algorithm(
+    model: TransferAutoencoder, config: Config, store: AttributeStore, precision: Precision
+) -> Algorithm:
+    """Return Algorithm 2, and what the settings add to it."""
+    training = config.training
+    algorithm = Algorithm(model, config, store, precision=precision, extended=True)
+    common: dict[str, Any] = {"iterations": algorithm.iterations, "dtype": algorithm.dtype}
+    algorithm.extend(AttributeAdversary(model, training, store, **common))
+    if training.cycle_weight:
+        update = algorithm.updates["autoencoder"]
+        algorithm.extend(BackTranslation(model, training, store, update=update, **common))
+    return algorithm
+
+
+def hiding_chances(
+    sentences: PackedSentences, attributes: int, vocab_size: int, config: Config
+) -> torch.Tensor | None:
+    """Return how likely the encoder's input words are hidden, by value; ``None`` to hide none.
+
+    A word that is r > 1 times as frequent under the sentence's own value as under the others is
+    hidden by chance ``attribute_drop`` times 1 - 1/r. Shape (A, V).
+    """
+    share = config.training.attribute_drop
+    if not share:
+        return None
+    salience = word_salience(sentences, attributes, vocab_size, SALIENCE_SMOOTHING)
+    return torch.from_numpy(share * (1 - np.exp(-np.maximum(salience, 0)))).float()
+
+
+def corpus_record(corpus: Corpus) -> Mapping[str, Any]:
+    """Return what a model folder's configuration says of the corpus."""
+    return {
+        "name": corpus.name,
+        "folder": str(corpus.folder.resolve()),
+        "sha256": corpus.sha256,
+        "labels": corpus.labels,
+    }
+
+
+def copy_scorer(source: Path, folder: Path) -> None:
+    """Put the files of a finished scorer into a model folder, each whole."""
+    target = folder / "scorer"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+        temporary = target / f".{name}.tmp"
+        shutil.copyfile(source / name, temporary)
+        temporary.replace(target / name)
+
+
+def _short_enough(corpus: Corpus, split: str, config: Config) -> PackedSentences:
+    """Return the sentences of a split that are short enough.
+
+    Raises:
+        DataError: If there is none.
+    """
+    longest = config.training.longest_sentence
+    sentences = corpus.split(split).of_at_most(longest)
+    if not len(sentences):
+        raise DataError(f"no sentence of at most {longest} words in {split}", path=corpus.folder)
+    return sentences

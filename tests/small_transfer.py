@@ -1,0 +1,73 @@
+"""A small labelled corpus in which one word of a sentence tells its attribute; settings for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.recipes.common import progress
+
+MARKERS = {"good": ("great", "lovely", "tasty"), "bad": ("awful", "nasty", "bland")}
+SUBJECTS = ("food", "soup", "cake", "room", "staff", "coffee", "bread", "bar", "menu", "table")
+VERBS = ("was", "is", "looks", "seems")
+ENDS = (".", "!", "today .", "again .", "here .")
+
+
+def rows() -> list[dict[str, str]]:
+    """Return every sentence of the grammar, with its label."""
+    return [
+        {"text": f"the {subject} {verb} {marker} {end}", "label": label}
+        for label, markers in MARKERS.items()
+        for marker in markers
+        for subject in SUBJECTS
+        for verb in VERBS
+        for end in ENDS
+    ]
+
+
+def small_labelled_corpus(folder: Path) -> Corpus:
+    """Prepare the corpus in a folder."""
+    source = folder / "reviews.jsonl"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    return Corpus(
+        prepare_corpus(
+            str(source),
+            out=folder / "corpus",
+            options=PrepareOptions(label_field="label"),
+            report=lambda line: None,
+            progress=progress,
+        )
+    )
+
+
+SIZES = ModelConfig(
+    embedding_size=32,
+    code_size=32,
+    hidden_size=48,
+    noise_size=8,
+    code_gain=5.7,
+    generator_sizes=(32,),
+    critic_sizes=(32,),
+    classifier_sizes=(32,),
+)
+QUICK = Config(
+    SIZES,
+    TrainingConfig(
+        batch_size=32,
+        epochs=2,
+        warmup=10,
+        adversarial_weight=0.1,
+        adversarial_warmup=20,
+        attribute_warmup=20,
+        critic_steps=1,
+        log_every=5,
+        save_every=7,
+        evaluation_sentences=40,
+    ),
+)
+"""Two epochs of some 30 iterations."""
