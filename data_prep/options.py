@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-CORPORA = ("snli", "yelp", "yahoo", "mnist", "synthetic")
+EMBEDDED = ("synthetic", "synthetic-sentiment", "synthetic-topics")
+"""Corpora that need no files: captions and entailment pairs, reviews, questions and replies."""
+CORPORA = ("snli", "yelp", "yahoo", "mnist", *EMBEDDED)
 """Corpora known by name. Any other name is the path of a text, JSONL or CSV file or folder."""
 
-DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25, "synthetic": 20}
-DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000, "synthetic": 11_000}
+DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25} | dict.fromkeys(EMBEDDED, 20)
+DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000} | dict.fromkeys(
+    EMBEDDED, 11_000
+)
 OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
 
 
@@ -36,10 +40,10 @@ class PrepareOptions:
     """Which topics of Yahoo: short names, names from ``classes.txt`` or numbers from 1."""
 
     size: int = 50_000
-    """Training sentences drawn for the synthetic corpus, before duplicates are dropped."""
+    """Training sentences drawn for a synthetic corpus, before duplicates are dropped."""
 
     seed: int = 0
-    """Seed of the synthetic corpus, and of a dev split taken from train."""
+    """Seed of a synthetic corpus, and of a dev split taken from train."""
 
     skip_bad_rows: bool = False
     """Drop and count rows that cannot be used, instead of stopping at the first."""
@@ -68,7 +72,7 @@ class PrepareOptions:
         }
         if name == "yahoo":
             chosen |= {"part": self.part, "classes": list(self.classes), "seed": self.seed}
-        elif name == "synthetic":
+        elif name in EMBEDDED:
             chosen |= {"size": self.size, "seed": self.seed}
         elif name not in CORPORA:
             chosen |= {

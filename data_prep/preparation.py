@@ -20,7 +20,7 @@ from arae_toolkit.data_prep.folders import (
     written_whole,
 )
 from arae_toolkit.data_prep.images import ImageFiles
-from arae_toolkit.data_prep.options import CORPORA, PrepareOptions
+from arae_toolkit.data_prep.options import CORPORA, EMBEDDED, PrepareOptions
 from arae_toolkit.data_prep.rows import RowLog, TextRows
 from arae_toolkit.data_prep.sources import SourceTree, find_source
 from arae_toolkit.data_prep.text import write_text_corpus
@@ -73,7 +73,7 @@ def prepare_corpus(
         "name": title,
         "kind": "image" if isinstance(found, ImageFiles) else "text",
         "options": options.effective(name),
-        "sources": _fingerprints(tree, found),
+        "sources": _fingerprints(name, tree, found),
     }
     if _is_current(folder, manifest):
         report(f"{title} is up to date: {folder}")
@@ -149,12 +149,12 @@ def title_of(name: str) -> str:
 def _source_tree(
     name: str, source: Path | None, report: Report, progress: Progress
 ) -> SourceTree | None:
-    """Return the files of a corpus; ``None`` for the one that needs none.
+    """Return the files of a corpus; ``None`` for those that need none.
 
     Raises:
         DataError: If there are none.
     """
-    if name == "synthetic":
+    if name in EMBEDDED:
         return None
     if name in CORPORA:
         return SourceTree(find_source(name, source=source, report=report, progress=progress))
@@ -180,20 +180,22 @@ def _find_files(
         DataError: If a file is missing.
     """
     if tree is None:
-        return embedded.rows(options)
+        return embedded.rows(name, options)
     if name == "mnist":
         return images.find_files(tree)
     return _READERS.get(name, plain.rows)(tree, options)
 
 
-def _fingerprints(tree: SourceTree | None, found: TextRows | ImageFiles) -> list[dict[str, Any]]:
+def _fingerprints(
+    name: str, tree: SourceTree | None, found: TextRows | ImageFiles
+) -> list[dict[str, Any]]:
     """Return the name and SHA-256 of each source file.
 
     Raises:
         DataError: If one cannot be read.
     """
     if tree is None:
-        return [{"file": "arae_toolkit.data_prep.synthetic", "sha256": embedded.fingerprint()}]
+        return [{"file": "arae_toolkit.data_prep.synthetic", "sha256": embedded.fingerprint(name)}]
     known: dict[Path, str] = {}  # members of one archive share its fingerprint
     for file in found.files:
         if file.path not in known:

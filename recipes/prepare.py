@@ -10,6 +10,7 @@ import click
 
 from arae_toolkit.data_prep.options import (
     CORPORA,
+    EMBEDDED,
     OTHER_MAX_LENGTH,
     OTHER_VOCAB_SIZE,
     PrepareOptions,
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 APPLIES_TO = {
     "part": ("yahoo",),
     "classes": ("yahoo",),
-    "size": ("synthetic",),
+    "size": EMBEDDED,
     "text_field": ("PATH",),
     "label_field": ("PATH",),
     "source": ("snli", "yelp", "yahoo", "mnist"),
-    "max_length": ("snli", "yelp", "yahoo", "synthetic", "PATH"),
-    "vocab_size": ("snli", "yelp", "yahoo", "synthetic", "PATH"),
-    "seed": ("yahoo", "synthetic", "PATH"),
+    "max_length": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
+    "vocab_size": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
+    "seed": ("yahoo", *EMBEDDED, "PATH"),
 }
 """Options that do not mean anything for every corpus. PATH stands for a file of one's own."""
 
@@ -111,8 +112,9 @@ def prepare(
 ) -> None:
     """Turn a corpus into packed tokens, a vocabulary and a manifest.
 
-    NAME is snli, yelp, yahoo, mnist, synthetic, or the PATH of a text, JSONL or CSV file, or of a
-    folder with train, dev and test files. The folder's path is printed when it is ready.
+    NAME is snli, yelp, yahoo, mnist, synthetic, synthetic-sentiment, synthetic-topics, or the PATH
+    of a text, JSONL or CSV file, or of a folder with train, dev and test files. The folder's path
+    is printed when it is ready.
     """
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus

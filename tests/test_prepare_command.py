@@ -103,7 +103,8 @@ def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, probl
     [
         (
             "snil",
-            "snil: neither a corpus (snli, yelp, yahoo, mnist, synthetic) nor a file or folder",
+            "snil: neither a corpus (snli, yelp, yahoo, mnist, synthetic, synthetic-sentiment, "
+            "synthetic-topics) nor a file or folder",
         ),
         ("yelp", "corpus yelp not found"),
     ],
@@ -155,3 +156,19 @@ def test_a_killed_preparation_leaves_the_earlier_folder(tmp_path):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     result = prepare("synthetic", "--size", 200, "--out", out)
     assert "up to date" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("synthetic-sentiment", ["negative", "positive"]),
+        ("synthetic-topics", ["science", "music", "politics"]),
+    ],
+)
+def test_synthetic_corpora_have_labelled_sentences(tmp_path, name, labels):
+    out = tmp_path / "corpus"
+    result = prepare(name, "--size", "500", "--out", str(out))
+    assert result.exit_code == 0, result.stderr
+    corpus = Corpus(out)
+    assert corpus.labels == labels and corpus.labels_sentences
+    assert set(corpus.split("dev").labels.tolist()) == set(range(len(labels)))
