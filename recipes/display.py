@@ -15,8 +15,8 @@ from arae_toolkit.recipes.common import console
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from arae_toolkit.configs import Config
     from arae_toolkit.corpus import Corpus
+    from arae_toolkit.overrides import Sections
 
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",
@@ -139,7 +139,7 @@ def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
 
 @contextmanager
 def training_display(
-    corpus: Corpus, config: Config, *, title: str, place: str = ""
+    corpus: Corpus, config: Sections, *, title: str, place: str = ""
 ) -> Iterator[TrainingDisplay]:
     """Yield a display that is live while the block runs, after a line on what is trained."""
     training = config.training

@@ -13,11 +13,16 @@ from arae_toolkit.presets import PRESETS, preset
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.pretrain_seeds import train_seeds
 from arae_toolkit.recipes.processes import signals_noted
-from arae_toolkit.recipes.transfer_training import open_corpus, variant_of
+from arae_toolkit.recipes.transfer_training import (
+    AUTOENCODERS,
+    KINDS,
+    open_corpus,
+    settings_of,
+    variant_of,
+)
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
-    from arae_toolkit.pretraining import ModelKind
     from arae_toolkit.run_log import Listener
 
 
@@ -36,10 +41,12 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "kind",
-    type=click.Choice(["arae", "ae", "aae"]),
+    type=click.Choice(KINDS),
     default="arae",
     show_default=True,
-    help="arae; ae, the plain autoencoder; aae, with a fixed spherical prior.",
+    help="arae; ae, the plain autoencoder; aae, with a fixed spherical prior. On labelled "
+    "sentences also cross-aligned, the baseline of Shen et al.; infilling, which hides the words "
+    "that mark a label and writes others; and delete-and-replace, which learns nothing.",
 )
 @click.option(
     "--preset",
@@ -124,7 +131,7 @@ if TYPE_CHECKING:
 )
 def pretrain(
     corpus: str,
-    kind: ModelKind,
+    kind: str,
     preset_name: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
@@ -160,7 +167,15 @@ def pretrain(
     if seeds > 1 and resume not in ("auto", "never"):
         raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
     prepared = open_corpus(corpus, source, part=part, classes=classes)
-    config = _settings(preset_name, prepared.name, config_file, assignments, seed)
+    transfers = attribute and prepared.labels_sentences
+    if kind not in AUTOENCODERS and not transfers:
+        raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
+    if kind not in AUTOENCODERS and (config_file or preset_name != "default"):
+        raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
+    own = kind in AUTOENCODERS
+    config = _settings(
+        preset_name, prepared.name, config_file, assignments if own else (), seed if own else None
+    )
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
@@ -174,16 +189,21 @@ def pretrain(
 
     keep_freed_memory()
     device = choose_device(device_name)
-    if attribute and prepared.labels_sentences:
+    if transfers:
+        _check_resume(resume, folder)
+        changes = assignments if seed is None else (*assignments, f"seed={seed}")
+        try:
+            settings = settings_of(kind, config, changes)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="'--set'") from error
         train_transfer(
             prepared,
-            config,
+            settings,
             folder,
             kind=kind,
             scorer=scorer,
             device=device,
             precision=precision,
-            resume=resume,
             listeners=_tensorboard(folder),
         )
         click.echo(folder)
@@ -197,7 +217,7 @@ def pretrain(
             prepared,
             config,
             folder,
-            kind=kind,
+            kind=kind,  # type: ignore[arg-type]
             device=device,
             precision=precision,
             cuda_graphs=cuda_graphs,
@@ -206,6 +226,25 @@ def pretrain(
             stop_signal=lambda: received[0],
         )
     click.echo(folder)
+
+
+def _check_resume(resume: str, folder: Path) -> None:
+    """Refuse to touch a run that is not to be resumed.
+
+    Raises:
+        click.UsageError: If a path is to be resumed from.
+        ToolkitError: If the folder holds a run.
+    """
+    from arae_toolkit.checkpoint import STATE
+    from arae_toolkit.errors import ToolkitError
+
+    if resume not in ("auto", "never"):
+        raise click.UsageError("--resume PATH is for models without an attribute")
+    if resume == "never" and (folder / STATE).exists():
+        raise ToolkitError(
+            f"{folder}: holds a run already; name another folder with --out, or go on with it "
+            "by --resume auto"
+        )
 
 
 def _settings(

@@ -7,6 +7,14 @@ import click
 from arae_toolkit.recipes.groups import ExamplesGroup
 
 TABLES = {
+    "table3": (
+        "arae_toolkit.recipes.table3:table3",
+        "Sentiment transfer: the paper's systems, a floor, and ideas beyond.",
+    ),
+    "table4": (
+        "arae_toolkit.recipes.table4:table4",
+        "Topic transfer of questions and replies, in all directions.",
+    ),
     "table5": (
         "arae_toolkit.recipes.table5:table5",
         "Inference from few labels: random, AE and ARAE encoders by label splits.",
@@ -17,7 +25,7 @@ TABLES = {
 @click.group(
     cls=ExamplesGroup,
     table=TABLES,
-    examples=["arae-toolkit reproduce table5", "arae-toolkit reproduce table5 --quick"],
+    examples=["arae-toolkit reproduce table3 --quick", "arae-toolkit reproduce table5"],
 )
 def reproduce() -> None:
     """Measure a table of the paper anew, and print it with the paper's figures beside ours.

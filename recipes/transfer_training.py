@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import ToolkitError
 from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import console, progress
 from arae_toolkit.recipes.display import TrainingDisplay, training_display
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.run_log import Listener
-    from arae_toolkit.transfer.pretraining import TransferKind
+
+AUTOENCODERS = ("arae", "ae", "aae")
+KINDS = (*AUTOENCODERS, "cross-aligned", "infilling", "delete-and-replace")
+"""Of transfer models."""
 
 
 def open_corpus(
@@ -60,6 +63,23 @@ def open_corpus(
     )
 
 
+def open_quick_corpus(name: str, folder: Path, *, size: int = 12_000) -> Corpus:
+    """Return a small synthetic corpus, prepared into a folder of ``folder``."""
+    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data_prep.options import PrepareOptions
+    from arae_toolkit.data_prep.preparation import prepare_corpus
+
+    return Corpus(
+        prepare_corpus(
+            name,
+            out=folder / "corpus",
+            options=PrepareOptions(size=size),
+            report=lambda text: console().print(text, markup=False, highlight=False),
+            progress=progress,
+        )
+    )
+
+
 def variant_of(part: str | None, classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return what a folder's name says of a part and classes of yahoo.
 
@@ -75,55 +95,101 @@ def default_scorer(corpus: Corpus) -> Path:
     return run_folder(f"{corpus.name}-scorer-{corpus.sha256[:8]}")
 
 
+def settings_of(kind: str, config: Config, changes: Sequence[str]) -> Any:
+    """Return the settings of a kind of transfer model.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        config: Those of an autoencoder, which are the settings of the kinds that are one.
+        changes: ``key=value`` strings, for the others.
+
+    Raises:
+        ValueError: If a change cannot be made.
+    """
+    from arae_toolkit.overrides import with_overrides
+
+    if kind == "infilling":
+        from arae_toolkit.transfer.infilling_settings import InfillingConfig
+
+        return with_overrides(InfillingConfig(), changes)
+    if kind == "cross-aligned":
+        from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
+
+        return with_overrides(CrossAlignedConfig(), changes)
+    if kind == "delete-and-replace":
+        if changes:
+            raise ValueError(f"{changes[0]!r}: {kind} learns nothing and has no settings")
+        return None
+    return config
+
+
 def train_transfer(
     corpus: Corpus,
-    config: Config,
+    settings: Any,
     folder: Path,
     *,
-    kind: TransferKind,
+    kind: str,
     scorer: Path | None,
     device: torch.device,
     precision: Precision,
-    resume: str,
-    listeners: list[Listener],
+    listeners: Sequence[Listener] = (),
 ) -> None:
     """Train a transfer model, going on with what the folders hold.
 
-    Raises:
-        ToolkitError: If the run is not to be resumed, and there is one.
+    Args:
+        corpus: With labelled sentences.
+        settings: From :func:`settings_of`.
+        folder: Of the model.
+        kind: One of :data:`KINDS`.
+        scorer: Folder of the corpus's scorer; :func:`default_scorer` unless given.
+        device: Where to compute.
+        precision: Of matrix products.
+        listeners: Told of rows and notes, beside the display.
     """
-    from arae_toolkit.checkpoint import STATE
-    from arae_toolkit.transfer.pretraining import pretrain_transfer
-    from arae_toolkit.transfer.scorer_training import ScorerConfig
+    from arae_toolkit.transfer import pretraining
+    from arae_toolkit.transfer.scorer_training import ScorerConfig, train_scorer
 
-    if resume not in ("auto", "never"):
-        raise click.UsageError("--resume PATH is for models without an attribute")
-    if resume == "never" and (folder / STATE).exists():
-        raise ToolkitError(
-            f"{folder}: holds a run already; name another folder with --out, or go on with it "
-            "by --resume auto"
-        )
+    pretraining.check_labelled(corpus)
     own_scorer = scorer or default_scorer(corpus)
     schedule = ScorerConfig().training
+    common: dict[str, Any] = {"device": device, "precision": precision}
+    with signals_noted() as received:
+        common["stop_signal"] = lambda: received[0]
+        display = _display(corpus, schedule)
+        display.note(f"scorer of {corpus.name}, to {own_scorer}")
+        with display.live():
+            train_scorer(corpus, ScorerConfig(), own_scorer, listeners=[display], **common)
+        # The scorer goes into the folder only once it is known to hold no other run.
+        if kind == "delete-and-replace":
+            from arae_toolkit.transfer.delete_replace import build_delete_replace
+
+            build_delete_replace(corpus, folder)
+            pretraining.copy_scorer(own_scorer, folder)
+            return
+        place = f", {device}, {precision}, to {folder}"
+        with training_display(corpus, settings, title=f"transfer {kind}", place=place) as display:
+            common["listeners"] = [display, *listeners]
+            if kind == "infilling":
+                from arae_toolkit.transfer.infilling_experiment import train_infilling
+
+                train_infilling(corpus, settings, folder, **common)
+                pretraining.copy_scorer(own_scorer, folder)
+            elif kind == "cross-aligned":
+                from arae_toolkit.transfer.cross_aligned_experiment import train_cross_aligned
+
+                train_cross_aligned(corpus, settings, folder, scorer_folder=own_scorer, **common)
+            else:
+                pretraining.pretrain_transfer(
+                    corpus,
+                    settings,
+                    folder,
+                    scorer_folder=own_scorer,
+                    kind=kind,
+                    **common,  # type: ignore[arg-type]
+                )
+
+
+def _display(corpus: Corpus, schedule: Any) -> TrainingDisplay:
+    """Return a display of a training that visits every sentence once an epoch."""
     per_epoch = max(1, corpus.rows("train") // schedule.batch_size)
-    scorer_display = TrainingDisplay(
-        iterations=schedule.epochs * per_epoch, batch_size=schedule.batch_size
-    )
-    scorer_display.note(f"scorer of {corpus.name}, to {own_scorer}")
-    place = f", {device}, {precision}, to {folder}"
-    with (
-        signals_noted() as received,
-        training_display(corpus, config, title=f"transfer {kind}", place=place) as display,
-    ):
-        pretrain_transfer(
-            corpus,
-            config,
-            folder,
-            scorer_folder=own_scorer,
-            kind=kind,
-            device=device,
-            precision=precision,
-            listeners=[display, *listeners],
-            scorer_listeners=[scorer_display],
-            stop_signal=lambda: received[0],
-        )
+    return TrainingDisplay(iterations=schedule.epochs * per_epoch, batch_size=schedule.batch_size)

@@ -31,7 +31,7 @@ LAYERS = {
             "corpus",
             "run_identity",
         ),
-        *("results", "markdown", "inference_report", "report", "plots"),
+        *("results", "markdown", "inference_report", "transfer_report", "report", "plots"),
     ),
     "data preparation": ("data_prep",),
     "tensors": (

@@ -16,6 +16,8 @@ from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.vocabulary import EOS, Vocabulary
 
+KINDS = ("transfer", "cross-aligned", "infilling", "delete-and-replace")
+"""Of model folders: the first is that of autoencoders with decoders by attribute."""
 SCORER_FOLDER = "scorer"
 MOST_WORDS = 60
 """Longer texts are read up to here: the models are made for sentences."""
@@ -181,12 +183,22 @@ class TransferModel:
 
 def rewriter_of(content: ModelFolder) -> Rewriter:
     """Return the rewriter of a model folder of one of :data:`KINDS`."""
+    kind = content.config["kind"]
+    if kind == "infilling":
+        from arae_toolkit.transfer.infilling import Infilling
+
+        return Infilling.from_content(content)
+    if kind == "delete-and-replace":
+        from arae_toolkit.transfer.delete_replace import DeleteAndReplace
+
+        return DeleteAndReplace.from_content(content)
+    if kind == "cross-aligned":
+        from arae_toolkit.transfer.cross_aligned import CrossAlignedRewriter
+
+        return CrossAlignedRewriter.from_content(content)
     from arae_toolkit.transfer.latent import LatentRewriter
 
     return LatentRewriter.of_folder(content)
-
-
-KINDS = ("transfer",)
 
 
 def shortened(words: Sentence) -> Sentence:

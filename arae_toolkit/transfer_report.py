@@ -1,0 +1,168 @@
+"""Tables of transfer: the paper's Table 3 beside ours, and the directions of Table 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+
+TABLE3 = {
+    "cross-aligned": (77.1, 17.75, 65.9, 124.2),
+    "ae": (59.3, 37.28, 31.9, 68.9),
+    "arae-1": (73.4, 31.15, 29.7, 70.1),
+    "arae-10": (81.8, 20.18, 27.7, 77.0),
+}
+"""The paper's figures by system: transfer (percent), BLEU, forward and reverse perplexity."""
+
+TITLES = {
+    "copy": "the input, copied",
+    "cross-aligned": "cross-aligned AE",
+    "ae": "AE, two decoders",
+    "ae-classifier": "AE with λ(2) = 1 alone",
+    "arae-1": "ARAE, λ(1) = 1",
+    "arae-10": "ARAE, λ(1) = 10",
+    "delete-and-replace": "delete and replace (no learning)",
+    "denoising": "ARAE, λ(1) = 1, denoising",
+    "larger-code": "ARAE, λ(1) = 1, code of 512",
+    "cycle": "ARAE, λ(1) = 1, written back",
+    "cyclic": "ARAE, λ(1) = 1, cyclic λ",
+    "hiding": "ARAE, λ(1) = 1, marking words hidden",
+    "hiding-larger": "the same, code of 512, longer",
+    "infilling": "infilling",
+}
+"""What a system is called in a table, by its name."""
+
+MEASURES = {
+    "accuracy ngrams": "transfer, n-grams",
+    "accuracy bilstm": "transfer, BiLSTM",
+    "source_bleu": "BLEU",
+    "combined": "√(transfer·BLEU)",
+    "forward_perplexity": "forward",
+    "reverse_perplexity": "reverse",
+    "copied": "copied",
+    "distinct_2": "distinct-2",
+}
+"""Heads of the columns by measure."""
+
+
+def metric_name(system: str, direction: str, measure: str) -> str:
+    """Return the name of a metric.
+
+    Example:
+        >>> metric_name("arae-1", "overall", "source_bleu")
+        'arae-1, overall, source_bleu'
+    """
+    return f"{system}, {direction}, {measure}"
+
+
+def title_of(system: str) -> str:
+    """Return what a system is called, with its candidates and strength.
+
+    Example:
+        >>> title_of("arae-1@c8")
+        'ARAE, λ(1) = 1, best of 8'
+        >>> title_of("arae-1@s2")
+        'ARAE, λ(1) = 1, strength 2'
+    """
+    name, *settings = system.split("@")
+    words = [TITLES.get(name, name)]
+    for setting in settings:
+        words.append(f"{'best of' if setting[0] == 'c' else 'strength'} {setting[1:]}")
+    return ", ".join(words)
+
+
+def transfer_table(
+    result: Result, *, direction: str = "overall", measures: Sequence[str] = tuple(MEASURES)
+) -> str:
+    """Return every system's measures in one direction, in Markdown, the paper's behind them."""
+    systems = result["details"]["systems"]
+    papers = any(name in TABLE3 for name in systems) and direction == "overall"
+    heads = ["", *(MEASURES[measure] for measure in measures)]
+    if papers:
+        heads.append("paper: transfer / BLEU / forward / reverse")
+    rows = []
+    for system in systems:
+        cells = [
+            metric_cell(result, metric_name(system, direction, measure)) for measure in measures
+        ]
+        if not any(cells):
+            continue
+        row = [title_of(system), *cells]
+        if papers:
+            row.append(" / ".join(str(value) for value in TABLE3.get(system, ())))
+        rows.append(row)
+    return table(heads, rows)
+
+
+def directions_table(result: Result) -> str:
+    """Return every system's transfer and BLEU in each direction, in Markdown."""
+    directions = result["details"]["directions"]
+    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu")
+    heads = ["", *(f"{direction}: n-grams / BiLSTM / BLEU" for direction in directions)]
+    rows = [
+        [
+            title_of(system),
+            *(
+                " / ".join(
+                    metric_cell(result, metric_name(system, direction, measure)).replace(" %", "")
+                    for measure in measures
+                )
+                for direction in directions
+            ),
+        ]
+        for system in result["details"]["systems"]
+    ]
+    return table(heads, rows)
+
+
+def measured_on(result: Result) -> str:
+    """Return what a table was measured on and with, in Markdown."""
+    details, corpus, seeds = result["details"], result["corpus"], result["seeds"]
+    judges = ", ".join(
+        f"{name} {accuracy:.1f} %" for name, accuracy in details["judges_dev_accuracy"].items()
+    )
+    counts = ", ".join(
+        f"{title_of(system)} {count}" for system, count in details["seeds_of"].items() if count > 1
+    )
+    return "\n\n".join(
+        [
+            f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
+            f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. Seed "
+            f"{', '.join(map(str, seeds))}; seeds where there are several: {counts or 'nowhere'}. "
+            f"BLEU: `{details['bleu_signature']}`.",
+            f"- `{result['command']}`: {place_of(result)}",
+        ]
+    )
+
+
+def table3_block(results: Results) -> str:
+    """Return Table 3 and what goes beyond it.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    result = results.get("table3")
+    if result is None:
+        raise ToolkitError("Table 3 has not been measured; see arae-toolkit reproduce table3")
+    return "\n\n".join([transfer_table(result), measured_on(result)])
+
+
+def table4_block(results: Results) -> str:
+    """Return the directions of Table 4.
+
+    Raises:
+        ToolkitError: If none of its parts has been measured.
+    """
+    found = [result for name, result in results.items() if name.startswith("table4-")]
+    if not found:
+        raise ToolkitError("Table 4 has not been measured; see arae-toolkit reproduce table4")
+    return "\n\n".join(
+        part
+        for result in found
+        for part in (
+            f"**{result['details']['part']}**",
+            directions_table(result),
+            measured_on(result),
+        )
+    )

@@ -1,0 +1,86 @@
+"""The systems of the tables of transfer: how each is trained, and how it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of a table.
+
+    Attributes:
+        name: In results, and of its folder; ``@c8`` and ``@s2`` say candidates and strength.
+        kind: What is trained.
+        changes: Settings, as ``key=value``.
+    """
+
+    name: str
+    kind: str
+    changes: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> str:
+        """Name of the folder of its runs, which systems that differ in asking alone share."""
+        return self.name.partition("@")[0]
+
+    @property
+    def candidates(self) -> int:
+        """Proposals for each sentence."""
+        return int(self._asked("c") or 1)
+
+    @property
+    def strength(self) -> float:
+        """How much is changed."""
+        return float(self._asked("s") or 1.0)
+
+    def _asked(self, letter: str) -> str:
+        found = [part[1:] for part in self.name.split("@")[1:] if part[0] == letter]
+        return found[0] if found else ""
+
+
+_ARAE = ("adversarial_weight=1",)
+_HIDING = (*_ARAE, "attribute_drop=1", "word_drop=0.1")
+_LARGER = ("code_size=512", "code_gain=22.6")
+
+SYSTEMS = (
+    System("cross-aligned", "cross-aligned"),
+    System("ae", "ae", ("attribute_weight=0",)),
+    System("ae-classifier", "ae"),
+    System("arae-1", "arae", _ARAE),
+    System("arae-10", "arae", ("adversarial_weight=10",)),
+    System("delete-and-replace", "delete-and-replace"),
+    System("arae-1@s2", "arae", _ARAE),
+    System("arae-1@s4", "arae", _ARAE),
+    System("arae-1@c8", "arae", _ARAE),
+    System("denoising", "arae", (*_ARAE, "word_drop=0.2")),
+    System("larger-code", "arae", (*_ARAE, *_LARGER)),
+    System("cycle", "arae", (*_ARAE, "cycle_weight=1")),
+    System("cyclic", "arae", (*_ARAE, "attribute_cycles=3")),
+    System("hiding", "arae", _HIDING),
+    System("hiding@c8", "arae", _HIDING),
+    System("infilling", "infilling"),
+    System("infilling@c8", "infilling"),
+)
+"""Of Table 3: the paper's rows, the floor, and ideas beyond."""
+
+
+def chosen_systems(names: tuple[str, ...]) -> list[System]:
+    """Return the systems of these names, all for none, in the order of the table.
+
+    Raises:
+        ValueError: Naming the known ones.
+
+    Example:
+        >>> [system.kind for system in chosen_systems(("arae-1@c8", "infilling"))]
+        ['arae', 'infilling']
+    """
+    known = {system.name: system for system in SYSTEMS}
+    bases = {system.run: system for system in reversed(SYSTEMS)}
+    found = []
+    for name in names:
+        base = known.get(name) or bases.get(name.partition("@")[0])
+        if base is None:
+            raise ValueError(f"no system {name!r}; there are {', '.join(known)}")
+        found.append(System(name, base.kind, base.changes))
+    return found or list(SYSTEMS)

@@ -1,0 +1,232 @@
+"""Tables of transfer, cell by cell: train what is missing, have it write, measure what it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from arae_toolkit.files import write_json, write_text
+from arae_toolkit.recipes.common import progress
+from arae_toolkit.recipes.streaming import json_line
+from arae_toolkit.recipes.transfer_systems import System
+from arae_toolkit.results import Metric, summarise
+from arae_toolkit.transfer_report import metric_name
+
+if TYPE_CHECKING:
+    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.evaluation.instruments import Instruments
+
+ROWS_AT_ONCE = 500
+UNITS = {"accuracy": "percent", "copied": "percent", "distinct": "percent", "unknown": "percent"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What every system is given: sentences of a split, each with every other label in turn.
+
+    Attributes:
+        texts: N texts, as the corpus has them.
+        labels: Class id of each.
+        targets: Class id that each is to have.
+    """
+
+    texts: list[str]
+    labels: list[int]
+    targets: list[int]
+
+    @classmethod
+    def of(cls, corpus: Corpus, split: str, *, most: int = 0) -> Sources:
+        """Return a split's sentences, at most so many of each label; 0 takes all."""
+        sentences = corpus.split(split)
+        labels = np.asarray(sentences.labels)
+        texts, sources, targets = list[str](), list[int](), list[int]()
+        for label in range(len(corpus.labels)):
+            own = np.flatnonzero(labels == label)
+            for row in own[:most] if most else own:
+                text = corpus.vocabulary.decode(sentences[int(row)].tolist())
+                for target in range(len(corpus.labels)):
+                    if target != label:
+                        texts.append(text)
+                        sources.append(label)
+                        targets.append(target)
+        return cls(texts, sources, targets)
+
+
+class Measurer:
+    """Measures outputs, and keeps the numbers of those it has measured before.
+
+    Args:
+        corpus: Of the outputs.
+        split: Of the sources.
+        sources: What the systems were given.
+        instruments: What is measured with.
+    """
+
+    def __init__(
+        self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
+    ) -> None:
+        """Remember the four."""
+        self.corpus, self.split = corpus, split
+        self.sources, self.instruments = sources, instruments
+
+    def measured(self, outputs: Sequence[str], kept: Path, fingerprint: str) -> dict[str, Any]:
+        """Return the measures of outputs as JSON, from a file if it holds those of the same writer.
+
+        Args:
+            outputs: One for each source.
+            kept: The file.
+            fingerprint: Of what wrote them.
+        """
+        wanted = {"weights": fingerprint, "corpus": self.corpus.sha256, "rows": len(outputs)}
+        if kept.exists():
+            found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+            if all(found.get(name) == value for name, value in wanted.items()):
+                return found
+        from arae_toolkit.evaluation.perplexity import reverse_perplexity
+        from arae_toolkit.evaluation.transfer import measure_transfer
+
+        # Real text that is neither an output nor what one was made from.
+        real = self.corpus.split("dev" if self.split == "test" else "test")
+        result = measure_transfer(
+            self.sources.texts,
+            outputs,
+            self.sources.labels,
+            self.sources.targets,
+            judges=self.instruments.judges,
+            language_model=self.instruments.language_model,
+            reverse=partial(reverse_perplexity, real=real, vocabulary=self.corpus.vocabulary),
+        )
+        content = {
+            **wanted,
+            "overall": asdict(result.overall),
+            "directions": {name: asdict(part) for name, part in result.directions.items()},
+            "signature": dict(result.signature),
+        }
+        write_json(kept, content)
+        return content
+
+
+def outputs_of(system: System, folder: Path, sources: Sources, names: Sequence[str]) -> list[str]:
+    """Return what a trained system makes of the sources, from its folder if it is there already.
+
+    Args:
+        system: Which asks for candidates and strength.
+        folder: Of the trained model.
+        sources: What it is given.
+        names: Of the labels.
+    """
+    from arae_toolkit.transfer.model import TransferModel
+
+    kept = folder / "outputs" / f"{system.name}.jsonl"
+    fingerprint = weights_of(folder)
+    if kept.exists():
+        first, *rows = kept.read_text(encoding="utf-8").splitlines()
+        if json.loads(first) == {"weights": fingerprint, "rows": len(sources.texts)}:
+            return [json.loads(row)["transferred"] for row in rows]
+    model = TransferModel.from_pretrained(folder)
+    targets = [names[target] for target in sources.targets]
+    outputs: list[str] = []
+    with progress(f"writing by {system.name}", len(targets)) as advance:
+        for start in range(0, len(targets), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            found = model.transfer(
+                sources.texts[part],
+                targets[part],
+                candidates=system.candidates,
+                strength=system.strength,
+            )
+            outputs += [one.text for one in found]
+            advance(len(found))
+    lines = [json_line({"weights": fingerprint, "rows": len(outputs)})]
+    lines += [
+        json_line({"text": text, "label": names[label], "to": names[target], "transferred": output})
+        for text, label, target, output in zip(
+            sources.texts, sources.labels, sources.targets, outputs, strict=True
+        )
+    ]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_text(kept, "\n".join(lines) + "\n")
+    return outputs
+
+
+def weights_of(folder: Path) -> str:
+    """Return the fingerprint of a model folder's weights."""
+    from arae_toolkit.files import sha256_of_file
+    from arae_toolkit.model_folder import WEIGHTS
+
+    return sha256_of_file(folder / WEIGHTS)
+
+
+def measure_systems(
+    systems: Iterable[System],
+    measurer: Measurer,
+    *,
+    folder: Path,
+    seeds: Callable[[System], Sequence[int]],
+    train: Callable[[System, int, Path], None],
+) -> dict[str, dict[int, dict[str, Any]]]:
+    """Return the measures of each system by seed, what is finished left alone.
+
+    Args:
+        systems: In the order of the table.
+        measurer: Measures.
+        folder: The table's.
+        seeds: Returns the seeds of a system.
+        train: Trains a system's seed into a folder; quick where that has been done.
+    """
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    copied = measurer.sources.texts
+    found["copy"] = {0: measurer.measured(copied, folder / "copy.json", "copy")}
+    for system in systems:
+        for seed in seeds(system):
+            place = folder / system.run / f"seed-{seed}"
+            train(system, seed, place)
+            outputs = outputs_of(system, place, measurer.sources, measurer.corpus.labels)
+            kept = place / "outputs" / f"{system.name}.json"
+            cell = measurer.measured(outputs, kept, weights_of(place))
+            found.setdefault(system.name, {})[seed] = cell
+            overall = cell["overall"]
+            judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())
+            click.echo(
+                f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
+                f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}",
+                err=True,
+            )
+    return found
+
+
+def metrics_of(cells: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> dict[str, Metric]:
+    """Return the metrics of a table: every measure of every system, overall and by direction."""
+    metrics: dict[str, Metric] = {}
+    for system, by_seed in cells.items():
+        first = next(iter(by_seed.values()))
+        for direction in ("overall", *first["directions"]):
+            parts = [
+                _flat(cell["overall"] if direction == "overall" else cell["directions"][direction])
+                for cell in by_seed.values()
+            ]
+            for measure in parts[0]:
+                values = [value for part in parts if (value := part.get(measure)) is not None]
+                if values:
+                    unit = next((u for name, u in UNITS.items() if measure.startswith(name)), "")
+                    metrics[metric_name(system, direction, measure)] = summarise(
+                        values, unit or "points"
+                    )
+    return metrics
+
+
+def _flat(measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return measures with the judges' accuracies as measures of their own."""
+    accuracies = {f"accuracy {name}": value for name, value in measures["accuracy"].items()}
+    return accuracies | {
+        name: value
+        for name, value in measures.items()
+        if name not in ("accuracy", "rows", "referenced")
+    }
