@@ -18,16 +18,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from arae_toolkit.estimators import NLIClassifier, SentenceEncoder
+    from arae_toolkit.estimators import NLIClassifier, SentenceEncoder, TextTransfer
     from arae_toolkit.models.arae import ARAE
 
 __version__ = "0.1.0"
-__all__ = ["ARAE", "NLIClassifier", "SentenceEncoder", "__version__"]
+__all__ = ["ARAE", "NLIClassifier", "SentenceEncoder", "TextTransfer", "__version__"]
 
 _LAZY = {
     "ARAE": "arae_toolkit.models.arae",
     "NLIClassifier": "arae_toolkit.estimators",
     "SentenceEncoder": "arae_toolkit.estimators",
+    "TextTransfer": "arae_toolkit.estimators",
 }
 
 

@@ -97,9 +97,7 @@ class Algorithm:
         self.generator: Generator | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.code_gradient_norm = torch.zeros((), device=self.device)
-        self.updates: dict[str, Update] = {
-            "autoencoder": autoencoder_update(model, config.training)
-        }
+        self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
         if adversarial:
             self._add_adversary()
         with reduced(self.device, self.dtype):

@@ -145,7 +145,7 @@ class TrainingConfig:
     """Adam rate of the latent attribute classifier."""
     attribute_drop: float = 0.0
     """Hide words from the encoder, a word the likelier the more it marks the sentence's attribute:
-    with 1, one that is r > 1 times as frequent under it as under the others by chance 1 - 1/r."""
+    with 1, one that is r > 2 times as frequent under it as under the others by chance 1 - 1/r."""
     cycle_weight: float = 0.0
     """Weight of writing a sentence back from the greedy transfer of it (back-translation)."""
     cycle_start: float = 0.3

@@ -14,6 +14,8 @@ from arae_toolkit.report import (
     title_of,
     trained_models,
 )
+from arae_toolkit.transfer_report import TABLE3, metric_name
+from arae_toolkit.transfer_report import title_of as system_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +57,37 @@ def draw_code_space(results: Results, path: Path) -> None:
     neighbours.set_title("cosine of edit neighbours")
     for axes in (norms, variances, neighbours):
         _finish(axes)
+    _save(figure, path)
+
+
+def draw_transfer(results: Results, path: Path) -> None:
+    """Plot transfer against BLEU to the input, systems that differ in asking alone joined."""
+    result = results["table3"]
+    figure = _figure(width=6.0)
+    axes = figure.subplots()
+    runs: dict[str, list[str]] = {}
+    for system in result["details"]["systems"]:
+        runs.setdefault(system.partition("@")[0], []).append(system)
+    for index, systems in enumerate(runs.values()):
+        points = sorted(
+            (
+                result["metrics"][metric_name(system, "overall", "source_bleu")]["value"],
+                result["metrics"][metric_name(system, "overall", "accuracy ngrams")]["value"],
+            )
+            for system in systems
+        )
+        style = "o-" if index < 10 else "s-"
+        axes.plot(*zip(*points, strict=True), style, markersize=4, label=system_title(systems[0]))
+    papers = [figures[:2] for figures in TABLE3.values()]
+    axes.plot(
+        [bleu for _, bleu in papers],
+        [transfer for transfer, _ in papers],
+        "kx",
+        label="the paper's",
+    )
+    axes.set_xlabel("BLEU to the input")
+    axes.set_ylabel("transfer, percent")
+    axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     _save(figure, path)
 
 

@@ -122,7 +122,7 @@ for _name, _samples in (("default", 0), ("fast", 512)):
     for _corpus in ("yelp", "yahoo"):
         _FOR_CORPUS[(_name, _corpus)] = (
             _TRANSFER_SIZES,
-            {"adversarial_weight": 1.0, "softmax_samples": _samples, "batch_size": 128},
+            {"adversarial_weight": 1.0, "softmax_samples": _samples, "batch_size": 256},
         )
 # The paper treats the two transfer corpora alike.
 _FOR_CORPUS[("paper-2018", "yahoo")] = _FOR_CORPUS[("paper-2018", "yelp")]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.inference_report import inference_block, table5_block
 from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.transfer_report import table3_block, table4_block, topics_block
 
 TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
+TRANSFER_FIGURE = "docs/figures/transfer.png"
 """Where the README finds the figures."""
+TOPICS = ("science", "music", "politics")
 BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
 MODELS = {"arae": "ARAE", "ae": "AE", "aae": "AAE"}
 PAPER_NATS = {
@@ -248,6 +252,9 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "benchmarks": benchmarks_block,
     "table5": table5_block,
     "inference": inference_block,
+    "table3": table3_block,
+    "table4": table4_block,
+    **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
 
 

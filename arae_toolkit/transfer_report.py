@@ -28,7 +28,7 @@ TITLES = {
     "cycle": "ARAE, λ(1) = 1, written back",
     "cyclic": "ARAE, λ(1) = 1, cyclic λ",
     "hiding": "ARAE, λ(1) = 1, marking words hidden",
-    "hiding-larger": "the same, code of 512, longer",
+    "hiding-larger": "ARAE, λ(1) = 1, marking words hidden, code of 512",
     "infilling": "infilling",
 }
 """What a system is called in a table, by its name."""
@@ -166,3 +166,27 @@ def table4_block(results: Results) -> str:
             measured_on(result),
         )
     )
+
+
+def topics_block(results: Results, label: str) -> str:
+    """Return our own sentences of one label, questions and replies, and what they became.
+
+    Raises:
+        ToolkitError: If they have not been rewritten.
+    """
+    rows, others, systems = list[list[str]](), list[str](), list[str]()
+    for name in ("table4-titles", "table4-replies"):
+        details = results[name]["details"] if name in results else {}
+        for row in details.get("inputs", ()):
+            if row["label"] == label:
+                others = [key for key in row if key not in ("label", "text")]
+                rows.append([row["text"], *(row[other] for other in others)])
+                systems.append(f"{details['part']}: {title_of(details['systems'][-1])}")
+    if not rows:
+        raise ToolkitError(
+            f"no sentences of {label} have been rewritten; see arae-toolkit reproduce table4 "
+            "--inputs tests/data/topics.jsonl"
+        )
+    cells = [[cell.replace("|", "/") for cell in row] for row in rows]
+    text = table([label, *(f"to {other}" for other in others)], cells)
+    return f"{text}\n\nWritten by {'; '.join(dict.fromkeys(systems))}.".replace("---:", "---")

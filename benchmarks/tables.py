@@ -1,4 +1,4 @@
-"""Writes the README's tables of results and the figures in ``docs/`` from the files of results."""
+"""Writes the tables of results in README and docs, and the figures, from the files of results."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import click
 from arae_toolkit.benchmarks.common import Benchmark, note
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.files import write_text
-from arae_toolkit.plots import draw_code_space, draw_training_curve
-from arae_toolkit.report import CODE_SPACE, TRAINING_CURVE, replace_blocks
+from arae_toolkit.plots import draw_code_space, draw_training_curve, draw_transfer
+from arae_toolkit.report import CODE_SPACE, TRAINING_CURVE, TRANSFER_FIGURE, replace_blocks
 from arae_toolkit.results import read_results
 
-DRAWINGS = {TRAINING_CURVE: draw_training_curve, CODE_SPACE: draw_code_space}
+DRAWINGS = {
+    TRAINING_CURVE: draw_training_curve,
+    CODE_SPACE: draw_code_space,
+    TRANSFER_FIGURE: draw_transfer,
+}
 
 
 @click.command(
@@ -36,17 +40,21 @@ DRAWINGS = {TRAINING_CURVE: draw_training_curve, CODE_SPACE: draw_code_space}
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default=Path("README.md"),
     show_default=True,
-    help="Text with marked blocks; the figures lie beside it, in docs/figures.",
+    help="Text with marked blocks; more texts, and the figures, lie in docs beside it.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; fail if something is out of date.")
 def main(results_folder: Path, readme: Path, check: bool) -> None:
     """Write every block marked ``<!-- results:NAME -->`` ... ``<!-- /results -->`` afresh."""
     results = read_results(results_folder)
-    before = readme.read_text(encoding="utf-8")
-    after = replace_blocks(before, results)
-    figures = {readme.parent / path: draw for path, draw in DRAWINGS.items() if path in after}
+    texts = [readme, *sorted((readme.parent / "docs").glob("*.md"))]
+    before = {path: path.read_text(encoding="utf-8") for path in texts}
+    after = {path: replace_blocks(text, results) for path, text in before.items()}
+    changed = [path for path in texts if before[path] != after[path]]
+    figures = {
+        readme.parent / path: draw for path, draw in DRAWINGS.items() if path in after[readme]
+    }
     if check:
-        stale = [readme] * (before != after) + [path for path in figures if not path.exists()]
+        stale = changed + [path for path in figures if not path.exists()]
         if stale:
             names = ", ".join(str(path) for path in stale)
             raise ToolkitError(
@@ -55,10 +63,7 @@ def main(results_folder: Path, readme: Path, check: bool) -> None:
         return
     for path, draw in figures.items():
         draw(results, path)
-    if after != before:
-        write_text(readme, after)
-    note(f"{readme}: {'written' if after != before else 'up to date'}; {len(figures)} figures")
-
-
-if __name__ == "__main__":
-    main()
+    for path in changed:
+        write_text(path, after[path])
+    written = ", ".join(str(path) for path in changed)
+    note(f"{written or 'no text'} written; {len(figures)} figures")

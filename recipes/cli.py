@@ -43,6 +43,14 @@ COMMANDS = {
         "arae_toolkit.recipes.nli:nli",
         "Classify sentence pairs from few labels.",
     ),
+    "transfer": (
+        "arae_toolkit.recipes.transfer:transfer",
+        "Rewrite sentences so that an attribute changes.",
+    ),
+    "evaluate": (
+        "arae_toolkit.recipes.evaluate:evaluate",
+        "Measure what systems have written.",
+    ),
     "reproduce": (
         "arae_toolkit.recipes.reproduce:reproduce",
         "Measure the paper's tables anew.",

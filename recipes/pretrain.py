@@ -179,6 +179,18 @@ def pretrain(
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
+        if transfers:  # once, before all seeds want it
+            from arae_toolkit.devices import choose_device
+            from arae_toolkit.recipes.transfer_training import train_scorer_of
+
+            with signals_noted() as received:
+                train_scorer_of(
+                    prepared,
+                    scorer,
+                    device=choose_device(device_name),
+                    precision=precision,
+                    stop_signal=lambda: received[0],
+                )
         train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
         return
 

@@ -10,8 +10,10 @@ from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.transfer_table_options import TableChoices, command_line, table_options
 
-QUICK_SYSTEMS = ("arae-1", "hiding", "delete-and-replace")
-QUICK_CHANGES = ("epochs=8", "batch_size=64", "softmax_samples=256")
+QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
+QUICK_CHANGES = ("epochs=6", "batch_size=64", "softmax_samples=256")
+QUICK_SIZE = 6_000
+SAMPLES_SHOWN = 6
 
 
 @click.command(
@@ -37,19 +39,25 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     them. What is finished is left alone, so that the same command goes on after a stop. Markdown
     goes to stdout, everything to results/table3.json.
     """
-    from arae_toolkit.recipes.transfer_table_report import write_table
+    from arae_toolkit.recipes.transfer_table_report import show_samples, write_table
     from arae_toolkit.recipes.transfer_training import open_corpus, open_quick_corpus
     from arae_toolkit.transfer_report import measured_on, transfer_table
 
     began = time.monotonic()
     name = "table3-quick" if quick else "table3"
     folder = choices.out or run_folder(name)
+    if quick:
+        choices = choices.quick(QUICK_SYSTEMS, QUICK_CHANGES)
+        prepared = open_quick_corpus("synthetic-sentiment", folder, size=QUICK_SIZE)
+    else:
+        prepared = open_corpus(corpus, None)
     result = write_table(
         name,
-        open_quick_corpus("synthetic-sentiment", folder) if quick else open_corpus(corpus, None),
-        choices.quick(QUICK_SYSTEMS, QUICK_CHANGES) if quick else choices,
+        prepared,
+        choices,
         folder=folder,
         command=command_line(),
         began=began,
     )
+    show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")

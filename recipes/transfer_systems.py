@@ -40,7 +40,7 @@ class System:
 
 
 _ARAE = ("adversarial_weight=1",)
-_HIDING = (*_ARAE, "attribute_drop=1", "word_drop=0.1")
+_HIDING = (*_ARAE, "attribute_drop=1")
 _LARGER = ("code_size=512", "code_gain=22.6")
 
 SYSTEMS = (
@@ -58,7 +58,8 @@ SYSTEMS = (
     System("cycle", "arae", (*_ARAE, "cycle_weight=1")),
     System("cyclic", "arae", (*_ARAE, "attribute_cycles=3")),
     System("hiding", "arae", _HIDING),
-    System("hiding@c8", "arae", _HIDING),
+    System("hiding-larger", "arae", (*_HIDING, *_LARGER)),
+    System("hiding-larger@c8", "arae", (*_HIDING, *_LARGER)),
     System("infilling", "infilling"),
     System("infilling@c8", "infilling"),
 )

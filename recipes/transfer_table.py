@@ -21,6 +21,7 @@ from arae_toolkit.transfer_report import metric_name
 
 if TYPE_CHECKING:
     from arae_toolkit.corpus import Corpus
+    from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.instruments import Instruments
 
 ROWS_AT_ONCE = 500
@@ -93,7 +94,11 @@ class Measurer:
         from arae_toolkit.evaluation.transfer import measure_transfer
 
         # Real text that is neither an output nor what one was made from.
-        real = self.corpus.split("dev" if self.split == "test" else "test")
+        other = "dev" if self.split == "test" else "test"
+        reverse = None
+        if other in self.corpus.manifest["splits"]:
+            real = self.corpus.split(other)
+            reverse = partial(reverse_perplexity, real=real, vocabulary=self.corpus.vocabulary)
         result = measure_transfer(
             self.sources.texts,
             outputs,
@@ -101,7 +106,7 @@ class Measurer:
             self.sources.targets,
             judges=self.instruments.judges,
             language_model=self.instruments.language_model,
-            reverse=partial(reverse_perplexity, real=real, vocabulary=self.corpus.vocabulary),
+            reverse=reverse,
         )
         content = {
             **wanted,
@@ -113,7 +118,9 @@ class Measurer:
         return content
 
 
-def outputs_of(system: System, folder: Path, sources: Sources, names: Sequence[str]) -> list[str]:
+def outputs_of(
+    system: System, folder: Path, sources: Sources, names: Sequence[str], *, precision: Precision
+) -> list[str]:
     """Return what a trained system makes of the sources, from its folder if it is there already.
 
     Args:
@@ -121,6 +128,7 @@ def outputs_of(system: System, folder: Path, sources: Sources, names: Sequence[s
         folder: Of the trained model.
         sources: What it is given.
         names: Of the labels.
+        precision: Of the matrix products of decoding.
     """
     from arae_toolkit.transfer.model import TransferModel
 
@@ -130,7 +138,7 @@ def outputs_of(system: System, folder: Path, sources: Sources, names: Sequence[s
         first, *rows = kept.read_text(encoding="utf-8").splitlines()
         if json.loads(first) == {"weights": fingerprint, "rows": len(sources.texts)}:
             return [json.loads(row)["transferred"] for row in rows]
-    model = TransferModel.from_pretrained(folder)
+    model = TransferModel.from_pretrained(folder, precision=precision)
     targets = [names[target] for target in sources.targets]
     outputs: list[str] = []
     with progress(f"writing by {system.name}", len(targets)) as advance:
@@ -171,6 +179,7 @@ def measure_systems(
     folder: Path,
     seeds: Callable[[System], Sequence[int]],
     train: Callable[[System, int, Path], None],
+    precision: Precision,
 ) -> dict[str, dict[int, dict[str, Any]]]:
     """Return the measures of each system by seed, what is finished left alone.
 
@@ -180,6 +189,7 @@ def measure_systems(
         folder: The table's.
         seeds: Returns the seeds of a system.
         train: Trains a system's seed into a folder; quick where that has been done.
+        precision: Of the matrix products of decoding.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
     copied = measurer.sources.texts
@@ -188,7 +198,9 @@ def measure_systems(
         for seed in seeds(system):
             place = folder / system.run / f"seed-{seed}"
             train(system, seed, place)
-            outputs = outputs_of(system, place, measurer.sources, measurer.corpus.labels)
+            outputs = outputs_of(
+                system, place, measurer.sources, measurer.corpus.labels, precision=precision
+            )
             kept = place / "outputs" / f"{system.name}.json"
             cell = measurer.measured(outputs, kept, weights_of(place))
             found.setdefault(system.name, {})[seed] = cell

@@ -77,7 +77,12 @@ def write_table(
         )
 
     cells = measure_systems(
-        choices.systems, measurer, folder=folder, seeds=choices.seeds_for, train=train
+        choices.systems,
+        measurer,
+        folder=folder,
+        seeds=choices.seeds_for,
+        train=train,
+        precision=choices.precision,
     )
     signature = cells["copy"][0]["signature"]
     write_result(

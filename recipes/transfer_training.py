@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,8 @@ def open_corpus(
     )
 
 
-def open_quick_corpus(name: str, folder: Path, *, size: int = 12_000) -> Corpus:
-    """Return a small synthetic corpus, prepared into a folder of ``folder``."""
+def open_quick_corpus(name: str, folder: Path, *, size: int) -> Corpus:
+    """Return a synthetic corpus of so many sentences, prepared into a folder of ``folder``."""
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
@@ -147,18 +147,11 @@ def train_transfer(
         listeners: Told of rows and notes, beside the display.
     """
     from arae_toolkit.transfer import pretraining
-    from arae_toolkit.transfer.scorer_training import ScorerConfig, train_scorer
 
-    pretraining.check_labelled(corpus)
-    own_scorer = scorer or default_scorer(corpus)
-    schedule = ScorerConfig().training
     common: dict[str, Any] = {"device": device, "precision": precision}
     with signals_noted() as received:
         common["stop_signal"] = lambda: received[0]
-        display = _display(corpus, schedule)
-        display.note(f"scorer of {corpus.name}, to {own_scorer}")
-        with display.live():
-            train_scorer(corpus, ScorerConfig(), own_scorer, listeners=[display], **common)
+        own_scorer = train_scorer_of(corpus, scorer, **common)
         # The scorer goes into the folder only once it is known to hold no other run.
         if kind == "delete-and-replace":
             from arae_toolkit.transfer.delete_replace import build_delete_replace
@@ -187,6 +180,35 @@ def train_transfer(
                     kind=kind,
                     **common,  # type: ignore[arg-type]
                 )
+
+
+def train_scorer_of(
+    corpus: Corpus,
+    scorer: Path | None,
+    *,
+    device: torch.device,
+    precision: Precision,
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> Path:
+    """Train a corpus's scorer, going on with what its folder holds, and return the folder."""
+    from arae_toolkit.transfer.pretraining import check_labelled
+    from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
+
+    check_labelled(corpus)
+    folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))
+    display = _display(corpus, settings.training)
+    display.note(f"scorer of {corpus.name}, to {folder}")
+    with display.live():
+        train_scorer(
+            corpus,
+            settings,
+            folder,
+            device=device,
+            precision=precision,
+            listeners=[display],
+            stop_signal=stop_signal,
+        )
+    return folder
 
 
 def _display(corpus: Corpus, schedule: Any) -> TrainingDisplay:

@@ -37,6 +37,7 @@ LAYERS = {
     "tensors": (
         "devices",
         "batching",
+        "attribute_batching",
         "noise",
         "objectives",
         "projection",

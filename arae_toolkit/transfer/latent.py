@@ -19,7 +19,7 @@ from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 LATENT = "transfer"
 """Kind of the model folder."""
 HIDDEN_FROM = 0.5
-"""At strength 1 a word is hidden if the training hid it at least so often."""
+"""At strength 1 a word is hidden if it marks another value so much: r = 2 times as frequent."""
 TEMPERATURES = (0.5, 0.8)
 STRENGTHS = (1.0, 0.6, 1.5)
 """Of proposals behind the first, as factors on the strength asked for; each in turn."""
@@ -35,18 +35,27 @@ class LatentRewriter:
     Args:
         model: Trained.
         vocabulary: Its words.
+        dtype: ``bfloat16`` runs the decoder's matrix products in it.
     """
 
-    def __init__(self, model: TransferAutoencoder, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        model: TransferAutoencoder,
+        vocabulary: Vocabulary,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Wrap a trained model, whose weights must not change any more."""
-        self.model, self._vocabulary = model, vocabulary
+        self.model, self._vocabulary, self.dtype = model, vocabulary, dtype
         self._searches: dict[tuple[int, float], Search] = {}
 
     @classmethod
-    def of_folder(cls, content: ModelFolder) -> LatentRewriter:
+    def of_folder(
+        cls, content: ModelFolder, *, dtype: torch.dtype = torch.float32
+    ) -> LatentRewriter:
         """Return the rewriter of a model folder."""
         assert content.vocabulary is not None, "a text model has a vocabulary"
-        return cls(TransferAutoencoder.of_folder(content), content.vocabulary)
+        return cls(TransferAutoencoder.of_folder(content), content.vocabulary, dtype=dtype)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -119,9 +128,11 @@ class LatentRewriter:
         if (value, temperature) not in self._searches:
             self._searches[value, temperature] = Search(
                 self.model.decoder.of(value),
-                decoding=Decoding(method="sample", temperature=temperature)
-                if temperature
-                else Decoding(),
+                decoding=Decoding(
+                    method="sample" if temperature else "greedy",
+                    temperature=temperature or 1.0,
+                    dtype=self.dtype,
+                ),
                 max_length=self.model.max_length,
                 device=self.model.device,
             )

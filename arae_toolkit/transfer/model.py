@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import ModelFolder, load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
@@ -80,9 +81,19 @@ class TransferModel:
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, *, device: str | torch.device = "cpu"
+        cls,
+        folder: str | Path,
+        *,
+        device: str | torch.device = "cpu",
+        precision: Precision = "fp32",
     ) -> TransferModel:
         """Load a model folder and the scorer in it.
+
+        Args:
+            folder: Written by ``arae-toolkit pretrain``.
+            device: Where to compute.
+            precision: ``bf16`` decodes in it, which is quicker; a sentence in a hundred or so comes
+                out otherwise.
 
         Raises:
             CheckpointMismatch: If the folder holds no transfer model, or its parts do not fit.
@@ -95,7 +106,7 @@ class TransferModel:
                 "written for a labelled corpus such as yelp"
             )
         try:
-            rewriter = rewriter_of(content)
+            rewriter = rewriter_of(content, precision)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
@@ -181,7 +192,7 @@ class TransferModel:
         )
 
 
-def rewriter_of(content: ModelFolder) -> Rewriter:
+def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter:
     """Return the rewriter of a model folder of one of :data:`KINDS`."""
     kind = content.config["kind"]
     if kind == "infilling":
@@ -198,7 +209,8 @@ def rewriter_of(content: ModelFolder) -> Rewriter:
         return CrossAlignedRewriter.from_content(content)
     from arae_toolkit.transfer.latent import LatentRewriter
 
-    return LatentRewriter.of_folder(content)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    return LatentRewriter.of_folder(content, dtype=dtype)
 
 
 def shortened(words: Sentence) -> Sentence:

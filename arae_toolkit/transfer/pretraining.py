@@ -29,10 +29,10 @@ from arae_toolkit.training import Run, fit
 from arae_toolkit.transfer.adversary import AttributeAdversary
 from arae_toolkit.transfer.cycle import BackTranslation
 from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
-from arae_toolkit.transfer.latent import LATENT
+from arae_toolkit.transfer.latent import HIDDEN_FROM, LATENT
 from arae_toolkit.transfer.salience import word_salience
 from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.transfer.scorer_training import ScorerConfig, train_scorer
+from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
 
 TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
@@ -129,7 +129,7 @@ def pretrain_transfer(
     check_folder(folder / CONFIG, identity, defaults=defaults)
     train_scorer(
         corpus,
-        ScorerConfig(),
+        scorer_settings(corpus.rows("train")),
         scorer_folder,
         device=device,
         precision=precision,
@@ -159,9 +159,7 @@ def pretrain_transfer(
         )
     model.to(device)
     log = RunLog(folder, listeners)
-    store = AttributeStore(
-        train, device=device, chances=model.chances if chances is not None else None
-    )
+    store = AttributeStore(train, device=device, chances=training_chances(chances, device))
     dev = _short_enough(corpus, "dev", config)
     algorithm = _algorithm(model, config, store, precision)
     scorer, _ = Scorer.from_pretrained(folder / "scorer")
@@ -199,16 +197,27 @@ def _algorithm(
 def hiding_chances(
     sentences: PackedSentences, attributes: int, vocab_size: int, config: Config
 ) -> torch.Tensor | None:
-    """Return how likely the encoder's input words are hidden, by value; ``None`` to hide none.
+    """Return how strongly words mark each value, as chances to be hidden; ``None`` to hide none.
 
-    A word that is r > 1 times as frequent under the sentence's own value as under the others is
-    hidden by chance ``attribute_drop`` times 1 - 1/r. Shape (A, V).
+    That is ``attribute_drop`` times 1 - 1/r for a word that is r > 1 times as frequent under the
+    value as under the others. Shape (A, V).
     """
     share = config.training.attribute_drop
     if not share:
         return None
     salience = word_salience(sentences, attributes, vocab_size, SALIENCE_SMOOTHING)
     return torch.from_numpy(share * (1 - np.exp(-np.maximum(salience, 0)))).float()
+
+
+def training_chances(chances: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:
+    """Return by what chance words are hidden in training: those that mark little, never.
+
+    Nearly every word is a little more frequent under one value: to hide them all by their small
+    chances would cost the code most of what it is to carry.
+    """
+    if chances is None:
+        return None
+    return chances.where(chances >= HIDDEN_FROM * chances.max(), 0.0).to(device)
 
 
 def corpus_record(corpus: Corpus) -> Mapping[str, Any]:

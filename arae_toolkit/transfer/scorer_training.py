@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ from arae_toolkit.training import Run, fit
 from arae_toolkit.transfer.adversary import class_weights
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.updates import Update, adam
+
+
+WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,30 @@ class ScorerConfig:
     """Sizes."""
     training: ScorerSchedule = field(default_factory=ScorerSchedule)
     """Schedule."""
+
+
+def scorer_settings(rows: int) -> ScorerConfig:
+    """Return the settings for a corpus of so many training sentences.
+
+    Small corpora are passed more often, as far as their language model does not learn them by
+    heart; and a run is not all warm-up.
+
+    Example:
+        >>> [scorer_settings(rows).training.epochs for rows in (300_000, 16_000)]
+        [2, 8]
+    """
+    schedule = ScorerSchedule()
+    epochs = min(MOST_EPOCHS, max(schedule.epochs, round(WANTED_SENTENCES / max(rows, 1))))
+    batch_size = min(schedule.batch_size, max(16, rows // 50))
+    iterations = epochs * max(1, rows // batch_size)
+    return ScorerConfig(
+        training=replace(
+            schedule,
+            epochs=epochs,
+            batch_size=batch_size,
+            warmup=min(schedule.warmup, iterations // 10),
+        )
+    )
 
 
 class ScorerTraining:

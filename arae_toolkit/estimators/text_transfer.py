@@ -1,0 +1,293 @@
+"""scikit-learn transformer that rewrites texts so that their label changes."""
+
+# ruff: noqa: N803 - scikit-learn calls these arguments X
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from arae_toolkit.configs import Config
+from arae_toolkit.devices import Precision, choose_device
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.files import write_json
+from arae_toolkit.nli.texts import texts_of
+from arae_toolkit.overrides import with_value
+from arae_toolkit.presets import preset
+from arae_toolkit.run_log import Row
+from arae_toolkit.transfer.in_memory import train_on_texts
+from arae_toolkit.transfer.model import TransferModel, Transferred
+from arae_toolkit.transfer.natural import readable_texts, transfer_natural
+from arae_toolkit.transfer.pretraining import TransferKind
+
+CLASSES = "classes.json"
+"""The labels of a :class:`TextTransfer` in their own type, beside the files of its model."""
+BATCH_ROWS = 256
+_log = logging.getLogger(__name__)
+
+
+class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts rewritten to have another label, learned from labelled texts that are no pairs.
+
+    Args:
+        kind: ``arae``, the paper's; ``ae``, without critic and prior; ``aae``, with a fixed prior.
+        to: The label that :meth:`transform` writes towards. ``None`` takes, of two labels, the
+            one that a text does not have.
+        candidates: Rewritings of each text; the best by attribute, content and fluency counts.
+        strength: How much is changed: below 1 stays nearer to the text, above 1 goes further.
+        epochs: Passes over the texts.
+        settings: Further settings of :class:`~arae_toolkit.configs.Config` by name, such as
+            ``{"code_size": 128}``; sizes and weights are else those for Yelp.
+        vocab_size: Most words, taken from the texts.
+        max_length: Most words of a text to learn from; longer ones are left out.
+        folder: Where to keep the model, which ``arae-toolkit transfer`` takes as well. A training
+            that was cut off there goes on. ``None`` keeps it in memory alone.
+        random_state: Seed of training and of the candidates. ``None`` takes another one each time.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        precision: Of the matrix products in training: ``fp32``, ``tf32`` or ``bf16``.
+        verbose: Log each evaluation on texts held out, at level INFO.
+
+    Attributes:
+        classes_: The labels, sorted. Shape (A,).
+        model_: The trained :class:`~arae_toolkit.transfer.model.TransferModel`.
+
+    Example:
+        >>> TextTransfer(to="positive", epochs=5)
+        TextTransfer(epochs=5, to='positive')
+    """
+
+    def __init__(
+        self,
+        kind: TransferKind = "arae",
+        *,
+        to: Any = None,
+        candidates: int = 1,
+        strength: float = 1.0,
+        epochs: int = 10,
+        settings: Mapping[str, Any] | None = None,
+        vocab_size: int = 30_000,
+        max_length: int = 25,
+        folder: str | Path | None = None,
+        random_state: int | None = 0,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        verbose: bool = False,
+    ) -> None:
+        """Remember the parameters; :meth:`fit` checks them."""
+        self.kind, self.to, self.candidates, self.strength = kind, to, candidates, strength
+        self.epochs, self.settings = epochs, settings
+        self.vocab_size, self.max_length, self.folder = vocab_size, max_length, folder
+        self.random_state, self.device, self.precision = random_state, device, precision
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> TextTransfer:
+        """Train a new model; what was learned before is forgotten.
+
+        A tenth of the texts is held out, to measure by.
+
+        Args:
+            X: N texts, as users write them.
+            y: Their labels. Shape (N,).
+
+        Raises:
+            ValueError: If there are no texts, one cannot be used, there is one class only, or a
+                parameter cannot be used; it says which.
+            CheckpointMismatch: If ``folder`` holds another run.
+            TrainingDiverged: If a loss is not finite, or the model has collapsed.
+        """
+        texts, labels, config = _texts_in(X), column_or_1d(y), self._config()
+        check_consistent_length(texts, labels)
+        check_classification_targets(labels)
+        classes = np.unique(labels)
+        if len(classes) < 2:
+            raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
+        folder = None if self.folder is None else Path(self.folder)
+        with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
+            model = train_on_texts(
+                texts,
+                _names(labels),
+                config,
+                vocab_size=self.vocab_size,
+                max_length=self.max_length,
+                kind=self.kind,
+                folder=folder,
+                device=choose_device(self.device),
+                precision=self.precision,
+                listeners=[_Logged()] if self.verbose else [],
+            )
+        if folder is not None:
+            write_json(folder / CLASSES, classes.tolist())
+        self.model_ = model
+        self.classes_ = classes
+        return self
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, device: str = "cpu", **parameters: Any
+    ) -> TextTransfer:
+        """Return a fitted estimator over a model folder of any kind.
+
+        Args:
+            folder: Where ``arae-toolkit pretrain`` or :meth:`fit` has left a model.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            parameters: ``to``, ``candidates`` and others.
+
+        Raises:
+            CheckpointMismatch: If there is none, or its parts do not fit together.
+        """
+        loaded, path = cls(device=device, **parameters), Path(folder) / CLASSES
+        with torch.random.fork_rng(devices=[]):
+            model = TransferModel.from_pretrained(folder, device=choose_device(device))
+        classes = sorted(model.attributes)
+        if path.exists():
+            try:
+                classes = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise CheckpointMismatch(f"{path}: damaged ({error})") from error
+        loaded.model_, loaded.classes_ = model, np.asarray(classes)
+        if sorted(_names(loaded.classes_)) != sorted(model.attributes):
+            raise CheckpointMismatch(f"{path}: its classes are not the labels of the model")
+        return loaded
+
+    def transform(self, X: Any) -> npt.NDArray[np.object_]:
+        """Return each text rewritten. Shape (N,), of :class:`str`.
+
+        Args:
+            X: N texts.
+
+        Raises:
+            ValueError: If there are none, one cannot be used, or ``to`` is no label; it says which.
+        """
+        return np.array([answer.text for answer in self.transfer(X)], dtype=np.object_)
+
+    def transfer(self, X: Any, to: Any = None) -> list[Transferred]:
+        """Return each text rewritten, with what the model's own judges say of it.
+
+        Args:
+            X: N texts.
+            to: A label, in place of the parameter of this name.
+
+        Raises:
+            ValueError: As for :meth:`transform`.
+        """
+        check_is_fitted(self)
+        texts = _texts_in(X)
+        targets = self._targets(texts, self.to if to is None else to)
+        seed = _seed_of(self.random_state)
+        answers: list[Transferred] = []
+        for start in range(0, len(texts), BATCH_ROWS):
+            rows = slice(start, start + BATCH_ROWS)
+            answers += transfer_natural(
+                self.model_,
+                texts[rows],
+                targets[rows],
+                candidates=self.candidates,
+                strength=self.strength,
+                seed=seed,
+            )
+        return answers
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Return the label of each text as the model's own recognizer has it. Shape (N,).
+
+        It is what chooses among candidates, and no independent judge of what was rewritten.
+        """
+        check_is_fitted(self)
+        likeliest: npt.NDArray[Any] = self.classes_[self._recognized(_texts_in(X))]
+        return likeliest
+
+    def _recognized(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the number, among ``classes_``, of each text's label. Shape (N,)."""
+        columns = [self.model_.attributes.index(name) for name in _names(self.classes_)]
+        sentences = self.model_.vocabulary.encode_batch(
+            readable_texts(self.model_.vocabulary, texts)
+        )
+        return np.asarray(self.model_.scorer.probabilities(sentences)[:, columns].argmax(axis=1))
+
+    def _targets(self, texts: Sequence[str], to: Any) -> list[str]:
+        """Return the name of the label that each text is to have."""
+        names = _names(self.classes_)
+        if to is not None:
+            return [self.model_.attributes[self.model_.value_of(str(to))]] * len(texts)
+        if len(names) > 2:
+            raise ValueError(f"to must be one of {', '.join(names)}, where there are several")
+        return [names[1 - label] for label in self._recognized(texts).tolist()]
+
+    def _config(self) -> Config:
+        """Return the parameters as settings.
+
+        Raises:
+            ValueError: If one is of another type, or outside its range.
+        """
+        for name, kind in (("kind", TransferKind), ("precision", Precision)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}")
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+        config = preset("default", corpus="yelp")
+        for name, value in {
+            **(self.settings or {}),
+            "epochs": self.epochs,
+            "seed": _seed_of(self.random_state),
+        }.items():
+            config = with_value(config, name, value.item() if hasattr(value, "item") else value)
+        return config
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of an estimator: this one takes texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.two_d_array = True, False
+        tags.target_tags.required = True
+        return tags
+
+
+class _Logged:
+    """Logs each evaluation."""
+
+    def row(self, row: Row) -> None:
+        """Log a row of an evaluation."""
+        if row["kind"] == "dev":
+            numbers = (f"{name} {value:.4g}" for name, value in row.items() if type(value) is float)
+            _log.info("iteration %d: %s", row["iteration"], ", ".join(numbers))
+
+    def tick(self, iteration: int) -> None:
+        """Take no notice of an iteration."""
+
+    def note(self, text: str) -> None:
+        """Log a line."""
+        _log.info("%s", text)
+
+
+def _texts_in(rows: Any) -> list[str]:
+    """Return rows as texts that hold something.
+
+    Raises:
+        ValueError: If there is none, or one is no text or empty; rows are counted from 0.
+    """
+    texts = texts_of(rows)
+    for number, text in enumerate(texts):
+        if not text.strip():
+            raise ValueError(f"row {number}: empty text")
+    return texts
+
+
+def _names(labels: npt.NDArray[Any]) -> list[str]:
+    """Return labels as the names that a model folder keeps."""
+    return [str(value) for value in labels.tolist()]
+
+
+def _seed_of(random_state: int | None) -> int:
+    """Return a seed; from the system for ``None``: global states are left alone."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(random_state)

@@ -1,0 +1,117 @@
+"""Training of the small networks that measure others: the epoch that is best on held-out rows.
+
+Not :func:`~arae_toolkit.training.fit`: these trainings take minutes, and whoever measures wants a
+network and no run on disk that could go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.batching import EpochSampler, Indices
+from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.updates import Update, adam
+
+WARMUP = 100
+"""Iterations over which the rate rises from 0, a tenth of all where there are fewer than 1,000."""
+CLIP_NORM = 5.0
+LAST_RATE = 0.02
+"""Share of the rate that is left at the end."""
+
+
+@dataclass(frozen=True)
+class BestEpoch:
+    """Which epoch was kept.
+
+    Attributes:
+        score: Of its weights on the held-out rows; the unit is that of the scores given.
+        epoch: Its number, counted from 1.
+        epochs: Epochs that were trained.
+    """
+
+    score: float
+    epoch: int
+    epochs: int
+
+
+def keep_best_epoch(
+    network: nn.Module,
+    sampler: EpochSampler,
+    *,
+    loss_of: Callable[[Indices, int], Tensor],
+    score_of: Callable[[], float],
+    epochs: int,
+    rate: float,
+    patience: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> BestEpoch:
+    """Train a network by Adam and leave the weights of its best epoch in it.
+
+    The rate rises over some iterations and falls along a cosine until the last epoch.
+
+    Args:
+        network: Moved in place; in training mode for losses, in evaluation mode for scores.
+        sampler: Rows of each batch.
+        loss_of: Returns the loss, a mean, of these rows in the iteration of this number.
+        score_of: Returns how good the present weights are on held-out rows; higher is better.
+        epochs: Passes over the rows, at most.
+        rate: Adam's, at its highest.
+        patience: Stop after so many epochs in turn that were no better; 0 trains all of them.
+        advance: Told how many rows are done.
+
+    Raises:
+        ValueError: If there is no epoch to train.
+        TrainingDiverged: If a score is not finite.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    update = Update(
+        network.parameters(), adam(list(network.parameters()), rate=rate), clip_norm=CLIP_NORM
+    )
+    total = epochs * sampler.batches_per_epoch
+    best: BestEpoch | None = None
+    weights: Mapping[str, Tensor] = {}
+    for epoch in range(epochs):
+        network.train()
+        for iteration in range(
+            epoch * sampler.batches_per_epoch, (epoch + 1) * sampler.batches_per_epoch
+        ):
+            update.set_rate(rate * share_of_rate(iteration, total))
+            rows = sampler.at(iteration)
+            update.descend(loss_of(rows, iteration))
+            advance(len(rows))
+        network.eval()
+        with torch.no_grad():
+            score = score_of()
+        if not math.isfinite(score):
+            raise TrainingDiverged(
+                f"a network that measures scores {score} after {epoch + 1} epochs"
+            )
+        if best is None or score > best.score:
+            best = BestEpoch(score, epoch + 1, epoch + 1)
+            weights = {name: value.clone() for name, value in network.state_dict().items()}
+        best = BestEpoch(best.score, best.epoch, epoch + 1)
+        if patience and best.epochs - best.epoch >= patience:
+            break
+    assert best is not None, "there is at least one epoch"
+    network.load_state_dict(weights)
+    return best
+
+
+def share_of_rate(iteration: int, iterations: int) -> float:
+    """Return the share of the highest rate that an iteration learns at.
+
+    Example:
+        >>> [round(share_of_rate(at, 10_000), 2) for at in (0, 49, 100, 5_050, 9_999)]
+        [0.01, 0.5, 1.0, 0.51, 0.02]
+    """
+    warmup = min(WARMUP, max(1, iterations // 10))
+    if iteration < warmup:
+        return (iteration + 1) / warmup
+    done = (iteration - warmup) / max(1, iterations - warmup)
+    return LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,229 @@
+"""The judges and the language model of a corpus: trained once on its train split, and kept.
+
+They lie in a folder beside the runs, each with the corpus's fingerprint and the settings it was
+trained with; where either differs from what is asked for, it is trained again. Precision and device
+are no part of that: what differs by them is below what a seed makes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.evaluation.judges import (
+    Judge,
+    NgramJudge,
+    NgramJudgeSettings,
+    texts_of,
+    train_ngram_judge,
+)
+from arae_toolkit.evaluation.language_model import (
+    LanguageModel,
+    LanguageModelSettings,
+    train_language_model,
+)
+from arae_toolkit.evaluation.neural_judge import (
+    NeuralJudge,
+    NeuralJudgeSettings,
+    labelled,
+    train_neural_judge,
+)
+from arae_toolkit.locations import run_folder
+from arae_toolkit.model_folder import CONFIG, WEIGHTS, load_model_folder
+
+Advance = Callable[[int], None]
+Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""Shows how far a loop over so many rows is, as ``recipes.common.progress`` does."""
+
+
+class _Keepable(Protocol):
+    """What can be written to a model folder."""
+
+    def save(self, folder: Path, run: Mapping[str, str]) -> None: ...
+
+
+Made = TypeVar("Made", bound=_Keepable)
+
+
+@dataclass(frozen=True)
+class InstrumentSettings:
+    """Settings of all instruments."""
+
+    ngrams: NgramJudgeSettings = field(default_factory=NgramJudgeSettings)
+    """The first judge."""
+    neural: NeuralJudgeSettings = field(default_factory=NeuralJudgeSettings)
+    """The second judge."""
+    language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    """Of forward perplexity."""
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What transfer is measured with.
+
+    Attributes:
+        judges: Of different kinds.
+        language_model: Of the train split.
+        folder: Where they are kept.
+    """
+
+    judges: tuple[Judge, ...]
+    language_model: LanguageModel
+    folder: Path
+
+
+def default_folder(corpus: Corpus) -> Path:
+    """Return where the instruments of a corpus are kept: ``runs/judges/NAME-`` and its sha256."""
+    return run_folder("judges") / f"{corpus.name}-{corpus.sha256[:8]}"
+
+
+def instruments_of(
+    corpus: Corpus,
+    *,
+    folder: Path | None = None,
+    settings: InstrumentSettings | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    note: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda *_: nullcontext(lambda _: None),
+) -> Instruments:
+    """Return the instruments of a corpus, training what is not kept yet.
+
+    Args:
+        corpus: Labelled, with at least two labels.
+        folder: Where they are kept; by default :func:`default_folder`.
+        settings: Of each.
+        device: Where to compute; the CPU by default.
+        dtype: ``bfloat16`` trains with matrix products in it.
+        note: Told in one line what was trained or found.
+        progress: Shows how far a training is.
+
+    Raises:
+        DataError: If the corpus has no labels, or no labelled sentence in train or dev.
+        CheckpointMismatch: If something kept is damaged.
+    """
+    folder, settings = folder or default_folder(corpus), settings or InstrumentSettings()
+    _check_labels(corpus)
+
+    def ngrams(_: Advance) -> NgramJudge:
+        splits = [labelled(corpus.split(split)) for split in ("train", "dev")]
+        (train, gold), (dev, dev_gold) = (
+            (texts_of(sentences, corpus.vocabulary), classes) for sentences, classes in splits
+        )
+        return train_ngram_judge(
+            train, gold, dev, dev_gold, labels=corpus.labels, settings=settings.ngrams
+        )
+
+    def neural(advance: Advance) -> NeuralJudge:
+        return train_neural_judge(
+            corpus.split("train"),
+            corpus.split("dev"),
+            corpus.vocabulary,
+            corpus.labels,
+            settings=settings.neural,
+            advance=advance,
+            device=device,
+            dtype=dtype,
+        )
+
+    def language_model(advance: Advance) -> LanguageModel:
+        return train_language_model(
+            corpus.split("train"),
+            corpus.split("dev"),
+            corpus.vocabulary,
+            settings=settings.language_model,
+            advance=advance,
+            device=device,
+            dtype=dtype,
+        )
+
+    def kept(
+        name: str,
+        part: Any,
+        load: Callable[[Any], Made],
+        make: Callable[[Advance], Made],
+        rows: int | None,
+    ) -> Made:
+        run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
+        found = load_kept(folder / name, run, load)
+        if found is not None:
+            return found
+        began = time.perf_counter()
+        if rows is None:
+            made = make(lambda _: None)
+        else:
+            with progress(f"training {name} on {corpus.name}", rows) as advance:
+                made = make(advance)
+        made.save(folder / name, run)
+        note(f"{name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder / name}")
+        return made
+
+    train_rows = corpus.rows("train")
+    neural_rows = train_rows * settings.neural.epochs(train_rows)
+    model_rows = train_rows * settings.language_model.epochs(train_rows)
+    judges: list[Judge] = [
+        kept("ngrams", settings.ngrams, NgramJudge.of, ngrams, None),
+        kept("bilstm", settings.neural, NeuralJudge.of, neural, neural_rows),
+    ]
+    model = kept(
+        "language-model", settings.language_model, LanguageModel.of, language_model, model_rows
+    )
+    return Instruments(tuple(judges), model, folder)
+
+
+def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made]) -> Made | None:
+    """Return what is kept in a folder, ``None`` if there is nothing of this corpus and settings.
+
+    Raises:
+        CheckpointMismatch: If it is damaged.
+    """
+    try:
+        there = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CheckpointMismatch(f"{folder / CONFIG}: damaged; {_advice(folder)}") from error
+    same = isinstance(there, dict) and there.get("run") == dict(run)
+    # The weights are written last: without them a training was cut off.
+    if not same or not (folder / WEIGHTS).exists():
+        return None
+    try:
+        return load(load_model_folder(folder))
+    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointMismatch(f"{error}; {_advice(folder)}") from error
+
+
+def _advice(folder: Path) -> str:
+    return f"remove {folder} to have it trained again"
+
+
+def _check_labels(corpus: Corpus) -> None:
+    """Refuse a corpus from which no judge can learn.
+
+    Raises:
+        DataError: Saying what is missing.
+    """
+    if corpus.kind != "text" or len(corpus.labels) < 2:
+        raise DataError(
+            "judges need sentences of two labels or more",
+            path=corpus.folder,
+            hint="use a labelled corpus such as yelp or yahoo",
+        )
+    for split in ("train", "dev"):
+        labels = corpus.split(split).labels
+        present = np.unique(labels) if labels is not None else np.empty(0)
+        missing = [name for index, name in enumerate(corpus.labels) if index not in present]
+        if missing:
+            raise DataError(
+                f"no sentence of the {split} split is labelled {missing[0]!r}", path=corpus.folder
+            )

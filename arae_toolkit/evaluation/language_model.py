@@ -1,0 +1,266 @@
+"""The recurrent language model by which fluency is measured: training, reading, saving."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.batching import EpochSampler, Indices, TokenBatch, TokenStore
+from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.model_folder import ModelFolder, save_model_folder
+from arae_toolkit.models.decoder import LSTMDecoder
+from arae_toolkit.models.initialization import uniform
+from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.steps import reduced
+from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
+
+EVALUATION_BATCH = 256
+INITIAL_BOUND = 0.1
+
+
+@dataclass(frozen=True)
+class LanguageModelSettings:
+    """Sizes and training of a language model."""
+
+    embedding_size: int = 256
+    """E."""
+    hidden_size: int = 256
+    """H."""
+    batch_size: int = 128
+    """Sentences an iteration."""
+    iterations: int = 4_900
+    """Wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
+    most_epochs: int = 12
+    """However small the corpus. The epoch that is best on held-out text is kept."""
+    patience: int = 2
+    """Stop after so many epochs in turn that were no better; 0 trains all of them."""
+    rate: float = 3e-3
+    """Adam's."""
+    softmax_samples: int = 512
+    """Words beside the batch's own that the training softmax runs over; 0 takes all of them.
+    Perplexity is always measured over the whole vocabulary."""
+    seed: int = 0
+    """Fixes starting weights, batches and sampled words."""
+
+    def epochs(self, rows: int) -> int:
+        """Return how often the rows are passed over."""
+        per_epoch = max(1, rows // self.batch_size)
+        return min(max(math.ceil(self.iterations / per_epoch), 2), self.most_epochs)
+
+
+class LanguageModelNetwork(nn.Module):
+    """The decoder without a code.
+
+    Args:
+        vocab_size: V.
+        embedding_size: E.
+        hidden_size: H.
+    """
+
+    def __init__(self, vocab_size: int, *, embedding_size: int, hidden_size: int) -> None:
+        """Make the layers."""
+        super().__init__()
+        # A code of one coordinate that is always 0 is none.
+        self.decoder = LSTMDecoder(
+            vocab_size, embedding_size=embedding_size, hidden_size=hidden_size, code_size=1
+        )
+
+    def forward(
+        self, batch: TokenBatch, *, dtype: torch.dtype, sample: SoftmaxSample | None
+    ) -> Tensor:
+        """Return the summed nats of the sentences; see :meth:`LSTMDecoder.nats`. Scalar."""
+        return self.decoder.nats(self._no_code(batch), batch, dtype=dtype, sample=sample)
+
+    def token_nats(self, batch: TokenBatch) -> Tensor:
+        """Return the nats of each token, in the batch's packed order. Shape (N,)."""
+        return self.decoder.statistics(self._no_code(batch), batch)[0]
+
+    def _no_code(self, batch: TokenBatch) -> Tensor:
+        return self.decoder.projection.weight.new_zeros(len(batch), 1)
+
+
+@dataclass(frozen=True)
+class SentenceNats:
+    """How surprising each sentence is to a language model.
+
+    Attributes:
+        nats: Negative log-likelihood of each sentence, ``<eos>`` included. Shape (N,).
+        tokens: Its tokens, ``<eos>`` included. Shape (N,).
+        unknown: Those of them that the vocabulary lacks. Shape (N,).
+    """
+
+    nats: npt.NDArray[np.float64]
+    tokens: npt.NDArray[np.int64]
+    unknown: npt.NDArray[np.int64]
+
+    def at(self, rows: npt.NDArray[Any]) -> SentenceNats:
+        """Return those of the chosen sentences."""
+        return SentenceNats(self.nats[rows], self.tokens[rows], self.unknown[rows])
+
+    @property
+    def perplexity(self) -> float:
+        """Per token, over all sentences together."""
+        return math.exp(float(self.nats.sum()) / int(self.tokens.sum()))
+
+    @property
+    def unknown_percent(self) -> float:
+        """Percent of the words that the vocabulary lacks."""
+        words = int((self.tokens - 1).sum())
+        return 100 * int(self.unknown.sum()) / words if words else 0.0
+
+
+class LanguageModel:
+    """A trained language model with its vocabulary.
+
+    Args:
+        network: Trained.
+        vocabulary: Of what it was trained on.
+        settings: It was trained with.
+        held_out_perplexity: Per token, on the text that chose the epoch.
+    """
+
+    def __init__(
+        self,
+        network: LanguageModelNetwork,
+        vocabulary: Vocabulary,
+        settings: LanguageModelSettings,
+        held_out_perplexity: float,
+    ) -> None:
+        """Keep the parts."""
+        self.network, self.vocabulary = network, vocabulary
+        self.held_out_perplexity = held_out_perplexity
+        self.settings: dict[str, Any] = asdict(settings)
+
+    def read(self, texts: Sequence[str]) -> SentenceNats:
+        """Return how surprising texts are. A word that the vocabulary lacks is ``<unk>``.
+
+        Raises:
+            ValueError: If there is no text.
+        """
+        if not texts:
+            raise ValueError("there is no text to read")
+        return self.read_packed(
+            pack(self.vocabulary.encode_batch(texts), vocab_size=len(self.vocabulary))
+        )
+
+    def read_packed(self, sentences: PackedSentences) -> SentenceNats:
+        """Return how surprising sentences of this vocabulary's ids are."""
+        device = self.network.decoder.projection.weight.device
+        return _read(self.network, sentences, device)
+
+    def save(self, folder: Path, run: Mapping[str, str]) -> None:
+        """Write a model folder; ``run`` says what it was trained on."""
+        config = {
+            "kind": "language-model",
+            "run": dict(run),
+            "settings": self.settings,
+            "held_out_perplexity": self.held_out_perplexity,
+        }
+        save_model_folder(
+            folder, config=config, vocabulary=self.vocabulary, tensors=self.network.state_dict()
+        )
+
+    @classmethod
+    def of(cls, content: ModelFolder) -> LanguageModel:
+        """Return the model that :meth:`save` wrote."""
+        settings = LanguageModelSettings(**content.config["settings"])
+        assert content.vocabulary is not None, "it was saved with one"
+        network = _network(len(content.vocabulary), settings)
+        network.load_state_dict(content.tensors)
+        perplexity = float(content.config["held_out_perplexity"])
+        return cls(network.eval(), content.vocabulary, settings, perplexity)
+
+
+def train_language_model(
+    train: PackedSentences,
+    held_out: PackedSentences,
+    vocabulary: Vocabulary,
+    *,
+    settings: LanguageModelSettings | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    advance: Callable[[int], None] = lambda _: None,
+) -> LanguageModel:
+    """Train a language model; the epoch that is best on held-out text is kept.
+
+    Args:
+        train: Sentences to learn.
+        held_out: Sentences that choose the epoch.
+        vocabulary: Of both.
+        settings: Sizes and training.
+        device: Where to compute; the CPU by default.
+        dtype: ``bfloat16`` trains with matrix products in it. Perplexity is always measured in
+            float32.
+        advance: Told how many sentences are done.
+
+    Raises:
+        ValueError: If there is nothing to learn or nothing held out.
+    """
+    settings, device = settings or LanguageModelSettings(), device or torch.device("cpu")
+    if not len(train) or not len(held_out):
+        raise ValueError(f"{len(train)} sentences to learn, {len(held_out)} held out")
+    store = TokenStore(train, device=device)
+    network = _network(len(vocabulary), settings).to(device)
+    random = torch.Generator(device)
+
+    def nats_per_token(rows: Indices, iteration: int) -> Tensor:
+        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        samples = settings.softmax_samples
+        batch = store.batch(rows)
+        with reduced(device, dtype):
+            nats: Tensor = network(
+                batch, dtype=dtype, sample=SoftmaxSample(samples, random) if samples else None
+            )
+        return nats / batch.symbols
+
+    best = keep_best_epoch(
+        network,
+        EpochSampler(store.host_lengths, batch_size=settings.batch_size, seed=settings.seed),
+        loss_of=nats_per_token,
+        score_of=lambda: -_read(network, held_out, device).perplexity,
+        epochs=settings.epochs(len(train)),
+        rate=settings.rate,
+        patience=settings.patience,
+        advance=advance,
+    )
+    return LanguageModel(network, vocabulary, settings, -best.score)
+
+
+@torch.no_grad()
+def _read(
+    network: LanguageModelNetwork, sentences: PackedSentences, device: torch.device
+) -> SentenceNats:
+    """Return how surprising sentences are."""
+    network.eval()
+    store = TokenStore(sentences, device=device)
+    nats = np.zeros(len(store))
+    order = np.argsort(store.host_lengths, kind="stable")
+    for start in range(0, len(order), EVALUATION_BATCH):
+        rows = order[start : start + EVALUATION_BATCH]
+        batch = store.batch(rows)
+        assert batch.packing is not None, "a store packs what it is asked for by number"
+        found = network.token_nats(batch).double().cpu().numpy()
+        nats[rows] = np.bincount(batch.packing.rows.cpu().numpy(), found, minlength=len(rows))
+    unknown = np.add.reduceat(
+        (sentences.tokens == UNKNOWN).astype(np.int64), sentences.offsets[:-1]
+    )
+    return SentenceNats(nats, np.asarray(store.host_lengths), unknown)
+
+
+def _network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:
+    """Return a network with its starting weights."""
+    network = LanguageModelNetwork(
+        vocab_size, embedding_size=settings.embedding_size, hidden_size=settings.hidden_size
+    )
+    generator = torch.Generator().manual_seed(settings.seed)
+    uniform(network.decoder, bound=INITIAL_BOUND, generator=generator, forget_bias=1.0)
+    return network

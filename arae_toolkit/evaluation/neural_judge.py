@@ -1,0 +1,270 @@
+"""A judge that reads the order of words: a bidirectional LSTM trained on the train split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import EpochSampler, Indices, TokenBatch, TokenStore
+from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.evaluation.classification import Classes, Matrix
+from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.model_folder import ModelFolder, save_model_folder
+from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
+from arae_toolkit.models.dropout import dropped
+from arae_toolkit.models.initialization import uniform
+from arae_toolkit.steps import reduced
+from arae_toolkit.vocabulary import Vocabulary
+
+EVALUATION_BATCH = 256
+INITIAL_BOUND = 0.1
+
+
+@dataclass(frozen=True)
+class NeuralJudgeSettings:
+    """Sizes and training of a judge."""
+
+    embedding_size: int = 128
+    """E."""
+    state_size: int = 256
+    """Of both directions together."""
+    dropout: float = 0.3
+    """Share of the coordinates of embeddings and of the sentence's vector that is dropped."""
+    word_drop: float = 0.05
+    """Share of the words replaced by ``<unk>``, so that the judge has seen what it has in place of
+    words that it does not know."""
+    batch_size: int = 64
+    """Sentences an iteration."""
+    iterations: int = 9_000
+    """Wanted in all; see :meth:`epochs`."""
+    fewest_epochs: int = 2
+    """However large the corpus."""
+    most_epochs: int = 10
+    """However small the corpus."""
+    rate: float = 2e-3
+    """Adam's."""
+    seed: int = 0
+    """Fixes starting weights, batches and dropout."""
+
+    def epochs(self, rows: int) -> int:
+        """Return how often the rows are passed over for the wanted number of iterations.
+
+        Example:
+            >>> [NeuralJudgeSettings().epochs(rows) for rows in (300_000, 150_000, 16_000)]
+            [2, 4, 10]
+        """
+        per_epoch = max(1, rows // self.batch_size)
+        return min(
+            max(math.ceil(self.iterations / per_epoch), self.fewest_epochs), self.most_epochs
+        )
+
+
+class JudgeNetwork(nn.Module):
+    """Scores of the attribute's values from the maximum over both directions' states.
+
+    Args:
+        vocab_size: V.
+        classes: A.
+        embedding_size: E.
+        state_size: Of both directions together; even.
+        dropout: See :class:`NeuralJudgeSettings`.
+    """
+
+    def __init__(
+        self, vocab_size: int, classes: int, *, embedding_size: int, state_size: int, dropout: float
+    ) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.dropout = dropout
+        self.encoder = BiLSTMEncoder(
+            vocab_size, embedding_size=embedding_size, code_size=state_size
+        )
+        self.output = nn.Linear(state_size, classes)
+
+    def forward(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+        """Return a score of each value before the softmax. Shape (B, A).
+
+        Args:
+            batch: Sentences.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        states = self.encoder.states(batch, dropout=self.dropout, generator=generator)
+        vector = dropped(largest(states, batch), self.dropout, generator)
+        scores: Tensor = self.output(vector)
+        return scores.float()
+
+
+class NeuralJudge:
+    """Judges a text by a trained network.
+
+    Args:
+        network: Trained.
+        vocabulary: Of the corpus it was trained on.
+        labels: Values of the attribute, in the order of the scores.
+        settings: It was trained with.
+        dev_accuracy: Percent.
+
+    Attributes:
+        name: ``bilstm``.
+    """
+
+    name = "bilstm"
+
+    def __init__(
+        self,
+        network: JudgeNetwork,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        settings: NeuralJudgeSettings,
+        dev_accuracy: float,
+    ) -> None:
+        """Keep the parts."""
+        self.network, self.vocabulary, self.labels = network, vocabulary, tuple(labels)
+        self.dev_accuracy = dev_accuracy
+        self.settings: dict[str, Any] = asdict(settings)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.network.output.weight.device
+
+    def probabilities(self, texts: Sequence[str]) -> Matrix:
+        """Return the probability of each value for each text. Shape (N, A)."""
+        if not texts:
+            return np.empty((0, len(self.labels)))
+        packed = pack(self.vocabulary.encode_batch(texts), vocab_size=len(self.vocabulary))
+        return _probabilities(self.network, TokenStore(packed, device=self.device))
+
+    def save(self, folder: Path, run: Mapping[str, str]) -> None:
+        """Write a model folder; ``run`` says what it was trained on."""
+        config = {
+            "kind": self.name,
+            "run": dict(run),
+            "settings": self.settings,
+            "labels": list(self.labels),
+            "dev_accuracy": self.dev_accuracy,
+        }
+        save_model_folder(
+            folder, config=config, vocabulary=self.vocabulary, tensors=self.network.state_dict()
+        )
+
+    @classmethod
+    def of(cls, content: ModelFolder) -> NeuralJudge:
+        """Return the judge that :meth:`save` wrote."""
+        settings = NeuralJudgeSettings(**content.config["settings"])
+        labels, vocabulary = content.config["labels"], content.vocabulary
+        assert vocabulary is not None, "it was saved with one"
+        network = _network(len(vocabulary), len(labels), settings)
+        network.load_state_dict(content.tensors)
+        return cls(
+            network.eval(), vocabulary, labels, settings, float(content.config["dev_accuracy"])
+        )
+
+
+def train_neural_judge(
+    train: PackedSentences,
+    dev: PackedSentences,
+    vocabulary: Vocabulary,
+    labels: Sequence[str],
+    *,
+    settings: NeuralJudgeSettings | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    advance: Callable[[int], None] = lambda _: None,
+) -> NeuralJudge:
+    """Train a judge; the epoch that is best on dev is kept.
+
+    In the loss every value counts alike, whatever its share of the train split.
+
+    Args:
+        train: Labelled sentences; those without a label are left out.
+        dev: The same.
+        vocabulary: Of both.
+        labels: Values of the attribute by class id.
+        settings: Sizes and training.
+        device: Where to compute; the CPU by default.
+        dtype: ``bfloat16`` trains with matrix products in it. Judging is always done in float32.
+        advance: Told how many sentences are done.
+
+    Raises:
+        ValueError: If a split has no labelled sentence.
+    """
+    settings, device = settings or NeuralJudgeSettings(), device or torch.device("cpu")
+    train, gold = labelled(train)
+    dev, dev_gold = labelled(dev)
+    store, dev_store = TokenStore(train, device=device), TokenStore(dev, device=device)
+    network = _network(len(vocabulary), len(labels), settings).to(device)
+    counts = np.bincount(gold, minlength=len(labels))
+    weights = torch.from_numpy(len(gold) / np.maximum(counts, 1)).float().to(device)
+    classes = torch.from_numpy(gold).to(device)
+    random = torch.Generator(device)
+
+    def loss_of(rows: Indices, iteration: int) -> Tensor:
+        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        batch = store.batch(rows)
+        if settings.word_drop:
+            batch = batch.damaged(share=settings.word_drop, generator=random)
+        with reduced(device, dtype):
+            scores = network(batch, random)
+        answers = classes[torch.from_numpy(rows).to(device)]
+        return functional.cross_entropy(scores, answers, weight=weights)
+
+    def accuracy() -> float:
+        predicted = _probabilities(network, dev_store).argmax(axis=1)
+        return 100 * float((predicted == dev_gold).mean())
+
+    best = keep_best_epoch(
+        network,
+        EpochSampler(store.host_lengths, batch_size=settings.batch_size, seed=settings.seed),
+        loss_of=loss_of,
+        score_of=accuracy,
+        epochs=settings.epochs(len(gold)),
+        rate=settings.rate,
+        advance=advance,
+    )
+    return NeuralJudge(network, vocabulary, labels, settings, best.score)
+
+
+def labelled(sentences: PackedSentences) -> tuple[PackedSentences, Classes]:
+    """Return the sentences that have a label, and their class ids. Shape (N,).
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if sentences.labels is None or not (sentences.labels >= 0).any():
+        raise ValueError("no sentence has a label")
+    rows = np.flatnonzero(sentences.labels >= 0)
+    return sentences.at(rows), np.asarray(sentences.labels[rows], dtype=np.int64)
+
+
+@torch.no_grad()
+def _probabilities(network: JudgeNetwork, store: TokenStore) -> Matrix:
+    """Return the probabilities of all sentences. Shape (N, A)."""
+    result = np.empty((len(store), network.output.out_features))
+    order = np.argsort(store.host_lengths, kind="stable")
+    for start in range(0, len(order), EVALUATION_BATCH):
+        rows = order[start : start + EVALUATION_BATCH]
+        result[rows] = network(store.batch(rows)).double().softmax(dim=1).cpu().numpy()
+    return result
+
+
+def _network(vocab_size: int, classes: int, settings: NeuralJudgeSettings) -> JudgeNetwork:
+    """Return a network with its starting weights."""
+    network = JudgeNetwork(
+        vocab_size,
+        classes,
+        embedding_size=settings.embedding_size,
+        state_size=settings.state_size,
+        dropout=settings.dropout,
+    )
+    generator = torch.Generator().manual_seed(settings.seed)
+    uniform(network, bound=INITIAL_BOUND, generator=generator, forget_bias=1.0)
+    return network

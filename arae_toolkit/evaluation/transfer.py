@@ -1,0 +1,237 @@
+"""How well sentences were rewritten: the automatic metrics of Table 3, and what they hide.
+
+Every number of a system stands beside that of copying the input: a system that changes nothing has
+BLEU 100 and reads fluently, and a system that answers every sentence with the same one of the
+target has an accuracy of 100.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arae_toolkit.evaluation.judges import Judge
+from arae_toolkit.evaluation.language_model import LanguageModel, SentenceNats
+from arae_toolkit.evaluation.overlap import (
+    copy_rate,
+    corpus_bleu,
+    distinct,
+    mean_words,
+    words_of,
+)
+
+UNKNOWN_LABEL = -1
+Rows = npt.NDArray[np.int64]
+Reverse = Callable[[Sequence[str]], float]
+"""Returns the reverse perplexity of outputs; see :mod:`arae_toolkit.evaluation.perplexity`."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured over some outputs together.
+
+    Attributes:
+        rows: Outputs.
+        accuracy: Percent that a judge says to be of the target, by judge.
+        source_bleu: BLEU of the outputs to their sources, from 0 to 100.
+        combined: Square root of accuracy times BLEU to the source, by the strictest judge; from 0
+            to 100. Low where either is.
+        reference_bleu: BLEU to the references, over the rows that have some; ``None`` without.
+        referenced: Rows that have references.
+        forward_perplexity: Per token, of the outputs to a model of real text.
+        reverse_perplexity: Per token, of real text to a model of the outputs. ``None`` where it
+            was not measured.
+        copied: Percent of outputs that are their source.
+        distinct_1: Percent of words that are different ones, over all outputs.
+        distinct_2: The same of pairs of neighbouring words.
+        words: Mean length.
+        unknown: Percent of words that the language model does not know, which makes its
+            perplexity mean less.
+    """
+
+    rows: int
+    accuracy: Mapping[str, float]
+    source_bleu: float
+    combined: float
+    reference_bleu: float | None
+    referenced: int
+    forward_perplexity: float
+    reverse_perplexity: float | None
+    copied: float
+    distinct_1: float
+    distinct_2: float
+    words: float
+    unknown: float
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """What is measured of one system.
+
+    Attributes:
+        overall: Over all rows pooled: a direction counts by its rows.
+        directions: By source and target label, such as ``negative -> positive``; a source whose
+            label is not known is ``?``.
+        signature: Every setting that moves the numbers.
+    """
+
+    overall: Measures
+    directions: Mapping[str, Measures]
+    signature: Mapping[str, Any]
+
+
+def measure_transfer(
+    sources: Sequence[str],
+    outputs: Sequence[str],
+    source_labels: Sequence[int],
+    target_labels: Sequence[int],
+    *,
+    judges: Sequence[Judge],
+    language_model: LanguageModel,
+    reverse: Reverse | None = None,
+    references: Sequence[Sequence[str]] | None = None,
+) -> TransferResult:
+    """Measure the outputs of one system.
+
+    All texts are compared by their words, lower-cased; see
+    :func:`~arae_toolkit.evaluation.overlap.words_of`.
+
+    Args:
+        sources: N texts.
+        outputs: What was made of each; may be empty texts.
+        source_labels: Class id of each source, ``UNKNOWN_LABEL`` where it is not known.
+        target_labels: Class id that each output was to have.
+        judges: One or more, with the same labels.
+        language_model: Of real text.
+        reverse: Measures reverse perplexity, over all rows pooled only: the outputs of a direction
+            are too few to learn from.
+        references: For each source, what people have made of it: none, one or more texts.
+
+    Raises:
+        ValueError: If the lengths differ, there is no row or no judge, or a label does not exist.
+    """
+    rows = len(sources)
+    given = (outputs, source_labels, target_labels, *([] if references is None else [references]))
+    if not rows or not judges or any(len(part) != rows for part in given):
+        raise ValueError(
+            f"{rows} sources, {', '.join(str(len(part)) for part in given)} values that belong to "
+            f"them and {len(judges)} judges: nothing that can be measured"
+        )
+    labels = judges[0].labels
+    targets = np.asarray(target_labels, dtype=np.int64)
+    origins = np.asarray(source_labels, dtype=np.int64)
+    for name, values, least in (("target", targets, 0), ("source", origins, UNKNOWN_LABEL)):
+        if values.min() < least or values.max() >= len(labels):
+            raise ValueError(f"a {name} label is none of the judges' {len(labels)}")
+    texts = _Texts(
+        [words_of(text) for text in sources],
+        [words_of(text) for text in outputs],
+        [[words_of(text) for text in some] for some in references or [[]] * rows],
+    )
+    hits = {
+        judge.name: judge.probabilities(texts.outputs).argmax(axis=1) == targets for judge in judges
+    }
+    nats = language_model.read(texts.outputs)
+    every = np.arange(rows)
+    overall, bleu_signature = _measures(texts, hits, nats, every, reverse=reverse)
+    directions = {}
+    for origin, target in sorted(set(zip(origins.tolist(), targets.tolist(), strict=True))):
+        chosen = np.flatnonzero((origins == origin) & (targets == target))
+        name = f"{labels[origin] if origin != UNKNOWN_LABEL else '?'} -> {labels[target]}"
+        directions[name], _ = _measures(texts, hits, nats, chosen, reverse=None)
+    return TransferResult(
+        overall,
+        directions,
+        {
+            "bleu": bleu_signature,
+            "judges": {
+                judge.name: {
+                    "dev_accuracy": judge.dev_accuracy,
+                    "labels": list(judge.labels),
+                    "settings": judge.settings,
+                }
+                for judge in judges
+            },
+            "language_model": {
+                "held_out_perplexity": language_model.held_out_perplexity,
+                "settings": language_model.settings,
+            },
+        },
+    )
+
+
+def human_rows(
+    references: Sequence[Sequence[str]],
+) -> tuple[Rows, list[str], list[list[str]]]:
+    """Return what people wrote as the outputs of one more system.
+
+    Args:
+        references: For each source none, one or more texts.
+
+    Returns:
+        The numbers of the rows that have a reference, its first one as the output, and the others
+        as what that is compared with.
+    """
+    rows = [row for row, some in enumerate(references) if some]
+    first = [references[row][0] for row in rows]
+    return np.array(rows, dtype=np.int64), first, [list(references[row][1:]) for row in rows]
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Texts as words separated by spaces, row by row."""
+
+    sources: Sequence[str]
+    outputs: Sequence[str]
+    references: Sequence[Sequence[str]]
+
+    def at(self, rows: Rows) -> _Texts:
+        return _Texts(
+            [self.sources[row] for row in rows],
+            [self.outputs[row] for row in rows],
+            [self.references[row] for row in rows],
+        )
+
+
+def _measures(
+    texts: _Texts,
+    hits: Mapping[str, npt.NDArray[np.bool_]],
+    nats: SentenceNats,
+    rows: Rows,
+    *,
+    reverse: Reverse | None,
+) -> tuple[Measures, str]:
+    """Return what is measured over some rows, and the signature of BLEU."""
+    chosen = texts.at(rows)
+    accuracy = {name: 100 * float(right[rows].mean()) for name, right in hits.items()}
+    bleu = corpus_bleu(chosen.outputs, [[source] for source in chosen.sources])
+    answered = [row for row, some in enumerate(chosen.references) if some]
+    reference_bleu = (
+        corpus_bleu(
+            [chosen.outputs[row] for row in answered], [chosen.references[row] for row in answered]
+        ).score
+        if answered
+        else None
+    )
+    own = nats.at(rows)
+    measures = Measures(
+        rows=len(rows),
+        accuracy=accuracy,
+        source_bleu=bleu.score,
+        combined=math.sqrt(min(accuracy.values()) * bleu.score),
+        reference_bleu=reference_bleu,
+        referenced=len(answered),
+        forward_perplexity=own.perplexity,
+        reverse_perplexity=None if reverse is None else reverse(chosen.outputs),
+        copied=copy_rate(chosen.outputs, chosen.sources),
+        distinct_1=distinct(chosen.outputs, 1),
+        distinct_2=distinct(chosen.outputs, 2),
+        words=mean_words(chosen.outputs),
+        unknown=own.unknown_percent,
+    )
+    return measures, bleu.signature

@@ -1,0 +1,127 @@
+"""Training a transfer model on texts that lie in no corpus: from lists to a loaded model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arae_toolkit.configs import Config
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep.downloads import Advance
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.devices import Precision
+from arae_toolkit.errors import DataError
+from arae_toolkit.run_log import Listener
+from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.transfer.pretraining import TransferKind, pretrain_transfer
+
+
+def train_on_texts(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    config: Config,
+    *,
+    vocab_size: int,
+    max_length: int,
+    kind: TransferKind = "arae",
+    folder: Path | None = None,
+    device: torch.device | None = None,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+) -> TransferModel:
+    """Return a transfer model of labelled texts.
+
+    In a short training, rates and weights rise over the first tenth only.
+
+    Args:
+        texts: N of them, as users write them. A tenth is held out, to measure by.
+        labels: The name of each one's label.
+        config: Settings; its seed chooses the texts that are held out as well.
+        vocab_size: Most words, taken from the texts.
+        max_length: Most words of a text to learn from; longer ones are left out.
+        kind: See :func:`~arae_toolkit.transfer.pretraining.pretrain_transfer`, as for the others.
+        folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
+        device: Where to compute.
+        precision: Of the matrix products.
+        listeners: Told how the training goes.
+
+    Raises:
+        ValueError: If a text cannot be used, or none of a label can; rows are counted from 0.
+        CheckpointMismatch: If the folder holds another run.
+        TrainingDiverged: If a loss is not finite, or the model has collapsed.
+    """
+    device = device or torch.device("cpu")
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / "texts.jsonl"
+        rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options = PrepareOptions(
+            label_field="label",
+            vocab_size=vocab_size,
+            max_length=max_length,
+            seed=config.training.seed,
+        )
+        corpus = _corpus_of(source, options)
+        for label, count in corpus.manifest["splits"]["train"]["labels"].items():
+            if not count:
+                raise ValueError(f"no text of label {label!r} has at most {max_length} words")
+        folder = folder or Path(temporary) / "model"
+        pretrain_transfer(
+            corpus,
+            _for_size(config, corpus.rows("train")),
+            folder,
+            scorer_folder=folder / SCORER_FOLDER,
+            kind=kind,
+            device=device,
+            precision=precision,
+            listeners=listeners,
+        )
+        return TransferModel.from_pretrained(folder, device=device)
+
+
+def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
+    """Prepare the corpus of a file, beside it.
+
+    Raises:
+        ValueError: If a row cannot be used, or none can.
+    """
+    try:
+        folder = prepare_corpus(
+            str(source),
+            out=source.parent / "corpus",
+            options=options,
+            report=lambda line: None,
+            progress=_no_progress,
+        )
+    except DataError as error:  # it names a file that the caller does not know
+        where = "" if error.line is None else f"row {error.line - 1}: "
+        raise ValueError(f"{where}{error.problem}") from error
+    return Corpus(folder)
+
+
+def _for_size(config: Config, sentences: int) -> Config:
+    """Return settings whose warmups fit into the training on so many sentences."""
+    training = config.training
+    tenth = training.epochs * max(1, sentences // max(1, training.batch_size)) // 10
+    warmups = ("warmup", "adversarial_warmup", "attribute_warmup")
+    shorter: dict[str, Any] = {name: min(getattr(training, name), tenth) for name in warmups}
+    return replace(config, training=replace(training, **shorter))
+
+
+@contextlib.contextmanager
+def _no_progress(description: str, total: int | None = None) -> Iterator[Advance]:
+    """Show nothing."""
+    del description, total
+
+    def advance(n: int = 1) -> None:
+        del n
+
+    yield advance

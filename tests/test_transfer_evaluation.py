@@ -1,0 +1,484 @@
+"""Measures of transfer by hand, and ``evaluate transfer`` as a user runs it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+
+import numpy as np
+import pytest
+import small_instruments
+import small_rewriter
+from click.testing import CliRunner
+
+from arae_toolkit import locations
+from arae_toolkit.corpus import pack
+from arae_toolkit.evaluation import instruments
+from arae_toolkit.evaluation.comparison import (
+    SystemOutputs,
+    compare,
+    spread_rows,
+    with_baselines,
+)
+from arae_toolkit.evaluation.instruments import Instruments, instruments_of
+from arae_toolkit.evaluation.judges import texts_of
+from arae_toolkit.evaluation.language_model import (
+    LanguageModel,
+    LanguageModelNetwork,
+    LanguageModelSettings,
+)
+from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL, measure_transfer
+from arae_toolkit.recipes.cli import main
+from arae_toolkit.results import read_results
+from arae_toolkit.vocabulary import Vocabulary
+
+LABELS = ("bad", "good")
+SOURCES = ["the food was bad .", "a bad , bad day", "the staff was good !", "good soup here ."]
+ORIGINS = [0, 0, 1, 1]
+TARGETS = [1, 1, 0, 0]
+SWAPPED = ["the food was good .", "a good , good day", "the staff was bad !", "good soup here ."]
+
+
+class Marker:
+    """A judge that looks for the word ``good``."""
+
+    name, labels, dev_accuracy = "marker", LABELS, 100.0
+    settings = {"word": "good"}  # noqa: RUF012
+
+    def probabilities(self, texts):
+        return np.array([[0.0, 1.0] if "good" in text.split() else [1.0, 0.0] for text in texts])
+
+
+MARKER = Marker()
+
+
+class Yes(Marker):
+    """A judge that finds everything good."""
+
+    name = "yes"
+
+    def probabilities(self, texts):
+        return np.array([[0.1, 0.9]] * len(texts))
+
+
+@pytest.fixture(scope="module")
+def language_model():
+    """Equal chances for every word."""
+    vocabulary = Vocabulary.build(SOURCES, size=100)
+    network = LanguageModelNetwork(len(vocabulary), embedding_size=3, hidden_size=3)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    return LanguageModel(network.eval(), vocabulary, LanguageModelSettings(3, 3), 7.0)
+
+
+@pytest.fixture
+def measured(language_model):
+    def measure(outputs=SWAPPED, judges=(MARKER,), origins=ORIGINS, **more):
+        return measure_transfer(
+            SOURCES, outputs, origins, TARGETS, judges=judges, language_model=language_model, **more
+        )
+
+    return measure
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+def test_copying_has_bleu_100_and_the_judges_error_rate(measured):
+    found = measured(SOURCES).overall
+    assert found.source_bleu == 100
+    assert found.copied == 100
+    assert found.accuracy == {"marker": 0}
+    assert found.combined == 0
+
+
+def test_accuracy_copies_and_lengths_by_hand(measured):
+    found = measured().overall
+    assert found.rows == 4
+    assert found.accuracy["marker"] == 75
+    assert found.copied == 25
+    assert found.words == pytest.approx(sum(len(text.split()) for text in SWAPPED) / 4)
+    words = " ".join(SWAPPED).split()
+    assert found.distinct_1 == pytest.approx(100 * len(set(words)) / len(words))
+    assert found.combined == pytest.approx(math.sqrt(75 * found.source_bleu))
+
+
+def test_forward_perplexity_of_equal_chances_is_the_size_of_the_vocabulary(
+    measured, language_model
+):
+    found = measured(["zorb", *SWAPPED[1:]]).overall
+    assert found.forward_perplexity == pytest.approx(len(language_model.vocabulary), rel=1e-5)
+    words = 1 + sum(len(text.split()) for text in SWAPPED[1:])
+    assert found.unknown == pytest.approx(100 / words)
+
+
+def test_every_direction_is_measured_by_itself_and_all_rows_are_pooled(measured):
+    found = measured()
+    assert list(found.directions) == ["bad -> good", "good -> bad"]
+    assert found.directions["bad -> good"].accuracy["marker"] == 100
+    assert found.directions["good -> bad"].accuracy["marker"] == 50
+    assert [part.rows for part in found.directions.values()] == [2, 2]
+    alone = measured([*SWAPPED[:2], "x", "y"]).directions["bad -> good"]
+    assert alone == found.directions["bad -> good"]
+
+
+def test_a_source_of_unknown_label_has_a_direction_of_its_own(measured):
+    found = measured(origins=[UNKNOWN_LABEL, 0, 1, 1])
+    assert list(found.directions) == ["? -> good", "bad -> good", "good -> bad"]
+
+
+def test_the_combined_number_is_by_the_stricter_judge(measured):
+    found = measured(judges=(Marker(), Yes())).overall
+    assert found.accuracy == {"marker": 75, "yes": 50}
+    assert found.combined == pytest.approx(math.sqrt(50 * found.source_bleu))
+
+
+def test_texts_are_compared_by_their_words(measured):
+    spelled = [text.upper().replace(" .", ".").replace(" !", "!") for text in SWAPPED]
+    assert measured(spelled).overall == measured().overall
+
+
+def test_references_count_where_there_are_some(measured):
+    references = [[SWAPPED[0]], [], ["something else", SWAPPED[2]], []]
+    found = measured(references=references)
+    assert found.overall.referenced == 2
+    assert found.overall.reference_bleu == 100
+    assert measured().overall.reference_bleu is None
+    assert found.directions["good -> bad"].referenced == 1
+
+
+def test_an_empty_output_is_measured_like_any_other(measured):
+    assert measured(["", *SWAPPED[1:]]).overall.accuracy["marker"] == 50
+
+
+def test_reverse_perplexity_is_of_all_rows_together(measured):
+    seen = []
+
+    def reverse(outputs):
+        seen.append(list(outputs))
+        return 12.5
+
+    found = measured(reverse=reverse)
+    assert seen == [SWAPPED]
+    assert found.overall.reverse_perplexity == 12.5
+    assert all(part.reverse_perplexity is None for part in found.directions.values())
+
+
+def test_the_signature_names_judges_model_and_bleu(measured):
+    signature = json.loads(json.dumps(measured().signature))
+    assert signature["judges"]["marker"] == {
+        "dev_accuracy": 100.0,
+        "labels": list(LABELS),
+        "settings": {"word": "good"},
+    }
+    assert signature["language_model"]["held_out_perplexity"] == 7.0
+    assert "tok:none" in signature["bleu"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"outputs": SWAPPED[:3]},
+        {"judges": ()},
+        {"origins": [0, 0, 1, 2]},
+        {"references": [[]]},
+    ],
+)
+def test_what_does_not_fit_is_refused(measured, settings):
+    with pytest.raises(ValueError, match=r"nothing that can be measured|none of the judges'"):
+        measured(**settings)
+
+
+# --- systems side by side --------------------------------------------------------------------
+
+
+def system(outputs=SWAPPED, references=()):
+    return SystemOutputs(SOURCES, outputs, ORIGINS, TARGETS, references)
+
+
+def test_copying_and_references_stand_beside_the_systems(language_model, tmp_path):
+    references = [["the food was good ."], [], ["the staff was rude !", "what bad staff"], []]
+    systems = with_baselines(
+        {"ours": system(references=references), "theirs": system(SOURCES, references)}
+    )
+    assert list(systems) == ["ours", "theirs", "copy", "references"]
+    found = compare(systems, Instruments((MARKER,), language_model, tmp_path))
+    assert found["copy"].overall == found["theirs"].overall
+    human = found["references"].overall
+    assert (human.rows, human.accuracy["marker"]) == (2, 100)
+    assert human.referenced == 1  # only one row has a second one to compare with
+    assert list(with_baselines({"ours": system()})) == ["ours", "copy"]
+
+
+def test_systems_with_other_rows_have_copies_of_their_own():
+    fewer = system().at(np.array([2, 0]))
+    assert fewer.sources == [SOURCES[2], SOURCES[0]]
+    assert list(with_baselines({"a": system(), "b": fewer})) == [
+        "a", "b", "copy of a", "copy of b",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="'copy'"):
+        with_baselines({"copy": system()})
+
+
+def test_a_limit_takes_rows_from_everywhere():
+    assert spread_rows(100, 4).tolist() == [0, 25, 50, 75]
+    assert system().limited(2).source_labels == [0, 1]
+    assert system().limited(9).sources == SOURCES
+    assert system().limited(None).sources is SOURCES
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return small_instruments.labelled_corpus(tmp_path_factory.mktemp("corpora"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, corpus):
+    """Where the judges are kept, trained once."""
+    folder = tmp_path_factory.mktemp("runs")
+    kept = folder / "judges" / f"{corpus.name}-{corpus.sha256[:8]}"
+    instruments_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sources(corpus):
+    split = corpus.split("test")
+    return texts_of(split, corpus.vocabulary), split.labels.tolist()
+
+
+@pytest.fixture
+def call(corpus, runs, monkeypatch):
+    """Run ``evaluate transfer``, with the corpus named unless there is a run."""
+
+    def invoke(*arguments, code=0, named=True, **settings):
+        monkeypatch.setenv(locations.RUNS_VARIABLE, str(runs))
+        monkeypatch.setattr(instruments, "InstrumentSettings", lambda: small_instruments.SETTINGS)
+        words = ["evaluate", "transfer", *map(str, arguments)]
+        if named:
+            words += ["--corpus", str(corpus.folder)]
+        if "--reverse" not in words:
+            words.append("--no-reverse")
+        result = CliRunner().invoke(main, words, prog_name="arae-toolkit", **settings)
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def rows_of(sources, change=lambda text: text, **more):
+    texts, labels = sources
+    names = ["negative", "positive"]
+    return [
+        {"text": text, "transferred": change(text), "to": names[1 - label], **more}
+        for text, label in zip(texts, labels, strict=True)
+    ]
+
+
+def lines(rows):
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def report(result):
+    assert len(result.stdout.splitlines()) == 1
+    return json.loads(result.stdout)
+
+
+def test_a_file_is_measured_beside_copying(call, sources, corpus, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    path.write_text(lines(rows_of(sources, lambda text: "i love this place !")))
+    found = report(call("--outputs", path, "--json", "--reverse"))
+    assert list(found["systems"]) == ["ours", "copy"]
+    ours, copy = (found["systems"][name]["overall"] for name in ("ours", "copy"))
+    labels = sources[1]
+    share = 100 * labels.count(0) / len(labels)
+    assert ours["accuracy"]["bilstm"] == pytest.approx(share, rel=1e-4)
+    assert copy["source_bleu"] == 100
+    assert copy["copied"] == 100
+    assert max(copy["accuracy"].values()) < 25
+    assert ours["distinct_1"] < copy["distinct_1"]
+    assert ours["reverse_perplexity"] > copy["reverse_perplexity"]
+    assert found["corpus"]["sha256"] == corpus.sha256
+    assert set(found["signature"]["judges"]) == {"ngrams", "bilstm"}
+    assert set(found["systems"]["ours"]["directions"]) == {
+        "negative -> positive",
+        "positive -> negative",
+    }
+
+
+def test_file_archive_stdin_and_lines_give_the_same_numbers(call, sources, tmp_path):
+    rows = rows_of(sources, lambda text: text.replace("was", "is"))
+    plain, packed, table = (tmp_path / f"x.{end}" for end in ("jsonl", "jsonl.gz", "tsv"))
+    plain.write_text(lines(rows))
+    packed.write_bytes(gzip.compress(lines(rows).encode()))
+    # The target follows from the label that the test split gives the source.
+    table.write_text("".join(f"{row['text']}\t{row['transferred']}\n" for row in rows))
+    first = report(call("--outputs", plain, "--json"))
+    assert report(call("--outputs", packed, "--json")) == first
+    assert report(call("--outputs", table, "--json")) == first
+    stdin = report(call("--outputs", "x=-", "--json", input=lines(rows)))
+    assert stdin == first
+
+
+def test_tables_show_every_system_and_direction(call, sources, tmp_path):
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for path in paths:
+        path.write_text(lines(rows_of(sources)))
+    text = call("--outputs", paths[0], "--outputs", f"theirs={paths[1]}").stdout
+    blocks = text.split("\n\n")
+    assert blocks[0].startswith("ngrams: judges ")
+    assert [block.split("  ")[0] for block in blocks[1:]] == [
+        "all rows", "negative -> positive", "positive -> negative",
+    ]  # fmt: skip
+    assert blocks[1].splitlines()[0].split() == ["all", "rows", "a", "theirs", "copy"]
+    assert "BLEU to the source" in text
+    assert "references" not in text
+
+
+def test_references_and_results(call, sources, tmp_path):
+    rows = rows_of(sources)
+    outputs, human = tmp_path / "ours.jsonl", tmp_path / "human.tsv"
+    outputs.write_text(lines(rows))
+    human.write_text("".join(f"{text.upper()}\tit was lovely .\t\n" for text in sources[0][:30]))
+    results = tmp_path / "results"
+    result = call("--outputs", outputs, "--references", human, "--results", results)
+    assert f"ours: 30 of {len(rows)} rows have references" in result.stderr
+    found = read_results(results)["transfer-ours"]
+    assert found["metrics"]["ours_source_bleu"] == {"value": 100.0, "spread": None, "unit": "BLEU"}
+    assert found["metrics"]["references_rows"]["value"] == 30
+    assert found["details"]["systems"]["references"]["overall"]["reference_bleu"] is None
+    assert "--outputs" in found["command"]
+    as_rows = tmp_path / "human.jsonl"
+    as_rows.write_text(
+        lines({"text": text, "references": ["it was lovely ."]} for text in sources[0][:30])
+    )
+    again = report(call("--outputs", outputs, "--references", as_rows, "--json"))
+    assert again["systems"] == found["details"]["systems"]
+
+
+def test_a_limit_and_a_target_for_all_rows(call, sources, tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("".join(f"{text} zorb\t{text}\n" for text in sources[0]))
+    found = report(call("--outputs", path, "--to", "positive", "--limit", 10, "--json"))
+    assert found["systems"]["a"]["overall"]["rows"] == 10
+    assert list(found["systems"]["a"]["directions"]) == ["? -> positive"]
+
+
+def test_a_model_of_ours_is_measured(call, corpus, runs):
+    folder = small_rewriter.save_model(runs / "small", attributes=("negative", "positive"))
+    config = json.loads((folder / "config.json").read_text())
+    assert "corpus" not in config
+    result = call("small", "--limit", 12, "--json")
+    found = report(result)
+    assert list(found["systems"]) == ["small", "copy"]
+    assert found["systems"]["small"]["overall"]["rows"] == 12
+    assert found["systems"]["copy"]["overall"]["source_bleu"] == 100
+
+
+# --- what cannot be used ---------------------------------------------------------------------
+
+GOOD = {"text": "the food was bad .", "transferred": "the food was good .", "to": "positive"}
+BAD_ROWS = {
+    "nonsense": "not JSON",
+    json.dumps({**GOOD, "text": " "}): "empty text",
+    json.dumps({"text": "a"}): "no field 'transferred'",
+    json.dumps({**GOOD, "transferred": 5}): "field 'transferred' is a number, not a text",
+    json.dumps({**GOOD, "to": "great"}): "field 'to' is 'great', not one of negative, positive",
+    json.dumps({**GOOD, "label": ["x"]}): "field 'label' is a list, not one of",
+    json.dumps({"text": "zorb", "transferred": "a"}): "no field 'to'",
+    '{"text": "a", "transferred": "\\ud800", "to": "positive"}': "not UTF-8",
+    json.dumps({**GOOD, "transferred": "x" * 10_001}): "at most 10,000 are accepted",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: row[:60])
+def test_an_unusable_row_is_named_by_file_and_line(call, bad, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    path.write_text(f"{json.dumps(GOOD)}\n{bad}\n")
+    result = call("--outputs", path, "--json", code=3)
+    assert result.stdout == ""
+    assert f"error: {path}:2: " in result.stderr
+    assert BAD_ROWS[bad] in result.stderr
+
+
+def test_lines_without_a_tab_and_files_that_are_not_there(call, tmp_path):
+    path = tmp_path / "ours.txt"
+    path.write_text("the food was good .\n")
+    result = call("--outputs", path, "--to", "positive", code=3)
+    assert f"{path}:1: source, tab and output are expected, found 0 tabs" in result.stderr
+    assert "no such file" in call("--outputs", tmp_path / "no.jsonl", code=3).stderr
+    path.write_text("")
+    assert "empty" in call("--outputs", path, code=3).stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"text": "the food was bad .", "reference": ""}, "one or more references are expected"),
+        ({"text": "the food was bad .", "references": []}, "one or more references are expected"),
+        ({"text": "the food was bad .", "reference": "a", "to": "x"}, "field 'to' is 'x'"),
+        ({"text": "zorb", "reference": "a"}, "no source of the outputs has a reference here"),
+    ],
+)
+def test_references_that_cannot_be_used_are_named(call, row, problem, tmp_path):
+    outputs, references = tmp_path / "ours.jsonl", tmp_path / "human.jsonl"
+    outputs.write_text(lines([GOOD]))
+    references.write_text(lines([row]))
+    result = call("--outputs", outputs, "--references", references, code=3)
+    assert f"error: {references}" in result.stderr
+    assert problem in result.stderr
+
+
+def test_wrong_usage_is_told_at_once(call, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    path.write_text(lines([GOOD]))
+    assert "RUN or --outputs is missing" in call(code=2).stderr
+    assert "needs RUN or --corpus" in call("--outputs", path, named=False, code=2).stderr
+    assert "two outputs" in call("--outputs", path, "--outputs", path, code=2).stderr
+    assert "'copy'" in call("--outputs", f"copy={path}", code=2).stderr
+    assert "not one of negative, positive" in call("--outputs", path, "--to", "x", code=2).stderr
+    assert "no trained model" in call("nowhere", code=1).stderr
+
+
+def test_a_run_without_its_corpus_is_told_what_to_do(call, tmp_path):
+    folder = small_rewriter.save_model(tmp_path / "model", attributes=("negative", "positive"))
+    result = call(folder, named=False, code=3)
+    assert "does not name its corpus; name it with --corpus" in result.stderr
+    config = folder / "config.json"
+    content = json.loads(config.read_text())
+    config.write_text(json.dumps({**content, "corpus": {"name": "nowhere"}}))
+    result = call(folder, named=False, code=3)
+    assert "'nowhere', is not found" in result.stderr
+    assert "name its prepared folder with --corpus" in result.stderr
+
+
+def test_a_model_of_other_labels_is_refused(call, runs):
+    small_rewriter.save_model(runs / "other", attributes=("cold", "warm"))
+    result = call("other", code=3)
+    assert "labels negative, positive, the model's are cold, warm" in result.stderr
+
+
+def test_a_damaged_judge_is_told_in_one_line(call, corpus, tmp_path, monkeypatch, runs):
+    own = tmp_path / "runs"
+    folder = own / "judges" / f"{corpus.name}-{corpus.sha256[:8]}" / "ngrams"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    path = tmp_path / "ours.jsonl"
+    path.write_text(lines([GOOD]))
+    monkeypatch.setenv(locations.RUNS_VARIABLE, str(own))
+    result = CliRunner().invoke(
+        main,
+        ["evaluate", "transfer", "--outputs", str(path), "--corpus", str(corpus.folder)],
+        prog_name="arae-toolkit",
+    )
+    assert result.exit_code == 4
+    assert "to have it trained again" in result.stderr.splitlines()[-1]
+
+
+def test_words_beyond_the_vocabulary_do_not_break_a_system(language_model):
+    packed = pack(language_model.vocabulary.encode_batch(["zorb"]), vocab_size=20)
+    assert language_model.read_packed(packed).unknown.tolist() == [1]

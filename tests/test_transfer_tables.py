@@ -1,0 +1,177 @@
+"""``reproduce table3`` and ``table4`` on a small corpus, and the Markdown made of their results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from small_transfer import small_labelled_corpus
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.recipes.cli import main
+from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
+from arae_toolkit.transfer_report import (
+    TABLE3,
+    table3_block,
+    table4_block,
+    title_of,
+    topics_block,
+    transfer_table,
+)
+
+SMALL = [
+    *("--preset", "demo", "--set", "epochs=1", "--set", "batch_size=32"),
+    *("--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"),
+    *("--set", "generator_sizes=[16]", "--set", "critic_sizes=[16]"),
+    *("--set", "classifier_sizes=[16]", "--limit", "15", "--split", "dev"),
+]
+
+
+def _call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return small_labelled_corpus(tmp_path_factory.mktemp("labelled")).folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Give scorers and judges a place that the tests share."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def places(runs, monkeypatch):
+    monkeypatch.setenv("ARAE_RUNS", str(runs))
+    return runs
+
+
+def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
+    arguments = [
+        *("reproduce", "table3", "--corpus", corpus, "--system", "ae", "--system", "ae@c2"),
+        *("--system", "delete-and-replace", "--out", tmp_path / "table"),
+        *("--results", tmp_path / "results", *SMALL),
+    ]
+    first = _call(*arguments)
+    assert first.exit_code == 0, first.stderr
+    result = json.loads((tmp_path / "results" / "table3.json").read_text())
+    assert result["details"]["systems"] == ["copy", "ae", "ae@c2", "delete-and-replace"]
+    metrics = result["metrics"]
+    assert metrics["copy, overall, source_bleu"]["value"] == pytest.approx(100.0)
+    assert metrics["copy, overall, copied"]["value"] == 100.0
+    assert 0 <= metrics["ae, bad -> good, accuracy ngrams"]["value"] <= 100
+    assert "59.3 / 37.28 / 31.9 / 68.9" in first.stdout  # the paper's AE
+    assert "best of 2" in first.stdout
+    weights = tmp_path / "table" / "ae" / "seed-0" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    again = _call(*arguments)
+    assert again.exit_code == 0 and again.stdout == first.stdout
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_table4_rewrites_the_sentences_it_is_given(corpus, places, tmp_path):
+    inputs = tmp_path / "inputs.jsonl"
+    rows = [
+        {"text": "The soup was great today.", "label": "good", "part": "titles"},
+        {"text": "The menu is awful here.", "label": "bad", "part": "replies"},
+    ]
+    inputs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = _call(
+        *("reproduce", "table4", "--part", "titles", "--corpus", corpus, "--system", "ae"),
+        *("--inputs", inputs, "--out", tmp_path / "table", "--results", tmp_path / "results"),
+        *SMALL,
+    )
+    assert done.exit_code == 0, done.stderr
+    details = json.loads((tmp_path / "results" / "table4-titles.json").read_text())["details"]
+    (row,) = details["inputs"]
+    assert row["text"] == "The soup was great today." and set(row) == {"text", "label", "bad"}
+    assert details["directions"] == ["bad -> good", "good -> bad"]
+
+
+def test_an_unknown_system_is_answered_with_the_known():
+    done = _call("reproduce", "table3", "--system", "araee")
+    assert done.exit_code == 2
+    assert "no system 'araee'; there are cross-aligned, ae" in done.stderr
+
+
+def test_systems_may_be_asked_otherwise_than_the_table_does():
+    (system,) = chosen_systems(("infilling@c3@s0.5",))
+    assert (system.run, system.candidates, system.strength) == ("infilling", 3, 0.5)
+    assert chosen_systems(()) == list(SYSTEMS)
+    assert set(TABLE3) <= {system.name for system in SYSTEMS}
+
+
+def _result(systems, **details):
+    metrics = {
+        f"{system}, overall, {measure}": {"value": value, "spread": None, "unit": unit}
+        for system in systems
+        for measure, value, unit in (
+            ("accuracy ngrams", 80.0, "percent"),
+            ("source_bleu", 31.0, "points"),
+        )
+    }
+    return {
+        "name": "table3",
+        "command": "arae-toolkit reproduce table3",
+        "commit": "0" * 40,
+        "corpus": {"name": "yelp", "rows": 3, "sha256": ""},
+        "seeds": [0],
+        "device": "cpu",
+        "machine": {"cpu": "cpu", "threads": 1},
+        "versions": {"torch": "2"},
+        "metrics": metrics,
+        "details": {
+            "systems": systems,
+            "split": "test",
+            "rows": 2,
+            "directions": ["a -> b"],
+            "seeds_of": dict.fromkeys(systems, 1),
+            "judges_dev_accuracy": {"ngrams": 96.0},
+            "bleu_signature": "signature",
+            **details,
+        },
+    }
+
+
+def test_a_table_shows_what_was_measured_and_nothing_else():
+    text = transfer_table(_result(["copy", "arae-10"]))
+    assert "| ARAE, λ(1) = 10 | 80.0 % |  | 31.00 |" in text
+    assert "81.8 / 20.18 / 27.7 / 77.0" in text
+
+
+def test_blocks_name_the_command_that_makes_their_results():
+    with pytest.raises(ToolkitError, match="reproduce table3"):
+        table3_block({})
+    with pytest.raises(ToolkitError, match="reproduce table4"):
+        table4_block({})
+    with pytest.raises(ToolkitError, match="--inputs"):
+        topics_block({}, "science")
+
+
+def test_all_sentences_of_a_topic_are_shown():
+    inputs = [
+        {"label": "science", "text": "What | is it?", "music": "Who is it?", "politics": "Why?"},
+        {"label": "music", "text": "No", "science": "x", "politics": "y"},
+    ]
+    result = _result(["infilling@c8"], inputs=inputs, part="titles")
+    text = topics_block({"table4-titles": result}, "science")
+    assert "| What / is it? | Who is it? | Why? |" in text
+    assert "| No |" not in text
+    assert text.endswith("titles: infilling, best of 8.")
+
+
+def test_titles_say_how_a_system_was_asked():
+    assert title_of("delete-and-replace@s2") == "delete and replace (no learning), strength 2"
+
+
+def test_own_sentences_are_thirty_for_each_topic():
+    path = Path(__file__).parent / "data" / "topics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for label in ("science", "music", "politics"):
+        for part in ("titles", "replies"):
+            own = [row for row in rows if row["label"] == label and row["part"] == part]
+            assert len({row["text"] for row in own}) == 15
