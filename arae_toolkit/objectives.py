@@ -149,6 +149,7 @@ def flipped_label_nats(scores: Tensor, labels: Tensor, *, class_weights: Tensor)
         >>> flipped_label_nats(scores, torch.tensor([1]), class_weights=torch.ones(3))
         tensor(1.0986)
     """
+    # Deviation: the paper has two values only.
     log_probability = scores.log_softmax(dim=1)
     own = log_probability.gather(1, labels[:, None])[:, 0]
     wrong = (log_probability.sum(dim=1) - own) / (scores.shape[1] - 1)

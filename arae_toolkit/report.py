@@ -128,6 +128,17 @@ COMPARISONS = [
         "",
     ),
     Comparison(
+        "transfer_throughput",
+        "transferring, against one sentence at a time",
+        "one by one, rate",
+        "batches, rate",
+        "batches over one by one",
+        "at least 10",
+    ),
+    Comparison(
+        "transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"
+    ),
+    Comparison(
         "startup",
         "`arae-toolkit --help`, against an empty click program",
         "empty click program",

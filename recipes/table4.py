@@ -38,7 +38,12 @@ SAMPLES_SHOWN = 6
     metavar="PATH",
     help="Prepared folders in place of yahoo's parts, in their order.",
 )
-@click.option("--classes", default="science,music,politics", show_default=True)
+@click.option(
+    "--classes",
+    default="science,music,politics",
+    show_default=True,
+    help="Topics, separated by commas.",
+)
 @click.option(
     "--inputs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -81,7 +81,13 @@ def table_options(command: Command) -> Command:
         + ", ".join(dict.fromkeys(system.run for system in SYSTEMS))
         + ".  [default: all]",
     )
-    @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
+    @click.option(
+        "--seeds",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Seeds of each system, from 0.",
+    )
     @click.option(
         "--seeds-of",
         multiple=True,

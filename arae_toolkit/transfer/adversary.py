@@ -53,6 +53,7 @@ class AttributeAdversary:
         self.separate = self.adversarial and training.encoder_update == "separate"
         if self.separate:
             self.updates[ATTRIBUTE_ENCODER] = encoder_update(model.encoder, training)
+        # Deviation: the paper counts every sentence alike, whatever the sizes of the classes.
         self.class_weights = class_weights(store.labels, len(model.attributes)).to(store.device)
         self._iteration = 0
 

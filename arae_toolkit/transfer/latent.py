@@ -21,7 +21,7 @@ LATENT = "transfer"
 HIDDEN_FROM = 0.5
 """At strength 1 a word is hidden if it marks another value so much: r = 2 times as frequent."""
 TEMPERATURES = (0.5, 0.8)
-STRENGTHS = (1.0, 0.6, 1.5)
+STRENGTHS = (1.0, 0.6, 1.5, 2.5)
 """Of proposals behind the first, as factors on the strength asked for; each in turn."""
 
 
@@ -124,7 +124,8 @@ class LatentRewriter:
 
     def _decoded(self, code: Tensor, value: int, turn: int, uniform: Tensor) -> list[Sentence]:
         """Return the sentences of codes: the likeliest in the first turn, drawn ones later."""
-        temperature = TEMPERATURES[turn % len(TEMPERATURES)] if turn else 0.0
+        warmer = turn // len(STRENGTHS) % len(TEMPERATURES)
+        temperature = TEMPERATURES[warmer] if turn else 0.0
         if (value, temperature) not in self._searches:
             self._searches[value, temperature] = Search(
                 self.model.decoder.of(value),

@@ -29,7 +29,6 @@ from arae_toolkit.transfer.adversary import class_weights
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.updates import Update, adam
 
-
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
 
 
