@@ -205,7 +205,7 @@ def pretrain(
         _check_resume(resume, folder)
         changes = assignments if seed is None else (*assignments, f"seed={seed}")
         try:
-            settings = settings_of(kind, config, changes)
+            settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="'--set'") from error
         train_transfer(

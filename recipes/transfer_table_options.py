@@ -94,7 +94,13 @@ def table_options(command: Command) -> Command:
         metavar="NAME",
         help="Train several seeds of this system, and one of those not named.",
     )
-    @click.option("--split", type=click.Choice(["dev", "test"]), default="test", show_default=True)
+    @click.option(
+        "--split",
+        type=click.Choice(["dev", "test"]),
+        default="test",
+        show_default=True,
+        help="Sentences that are rewritten.",
+    )
     @click.option(
         "--limit", "most", type=click.IntRange(0), default=0, help="Sentences of a label at most."
     )

@@ -127,9 +127,10 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
             config = with_overrides(config, changes)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="'--set'") from error
-        return settings_of(system.kind, config, ())
+        return settings_of(system.kind, config, (), rows=corpus.rows("train"))
     seeded = () if system.kind == "delete-and-replace" else (f"seed={seed}",)
-    return settings_of(system.kind, config, (*system.changes, *seeded))
+    changes = (*system.changes, *seeded)
+    return settings_of(system.kind, config, changes, rows=corpus.rows("train"))
 
 
 def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from arae_toolkit.run_log import Listener
 
 AUTOENCODERS = ("arae", "ae", "aae")
+INFILLED_SENTENCES = 900_000
+"""About how many an infilling model learns from, the passes over the corpus counted."""
 KINDS = (*AUTOENCODERS, "cross-aligned", "infilling", "delete-and-replace")
 """Of transfer models."""
 
@@ -95,13 +97,14 @@ def default_scorer(corpus: Corpus) -> Path:
     return run_folder(f"{corpus.name}-scorer-{corpus.sha256[:8]}")
 
 
-def settings_of(kind: str, config: Config, changes: Sequence[str]) -> Any:
+def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int) -> Any:
     """Return the settings of a kind of transfer model.
 
     Args:
         kind: One of :data:`KINDS`.
         config: Those of an autoencoder, which are the settings of the kinds that are one.
         changes: ``key=value`` strings, for the others.
+        rows: Training sentences; a small corpus is passed more often by an infilling model.
 
     Raises:
         ValueError: If a change cannot be made.
@@ -111,7 +114,8 @@ def settings_of(kind: str, config: Config, changes: Sequence[str]) -> Any:
     if kind == "infilling":
         from arae_toolkit.transfer.infilling_settings import InfillingConfig
 
-        return with_overrides(InfillingConfig(), changes)
+        few = f"epochs={max(3, min(15, round(INFILLED_SENTENCES / max(rows, 1))))}"
+        return with_overrides(InfillingConfig(), (few, *changes))
     if kind == "cross-aligned":
         from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
 

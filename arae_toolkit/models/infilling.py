@@ -1,0 +1,219 @@
+"""A masked language model that is told an attribute, and a recognizer of attributes beside it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.bidirectional import real_tokens
+from arae_toolkit.models.dropout import dropped
+from arae_toolkit.projection import projected_nats
+from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.vocabulary import BOS, PAD
+
+# Two ids that stand in no sentence serve as marks: what a hidden word is read as, and what is
+# predicted where there is a place but no word.
+HIDDEN, EMPTY = BOS, PAD
+
+
+class Around(NamedTuple):
+    """What two LSTMs have read around each token.
+
+    Attributes:
+        before: The state after the tokens before each, and after the last. Shape (B, T + 1, H).
+        after: The state after reading backwards up to each, and up to the end. Shape
+            (B, T + 1, H).
+    """
+
+    before: Tensor
+    after: Tensor
+
+    @property
+    def places(self) -> Tensor:
+        """What stands around each token, the token itself not read. Shape (B, T, 2H)."""
+        return torch.cat([self.before[:, :-1], self.after[:, 1:]], dim=2)
+
+    @property
+    def gaps(self) -> Tensor:
+        """What stands around the gap before each token. Shape (B, T, 2H)."""
+        return torch.cat([self.before[:, :-1], self.after[:, :-1]], dim=2)
+
+
+class InfillingNetwork(nn.Module):
+    """Predicts words from those around them and an attribute; recognizes attributes.
+
+    Two LSTMs, one for each direction, read each word's embedding beside that of the attribute. A
+    word is predicted from the state of the one before it and of the other after it, so neither has
+    read the word itself: one reading gives the likelihood of every word of a sentence, hidden or
+    not, and of what would stand in every gap (as context2vec does, Melamud et al., CoNLL 2016). The
+    softmax shares the embeddings.
+
+    The recognizer is not told the attribute. Its scores are a sum over the words of what each says
+    together with the two words on either side, so that hiding a word takes away what it says and
+    nothing else.
+
+    Args:
+        vocab_size: V.
+        attributes: A.
+        embedding_size: E.
+        hidden_size: H, of each direction.
+        attribute_size: Coordinates of an attribute's embedding.
+        channels: Of each of the recognizer's layers.
+
+    Attributes:
+        salience: How strongly words mark attributes in the training sentences, in nats. Shape
+            (A, V).
+        counts: How often each word was seen in the training sentences of each attribute. Shape
+            (A, V), int64.
+    """
+
+    salience: Tensor
+    counts: Tensor
+
+    def __init__(
+        self,
+        vocab_size: int,
+        attributes: int,
+        *,
+        embedding_size: int,
+        hidden_size: int,
+        attribute_size: int,
+        channels: int,
+    ) -> None:
+        """Make the layers; see :meth:`initialize`."""
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.attribute = nn.Embedding(attributes, attribute_size)
+        inputs = embedding_size + attribute_size
+        self.forward_lstm = nn.LSTM(inputs, hidden_size, batch_first=True)
+        self.backward_lstm = nn.LSTM(inputs, hidden_size, batch_first=True)
+        self.word = nn.Linear(2 * hidden_size + attribute_size, embedding_size)
+        self.word_bias = nn.Parameter(torch.zeros(vocab_size))
+        self.seen = nn.Embedding(vocab_size, channels, padding_idx=PAD)
+        self.near = nn.Linear(3 * channels, channels)
+        self.far = nn.Linear(3 * channels, channels)
+        self.says = nn.Linear(channels, attributes)
+        self.register_buffer("salience", torch.zeros(attributes, vocab_size))
+        self.register_buffer("counts", torch.zeros(attributes, vocab_size, dtype=torch.int64))
+
+    @torch.no_grad()
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw starting weights: uniform, with matrices scaled by the size of their input."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 1:
+                parameter.zero_()
+                continue
+            table = name in ("embedding.weight", "seen.weight")
+            spread = 0.1 if table else 1 / math.sqrt(parameter.shape[1])
+            parameter.uniform_(-spread, spread, generator=generator)
+        self.embedding.weight[PAD].zero_()
+        self.seen.weight[PAD].zero_()
+
+    def states(
+        self,
+        batch: TokenBatch,
+        attributes: Tensor,
+        *,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Around:
+        """Return what was read before and after each token.
+
+        Args:
+            batch: Sentences, with or without words hidden.
+            attributes: What the network is told of each. Shape (B,), int64.
+            dropout: Share of the embeddings' coordinates set to 0.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        words = dropped(self.embedding(batch.tokens), dropout, generator)
+        told = self.attribute(attributes)[:, None, :].expand(-1, words.shape[1], -1)
+        inputs = torch.cat([words, told], dim=2)
+        # Read backwards within its own length, a sentence is not touched by its padding.
+        columns = torch.arange(batch.tokens.shape[1], device=batch.device)
+        mirrored = batch.lengths[:, None] - 1 - columns
+        places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
+        ahead, _ = self.forward_lstm(inputs)
+        behind, _ = self.backward_lstm(inputs.gather(1, places.expand_as(inputs)))
+        behind = behind.gather(1, places.expand_as(behind))
+        return Around(functional.pad(ahead, (0, 0, 1, 0)), functional.pad(behind, (0, 0, 0, 1)))
+
+    def predicted(self, around: Tensor, attributes: Tensor) -> Tensor:
+        """Return what is to be compared with each word's embedding, for N places.
+
+        Args:
+            around: What was read before and after them. Shape (N, 2H).
+            attributes: Of their sentences. Shape (N,), int64.
+
+        Returns:
+            Shape (N, E), float32.
+        """
+        features = torch.cat([around, self.attribute(attributes).to(around.dtype)], dim=1)
+        return functional.gelu(self.word(features)).float()
+
+    def nats_at(
+        self,
+        around: Tensor,
+        attributes: Tensor,
+        targets: Tensor,
+        *,
+        sample: SoftmaxSample | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Return the summed negative log-likelihood of what stands at N places, in nats. Scalar.
+
+        Args:
+            around: What was read before and after them. Shape (N, 2H).
+            attributes: What the network was told of their sentences. Shape (N,), int64.
+            targets: Words, ``EMPTY`` where there is none. Shape (N,), int64.
+            sample: Of the softmax; over all words where ``None``.
+            dtype: Precision of the softmax's products.
+        """
+        predicted = self.predicted(around, attributes)
+        weight, bias = self.embedding.weight, self.word_bias
+        if sample is None:
+            return projected_nats(predicted, weight, bias, targets, dtype=dtype)
+        return sampled_nats(predicted, weight, bias, targets, sample=sample, dtype=dtype)
+
+    def recognize(
+        self,
+        batch: TokenBatch,
+        *,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the score of each attribute for each sentence, before softmax. Shape (B, A).
+
+        Args:
+            batch: Sentences; hidden words say nothing but that there is one.
+            dropout: Share of embeddings' and layers' coordinates set to 0.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        real = real_tokens(batch)[:, :, None]
+        words = dropped(self.seen(batch.tokens), dropout, generator)
+        near = functional.gelu(self.near(_with_neighbours(words))) * real
+        near = dropped(near, dropout, generator)
+        far = near + functional.gelu(self.far(_with_neighbours(near)))
+        says = self.says(dropped(far, dropout, generator)) * real
+        total: Tensor = says.float().sum(dim=1)
+        return total
+
+
+def new_infilling_network(
+    arguments: dict[str, Any], vocab_size: int, attributes: int, *, seed: int = 0
+) -> InfillingNetwork:
+    """Return a network of the sizes that a model folder keeps, with starting weights of a seed."""
+    network = InfillingNetwork(vocab_size, attributes, **arguments)
+    network.initialize(torch.Generator().manual_seed(seed))
+    return network
+
+
+def _with_neighbours(values: Tensor) -> Tensor:
+    """Return each place's values between those of its neighbours, 0 at the ends. (B, T, 3C)."""
+    before = functional.pad(values[:, :-1], (0, 0, 1, 0))
+    after = functional.pad(values[:, 1:], (0, 0, 0, 1))
+    return torch.cat([before, values, after], dim=2)

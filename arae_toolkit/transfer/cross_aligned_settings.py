@@ -1,0 +1,96 @@
+"""Settings of a cross-aligned autoencoder and of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+AdversarialForm = Literal["minimax", "non-saturating"]
+
+
+@dataclass(frozen=True)
+class CrossAlignedSizes:
+    """Sizes of the networks."""
+
+    embedding_size: int = 128
+    """E, of encoder and generator."""
+    attribute_size: int = 64
+    """Coordinates of y, with which the generator starts ..."""
+    code_size: int = 192
+    """... beside the Z of the content; together they are the generator's state."""
+    filters: int = 64
+    """Of the discriminators, of each of their five widths."""
+
+
+@dataclass(frozen=True)
+class CrossAlignedSchedule:
+    """The schedule."""
+
+    batch_size: int = 128
+    """Sentences an iteration, as many of each attribute value."""
+    epochs: int = 3
+    """Passes over the sentences of the most frequent value; those of others come more often."""
+    rate: float = 2e-3
+    """Adam rate of encoder and generator at its highest."""
+    warmup: int = 200
+    """Iterations over which the rate rises from 0."""
+    clip_norm: float = 5.0
+    """Largest gradient norm, of both updates."""
+    dropout: float = 0.0
+    """Share of the embeddings' coordinates dropped."""
+    word_drop: float = 0.0
+    """Share of the words hidden from the encoder."""
+    softmax_samples: int = 512
+    """Words, beside those of the batch, that the reconstruction's softmax is estimated from."""
+    adversarial_weight: float = 1.0
+    """lambda: what a nat of the discriminators weighs beside a nat a sentence of reconstruction."""
+    adversarial_form: AdversarialForm = "minimax"
+    """``minimax``, the paper's: encoder and generator ascend the discriminators' losses;
+    ``non-saturating``: they descend the nats of their own free runs being taken for real."""
+    adversarial_sentences: int = 32
+    """Sentences of each value, of those of an iteration, that are transferred to another one."""
+    adversarial_start: float = 0.1
+    """Share of the iterations after which the discriminators begin; before it, there is nothing
+    worth telling from real sentences."""
+    adversarial_warmup: int = 500
+    """Iterations over which the weight rises from 0."""
+    loss_bound: float = 1.2
+    """Nats of a discriminator from which on nobody yields to it; chance is 2 log 2 = 1.39."""
+    discriminator_rate: float = 5e-4
+    """Adam rate of the discriminators."""
+    discriminator_dropout: float = 0.0
+    """Share of the discriminators' responses dropped."""
+    first_temperature: float = 1.0
+    """Of the soft words, when the discriminators begin; it falls by a factor an iteration ..."""
+    last_temperature: float = 0.1
+    """... to this one ..."""
+    temperature_fall: float = 0.5
+    """... over this share of the iterations left."""
+    soft_words: int = 16
+    """Likeliest words that a soft word is made of; 0 takes all."""
+    gradient_bound: float = 0.3
+    """Largest norm of the gradient that reaches a soft word, for a loss that is a sum over
+    sentences; 0 does not bound it. Each cold soft word multiplies gradients by up to one over the
+    temperature, and a few sentences of a batch would drown all others."""
+    extra_steps: int = 3
+    """Words that a transferred sentence may have more than the longest of its batch."""
+    seed: int = 0
+    """Fixes weights, batches and dropout."""
+    log_every: int = 100
+    """Iterations between log lines."""
+    save_every: int = 1000
+    """Iterations between checkpoints."""
+    evaluate_every: int = 0
+    """Iterations between evaluations on dev; 0 evaluates after each epoch."""
+    evaluation_sentences: int = 2000
+    """Dev sentences used for the evaluations."""
+
+
+@dataclass(frozen=True)
+class CrossAlignedConfig:
+    """All settings of a cross-aligned autoencoder."""
+
+    model: CrossAlignedSizes = field(default_factory=CrossAlignedSizes)
+    """Sizes."""
+    training: CrossAlignedSchedule = field(default_factory=CrossAlignedSchedule)
+    """Schedule."""

@@ -1,0 +1,80 @@
+"""Settings of an infilling model and of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class InfillingModelConfig:
+    """Sizes of the network."""
+
+    embedding_size: int = 256
+    """E, of the words that are read and of those that are filled in."""
+    hidden_size: int = 256
+    """H, of each direction."""
+    attribute_size: int = 32
+    """Coordinates of an attribute value's embedding."""
+    channels: int = 192
+    """Of each layer of the recognizer of attributes."""
+
+
+@dataclass(frozen=True)
+class InfillingTrainingConfig:
+    """One training: hidden words are told from the others and from the sentence's attribute."""
+
+    batch_size: int = 128
+    """Sentences an iteration, as many of each attribute value."""
+    epochs: int = 3
+    """Passes over the sentences of the most frequent value; those of others come more often."""
+    rate: float = 2e-3
+    """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
+    warmup: int = 300
+    """Iterations over which the rate rises from 0."""
+    clip_norm: float = 2.0
+    """Largest gradient norm; 0 does not clip."""
+    dropout: float = 0.1
+    """Share of the embeddings' coordinates dropped."""
+    recognizer_dropout: float = 0.3
+    """The same of what the recognizer of attributes reads and of its layers."""
+    recognizer_weight: float = 1.0
+    """Of the recognizer's cross-entropy, in nats a sentence, beside the nats of a hidden word."""
+    recognizer_hides: float = 0.15
+    """Most words hidden from the recognizer: a sentence's share is drawn between 0 and twice it."""
+    softmax_samples: int = 512
+    """Words, beside those hidden, that the softmax is estimated from."""
+    smoothing: float = 1.0
+    """Added to counts where the salience of words is counted."""
+    least_salience: float = 0.3
+    """Nats. Words that mark their sentence's attribute more than a bound are hidden; the bound is
+    drawn for each sentence from here ..."""
+    most_salience: float = 3.0
+    """... up to here."""
+    share: float = 0.1
+    """Of the words hidden whatever they mark; in a third of the sentences three times it."""
+    beside: float = 0.2
+    """Share of the neighbours of hidden words that are hidden too."""
+    asked: float = 0.15
+    """Share of the visible words that are told as well."""
+    empty: float = 0.2
+    """Chance that a place is made beside a hidden word where there is none: that must be told,
+    too. Elsewhere it is a tenth of it."""
+
+    seed: int = 0
+    """Fixes starting weights, batches, hidden words and dropout."""
+    log_every: int = 100
+    """Iterations between log lines."""
+    save_every: int = 1000
+    """Iterations between checkpoints."""
+    evaluate_every: int = 0
+    """Iterations between evaluations on dev; 0 evaluates after each epoch."""
+
+
+@dataclass(frozen=True)
+class InfillingConfig:
+    """All settings of an infilling model."""
+
+    model: InfillingModelConfig = field(default_factory=InfillingModelConfig)
+    """Network."""
+    training: InfillingTrainingConfig = field(default_factory=InfillingTrainingConfig)
+    """Training."""
