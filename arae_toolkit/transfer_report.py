@@ -42,6 +42,7 @@ MEASURES = {
     "reverse_perplexity": "reverse",
     "copied": "copied",
     "distinct_2": "distinct-2",
+    "probe": "label read from code",
 }
 """Heads of the columns by measure."""
 

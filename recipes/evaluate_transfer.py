@@ -100,6 +100,11 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     help="Measure reverse perplexity, for which a language model of each system's outputs is "
     "trained.",
 )
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also measure how well fresh classifiers read the label from RUN's codes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
 @click.option(
     "--results",
@@ -138,6 +143,7 @@ def transfer(
     strength: float,
     seed: int,
     reverse: bool,
+    probe: bool,
     as_json: bool,
     results: Path | None,
     rated_sources: int | None,
@@ -181,6 +187,7 @@ def transfer(
         systems[Path(run).name] = transferred_split(
             model, corpus, split, limit=limit, candidates=candidates, strength=strength, seed=seed
         )
+    read_from_codes = _probed(run, outputs, corpus, device, seed=seed) if probe else None
     if references is not None:
         systems = with_references(systems, references, text_field, known)
     from arae_toolkit.evaluation.comparison import with_baselines
@@ -197,6 +204,8 @@ def transfer(
         corpus,
         split=split,
     )
+    if read_from_codes is not None:
+        report["probe"] = read_from_codes
     if results is not None:
         command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
         path = write_report(
@@ -210,6 +219,30 @@ def transfer(
         )
         told(str(path))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+
+
+def _probed(
+    run: str | None, outputs: Sequence[str], corpus: Corpus, device: str, *, seed: int
+) -> dict[str, float]:
+    """Return what fresh classifiers read from a run's codes, in percent.
+
+    Raises:
+        click.UsageError: If there is no run whose codes could be read.
+    """
+    from dataclasses import asdict
+
+    from arae_toolkit.transfer.latent import LatentRewriter
+    from arae_toolkit.transfer.probing import probe_model
+
+    model = None if run is None or outputs else load_transfer_model(run, device).rewriter
+    if not isinstance(model, LatentRewriter):
+        raise click.UsageError("--probe reads the codes of RUN, which has to be an autoencoder")
+    found = asdict(probe_model(model.model, corpus, seed=seed))
+    told(
+        f"label read from the code by fresh classifiers: linear {found['linear']:.1f} %, "
+        f"perceptron {found['perceptron']:.1f} %, most frequent label {found['majority']:.1f} %"
+    )
+    return found
 
 
 def _measured(

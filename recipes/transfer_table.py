@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from arae_toolkit.evaluation.instruments import Instruments
 
 ROWS_AT_ONCE = 500
-UNITS = {"accuracy": "percent", "copied": "percent", "distinct": "percent", "unknown": "percent"}
+UNITS = {
+    "probe": "percent",
+    "accuracy": "percent",
+    "copied": "percent",
+    "distinct": "percent",
+    "unknown": "percent",
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,18 @@ class Measurer:
         write_json(kept, content)
         return content
 
+    def probed(self, cell: dict[str, Any], folder: Path, kept: Path) -> dict[str, Any]:
+        """Return measures of an autoencoder with what fresh classifiers read from its codes."""
+        if "probe" not in cell["overall"]:
+            from arae_toolkit.model_folder import load_model_folder
+            from arae_toolkit.models.transfer import TransferAutoencoder
+            from arae_toolkit.transfer.probing import probe_model
+
+            model = TransferAutoencoder.of_folder(load_model_folder(folder))
+            cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
+            write_json(kept, cell)
+        return cell
+
 
 def outputs_of(
     system: System, folder: Path, sources: Sources, names: Sequence[str], *, precision: Precision
@@ -203,6 +221,8 @@ def measure_systems(
             )
             kept = place / "outputs" / f"{system.name}.json"
             cell = measurer.measured(outputs, kept, weights_of(place))
+            if system.kind in ("arae", "ae", "aae") and system.name == system.run:
+                cell = measurer.probed(cell, place, kept)
             found.setdefault(system.name, {})[seed] = cell
             overall = cell["overall"]
             judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())

@@ -181,8 +181,8 @@ def train_transfer(
                     settings,
                     folder,
                     scorer_folder=own_scorer,
-                    kind=kind,
-                    **common,  # type: ignore[arg-type]
+                    kind=kind,  # type: ignore[arg-type]
+                    **common,
                 )
 
 

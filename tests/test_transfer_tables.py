@@ -63,6 +63,8 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     metrics = result["metrics"]
     assert metrics["copy, overall, source_bleu"]["value"] == pytest.approx(100.0)
     assert metrics["copy, overall, copied"]["value"] == 100.0
+    assert metrics["ae, overall, probe"]["unit"] == "percent"
+    assert "copy, overall, probe" not in metrics
     assert 0 <= metrics["ae, bad -> good, accuracy ngrams"]["value"] <= 100
     assert "59.3 / 37.28 / 31.9 / 68.9" in first.stdout  # the paper's AE
     assert "best of 2" in first.stdout

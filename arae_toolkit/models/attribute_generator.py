@@ -162,8 +162,9 @@ class AttributeGenerator(nn.Module):
                 take a fraction of the time. Shape (B, K), int64.
         """
         if candidates is None:
-            probability = (self.projection(state) / temperature).softmax(dim=1)
-            return probability @ self.embedding.weight
+            scores = self.projection(state)
+            whole: Tensor = (scores / temperature).softmax(dim=1) @ self.embedding.weight
+            return whole
         # Sparse gradients: a dense one of (V, H) for each step would cost more than all the rest.
         weight = functional.embedding(candidates, self.projection.weight, sparse=True)
         scores = torch.einsum("bkh,bh->bk", weight, state) + self.projection.bias[candidates]
@@ -188,5 +189,5 @@ class AttributeGenerator(nn.Module):
 
 def _bounded(gradient: Tensor, *, bound: float) -> Tensor:
     """Return rows scaled down to a norm of at most ``bound``. Shape (B, E)."""
-    norms = gradient.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True).clamp(min=1e-12)
     return gradient * (bound / norms).clamp(max=1.0)

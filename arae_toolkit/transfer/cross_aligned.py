@@ -40,7 +40,7 @@ class CrossAlignedRewriter:
         self._searches: dict[float, Search] = {}
 
     @classmethod
-    def of_folder(cls, content: ModelFolder) -> CrossAlignedRewriter:
+    def from_content(cls, content: ModelFolder) -> CrossAlignedRewriter:
         """Return the rewriter of a model folder."""
         assert content.vocabulary is not None, "a text model has a vocabulary"
         return cls(CrossAligned.of_folder(content), content.vocabulary)

@@ -27,7 +27,7 @@ from arae_toolkit.transfer.cross_aligned_training import CrossAlignedTraining
 from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.pretraining import check_labelled, copy_scorer, corpus_record
 from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.transfer.scorer_training import ScorerConfig, train_scorer
+from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
 from arae_toolkit.vocabulary import Vocabulary
 
 _BATCH_ROWS = 256
@@ -144,7 +144,7 @@ def train_cross_aligned(
     check_folder(folder / CONFIG, identity, defaults=defaults)
     train_scorer(
         corpus,
-        ScorerConfig(),
+        scorer_settings(corpus.rows("train")),
         scorer_folder,
         device=device,
         precision=precision,

@@ -23,15 +23,16 @@ from arae_toolkit.transfer.word_scores import WordScores
 from arae_toolkit.vocabulary import UNKNOWN
 
 Words = tuple[int, ...]
+_MOST_LEFT = 2.5  # nats of one word: beyond it, rarity says more than meaning
 
 
 @dataclass(frozen=True)
 class Search:
     """What is tried, and how the sentences that come of it are ordered."""
 
-    guidance: float = 0.5
+    guidance: float = 1.0
     """Nats a word gains, where words are chosen, for each nat by which it marks the target ..."""
-    most_guidance: float = 1.5
+    most_guidance: float = 3.0
     """... and the most that it gains."""
     words: int = 4000
     """As many of the most frequent words may be filled in."""
@@ -41,23 +42,27 @@ class Search:
     """Of what a word marks by itself, beside what the recognizer says of it in its sentence."""
     ways: int = 3
     """Words tried at each place of a sentence, and at the last place of a template."""
-    longer: int = 1
-    spread: int = 2
+    fewest: int = 1
+    spread: int = 1
     """So many words more or fewer are hidden than make the recognizer doubt."""
     edits: int = 10
     """Changes of a single word that are looked at closely."""
-    wanted_margin: float = 2.0
+    wanted_margin: float = 3.0
     """Nats by which the recognizer should prefer the target."""
     margin_weight: float = 2.0
     """Of the nats that are missing there."""
-    nats_weight: float = 0.3
+    nats_weight: float = 0.15
     """Of the nats by which a sentence is less likely than the source, both as texts of the
     target."""
-    change_weight: float = 0.5
+    left_weight: float = 1.0
+    """Of the nats by which its words, each by itself, mark other attributes ..."""
+    least_left: float = 0.7
+    """... beyond so many a word."""
+    change_weight: float = 2.5
     """Of a word changed, put in or left out."""
-    close: int = 6
+    close: int = 4
     """Sentences whose likelihood is read, of those that seem best."""
-    rounds: int = 2
+    rounds: int = 1
     """Times that the best sentence has a word changed where the recognizer is not content ..."""
     enough_margin: float = 1.0
     """... with this margin."""
@@ -72,6 +77,7 @@ class Candidate:
         nats: By which it is less likely than the source, both as texts of the target.
         changed: Words changed, put in or left out.
         margin: Nats by which the recognizer prefers the target.
+        left: Nats by which words mark other attributes, each by itself; see :class:`Search`.
         close: Whether ``nats`` and ``changed`` were looked at closely, or are estimates.
     """
 
@@ -79,6 +85,7 @@ class Candidate:
     nats: float
     changed: int
     margin: float = 0.0
+    left: float = 0.0
     close: bool = False
 
 
@@ -157,6 +164,7 @@ class InfillingSearch:
         search = self.search
         missing = float(np.logaddexp(0.0, search.wanted_margin - candidate.margin))
         wanted = search.margin_weight * missing + search.nats_weight * candidate.nats
+        wanted += search.left_weight * candidate.left
         return strength * wanted + search.change_weight * candidate.changed
 
     def _start(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[_Task]:
@@ -166,9 +174,15 @@ class InfillingSearch:
         for number, sentence in enumerate(sentences):
             margin = float(whole[number])
             task = _Task(sentence, targets[number], readings[number], margin, gains[number])
-            task.found[sentence] = Candidate(sentence, 0.0, 0, margin, close=True)
+            left = self._left(sentence, task.target)
+            task.found[sentence] = Candidate(sentence, 0.0, 0, margin, left, close=True)
             tasks.append(task)
         return tasks
+
+    def _left(self, words: Words, target: int) -> float:
+        """Return by how many nats words mark other attributes, each by itself."""
+        beyond = self._of_others[target][list(words)] - self.search.least_left
+        return float(beyond.clip(0.0, _MOST_LEFT).sum())
 
     def _best(self, task: _Task) -> Candidate:
         """Return the best sentence so far that was looked at closely."""
@@ -193,13 +207,15 @@ class InfillingSearch:
         marking = max(1, int((marks[order] > 0.1).sum()))
         middle = min(int(doubtful[0]) + 1 if len(doubtful) else marking, marking)
         templates = []
+        if middle < self.search.fewest:
+            return []
         for size in range(middle - self.search.spread, middle + self.search.spread + 1):
             if not 1 <= size <= len(order):
                 continue
             hidden = frozenset(order[:size])
             if size > 1:  # changes of one word come of reading the source
                 templates.append(_template(task, hidden, more=None))
-            if size == middle or self.search.longer:
+            if size == middle:
                 templates.append(_template(task, hidden, more=order[0]))
         return templates
 
@@ -243,7 +259,9 @@ class InfillingSearch:
         for (task, one), margin in zip(fresh, found.tolist(), strict=True):
             known = task.found.get(one.words)
             if known is None or one.nats < known.nats:
-                task.found[one.words] = replace(one, margin=margin)
+                task.found[one.words] = replace(
+                    one, margin=margin, left=self._left(one.words, task.target)
+                )
 
     def _look_closely(self, tasks: Sequence[_Task]) -> None:
         """Read the sentences that seem best, for what they cost as texts of the target."""
