@@ -189,5 +189,5 @@ class AttributeGenerator(nn.Module):
 
 def _bounded(gradient: Tensor, *, bound: float) -> Tensor:
     """Return rows scaled down to a norm of at most ``bound``. Shape (B, E)."""
-    norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True).clamp(min=1e-12)
-    return gradient * (bound / norms).clamp(max=1.0)
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+    return gradient * norms.clamp(min=1e-12).reciprocal().mul(bound).clamp(max=1.0)

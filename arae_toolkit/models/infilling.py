@@ -16,6 +16,9 @@ from arae_toolkit.projection import projected_nats
 from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
 from arae_toolkit.vocabulary import BOS, PAD
 
+INFILLING = "infilling"
+"""Kind of the model folder."""
+
 # Two ids that stand in no sentence serve as marks: what a hidden word is read as, and what is
 # predicted where there is a place but no word.
 HIDDEN, EMPTY = BOS, PAD
@@ -139,7 +142,7 @@ class InfillingNetwork(nn.Module):
         places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
         ahead, _ = self.forward_lstm(inputs)
         behind, _ = self.backward_lstm(inputs.gather(1, places.expand_as(inputs)))
-        behind = behind.gather(1, places.expand_as(behind))
+        behind = behind.gather(1, places.expand_as(behind)) * (mirrored >= 0)[:, :, None]
         return Around(functional.pad(ahead, (0, 0, 1, 0)), functional.pad(behind, (0, 0, 0, 1)))
 
     def predicted(self, around: Tensor, attributes: Tensor) -> Tensor:

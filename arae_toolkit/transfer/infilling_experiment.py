@@ -14,7 +14,7 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
-from arae_toolkit.models.infilling import new_infilling_network
+from arae_toolkit.models.infilling import INFILLING, new_infilling_network
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit
@@ -22,7 +22,6 @@ from arae_toolkit.transfer.infilling_settings import InfillingConfig
 from arae_toolkit.transfer.infilling_training import InfillingTraining, evaluate
 from arae_toolkit.transfer.salience import log_ratios, word_counts
 
-INFILLING = "infilling"
 DEFAULTS = settings_identity(InfillingConfig())
 
 

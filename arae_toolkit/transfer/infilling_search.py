@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
+from arae_toolkit.transfer.infilling_settings import Search
 from arae_toolkit.transfer.reading import (
     Floats,
     Reading,
+    changed_regions,
+    edit_distance,
     gains_from_hiding,
     margins,
     read,
@@ -23,49 +26,8 @@ from arae_toolkit.transfer.word_scores import WordScores
 from arae_toolkit.vocabulary import UNKNOWN
 
 Words = tuple[int, ...]
+_MARKS = 0.1  # nats from which a word is said to mark an attribute
 _MOST_LEFT = 2.5  # nats of one word: beyond it, rarity says more than meaning
-
-
-@dataclass(frozen=True)
-class Search:
-    """What is tried, and how the sentences that come of it are ordered."""
-
-    guidance: float = 1.0
-    """Nats a word gains, where words are chosen, for each nat by which it marks the target ..."""
-    most_guidance: float = 3.0
-    """... and the most that it gains."""
-    words: int = 4000
-    """As many of the most frequent words may be filled in."""
-    rarity: float = 1.0
-    """Share of the nats that words cost by their frequency alone that is not counted."""
-    salience_weight: float = 0.3
-    """Of what a word marks by itself, beside what the recognizer says of it in its sentence."""
-    ways: int = 3
-    """Words tried at each place of a sentence, and at the last place of a template."""
-    fewest: int = 1
-    spread: int = 1
-    """So many words more or fewer are hidden than make the recognizer doubt."""
-    edits: int = 10
-    """Changes of a single word that are looked at closely."""
-    wanted_margin: float = 3.0
-    """Nats by which the recognizer should prefer the target."""
-    margin_weight: float = 2.0
-    """Of the nats that are missing there."""
-    nats_weight: float = 0.15
-    """Of the nats by which a sentence is less likely than the source, both as texts of the
-    target."""
-    left_weight: float = 1.0
-    """Of the nats by which its words, each by itself, mark other attributes ..."""
-    least_left: float = 0.7
-    """... beyond so many a word."""
-    change_weight: float = 2.5
-    """Of a word changed, put in or left out."""
-    close: int = 4
-    """Sentences whose likelihood is read, of those that seem best."""
-    rounds: int = 1
-    """Times that the best sentence has a word changed where the recognizer is not content ..."""
-    enough_margin: float = 1.0
-    """... with this margin."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +36,12 @@ class Candidate:
 
     Attributes:
         words: Ids, ``<eos>`` last.
-        nats: By which it is less likely than the source, both as texts of the target.
+        nats: By which it fits together less well than the source: its words are less likely given
+            each other and the target; see :class:`~arae_toolkit.transfer.word_scores.WordScores`.
         changed: Words changed, put in or left out.
         margin: Nats by which the recognizer prefers the target.
-        left: Nats by which words mark other attributes, each by itself; see :class:`Search`.
-        close: Whether ``nats`` and ``changed`` were looked at closely, or are estimates.
+        left: Nats by which its words mark other attributes, each by itself.
+        close: Whether it was read for ``nats`` and ``changed``, or these are estimates.
     """
 
     words: Words
@@ -104,6 +67,12 @@ class _Task:
 class InfillingSearch:
     """Searches rewritten sentences.
 
+    A sentence is read once, which tells for each of its words and gaps what could stand there under
+    the target. Changes of one word come of that; where more words mark other attributes, these are
+    hidden together and filled in one after the other. The recognizer looks at all that comes of it,
+    the best are read, and where the recognizer is not content with the best one that is changed
+    further.
+
     Args:
         words: That may be filled in.
         search: What is tried.
@@ -119,12 +88,22 @@ class InfillingSearch:
         )
 
     def candidates(
-        self, sentences: Sequence[Sequence[int]], targets: Sequence[int]
+        self, sentences: Sequence[Sequence[int]], targets: Sequence[int], *, strength: float = 1.0
     ) -> list[list[Candidate]]:
-        """Return what could be made of each sentence, the source itself among it."""
+        """Return what could be made of each sentence, the source itself among it.
+
+        Args:
+            sentences: N sentences.
+            targets: Attribute for each.
+            strength: See :meth:`cost`.
+
+        Returns:
+            For each sentence, from the best on; those that were read come first.
+        """
+        search = self.search
         tasks = self._start([tuple(sentence) for sentence in sentences], targets)
         templates = [(task, template) for task in tasks for template in self._templates(task)]
-        filled = fill([template for _, template in templates], self.words, ways=self.search.ways)
+        filled = fill([template for _, template in templates], self.words, ways=search.ways)
         new = [
             (task, Candidate(one.words, one.nats - _hidden_nats(task, template), one.changed))
             for (task, template), ways in zip(templates, filled, strict=True)
@@ -134,38 +113,42 @@ class InfillingSearch:
             base = task.found[task.source]
             new += [(task, edit) for edit in self._edits(task, base, task.reading)]
         self._add(new)
-        for _ in range(self.search.rounds):
-            self._look_closely(tasks)
-            short = [
-                (task, best)
-                for task, best in ((task, self._best(task)) for task in tasks)
-                if best.margin < self.search.enough_margin
-            ]
-            if not short:
-                break
+        self._read_best(tasks, strength)
+        for _ in range(search.rounds):
+            bests = [(task, self._ordered(task, strength)[0]) for task in tasks]
+            short = [pair for pair in bests if pair[1].margin < search.enough_margin * strength]
             readings = read(
                 [best.words for _, best in short],
                 [task.target for task, _ in short],
                 self.words,
-                ways=self.search.ways,
+                ways=search.ways,
             )
-            self._add(
-                [
-                    (task, edit)
-                    for (task, best), reading in zip(short, readings, strict=True)
-                    for edit in self._edits(task, best, reading)
-                ]
-            )
-        self._look_closely(tasks)
-        return [list(task.found.values()) for task in tasks]
+            parts = zip(short, readings, strict=True)
+            self._add([(task, e) for (task, b), r in parts for e in self._edits(task, b, r)])
+            self._read_best([task for task, _ in short], strength)
+        return [self._ordered(task, strength) for task in tasks]
 
     def cost(self, candidate: Candidate, *, strength: float = 1.0) -> float:
-        """Return how bad a sentence is, in weighted nats."""
+        """Return how bad a sentence is, in weighted nats.
+
+        Args:
+            candidate: The sentence.
+            strength: Factor on all that speaks for the target, against the words that are changed
+                for it: at 0 the source is best.
+        """
         search = self.search
         missing = float(np.logaddexp(0.0, search.wanted_margin - candidate.margin))
-        wanted = search.margin_weight * missing + search.nats_weight * candidate.nats
-        wanted += search.left_weight * candidate.left
+        wanted = search.margin_weight * missing + search.left_weight * candidate.left
+        wanted += search.nats_weight * candidate.nats
         return strength * wanted + search.change_weight * candidate.changed
+
+    def _ordered(self, task: _Task, strength: float) -> list[Candidate]:
+        """Return what was found, from the best on; what was read comes first."""
+
+        def key(one: Candidate) -> tuple[bool, float, Words]:
+            return not one.close, self.cost(one, strength=strength), one.words
+
+        return sorted(task.found.values(), key=key)
 
     def _start(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[_Task]:
         readings = read(sentences, targets, self.words, ways=self.search.ways)
@@ -184,40 +167,27 @@ class InfillingSearch:
         beyond = self._of_others[target][list(words)] - self.search.least_left
         return float(beyond.clip(0.0, _MOST_LEFT).sum())
 
-    def _best(self, task: _Task) -> Candidate:
-        """Return the best sentence so far that was looked at closely."""
-        return min(
-            (one for one in task.found.values() if one.close),
-            key=lambda one: (self.cost(one), one.words),
-        )
-
     def _templates(self, task: _Task) -> list[Template]:
         """Return the source with the words hidden that mark other attributes most.
 
-        As many are hidden as make the recognizer doubt, and a few more or fewer; each time also
-        with one more place after the word that marks most.
+        As many are hidden as make the recognizer doubt, and a few more or fewer; once also with one
+        more place after the word that marks most.
         """
-        source = np.asarray(task.source)
-        marks = task.gains + self.search.salience_weight * self._of_others[task.target][source]
+        search, source = self.search, np.asarray(task.source)
+        marks = task.gains + search.salience_weight * self._of_others[task.target][source]
         order = [int(i) for i in np.argsort(-marks, kind="stable") if marks[i] > -math.inf]
-        if not order:
+        margins_left = task.margin + np.cumsum(task.gains[order])
+        doubtful = np.flatnonzero(margins_left >= 0)
+        middle = int((marks[order] > _MARKS).sum())
+        if len(doubtful):
+            middle = min(int(doubtful[0]) + 1, middle)
+        if middle < search.fewest:
             return []
-        margin_left = task.margin + np.cumsum(task.gains[order])
-        doubtful = np.flatnonzero(margin_left >= 0)
-        marking = max(1, int((marks[order] > 0.1).sum()))
-        middle = min(int(doubtful[0]) + 1 if len(doubtful) else marking, marking)
-        templates = []
-        if middle < self.search.fewest:
-            return []
-        for size in range(middle - self.search.spread, middle + self.search.spread + 1):
-            if not 1 <= size <= len(order):
-                continue
-            hidden = frozenset(order[:size])
-            if size > 1:  # changes of one word come of reading the source
-                templates.append(_template(task, hidden, more=None))
-            if size == middle:
-                templates.append(_template(task, hidden, more=order[0]))
-        return templates
+        sizes = range(max(1, middle - search.spread), min(middle + search.spread, len(order)) + 1)
+        templates = [
+            _template(task, frozenset(order[:size]), more=None) for size in sizes if size > 1
+        ]
+        return [*templates, _template(task, frozenset(order[:middle]), more=order[0])]
 
     def _edits(self, task: _Task, base: Candidate, reading: Reading) -> list[Candidate]:
         """Return the sentences that differ from a base in one word and seem best."""
@@ -263,14 +233,18 @@ class InfillingSearch:
                     one, margin=margin, left=self._left(one.words, task.target)
                 )
 
-    def _look_closely(self, tasks: Sequence[_Task]) -> None:
-        """Read the sentences that seem best, for what they cost as texts of the target."""
-        chosen: list[tuple[_Task, Candidate, tuple[int, int], tuple[int, int]]] = []
-        for task in tasks:
-            best = sorted(task.found.values(), key=lambda one: (self.cost(one), one.words))
-            for one in best[: self.search.close]:
-                if not one.close:
-                    chosen.append((task, one, *changed_regions(task.source, one.words)))
+    def _read_best(self, tasks: Sequence[_Task], strength: float) -> None:
+        """Read the sentences that seem best, for how well they fit together."""
+
+        def key(one: Candidate) -> tuple[float, Words]:
+            return self.cost(one, strength=strength), one.words
+
+        chosen = [
+            (task, one, *changed_regions(task.source, one.words))
+            for task in tasks
+            for one in sorted(task.found.values(), key=key)[: self.search.close]
+            if not one.close
+        ]
         found = region_costs(
             [one.words for _, one, _, _ in chosen],
             [task.target for task, _, _, _ in chosen],
@@ -283,40 +257,6 @@ class InfillingSearch:
             task.found[one.words] = replace(
                 one, nats=nats - float(before), changed=changed, close=True
             )
-
-
-def changed_regions(
-    source: Sequence[int], other: Sequence[int]
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return where two sentences differ, with a word on either side: first and past-last places.
-
-    Example:
-        >>> changed_regions([5, 6, 7, 8, 2], [5, 6, 9, 9, 8, 2])
-        ((1, 4), (1, 5))
-    """
-    shorter = min(len(source), len(other))
-    start = next((i for i in range(shorter) if source[i] != other[i]), shorter)
-    rest = shorter - start
-    same = next((i for i in range(rest) if source[-1 - i] != other[-1 - i]), rest)
-    first = max(0, start - 1)
-    ends = (min(len(words), len(words) - same + 1) for words in (source, other))
-    end, other_end = ends
-    return (first, end), (first, other_end)
-
-
-def edit_distance(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return how many words are to be changed, put in or left out to get from one to the other.
-
-    Example:
-        >>> edit_distance([5, 6, 7], [5, 8])
-        2
-    """
-    row = list(range(len(second) + 1))
-    for i, word in enumerate(first, start=1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(second, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def _template(task: _Task, hidden: frozenset[int], *, more: int | None) -> Template:

@@ -78,3 +78,49 @@ class InfillingConfig:
     """Network."""
     training: InfillingTrainingConfig = field(default_factory=InfillingTrainingConfig)
     """Training."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is tried to rewrite a sentence, and how the sentences that come of it are ordered."""
+
+    words: int = 4000
+    """As many of the most frequent words may be filled in."""
+    guidance: float = 1.0
+    """Nats a word gains, where words are chosen, for each nat by which it marks the target ..."""
+    most_guidance: float = 3.0
+    """... and the most that it gains."""
+    ways: int = 3
+    """Words tried at each place of a sentence, and at the last place of a template."""
+    edits: int = 10
+    """Changes of a single word that the recognizer looks at, of those that seem best."""
+    salience_weight: float = 0.3
+    """Of what a word marks by itself, beside what the recognizer says of it in its sentence, where
+    words to hide are chosen."""
+    fewest: int = 2
+    """Words are hidden together where the recognizer needs as many to be: a change of one word
+    needs no template."""
+    spread: int = 1
+    """So many words more and fewer are hidden, too."""
+    close: int = 4
+    """Sentences that are read, of those that seem best, for how likely they are."""
+    rounds: int = 1
+    """Times that a further word of the best sentence is changed, where the recognizer is not
+    content ..."""
+    enough_margin: float = 1.0
+    """... with this margin in nats, times the strength."""
+    wanted_margin: float = 3.0
+    """Nats by which the recognizer should prefer the target."""
+    margin_weight: float = 2.0
+    """Cost of a nat that is missing there."""
+    nats_weight: float = 0.15
+    """Cost of a nat by which a sentence fits together less well than the source."""
+    left_weight: float = 1.0
+    """Cost of a nat by which one of its words, by itself, marks other attributes ..."""
+    least_left: float = 0.7
+    """... beyond so many."""
+    change_weight: float = 2.5
+    """Cost of a word changed, put in or left out."""
+    rarity: float = 1.0
+    """Share of the nats that words cost by their frequency alone that is not counted where
+    sentences are compared."""

@@ -195,3 +195,37 @@ def gains_from_hiding(
         gains.append(gain)
         at += 1 + len(known)
     return whole, gains
+
+
+def changed_regions(
+    source: Sequence[int], other: Sequence[int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return where two sentences differ, with a word on either side: first and past-last places.
+
+    Example:
+        >>> changed_regions([5, 6, 7, 8, 2], [5, 6, 9, 9, 8, 2])
+        ((1, 4), (1, 5))
+    """
+    shorter = min(len(source), len(other))
+    start = next((i for i in range(shorter) if source[i] != other[i]), shorter)
+    rest = shorter - start
+    same = next((i for i in range(rest) if source[-1 - i] != other[-1 - i]), rest)
+    first = max(0, start - 1)
+    ends = (min(len(words), len(words) - same + 1) for words in (source, other))
+    end, other_end = ends
+    return (first, end), (first, other_end)
+
+
+def edit_distance(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return how many words are to be changed, put in or left out to get from one to the other.
+
+    Example:
+        >>> edit_distance([5, 6, 7], [5, 8])
+        2
+    """
+    row = list(range(len(second) + 1))
+    for i, word in enumerate(first, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(second, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
