@@ -135,9 +135,7 @@ COMPARISONS = [
         "batches over one by one",
         "at least 10",
     ),
-    Comparison(
-        "transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"
-    ),
+    Comparison("transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"),
     Comparison(
         "startup",
         "`arae-toolkit --help`, against an empty click program",

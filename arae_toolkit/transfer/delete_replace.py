@@ -194,7 +194,7 @@ def build_delete_replace(
     corpus: Corpus,
     folder: Path,
     *,
-    threshold: float = 1.5,
+    threshold: float = 2.7,
     smoothing: float = 1.0,
     rarest: int = 2,
 ) -> DeleteAndReplace:
@@ -203,7 +203,8 @@ def build_delete_replace(
     Args:
         corpus: Text with labels.
         folder: Of the model.
-        threshold: Salience in nats from which an n-gram is a marker.
+        threshold: Salience in nats from which an n-gram is a marker; 2.7 is the ratio of 15 that
+            Li et al. took for reviews.
         smoothing: Added to counts; see :func:`~arae_toolkit.transfer.salience.word_salience`.
         rarest: n-grams of several words that are seen less often mark nothing.
 
