@@ -307,7 +307,8 @@ def test_candidates_are_at_least_as_good_as_the_first(learned):
     first = learned.transfer(texts, targets)
     best = learned.transfer(texts, targets, candidates=6)
     worth = learned._worth
-    assert all(worth(b) >= worth(a) for a, b in zip(first, best, strict=True))
+    # Scored in other batches, a sentence is as good as before but for rounding.
+    assert all(worth(b) >= worth(a) - 1e-4 for a, b in zip(first, best, strict=True))
 
 
 def test_unknown_targets_are_answered_with_the_known(learned):

@@ -139,8 +139,13 @@ class InfillingSearch:
         search = self.search
         missing = float(np.logaddexp(0.0, search.wanted_margin - candidate.margin))
         wanted = search.margin_weight * missing + search.left_weight * candidate.left
-        wanted += search.nats_weight * candidate.nats
+        wanted += float(self._fit_cost(candidate.nats))
         return strength * wanted + search.change_weight * candidate.changed
+
+    def _fit_cost(self, nats: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the cost of fitting together less well than the source by so many nats."""
+        worse, better = np.maximum(nats, 0.0), np.minimum(nats, 0.0)
+        return self.search.worse_weight * worse + self.search.better_weight * better
 
     def _ordered(self, task: _Task, strength: float) -> list[Candidate]:
         """Return what was found, from the best on; what was read comes first."""
@@ -202,7 +207,7 @@ class InfillingSearch:
         possible[0, standing[0] <= UNKNOWN] = False
         if size == 2:  # the last word is not deleted
             possible[0] &= reading.best[0] != EMPTY
-        seems = self.search.nats_weight * nats - self.search.margin_weight * marked
+        seems = self._fit_cost(base.nats + nats) - self.search.margin_weight * marked
         seems = np.where(possible, seems, np.inf)
         order = np.argsort(seems, axis=None, kind="stable")[: self.search.edits]
         edits = []

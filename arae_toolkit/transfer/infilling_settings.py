@@ -113,8 +113,10 @@ class Search:
     """Nats by which the recognizer should prefer the target."""
     margin_weight: float = 2.0
     """Cost of a nat that is missing there."""
-    nats_weight: float = 0.15
-    """Cost of a nat by which a sentence fits together less well than the source."""
+    worse_weight: float = 0.5
+    """Cost of a nat by which a sentence fits together less well than the source ..."""
+    better_weight: float = 0.05
+    """... and what one is worth by which it does so better: no sentence is changed for that."""
     left_weight: float = 1.0
     """Cost of a nat by which one of its words, by itself, marks other attributes ..."""
     least_left: float = 0.7
