@@ -67,3 +67,7 @@ def main(results_folder: Path, readme: Path, check: bool) -> None:
         write_text(path, after[path])
     written = ", ".join(str(path) for path in changed)
     note(f"{written or 'no text'} written; {len(figures)} figures")
+
+
+if __name__ == "__main__":
+    main()
