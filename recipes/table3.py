@@ -11,7 +11,7 @@ from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.transfer_table_options import TableChoices, command_line, table_options
 
 QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
-QUICK_CHANGES = ("epochs=6", "batch_size=64", "softmax_samples=256")
+QUICK_CHANGES = ("epochs=16", "batch_size=64", "softmax_samples=256")
 QUICK_SIZE = 6_000
 SAMPLES_SHOWN = 6
 

@@ -211,7 +211,9 @@ def measure_systems(
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
     copied = measurer.sources.texts
-    found["copy"] = {0: measurer.measured(copied, folder / "copy.json", "copy")}
+    kept = folder / "copy" / "measures.json"  # not beside results, which may lie in the folder
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    found["copy"] = {0: measurer.measured(copied, kept, "copy")}
     for system in systems:
         for seed in seeds(system):
             place = folder / system.run / f"seed-{seed}"
