@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -97,14 +98,18 @@ def _checked(key: str, value: Any, hint: Any) -> Any:
             return value
         raise ValueError(f"{key} must be one of {', '.join(typing.get_args(hint))}, got {value!r}")
     if origin is tuple:
-        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
+        if isinstance(value, list | tuple) and all(
+            type(item) is int and item >= 0 for item in value
+        ):
             return tuple(value)
         raise ValueError(f"{key} must be a list of whole numbers such as [300,300], got {value!r}")
     if hint is float and type(value) is int:
-        return float(value)
+        value = float(value)
     if isinstance(hint, type) and type(value) is hint:
         if isinstance(value, int | float) and value < 0:
             raise ValueError(f"{key} must not be negative, got {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key} must be a finite number, got {value!r}")
         return value
     expected = {int: "a whole number", float: "a number", bool: "true or false"}
     raise ValueError(f"{key} must be {expected.get(hint, hint)}, got {value!r}")

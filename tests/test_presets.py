@@ -1,0 +1,45 @@
+"""Named settings: the published figures, those of a corpus, and a name that there is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from arae_toolkit.configs import Config
+from arae_toolkit.presets import PRESETS, preset
+
+
+def test_published_settings_are_the_published_ones() -> None:
+    """Spot checks against the published code's figures."""
+    clip, penalty = preset("paper-2017", corpus="snli"), preset("paper-2018", corpus="snli")
+    assert clip.training.critic_constraint == "clip"
+    assert (clip.training.encoder_steps, clip.training.critic_steps) == (5, 5)
+    assert clip.training.gan_rounds_grow_at == (2, 4, 6)
+    assert penalty.training.penalty_of_batch_mean
+    assert penalty.training.encoder_update == "separate"
+    assert penalty.model.critic_normalization == "batch"
+    yelp = preset("paper-2018", corpus="yelp")
+    assert (yelp.model.code_size, yelp.training.epochs) == (128, 25)
+    assert not preset("default", corpus="snli").training.penalty_of_batch_mean
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_corpus_of_ones_own_gets_the_preset_as_it_stands(name: str) -> None:
+    """Only corpora by name have figures of their own, and they change no preset."""
+    kept = PRESETS[name]
+    for corpus in ("yelp", "mnist"):
+        preset(name, corpus=corpus)
+    assert preset(name, corpus="mine") == kept == PRESETS[name]
+
+
+def test_an_image_has_no_softmax_to_estimate() -> None:
+    """Whatever preset is chosen."""
+    for name in PRESETS:
+        assert preset(name, corpus="mnist").training.softmax_samples == 0
+    assert preset("fast", corpus="yelp").training.softmax_samples == 512
+    assert preset("default", corpus="any") == Config()
+
+
+def test_an_unknown_preset_names_the_known() -> None:
+    """The message lists them."""
+    with pytest.raises(ValueError, match=r"no preset 'best'; choose one of default, paper-2018"):
+        preset("best", corpus="snli")
