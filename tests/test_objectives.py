@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from arae_toolkit.objectives import (
+    classifier_nats,
     critic_objective,
     encoder_objective,
+    flipped_label_nats,
     generator_objective,
     gradient_penalty,
     reconstruction_nll,
@@ -79,3 +81,29 @@ def test_signs_are_the_papers() -> None:
     assert float(critic_objective(real, generated)) == pytest.approx(2.5)
     total = encoder_objective(real) + generator_objective(generated)
     assert float(total) == pytest.approx(float(critic_objective(real, generated)))
+
+
+def test_the_flipped_label_is_the_papers_for_two_values() -> None:
+    """``-log p(1 - y | z)`` is the likelihood of the other label."""
+    scores = torch.randn(6, 2)
+    labels = torch.tensor([0, 1, 1, 0, 1, 0])
+    even = torch.ones(2)
+    assert flipped_label_nats(scores, labels, class_weights=even).item() == pytest.approx(
+        classifier_nats(scores, 1 - labels, class_weights=even).item()
+    )
+
+
+def test_the_flipped_label_of_several_values_is_the_mean_over_the_wrong_ones() -> None:
+    """What the paper's loss is in expectation, if one of them is drawn."""
+    scores = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]).log()
+    nats = flipped_label_nats(scores, torch.tensor([0, 2]), class_weights=torch.ones(3))
+    expected = -(math.log(0.3) / 2 + math.log(0.2) / 2 + math.log(0.1)) / 2
+    assert float(nats) == pytest.approx(expected, rel=1e-5)
+
+
+def test_class_weights_make_a_weighted_mean() -> None:
+    """Rows count as much as their class; a sure classifier that errs pays for that row alone."""
+    scores = torch.tensor([[0.0, 0.0], [20.0, 0.0], [0.0, 0.0]])
+    labels, weights = torch.tensor([0, 1, 0]), torch.tensor([0.5, 2.0])
+    expected = (0.5 * math.log(2) + 2.0 * 20 + 0.5 * math.log(2)) / 3
+    assert float(classifier_nats(scores, labels, class_weights=weights)) == pytest.approx(expected)

@@ -1,0 +1,50 @@
+"""Back-translation: when it takes its turn, and what it makes of decoded words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_transfer import QUICK, small_labelled_corpus
+
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.attribute_batching import AttributeStore
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.transfer.cycle import BackTranslation, ended
+from arae_toolkit.transfer.pretraining import new_model
+from arae_toolkit.vocabulary import EOS, PAD
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
+
+
+def _changed(**training):
+    return replace(QUICK, training=replace(QUICK.training, **training))
+
+
+def test_back_translation_takes_its_turns(corpus):
+    config = _changed(cycle_weight=1.0, cycle_start=0.5, cycle_every=2)
+    model = new_model(corpus, config, kind="ae")
+    store = AttributeStore(corpus.split("train"), device=CPU)
+    algorithm = Algorithm(model, config, store, extended=True)
+    update = algorithm.updates["autoencoder"]
+    cycle = BackTranslation(
+        model, config.training, store, update=update, iterations=8, dtype=torch.float32
+    )
+    found = []
+    for iteration in range(8):
+        cycle.prepare(iteration)
+        found.append(float(cycle.run(torch.tensor(1.0))["cycle_nats_per_token"]))
+    assert [value > 0 for value in found] == [False] * 4 + [True, False, True, False]
+
+
+def test_decoded_words_end_once():
+    assert ended([5, EOS, PAD]) == [5, EOS]
+    assert ended([5, 6]) == [5, 6, EOS]
+    assert ended([PAD, 5, PAD]) == [5, EOS]
+    assert ended([EOS, 5]) == ended([PAD]) == ended([]) == [EOS]
