@@ -164,7 +164,12 @@ def projected_nats(
 
 @torch.no_grad()
 def token_statistics(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    *,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return, for each token, its negative log-likelihood in nats and whether it is the top choice.
 
@@ -173,10 +178,13 @@ def token_statistics(
         weight: Shape (V, H).
         bias: Shape (V,).
         targets: Shape (N,), int64.
+        dtype: Precision of the matrix products, by default the weights'; the softmax is float32.
 
     Returns:
         Two tensors of shape (N,), float32 and bool.
     """
+    dtype = dtype or weight.dtype
+    hidden, weight, bias = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
     nats, correct = [], []
     size, starts = _chunks(len(hidden), hidden.device, multiple=1)
     for start in starts:

@@ -135,6 +135,14 @@ COMPARISONS = [
         "batches over one by one",
         "at least 10",
     ),
+    Comparison(
+        "transfer_throughput",
+        "the same with `--precision bf16`",
+        "one by one, rate",
+        "batches bf16, rate",
+        "batches bf16 over one by one",
+        "at least 10",
+    ),
     Comparison("transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"),
     Comparison(
         "startup",

@@ -29,7 +29,7 @@ from arae_toolkit.benchmarks.common import (
     setting,
     threads_option,
 )
-from arae_toolkit.benchmarks.programs import run_on_stream
+from arae_toolkit.benchmarks.programs import measure_stream
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.synthetic import entailment_pairs
 from arae_toolkit.models.nli import NLIModel, Pair
@@ -93,7 +93,7 @@ def main(
     metrics, details = measure_rates(here, model, pairs, one_by_one=one_by_one, rounds=rounds)
     if lines:
         command = ["nli", "predict", run, "--device", device_name]
-        metrics |= measure_stream(here, command, lines=lines)
+        metrics |= measure_stream(here, command, generated_rows(), lines=lines)
     here.write(metrics, corpus=corpus, details=details)
 
 
@@ -160,32 +160,6 @@ def in_batches(model: NLIModel, pairs: Sequence[Pair]) -> npt.NDArray[np.float64
     rows = [Row(number, {}, pair) for number, pair in enumerate(pairs, start=1)]
     starts = range(0, len(rows), BATCH_SIZE)
     return np.concatenate([probabilities_of(rows[at : at + BATCH_SIZE], model) for at in starts])
-
-
-def measure_stream(here: Setting, command: Sequence[str], *, lines: int) -> dict[str, Metric]:
-    """Return rate and memory of a command over a long stream of rows.
-
-    Args:
-        here: The clock.
-        command: Its arguments.
-        lines: Rows in the stream.
-    """
-    results = []
-
-    def work() -> None:
-        results.append(run_on_stream(command, generated_rows(), count=lines))
-
-    seconds = here.seconds(work)
-    (stream,) = results
-    early, peak = stream.early_bytes / 1e6, stream.peak_bytes / 1e6
-    return {
-        "stream, rows": summarise([lines], "rows"),
-        "stream, answers": summarise([stream.answers], "rows"),
-        "stream, rate": summarise([lines / seconds], "rows/s"),
-        "stream, peak memory after a tenth": summarise([early], "MB"),
-        "stream, peak memory at the end": summarise([peak], "MB"),
-        "stream, growth": summarise([peak - early], "MB"),
-    }
 
 
 def generated_rows() -> Iterator[str]:

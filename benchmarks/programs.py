@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.errors import ToolkitError
+from arae_toolkit.results import Metric, summarise
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 
@@ -64,6 +66,38 @@ def run_on_stream(arguments: Sequence[str], rows: Iterable[str], *, count: int) 
     if process.returncode:
         raise ToolkitError(f"{' '.join(arguments)} failed with exit code {process.returncode}")
     return Stream(answers.result(), early, peak)
+
+
+def measure_stream(
+    here: Setting, command: Sequence[str], rows: Iterable[str], *, lines: int
+) -> dict[str, Metric]:
+    """Return rate and memory of a command over a long stream of rows.
+
+    Args:
+        here: The clock.
+        command: Its arguments.
+        rows: Of the stream, without line breaks; more than are taken.
+        lines: How many are taken.
+
+    Raises:
+        ToolkitError: See :func:`run_on_stream`.
+    """
+    results = []
+
+    def work() -> None:
+        results.append(run_on_stream(command, rows, count=lines))
+
+    seconds = here.seconds(work)
+    (stream,) = results
+    early, peak = stream.early_bytes / 1e6, stream.peak_bytes / 1e6
+    return {
+        "stream, rows": summarise([lines], "rows"),
+        "stream, answers": summarise([stream.answers], "rows"),
+        "stream, rate": summarise([lines / seconds], "rows/s"),
+        "stream, peak memory after a tenth": summarise([early], "MB"),
+        "stream, peak memory at the end": summarise([peak], "MB"),
+        "stream, growth": summarise([peak - early], "MB"),
+    }
 
 
 def _count_lines(stream: IO[bytes]) -> int:

@@ -1,8 +1,8 @@
 """Transfer: batches as ``arae-toolkit transfer`` makes them, against one sentence at a time.
 
-Both rewrite the same sentences, those of the corpus's test split. Beside it, two things of the
-command itself: its memory over a long stream of rows, which must not grow, and the time from its
-start to the first row it writes.
+Both rewrite the same sentences, those of the corpus's test split, the batches in bfloat16 as well
+(``--precision bf16``). Beside it, two things of the command itself: its memory over a long stream
+of rows, which must not grow, and the time from its start to the first row it writes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from arae_toolkit.benchmarks.common import (
     setting,
     threads_option,
 )
-from arae_toolkit.benchmarks.programs import PROGRAM, run_on_stream
+from arae_toolkit.benchmarks.programs import PROGRAM, measure_stream
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.transfer import BATCH_SIZE
@@ -103,22 +103,31 @@ def main(
     here = setting(NAME, out, device_name=device_name, threads=threads)
     corpus = open_corpus(corpus_path)
     model = load_transfer_model(run, device_name)
+    lower = load_transfer_model(run, device_name, "bf16")
     texts, targets = test_sentences(corpus, model, count)
     metrics, details = measure_rates(
-        here, model, texts, targets, one_by_one=one_by_one, rounds=rounds, candidates=candidates
+        here,
+        model,
+        lower,
+        texts,
+        targets,
+        one_by_one=one_by_one,
+        rounds=rounds,
+        candidates=candidates,
     )
     command = ["transfer", run, "--to", model.attributes[-1], "--device", device_name]
     command += ["--candidates", str(candidates)]
     if starts:
         metrics |= measure_first_row(here, command, texts[0], starts=starts)
     if lines:
-        metrics |= measure_stream(here, command, texts, lines=lines)
+        metrics |= measure_stream(here, command, numbered_rows(texts), lines=lines)
     here.write(metrics, corpus=corpus, details=details)
 
 
 def measure_rates(
     here: Setting,
     model: TransferModel,
+    lower: TransferModel,
     texts: Sequence[str],
     targets: Sequence[str],
     *,
@@ -131,6 +140,7 @@ def measure_rates(
     Args:
         here: The clock.
         model: On its device.
+        lower: The same in bfloat16.
         texts: Rewritten in a run.
         targets: The attribute value that each is to have.
         one_by_one: Sentences in a run of the version that rewrites each by itself, the first ones.
@@ -142,24 +152,31 @@ def measure_rates(
     def batches() -> list[str]:
         return rewritten(model, texts, targets, candidates=candidates, batch_size=BATCH_SIZE)
 
+    def rounded() -> list[str]:
+        return rewritten(lower, texts, targets, candidates=candidates, batch_size=BATCH_SIZE)
+
     def single() -> list[str]:
         return rewritten(model, texts[:few], targets[:few], candidates=candidates, batch_size=1)
 
     together, alone = batches()[:few], single()  # and all have run once
+    in_lower = rounded()[:few]
     numbers = alternate(
         {
             "batches": lambda: len(texts) / here.seconds(batches),
+            "batches bf16": lambda: len(texts) / here.seconds(rounded),
             "one by one": lambda: few / here.seconds(single),
         },
         rounds=rounds,
     )
-    same = [first == second for first, second in zip(together, alone, strict=True)]
     metrics: dict[str, Metric] = {
         f"{name}, rate": summarise(values, "sentences/s", centre="median")
         for name, values in numbers.items()
     }
-    metrics["batches over one by one"] = ratios(numbers["batches"], numbers["one by one"])
-    metrics["same texts"] = summarise([100 * sum(same) / few], "percent")
+    for name in ("batches", "batches bf16"):
+        metrics[f"{name} over one by one"] = ratios(numbers[name], numbers["one by one"])
+    for name, found in (("same texts", together), ("same texts bf16", in_lower)):
+        same = [first == second for first, second in zip(found, alone, strict=True)]
+        metrics[name] = summarise([100 * sum(same) / few], "percent")
     details = {
         "batch_size": BATCH_SIZE,
         "count": len(texts),
@@ -227,35 +244,6 @@ def wait_for_first_row(command: Sequence[str], text: str) -> None:
         process.kill()  # its way out is not waited for
     if not answer:
         raise ToolkitError(f"{' '.join(command)} failed, it has written nothing")
-
-
-def measure_stream(
-    here: Setting, command: Sequence[str], texts: Sequence[str], *, lines: int
-) -> dict[str, Metric]:
-    """Return rate and memory of a command over a long stream of rows.
-
-    Args:
-        here: The clock.
-        command: Its arguments.
-        texts: Of the rows, again from the first.
-        lines: Rows in the stream.
-    """
-    results = []
-
-    def work() -> None:
-        results.append(run_on_stream(command, numbered_rows(texts), count=lines))
-
-    seconds = here.seconds(work)
-    (stream,) = results
-    early, peak = stream.early_bytes / 1e6, stream.peak_bytes / 1e6
-    return {
-        "stream, rows": summarise([lines], "rows"),
-        "stream, answers": summarise([stream.answers], "rows"),
-        "stream, rate": summarise([lines / seconds], "rows/s"),
-        "stream, peak memory after a tenth": summarise([early], "MB"),
-        "stream, peak memory at the end": summarise([peak], "MB"),
-        "stream, growth": summarise([peak - early], "MB"),
-    }
 
 
 def numbered_rows(texts: Sequence[str]) -> Iterator[str]:

@@ -16,8 +16,7 @@ import click
 
 from arae_toolkit.recipes.common import ExamplesCommand, progress
 from arae_toolkit.recipes.evaluate_report import as_json_object, as_text, write_report
-from arae_toolkit.recipes.label_options import precision_option
-from arae_toolkit.recipes.model_options import device_option
+from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.processes import options_given
 from arae_toolkit.recipes.rating_sheet import write_sheet
 from arae_toolkit.recipes.transfer_corpus import Known, open_corpus, told, with_references

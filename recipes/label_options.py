@@ -48,13 +48,6 @@ drawing_options = in_order(
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
 )
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of matrix products.",
-)
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path),

@@ -14,11 +14,11 @@ import click
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.common import ExamplesCommand, progress
-from arae_toolkit.recipes.label_options import precision_option
 from arae_toolkit.recipes.model_options import (
     answers_to,
     batch_size_option,
     device_option,
+    precision_option,
     run_argument,
 )
 from arae_toolkit.recipes.nli_options import (

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.common import ExamplesCommand
-from arae_toolkit.recipes.label_options import precision_option
 from arae_toolkit.recipes.model_options import (
     answers_to,
     batch_size_option,
     device_option,
     on_error_option,
     output_format_option,
+    precision_option,
     run_argument,
 )
 from arae_toolkit.recipes.nli_options import (

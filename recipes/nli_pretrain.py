@@ -17,10 +17,9 @@ from arae_toolkit.recipes.label_options import (
     drawing_options,
     known_labels,
     pairs_option,
-    precision_option,
     set_option,
 )
-from arae_toolkit.recipes.model_options import device_option
+from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.nli_training import open_pairs
 from arae_toolkit.recipes.processes import signals_noted
 

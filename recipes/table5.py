@@ -18,10 +18,9 @@ from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 from arae_toolkit.recipes.label_options import (
     drawing_options,
     known_labels,
-    precision_option,
     results_option,
 )
-from arae_toolkit.recipes.model_options import device_option
+from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.processes import options_given, signals_noted
 from arae_toolkit.recipes.table5_encoders import QUICK_SIZE, pretrained_encoders
 

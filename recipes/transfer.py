@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from arae_toolkit.recipes.model_options import (
     device_option,
     on_error_option,
     output_format_option,
+    precision_option,
     run_argument,
     text_options,
 )
@@ -29,6 +30,9 @@ from arae_toolkit.recipes.transfer_options import (
     rewritten,
     targets_of,
 )
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
 
 Fields = Mapping[str, Any]
 
@@ -42,6 +46,7 @@ BATCH_SIZE = 256
         'arae-toolkit transfer yelp --to positive --text "The food was cold, and I was bored."',
         "arae-toolkit transfer yahoo --to music --to politics questions.jsonl.gz --candidates 8",
         "arae-toolkit transfer runs/yahoo --to all --format lines < questions.txt",
+        "arae-toolkit transfer yelp --to positive --precision bf16 < million.jsonl > out.jsonl",
         "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --format lines "
         "--batch-size 1",
     ],
@@ -70,6 +75,7 @@ BATCH_SIZE = 256
 @on_error_option
 @batch_size_option(BATCH_SIZE)
 @device_option
+@precision_option
 def transfer(
     run: str,
     source: str | None,
@@ -80,6 +86,7 @@ def transfer(
     strength: float,
     seed: int,
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
@@ -108,7 +115,7 @@ def transfer(
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
-        model = load_transfer_model(run, device)
+        model = load_transfer_model(run, device, precision)
         targets = targets_of(model, asked, run=run)
         from arae_toolkit.transfer.model import MOST_WORDS
 

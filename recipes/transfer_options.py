@@ -14,6 +14,7 @@ from arae_toolkit.recipes.model_options import in_order
 from arae_toolkit.recipes.streaming import significant
 
 if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
     from arae_toolkit.transfer.model import TransferModel
 
 ALL = "all"
@@ -52,12 +53,13 @@ rewriting_options = in_order(
 )
 
 
-def load_transfer_model(run: str, device: str) -> TransferModel:
+def load_transfer_model(run: str, device: str, precision: Precision = "fp32") -> TransferModel:
     """Return the transfer model of a run.
 
     Args:
         run: ``yelp`` means ``runs/yelp``; a path is taken as it is.
         device: ``auto``, ``cpu`` or ``cuda``.
+        precision: Of the matrix products.
 
     Raises:
         ToolkitError: If there is no such model, it is damaged, or there is no such device.
@@ -66,7 +68,7 @@ def load_transfer_model(run: str, device: str) -> TransferModel:
     from arae_toolkit.devices import choose_device
     from arae_toolkit.transfer.model import TransferModel
 
-    return TransferModel.from_pretrained(folder, device=choose_device(device))
+    return TransferModel.from_pretrained(folder, device=choose_device(device), precision=precision)
 
 
 def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[str]:

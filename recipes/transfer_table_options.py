@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from arae_toolkit.presets import PRESETS
-from arae_toolkit.recipes.label_options import precision_option, results_option
-from arae_toolkit.recipes.model_options import device_option
+from arae_toolkit.recipes.label_options import results_option
+from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.processes import options_given
 from arae_toolkit.recipes.transfer_systems import SYSTEMS, System, chosen_systems
 

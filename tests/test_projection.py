@@ -89,6 +89,16 @@ def test_statistics_agree_with_the_training_loss() -> None:
     assert torch.equal(correct, scores.argmax(dim=1) == targets)
 
 
+def test_statistics_in_bfloat16_are_near_those_in_float32() -> None:
+    """Sums are float32: only the eight bits of the scores are lost."""
+    hidden, weight, bias, targets = _inputs()
+    full, _ = token_statistics(hidden, weight, bias, targets)
+    half, _ = token_statistics(hidden, weight, bias, targets, dtype=torch.bfloat16)
+    assert half.dtype == torch.float32
+    assert not torch.equal(half, full)
+    torch.testing.assert_close(half, full, rtol=0.02, atol=0.05)
+
+
 def test_wrong_shapes_raise() -> None:
     """The three shapes are named."""
     hidden, weight, bias, targets = _inputs()

@@ -48,6 +48,9 @@ def test_rates_memory_and_the_first_row(folder: Path, corpus: Corpus, tmp_path: 
     rates = result["details"]["sentences_per_second"]
     assert values["batches, rate"] == pytest.approx(np.median(rates["batches"]), rel=1e-4)
     assert values["batches over one by one"] > 0
+    assert values["batches bf16, rate"] == pytest.approx(np.median(rates["batches bf16"]), rel=1e-4)
+    assert values["batches bf16 over one by one"] > 0
+    assert 50 < values["same texts bf16"] <= 100
     assert values["stream, answers"] == values["stream, rows"] == 4000
     assert 20 < values["stream, peak memory at the end"] < 4000
     growth = values["stream, peak memory at the end"] - values["stream, peak memory after a tenth"]

@@ -236,6 +236,15 @@ def test_candidates_strength_and_seed_reach_the_model(call, model):
     assert rows != rows_in(call(input=json_rows()))
 
 
+def test_a_lower_precision_moves_scores_a_little(call):
+    full = rows_in(call(input=json_rows()))
+    lower = rows_in(call("--precision", "bf16", input=json_rows()))
+    assert [row["text"] for row in lower] == TEXTS
+    nats = [[row["nats_per_token"] for row in rows] for rows in (full, lower)]
+    assert nats[0] != nats[1]
+    assert nats[0] == pytest.approx(nats[1], rel=0.05)
+
+
 @pytest.mark.parametrize(
     "option",
     [
@@ -245,7 +254,7 @@ def test_candidates_strength_and_seed_reach_the_model(call, model):
             ("--strength", "nan"),
             ("--strength", "inf"),
         ),
-        *(("--seed", "-1"), ("--format", "csv"), ("--batch-size", "0")),
+        *(("--seed", "-1"), ("--format", "csv"), ("--batch-size", "0"), ("--precision", "8")),
     ],
 )
 def test_an_option_out_of_range_is_a_usage_error(call, option):

@@ -112,8 +112,15 @@ class LSTMDecoder(nn.Module):
         return projected_nats(states, weight, bias, targets, dtype=dtype)
 
     @torch.no_grad()
-    def statistics(self, code: Tensor, batch: TokenBatch) -> tuple[Tensor, Tensor]:
+    def statistics(
+        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return nats and correctness of each real token, in the batch's packed order.
+
+        Args:
+            code: Shape (B, Z).
+            batch: The sentences to be predicted.
+            dtype: Precision of the projection's matrix products, by default the weights'.
 
         Raises:
             ValueError: If the batch is not packed.
@@ -122,7 +129,7 @@ class LSTMDecoder(nn.Module):
             raise ValueError("statistics by token need a packed batch")
         targets = batch.tokens.flatten()[batch.packing.places]
         weight, bias = self.projection.weight, self.projection.bias
-        return token_statistics(self(code, batch).to(weight.dtype), weight, bias, targets)
+        return token_statistics(self(code, batch), weight, bias, targets, dtype=dtype)
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""

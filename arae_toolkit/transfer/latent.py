@@ -13,6 +13,7 @@ from arae_toolkit.model_folder import ModelFolder
 from arae_toolkit.models.decoding import Decoding, Search
 from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.rewriter import Sentence, chance
 from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 
@@ -35,7 +36,7 @@ class LatentRewriter:
     Args:
         model: Trained.
         vocabulary: Its words.
-        dtype: ``bfloat16`` runs the decoder's matrix products in it.
+        dtype: Of the matrix products.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class LatentRewriter:
         device = self.model.device
         code = torch.zeros(len(sentences), self.model.arguments["code_size"], device=device)
         for rows, batch in like_length_batches(sentences, batch_size, device=device):
-            code[rows] = self.model.encoder(self._visible(batch, target, strength))
+            with reduced(device, self.dtype):
+                code[rows] = self.model.encoder(self._visible(batch, target, strength)).float()
         return self.model.edited(code, target, strength=strength)
 
     def _visible(self, batch: TokenBatch, target: int, strength: float) -> TokenBatch:

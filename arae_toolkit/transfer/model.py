@@ -92,8 +92,8 @@ class TransferModel:
         Args:
             folder: Written by ``arae-toolkit pretrain``.
             device: Where to compute.
-            precision: ``bf16`` decodes in it, which is quicker; a sentence in a hundred or so comes
-                out otherwise.
+            precision: ``bf16`` computes in it, which is quicker; a few sentences in a hundred come
+                out otherwise, and scores differ in their third digit.
 
         Raises:
             CheckpointMismatch: If the folder holds no transfer model, or its parts do not fit.
@@ -117,6 +117,8 @@ class TransferModel:
                 f"{folder / SCORER_FOLDER}: of another corpus than the model beside it; restore "
                 "the files of one run"
             )
+        if precision == "bf16":
+            scorer.dtype = torch.bfloat16
         return cls(rewriter, scorer.to(device))
 
     def transfer(
@@ -198,7 +200,9 @@ def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter
     if kind == "infilling":
         from arae_toolkit.transfer.infilling import Infilling
 
-        return Infilling.from_content(content)
+        infilling = Infilling.from_content(content)
+        infilling.precision = precision
+        return infilling
     if kind == "delete-and-replace":
         from arae_toolkit.transfer.delete_replace import DeleteAndReplace
 

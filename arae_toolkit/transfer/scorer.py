@@ -17,6 +17,7 @@ from arae_toolkit.models import initialization
 from arae_toolkit.models.attribute_decoders import AttributeDecoders
 from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.recognizer import AttributeRecognizer
+from arae_toolkit.steps import reduced
 from arae_toolkit.vocabulary import Vocabulary
 
 SCORER = "transfer-scorer"
@@ -35,6 +36,10 @@ class Scorer(nn.Module):
         embedding_size: E, of both networks.
         hidden_size: H of the language model, whose LSTM all values share.
         filters: Of the recognizer, of each width.
+
+    Attributes:
+        dtype: Of the matrix products when sentences are scored. ``bfloat16`` is quicker where the
+            device has it, and moves a score in its third digit.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Scorer(nn.Module):
         """Make the networks."""
         super().__init__()
         self.attributes = tuple(attributes)
+        self.dtype = torch.float32
         self.arguments: dict[str, Any] = {
             "attributes": list(attributes),
             "embedding_size": embedding_size,
@@ -111,7 +117,9 @@ class Scorer(nn.Module):
         result = np.zeros((len(sentences), len(self.attributes)))
         device = self.language_model.device
         for rows, batch in like_length_batches(sentences, batch_size, device=device):
-            result[rows] = self.recognizer(batch).double().softmax(dim=1).cpu().numpy()
+            with reduced(device, self.dtype):
+                scores = self.recognizer(batch)
+            result[rows] = scores.double().softmax(dim=1).cpu().numpy()
         return result
 
     @torch.no_grad()
@@ -133,7 +141,10 @@ class Scorer(nn.Module):
             chosen = [sentences[row] for row in own]
             for rows, batch in like_length_batches(chosen, batch_size, device=device):
                 code = self.language_model.code_of(value, torch.zeros(len(batch), 0, device=device))
-                nats, _ = self.language_model.of(value).statistics(code, batch)
+                with reduced(device, self.dtype):
+                    nats, _ = self.language_model.of(value).statistics(
+                        code, batch, dtype=self.dtype
+                    )
                 assert batch.packing is not None, "batches of texts are packed"
                 sums = torch.zeros(len(batch), device=device)
                 sums.index_add_(0, batch.packing.rows, nats)
