@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -65,6 +66,12 @@ class Sources:
                         targets.append(target)
         return cls(texts, sources, targets)
 
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the sentences and of what was asked for each."""
+        content = json.dumps([self.texts, self.labels, self.targets])
+        return hashlib.sha256(content.encode()).hexdigest()
+
 
 class Measurer:
     """Measures outputs, and keeps the numbers of those it has measured before.
@@ -91,10 +98,17 @@ class Measurer:
             kept: The file.
             fingerprint: Of what wrote them.
         """
-        wanted = {"weights": fingerprint, "corpus": self.corpus.sha256, "rows": len(outputs)}
+        wanted = {
+            "weights": fingerprint,
+            "corpus": self.corpus.sha256,
+            "rows": len(outputs),
+            "sources": self.sources.sha256,
+        }
         if kept.exists():
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-            if all(found.get(name) == value for name, value in wanted.items()):
+            # Files of earlier versions do not say what their sources were.
+            known = {"sources": wanted["sources"], **found}
+            if all(known.get(name) == value for name, value in wanted.items()):
                 return found
         from arae_toolkit.evaluation.perplexity import reverse_perplexity
         from arae_toolkit.evaluation.transfer import measure_transfer
@@ -141,6 +155,8 @@ def outputs_of(
 ) -> list[str]:
     """Return what a trained system makes of the sources, from its folder if it is there already.
 
+    It is there if the same weights wrote it, of the same sentences towards the same labels.
+
     Args:
         system: Which asks for candidates and strength.
         folder: Of the trained model.
@@ -151,11 +167,16 @@ def outputs_of(
     from arae_toolkit.transfer.model import TransferModel
 
     kept = folder / "outputs" / f"{system.name}.jsonl"
-    fingerprint = weights_of(folder)
+    asked = [
+        {"text": text, "label": names[label], "to": names[target]}
+        for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
+    ]
+    head = {"weights": weights_of(folder), "rows": len(asked)}
     if kept.exists():
-        first, *rows = kept.read_text(encoding="utf-8").splitlines()
-        if json.loads(first) == {"weights": fingerprint, "rows": len(sources.texts)}:
-            return [json.loads(row)["transferred"] for row in rows]
+        first, *rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
+        written = [row.pop("transferred") for row in rows]
+        if first == head and rows == asked:
+            return written
     model = TransferModel.from_pretrained(folder, precision=precision)
     targets = [names[target] for target in sources.targets]
     outputs: list[str] = []
@@ -170,12 +191,10 @@ def outputs_of(
             )
             outputs += [one.text for one in found]
             advance(len(found))
-    lines = [json_line({"weights": fingerprint, "rows": len(outputs)})]
+    lines = [json_line(head)]
     lines += [
-        json_line({"text": text, "label": names[label], "to": names[target], "transferred": output})
-        for text, label, target, output in zip(
-            sources.texts, sources.labels, sources.targets, outputs, strict=True
-        )
+        json_line({**row, "transferred": output})
+        for row, output in zip(asked, outputs, strict=True)
     ]
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_text(kept, "\n".join(lines) + "\n")

@@ -1,0 +1,226 @@
+"""Cells of a table of transfer: what systems are given, what is kept, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import small_rewriter
+import torch
+
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.evaluation.instruments import Instruments
+from arae_toolkit.evaluation.language_model import (
+    LanguageModel,
+    LanguageModelNetwork,
+    LanguageModelSettings,
+)
+from arae_toolkit.recipes.common import progress
+from arae_toolkit.recipes.transfer_systems import System
+from arae_toolkit.recipes.transfer_table import Measurer, Sources, metrics_of, outputs_of
+from arae_toolkit.transfer.model import TransferModel
+
+AE = System("ae", "ae")
+NAMES = list(small_rewriter.ATTRIBUTES)
+TEXTS = {
+    "train": ["the soup is bad .", "so good a tea .", "there is some tea ."],
+    "dev": ["the tea is bad .", "so bad a soup .", "the soup is good .", "there is some soup ."],
+}
+LABELS = {"bad": "negative", "good": "positive", "some": "neutral"}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Three labels; without a test split, whose text reverse perplexity would be measured on."""
+    folder = tmp_path_factory.mktemp("labelled")
+    source = folder / "reviews"
+    source.mkdir()
+    for split, texts in TEXTS.items():
+        rows = [
+            {"text": text, "label": next(LABELS[word] for word in text.split() if word in LABELS)}
+            for text in texts
+        ]
+        (source / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return Corpus(
+        prepare_corpus(
+            str(source),
+            out=folder / "prepared",
+            options=PrepareOptions(label_field="label"),
+            report=lambda line: None,
+            progress=progress,
+        )
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    return small_rewriter.save_model(tmp_path / "run")
+
+
+class Marker:
+    """A judge that looks for the word ``bad``."""
+
+    name, dev_accuracy, settings = "marker", 100.0, {"word": "bad"}
+
+    def __init__(self, labels):
+        self.labels = tuple(labels)
+
+    def probabilities(self, texts):
+        rows = torch.full((len(texts), len(self.labels)), 0.1)
+        for row, text in enumerate(texts):
+            rows[row, self.labels.index("negative" if "bad" in text else "positive")] = 0.8
+        return rows.numpy()
+
+
+@pytest.fixture
+def measurer(corpus, tmp_path):
+    network = LanguageModelNetwork(len(corpus.vocabulary), embedding_size=3, hidden_size=3)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    model = LanguageModel(network.eval(), corpus.vocabulary, LanguageModelSettings(3, 3), 7.0)
+    instruments = Instruments((Marker(corpus.labels),), model, tmp_path)
+    return lambda sources: Measurer(corpus, "dev", sources, instruments)
+
+
+def test_every_sentence_is_to_have_each_other_label(corpus):
+    sources = Sources.of(corpus, "dev")
+    found = [
+        (text, corpus.labels[label], corpus.labels[target])
+        for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
+    ]
+    assert sorted(found) == sorted(
+        (text, label, target)
+        for text, label in zip(
+            TEXTS["dev"], ["negative", "negative", "positive", "neutral"], strict=True
+        )
+        for target in LABELS.values()
+        if target != label
+    )
+
+
+def test_a_limit_is_of_each_label(corpus):
+    whole, limited = Sources.of(corpus, "dev"), Sources.of(corpus, "dev", most=1)
+    assert sorted(limited.labels) == [0, 0, 1, 1, 2, 2]
+    assert "the tea is bad ." in limited.texts and "so bad a soup ." not in limited.texts
+    assert Sources.of(corpus, "dev", most=9) == whole
+
+
+def test_the_fingerprint_tells_texts_labels_and_targets():
+    made = Sources(["a"], [0], [1])
+    others = [Sources(["b"], [0], [1]), Sources(["a"], [2], [1]), Sources(["a"], [0], [2])]
+    assert len({one.sha256 for one in [made, *others]}) == 4
+    assert Sources(["a"], [0], [1]).sha256 == made.sha256
+
+
+def test_outputs_are_those_of_the_model_asked_so(run):
+    sources = Sources(list(small_rewriter.SENTENCES[:3]), [0, 0, 1], [1, 2, 0])
+    system = System("ae@c3@s2", "ae")
+    found = outputs_of(system, run, sources, NAMES, precision="fp32")
+    expected = TransferModel.from_pretrained(run).transfer(
+        sources.texts, ["positive", "neutral", "negative"], candidates=3, strength=2.0
+    )
+    assert found == [one.text for one in expected]
+    head, *rows = (run / "outputs" / "ae@c3@s2.jsonl").read_text().splitlines()
+    assert json.loads(head)["rows"] == len(rows) == 3
+    assert json.loads(rows[0]) == {
+        "text": sources.texts[0],
+        "label": "negative",
+        "to": "positive",
+        "transferred": found[0],
+    }
+
+
+def test_outputs_are_kept_for_the_same_weights_and_sources(run):
+    sources = Sources(list(small_rewriter.SENTENCES[:2]), [0, 0], [1, 2])
+
+    def found(of=sources):
+        return outputs_of(AE, run, of, NAMES, precision="fp32")
+
+    first = found()
+    kept = run / "outputs" / "ae.jsonl"
+
+    def mark():
+        """Change an output, to see whether the file is read."""
+        *lines, last = kept.read_text().splitlines()
+        changed = json.dumps({**json.loads(last), "transferred": "kept"})
+        kept.write_text("\n".join([*lines, changed]) + "\n")
+
+    mark()
+    assert found() == [first[0], "kept"]
+    others = [
+        Sources(list(small_rewriter.SENTENCES[2:4]), [0, 0], [1, 2]),
+        Sources(sources.texts, [0, 0], [2, 1]),
+        Sources(sources.texts[:1], [0], [1]),
+    ]
+    for other in others:
+        mark()
+        assert "kept" not in found(other)
+    assert found() == first
+    mark()
+    small_rewriter.save_model(run, seed=8)
+    assert "kept" not in found()
+
+
+def test_measures_are_kept_for_the_same_writer_and_sources(corpus, measurer, tmp_path):
+    kept = tmp_path / "measures.json"
+    sources = Sources.of(corpus, "dev")
+    measuring = measurer(sources)
+    cell = measuring.measured(sources.texts, kept, "weights")
+    assert cell["overall"]["source_bleu"] == pytest.approx(100)
+    assert cell["rows"] == 8 and len(cell["directions"]) == 6
+
+    def mark():
+        """Change a measure, to see whether the file is read."""
+        kept.write_text(json.dumps({**json.loads(kept.read_text()), "read": True}))
+
+    mark()
+    assert measuring.measured(sources.texts, kept, "weights")["read"]
+    assert "read" not in measuring.measured(sources.texts, kept, "other weights")
+    mark()
+    other = Sources(["so good a tea .", *sources.texts[1:]], sources.labels, sources.targets)
+    found = measurer(other).measured(sources.texts, kept, "other weights")
+    assert "read" not in found and found["overall"]["source_bleu"] < 99
+
+
+def test_measures_of_earlier_versions_are_kept(corpus, measurer, tmp_path):
+    kept = tmp_path / "measures.json"
+    sources = Sources.of(corpus, "dev")
+    before = {"weights": "weights", "corpus": corpus.sha256, "rows": 8}
+    kept.write_text(json.dumps(before))
+    assert measurer(sources).measured(sources.texts, kept, "weights") == before
+    kept.write_text("{}")
+    assert "overall" in measurer(sources).measured(sources.texts, kept, "weights")
+
+
+def _cell(**overall):
+    measures = {"rows": 2, "referenced": 0, "accuracy": {"ngrams": 50.0}, "source_bleu": 30.0}
+    measures |= {"reverse_perplexity": None, "copied": 10.0}
+    return {
+        "overall": {**measures, **overall},
+        "directions": {"a -> b": {**measures, "source_bleu": 20.0}},
+    }
+
+
+def test_metrics_are_means_over_seeds_of_every_measure_and_direction():
+    cells = {
+        "copy": {0: _cell(source_bleu=100.0)},
+        "ae": {0: _cell(accuracy={"ngrams": 60.0}, probe=90.0), 1: _cell()},
+    }
+    found = metrics_of(cells)
+    assert found["copy, overall, source_bleu"] == {
+        "value": 100.0,
+        "spread": None,
+        "unit": "points",
+    }
+    assert found["ae, overall, accuracy ngrams"] == {
+        "value": 55.0,
+        "spread": pytest.approx(50**0.5, rel=1e-5),
+        "unit": "percent",
+    }
+    assert found["ae, a -> b, source_bleu"]["value"] == 20.0
+    assert found["ae, overall, copied"]["unit"] == "percent"
+    assert found["ae, overall, probe"] == {"value": 90.0, "spread": None, "unit": "percent"}
+    measures = {name.rpartition(", ")[2] for name in found}
+    assert measures == {"accuracy ngrams", "source_bleu", "copied", "probe"}
