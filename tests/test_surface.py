@@ -245,6 +245,22 @@ def test_unknown_words_and_numbers_are_those_of_the_source(source, output, expec
 
 
 @pytest.mark.parametrize(
+    ("source", "output", "expected"),
+    [
+        ("What causes an earthquake?", "what causes an lyrics ?", "What causes a lyrics?"),
+        ("An earthquake came.", "an song came .", "A song came."),
+        ("IS THIS A PLANET?", "is this a album ?", "IS THIS AN ALBUM?"),
+        ("what is a planet ?", "what is a actor ?", "what is an actor ?"),
+        ("A wise owl", "a owl", "A owl"),  # the source's own words are left as they stand
+        ("it is an old planet", "it is an old song", "it is an old song"),
+        ("it is a planet", "it is an song", "it is an song"),  # a new article is the model's
+    ],
+)
+def test_an_article_that_stays_fits_the_new_word_behind_it(source, output, expected):
+    assert natural_text(source, output) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("It’s $7.50…", "It 's $ _num_ ..."),

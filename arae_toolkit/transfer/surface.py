@@ -6,6 +6,7 @@ are those of the source wherever the two align, and what is usual elsewhere.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from difflib import SequenceMatcher
 
 from tokenizers import Regex, pre_tokenizers
 
+from arae_toolkit.transfer.articles import ARTICLES, article_before
 from arae_toolkit.transfer.casing import Casing, sentence_starts
 from arae_toolkit.vocabulary import SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 
@@ -91,7 +93,8 @@ def natural_text(
     """Return a model's answer in the style of what it was asked.
 
     A source that is lower-case words with spaces between them gets its answer in this form. Unknown
-    words of the answer are those of the source; where it has no more, they are left out.
+    words of the answer are those of the source; where it has no more, they are left out. An article
+    that was kept fits the new word behind it.
 
     Args:
         source: What was to be rewritten, as the user wrote it.
@@ -111,7 +114,7 @@ def natural_text(
     """
     tokens = _tokens_of(source, known)
     apart = _writes_words_apart(tokens)
-    pieces = _aligned(tokens, output.split())
+    pieces = _with_articles(_aligned(tokens, output.split()))
     if not apart:
         pieces = [_with_plain_quotes(piece) for piece in _with_ending_of(tokens, pieces)]
     words = [piece.word for piece in pieces]
@@ -198,6 +201,17 @@ def _aligned(tokens: Sequence[_Token], words: Sequence[str]) -> list[_Piece]:
         elif piece.word != UNKNOWN_WORD:
             filled.append(piece)
     return filled
+
+
+def _with_articles(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Return an answer whose articles fit new words that follow: models tend to keep them."""
+    fitting = list(pieces)
+    for at, (piece, behind) in enumerate(itertools.pairwise(pieces)):
+        word = piece.word.lower()
+        if piece.place is not None and behind.place is None and word in ARTICLES:
+            article = article_before(behind.word)
+            fitting[at] = piece if article == word else _Piece(article)
+    return fitting
 
 
 def _with_ending_of(tokens: Sequence[_Token], pieces: list[_Piece]) -> list[_Piece]:
