@@ -1,0 +1,24 @@
+"""What fresh classifiers read of the attribute in a model's codes."""
+
+from __future__ import annotations
+
+import torch
+from small_transfer import QUICK, small_labelled_corpus
+
+from arae_toolkit.transfer.pretraining import new_model
+from arae_toolkit.transfer.probing import probe_model
+
+
+def test_fresh_classifiers_read_what_codes_tell(tmp_path):
+    """Of random codes a little; nothing of codes that are all the same."""
+    corpus = small_labelled_corpus(tmp_path)
+    model = new_model(corpus, QUICK, kind="ae")
+    model.initialize(generator=torch.Generator().manual_seed(4), bound=0.6)
+    found = probe_model(model, corpus)
+    assert max(found.linear, found.perceptron) > found.majority + 20
+    assert probe_model(model, corpus) == found
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.zero_()
+    blind = probe_model(model, corpus)
+    assert max(blind.linear, blind.perceptron) <= max(blind.majority, 100 - blind.majority)

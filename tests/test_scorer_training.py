@@ -1,0 +1,124 @@
+"""Training of the scorer: what an iteration moves, that it learns, stops and goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import small_transfer
+import torch
+from killed_runs import KillAt, Killed, assert_same_end, rows_of
+
+from arae_toolkit.attribute_batching import AttributeStore
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.transfer.scorer_training import (
+    MOST_EPOCHS,
+    ScorerConfig,
+    ScorerSchedule,
+    ScorerSizes,
+    ScorerTraining,
+    scorer_settings,
+    train_scorer,
+)
+
+CPU = torch.device("cpu")
+CONFIG = ScorerConfig(
+    ScorerSizes(embedding_size=12, hidden_size=10, filters=8),
+    ScorerSchedule(
+        batch_size=32, epochs=2, rate=0.02, warmup=3, softmax_samples=10, log_every=4, save_every=5
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return small_transfer.small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """Train a scorer that is never disturbed."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train_scorer(corpus, CONFIG, folder, device=CPU)
+    return folder
+
+
+def _training(corpus, **changes):
+    sizes = CONFIG.model
+    scorer = Scorer(
+        len(corpus.vocabulary),
+        attributes=corpus.labels,
+        embedding_size=sizes.embedding_size,
+        hidden_size=sizes.hidden_size,
+        filters=sizes.filters,
+    )
+    scorer.initialize(torch.Generator().manual_seed(0))
+    store = AttributeStore(corpus.split("train"), device=CPU)
+    return ScorerTraining(scorer, replace(CONFIG.training, **changes), store)
+
+
+@pytest.mark.parametrize("rows", [1, 40, 900, 16_000, 75_000, 300_000, 10_000_000])
+def test_small_corpora_are_passed_more_often_and_no_run_is_all_warmup(rows):
+    schedule = scorer_settings(rows).training
+    assert 2 <= schedule.epochs <= MOST_EPOCHS
+    assert 16 <= schedule.batch_size <= 128
+    iterations = schedule.epochs * max(1, rows // schedule.batch_size)
+    assert schedule.warmup <= min(200, iterations / 10)
+    more = scorer_settings(2 * rows).training
+    assert more.epochs <= schedule.epochs and more.batch_size >= schedule.batch_size
+
+
+@pytest.mark.parametrize("samples", [0, 10])
+def test_an_iteration_moves_both_networks_and_leaves_no_gradient(corpus, samples):
+    training = _training(corpus, warmup=0, softmax_samples=samples)
+    before = {name: value.clone() for name, value in training.scorer.state_dict().items()}
+    scalars = training.iteration(0)
+    assert set(scalars) == {"recognizer_nats", "nats_per_token", "gradient_norm"}
+    moved = {
+        name.partition(".")[0]
+        for name, value in training.scorer.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert moved == {"recognizer", "language_model"}
+    assert all(parameter.grad is None for parameter in training.scorer.parameters())
+
+
+def test_words_are_hidden_from_the_recognizer_alone(corpus):
+    """Without dropout and samples, nothing else is random in an iteration."""
+    settings = {"warmup": 0, "dropout": 0.0, "softmax_samples": 0}
+    (plain, hiding) = (
+        _training(corpus, word_drop=share, **settings).iteration(0) for share in (0.0, 0.9)
+    )
+    assert plain["nats_per_token"] == hiding["nats_per_token"]
+    assert plain["recognizer_nats"] != hiding["recognizer_nats"]
+
+
+def test_the_attribute_and_the_words_are_learned(corpus, whole):
+    scorer, vocabulary = Scorer.from_pretrained(whole)
+    assert scorer.attributes == ("bad", "good")
+    ids = vocabulary.encode_batch(["the soup was great .", "the soup was awful ."])
+    assert scorer.probabilities(ids).argmax(axis=1).tolist() == [1, 0]
+    right = scorer.nats_per_token([ids[0], ids[1]], [1, 0])
+    wrong = scorer.nats_per_token([ids[0], ids[1]], [0, 1])
+    assert (right < wrong).all()
+    *_, last = [row for row in rows_of(whole) if row["kind"] == "dev"]
+    assert last["accuracy"] > 95
+
+
+@pytest.mark.parametrize("killed_at", [2, 9])
+def test_killed_and_resumed_equals_never_killed(corpus, whole, tmp_path, killed_at):
+    folder = tmp_path / "broken"
+    with pytest.raises(Killed):
+        train_scorer(corpus, CONFIG, folder, device=CPU, listeners=[KillAt(killed_at)])
+    train_scorer(corpus, CONFIG, folder, device=CPU)
+    assert_same_end(whole, folder)
+
+
+def test_a_folder_of_other_settings_is_refused(corpus, whole):
+    before = (whole / "model.safetensors").read_bytes()
+    other = replace(CONFIG, training=replace(CONFIG.training, rate=0.5))
+    with pytest.raises(CheckpointMismatch, match=r"training\.rate 0\.02 there, 0\.5 here"):
+        train_scorer(corpus, other, whole, device=CPU)
+    train_scorer(corpus, CONFIG, whole, device=CPU)  # complete, and left as it is
+    assert (whole / "model.safetensors").read_bytes() == before

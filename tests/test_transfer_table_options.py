@@ -1,0 +1,86 @@
+"""What a table of transfer is asked for, and the command that asks for it again."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
+from arae_toolkit.recipes.transfer_table_options import command_line, table_options
+
+
+def _asked(*words):
+    """Return the choices made by these words, and the command line that makes them again."""
+    seen = []
+
+    @click.command
+    @click.option("--quick", is_flag=True)
+    @table_options
+    def table(quick, choices):
+        seen.append((choices, command_line(), quick))
+
+    result = CliRunner().invoke(table, words, prog_name="table")
+    assert result.exit_code == 0, result.output
+    return seen[0]
+
+
+def _choices(*words):
+    return _asked(*words)[0]
+
+
+def test_every_system_has_the_seeds_asked_for():
+    choices = _choices("--seeds", "3")
+    assert choices.systems == SYSTEMS
+    assert {choices.seeds_for(system) for system in SYSTEMS} == {range(3)}
+    assert _choices().seeds_for(SYSTEMS[0]) == range(1)
+
+
+@pytest.mark.parametrize("named", ["arae-1", "arae-1@c8"])
+def test_several_seeds_of_one_system_are_those_of_its_runs(named):
+    choices = _choices("--seeds", "3", "--seeds-of", named, "--seeds-of", "cycle")
+    found = {system.name: len(choices.seeds_for(system)) for system in SYSTEMS}
+    several = {name for name, seeds in found.items() if seeds == 3}
+    assert several == {"arae-1", "arae-1@s2", "arae-1@s4", "arae-1@c8", "arae-1@s3@c16", "cycle"}
+    assert set(found.values()) == {1, 3}
+
+
+def test_a_quick_table_has_its_own_systems_and_one_seed(tmp_path):
+    choices = _choices("--seeds", "3", "--split", "dev", "--limit", "7", "--out", str(tmp_path))
+    quick = choices.quick(("ae", "cycle"), ("epochs=1",))
+    assert list(quick.systems) == chosen_systems(("ae", "cycle"))
+    assert (quick.preset, quick.changes, quick.seeds) == ("demo", ("epochs=1",), 1)
+    assert (quick.split, quick.most, quick.out) == ("dev", 7, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--quick", "--results", "else where"],
+        ["--system", "ae@c2", "--system=infilling", "--set", "epochs=1", "--set=batch_size=8"],
+        ["--seeds", "2", "--seeds-of", "ae", "--split=dev", "--limit", "5", "--preset", "fast"],
+        ["--scorer", "a folder", "--out", "b", "--device", "cpu", "--precision", "bf16"],
+    ],
+)
+def test_the_command_line_asks_for_the_same_again(words):
+    choices, line, quick = _asked(*words)
+    name, *again = shlex.split(line)
+    assert name == "table"
+    if "--results" in words:
+        assert "--results" not in line  # where the file lies is not how it was measured
+        again += ["--results", "else where"]
+    assert _asked(*again) == (choices, line, quick)
+
+
+def test_what_was_left_to_default_is_not_named():
+    assert _asked()[1] == "table"
+
+
+def test_an_unknown_system_is_answered_with_the_known():
+    command = click.command(table_options(lambda choices: None))
+    result = CliRunner().invoke(command, ["--system", "ae", "--system", "araee"])
+    assert result.exit_code == 2
+    assert "no system 'araee'; there are cross-aligned, ae, " in result.output
