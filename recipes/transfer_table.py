@@ -69,8 +69,7 @@ class Sources:
     @property
     def sha256(self) -> str:
         """Fingerprint of the sentences and of what was asked for each."""
-        content = json.dumps([self.texts, self.labels, self.targets])
-        return hashlib.sha256(content.encode()).hexdigest()
+        return _sha256_of([self.texts, self.labels, self.targets])
 
 
 class Measurer:
@@ -91,7 +90,7 @@ class Measurer:
         self.sources, self.instruments = sources, instruments
 
     def measured(self, outputs: Sequence[str], kept: Path, fingerprint: str) -> dict[str, Any]:
-        """Return the measures of outputs as JSON, from a file if it holds those of the same writer.
+        """Return the measures of outputs as JSON, from a file if it holds just theirs.
 
         Args:
             outputs: One for each source.
@@ -103,12 +102,11 @@ class Measurer:
             "corpus": self.corpus.sha256,
             "rows": len(outputs),
             "sources": self.sources.sha256,
+            "outputs": _sha256_of(list(outputs)),
         }
         if kept.exists():
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-            # Files of earlier versions do not say what their sources were.
-            known = {"sources": wanted["sources"], **found}
-            if all(known.get(name) == value for name, value in wanted.items()):
+            if all(found.get(name) == value for name, value in wanted.items()):
                 return found
         from arae_toolkit.evaluation.perplexity import reverse_perplexity
         from arae_toolkit.evaluation.transfer import measure_transfer
@@ -155,7 +153,8 @@ def outputs_of(
 ) -> list[str]:
     """Return what a trained system makes of the sources, from its folder if it is there already.
 
-    It is there if the same weights wrote it, of the same sentences towards the same labels.
+    It is there if the same weights wrote it in the same precision, of the same sentences towards
+    the same labels.
 
     Args:
         system: Which asks for candidates and strength.
@@ -171,7 +170,7 @@ def outputs_of(
         {"text": text, "label": names[label], "to": names[target]}
         for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
     ]
-    head = {"weights": weights_of(folder), "rows": len(asked)}
+    head = {"weights": weights_of(folder), "precision": precision, "rows": len(asked)}
     if kept.exists():
         first, *rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
         written = [row.pop("transferred") for row in rows]
@@ -199,6 +198,10 @@ def outputs_of(
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_text(kept, "\n".join(lines) + "\n")
     return outputs
+
+
+def _sha256_of(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def weights_of(folder: Path) -> str:
