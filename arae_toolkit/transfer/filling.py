@@ -154,6 +154,7 @@ def _choices(rows: Sequence[_Row], words: WordScores, ways: int) -> _Choices:
     batch = batch_of([row.words for row in rows], device=device)
     targets = torch.tensor([row.target for row in rows], device=device)
     where = batch.tokens == HIDDEN
+    originals = batch_of([row.originals for row in rows], device=device).tokens
     numbers, places = where.nonzero(as_tuple=True)
     with reduced(device, words.dtype):
         around = words.network.states(batch, targets).places[where]
@@ -165,6 +166,7 @@ def _choices(rows: Sequence[_Row], words: WordScores, ways: int) -> _Choices:
             batch.tokens[where],
             before=padded[numbers, places],
             after=batch.tokens[numbers, places + 1],
+            replaced=originals[where],
         ),
         ways=ways,
     )

@@ -67,7 +67,9 @@ class Infilling:
         search = self.search
         words = WordScores(
             self.network,
-            Guidance(search.guidance, search.most_guidance, search.words, search.rarity),
+            Guidance(
+                search.guidance, search.most_guidance, search.words, search.rarity, search.kinship
+            ),
             dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
         )
         self._precision, self._searching = precision, InfillingSearch(words, search)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.infilling_settings import Search
+from arae_toolkit.transfer.kinship import usage
 from arae_toolkit.transfer.reading import (
     Floats,
     Reading,
@@ -21,6 +22,7 @@ from arae_toolkit.transfer.reading import (
     margins,
     read,
     region_costs,
+    unlikeness,
 )
 from arae_toolkit.transfer.word_scores import WordScores
 from arae_toolkit.vocabulary import UNKNOWN
@@ -41,6 +43,7 @@ class Candidate:
         changed: Words changed, put in or left out.
         margin: Nats by which the recognizer prefers the target.
         left: Nats by which its words mark other attributes, each by itself.
+        unlike: How little new words are used like those they replace: 1 less the cosine, for each.
         close: Whether it was read for ``nats`` and ``changed``, or these are estimates.
     """
 
@@ -49,6 +52,7 @@ class Candidate:
     changed: int
     margin: float = 0.0
     left: float = 0.0
+    unlike: float = 0.0
     close: bool = False
 
 
@@ -82,6 +86,7 @@ class InfillingSearch:
         """Remember both."""
         self.words, self.search = words, search
         self._salience: Floats = words.network.salience.cpu().numpy()
+        self._usage: Floats = usage(words.network).cpu().numpy()
         attributes = len(self._salience)
         self._of_others = np.stack(
             [np.delete(self._salience, target, axis=0).max(axis=0) for target in range(attributes)]
@@ -140,7 +145,8 @@ class InfillingSearch:
         missing = float(np.logaddexp(0.0, search.wanted_margin - candidate.margin))
         wanted = search.margin_weight * missing + search.left_weight * candidate.left
         wanted += float(self._fit_cost(candidate.nats))
-        return strength * wanted + search.change_weight * candidate.changed
+        change = search.change_weight * candidate.changed + search.unlike_weight * candidate.unlike
+        return strength * wanted + change
 
     def _fit_cost(self, nats: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the cost of fitting together less well than the source by so many nats."""
@@ -235,7 +241,10 @@ class InfillingSearch:
             known = task.found.get(one.words)
             if known is None or one.nats < known.nats:
                 task.found[one.words] = replace(
-                    one, margin=margin, left=self._left(one.words, task.target)
+                    one,
+                    margin=margin,
+                    left=self._left(one.words, task.target),
+                    unlike=unlikeness(task.source, one.words, self._usage),
                 )
 
     def _read_best(self, tasks: Sequence[_Task], strength: float) -> None:

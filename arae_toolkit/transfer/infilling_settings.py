@@ -90,7 +90,9 @@ class Search:
     """Nats a word gains, where words are chosen, for each nat by which it marks the target ..."""
     most_guidance: float = 3.0
     """... and the most that it gains."""
-    ways: int = 3
+    kinship: float = 6.0
+    """Nats a word gains, where words are chosen, for being used like the one it replaces."""
+    ways: int = 4
     """Words tried at each place of a sentence, and at the last place of a template."""
     edits: int = 10
     """Changes of a single word that the recognizer looks at, of those that seem best."""
@@ -109,7 +111,7 @@ class Search:
     content ..."""
     enough_margin: float = 1.0
     """... with this margin in nats, times the strength."""
-    wanted_margin: float = 3.0
+    wanted_margin: float = 2.0
     """Nats by which the recognizer should prefer the target."""
     margin_weight: float = 2.0
     """Cost of a nat that is missing there."""
@@ -117,12 +119,14 @@ class Search:
     """Cost of a nat by which a sentence fits together less well than the source ..."""
     better_weight: float = 0.05
     """... and what one is worth by which it does so better: no sentence is changed for that."""
-    left_weight: float = 1.0
+    left_weight: float = 2.5
     """Cost of a nat by which one of its words, by itself, marks other attributes ..."""
-    least_left: float = 0.7
+    least_left: float = 0.4
     """... beyond so many."""
-    change_weight: float = 2.5
-    """Cost of a word changed, put in or left out."""
+    change_weight: float = 1.0
+    """Cost of a word changed, put in or left out ..."""
+    unlike_weight: float = 4.0
+    """... and of one that is not used like the word it replaces."""
     rarity: float = 1.0
     """Share of the nats that words cost by their frequency alone that is not counted where
     sentences are compared."""

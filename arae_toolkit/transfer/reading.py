@@ -110,7 +110,8 @@ def _places(
     padded = functional.pad(batch.tokens, (1, 1), value=EOS)
     before, after = padded[rows, columns], padded[rows, columns + 2]
     standing = torch.full_like(tokens, EMPTY) if empty else tokens
-    return Places(around[where], told[rows], standing, before, tokens if empty else after)
+    after = tokens if empty else after
+    return Places(around[where], told[rows], standing, before, after, replaced=standing)
 
 
 @torch.no_grad()
@@ -214,6 +215,24 @@ def changed_regions(
     ends = (min(len(words), len(words) - same + 1) for words in (source, other))
     end, other_end = ends
     return (first, end), (first, other_end)
+
+
+def unlikeness(source: Sequence[int], other: Sequence[int], usage: Floats) -> float:
+    """Return how little the new words of a sentence are used like those they stand for.
+
+    Where the two differ, words are compared in turn, as far as both go.
+
+    Args:
+        source: A sentence.
+        other: What has become of it.
+        usage: A unit vector for each word; see :mod:`~arae_toolkit.transfer.kinship`. Shape (V, E).
+
+    Returns:
+        1 less the cosine for each pair, summed.
+    """
+    (start, stop), (_, other_stop) = changed_regions(source, other)
+    pairs = zip(source[start:stop], other[start:other_stop], strict=False)
+    return sum(1.0 - float(usage[a] @ usage[b]) for a, b in pairs if a != b)
 
 
 def edit_distance(first: Sequence[int], second: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork
 from arae_toolkit.steps import reduced
+from arae_toolkit.transfer.kinship import Kinship
 from arae_toolkit.vocabulary import UNKNOWN
 
 _NEVER = -1e9  # below every score
@@ -27,12 +28,15 @@ class Guidance:
         words: As many of the most frequent words may be filled in.
         rarity: Of the nats that a word costs by its frequency alone, the share that is not counted
             where whole sentences are compared.
+        kinship: Nats that a word gains for being used like the one it replaces, by their cosine;
+            see :mod:`~arae_toolkit.transfer.kinship`.
     """
 
     weight: float
     most: float
     words: int
     rarity: float
+    kinship: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Places:
         standing: Words there; ``EMPTY`` where there is none. Shape (N,), int64.
         before: Words before them. Shape (N,), int64.
         after: Words after them. Shape (N,), int64.
+        replaced: Words that new ones there would replace; ``EMPTY`` for none. Shape (N,), int64.
     """
 
     around: Tensor
@@ -52,6 +57,7 @@ class Places:
     standing: Tensor
     before: Tensor
     after: Tensor
+    replaced: Tensor
 
     def __len__(self) -> int:
         """Return N."""
@@ -65,6 +71,7 @@ class Places:
             self.standing[start:stop],
             self.before[start:stop],
             self.after[start:stop],
+            self.replaced[start:stop],
         )
 
 
@@ -102,6 +109,9 @@ class WordScores:
         )
         gains[:, 0] = 0.0  # no word marks nothing
         self._gains = gains
+        self._kinship = None
+        if guidance.kinship:
+            self._kinship = Kinship(network, self.ids, weight=guidance.kinship, dtype=dtype)
         self._place_of = torch.zeros_like(seen)
         self._place_of[self.ids] = torch.arange(len(self.ids), device=seen.device)
         self._rarity = -guidance.rarity * _frequencies(network.counts).log().float()
@@ -154,16 +164,16 @@ class WordScores:
         costs = (nats - self._rarity[told, words]).masked_fill(words == UNKNOWN, 0.0)
         if not ways:
             return costs, words.new_zeros(len(words), 0), costs.new_zeros(len(words), 0)
-        gains = self._gains[told]
-        wanted = likely.add_(gains)
+        wanted = likely + self._gains[told]
+        if self._kinship is not None:
+            wanted += self._kinship.gains(places.replaced)
         for beside in (places.before, places.after):
             numbers = self._place_of[beside]
             (known,) = numbers.nonzero(as_tuple=True)
             wanted[known, numbers[known]] = _NEVER
-        values, numbers = wanted.topk(min(ways, wanted.shape[1]), dim=1)
+        numbers = wanted.topk(min(ways, wanted.shape[1]), dim=1).indices
         best = self.ids[numbers]
-        best_nats = gains.gather(1, numbers) - values
-        return costs, best, best_nats - self._rarity[told[:, None], best]
+        return costs, best, -likely.gather(1, numbers) - self._rarity[told[:, None], best]
 
 
 def _frequencies(counts: Tensor) -> Tensor:

@@ -1,0 +1,134 @@
+"""Words that are used alike, whatever attribute they mark."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from arae_toolkit.models.infilling import EMPTY, InfillingNetwork, new_infilling_network
+from arae_toolkit.transfer.infilling_search import InfillingSearch
+from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
+from arae_toolkit.transfer.kinship import Kinship, usage
+from arae_toolkit.transfer.reading import read, unlikeness
+from arae_toolkit.transfer.word_scores import Guidance, WordScores
+from arae_toolkit.vocabulary import EOS, UNKNOWN
+
+USES, ATTRIBUTES = 6, 2
+FIRST = UNKNOWN + 1
+V = FIRST + USES * ATTRIBUTES + 1
+RARE = V - 1
+SIZES = InfillingModelConfig(embedding_size=16, hidden_size=8, attribute_size=4, channels=4)
+
+
+def word(use: int, attribute: int) -> int:
+    """Return the word of a use that marks an attribute."""
+    return FIRST + use * ATTRIBUTES + attribute
+
+
+@pytest.fixture
+def network() -> InfillingNetwork:
+    """Return a network whose embeddings are a part for the use and a larger one for the mark."""
+    made = new_infilling_network(asdict(SIZES), V, ATTRIBUTES, seed=0).eval()
+    random = torch.Generator().manual_seed(1)
+    basis, _ = torch.linalg.qr(torch.randn(SIZES.embedding_size, USES + 1, generator=random))
+    with torch.no_grad():
+        made.counts[:, FIRST:RARE] = 20
+        made.counts[:, RARE] = 1
+        made.embedding.weight[RARE] = basis[:, 0]
+        for use in range(USES):
+            for attribute, sign in enumerate((-1.0, 1.0)):
+                own = word(use, attribute)
+                made.embedding.weight[own] = basis[:, use] + 3 * sign * basis[:, USES]
+                made.salience[:, own] = torch.tensor([-sign, sign])
+    return made
+
+
+def test_what_marks_the_attribute_is_taken_out(network: InfillingNetwork) -> None:
+    directions = usage(network)
+    known = directions[FIRST:RARE].reshape(USES, ATTRIBUTES, -1)
+    cosines = torch.einsum("uae,vbe->uavb", known, known)
+    same = torch.eye(USES, dtype=torch.bool)[:, None, :, None].expand_as(cosines)
+    torch.testing.assert_close(cosines[same], torch.ones(int(same.sum())))
+    assert cosines[~same].max() < 0.1
+
+
+def test_marks_and_rare_words_are_like_no_other(network: InfillingNetwork) -> None:
+    assert not usage(network)[:FIRST].any()
+    assert not usage(network)[RARE].any()
+    network.counts.zero_()
+    assert not usage(network).any()
+
+
+def test_nothing_to_take_out_changes_nothing(network: InfillingNetwork) -> None:
+    network.salience.zero_()
+    directions = usage(network)
+    centred = network.embedding.weight[FIRST:RARE].detach()
+    centred = torch.nn.functional.normalize(centred - centred.mean(dim=0), dim=1)
+    torch.testing.assert_close(directions[FIRST:RARE], centred)
+
+
+def test_gains_are_cosines_times_the_weight(network: InfillingNetwork) -> None:
+    ids = torch.tensor([EMPTY, word(0, 1), word(1, 1)])
+    kinship = Kinship(network, ids, weight=4.0, dtype=torch.float32)
+    gains = kinship.gains(torch.tensor([word(0, 0), EMPTY]))
+    assert gains.shape == (2, 3)
+    assert gains[0, 1].item() == pytest.approx(4.0, abs=1e-4)
+    assert gains[0, 2].item() < 1.0
+    assert not gains[:, 0].any() and not gains[1].any()
+
+
+def test_a_word_used_alike_is_put_in_and_costs_no_less(network: InfillingNetwork) -> None:
+    def reading(kinship: float) -> tuple[list[int], dict[int, float]]:
+        guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=kinship)
+        words = WordScores(network, guidance, dtype=torch.float32)
+        [found] = read([sentence], [1], words, ways=USES)
+        best = found.best[0, 1].tolist()
+        return best, dict(zip(best, found.best_costs[0, 1].tolist(), strict=True))
+
+    for use in (2, 3, 4):
+        sentence = [word(0, 1), word(use, 0), word(1, 1), EOS]
+        best, costs = reading(99.0)
+        assert best[0] == word(use, 1)
+        _, plain = reading(0.0)
+        both = plain.keys() & costs.keys()
+        assert word(use, 1) in both
+        for other in both:
+            assert costs[other] == pytest.approx(plain[other], abs=1e-4)
+
+
+def test_words_that_are_used_otherwise_are_counted(network: InfillingNetwork) -> None:
+    directions = usage(network).numpy()
+
+    def unlike(*middle: int) -> float:
+        return unlikeness(source, (word(0, 0), *middle, word(1, 0), EOS), directions)
+
+    source = (word(0, 0), word(2, 0), word(1, 0), EOS)
+    assert unlike(word(2, 0)) == 0.0
+    assert unlike(word(2, 1)) == pytest.approx(0.0, abs=1e-5)
+    other = 1.0 - float(directions[word(2, 0)] @ directions[word(4, 1)])
+    assert unlike(word(4, 1)) == pytest.approx(other) and other > 0.9
+    assert unlike(RARE) == pytest.approx(1.0)
+    pushed = 1.0 - float(directions[word(1, 0)] @ directions[word(4, 1)])
+    assert unlike(word(2, 1), word(4, 1)) == pytest.approx(pushed, abs=1e-5)
+
+
+@pytest.mark.parametrize(("unlike_weight", "preferred"), [(0.0, 4), (50.0, 2)])
+def test_the_search_prefers_words_that_are_used_alike(
+    network: InfillingNetwork, unlike_weight: float, preferred: int
+) -> None:
+    with torch.no_grad():
+        network.word_bias.zero_()
+        network.word_bias[word(4, 1)], network.word_bias[EMPTY] = 3.0, -50.0
+    # Only the likelihood of the new words and their use are weighed.
+    search = Search(
+        **{"words": V, "margin_weight": 0.0, "left_weight": 9.0, "least_left": 0.0},
+        **{"change_weight": 3.0, "unlike_weight": unlike_weight, "ways": USES, "edits": 99},
+        **{"rarity": 0.0, "better_weight": 0.5, "close": 99},
+    )
+    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=1.0)
+    searching = InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+    source = (word(0, 1), word(2, 0), word(1, 1), EOS)
+    [found] = searching.candidates([source], [1])
+    assert found[0].words == (word(0, 1), word(preferred, 1), word(1, 1), EOS)
