@@ -139,14 +139,27 @@ def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
 
 @contextmanager
 def training_display(
-    corpus: Corpus, config: Sections, *, title: str, place: str = ""
+    corpus: Corpus,
+    config: Sections,
+    *,
+    title: str,
+    place: str = "",
+    per_epoch: int | None = None,
 ) -> Iterator[TrainingDisplay]:
-    """Yield a display that is live while the block runs, after a line on what is trained."""
+    """Yield a display that is live while the block runs, after a line on what is trained.
+
+    Args:
+        corpus: What is trained on.
+        config: Settings, of whose training epochs and batch size are told.
+        title: What is trained.
+        place: Where, said at the end of the line.
+        per_epoch: Iterations of an epoch, where that does not take every row of train once.
+    """
     training = config.training
     count = corpus.rows("train")
     rows = "images" if corpus.kind == "image" else "sentences"
     batch_size = max(1, min(training.batch_size, count))
-    per_epoch = count // batch_size
+    per_epoch = per_epoch or count // batch_size
     display = TrainingDisplay(
         iterations=training.epochs * per_epoch, batch_size=batch_size, rows=rows
     )

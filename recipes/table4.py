@@ -22,6 +22,7 @@ SAMPLES_SHOWN = 6
         "arae-toolkit reproduce table4",
         "arae-toolkit reproduce table4 --part titles --system arae-1 --system infilling@c8",
         "arae-toolkit reproduce table4 --inputs tests/data/topics.jsonl --precision bf16",
+        "arae-toolkit reproduce table4 --system infilling --model all-topics=runs/yahoo-all",
     ],
 )
 @click.option(
@@ -85,10 +86,13 @@ def table4(
         )
         details: dict[str, Any] = {"part": part}
 
-        def more(folder: Path = folder, part: str = part) -> dict[str, Any]:
+        def more(
+            folder: Path = folder, part: str = part, labels: list[str] = prepared.labels
+        ) -> dict[str, Any]:
             if inputs is None:
                 return {}
-            return {"inputs": rewritten_inputs(inputs, part, choices.systems[-1], folder)}
+            last = choices.systems[-1]
+            return {"inputs": rewritten_inputs(inputs, part, last, folder, labels=labels)}
 
         result = write_table(
             f"table4-{part}",

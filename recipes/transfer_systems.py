@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -13,16 +14,22 @@ class System:
         name: In results, and of its folder; ``@c8`` and ``@s2`` say candidates and strength.
         kind: What is trained.
         changes: Settings, as ``key=value``.
+        model: Folder of a finished model, which is measured as it is; none is trained then.
     """
 
     name: str
     kind: str
     changes: tuple[str, ...] = ()
+    model: Path | None = None
 
     @property
     def run(self) -> str:
         """Name of the folder of its runs, which systems that differ in asking alone share."""
         return self.name.partition("@")[0]
+
+    def model_in(self, place: Path) -> Path:
+        """Return the folder of the model of a run that lies at a place."""
+        return self.model or place
 
     @property
     def candidates(self) -> int:
@@ -43,6 +50,8 @@ _ARAE = ("adversarial_weight=1",)
 _HIDING = (*_ARAE, "attribute_drop=1")
 _LARGER = ("code_size=512", "code_gain=22.6")
 
+FINISHED = "finished"
+"""Kind of a system whose model was trained elsewhere."""
 SYSTEMS = (
     System("cross-aligned", "cross-aligned"),
     System("ae", "ae", ("attribute_weight=0",)),
@@ -87,3 +96,16 @@ def chosen_systems(names: tuple[str, ...]) -> list[System]:
             raise ValueError(f"no system {name!r}; there are {', '.join(known)}")
         found.append(System(name, base.kind, base.changes))
     return found or list(SYSTEMS)
+
+
+def finished_system(name: str, model: Path) -> System:
+    """Return a row for a finished model, which may know more labels than are measured.
+
+    Raises:
+        ValueError: If the name is that of a system.
+    """
+    known = {system.run for system in SYSTEMS}
+    run = name.partition("@")[0]
+    if not run or run in known:
+        raise ValueError(f"{name!r} cannot name a model of one's own beside {', '.join(known)}")
+    return System(name, FINISHED, model=model)

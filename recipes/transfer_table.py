@@ -149,23 +149,23 @@ class Measurer:
 
 
 def outputs_of(
-    system: System, folder: Path, sources: Sources, names: Sequence[str], *, precision: Precision
+    system: System, place: Path, sources: Sources, names: Sequence[str], *, precision: Precision
 ) -> list[str]:
-    """Return what a trained system makes of the sources, from its folder if it is there already.
+    """Return what a trained system makes of the sources, from its run if it is there already.
 
     It is there if the same weights wrote it in the same precision, of the same sentences towards
     the same labels.
 
     Args:
         system: Which asks for candidates and strength.
-        folder: Of the trained model.
+        place: Of its run.
         sources: What it is given.
         names: Of the labels.
         precision: Of the matrix products of decoding.
     """
     from arae_toolkit.transfer.model import TransferModel
 
-    kept = folder / "outputs" / f"{system.name}.jsonl"
+    kept, folder = place / "outputs" / f"{system.name}.jsonl", system.model_in(place)
     asked = [
         {"text": text, "label": names[label], "to": names[target]}
         for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
@@ -239,12 +239,13 @@ def measure_systems(
     for system in systems:
         for seed in seeds(system):
             place = folder / system.run / f"seed-{seed}"
-            train(system, seed, place)
+            if system.model is None:
+                train(system, seed, place)
             outputs = outputs_of(
                 system, place, measurer.sources, measurer.corpus.labels, precision=precision
             )
             kept = place / "outputs" / f"{system.name}.json"
-            cell = measurer.measured(outputs, kept, weights_of(place))
+            cell = measurer.measured(outputs, kept, weights_of(system.model_in(place)))
             if system.kind in ("arae", "ae", "aae") and system.name == system.run:
                 cell = measurer.probed(cell, place, kept)
             found.setdefault(system.name, {})[seed] = cell

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from arae_toolkit.presets import PRESETS
+from arae_toolkit.recipes.common import find_run
 from arae_toolkit.recipes.label_options import results_option
 from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.processes import options_given
-from arae_toolkit.recipes.transfer_systems import SYSTEMS, System, chosen_systems
+from arae_toolkit.recipes.transfer_systems import (
+    SYSTEMS,
+    System,
+    chosen_systems,
+    finished_system,
+)
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
@@ -58,7 +64,8 @@ class TableChoices:
     def seeds_for(self, system: System) -> range:
         """Return the seeds of a system."""
         named = {name.partition("@")[0] for name in self.seeds_of}
-        return range(self.seeds if not named or system.run in named else 1)
+        several = system.model is None and (not named or system.run in named)
+        return range(self.seeds if several else 1)
 
     def quick(self, names: tuple[str, ...], changes: tuple[str, ...]) -> TableChoices:
         """Return the choices of a quick table: a few systems, small networks."""
@@ -80,6 +87,14 @@ def table_options(command: Command) -> Command:
         "NAME@s2 strength 2. Any of "
         + ", ".join(dict.fromkeys(system.run for system in SYSTEMS))
         + ".  [default: all]",
+    )
+    @click.option(
+        "--model",
+        "models",
+        multiple=True,
+        callback=_finished_models,
+        metavar="NAME=RUN",
+        help="A further row, again for several: a finished model, which may know more labels.",
     )
     @click.option(
         "--seeds",
@@ -124,6 +139,7 @@ def table_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_choices(**parameters: Any) -> Any:
         names = {field: parameters.pop(field) for field in _FIELDS}
+        names["systems"] += parameters.pop("models")
         return command(choices=TableChoices(**names), **parameters)
 
     return with_choices  # type: ignore[return-value]
@@ -142,10 +158,27 @@ def _known_systems(
         raise click.BadParameter(str(error), ctx=ctx, param=parameter) from error
 
 
+def _finished_models(
+    ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[System, ...]:
+    """Return the rows of finished models, and refuse what names none."""
+    rows = []
+    for assignment in value:
+        name, equals, run = assignment.partition("=")
+        try:
+            if not equals:
+                raise ValueError(f"{assignment!r} is not of the form NAME=RUN")
+            rows.append(replace(finished_system(name, Path(run)), model=find_run(run)))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx=ctx, param=parameter) from error
+    return tuple(rows)
+
+
 def command_line() -> str:
     """Return what to type to measure the table again."""
     ctx = click.get_current_context()
-    words = options_given(ctx, without=("results", "systems"))
+    words = options_given(ctx, without=("results", "systems", "models"))
     asked = ctx.get_parameter_source("systems") is click.core.ParameterSource.COMMANDLINE
     words += [f"--system={system.name}" for system in ctx.params["systems"]] * asked
+    words += [f"--model={system.name}={system.model}" for system in ctx.params["models"]]
     return shlex.join([*ctx.command_path.split(), *words])

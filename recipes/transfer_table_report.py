@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +147,9 @@ def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> 
         click.echo("", err=True)
 
 
-def rewritten_inputs(path: Path, part: str, system: System, folder: Path) -> list[dict[str, Any]]:
+def rewritten_inputs(
+    path: Path, part: str, system: System, folder: Path, *, labels: Sequence[str]
+) -> list[dict[str, Any]]:
     """Return one's own sentences rewritten for every other label, all of them, as a user sees them.
 
     Args:
@@ -155,16 +157,17 @@ def rewritten_inputs(path: Path, part: str, system: System, folder: Path) -> lis
         part: Rows of other parts are left out.
         system: Which rewrites them.
         folder: The table's.
+        labels: What sentences are rewritten to, but for their own.
     """
     from arae_toolkit.transfer.model import TransferModel
     from arae_toolkit.transfer.surface import natural_text, readable_text
 
-    model = TransferModel.from_pretrained(folder / system.run / "seed-0")
+    model = TransferModel.from_pretrained(system.model_in(folder / system.run / "seed-0"))
     known = set(model.vocabulary.words).__contains__
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     found = []
     for row in (row for row in rows if row["part"] == part):
-        others = [name for name in model.attributes if name != row["label"]]
+        others = [name for name in labels if name != row["label"]]
         outputs = model.transfer(
             [readable_text(row["text"], known)] * len(others),
             others,

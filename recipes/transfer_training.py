@@ -153,6 +153,9 @@ def train_transfer(
     from arae_toolkit.transfer import pretraining
 
     common: dict[str, Any] = {"device": device, "precision": precision}
+    pretraining.check_labelled(corpus)
+    balanced = kind in ("cross-aligned", "infilling")
+    per_epoch = _balanced_epoch(corpus, settings.training) if balanced else None
     with signals_noted() as received:
         common["stop_signal"] = lambda: received[0]
         own_scorer = train_scorer_of(corpus, scorer, **common)
@@ -164,7 +167,13 @@ def train_transfer(
             pretraining.copy_scorer(own_scorer, folder)
             return
         place = f", {device}, {precision}, to {folder}"
-        with training_display(corpus, settings, title=f"transfer {kind}", place=place) as display:
+        with training_display(
+            corpus,
+            settings,
+            title=f"transfer {kind}",
+            place=place,
+            per_epoch=per_epoch,
+        ) as display:
             common["listeners"] = [display, *listeners]
             if kind == "infilling":
                 from arae_toolkit.transfer.infilling_experiment import train_infilling
@@ -184,6 +193,28 @@ def train_transfer(
                     kind=kind,  # type: ignore[arg-type]
                     **common,
                 )
+
+
+def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
+    """Return the iterations of an epoch whose batches hold as many rows of each label.
+
+    Raises:
+        ToolkitError: If there are no such batches.
+    """
+    import numpy as np
+
+    from arae_toolkit.errors import ToolkitError
+    from arae_toolkit.transfer.infilling_training import balanced_batches
+
+    labels = np.asarray(corpus.split("train").labels)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(corpus.labels)).tolist()
+    try:
+        return balanced_batches(sizes, schedule.batch_size)
+    except ValueError as error:
+        raise ToolkitError(
+            f"{error}; take a larger batch with --set batch_size=N, or a corpus with sentences of "
+            "every label"
+        ) from error
 
 
 def train_scorer_of(

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import small_rewriter
 from click.testing import CliRunner, Result
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.errors import ToolkitError
+from arae_toolkit.files import sha256_of_file
+from arae_toolkit.model_folder import WEIGHTS
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.transfer_report import (
@@ -92,6 +95,43 @@ def test_table4_rewrites_the_sentences_it_is_given(corpus, places, tmp_path):
     (row,) = details["inputs"]
     assert row["text"] == "The soup was great today." and set(row) == {"text", "label", "bad"}
     assert details["directions"] == ["bad -> good", "good -> bad"]
+
+
+def test_a_finished_model_that_knows_more_labels_is_a_row(corpus, places, tmp_path):
+    model = small_rewriter.save_model(tmp_path / "own", attributes=("fair", "good", "bad"))
+    inputs = tmp_path / "inputs.jsonl"
+    row = {"text": "The food was bad.", "label": "bad", "part": "titles"}
+    inputs.write_text(json.dumps(row) + "\n")
+    files = sorted(path.name for path in model.rglob("*"))
+    done = _call(
+        *("reproduce", "table4", "--part", "titles", "--corpus", corpus, "--inputs", inputs),
+        *("--system", "delete-and-replace", "--model", f"more-labels={model}"),
+        *("--out", tmp_path / "table", "--results", tmp_path / "results", *SMALL),
+    )
+    assert done.exit_code == 0, done.stderr
+    result = json.loads((tmp_path / "results" / "table4-titles.json").read_text())
+    details = result["details"]
+    assert details["systems"] == ["copy", "delete-and-replace", "more-labels"]
+    assert details["directions"] == ["bad -> good", "good -> bad"]
+    assert details["weights_sha256"]["more-labels"] == [sha256_of_file(model / WEIGHTS)]
+    assert f"--model=more-labels={model}" in result["command"]
+    assert set(details["inputs"][0]) == {"text", "label", "good"}  # but not fair
+    assert "| more-labels |" in done.stdout
+    assert sorted(path.name for path in model.rglob("*")) == files  # its folder is left as it was
+
+
+@pytest.mark.parametrize(
+    ("assignment", "code", "message"),
+    [
+        ("runs/yahoo", 2, "'runs/yahoo' is not of the form NAME=RUN"),
+        ("infilling=runs/yahoo", 2, "'infilling' cannot name a model of one's own beside"),
+        ("own=runs/nowhere", 1, "no trained model 'runs/nowhere'"),
+    ],
+)
+def test_a_model_that_cannot_be_a_row_is_refused(places, assignment, code, message):
+    done = _call("reproduce", "table4", "--model", assignment)
+    assert done.exit_code == code
+    assert message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_unknown_system_is_answered_with_the_known():

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from small_transfer import MARKERS, QUICK, SIZES, small_labelled_corpus
 
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus, pack
 from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.recipes.cli import main
 from arae_toolkit.training import Interrupted
 from arae_toolkit.transfer.model import TransferModel
 from arae_toolkit.transfer.pretraining import TransferKind, hiding_chances, pretrain_transfer
@@ -147,3 +149,13 @@ def test_a_strength_above_one_moves_the_code_to_the_target(learned):
     assert torch.allclose(moved.norm(dim=1), torch.ones(6))
     before, after = (model.classifier(z).softmax(1)[:, 1] for z in (code, moved))
     assert (after > before).all()
+
+
+@pytest.mark.parametrize("kind", ["infilling", "cross-aligned"])
+def test_batches_that_cannot_be_balanced_are_one_line(corpus, tmp_path, kind):
+    words = ["pretrain", str(corpus.folder), "--model", kind, "--set", "batch_size=1"]
+    done = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "run")])
+    assert done.exit_code == 1
+    [line] = [line for line in done.stderr.splitlines() if "error" in line]
+    assert "batches of 1 cannot be balanced" in line and "--set batch_size=N" in line
+    assert not list((tmp_path / "run").glob("*.safetensors"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,26 @@ from arae_toolkit.updates import Update, adam
 
 _POOL = 50  # batches that are sorted by length together
 _EVALUATION_BATCH = 256
+
+
+def balanced_batches(sizes: Sequence[int], batch_size: int) -> int:
+    """Return how many batches with as many rows of each class an epoch has.
+
+    Args:
+        sizes: Rows of each class, A of them.
+        batch_size: Rows a batch; a multiple of A is made of it.
+
+    Raises:
+        ValueError: If a class has no rows, or a batch cannot hold a row of each.
+
+    Example:
+        >>> balanced_batches([100, 40], 20)
+        10
+    """
+    each = min(batch_size // len(sizes), max(sizes))
+    if not min(sizes) or not each:
+        raise ValueError(f"batches of {batch_size} cannot be balanced over {list(sizes)} rows")
+    return max(sizes) // each
 
 
 class BalancedSampler:
@@ -49,11 +69,9 @@ class BalancedSampler:
         """Sort the rows by class."""
         self._rows = [np.flatnonzero(labels == label) for label in range(classes)]
         sizes = [len(rows) for rows in self._rows]
+        self.batches_per_epoch = balanced_batches(sizes, batch_size)
         self._each = min(batch_size // classes, max(sizes))
-        if not min(sizes) or not self._each:
-            raise ValueError(f"batches of {batch_size} cannot be balanced over {sizes} rows")
         self._lengths, self._seed = lengths, seed
-        self.batches_per_epoch = max(sizes) // self._each
         self._epoch: tuple[int, Indices] = (-1, np.empty((0, 0), dtype=np.int64))
 
     def at(self, iteration: int) -> Indices:
