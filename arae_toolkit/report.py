@@ -121,7 +121,7 @@ COMPARISONS = [
     ),
     Comparison(
         "nli_prediction",
-        "the same with `--precision bf16`",
+        "labelling pairs with `--precision bf16`",
         "one by one, rate",
         "batches bf16, rate",
         "batches bf16 over one by one",
@@ -137,7 +137,7 @@ COMPARISONS = [
     ),
     Comparison(
         "transfer_throughput",
-        "the same with `--precision bf16`",
+        "transferring with `--precision bf16`",
         "one by one, rate",
         "batches bf16, rate",
         "batches bf16 over one by one",
