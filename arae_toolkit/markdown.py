@@ -21,6 +21,8 @@ UNITS = {
 }
 """Decimals shown, and what is written behind the number where the label does not tell it."""
 
+_FEW_SECONDS = 10.0  # below it, whole seconds would say little
+
 
 def metric_cell(result: Result, name: str) -> str:
     """Return a metric with its unit and spread, or nothing if it was not measured."""
@@ -31,6 +33,8 @@ def metric_cell(result: Result, name: str) -> str:
     if unit == "seconds" and value >= 5400:
         value, spread, unit = value / 3600, None if spread is None else spread / 3600, "hours"
     digits, behind = UNITS.get(unit, (2, ""))
+    if unit == "seconds" and value < _FEW_SECONDS:
+        digits = 2
     around = "" if spread is None else f" ± {spread:,.{digits}f}"
     return f"{value:,.{digits}f}{around}{behind}"
 

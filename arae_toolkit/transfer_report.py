@@ -124,15 +124,15 @@ def measured_on(result: Result) -> str:
     judges = ", ".join(
         f"{name} {accuracy:.1f} %" for name, accuracy in details["judges_dev_accuracy"].items()
     )
-    counts = ", ".join(
-        f"{title_of(system)} {count}" for system, count in details["seeds_of"].items() if count > 1
-    )
+    first, *others = [str(seed) for seed in seeds]
+    trained = f"Seed {first}."
+    if others:
+        trained = f"Seeds {', '.join([first, *others])} where a spread is shown, else seed {first}."
     return "\n\n".join(
         [
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
-            f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. Seed "
-            f"{', '.join(map(str, seeds))}; seeds where there are several: {counts or 'nowhere'}. "
-            f"BLEU: `{details['bleu_signature']}`.",
+            f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. "
+            f"{trained} BLEU: `{details['bleu_signature']}`.",
             f"- `{result['command']}`: {place_of(result)}",
         ]
     )
