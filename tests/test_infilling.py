@@ -15,6 +15,7 @@ from arae_toolkit.batching import batch_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.model_folder import load_model_folder
 from arae_toolkit.models.infilling import EMPTY, HIDDEN, new_infilling_network
+from arae_toolkit.transfer.changes import edit_distance
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling, with_places, words_of
 from arae_toolkit.transfer.infilling import Infilling
@@ -27,14 +28,7 @@ from arae_toolkit.transfer.infilling_settings import (
     Search,
 )
 from arae_toolkit.transfer.infilling_training import BalancedSampler, InfillingTraining
-from arae_toolkit.transfer.reading import (
-    changed_regions,
-    edit_distance,
-    gains_from_hiding,
-    margins,
-    read,
-    region_costs,
-)
+from arae_toolkit.transfer.reading import gains_from_hiding, margins, read, region_costs
 from arae_toolkit.transfer.word_scores import Guidance, Places, WordScores
 from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 
@@ -333,28 +327,6 @@ def test_margins_and_what_hiding_gains():
         [False],
         [True, False],
     ]
-
-
-def test_regions_and_distances_by_all_short_sentences():
-    def slow(first, second):
-        if not first or not second:
-            return len(first) + len(second)
-        return min(
-            slow(first[1:], second) + 1,
-            slow(first, second[1:]) + 1,
-            slow(first[1:], second[1:]) + (first[0] != second[0]),
-        )
-
-    every = [list(words) for size in range(4) for words in itertools.product((5, 6), repeat=size)]
-    for first, second in itertools.product(every, repeat=2):
-        assert edit_distance(first, second) == slow(first, second)
-        source, other = [*first, EOS], [*second, EOS]
-        (start, end), (same_start, other_end) = changed_regions(source, other)
-        assert start == same_start
-        assert source[:start] == other[:start]
-        assert source[end:] == other[other_end:]
-        between = edit_distance(source[start:end], other[start:other_end])
-        assert between == slow(first, second)
 
 
 # --- filling in ------------------------------------------------------------------------------

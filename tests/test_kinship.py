@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork, new_infilling_network
+from arae_toolkit.transfer.changes import repetitions, unlikeness
 from arae_toolkit.transfer.infilling_search import InfillingSearch
 from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
 from arae_toolkit.transfer.kinship import Kinship, usage
-from arae_toolkit.transfer.reading import read, unlikeness
+from arae_toolkit.transfer.reading import read
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
 from arae_toolkit.vocabulary import EOS, UNKNOWN
 
@@ -132,3 +134,26 @@ def test_the_search_prefers_words_that_are_used_alike(
     source = (word(0, 1), word(2, 0), word(1, 1), EOS)
     [found] = searching.candidates([source], [1])
     assert found[0].words == (word(0, 1), word(preferred, 1), word(1, 1), EOS)
+
+
+def test_a_word_said_again_costs(network: InfillingNetwork) -> None:
+    with torch.no_grad():
+        network.word_bias.zero_()
+        network.word_bias[word(2, 1)], network.word_bias[EMPTY] = 9.0, -50.0
+    search = Search(
+        **{"words": V, "left_weight": 9.0, "least_left": 0.0, "ways": USES, "edits": 99},
+        **{"rarity": 0.0, "close": 99, "change_weight": 0.0, "rounds": 3, "repeated_weight": 99.0},
+    )
+    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=0.0)
+    searching = InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+    careless = InfillingSearch(searching.words, replace(search, repeated_weight=0.0))
+    source = (word(0, 0), word(1, 0), word(3, 0), EOS)
+    [found] = searching.candidates([source], [1])
+    assert {one.repeated for one in found if one.close} == {0, 1}
+    for one in found:
+        assert one.repeated == repetitions(source, one.words, among=np.arange(V) > UNKNOWN)
+        more = searching.cost(one) - careless.cost(one)
+        assert more == pytest.approx(99.0 * one.repeated)
+    assert [one.repeated for one in found if one.close] == sorted(
+        one.repeated for one in found if one.close
+    )

@@ -35,6 +35,27 @@ class Template:
     originals: Sequence[int]
     target: int
 
+    @classmethod
+    def hiding(
+        cls, source: Sequence[int], places: Sequence[int], target: int, *, after: int | None = None
+    ) -> Template:
+        """Return a sentence with words hidden, and perhaps one more place after one of them.
+
+        Example:
+            >>> Template.hiding([5, 6, 7], [1], 0, after=1).originals
+            [-1, 6, 0, -1]
+        """
+        words: list[int] = []
+        originals: list[int] = []
+        hidden = frozenset(places)
+        for place, word in enumerate(source):
+            words.append(HIDDEN if place in hidden else word)
+            originals.append(word if place in hidden else NO_PLACE)
+            if place == after:
+                words.append(HIDDEN)
+                originals.append(EMPTY)
+        return cls(words, originals, target)
+
 
 @dataclass(frozen=True)
 class Filled:

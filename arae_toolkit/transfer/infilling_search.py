@@ -9,20 +9,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.models.infilling import EMPTY, HIDDEN
+from arae_toolkit.models.infilling import EMPTY
+from arae_toolkit.transfer.changes import (
+    changed_regions,
+    edit_distance,
+    repetitions,
+    unlikeness,
+)
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.infilling_settings import Search
 from arae_toolkit.transfer.kinship import usage
 from arae_toolkit.transfer.reading import (
     Floats,
     Reading,
-    changed_regions,
-    edit_distance,
     gains_from_hiding,
     margins,
     read,
     region_costs,
-    unlikeness,
 )
 from arae_toolkit.transfer.word_scores import WordScores
 from arae_toolkit.vocabulary import UNKNOWN
@@ -44,6 +47,7 @@ class Candidate:
         margin: Nats by which the recognizer prefers the target.
         left: Nats by which its words mark other attributes, each by itself.
         unlike: How little new words are used like those they replace: 1 less the cosine, for each.
+        repeated: How often it says a word of an attribute again that the source does not.
         close: Whether it was read for ``nats`` and ``changed``, or these are estimates.
     """
 
@@ -53,6 +57,7 @@ class Candidate:
     margin: float = 0.0
     left: float = 0.0
     unlike: float = 0.0
+    repeated: int = 0
     close: bool = False
 
 
@@ -88,6 +93,7 @@ class InfillingSearch:
         self._salience: Floats = words.network.salience.cpu().numpy()
         self._usage: Floats = usage(words.network).cpu().numpy()
         attributes = len(self._salience)
+        self._marking = self._salience.max(axis=0) > search.least_left
         self._of_others = np.stack(
             [np.delete(self._salience, target, axis=0).max(axis=0) for target in range(attributes)]
         )
@@ -146,7 +152,7 @@ class InfillingSearch:
         wanted = search.margin_weight * missing + search.left_weight * candidate.left
         wanted += float(self._fit_cost(candidate.nats))
         change = search.change_weight * candidate.changed + search.unlike_weight * candidate.unlike
-        return strength * wanted + change
+        return strength * wanted + change + search.repeated_weight * candidate.repeated
 
     def _fit_cost(self, nats: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the cost of fitting together less well than the source by so many nats."""
@@ -196,9 +202,12 @@ class InfillingSearch:
             return []
         sizes = range(max(1, middle - search.spread), min(middle + search.spread, len(order)) + 1)
         templates = [
-            _template(task, frozenset(order[:size]), more=None) for size in sizes if size > 1
+            Template.hiding(task.source, order[:size], task.target) for size in sizes if size > 1
         ]
-        return [*templates, _template(task, frozenset(order[:middle]), more=order[0])]
+        return [
+            *templates,
+            Template.hiding(task.source, order[:middle], task.target, after=order[0]),
+        ]
 
     def _edits(self, task: _Task, base: Candidate, reading: Reading) -> list[Candidate]:
         """Return the sentences that differ from a base in one word and seem best."""
@@ -245,6 +254,7 @@ class InfillingSearch:
                     margin=margin,
                     left=self._left(one.words, task.target),
                     unlike=unlikeness(task.source, one.words, self._usage),
+                    repeated=repetitions(task.source, one.words, among=self._marking),
                 )
 
     def _read_best(self, tasks: Sequence[_Task], strength: float) -> None:
@@ -271,20 +281,6 @@ class InfillingSearch:
             task.found[one.words] = replace(
                 one, nats=nats - float(before), changed=changed, close=True
             )
-
-
-def _template(task: _Task, hidden: frozenset[int], *, more: int | None) -> Template:
-    """Return the source with words hidden, and one more place after one of them."""
-    words: list[int] = []
-    originals: list[int] = []
-    for place, word in enumerate(task.source):
-        is_hidden = place in hidden
-        words.append(HIDDEN if is_hidden else word)
-        originals.append(word if is_hidden else NO_PLACE)
-        if place == more:
-            words.append(HIDDEN)
-            originals.append(EMPTY)
-    return Template(words, originals, task.target)
 
 
 def _hidden_nats(task: _Task, template: Template) -> float:

@@ -127,6 +127,8 @@ class Search:
     """Cost of a word changed, put in or left out ..."""
     unlike_weight: float = 4.0
     """... and of one that is not used like the word it replaces."""
+    repeated_weight: float = 4.0
+    """Cost of a word that marks an attribute and is said once more than the source says it."""
     rarity: float = 1.0
     """Share of the nats that words cost by their frequency alone that is not counted where
     sentences are compared."""

@@ -1,0 +1,55 @@
+"""What has been changed in a sentence."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from arae_toolkit.transfer.changes import changed_regions, edit_distance, repetitions
+from arae_toolkit.vocabulary import EOS
+
+THE, GOOD, SONG, MOON = 5, 6, 7, 8
+MARKING = np.isin(np.arange(9), [SONG, MOON])
+
+
+def test_regions_and_distances_by_all_short_sentences() -> None:
+    def slow(first: list[int], second: list[int]) -> int:
+        if not first or not second:
+            return len(first) + len(second)
+        return min(
+            slow(first[1:], second) + 1,
+            slow(first, second[1:]) + 1,
+            slow(first[1:], second[1:]) + (first[0] != second[0]),
+        )
+
+    every = [list(words) for size in range(4) for words in itertools.product((5, 6), repeat=size)]
+    for first, second in itertools.product(every, repeat=2):
+        assert edit_distance(first, second) == slow(first, second)
+        source, other = [*first, EOS], [*second, EOS]
+        (start, end), (same_start, other_end) = changed_regions(source, other)
+        assert start == same_start
+        assert source[:start] == other[:start]
+        assert source[end:] == other[other_end:]
+        between = edit_distance(source[start:end], other[start:other_end])
+        assert between == slow(first, second)
+
+
+@pytest.mark.parametrize(
+    ("source", "other", "expected"),
+    [
+        ([THE, GOOD, THE], [THE, THE, THE], 0),
+        ([THE, GOOD, MOON], [THE, SONG, SONG], 1),
+        ([SONG, SONG], [SONG, SONG], 0),
+        ([SONG, SONG], [SONG, SONG, SONG], 1),
+        ([SONG, MOON], [MOON, MOON, SONG, SONG], 2),
+        ([MOON], [SONG], 0),
+        ([], [SONG, SONG, SONG], 2),
+        ([SONG], [], 0),
+    ],
+)
+def test_only_words_that_mark_something_are_said_again(
+    source: list[int], other: list[int], expected: int
+) -> None:
+    assert repetitions(source, other, among=MARKING) == expected
