@@ -154,7 +154,7 @@ def outputs_of(
     """Return what a trained system makes of the sources, from its run if it is there already.
 
     It is there if the same weights wrote it in the same precision, of the same sentences towards
-    the same labels.
+    the same labels, and searched for it in the same way.
 
     Args:
         system: Which asks for candidates and strength.
@@ -163,6 +163,7 @@ def outputs_of(
         names: Of the labels.
         precision: Of the matrix products of decoding.
     """
+    from arae_toolkit.transfer.infilling import Infilling
     from arae_toolkit.transfer.model import TransferModel
 
     kept, folder = place / "outputs" / f"{system.name}.jsonl", system.model_in(place)
@@ -170,13 +171,19 @@ def outputs_of(
         {"text": text, "label": names[label], "to": names[target]}
         for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
     ]
-    head = {"weights": weights_of(folder), "precision": precision, "rows": len(asked)}
+    model = TransferModel.from_pretrained(folder, precision=precision)
+    head: dict[str, Any] = {
+        "weights": weights_of(folder),
+        "precision": precision,
+        "rows": len(asked),
+    }
+    if isinstance(model.rewriter, Infilling):
+        head["search"] = asdict(model.rewriter.search)
     if kept.exists():
         first, *rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
         written = [row.pop("transferred") for row in rows]
         if first == head and rows == asked:
             return written
-    model = TransferModel.from_pretrained(folder, precision=precision)
     targets = [names[target] for target in sources.targets]
     outputs: list[str] = []
     with progress(f"writing by {system.name}", len(targets)) as advance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 import small_rewriter
@@ -17,10 +18,14 @@ from arae_toolkit.evaluation.language_model import (
     LanguageModelNetwork,
     LanguageModelSettings,
 )
+from arae_toolkit.models.infilling import new_infilling_network
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.transfer_systems import System
 from arae_toolkit.recipes.transfer_table import Measurer, Sources, metrics_of, outputs_of
-from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.infilling import Infilling
+from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
+from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.vocabulary import Vocabulary
 
 AE = System("ae", "ae")
 NAMES = list(small_rewriter.ATTRIBUTES)
@@ -164,6 +169,29 @@ def test_outputs_are_kept_for_the_same_weights_sources_and_precision(run):
     mark()
     small_rewriter.save_model(run, seed=8)
     assert "kept" not in found()
+
+
+def test_outputs_of_infilling_are_kept_for_the_same_search(tmp_path, monkeypatch):
+    sizes = asdict(InfillingModelConfig(embedding_size=8, hidden_size=4, attribute_size=4))
+    words = Vocabulary.build(small_rewriter.SENTENCES, size=100)
+    network = new_infilling_network(sizes, len(words), len(NAMES))
+    infilling = Infilling(network, words, NAMES, arguments=sizes)
+    infilling.save_pretrained(tmp_path)
+    model = TransferModel.from_pretrained(small_rewriter.save_model(tmp_path / "latent"))
+    model.scorer.save_pretrained(tmp_path / SCORER_FOLDER, words)
+    sources = Sources(list(small_rewriter.SENTENCES[:2]), [0, 0], [1, 2])
+    system = System("infilling", "infilling")
+
+    def head():
+        outputs_of(system, tmp_path, sources, NAMES, precision="fp32")
+        return json.loads((tmp_path / "outputs" / "infilling.jsonl").read_text().splitlines()[0])
+
+    assert head()["search"] == asdict(Search())
+    kept = (tmp_path / "outputs" / "infilling.jsonl").stat().st_ino
+    assert head()["search"] and (tmp_path / "outputs" / "infilling.jsonl").stat().st_ino == kept
+    other = Search(unlike_weight=0.0)
+    monkeypatch.setattr("arae_toolkit.transfer.infilling.Search", lambda: other)
+    assert head()["search"] == asdict(other)
 
 
 def test_measures_are_kept_for_the_same_outputs_and_sources(corpus, measurer, tmp_path):

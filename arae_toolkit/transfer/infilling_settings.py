@@ -127,7 +127,7 @@ class Search:
     """Cost of a word changed, put in or left out ..."""
     unlike_weight: float = 4.0
     """... and of one that is not used like the word it replaces."""
-    repeated_weight: float = 4.0
+    repeated_weight: float = 8.0
     """Cost of a word that marks an attribute and is said once more than the source says it."""
     rarity: float = 1.0
     """Share of the nats that words cost by their frequency alone that is not counted where
