@@ -121,9 +121,9 @@ class TrainingDisplay:
         done, seconds = row["iteration"] - first, time.monotonic() - began
         if done <= 0 or seconds <= 0:
             return ""
-        left = (self.iterations - row["iteration"]) * seconds / done
+        minutes, left = divmod(round((self.iterations - row["iteration"]) * seconds / done), 60)
         rate = done * self.batch_size / seconds
-        return f"{rate:,.0f} {self.rows}/s, {left // 60:.0f} min {left % 60:02.0f} s left"
+        return f"{rate:,.0f} {self.rows}/s, {minutes} min {left:02d} s left"
 
     def _write(self, text: str) -> None:
         if self._bar is not None:

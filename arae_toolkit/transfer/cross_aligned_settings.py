@@ -28,8 +28,9 @@ class CrossAlignedSchedule:
 
     batch_size: int = 128
     """Sentences an iteration, as many of each attribute value."""
-    epochs: int = 3
-    """Passes over the sentences of the most frequent value; those of others come more often."""
+    epochs: int = 1
+    """Passes over the sentences of the most frequent value; those of others come more often. More
+    of them copy more: the code comes to hold the whole sentence before its value has left it."""
     rate: float = 2e-3
     """Adam rate of encoder and generator at its highest."""
     warmup: int = 200
@@ -42,21 +43,21 @@ class CrossAlignedSchedule:
     """Share of the words hidden from the encoder."""
     softmax_samples: int = 512
     """Words, beside those of the batch, that the reconstruction's softmax is estimated from."""
-    adversarial_weight: float = 1.0
+    adversarial_weight: float = 3.0
     """lambda: what a nat of the discriminators weighs beside a nat a sentence of reconstruction."""
     adversarial_form: AdversarialForm = "minimax"
     """``minimax``, the paper's: encoder and generator ascend the discriminators' losses;
     ``non-saturating``: they descend the nats of their own free runs being taken for real."""
-    adversarial_sentences: int = 32
+    adversarial_sentences: int = 24
     """Sentences of each value, of those of an iteration, that are transferred to another one."""
-    adversarial_start: float = 0.1
+    adversarial_start: float = 0.2
     """Share of the iterations after which the discriminators begin; before it, there is nothing
     worth telling from real sentences."""
     adversarial_warmup: int = 500
     """Iterations over which the weight rises from 0."""
     loss_bound: float = 1.2
     """Nats of a discriminator from which on nobody yields to it; chance is 2 log 2 = 1.39."""
-    discriminator_rate: float = 5e-4
+    discriminator_rate: float = 1e-3
     """Adam rate of the discriminators."""
     discriminator_dropout: float = 0.0
     """Share of the discriminators' responses dropped."""
