@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from arae_toolkit.benchmark_report import benchmarks_block
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.inference_report import inference_block, table5_block
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
-from arae_toolkit.transfer_report import table3_block, table4_block, topics_block
+from arae_toolkit.markdown import Result, Results, metric_cell, table
+from arae_toolkit.transfer_report import ideas_block, table3_block, table4_block, topics_block
 
 TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
 TRANSFER_FIGURE = "docs/figures/transfer.png"
@@ -48,113 +48,6 @@ PRETRAINING_ROWS = {
     "training_epochs": "epochs of training",
     "training_seconds": "time of training",
 }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A row of the table of benchmarks.
-
-    Attributes:
-        result: The file of results.
-        label: What is measured.
-        reference: Metric of the version that is compared with; empty if there is none.
-        own: Metric of the library.
-        ratio: Metric of the ratio; empty if there is none.
-        target: What the number is to be, in words.
-    """
-
-    result: str
-    label: str
-    reference: str
-    own: str
-    ratio: str
-    target: str
-
-
-def _training(settings: str, *, target: str = "") -> list[Comparison]:
-    """Return the rows of training with some settings: ratio, and shares of both counts' limits."""
-    label, over = f"training, {settings}", f"{settings}, over textbook"
-    first = Comparison("training_rate", label, "textbook, rate", f"{settings}, rate", over, target)
-    shares = [("arithmetic limit", ""), ("limit", ", every token by itself")]
-    return [first] + [
-        Comparison("training_rate", f"{label}: of the arithmetic limit{of}", "", own, "", "")
-        for own, of in ((f"{settings}, share of the {name}", of) for name, of in shares)
-    ]
-
-
-COMPARISONS = [
-    *_training("paper-2018 fp32", target="at least 1.5"),
-    *_training("paper-2018 bf16"),
-    *_training("default fp32", target="at least 1.5"),
-    *_training("default bf16"),
-    Comparison(
-        "time_to_quality",
-        "training to the textbook's held-out nats",
-        "textbook, seconds",
-        "library, seconds",
-        "library over textbook",
-        "at most 0.33",
-    ),
-    Comparison(
-        "sampling",
-        "sampling, against batches of 64",
-        "textbook, batches of 64, rate",
-        "library, rate",
-        "library over textbook, batches of 64",
-        "",
-    ),
-    Comparison(
-        "sampling",
-        "sampling, against one sentence at a time",
-        "textbook, one by one, rate",
-        "library, rate",
-        "library over textbook, one by one",
-        "at least 5",
-    ),
-    Comparison(
-        "nli_prediction",
-        "labelling pairs, against one pair at a time",
-        "one by one, rate",
-        "batches, rate",
-        "batches over one by one",
-        "at least 8",
-    ),
-    Comparison(
-        "nli_prediction",
-        "labelling pairs with `--precision bf16`",
-        "one by one, rate",
-        "batches bf16, rate",
-        "batches bf16 over one by one",
-        "",
-    ),
-    Comparison(
-        "transfer_throughput",
-        "transferring, against one sentence at a time",
-        "one by one, rate",
-        "batches, rate",
-        "batches over one by one",
-        "at least 10",
-    ),
-    Comparison(
-        "transfer_throughput",
-        "transferring with `--precision bf16`",
-        "one by one, rate",
-        "batches bf16, rate",
-        "batches bf16 over one by one",
-        "at least 10",
-    ),
-    Comparison("transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"),
-    Comparison(
-        "startup",
-        "`arae-toolkit --help`, against an empty click program",
-        "empty click program",
-        "arae-toolkit",
-        "over an empty program",
-        "at most 3",
-    ),
-    Comparison("preparation", "preparing 1.1 million sentences", "", "seconds", "", "under 90 s"),
-    Comparison("preparation", "the same, peak memory", "", "peak memory", "", "under 2 GB"),
-]
 
 
 def trained_models(results: Results) -> list[Result]:
@@ -238,31 +131,6 @@ def samples_block(results: Results) -> str:
     )
 
 
-def benchmarks_block(results: Results) -> str:
-    """Return the table of comparisons with their targets, and where they were measured.
-
-    Raises:
-        ToolkitError: If nothing has been measured.
-    """
-    rows, sources = [], {}
-    for suffix, place in (("", ""), ("-cuda", ", GPU")):
-        for row in COMPARISONS:
-            result = results.get(row.result + suffix)
-            if result is None or row.own not in result["metrics"]:
-                continue
-            sources[result["name"]] = result
-            names = (row.reference, row.own, row.ratio)
-            cells = [metric_cell(result, name) if name else "" for name in names]
-            rows.append([row.label + place, *cells, "" if suffix else row.target])
-    if not rows:
-        raise ToolkitError(
-            "no benchmark has been run; see python -m arae_toolkit.benchmarks.training_rate"
-        )
-    where = [f"- `{result['command']}`: {place_of(result)}" for result in sources.values()]
-    heads = ["", "textbook", "arae-toolkit", "ratio", "target"]
-    return table(heads, rows) + "\n\n" + "\n".join(where)
-
-
 BLOCKS: dict[str, Callable[[Results], str]] = {
     "pretraining": pretraining_block,
     "samples": samples_block,
@@ -270,6 +138,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "table5": table5_block,
     "inference": inference_block,
     "table3": table3_block,
+    "ideas": ideas_block,
     "table4": table4_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }

@@ -15,6 +15,9 @@ TABLE3 = {
 }
 """The paper's figures by system: transfer (percent), BLEU, forward and reverse perplexity."""
 
+PAPERS_WAY = "arae-1"
+"""The system that ideas are compared with: greedy, by the other decoder."""
+
 TITLES = {
     "copy": "the input, copied",
     "cross-aligned": "cross-aligned AE",
@@ -148,6 +151,32 @@ def table3_block(results: Results) -> str:
     if result is None:
         raise ToolkitError("Table 3 has not been measured; see arae-toolkit reproduce table3")
     return "\n\n".join([transfer_table(result), measured_on(result)])
+
+
+def ideas_block(results: Results) -> str:
+    """Return what each system gained over the paper's way, the ARAE with lambda(1) = 1.
+
+    Raises:
+        ToolkitError: If that, or Table 3, has not been measured.
+    """
+    result = results.get("table3")
+    if result is None or PAPERS_WAY not in result["details"]["systems"]:
+        raise ToolkitError(
+            "Table 3 has not been measured; see arae-toolkit reproduce table3 --system "
+            f"{PAPERS_WAY}"
+        )
+    combined = {
+        system: result["metrics"][metric_name(system, "overall", "combined")]["value"]
+        for system in result["details"]["systems"]
+    }
+    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu", "combined")
+    rows = []
+    for system in sorted(combined, key=lambda name: -combined[name]):
+        gain = f"{combined[system] - combined[PAPERS_WAY]:+.1f}" if system != PAPERS_WAY else ""
+        names = [metric_name(system, "overall", measure) for measure in measures]
+        rows.append([title_of(system), *(metric_cell(result, name) for name in names), gain])
+    heads = ["", *(MEASURES[measure] for measure in measures), "gain"]
+    return table(heads, rows)
 
 
 def table4_block(results: Results) -> str:

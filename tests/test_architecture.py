@@ -31,7 +31,8 @@ LAYERS = {
             "corpus",
             "run_identity",
         ),
-        *("results", "markdown", "inference_report", "transfer_report", "report", "plots"),
+        *("results", "markdown", "inference_report", "transfer_report", "benchmark_report"),
+        *("report", "plots"),
     ),
     "data preparation": ("data_prep",),
     "tensors": (

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
+from arae_toolkit.benchmark_report import COMPARISONS, benchmarks_block
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.plots import draw_code_space, draw_training_curve
 from arae_toolkit.report import (
     BLOCK,
-    COMPARISONS,
-    benchmarks_block,
     pretraining_block,
     replace_blocks,
     samples_block,

@@ -17,6 +17,7 @@ from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.transfer_report import (
     TABLE3,
+    ideas_block,
     table3_block,
     table4_block,
     title_of,
@@ -185,9 +186,27 @@ def test_a_table_shows_what_was_measured_and_nothing_else():
     assert "81.8 / 20.18 / 27.7 / 77.0" in text
 
 
+def test_ideas_are_compared_with_the_papers_way():
+    result = _result(["copy", "arae-1", "arae-1@s2", "infilling"])
+    for system, value in (("copy", 16.0), ("arae-1", 46.8), ("arae-1@s2", 47.9), ("infilling", 76)):
+        cell = {"value": value, "spread": None, "unit": "points"}
+        result["metrics"][f"{system}, overall, combined"] = cell
+    rows = [line.strip("| ").split(" | ") for line in ideas_block({"table3": result}).splitlines()]
+    assert [(row[0], row[-1].strip("| ")) for row in rows[2:]] == [
+        ("infilling", "+29.2"),
+        ("ARAE, λ(1) = 1, strength 2", "+1.1"),
+        ("ARAE, λ(1) = 1", "46.80"),  # its own gain is left empty
+        ("the input, copied", "-30.8"),
+    ]
+    with pytest.raises(ToolkitError, match="--system arae-1"):
+        ideas_block({"table3": _result(["copy"])})
+
+
 def test_blocks_name_the_command_that_makes_their_results():
     with pytest.raises(ToolkitError, match="reproduce table3"):
         table3_block({})
+    with pytest.raises(ToolkitError, match="reproduce table3"):
+        ideas_block({})
     with pytest.raises(ToolkitError, match="reproduce table4"):
         table4_block({})
     with pytest.raises(ToolkitError, match="--inputs"):
