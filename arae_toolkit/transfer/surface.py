@@ -94,7 +94,7 @@ def natural_text(
 
     A source that is lower-case words with spaces between them gets its answer in this form. Unknown
     words of the answer are those of the source; where it has no more, they are left out. An article
-    that was kept fits the new word behind it.
+    fits the word behind it, where one of the two is new.
 
     Args:
         source: What was to be rewritten, as the user wrote it.
@@ -204,13 +204,13 @@ def _aligned(tokens: Sequence[_Token], words: Sequence[str]) -> list[_Piece]:
 
 
 def _with_articles(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Return an answer whose articles fit new words that follow: models tend to keep them."""
+    """Return an answer whose articles fit the words behind them, where one of the two is new."""
     fitting = list(pieces)
     for at, (piece, behind) in enumerate(itertools.pairwise(pieces)):
         word = piece.word.lower()
-        if piece.place is not None and behind.place is None and word in ARTICLES:
-            article = article_before(behind.word)
-            fitting[at] = piece if article == word else _Piece(article)
+        is_new = piece.place is None or behind.place is None
+        if is_new and word in ARTICLES and word != article_before(behind.word):
+            fitting[at] = _Piece(article_before(behind.word))
     return fitting
 
 
