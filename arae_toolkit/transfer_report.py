@@ -29,6 +29,7 @@ TITLES = {
     "denoising": "ARAE, λ(1) = 1, denoising",
     "larger-code": "ARAE, λ(1) = 1, code of 512",
     "cycle": "ARAE, λ(1) = 1, written back",
+    "cycle-stronger": "ARAE, λ(1) = 1, λ(2) = 6, written back",
     "cyclic": "ARAE, λ(1) = 1, cyclic λ",
     "hiding": "ARAE, λ(1) = 1, marking words hidden",
     "hiding-larger": "ARAE, λ(1) = 1, marking words hidden, code of 512",
