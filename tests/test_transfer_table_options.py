@@ -43,7 +43,8 @@ def test_several_seeds_of_one_system_are_those_of_its_runs(named):
     choices = _choices("--seeds", "3", "--seeds-of", named, "--seeds-of", "cycle")
     found = {system.name: len(choices.seeds_for(system)) for system in SYSTEMS}
     several = {name for name, seeds in found.items() if seeds == 3}
-    assert several == {"arae-1", "arae-1@s2", "arae-1@s4", "arae-1@c8", "arae-1@s3@c16", "cycle"}
+    assert several == {name for name in found if name.split("@")[0] in ("arae-1", "cycle")}
+    assert {"arae-1", "arae-1@s2", "cycle"} < several
     assert set(found.values()) == {1, 3}
 
 
