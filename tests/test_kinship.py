@@ -10,12 +10,13 @@ import torch
 
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork, new_infilling_network
 from arae_toolkit.transfer.changes import repetitions, unlikeness
+from arae_toolkit.transfer.infilling import Infilling
 from arae_toolkit.transfer.infilling_search import InfillingSearch
 from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
-from arae_toolkit.transfer.kinship import Kinship, usage
+from arae_toolkit.transfer.kinship import ENDINGS, Kinship, ending_of, usage, with_endings
 from arae_toolkit.transfer.reading import read
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
-from arae_toolkit.vocabulary import EOS, UNKNOWN
+from arae_toolkit.vocabulary import EOS, UNKNOWN, Vocabulary
 
 USES, ATTRIBUTES = 6, 2
 FIRST = UNKNOWN + 1
@@ -73,12 +74,66 @@ def test_nothing_to_take_out_changes_nothing(network: InfillingNetwork) -> None:
 
 def test_gains_are_cosines_times_the_weight(network: InfillingNetwork) -> None:
     ids = torch.tensor([EMPTY, word(0, 1), word(1, 1)])
-    kinship = Kinship(network, ids, weight=4.0, dtype=torch.float32)
+    kinship = Kinship(usage(network), ids, weight=4.0, dtype=torch.float32)
     gains = kinship.gains(torch.tensor([word(0, 0), EMPTY]))
     assert gains.shape == (2, 3)
     assert gains[0, 1].item() == pytest.approx(4.0, abs=1e-4)
     assert gains[0, 2].item() < 1.0
     assert not gains[:, 0].any() and not gains[1].any()
+
+
+def test_words_that_end_alike_are_used_a_little_more_alike(network: InfillingNetwork) -> None:
+    directions = usage(network)
+    words = [""] * V
+    words[word(0, 0)], words[word(0, 1)], words[word(1, 1)] = "songs", "laws", "law"
+    words[RARE] = "laws"
+    joint = with_endings(directions, words, weight=0.25)
+    assert not joint[RARE].any() and not joint[:FIRST].any()
+    lengths = joint[FIRST:RARE].square().sum(dim=1)
+    torch.testing.assert_close(lengths, torch.full((RARE - FIRST,), 1.25))
+
+    def cosine(of: torch.Tensor, first: int, second: int) -> float:
+        return float(of[first] @ of[second])
+
+    for first, second, alike in (
+        (word(0, 0), word(0, 1), 1.0),
+        (word(0, 0), word(1, 1), 0.0),
+        (word(2, 0), word(1, 1), 1.0),  # neither has an ending
+    ):
+        expected = cosine(directions, first, second) + 0.25 * alike
+        assert cosine(joint, first, second) == pytest.approx(expected, abs=1e-5)
+    source, other = (word(0, 0), word(2, 0), EOS), (word(1, 1), word(2, 0), EOS)
+    with_joint, plain = (unlikeness(source, other, of.numpy()) for of in (joint, directions))
+    assert with_joint == pytest.approx(plain + 0.25)
+
+
+@pytest.mark.parametrize(
+    ("words", "ending"),
+    [
+        (("walking", "singing"), "ing"),
+        (("walked", "used"), "ed"),
+        (("slowly",), "ly"),
+        (("songs", "news", "his"), "s"),
+        (("sing", "bed", "is", "boss", "less", "song", "", "s"), None),
+    ],
+)
+def test_an_ending_needs_a_stem(words: tuple[str, ...], ending: str | None) -> None:
+    expected = len(ENDINGS) if ending is None else ENDINGS.index(ending)
+    assert {ending_of(one) for one in words} == {expected}
+
+
+def test_the_search_is_told_how_its_words_end(network: InfillingNetwork) -> None:
+    vocabulary = Vocabulary.build(["songs laws sky"], size=9)
+    small = new_infilling_network(asdict(SIZES), len(vocabulary), ATTRIBUTES)
+    small.counts[:, FIRST:] = 9
+    infilling = Infilling(small, vocabulary, ("a", "b"), arguments=asdict(SIZES))
+    infilling.search = Search(endings=2.0)
+    infilling.precision = "fp32"
+    directions, plain = infilling.scores.directions, usage(small)
+    songs, laws, sky = (vocabulary.words.index(one) for one in ("songs", "laws", "sky"))
+    for other, more in ((laws, 2.0), (sky, 0.0)):
+        cosine = float(plain[songs] @ plain[other])
+        assert float(directions[songs] @ directions[other]) == pytest.approx(cosine + more)
 
 
 def test_a_word_used_alike_is_put_in_and_costs_no_less(network: InfillingNetwork) -> None:

@@ -37,14 +37,20 @@ def unlikeness(source: Words, other: Words, usage: Floats) -> float:
     Args:
         source: A sentence.
         other: What has become of it.
-        usage: A unit vector for each word; see :mod:`~arae_toolkit.transfer.kinship`. Shape (V, E).
+        usage: A vector for each word, of length 1 at least or 0; see
+            :mod:`~arae_toolkit.transfer.kinship`. Shape (V, D).
 
     Returns:
-        1 less the cosine for each pair, summed.
+        For each pair how far its product falls short of what the old word's is with itself, and of
+        1 where the old word has none; summed. Of unit vectors that is 1 less the cosine.
     """
     (start, stop), (_, other_stop) = changed_regions(source, other)
-    pairs = zip(source[start:stop], other[start:other_stop], strict=False)
-    return sum(1.0 - float(usage[a] @ usage[b]) for a, b in pairs if a != b)
+    total = 0.0
+    for old, new in zip(source[start:stop], other[start:other_stop], strict=False):
+        if old != new:
+            itself, both = usage[old] @ usage[old], usage[old] @ usage[new]
+            total += max(1.0, float(itself)) - float(both)
+    return total
 
 
 def repetitions(source: Words, other: Words, *, among: npt.NDArray[np.bool_]) -> int:

@@ -15,6 +15,7 @@ from arae_toolkit.model_folder import ModelFolder, load_model_folder, save_model
 from arae_toolkit.models.infilling import INFILLING, InfillingNetwork, new_infilling_network
 from arae_toolkit.transfer.infilling_search import InfillingSearch
 from arae_toolkit.transfer.infilling_settings import Search
+from arae_toolkit.transfer.kinship import usage, with_endings
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
 from arae_toolkit.vocabulary import Vocabulary
@@ -65,14 +66,17 @@ class Infilling:
     @precision.setter
     def precision(self, precision: Precision) -> None:
         search = self.search
-        words = WordScores(
+        self.scores = WordScores(
             self.network,
             Guidance(
                 search.guidance, search.most_guidance, search.words, search.rarity, search.kinship
             ),
             dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+            directions=with_endings(
+                usage(self.network), self.vocabulary.words, weight=search.endings
+            ),
         )
-        self._precision, self._searching = precision, InfillingSearch(words, search)
+        self._precision, self._searching = precision, InfillingSearch(self.scores, search)
 
     def propose(
         self,

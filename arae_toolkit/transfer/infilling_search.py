@@ -18,7 +18,6 @@ from arae_toolkit.transfer.changes import (
 )
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.infilling_settings import Search
-from arae_toolkit.transfer.kinship import usage
 from arae_toolkit.transfer.reading import (
     Floats,
     Reading,
@@ -91,7 +90,7 @@ class InfillingSearch:
         """Remember both."""
         self.words, self.search = words, search
         self._salience: Floats = words.network.salience.cpu().numpy()
-        self._usage: Floats = usage(words.network).cpu().numpy()
+        self._usage: Floats = words.directions.cpu().numpy()
         attributes = len(self._salience)
         self._marking = self._salience.max(axis=0) > search.least_left
         self._of_others = np.stack(

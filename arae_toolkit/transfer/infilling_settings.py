@@ -92,6 +92,8 @@ class Search:
     """... and the most that it gains."""
     kinship: float = 6.0
     """Nats a word gains, where words are chosen, for being used like the one it replaces."""
+    endings: float = 0.4
+    """What is added to the likeness of words that end alike, which is 1 for a word and itself."""
     ways: int = 4
     """Words tried at each place of a sentence, and at the last place of a template."""
     edits: int = 10

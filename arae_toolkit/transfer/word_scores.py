@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork
 from arae_toolkit.steps import reduced
-from arae_toolkit.transfer.kinship import Kinship
+from arae_toolkit.transfer.kinship import Kinship, usage
 from arae_toolkit.vocabulary import UNKNOWN
 
 _NEVER = -1e9  # below every score
@@ -87,16 +87,25 @@ class WordScores:
         network: In evaluation mode; what is made of its weights here is not made again.
         guidance: Preference of words that mark the target.
         dtype: Precision of the matrix products.
+        directions: Of each word's use, where they are not those of the network alone; see
+            :mod:`~arae_toolkit.transfer.kinship`. Shape (V, D).
 
     Attributes:
+        directions: See there.
         ids: Of these words, rising; the first is ``EMPTY``. Shape (F,), int64.
     """
 
     def __init__(
-        self, network: InfillingNetwork, guidance: Guidance, *, dtype: torch.dtype
+        self,
+        network: InfillingNetwork,
+        guidance: Guidance,
+        *,
+        dtype: torch.dtype,
+        directions: Tensor | None = None,
     ) -> None:
         """Gather what belongs to the words."""
         self.network, self.dtype = network, dtype
+        self.directions = usage(network) if directions is None else directions
         seen = network.counts.sum(dim=0)
         seen[: UNKNOWN + 1] = 0
         frequent = seen.argsort(descending=True, stable=True)[: guidance.words]
@@ -111,7 +120,7 @@ class WordScores:
         self._gains = gains
         self._kinship = None
         if guidance.kinship:
-            self._kinship = Kinship(network, self.ids, weight=guidance.kinship, dtype=dtype)
+            self._kinship = Kinship(self.directions, self.ids, weight=guidance.kinship, dtype=dtype)
         self._place_of = torch.zeros_like(seen)
         self._place_of[self.ids] = torch.arange(len(self.ids), device=seen.device)
         self._rarity = -guidance.rarity * _frequencies(network.counts).log().float()
