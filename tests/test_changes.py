@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import definitions
 import numpy as np
 import pytest
 
@@ -15,25 +16,16 @@ MARKING = np.isin(np.arange(9), [SONG, MOON])
 
 
 def test_regions_and_distances_by_all_short_sentences() -> None:
-    def slow(first: list[int], second: list[int]) -> int:
-        if not first or not second:
-            return len(first) + len(second)
-        return min(
-            slow(first[1:], second) + 1,
-            slow(first, second[1:]) + 1,
-            slow(first[1:], second[1:]) + (first[0] != second[0]),
-        )
-
     every = [list(words) for size in range(4) for words in itertools.product((5, 6), repeat=size)]
     for first, second in itertools.product(every, repeat=2):
-        assert edit_distance(first, second) == slow(first, second)
+        assert edit_distance(first, second) == definitions.edit_distance(first, second)
         source, other = [*first, EOS], [*second, EOS]
         (start, end), (same_start, other_end) = changed_regions(source, other)
         assert start == same_start
         assert source[:start] == other[:start]
         assert source[end:] == other[other_end:]
         between = edit_distance(source[start:end], other[start:other_end])
-        assert between == slow(first, second)
+        assert between == definitions.edit_distance(first, second)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from definitions import edit_distance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,17 +74,6 @@ def test_codes_come_in_the_order_of_the_rows() -> None:
     torch.testing.assert_close(codes_of(arae, store, rows), expected)
 
 
-def _edit_distance(first: list[int], second: list[int]) -> int:
-    """Return the Levenshtein distance by its recursive definition."""
-    if not first or not second:
-        return len(first) + len(second)
-    return min(
-        _edit_distance(first[1:], second) + 1,
-        _edit_distance(first, second[1:]) + 1,
-        _edit_distance(first[1:], second[1:]) + (first[0] != second[0]),
-    )
-
-
 @given(
     word_list=st.lists(st.integers(0, 3), max_size=4),
     others=st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=1, max_size=4),
@@ -97,7 +87,7 @@ def test_edit_distances_equal_their_definition(
     for row, other in enumerate(others):
         padded[row, : len(other)] = other
     found = edit_distances(word_list, padded, lengths)
-    assert found.tolist() == [_edit_distance(word_list, other) for other in others]
+    assert found.tolist() == [edit_distance(word_list, other) for other in others]
 
 
 def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:
@@ -109,7 +99,7 @@ def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:
     assert len(pairs) > 0
     for first, second in pairs:
         assert first != second
-        assert _edit_distance(rows[first], rows[second]) <= 2
+        assert edit_distance(rows[first], rows[second]) <= 2
     assert (pairs == edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)).all()
 
 

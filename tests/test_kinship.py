@@ -171,36 +171,43 @@ def test_words_that_are_used_otherwise_are_counted(network: InfillingNetwork) ->
     assert unlike(word(2, 1), word(4, 1)) == pytest.approx(pushed, abs=1e-5)
 
 
+@torch.no_grad()
+def favour(network: InfillingNetwork, chosen: int, *, nats: float) -> None:
+    """Make one word likelier than all others, and a word likelier than none."""
+    network.word_bias.zero_()
+    network.word_bias[chosen], network.word_bias[EMPTY] = nats, -50.0
+
+
+def searched(network: InfillingNetwork, search: Search, *, kinship: float) -> InfillingSearch:
+    """Return a search that is guided to the target wherever it can be."""
+    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=kinship)
+    return InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+
+
 @pytest.mark.parametrize(("unlike_weight", "preferred"), [(0.0, 4), (50.0, 2)])
 def test_the_search_prefers_words_that_are_used_alike(
     network: InfillingNetwork, unlike_weight: float, preferred: int
 ) -> None:
-    with torch.no_grad():
-        network.word_bias.zero_()
-        network.word_bias[word(4, 1)], network.word_bias[EMPTY] = 3.0, -50.0
+    favour(network, word(4, 1), nats=3.0)
     # Only the likelihood of the new words and their use are weighed.
     search = Search(
         **{"words": V, "margin_weight": 0.0, "left_weight": 9.0, "least_left": 0.0},
         **{"change_weight": 3.0, "unlike_weight": unlike_weight, "ways": USES, "edits": 99},
         **{"rarity": 0.0, "better_weight": 0.5, "close": 99},
     )
-    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=1.0)
-    searching = InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+    searching = searched(network, search, kinship=1.0)
     source = (word(0, 1), word(2, 0), word(1, 1), EOS)
     [found] = searching.candidates([source], [1])
     assert found[0].words == (word(0, 1), word(preferred, 1), word(1, 1), EOS)
 
 
 def test_a_word_said_again_costs(network: InfillingNetwork) -> None:
-    with torch.no_grad():
-        network.word_bias.zero_()
-        network.word_bias[word(2, 1)], network.word_bias[EMPTY] = 9.0, -50.0
+    favour(network, word(2, 1), nats=9.0)
     search = Search(
         **{"words": V, "left_weight": 9.0, "least_left": 0.0, "ways": USES, "edits": 99},
         **{"rarity": 0.0, "close": 99, "change_weight": 0.0, "rounds": 3, "repeated_weight": 99.0},
     )
-    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=0.0)
-    searching = InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+    searching = searched(network, search, kinship=0.0)
     careless = InfillingSearch(searching.words, replace(search, repeated_weight=0.0))
     source = (word(0, 0), word(1, 0), word(3, 0), EOS)
     [found] = searching.candidates([source], [1])

@@ -51,6 +51,7 @@ class Infilling:
         self.network, self.vocabulary = network.eval(), vocabulary
         self.attributes, self.arguments = tuple(attributes), arguments
         self.search = search or Search()
+        self._usage = usage(network)
         self.precision = precision
 
     @property
@@ -72,9 +73,7 @@ class Infilling:
                 search.guidance, search.most_guidance, search.words, search.rarity, search.kinship
             ),
             dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
-            directions=with_endings(
-                usage(self.network), self.vocabulary.words, weight=search.endings
-            ),
+            directions=with_endings(self._usage, self.vocabulary.words, weight=search.endings),
         )
         self._precision, self._searching = precision, InfillingSearch(self.scores, search)
 
