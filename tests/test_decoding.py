@@ -6,18 +6,20 @@ import gc
 import itertools
 import math
 import weakref
+from typing import Any
 
 import pytest
 import reference
 import small
 import torch
+from host_reads import HostReads
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from arae_toolkit.models.choosing import BLOCK_WORDS, draw, likeliest
 from arae_toolkit.models.decoder import DecoderState
-from arae_toolkit.models.decoding import Decoding, Search, decode
+from arae_toolkit.models.decoding import Decoding, Search, _choice, decode
 from arae_toolkit.models.places import Places, StepDecoder
 from arae_toolkit.models.stepping import LSTMStepper
 from arae_toolkit.vocabulary import EOS, PAD
@@ -265,6 +267,33 @@ def test_refilled_places_decode_what_a_plain_loop_does(places: int, keep: bool) 
     assert [_sentence(row) for row in found] == expected
     assert [_sentence(row) for row in again] == expected[5:9]
     assert found.shape == (23, 4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"method": "sample", "temperature": 0.7},
+        {"method": "sample", "top_k": 3},
+        # Not top_p: a CPU sorts in a way of its own.
+    ],
+)
+def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(
+    settings: dict[str, Any],
+) -> None:
+    """So a GPU replays it as a graph. Looking whether all are done does read."""
+    arae = small.model(small.vocabulary())
+    choose = _choice(Decoding(**settings))
+    search = Places(arae.decoder, choose, count=6, capacity=20, steps=9, keep=True)
+    codes = torch.randn(20, 10, generator=torch.Generator().manual_seed(6))
+    uniform = torch.rand(20, 9, generator=torch.Generator().manual_seed(7))
+    with HostReads() as reads:
+        search.decode(codes, uniform)
+    assert set(reads.names) == {"aten::_local_scalar_dense"}
+    with HostReads() as reads, torch.no_grad():
+        search._step()
+    assert reads.names == []
+    assert reads.operations > 20
 
 
 @pytest.mark.parametrize("places", [2, 5, 40])
