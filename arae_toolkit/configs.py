@@ -26,6 +26,10 @@ class ModelConfig:
     code_gain: float = 17.3
     """Factor on the code where it enters the decoder; about sqrt(Z). The paper's is 1. Text only:
     batch normalization takes it out of an image decoder."""
+    tied_embeddings: Literal["none", "decoder", "all"] = "none"
+    """``decoder`` scores words by the vectors that the decoder reads, ``all`` lets the encoder read
+    the same ones; both want ``embedding_size`` = ``hidden_size``. The paper's code has three tables
+    of their own, ``none``. Text without an attribute only."""
     generator_sizes: tuple[int, ...] = (300, 300)
     """Hidden layers of the generator."""
     # Deviation: batch normalization makes a sample depend on its batch.
@@ -53,6 +57,8 @@ class TrainingConfig:
     """Sentences or images a step (m of Algorithm 1)."""
     epochs: int = 10
     """Passes over the training split."""
+    iterations: int = 0
+    """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
     longest_sentence: int = 0
     """Train, and evaluate, on sentences of at most this many words; 0 takes all of the corpus. Text
     only. The paper trains the ARAE on short sentences, the plain autoencoder on all (Table 5)."""

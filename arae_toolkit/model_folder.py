@@ -25,6 +25,7 @@ from arae_toolkit.vocabulary import Vocabulary
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 FORMAT = "arae-toolkit-model-1"
+_SAME_AS = "same_as"
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,19 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file, whole or not at all, with a fingerprint of its content."""
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Write a safetensors file, whole or not at all, with a fingerprint of its content.
+
+    A tensor that goes by several names is written once, the other names into the header.
+    """
+    same_as = _other_names(tensors)
+    content = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in tensors.items()
+        if name not in same_as
+    }
     header = {**metadata, "tensors_sha256": _tensors_sha256(content)}
+    if same_as:
+        header[_SAME_AS] = json.dumps(same_as)
     with replacing(path) as temporary:
         save_file(content, temporary, metadata=header)
 
@@ -116,7 +127,13 @@ def load_tensors(
         raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
     if metadata.pop("tensors_sha256", None) != _tensors_sha256(tensors):
         raise CheckpointMismatch(f"{path}: the content does not match its fingerprint")
-    return {name: tensor.to(device) for name, tensor in tensors.items()}, metadata
+    tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
+    try:
+        same_as = json.loads(metadata.pop(_SAME_AS, "{}"))
+        tensors |= {name: tensors[first] for name, first in same_as.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CheckpointMismatch(f"{path}: its header is damaged") from error
+    return tensors, metadata
 
 
 def _fingerprints(folder: Path) -> dict[str, str]:
@@ -127,6 +144,19 @@ def _fingerprints(folder: Path) -> dict[str, str]:
         for key, name in parts.items()
         if (folder / name).exists()
     }
+
+
+def _other_names(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return, for each tensor that has been met under another name before, that name."""
+    met: dict[tuple[int, torch.Size, tuple[int, ...], torch.dtype], str] = {}
+    same_as = {}
+    for name, tensor in tensors.items():
+        if tensor.numel():
+            key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+            first = met.setdefault(key, name)
+            if first != name:
+                same_as[name] = first
+    return same_as
 
 
 def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:

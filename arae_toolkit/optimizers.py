@@ -11,7 +11,8 @@ from arae_toolkit.updates import Update, adam, sgd
 
 def autoencoder_update(model: Autoencoder, training: TrainingConfig) -> Update:
     """Return the update of encoder and decoder (step 1)."""
-    parameters = [*model.encoder.parameters(), *model.decoder.parameters()]
+    # Each once: encoder and decoder may share a table of word vectors.
+    parameters = list(dict.fromkeys([*model.encoder.parameters(), *model.decoder.parameters()]))
     if training.autoencoder_optimizer == "adam":
         optimizer = adam(parameters, rate=training.autoencoder_rate)
     else:

@@ -73,7 +73,7 @@ class Planner:
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        return self.training.epochs * self.sampler.batches_per_epoch
+        return schedules.iterations(self.training, batches_per_epoch=self.sampler.batches_per_epoch)
 
     def plan(self, iteration: int) -> Plan:
         """Return the plan of an iteration; quick when iterations come in order."""

@@ -9,6 +9,18 @@ from arae_toolkit.configs import TrainingConfig
 COSINE_FLOOR = 0.02
 
 
+def iterations(config: TrainingConfig, *, batches_per_epoch: int) -> int:
+    """Return the iterations of a whole run."""
+    return config.iterations or config.epochs * batches_per_epoch
+
+
+def epochs(config: TrainingConfig, *, rows: int) -> float:
+    """Return the epochs of a whole run over so many training sentences or images."""
+    if not config.iterations:
+        return config.epochs
+    return config.iterations / max(1, rows // max(1, config.batch_size))
+
+
 def ramp(iteration: int, *, length: int) -> float:
     """Return the share of a linear rise from 0 to 1 that is done after ``iteration + 1`` steps."""
     return 1.0 if length <= 0 else min(1.0, (iteration + 1) / length)

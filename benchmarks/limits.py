@@ -144,7 +144,8 @@ def bytes_of_iteration(
     Weights are read forward and backward (in bfloat16 where products are), gradients written and
     read, parameters read and written, Adam's two moments read and written. Of a table of words,
     only the rows of those that are read or scored have weights to read and gradients; Adam moves
-    all rows, plain descent these rows alone. Activations are left out: they may stay in caches.
+    all rows, plain descent these rows alone. Of tables that are tied there is but one, whose rows
+    are those that the softmax scores. Activations are left out: they may stay in caches.
     """
     model, training = config.model, config.training
     width = dtype.itemsize
@@ -153,9 +154,10 @@ def bytes_of_iteration(
     decoder = _lstm_parameters(embedding + code, hidden)
     batch = counts.reconstruction
     scored = scored_words(config, batch, vocab_size=vocab_size) * (hidden + 1)
-    words = 2 * batch.distinct * embedding
+    reading = {"none": 2, "decoder": 1, "all": 0}[model.tied_embeddings]
+    words = reading * batch.distinct * embedding
     adam = training.autoencoder_optimizer == "adam"
-    tables = vocab_size * (2 * embedding + hidden + 1)
+    tables = vocab_size * (reading * embedding + hidden + 1)
     total = _update_bytes(encoder + decoder, width, adam=adam)
     total += _update_bytes(scored + words, width, adam=adam, moved=tables if adam else None)
     for rows in counts.critic:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit import schedules
 from arae_toolkit.recipes.common import console
 
 if TYPE_CHECKING:
@@ -160,12 +161,11 @@ def training_display(
     rows = "images" if corpus.kind == "image" else "sentences"
     batch_size = max(1, min(training.batch_size, count))
     per_epoch = per_epoch or count // batch_size
-    display = TrainingDisplay(
-        iterations=training.epochs * per_epoch, batch_size=batch_size, rows=rows
-    )
-    display.note(
-        f"{title} on {corpus.name}: {count:,} {rows}, {training.epochs} epochs of {per_epoch:,} "
-        f"iterations{place}"
-    )
+    iterations = schedules.iterations(training, batches_per_epoch=per_epoch)
+    length = f"{training.epochs} epochs of {per_epoch:,} iterations"
+    if training.iterations:
+        length = f"{iterations:,} iterations, {per_epoch:,} an epoch"
+    display = TrainingDisplay(iterations=iterations, batch_size=batch_size, rows=rows)
+    display.note(f"{title} on {corpus.name}: {count:,} {rows}, {length}{place}")
     with display.live():
         yield display

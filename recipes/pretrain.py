@@ -176,6 +176,8 @@ def pretrain(
     config = _settings(
         preset_name, prepared.name, config_file, assignments if own else (), seed if own else None
     )
+    if not transfers and prepared.kind == "text":
+        _check_tying(config)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
@@ -274,6 +276,25 @@ def _settings(
         assignments = (*assignments, f"seed={seed}")
     try:
         return with_overrides(config, assignments)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--set'") from error
+
+
+def _check_tying(config: Config) -> None:
+    """Refuse sizes that cannot share a table of word vectors.
+
+    Raises:
+        click.BadParameter: Saying which.
+    """
+    from arae_toolkit.models.tying import check_tying
+
+    sizes = config.model
+    try:
+        check_tying(
+            sizes.tied_embeddings,
+            embedding_size=sizes.embedding_size,
+            hidden_size=sizes.hidden_size,
+        )
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--set'") from error
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit import schedules
 from arae_toolkit.recipes.processes import signals_noted
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def train_seeds(
     debug = ["--debug"] if ctx.find_root().params.get("debug") else []
     # By its folder: it is prepared, and nothing is left to look up or to download.
     arguments = [*debug, "pretrain", *options, str(corpus.folder.resolve())]
-    display = SeveralDisplay(runs, epochs=config.training.epochs)
+    display = SeveralDisplay(
+        runs, epochs=schedules.epochs(config.training, rows=corpus.rows("train"))
+    )
     display.note(
         f"seeds {first} to {runs[-1].seed} on {corpus.name}, {device}, {at_once} at once, to "
         f"{several.beside(out, '-seed-*')}"

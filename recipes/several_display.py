@@ -34,7 +34,7 @@ class SeveralDisplay:
         epochs: Of each run.
     """
 
-    def __init__(self, runs: Sequence[SeedRun], *, epochs: int) -> None:
+    def __init__(self, runs: Sequence[SeedRun], *, epochs: float) -> None:
         """Take note of what was logged before, which is not shown again."""
         self.runs, self.epochs = runs, epochs
         self._live: Live | None = None
@@ -125,7 +125,7 @@ class SeveralDisplay:
                 for name, form in DEV_COLUMNS.items()
                 if row.get(name) is not None
             )
-            place = f"seed {run.seed}: epoch {row['epoch']:.2f} of {self.epochs}"
+            place = f"seed {run.seed}: epoch {row['epoch']:.2f} of {self.epochs:g}"
             self.note(f"{place}: {'  '.join(facts)}")
         if row.get("warning"):
             self.note(f"seed {run.seed}: {row['warning']}")
@@ -142,7 +142,7 @@ class SeveralDisplay:
             table.add_row(
                 str(run.seed),
                 run.state,
-                f"{last['epoch'] if last else 0:.2f}/{self.epochs}",
+                f"{last['epoch'] if last else 0:.2f}/{self.epochs:g}",
                 f"{last['iteration'] if last else 0:,}",
                 *(_nats(run.last_row(kind)) for kind in ("train", "dev")),
             )

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from arae_toolkit.nli.encoders import PretrainedEncoder
 
 ARAE_WORDS = 15
+PUBLISHED_TABLES = "tied_embeddings=none"
 QUICK_SIZE, QUICK_EPOCHS = 20_000, 2
 KINDS: tuple[Literal["ae", "arae"], ...] = ("ae", "arae")
 SETTINGS: dict[str, list[str]] = {
-    "ae": ["epochs=7"],
+    "ae": ["epochs=7", PUBLISHED_TABLES],
     "arae": [
         "epochs=9",
+        PUBLISHED_TABLES,
         f"longest_sentence={ARAE_WORDS}",
         "critic_steps=2",
         "adversarial_weight=20",

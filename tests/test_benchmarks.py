@@ -442,6 +442,10 @@ def test_the_bytes_of_an_iteration_are_those_of_the_formula() -> None:
     sampled = with_overrides(config, ["softmax_samples=1000"])
     less = limits.bytes_of_iteration(sampled, READ, vocab_size=words, dtype=torch.float32)
     assert moved - less == pytest.approx(sgd * (words - 1150) * 301)
+    # Of tied tables there is one, whose every row the softmax reads and Adam moves.
+    tied = with_overrides(with_adam, ["tied_embeddings=all"])
+    fewer = limits.bytes_of_iteration(tied, READ, vocab_size=words, dtype=torch.float32)
+    assert more - fewer == pytest.approx(2 * (16 * 150 * 300 + 24 * words * 300))
 
 
 def test_the_chain_of_an_iteration_is_as_long_as_its_longest_sentences() -> None:

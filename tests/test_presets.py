@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arae_toolkit.configs import Config
+from arae_toolkit.configs import Config, ModelConfig
 from arae_toolkit.presets import PRESETS, preset
 
 
@@ -36,7 +36,14 @@ def test_an_image_has_no_softmax_to_estimate() -> None:
     for name in PRESETS:
         assert preset(name, corpus="mnist").training.softmax_samples == 0
     assert preset("fast", corpus="yelp").training.softmax_samples == 512
-    assert preset("default", corpus="any") == Config()
+
+
+def test_one_table_of_word_vectors_where_there_is_one_decoder() -> None:
+    """By default; the published settings have three, and so do transfer models and images none."""
+    assert preset("default", corpus="any") == Config(ModelConfig(tied_embeddings="all"))
+    assert preset("fast", corpus="snli").model.tied_embeddings == "all"
+    for name, corpus in (("paper-2018", "snli"), ("default", "yelp"), ("fast", "mnist")):
+        assert preset(name, corpus=corpus).model.tied_embeddings == "none"
 
 
 def test_an_unknown_preset_names_the_known() -> None:

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from arae_toolkit.configs import TrainingConfig
-from arae_toolkit.schedules import adversarial_weight, autoencoder_rate, gan_rounds, ramp
+from arae_toolkit.schedules import (
+    adversarial_weight,
+    autoencoder_rate,
+    epochs,
+    gan_rounds,
+    iterations,
+    ramp,
+)
 
 PLAIN = TrainingConfig(
     autoencoder_rate=2.0, autoencoder_schedule="constant", warmup=0, adversarial_warmup=0
@@ -45,3 +52,13 @@ def test_gan_rounds_grow_at_the_published_epochs() -> None:
     config = replace(PLAIN, gan_rounds_grow_at=(2, 4, 6))
     assert [gan_rounds(config, epoch) for epoch in range(1, 8)] == [1, 2, 2, 3, 3, 4, 4]
     assert gan_rounds(PLAIN, 9) == 1
+
+
+def test_a_run_is_as_long_as_its_epochs_unless_iterations_are_given() -> None:
+    """Iterations may end in the middle of an epoch."""
+    config = replace(PLAIN, epochs=3, batch_size=10)
+    assert iterations(config, batches_per_epoch=7) == 21
+    assert epochs(config, rows=75) == 3
+    config = replace(config, iterations=10)
+    assert iterations(config, batches_per_epoch=7) == 10
+    assert epochs(config, rows=40) == 2.5

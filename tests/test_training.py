@@ -52,6 +52,7 @@ SETTINGS = {
         *("autoencoder_optimizer=sgd", "critic_constraint=clip", "encoder_update=separate"),
         *("generator_average=0", "gan_rounds_grow_at=[2,3]", "word_drop=0.2"),
     ),
+    "tied tables": ("tied_embeddings=all", "embedding_size=14"),
     "spectral critic": ("critic_constraint=spectral",),
     "batch normalization": ("generator_normalization=batch", "critic_normalization=batch"),
 }

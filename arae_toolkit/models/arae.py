@@ -20,6 +20,7 @@ from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, 
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
 from arae_toolkit.models.like_lengths import like_length_batches
+from arae_toolkit.models.tying import Tying, tie
 from arae_toolkit.vocabulary import Vocabulary
 
 EncoderKind = Literal["lstm", "bilstm-max"]
@@ -49,6 +50,7 @@ class ARAE(nn.Module):
         generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
         generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
         code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
+        tied_embeddings: See :func:`~arae_toolkit.models.tying.tie`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
 
@@ -66,6 +68,7 @@ class ARAE(nn.Module):
         generator_normalization: Normalization = "layer",
         generator_output: OutputBound = "sphere",
         code_gain: float = 1.0,
+        tied_embeddings: Tying = "none",
         prior: PriorKind = "generator",
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
@@ -82,6 +85,7 @@ class ARAE(nn.Module):
             "generator_normalization": generator_normalization,
             "generator_output": generator_output,
             "code_gain": code_gain,
+            "tied_embeddings": tied_embeddings,
             "prior": prior,
         }
         vocab_size = len(vocabulary)
@@ -95,6 +99,7 @@ class ARAE(nn.Module):
             code_size=code_size,
             code_gain=code_gain,
         )
+        tie(self.encoder, self.decoder, tying=tied_embeddings)
         self.prior = new_prior(
             prior,
             noise_size=noise_size,

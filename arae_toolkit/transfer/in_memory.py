@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from arae_toolkit import schedules
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.downloads import Advance
@@ -110,7 +111,8 @@ def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
 def _for_size(config: Config, sentences: int) -> Config:
     """Return settings whose warmups fit into the training on so many sentences."""
     training = config.training
-    tenth = training.epochs * max(1, sentences // max(1, training.batch_size)) // 10
+    per_epoch = max(1, sentences // max(1, training.batch_size))
+    tenth = schedules.iterations(training, batches_per_epoch=per_epoch) // 10
     warmups = ("warmup", "adversarial_warmup", "attribute_warmup")
     shorter: dict[str, Any] = {name: min(getattr(training, name), tenth) for name in warmups}
     return replace(config, training=replace(training, **shorter))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,6 +118,8 @@ def pretrain_transfer(
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
     """
     check_labelled(corpus)
+    # Every decoder of a transfer model reads a table of its own.
+    config = replace(config, model=replace(config.model, tied_embeddings="none"))
     device = device or torch.device("cpu")
     identity = {
         "model": kind,

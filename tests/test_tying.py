@@ -1,0 +1,120 @@
+"""Shared tables of word vectors: one tensor, all gradients, one copy on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import small
+import torch
+from safetensors import safe_open
+from small_pretraining import call, prepare, pretrain
+from torch import nn
+
+from arae_toolkit import ARAE
+from arae_toolkit.algorithm import Algorithm
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.model_folder import WEIGHTS, load_tensors, save_tensors
+from arae_toolkit.models.tying import check_tying
+
+TIED = ("embedding_size=14", "hidden_size=14")
+TABLES = ("encoder.embedding.weight", "decoder.embedding.weight", "decoder.projection.weight")
+
+
+def _model(tying: str) -> ARAE:
+    return small.model(small.vocabulary(), small.settings(*TIED, f"tied_embeddings={tying}"))
+
+
+def _nats(model: ARAE) -> torch.Tensor:
+    (batch,) = [small.store(model.vocabulary).batch(torch.arange(8).numpy())]
+    return model.decoder.nats(model.encoder(batch), batch)
+
+
+@pytest.mark.parametrize(("tying", "tables"), [("none", 3), ("decoder", 2), ("all", 1)])
+def test_so_many_tables_are_left(tying: str, tables: int) -> None:
+    """Encoder's, decoder's and softmax's: three, or fewer."""
+    weights = dict(_model(tying).named_parameters(remove_duplicate=False))
+    assert len({id(weights[name]) for name in TABLES}) == tables
+
+
+@pytest.mark.parametrize("tying", ["decoder", "all"])
+def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(tying: str) -> None:
+    """The same values in tables of their own: their gradients, added up."""
+    tied, apart = _model(tying), _model("none")
+    apart.load_state_dict(tied.state_dict())
+    _nats(tied).backward()
+    _nats(apart).backward()
+    found = tied.decoder.embedding.weight.grad
+    own = dict(apart.named_parameters())
+    shared = TABLES if tying == "all" else TABLES[1:]
+    expected = sum(own[name].grad for name in shared)  # type: ignore[misc]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_iteration_moves_a_shared_table_once() -> None:
+    """The optimizer holds each parameter once, whoever uses it."""
+    config = small.settings(*TIED, "tied_embeddings=all")
+    words = small.vocabulary()
+    algorithm = Algorithm(small.model(words, config), config, small.store(words))
+    parameters = algorithm.updates["autoencoder"].parameters
+    assert len(parameters) == len({id(parameter) for parameter in parameters})
+    before = algorithm.model.decoder.embedding.weight.detach().clone()
+    algorithm.iteration(0)
+    # Adam's first step has the size of the rate for whatever has a gradient, however often used.
+    step = (algorithm.model.decoder.embedding.weight.detach() - before).abs().max()
+    assert float(step) == pytest.approx(config.training.autoencoder_rate, rel=1e-3)
+
+
+def test_a_tied_model_is_saved_once_and_is_tied_again(tmp_path: Path) -> None:
+    """One table in the file; what comes back is the same, bit for bit, and still shares it."""
+    model = _model("all").eval()
+    model.save_pretrained(tmp_path)
+    with safe_open(tmp_path / WEIGHTS, framework="pt") as file:
+        assert [name in file.keys() for name in TABLES].count(True) == 1  # noqa: SIM118
+    loaded = ARAE.from_pretrained(tmp_path)
+    assert loaded.encoder.embedding.weight is loaded.decoder.projection.weight
+    texts = list(small.SENTENCES)
+    assert torch.equal(model.encode(texts), loaded.encode(texts))
+    assert model.sample(5, seed=3) == loaded.sample(5, seed=3)
+
+
+def test_only_the_same_tensor_is_written_once(tmp_path: Path) -> None:
+    """Equal values in another place are another tensor."""
+    first = torch.arange(9.0).view(3, 3)
+    tensors = {"first": first, "again": first, "equal": first.clone()}
+    save_tensors(tmp_path / "x.safetensors", tensors, metadata={"of": "a test"})
+    found, metadata = load_tensors(tmp_path / "x.safetensors")
+    assert metadata == {"of": "a test"}
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(tensor, first) for tensor in found.values())
+    assert found["again"].data_ptr() == found["first"].data_ptr()
+    assert found["equal"].data_ptr() != found["first"].data_ptr()
+
+
+def test_a_name_for_nothing_is_damage(tmp_path: Path) -> None:
+    """A header that names a tensor that is not there is refused."""
+    save_tensors(tmp_path / "x", {"a": torch.ones(2)}, metadata={"same_as": '{"b": "c"}'})
+    with pytest.raises(CheckpointMismatch, match="header is damaged"):
+        load_tensors(tmp_path / "x")
+
+
+def test_sizes_that_cannot_be_shared_are_refused() -> None:
+    """E and H must agree; without tying they need not."""
+    check_tying("none", embedding_size=3, hidden_size=5)
+    with pytest.raises(ValueError, match=r"embedding_size \(3\) and hidden_size \(5\)"):
+        check_tying("decoder", embedding_size=3, hidden_size=5)
+
+
+def test_it_trains_from_the_command_line(tmp_path: Path) -> None:
+    """Tied by a setting; sizes that do not fit are a usage error before anything is written."""
+    corpus = prepare(tmp_path / "corpus")
+    refused = tmp_path / "refused"
+    tied = ("--set", "tied_embeddings=all")
+    result = pretrain(corpus, refused, *tied, "--set", "hidden_size=20")
+    assert result.exit_code == 2
+    assert "embedding_size (16) and hidden_size (20)" in result.stderr
+    assert not refused.exists()
+    out = tmp_path / "tied"
+    assert pretrain(corpus, out, *tied, epochs=1).exit_code == 0
+    assert isinstance(ARAE.from_pretrained(out).decoder.projection, nn.Linear)
+    assert call("sample", out, "--count", "2").exit_code == 0
