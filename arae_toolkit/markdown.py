@@ -17,6 +17,7 @@ UNITS = {
     "hours": (1, " h"),
     "milliseconds": (0, " ms"),
     "epochs": (1, ""),
+    "iterations": (0, ""),
     "GB": (2, " GB"),
 }
 """Decimals shown, and what is written behind the number where the label does not tell it."""

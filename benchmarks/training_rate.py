@@ -38,11 +38,13 @@ from arae_toolkit.benchmarks.versions import library_training, textbook_training
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
+from arae_toolkit.overrides import with_value
 from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
 NAME = "training_rate"
 WARM_UP = 3
+BATCH_SIZE = 64
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -50,6 +52,7 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
     cls=Benchmark,
     examples=[
         "python -m arae_toolkit.benchmarks.training_rate --corpus corpora/snli --threads 2",
+        "python -m arae_toolkit.benchmarks.training_rate --batch-size 1024 --iterations 3",
         "python -m arae_toolkit.benchmarks.training_rate --device cuda --iterations 100",
     ],
 )
@@ -60,6 +63,13 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 @click.option(
     "--iterations", type=click.IntRange(1), default=20, show_default=True, help="In one run."
 )
+@click.option(
+    "--batch-size",
+    type=click.IntRange(2),
+    default=BATCH_SIZE,
+    show_default=True,
+    help="Sentences an iteration; another than the default has a result of its own.",
+)
 @seed_option
 @device_option
 @threads_option
@@ -68,15 +78,22 @@ def main(
     corpus_path: Path | None,
     rounds: int,
     iterations: int,
+    batch_size: int,
     seed: int,
     device_name: str,
     threads: int | None,
     out: Path,
 ) -> None:
     """Measure training sentences a second, and the share of the arithmetic limit."""
-    here = setting(NAME, out, device_name=device_name, threads=threads)
+    subject = ""
+    if batch_size != BATCH_SIZE:
+        subject = f"batch-{batch_size}" + f"-{device_name}" * (device_name != "cpu")
+    here = setting(NAME, out, subject=subject, device_name=device_name, threads=threads)
     corpus = open_corpus(corpus_path)
-    configs = {name: preset(name, corpus=corpus.name) for name in ("paper-2018", "default")}
+    configs = {
+        name: with_value(preset(name, corpus=corpus.name), "training.batch_size", batch_size)
+        for name in ("paper-2018", "default")
+    }
     metrics, details = measure(
         here, corpus, configs, rounds=rounds, iterations=iterations, seed=seed
     )

@@ -1,0 +1,105 @@
+"""The tables of docs/performance.md: limits by batch size, an iteration by parts, settings."""
+
+from __future__ import annotations
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+
+TRAINING_RATE, LIMIT_KINDS = "training_rate", ("arithmetic", "bandwidth", "chain")
+
+
+def limits_block(results: Results) -> str:
+    """Return which limit binds at which batch size, and the share of it that is reached.
+
+    Raises:
+        ToolkitError: If no training rate has been measured.
+    """
+    measured = [
+        result
+        for name, result in results.items()
+        if name == TRAINING_RATE or name.startswith(f"{TRAINING_RATE}-")
+    ]
+    _require(measured, "training_rate")
+    rows = []
+    for result in sorted(measured, key=_batch_size):
+        for version, binding in result["details"]["binding_limit"].items():
+            cells = [f"{_batch_size(result):,}", metric_cell(result, f"{version}, rate")]
+            cells += [metric_cell(result, f"{version}, {kind} limit") for kind in LIMIT_KINDS]
+            share = metric_cell(result, f"{version}, share of the {binding} limit")
+            ratio = metric_cell(result, f"{version}, over textbook")
+            rows.append([version, *cells, binding, share, ratio])
+    heads = ["", "batch", "trained", "arithmetic allows", "memory allows", "the chain allows"]
+    heads += ["what binds", "of that", "over textbook"]
+    return table(heads, rows) + "\n\n" + _sources(measured)
+
+
+def iteration_block(results: Results) -> str:
+    """Return where an iteration's time goes, in percent of the textbook version's.
+
+    Raises:
+        ToolkitError: If no iteration has been profiled.
+    """
+    result = results.get("iteration_profile")
+    _require(result and [result], "iteration_profile")
+    assert result is not None
+    versions: dict[str, list[str]] = {}
+    for name in result["metrics"]:
+        # A part may have a comma in its name, a version has none.
+        version, _, part = name.partition(", ")
+        versions.setdefault(version, []).append(part)
+    parts = next(iter(versions.values()))
+    rows = [
+        [part, *(metric_cell(result, f"{version}, {part}") for version in versions)]
+        for part in (*parts[1:], parts[0])
+    ]
+    return table(["", *versions], rows) + "\n\n" + _sources([result])
+
+
+def settings_block(results: Results) -> str:
+    """Return what each setting has learned in the same time, the best first.
+
+    Raises:
+        ToolkitError: If no settings have been compared.
+    """
+    result = results.get("quality_by_setting")
+    _require(result and [result], "quality_by_setting")
+    assert result is not None
+    details, metrics = result["details"], result["metrics"]
+    columns = {
+        "nats a sentence": "nats per sentence",
+        "given back": "given back",
+        "sentences a second, over the first": "sentences a second over the first",
+        "iterations": "iterations",
+        "epochs": "epochs",
+    }
+    names = sorted(
+        details["settings"], key=lambda name: metrics[f"{name}, nats per sentence"]["value"]
+    )
+    rows = [
+        [f"`{name}`", *(metric_cell(result, f"{name}, {column}") for column in columns.values())]
+        for name in names
+    ]
+    said = (
+        f"{details['seconds']:.0f} seconds of processor time each, {details['precision']}, "
+        f"{len(result['seeds'])} seeds, {details['dev_sentences']:,} dev sentences; the first of "
+        f"the rates' column is `{details['settings'][0]}`."
+    )
+    return "\n\n".join([table(["", *columns], rows), said, _sources([result])])
+
+
+def _batch_size(result: Result) -> int:
+    return int(result["details"]["batch_size"])
+
+
+def _sources(measured: list[Result]) -> str:
+    return "\n".join(f"- `{result['command']}`: {place_of(result)}" for result in measured)
+
+
+def _require(found: object, program: str) -> None:
+    """Refuse to make a table of nothing.
+
+    Raises:
+        ToolkitError: Naming the program that measures.
+    """
+    if not found:
+        raise ToolkitError(f"nothing measured; see python -m arae_toolkit.benchmarks.{program}")
