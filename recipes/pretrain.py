@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.configs import Config
-from arae_toolkit.overrides import with_overrides, with_toml
-from arae_toolkit.presets import PRESETS, preset
+from arae_toolkit.presets import PRESETS
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.pretrain_seeds import train_seeds
+from arae_toolkit.recipes.pretrain_settings import check_sizes, settings_from
 from arae_toolkit.recipes.processes import signals_noted
 from arae_toolkit.recipes.transfer_training import (
     AUTOENCODERS,
@@ -173,11 +172,11 @@ def pretrain(
     if kind not in AUTOENCODERS and (config_file or preset_name != "default"):
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
     own = kind in AUTOENCODERS
-    config = _settings(
+    config = settings_from(
         preset_name, prepared.name, config_file, assignments if own else (), seed if own else None
     )
     if not transfers and prepared.kind == "text":
-        _check_tying(config)
+        check_sizes(config)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
@@ -259,44 +258,6 @@ def _check_resume(resume: str, folder: Path) -> None:
             f"{folder}: holds a run already; name another folder with --out, or go on with it "
             "by --resume auto"
         )
-
-
-def _settings(
-    preset_name: str,
-    corpus: str,
-    config_file: Path | None,
-    assignments: tuple[str, ...],
-    seed: int | None,
-) -> Config:
-    """Return the preset with the file's and the command line's changes, in this order."""
-    config = preset(preset_name, corpus=corpus)
-    if config_file is not None:
-        config = with_toml(config, config_file)
-    if seed is not None:
-        assignments = (*assignments, f"seed={seed}")
-    try:
-        return with_overrides(config, assignments)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
-
-
-def _check_tying(config: Config) -> None:
-    """Refuse sizes that cannot share a table of word vectors.
-
-    Raises:
-        click.BadParameter: Saying which.
-    """
-    from arae_toolkit.models.tying import check_tying
-
-    sizes = config.model
-    try:
-        check_tying(
-            sizes.tied_embeddings,
-            embedding_size=sizes.embedding_size,
-            hidden_size=sizes.hidden_size,
-        )
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
 
 
 def _default_folder(corpus: str, kind: str) -> Path:
