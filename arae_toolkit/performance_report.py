@@ -14,12 +14,9 @@ def limits_block(results: Results) -> str:
     Raises:
         ToolkitError: If no training rate has been measured.
     """
-    measured = [
-        result
-        for name, result in results.items()
-        if name == TRAINING_RATE or name.startswith(f"{TRAINING_RATE}-")
-    ]
-    _require(measured, "training_rate")
+    usual = _measured(results, TRAINING_RATE)
+    others = [result for name, result in results.items() if name.startswith(f"{TRAINING_RATE}-")]
+    measured = [usual, *others]
     rows = []
     for result in sorted(measured, key=_batch_size):
         for version, binding in result["details"]["binding_limit"].items():
@@ -39,9 +36,7 @@ def iteration_block(results: Results) -> str:
     Raises:
         ToolkitError: If no iteration has been profiled.
     """
-    result = results.get("iteration_profile")
-    _require(result and [result], "iteration_profile")
-    assert result is not None
+    result = _measured(results, "iteration_profile")
     versions: dict[str, list[str]] = {}
     for name in result["metrics"]:
         # A part may have a comma in its name, a version has none.
@@ -61,9 +56,7 @@ def settings_block(results: Results) -> str:
     Raises:
         ToolkitError: If no settings have been compared.
     """
-    result = results.get("quality_by_setting")
-    _require(result and [result], "quality_by_setting")
-    assert result is not None
+    result = _measured(results, "quality_by_setting")
     details, metrics = result["details"], result["metrics"]
     columns = {
         "nats a sentence": "nats per sentence",
@@ -95,11 +88,12 @@ def _sources(measured: list[Result]) -> str:
     return "\n".join(f"- `{result['command']}`: {place_of(result)}" for result in measured)
 
 
-def _require(found: object, program: str) -> None:
-    """Refuse to make a table of nothing.
+def _measured(results: Results, name: str) -> Result:
+    """Return a result.
 
     Raises:
-        ToolkitError: Naming the program that measures.
+        ToolkitError: If there is none, naming the program that measures it.
     """
-    if not found:
-        raise ToolkitError(f"nothing measured; see python -m arae_toolkit.benchmarks.{program}")
+    if name not in results:
+        raise ToolkitError(f"nothing measured; see python -m arae_toolkit.benchmarks.{name}")
+    return results[name]

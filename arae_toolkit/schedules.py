@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from arae_toolkit.configs import TrainingConfig
 
 COSINE_FLOOR = 0.02
 
 
-def iterations(config: TrainingConfig, *, batches_per_epoch: int) -> int:
+class Length(Protocol):
+    """What the settings of every training say of its length."""
+
+    @property
+    def batch_size(self) -> int:
+        """Rows an iteration."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training split."""
+        ...
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole run, whatever the epochs; 0 trains for the epochs."""
+        ...
+
+
+def iterations(config: Length, *, batches_per_epoch: int) -> int:
     """Return the iterations of a whole run."""
     return config.iterations or config.epochs * batches_per_epoch
 
 
-def epochs(config: TrainingConfig, *, rows: int) -> float:
+def epochs(config: Length, *, rows: int) -> float:
     """Return the epochs of a whole run over so many training sentences or images."""
     if not config.iterations:
         return config.epochs

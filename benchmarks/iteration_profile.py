@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import click
 from torch.profiler import ProfilerActivity, profile
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
@@ -30,7 +28,7 @@ from arae_toolkit.benchmarks.common import (
 )
 from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.training_rate import precisions_of
-from arae_toolkit.benchmarks.versions import library_training, textbook_training
+from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.presets import preset
@@ -113,7 +111,7 @@ def measure(
                 corpus, config, device=here.device, precision=precision, seed=seed
             )
             name = f"{label} {precision}"
-            works[name] = _iterations(algorithm)
+            works[name] = in_order(algorithm)
             gates[name] = {4 * config.model.code_size, 4 * config.model.hidden_size}
     for work in works.values():
         _repeat(work, WARM_UP)
@@ -201,12 +199,6 @@ def _sizes(event: Any) -> set[int]:
         for size in shape
         if isinstance(size, int)
     }
-
-
-def _iterations(algorithm: Algorithm) -> Callable[[], Any]:
-    """Return a function that runs the next iteration each time."""
-    turns = count()
-    return lambda: algorithm.iteration(next(turns))
 
 
 def _repeat(work: Callable[[], Any], times: int) -> None:

@@ -7,14 +7,12 @@ captured CUDA graphs (on a CPU the last two are the same).
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import click
 from torch.profiler import ProfilerActivity, profile
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
@@ -28,7 +26,7 @@ from arae_toolkit.benchmarks.common import (
 )
 from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.training_rate import precisions_of
-from arae_toolkit.benchmarks.versions import library_training, textbook_training
+from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.files import write_text
 from arae_toolkit.overrides import with_value
@@ -88,14 +86,8 @@ def versions(
         _, algorithm = library_training(
             corpus, config, device=device, precision=precision, seed=seed, cuda_graphs=cuda_graphs
         )
-        works[f"{name}-{precision}"] = _iterations(algorithm)
+        works[f"{name}-{precision}"] = in_order(algorithm)
     return works
-
-
-def _iterations(algorithm: Algorithm) -> Callable[[], Any]:
-    """Return a function that runs the next iteration each time."""
-    turns = count()
-    return lambda: algorithm.iteration(next(turns))
 
 
 def table(here: Setting, iteration: Callable[[], Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,12 @@ from arae_toolkit.benchmarks.common import (
     threads_option,
 )
 from arae_toolkit.benchmarks.training_rate import WARM_UP
-from arae_toolkit.benchmarks.versions import library_training
+from arae_toolkit.benchmarks.versions import in_order, library_training
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
+from arae_toolkit.models.tying import check_tying
 from arae_toolkit.overrides import with_overrides, with_value
 from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
@@ -116,12 +116,18 @@ def configs_of(settings: Sequence[str], *, corpus: str) -> dict[str, Config]:
     """Return each setting by its own words: a preset, and what is changed in it.
 
     Raises:
-        ValueError: If there is no such preset or setting.
+        ValueError: If there is no such preset or setting, or its sizes cannot share a table.
     """
     configs = {}
     for words in settings:
         name, *changes = words.split()
         configs[words] = with_overrides(preset(name, corpus=corpus), changes)
+        sizes = configs[words].model
+        check_tying(
+            sizes.tied_embeddings,
+            embedding_size=sizes.embedding_size,
+            hidden_size=sizes.hidden_size,
+        )
     return configs
 
 
@@ -203,14 +209,14 @@ def iteration_rates(
         _, algorithm = library_training(
             corpus, config, device=here.device, precision=precision, seed=0
         )
-        turns = count()
+        iterate = in_order(algorithm)
         for _ in range(WARM_UP):
-            algorithm.iteration(next(turns))
+            iterate()
 
         def run() -> float:
             start = time.process_time()
             for _ in range(iterations):
-                algorithm.iteration(next(turns))
+                iterate()
             return iterations / (time.process_time() - start)
 
         return run

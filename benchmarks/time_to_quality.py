@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,12 @@ from arae_toolkit.benchmarks.common import (
     threads_option,
 )
 from arae_toolkit.benchmarks.textbook import Sizes
-from arae_toolkit.benchmarks.versions import TextbookModel, library_training, textbook_training
+from arae_toolkit.benchmarks.versions import (
+    TextbookModel,
+    in_order,
+    library_training,
+    textbook_training,
+)
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
@@ -165,10 +169,9 @@ def measure(
     model, algorithm = library_training(
         corpus, config, device=here.device, precision=precision, seed=seed
     )
-    turns = count()
     moments = train(
         here,
-        lambda: algorithm.iteration(next(turns)),
+        in_order(algorithm),
         lambda: nats_per_token(model),
         every=every,
         stop=lambda moment: moment.nats_per_token <= target or moment.seconds >= seconds,

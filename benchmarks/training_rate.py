@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.counts import IterationCounts, counts_of_iterations
 from arae_toolkit.benchmarks.limits import Machine, Work, work_of_iteration
 from arae_toolkit.benchmarks.textbook import Sizes
-from arae_toolkit.benchmarks.versions import library_training, textbook_training
+from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
@@ -218,11 +218,11 @@ def _textbook(
 
 def _library(here: Setting, algorithm: Algorithm, iterations: int) -> Callable[[], float]:
     """Return a run of the library that returns its rate, warmed up."""
-    turns = count()
+    iterate = in_order(algorithm)
 
     def run(times: int = iterations) -> None:
-        for turn in islice(turns, times):
-            algorithm.iteration(turn)
+        for _ in range(times):
+            iterate()
 
     run(WARM_UP)
     return lambda: iterations * algorithm.sampler.batch_size / here.seconds(run)

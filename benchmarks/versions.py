@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 import torch
 
 from arae_toolkit.algorithm import Algorithm
@@ -31,6 +34,12 @@ def library_training(
     assert isinstance(model, ARAE), "a text corpus"
     algorithm = Algorithm(model, config, store, precision=precision, cuda_graphs=cuda_graphs)
     return model, algorithm
+
+
+def in_order(algorithm: Algorithm) -> Callable[[], object]:
+    """Return a function that runs the next iteration each time, from the first on."""
+    turns = count()
+    return lambda: algorithm.iteration(next(turns))
 
 
 def textbook_training(

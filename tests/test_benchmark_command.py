@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,13 @@ import pytest
 import small
 import torch
 from click.testing import CliRunner, Result
+from small_benchmarks import SIZES, tiny_corpus
 
 from arae_toolkit.benchmarks import gpu_session, on_gpu, overview, parts, rates, training_rate
 from arae_toolkit.benchmarks.overview_table import COLUMNS, Row, markdown, row_of
-from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep import options
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.results import read_results, summarise
 
@@ -32,20 +29,11 @@ ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 PRECISIONS = training_rate.precisions_of(CPU)
 NAMES = [f"training, {name} {p}" for name in overview.PRESETS for p in PRECISIONS]
-SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
-
-
-@contextlib.contextmanager
-def _quiet(*_: Any) -> Iterator[Any]:
-    yield lambda n=1: None
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("corpora") / "tiny"
-    few = PrepareOptions(size=200)
-    prepare_corpus("synthetic", out=folder, options=few, report=str, progress=_quiet)
-    return Corpus(folder)
+    return tiny_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +15,7 @@ import pytest
 import small
 import torch
 from click.testing import CliRunner
+from small_benchmarks import SIZES, quiet, tiny_corpus
 from torch import Tensor
 
 from arae_toolkit.batching import EpochSampler, TokenStore
@@ -41,7 +40,7 @@ from arae_toolkit.benchmarks import (
     time_to_quality,
     training_rate,
 )
-from arae_toolkit.benchmarks.textbook import PaddedSentences, Sizes, Textbook
+from arae_toolkit.benchmarks.textbook import PaddedSentences, Textbook
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
@@ -65,7 +64,6 @@ from arae_toolkit.vocabulary import EOS
 CPU = torch.device("cpu")
 MAX_LENGTH = 10
 ADAM_RATE = 1e-4
-SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
 PROGRAMS: dict[str, click.Command] = {
     module.__name__.removeprefix("arae_toolkit.benchmarks."): module.main
     for module in (
@@ -86,17 +84,9 @@ PROGRAMS: dict[str, click.Command] = {
 }
 
 
-@contextlib.contextmanager
-def _quiet(*_: Any) -> Iterator[Any]:
-    yield lambda n=1: None
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("corpora") / "tiny"
-    options = PrepareOptions(size=200)
-    prepare_corpus("synthetic", out=folder, options=options, report=str, progress=_quiet)
-    return Corpus(folder)
+    return tiny_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture(scope="module")
@@ -799,7 +789,7 @@ def test_pretraining_and_the_tables(trained: Path, corpus: Corpus, tmp_path: Pat
 def test_another_corpus_than_the_runs_own_is_refused(trained: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     options = PrepareOptions(size=100, seed=9)
-    prepare_corpus("synthetic", out=other, options=options, report=str, progress=_quiet)
+    prepare_corpus("synthetic", out=other, options=options, report=str, progress=quiet)
     done = _call("pretraining", trained / "tiny", "--corpus", other, "--out", tmp_path, code=1)
     assert "trained on another synthetic" in done.stderr
 

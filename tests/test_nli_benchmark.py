@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,26 +11,17 @@ import numpy as np
 import pytest
 import small_pairs
 from click.testing import CliRunner
+from small_benchmarks import tiny_corpus
 
 from arae_toolkit.benchmarks import nli_prediction, programs
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import read_results
 
 
-@contextlib.contextmanager
-def _quiet(*_: Any) -> Iterator[Any]:
-    yield lambda n=1: None
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("corpora") / "tiny"
-    options = PrepareOptions(size=200)
-    prepare_corpus("synthetic", out=folder, options=options, report=str, progress=_quiet)
-    return Corpus(folder)
+    return tiny_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture(scope="module")

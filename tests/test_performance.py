@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +10,10 @@ import pytest
 import small
 import torch
 from click.testing import CliRunner
+from small_benchmarks import SIZES, tiny_corpus
 
 from arae_toolkit.benchmarks import common, iteration_profile, quality_by_setting, training_rate
-from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
 from arae_toolkit.overrides import with_overrides
@@ -25,20 +21,11 @@ from arae_toolkit.performance_report import iteration_block, limits_block, setti
 from arae_toolkit.results import read_results, summarise, write_result
 
 CPU = torch.device("cpu")
-SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
-
-
-@contextlib.contextmanager
-def _quiet(*_: Any) -> Iterator[Any]:
-    yield lambda n=1: None
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("corpora") / "tiny"
-    options = PrepareOptions(size=200)
-    prepare_corpus("synthetic", out=folder, options=options, report=str, progress=_quiet)
-    return Corpus(folder)
+    return tiny_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 # --- where an iteration's time goes -------------------------------------------------------------

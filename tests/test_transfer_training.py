@@ -159,3 +159,16 @@ def test_batches_that_cannot_be_balanced_are_one_line(corpus, tmp_path, kind):
     [line] = [line for line in done.stderr.splitlines() if "error" in line]
     assert "batches of 1 cannot be balanced" in line and "--set batch_size=N" in line
     assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("kind", ["arae", "cross-aligned", "infilling"])
+def test_every_kind_trains_for_so_many_iterations(corpus, tmp_path, kind):
+    """From the command line, its length told first."""
+    words = ["pretrain", str(corpus.folder), "--model", kind, "--set", "iterations=3"]
+    out, scorer = tmp_path / "run", tmp_path / "scorer"
+    done = CliRunner().invoke(main, [*words, "--out", str(out), "--scorer", str(scorer)])
+    assert done.exit_code == 0, done.output
+    assert "sentences, 3 iterations, " in done.stderr
+    *_, last = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    assert last["iteration"] == 3
+    assert TransferModel.from_pretrained(out)

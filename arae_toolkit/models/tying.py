@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from torch import nn
+if TYPE_CHECKING:  # sizes are checked before torch is needed, which takes seconds to load
+    from torch import nn
 
 Tying = Literal["none", "decoder", "all"]
 

@@ -31,6 +31,8 @@ class CrossAlignedSchedule:
     epochs: int = 1
     """Passes over the sentences of the most frequent value; those of others come more often. More
     of them copy more: the code comes to hold the whole sentence before its value has left it."""
+    iterations: int = 0
+    """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
     rate: float = 2e-3
     """Adam rate of encoder and generator at its highest."""
     warmup: int = 200

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit import schedules
 from arae_toolkit.attribute_batching import AttributeBatch, AttributeStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.attribute_generator import Behaviour
@@ -83,7 +84,7 @@ class CrossAlignedTraining:
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        return self.intervals.epochs * self.batches_per_epoch
+        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
 
     @property
     def begin(self) -> int:

@@ -27,6 +27,8 @@ class InfillingTrainingConfig:
     """Sentences an iteration, as many of each attribute value."""
     epochs: int = 3
     """Passes over the sentences of the most frequent value; those of others come more often."""
+    iterations: int = 0
+    """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
     rate: float = 2e-3
     """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
     warmup: int = 300

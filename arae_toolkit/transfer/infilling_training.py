@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit import schedules
 from arae_toolkit.batching import Indices, TokenStore
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.devices import Precision
@@ -157,7 +158,7 @@ class InfillingTraining:
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        return self.intervals.epochs * self.batches_per_epoch
+        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
