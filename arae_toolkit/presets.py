@@ -37,7 +37,7 @@ _PUBLISHED_2018 = TrainingConfig(
     generator_average=0.0,
 )
 
-# Deviation: the published code has three tables of word vectors. One learns far faster: what the
+# Deviation: the published code has three tables of word vectors. One learns faster: what the
 # softmax learns of a word, encoder and decoder know at once; see docs/performance.md.
 _TIED = ModelConfig(tied_embeddings="all")
 
