@@ -28,8 +28,11 @@ class ModelConfig:
     batch normalization takes it out of an image decoder."""
     tied_embeddings: Literal["none", "decoder", "all"] = "none"
     """``decoder`` scores words by the vectors that the decoder reads, ``all`` lets the encoder read
-    the same ones; both want ``embedding_size`` = ``hidden_size``. The paper's code has three tables
-    of their own, ``none``. Text without an attribute only."""
+    the same ones; both want an ``output_map``, or ``embedding_size`` = ``hidden_size``. The paper's
+    code has three tables of their own, ``none``. Text without an attribute only."""
+    output_map: bool = False
+    """Map the decoder's states linearly to E dimensions before they score words, whose table then
+    has this size; without, as in the paper, H. Text without an attribute only."""
     generator_sizes: tuple[int, ...] = (300, 300)
     """Hidden layers of the generator."""
     # Deviation: batch normalization makes a sample depend on its batch.

@@ -51,6 +51,7 @@ def _text_model(corpus: Corpus, config: Config, prior: PriorKind) -> ARAE:
         generator_normalization=model.generator_normalization,
         generator_output=model.generator_output,
         code_gain=model.code_gain,
+        output_map=model.output_map,
         tied_embeddings=model.tied_embeddings,
         prior=prior,
     )

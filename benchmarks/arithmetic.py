@@ -11,6 +11,7 @@ step does (gates, softmax, optimizers, gathering) counts as overhead.
     states, forward                  2 (N - B) H 4H      the first state is zero
     each of the three, backward      twice that    gradients are summed per word or sentence first
     projection, both ways            3 * 2 N H V       V: the words the softmax runs over
+    with an output map               3 * 2 N E (H + V)   instead
     critic's encoder passes          the encoder forward, on the rows encoded together
     separate encoder update          the encoder forward and backward
     a linear layer of an MLP         2 B in out, as often as a row passes it in either direction
@@ -78,12 +79,8 @@ def needed_products(config: Config, counts: IterationCounts, *, vocab_size: int)
         *linear_products(
             "decoder", round(batch.sentences), model.code_size, 4 * model.hidden_size, reduced=True
         ),
-        *linear_products(
-            "projection",
-            round(batch.tokens),
-            model.hidden_size,
-            scored_words(config, batch, vocab_size=vocab_size),
-            reduced=True,
+        *_scoring_products(
+            config, round(batch.tokens), scored_words(config, batch, vocab_size=vocab_size)
         ),
     ]
     for rows in counts.critic:
@@ -131,7 +128,7 @@ def products_of_iteration(
     products = [
         *lstm("encoder", model.embedding_size, model.code_size, backward=True),
         *lstm("decoder", model.embedding_size + model.code_size, model.hidden_size, backward=True),
-        *linear_products("projection", tokens, model.hidden_size, vocab_size, reduced=True),
+        *_scoring_products(config, tokens, vocab_size),
         *lstm(
             "critic's encoder passes",
             model.embedding_size,
@@ -194,6 +191,16 @@ def _needed_lstm(
     else:
         yield Product(part, distinct, inputs, 4 * size, reduced=True)
     yield from needed_recurrence(part, counts, size, backward=backward)
+
+
+def _scoring_products(config: Config, tokens: int, words: int) -> Iterator[Product]:
+    """Yield the products from the decoder's states to the scores of so many words, both ways."""
+    model = config.model
+    size = model.hidden_size
+    if model.output_map:
+        size = model.embedding_size
+        yield from linear_products("output map", tokens, model.hidden_size, size, reduced=True)
+    yield from linear_products("projection", tokens, size, words, reduced=True)
 
 
 def _perceptron_products(config: Config, *, needed: bool) -> Iterator[Product]:

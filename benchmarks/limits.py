@@ -152,12 +152,16 @@ def bytes_of_iteration(
     embedding, code, hidden = model.embedding_size, model.code_size, model.hidden_size
     encoder = _lstm_parameters(embedding, code)
     decoder = _lstm_parameters(embedding + code, hidden)
+    scoring = hidden
+    if model.output_map:
+        scoring = embedding
+        decoder += hidden * embedding
     batch = counts.reconstruction
-    scored = scored_words(config, batch, vocab_size=vocab_size) * (hidden + 1)
+    scored = scored_words(config, batch, vocab_size=vocab_size) * (scoring + 1)
     reading = {"none": 2, "decoder": 1, "all": 0}[model.tied_embeddings]
     words = reading * batch.distinct * embedding
     adam = training.autoencoder_optimizer == "adam"
-    tables = vocab_size * (reading * embedding + hidden + 1)
+    tables = vocab_size * (reading * embedding + scoring + 1)
     total = _update_bytes(encoder + decoder, width, adam=adam)
     total += _update_bytes(scored + words, width, adam=adam, moved=tables if adam else None)
     for rows in counts.critic:

@@ -127,6 +127,7 @@ def configs_of(settings: Sequence[str], *, corpus: str) -> dict[str, Config]:
             sizes.tied_embeddings,
             embedding_size=sizes.embedding_size,
             hidden_size=sizes.hidden_size,
+            output_map=sizes.output_map,
         )
     return configs
 

@@ -182,8 +182,12 @@ def products_of_sampling(
         Product("words", distinct, sizes["embedding_size"], 4 * hidden, share),
         Product("code", sentences, model.code_size, 4 * hidden),
         Product("states", sentences, hidden, 4 * hidden, tokens - 1),  # the first state is zero
-        Product("projection", sentences, hidden, vocab_size, tokens),
     ]
+    scoring = hidden
+    if sizes["output_map"]:
+        scoring = sizes["embedding_size"]
+        products.append(Product("output map", sentences, hidden, scoring, tokens))
+    products.append(Product("projection", sentences, scoring, vocab_size, tokens))
     layers = (sizes["noise_size"], *sizes["generator_sizes"], model.code_size)
     if sizes["prior"] == "generator":
         products += [Product("generator", sentences, *layer) for layer in pairwise(layers)]
@@ -209,6 +213,7 @@ def textbook_decoder(model: ARAE) -> Decoder:
         code=model.code_size,
         hidden=model.arguments["hidden_size"],
         code_gain=model.arguments["code_gain"],
+        output_map=model.arguments["output_map"],
     )
     decoder = Decoder(len(model.vocabulary), sizes).to(model.device)
     decoder.load_state_dict(model.decoder.state_dict())

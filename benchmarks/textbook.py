@@ -31,6 +31,7 @@ class Sizes:
     noise: int = 100
     perceptron: int = 300
     code_gain: float = 1.0
+    output_map: bool = False
     critic_steps: int = 5
 
 
@@ -59,14 +60,19 @@ class Decoder(nn.Module):
         self.code_gain = sizes.code_gain
         self.embedding = nn.Embedding(vocab_size, sizes.embedding, padding_idx=PAD)
         self.lstm = nn.LSTM(sizes.embedding + sizes.code, sizes.hidden, batch_first=True)
-        self.projection = nn.Linear(sizes.hidden, vocab_size)
+        self.output_map: nn.Module = nn.Identity()
+        if sizes.output_map:
+            self.output_map = nn.Linear(sizes.hidden, sizes.embedding, bias=False)
+        self.projection = nn.Linear(
+            sizes.embedding if sizes.output_map else sizes.hidden, vocab_size
+        )
 
     def forward(self, code: Tensor, tokens: Tensor) -> Tensor:
         """Return the scores of every word at every position. Shape (B, T, V)."""
         previous = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
         every_step = (code * self.code_gain)[:, None, :].expand(-1, tokens.shape[1], -1)
         states, _ = self.lstm(torch.cat([self.embedding(previous), every_step], dim=2))
-        return self.projection(states)  # type: ignore[no-any-return]
+        return self.projection(self.output_map(states))  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def decode(self, code: Tensor, *, steps: int) -> Tensor:
@@ -78,7 +84,7 @@ class Decoder(nn.Module):
         for _ in range(steps):
             inputs = torch.cat([self.embedding(previous), gained], dim=1)[:, None, :]
             states, state = self.lstm(inputs, state)
-            previous = self.projection(states[:, 0]).argmax(dim=1)
+            previous = self.projection(self.output_map(states[:, 0])).argmax(dim=1)
             words.append(previous)
         return torch.stack(words, dim=1)
 

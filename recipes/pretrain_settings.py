@@ -47,6 +47,7 @@ def check_sizes(config: Config) -> None:
             sizes.tied_embeddings,
             embedding_size=sizes.embedding_size,
             hidden_size=sizes.hidden_size,
+            output_map=sizes.output_map,
         )
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--set'") from error

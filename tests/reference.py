@@ -38,6 +38,8 @@ def sentence_nats(decoder: nn.Module, code: Tensor, sentence: list[int]) -> Tens
     words = decoder.embedding.weight[previous]
     codes = (code * decoder.code_gain).expand(len(sentence), -1)
     states = lstm_states(decoder.lstm, torch.cat([words, codes], dim=1))
+    if decoder.output_map is not None:
+        states = torch.stack([decoder.output_map.weight @ state for state in states])
     scores = states @ decoder.projection.weight.t() + decoder.projection.bias
     return functional.cross_entropy(scores, torch.tensor(sentence), reduction="sum")
 

@@ -67,6 +67,7 @@ def model(words: Vocabulary, config: Config = SMALL, *, prior: str = "generator"
         generator_normalization=sizes.generator_normalization,
         generator_output=sizes.generator_output,
         code_gain=sizes.code_gain,
+        output_map=sizes.output_map,
         tied_embeddings=sizes.tied_embeddings,
         prior=prior,  # type: ignore[arg-type]
     )

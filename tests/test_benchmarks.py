@@ -271,9 +271,10 @@ def test_the_textbook_learns() -> None:
 
 
 def test_the_textbook_decodes_the_librarys_sentences() -> None:
-    model = small.model(small.vocabulary())
-    decoder = sampling.textbook_decoder(model)
-    assert sampling.same_sentences(model, decoder, seed=1) == 100
+    for output_map in ("true", "false"):
+        model = small.model(small.vocabulary(), small.settings(f"output_map={output_map}"))
+        decoder = sampling.textbook_decoder(model)
+        assert sampling.same_sentences(model, decoder, seed=1) == 100
     one_by_one = sampling.textbook_sample(model, decoder, 3, batch_size=1, seed=1)
     assert len(one_by_one) == 3
     assert len(set(model.sample(50, seed=1))) > 1, "else equal sentences would mean little"
@@ -348,6 +349,10 @@ def test_needed_products_are_those_of_distinct_words() -> None:
     products = arithmetic.needed_products(sampled, READ, vocab_size=11_004)
     estimated = arithmetic.flops_by_part(products)["projection"]
     assert estimated == 3 * 2 * 640 * 300 * (150 + 1000)
+    factored = with_overrides(config, ["embedding_size=128", "output_map=true"])
+    products = arithmetic.needed_products(factored, READ, vocab_size=11_004)
+    assert arithmetic.flops_by_part(products)["projection"] == 3 * 2 * 640 * 128 * 11_004
+    assert arithmetic.flops_by_part(products)["output map"] == 3 * 2 * 640 * 300 * 128
     joint = arithmetic.needed_products(
         preset("default", corpus="snli"), READ_JOINTLY, vocab_size=11_004
     )
@@ -440,6 +445,14 @@ def test_the_bytes_of_an_iteration_are_those_of_the_formula() -> None:
     tied = with_overrides(with_adam, ["tied_embeddings=all"])
     fewer = limits.bytes_of_iteration(tied, READ, vocab_size=words, dtype=torch.float32)
     assert more - fewer == pytest.approx(2 * (16 * 150 * 300 + 24 * words * 300))
+    # With a map the softmax's table is as narrow as the words' vectors.
+    narrow = with_overrides(tied, ["embedding_size=128"])
+    mapped = with_overrides(narrow, ["output_map=true"])
+    smaller, larger = (
+        limits.bytes_of_iteration(one, READ, vocab_size=words, dtype=torch.float32)
+        for one in (mapped, narrow)
+    )
+    assert larger - smaller == pytest.approx(40 * (words * (300 - 128) - 300 * 128))
 
 
 def test_the_chain_of_an_iteration_is_as_long_as_its_longest_sentences() -> None:
@@ -710,6 +723,12 @@ def test_the_products_of_sampling_are_those_of_the_formula() -> None:
     assert flops["states"] == 2 * 27.5 * 14 * 56
     assert flops["projection"] == 2 * 32.5 * 14 * words
     assert flops["generator"] == 2 * 5 * (5 * 11 + 11 * 10)
+    mapped = small.model(small.vocabulary(), small.settings("output_map=true"))
+    flops = arithmetic.flops_by_part(
+        sampling.products_of_sampling(mapped, sentences=5, counts=_counts(20, 130, 9, 10), count=50)
+    )
+    assert flops["output map"] == 2 * 32.5 * 14 * 12
+    assert flops["projection"] == 2 * 32.5 * 12 * words
 
 
 def test_kernels(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -353,9 +353,13 @@ def test_no_codes_are_no_sentences() -> None:
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)], ids=["fp32", "bf16"]
 )
-def test_fast_steps_meet_the_decoders_own(dtype: torch.dtype, tolerance: float) -> None:
+@pytest.mark.parametrize("output_map", ["false", "true"])
+def test_fast_steps_meet_the_decoders_own(
+    dtype: torch.dtype, tolerance: float, output_map: str
+) -> None:
     """Scores and states, with words met before and new ones, and rows that leave."""
-    decoder = small.model(small.vocabulary()).decoder
+    config = small.settings(f"output_map={output_map}")
+    decoder = small.model(small.vocabulary(), config).decoder
     stepper = LSTMStepper(decoder, dtype=dtype)
     random = torch.Generator().manual_seed(3)
     with torch.no_grad():

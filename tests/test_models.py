@@ -11,11 +11,14 @@ import small
 import torch
 
 from arae_toolkit.batching import TokenStore, batch_of
+from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, FittedGaussian, Generator, SphericalPrior
 from arae_toolkit.objectives import reconstruction_nll
 from arae_toolkit.steps import Update, critic_step
+from arae_toolkit.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")
+OUTPUT_MAP = pytest.mark.parametrize("output_map", [False, True], ids=["plain", "output map"])
 
 
 def test_codes_equal_the_step_by_step_reference() -> None:
@@ -29,10 +32,15 @@ def test_codes_equal_the_step_by_step_reference() -> None:
     torch.testing.assert_close(codes.norm(dim=1), torch.ones(8))
 
 
-def test_decoder_nats_equal_the_step_by_step_reference() -> None:
+def _model(words: Vocabulary, output_map: bool) -> ARAE:
+    return small.model(words, small.settings(f"output_map={str(output_map).lower()}"))
+
+
+@OUTPUT_MAP
+def test_decoder_nats_equal_the_step_by_step_reference(output_map: bool) -> None:
     """The summed loss of a batch is that of its sentences, word by word."""
     words = small.vocabulary()
-    arae, packed = small.model(words), small.sentences(words)
+    arae, packed = _model(words, output_map), small.sentences(words)
     batch = small.store(words).batch(np.array([2, 0, 6]))
     code = arae.encoder(batch)
     expected = sum(
@@ -42,10 +50,11 @@ def test_decoder_nats_equal_the_step_by_step_reference() -> None:
     torch.testing.assert_close(arae.decoder.nats(code, batch), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_decoder_nats_equal_the_plain_objective() -> None:
+@OUTPUT_MAP
+def test_decoder_nats_equal_the_plain_objective(output_map: bool) -> None:
     """Chunked and unpadded, it is still the objective over padded scores."""
     words = small.vocabulary()
-    arae = small.model(words)
+    arae = _model(words, output_map)
     batch = small.store(words).batch(np.arange(8))
     code = arae.encoder(batch)
     padded = replace(batch, packing=None)
@@ -78,10 +87,23 @@ def test_permuted_rows_permute_codes() -> None:
     torch.testing.assert_close(arae.encoder(store.batch(order)), codes[torch.from_numpy(order)])
 
 
-def test_stepping_equals_the_training_pass() -> None:
+def test_an_output_map_that_changes_nothing_changes_nothing() -> None:
+    """With E = H and the identity as its weight, it is the decoder without one."""
+    words = small.vocabulary()
+    plain = small.model(words, small.settings("embedding_size=14"))
+    mapped = small.model(words, small.settings("embedding_size=14", "output_map=true"))
+    mapped.load_state_dict({**plain.state_dict(), "decoder.output_map.weight": torch.eye(14)})
+    batch = small.store(words).batch(np.arange(8))
+    code = plain.encoder(batch)
+    torch.testing.assert_close(mapped.decoder.nats(code, batch), plain.decoder.nats(code, batch))
+    assert mapped.sample(20, seed=1) == plain.sample(20, seed=1)
+
+
+@OUTPUT_MAP
+def test_stepping_equals_the_training_pass(output_map: bool) -> None:
     """Decoding one word at a time meets the scores that training sees."""
     words = small.vocabulary()
-    arae = small.model(words)
+    arae = _model(words, output_map)
     batch = small.store(words).batch(np.array([1, 5]))
     code = arae.encoder(batch)
     states = arae.decoder(code, replace(batch, packing=None))

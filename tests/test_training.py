@@ -53,6 +53,7 @@ SETTINGS = {
         *("generator_average=0", "gan_rounds_grow_at=[2,3]", "word_drop=0.2"),
     ),
     "tied tables": ("tied_embeddings=all", "embedding_size=14"),
+    "output map": ("tied_embeddings=all", "output_map=true", "embedding_size=9"),
     "spectral critic": ("critic_constraint=spectral",),
     "batch normalization": ("generator_normalization=batch", "critic_normalization=batch"),
 }

@@ -18,11 +18,12 @@ from arae_toolkit.model_folder import WEIGHTS, load_tensors, save_tensors
 from arae_toolkit.models.tying import check_tying
 
 TIED = ("embedding_size=14", "hidden_size=14")
+FACTORED = ("embedding_size=9", "hidden_size=14", "output_map=true")
 TABLES = ("encoder.embedding.weight", "decoder.embedding.weight", "decoder.projection.weight")
 
 
-def _model(tying: str) -> ARAE:
-    return small.model(small.vocabulary(), small.settings(*TIED, f"tied_embeddings={tying}"))
+def _model(tying: str, sizes: tuple[str, ...] = TIED) -> ARAE:
+    return small.model(small.vocabulary(), small.settings(*sizes, f"tied_embeddings={tying}"))
 
 
 def _nats(model: ARAE) -> torch.Tensor:
@@ -37,10 +38,13 @@ def test_so_many_tables_are_left(tying: str, tables: int) -> None:
     assert len({id(weights[name]) for name in TABLES}) == tables
 
 
+@pytest.mark.parametrize("sizes", [TIED, FACTORED], ids=["E = H", "output map"])
 @pytest.mark.parametrize("tying", ["decoder", "all"])
-def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(tying: str) -> None:
+def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(
+    tying: str, sizes: tuple[str, ...]
+) -> None:
     """The same values in tables of their own: their gradients, added up."""
-    tied, apart = _model(tying), _model("none")
+    tied, apart = _model(tying, sizes), _model("none", sizes)
     apart.load_state_dict(tied.state_dict())
     _nats(tied).backward()
     _nats(apart).backward()
@@ -65,9 +69,12 @@ def test_an_iteration_moves_a_shared_table_once() -> None:
     assert float(step) == pytest.approx(config.training.autoencoder_rate, rel=1e-3)
 
 
-def test_a_tied_model_is_saved_once_and_is_tied_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sizes", [TIED, FACTORED], ids=["E = H", "output map"])
+def test_a_tied_model_is_saved_once_and_is_tied_again(
+    tmp_path: Path, sizes: tuple[str, ...]
+) -> None:
     """One table in the file; what comes back is the same, bit for bit, and still shares it."""
-    model = _model("all").eval()
+    model = _model("all", sizes).eval()
     model.save_pretrained(tmp_path)
     with safe_open(tmp_path / WEIGHTS, framework="pt") as file:
         assert [name in file.keys() for name in TABLES].count(True) == 1  # noqa: SIM118
@@ -99,8 +106,9 @@ def test_a_name_for_nothing_is_damage(tmp_path: Path) -> None:
 
 
 def test_sizes_that_cannot_be_shared_are_refused() -> None:
-    """E and H must agree; without tying they need not."""
+    """E and H must agree; without tying, or with a map between them, they need not."""
     check_tying("none", embedding_size=3, hidden_size=5)
+    check_tying("all", embedding_size=3, hidden_size=5, output_map=True)
     with pytest.raises(ValueError, match=r"embedding_size \(3\) and hidden_size \(5\)"):
         check_tying("decoder", embedding_size=3, hidden_size=5)
 
@@ -118,3 +126,8 @@ def test_it_trains_from_the_command_line(tmp_path: Path) -> None:
     assert pretrain(corpus, out, *tied, epochs=1).exit_code == 0
     assert isinstance(ARAE.from_pretrained(out).decoder.projection, nn.Linear)
     assert call("sample", out, "--count", "2").exit_code == 0
+    mapped = tmp_path / "mapped"
+    factored = (*tied, "--set", "hidden_size=20", "--set", "output_map=true")
+    assert pretrain(corpus, mapped, *factored, epochs=1).exit_code == 0
+    assert ARAE.from_pretrained(mapped).decoder.projection.weight.shape[1] == 16
+    assert call("sample", mapped, "--count", "2").exit_code == 0

@@ -50,6 +50,7 @@ class ARAE(nn.Module):
         generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
         generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
         code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
+        output_map: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
         tied_embeddings: See :func:`~arae_toolkit.models.tying.tie`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
@@ -68,6 +69,7 @@ class ARAE(nn.Module):
         generator_normalization: Normalization = "layer",
         generator_output: OutputBound = "sphere",
         code_gain: float = 1.0,
+        output_map: bool = False,
         tied_embeddings: Tying = "none",
         prior: PriorKind = "generator",
     ) -> None:
@@ -85,6 +87,7 @@ class ARAE(nn.Module):
             "generator_normalization": generator_normalization,
             "generator_output": generator_output,
             "code_gain": code_gain,
+            "output_map": output_map,
             "tied_embeddings": tied_embeddings,
             "prior": prior,
         }
@@ -98,6 +101,7 @@ class ARAE(nn.Module):
             hidden_size=hidden_size,
             code_size=code_size,
             code_gain=code_gain,
+            output_map=output_map,
         )
         tie(self.encoder, self.decoder, tying=tied_embeddings)
         self.prior = new_prior(

@@ -44,6 +44,9 @@ class LSTMDecoder(nn.Module):
         code_gain: Factor on the code where it enters the LSTM. A coordinate of a unit-norm code of
             300 dimensions is about 0.06; a gain of ``sqrt(Z)`` brings it to the size of the other
             inputs. 1 is the paper's.
+        output_map: Whether a linear map takes the LSTM's outputs to E dimensions, in which they
+            score words, so that the softmax's table has the shape of the one that is read, (V, E).
+            Without it, as in the paper, the outputs themselves do, and the table is (V, H).
     """
 
     def __init__(
@@ -54,13 +57,17 @@ class LSTMDecoder(nn.Module):
         hidden_size: int,
         code_size: int,
         code_gain: float = 1.0,
+        output_map: bool = False,
     ) -> None:
         """Make the layers."""
         super().__init__()
         self.code_gain = code_gain
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size + code_size, hidden_size, batch_first=True)
-        self.projection = nn.Linear(hidden_size, vocab_size)
+        self.output_map: nn.Linear | None = None
+        if output_map:
+            self.output_map = nn.Linear(hidden_size, embedding_size, bias=False)
+        self.projection = nn.Linear(embedding_size if output_map else hidden_size, vocab_size)
 
     def forward(self, code: Tensor, batch: TokenBatch) -> Tensor:
         """Return the state before each token, the true previous tokens given.
@@ -72,18 +79,19 @@ class LSTMDecoder(nn.Module):
         Returns:
             A row for each token, which ``projection`` turns into scores: for the N real tokens in
             the batch's packed order, shape (N, H), or without packing for all, shape (B * T, H).
+            With an output map the rows have E columns.
         """
         packing = batch.packing
         previous = functional.pad(batch.tokens[:, :-1], (1, 0), value=BOS)
         code = code * self.code_gain
         if packing is not None and packs(batch.device):
             words = previous.flatten()[packing.places]
-            return packed_states(self.lstm, self.embedding, words, packing, code=code)
+            return self._mapped(packed_states(self.lstm, self.embedding, words, packing, code=code))
         embedded = self.embedding(previous)
         every_step = code.to(embedded.dtype)[:, None, :].expand(-1, embedded.shape[1], -1)
         states, _ = self.lstm(torch.cat([embedded, every_step], dim=2))
         flat: Tensor = states.flatten(0, 1)
-        return flat if packing is None else flat[packing.places]
+        return self._mapped(flat if packing is None else flat[packing.places])
 
     def nats(
         self,
@@ -156,7 +164,12 @@ class LSTMDecoder(nn.Module):
         enter, keep, candidate, leave = gates.chunk(4, dim=1)
         cell = keep.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
         hidden = leave.sigmoid() * cell.tanh()
-        return self.projection(hidden), DecoderState(hidden, cell, state.code_gates)
+        scores: Tensor = self.projection(self._mapped(hidden))
+        return scores, DecoderState(hidden, cell, state.code_gates)
+
+    def _mapped(self, states: Tensor) -> Tensor:
+        """Return what ``projection`` takes for some states. Shape (N, H) to (N, H) or (N, E)."""
+        return states if self.output_map is None else self.output_map(states)
 
     def _gate_weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the LSTM's weights: from its input (4H, E + Z), from its state, and two biases."""

@@ -33,6 +33,9 @@ class LSTMStepper:
         self._from_code = from_input[:, embedding_size:].to(dtype)
         self._from_state = from_state.to(dtype)
         self._gate_bias = (input_bias + state_bias).float()
+        self._output_map: Tensor | None = None
+        if decoder.output_map is not None:
+            self._output_map = decoder.output_map.weight.detach().to(dtype)
         self._projection = decoder.projection.weight.detach().to(dtype)
         self._bias = decoder.projection.bias.detach().to(dtype)
         self._word_gates: Tensor | None = None
@@ -93,8 +96,11 @@ class LSTMStepper:
 
     def _scores_of(self, hidden: Tensor) -> Tensor:
         """Return the scores of all words. Shape (B, H) to (B, V)."""
+        hidden = hidden.to(self.dtype)
+        if self._output_map is not None:
+            hidden = functional.linear(hidden, self._output_map)
         if hidden.is_cuda or self.dtype is not torch.float32:
-            return functional.linear(hidden.to(self.dtype), self._projection, self._bias)
+            return functional.linear(hidden, self._projection, self._bias)
         # The transposed product, (V, H) times (H, B), takes two thirds of the time of (B, H) times
         # (H, V) on the CPUs we measured. Its memory is kept: to map so much anew at each step would
         # cost more than to fill it.

@@ -22,26 +22,30 @@ class WritesWords(ReadsWords, Protocol):
     projection: nn.Linear
 
 
-def check_tying(tying: Tying, *, embedding_size: int, hidden_size: int) -> None:
+def check_tying(
+    tying: Tying, *, embedding_size: int, hidden_size: int, output_map: bool = False
+) -> None:
     """Refuse sizes that cannot share a table.
 
     Args:
         tying: See :func:`tie`.
         embedding_size: E.
         hidden_size: H.
+        output_map: Whether a map from H to E dimensions comes before the scores.
 
     Raises:
         ValueError: If what reads words and what scores them have vectors of different sizes.
     """
-    if tying != "none" and embedding_size != hidden_size:
+    if tying != "none" and embedding_size != hidden_size and not output_map:
         raise ValueError(
             f"tied_embeddings={tying} needs embedding_size ({embedding_size}) and hidden_size "
-            f"({hidden_size}) to be the same; set both alike, or tied_embeddings=none"
+            f"({hidden_size}) to be the same; set both alike, or output_map=true between them, "
+            "or tied_embeddings=none"
         )
 
 
 def tie(encoder: ReadsWords, decoder: WritesWords, *, tying: Tying) -> None:
-    """Let encoder and decoder share tables of word vectors, of shape (V, E), E = H.
+    """Let encoder and decoder share tables of word vectors, of shape (V, E).
 
     A word's vector is moved by the gradients of all its uses. The softmax moves every vector in
     every iteration, where an embedding by itself moves only those of the words in the batch.

@@ -119,7 +119,8 @@ def pretrain_transfer(
     """
     check_labelled(corpus)
     # Every decoder of a transfer model reads a table of its own.
-    config = replace(config, model=replace(config.model, tied_embeddings="none"))
+    separate = replace(config.model, tied_embeddings="none", output_map=False)
+    config = replace(config, model=separate)
     device = device or torch.device("cpu")
     identity = {
         "model": kind,
