@@ -51,6 +51,11 @@ class ModelConfig:
     classifier_sizes: tuple[int, ...] = (300, 300)
     """Hidden layers of the latent attribute classifier."""
 
+    @property
+    def scoring_size(self) -> int:
+        """Columns of the softmax's table of words: E with an output map, H without."""
+        return self.embedding_size if self.output_map else self.hidden_size
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

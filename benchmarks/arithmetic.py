@@ -195,10 +195,8 @@ def _needed_lstm(
 
 def _scoring_products(config: Config, tokens: int, words: int) -> Iterator[Product]:
     """Yield the products from the decoder's states to the scores of so many words, both ways."""
-    model = config.model
-    size = model.hidden_size
+    model, size = config.model, config.model.scoring_size
     if model.output_map:
-        size = model.embedding_size
         yield from linear_products("output map", tokens, model.hidden_size, size, reduced=True)
     yield from linear_products("projection", tokens, size, words, reduced=True)
 

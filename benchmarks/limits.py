@@ -152,10 +152,9 @@ def bytes_of_iteration(
     embedding, code, hidden = model.embedding_size, model.code_size, model.hidden_size
     encoder = _lstm_parameters(embedding, code)
     decoder = _lstm_parameters(embedding + code, hidden)
-    scoring = hidden
+    scoring = model.scoring_size
     if model.output_map:
-        scoring = embedding
-        decoder += hidden * embedding
+        decoder += hidden * scoring
     batch = counts.reconstruction
     scored = scored_words(config, batch, vocab_size=vocab_size) * (scoring + 1)
     reading = {"none": 2, "decoder": 1, "all": 0}[model.tied_embeddings]

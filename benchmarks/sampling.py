@@ -177,17 +177,16 @@ def products_of_sampling(
     """
     sizes, tokens = model.arguments, counts.tokens / counts.sentences
     hidden, vocab_size = sizes["hidden_size"], len(model.vocabulary)
+    scoring = model.decoder.projection.in_features
     distinct, share = round(counts.distinct), min(1.0, sentences / count)
     products = [
         Product("words", distinct, sizes["embedding_size"], 4 * hidden, share),
         Product("code", sentences, model.code_size, 4 * hidden),
         Product("states", sentences, hidden, 4 * hidden, tokens - 1),  # the first state is zero
+        Product("projection", sentences, scoring, vocab_size, tokens),
     ]
-    scoring = hidden
     if sizes["output_map"]:
-        scoring = sizes["embedding_size"]
         products.append(Product("output map", sentences, hidden, scoring, tokens))
-    products.append(Product("projection", sentences, scoring, vocab_size, tokens))
     layers = (sizes["noise_size"], *sizes["generator_sizes"], model.code_size)
     if sizes["prior"] == "generator":
         products += [Product("generator", sentences, *layer) for layer in pairwise(layers)]

@@ -41,13 +41,7 @@ def check_sizes(config: Config) -> None:
     """
     from arae_toolkit.models.tying import check_tying
 
-    sizes = config.model
     try:
-        check_tying(
-            sizes.tied_embeddings,
-            embedding_size=sizes.embedding_size,
-            hidden_size=sizes.hidden_size,
-            output_map=sizes.output_map,
-        )
+        check_tying(config.model)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--set'") from error

@@ -107,10 +107,14 @@ def test_a_name_for_nothing_is_damage(tmp_path: Path) -> None:
 
 def test_sizes_that_cannot_be_shared_are_refused() -> None:
     """E and H must agree; without tying, or with a map between them, they need not."""
-    check_tying("none", embedding_size=3, hidden_size=5)
-    check_tying("all", embedding_size=3, hidden_size=5, output_map=True)
+    apart = ("embedding_size=3", "hidden_size=5")
+    check_tying(small.settings(*apart).model)
+    check_tying(small.settings(*apart, "tied_embeddings=all", "output_map=true").model)
+    refused = small.settings(*apart, "tied_embeddings=decoder")
     with pytest.raises(ValueError, match=r"embedding_size \(3\) and hidden_size \(5\)"):
-        check_tying("decoder", embedding_size=3, hidden_size=5)
+        check_tying(refused.model)
+    with pytest.raises(ValueError, match=r"shapes \(\d+, 3\) and \(\d+, 5\) cannot be one"):
+        small.model(small.vocabulary(), refused)
 
 
 def test_it_trains_from_the_command_line(tmp_path: Path) -> None:

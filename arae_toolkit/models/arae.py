@@ -293,10 +293,7 @@ class ARAE(nn.Module):
         nats, tokens = [0.0] * len(texts), [0] * len(texts)
         sentences = self.vocabulary.encode_batch(texts)
         for rows, batch in like_length_batches(sentences, batch_size, device=self.device):
-            per_token, _ = self.decoder.statistics(self.encoder(batch), batch)
-            assert batch.packing is not None, "batches of texts are packed"
-            sums = torch.zeros(len(batch), device=self.device)
-            sums.index_add_(0, batch.packing.rows, per_token)
+            sums = self.decoder.sentence_nats(self.encoder(batch), batch)
             for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
                 nats[row], tokens[row] = value, length
         return nats, tokens

@@ -139,6 +139,14 @@ class LSTMDecoder(nn.Module):
         weight, bias = self.projection.weight, self.projection.bias
         return token_statistics(self(code, batch), weight, bias, targets, dtype=dtype)
 
+    def sentence_nats(
+        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Return the nats of each sentence. Shape (B,); see :meth:`statistics`."""
+        token_nats, _ = self.statistics(code, batch, dtype=dtype)
+        assert batch.packing is not None, "else statistics() would have refused it"
+        return token_nats.new_zeros(len(batch)).index_add_(0, batch.packing.rows, token_nats)
+
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""
         from_input, _, input_bias, state_bias = self._gate_weights()

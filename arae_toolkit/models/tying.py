@@ -22,25 +22,36 @@ class WritesWords(ReadsWords, Protocol):
     projection: nn.Linear
 
 
-def check_tying(
-    tying: Tying, *, embedding_size: int, hidden_size: int, output_map: bool = False
-) -> None:
-    """Refuse sizes that cannot share a table.
+class Sizes(Protocol):
+    """The settings that decide whether a table can be shared."""
 
-    Args:
-        tying: See :func:`tie`.
-        embedding_size: E.
-        hidden_size: H.
-        output_map: Whether a map from H to E dimensions comes before the scores.
+    @property
+    def tied_embeddings(self) -> Tying:
+        """See :func:`tie`."""
+        ...
+
+    @property
+    def embedding_size(self) -> int:
+        """E."""
+        ...
+
+    @property
+    def scoring_size(self) -> int:
+        """Columns of the softmax's table."""
+        ...
+
+
+def check_tying(sizes: Sizes) -> None:
+    """Refuse settings whose tables cannot be one.
 
     Raises:
         ValueError: If what reads words and what scores them have vectors of different sizes.
     """
-    if tying != "none" and embedding_size != hidden_size and not output_map:
+    if sizes.tied_embeddings != "none" and sizes.embedding_size != sizes.scoring_size:
         raise ValueError(
-            f"tied_embeddings={tying} needs embedding_size ({embedding_size}) and hidden_size "
-            f"({hidden_size}) to be the same; set both alike, or output_map=true between them, "
-            "or tied_embeddings=none"
+            f"tied_embeddings={sizes.tied_embeddings} needs embedding_size "
+            f"({sizes.embedding_size}) and hidden_size ({sizes.scoring_size}) to be the same; set "
+            "both alike, or output_map=true between them, or tied_embeddings=none"
         )
 
 
@@ -57,14 +68,12 @@ def tie(encoder: ReadsWords, decoder: WritesWords, *, tying: Tying) -> None:
             encoder read the same; ``none`` leaves all three tables apart.
 
     Raises:
-        ValueError: See :func:`check_tying`.
+        ValueError: If the vectors that the decoder reads and those it scores differ in size.
     """
-    check_tying(
-        tying,
-        embedding_size=decoder.embedding.embedding_dim,
-        hidden_size=decoder.projection.in_features,
-    )
     if tying != "none":
+        read, scored = tuple(decoder.embedding.weight.shape), tuple(decoder.projection.weight.shape)
+        if read != scored:
+            raise ValueError(f"tables of shapes {read} and {scored} cannot be one")
         decoder.projection.weight = decoder.embedding.weight
     if tying == "all":
         encoder.embedding.weight = decoder.embedding.weight

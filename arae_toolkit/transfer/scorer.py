@@ -142,11 +142,8 @@ class Scorer(nn.Module):
             for rows, batch in like_length_batches(chosen, batch_size, device=device):
                 code = self.language_model.code_of(value, torch.zeros(len(batch), 0, device=device))
                 with reduced(device, self.dtype):
-                    nats, _ = self.language_model.of(value).statistics(
+                    nats = self.language_model.of(value).sentence_nats(
                         code, batch, dtype=self.dtype
                     )
-                assert batch.packing is not None, "batches of texts are packed"
-                sums = torch.zeros(len(batch), device=device)
-                sums.index_add_(0, batch.packing.rows, nats)
-                result[own[rows]] = (sums / batch.lengths).cpu().numpy()
+                result[own[rows]] = (nats / batch.lengths).cpu().numpy()
         return result
