@@ -3,12 +3,16 @@
 The textbook pads batches of 64 in the order given and runs them through ``nn.LSTM``. That both give
 the same codes is measured too, and the share of the arithmetic limit that the library reaches: the
 time that the products of every distinct word of a batch, and of every state, take by themselves.
+Sentences that begin alike share their first states; the looser limit, every sentence by itself,
+counts these states for each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import click
@@ -37,12 +41,13 @@ from arae_toolkit.benchmarks.runs import corpus_of_run
 from arae_toolkit.benchmarks.textbook import Encoder, Sizes
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.prefixes import alphabetical_batches
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
 from arae_toolkit.vocabulary import PAD
 
 NAME = "encoding"
-BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 256
+BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 1024
 TOLERANCE = 1e-3
 
 
@@ -110,10 +115,11 @@ def measure(
         return textbook_encode(model, encoder, texts)
 
     agreement = same_codes(library(), textbook())  # and both have run once
-    counts, batches = counts_of_batches(model, texts)
-    products = products_of_encoding(model, counts)
+    batch = count_batches(model, texts)
+    products = batch.products(model)
+    by_itself = batch.products(model, shared=False)
     rates = MatrixRates(here)
-    measure_products(rates, products)
+    measure_products(rates, [*products, *by_itself])
     numbers = alternate(
         {
             "library": lambda: len(texts) / here.seconds(library),
@@ -122,20 +128,25 @@ def measure(
         rounds=rounds,
         done=done,
     )
-    measure_products(rates, products)
-    limit = counts.sentences / rates.limit_seconds(products, torch.float32)
+    measure_products(rates, [*products, *by_itself])
+    limit, looser = (
+        batch.counts.sentences / rates.limit_seconds(some, torch.float32)
+        for some in (products, by_itself)
+    )
     metrics: dict[str, Metric] = {
         f"{name}, rate": summarise(values, "sentences/s", centre="median")
         for name, values in numbers.items()
     }
     metrics["library over textbook"] = ratios(numbers["library"], numbers["textbook"])
     metrics |= arithmetic_metrics("library", limit, numbers["library"])
+    metrics |= arithmetic_metrics("library, every sentence by itself", looser, numbers["library"])
     metrics["same codes"] = summarise([agreement], "percent")
     details = {
         "count": len(texts),
-        "batches": batches,
-        "tokens_per_sentence": counts.tokens / counts.sentences,
-        "distinct_words_per_batch": counts.distinct,
+        "batches": batch.number,
+        "tokens_per_sentence": batch.counts.tokens / batch.counts.sentences,
+        "distinct_words_per_batch": batch.counts.distinct,
+        "distinct_beginnings_per_token": batch.beginnings / batch.counts.tokens,
         "sentences_per_second": numbers,
         "gigaflops_per_second_by_shape": rates.table(),
     }
@@ -184,25 +195,54 @@ def same_codes(codes: Tensor, others: Tensor) -> float:
     return 100 * float((cosine > 1 - TOLERANCE).float().mean())
 
 
-def counts_of_batches(model: ARAE, texts: Sequence[str]) -> tuple[Counts, int]:
-    """Return what a batch of the library holds, as a mean over the batches, and their number.
+@dataclass(frozen=True)
+class Batches:
+    """What the library's batches hold.
+
+    Attributes:
+        number: How many there are.
+        counts: Means over them.
+        beginnings: Distinct beginnings of sentences, whole ones included; a mean.
+        first_words: Those of one word.
+    """
+
+    number: int
+    counts: Counts
+    beginnings: float
+    first_words: float
+
+    def products(self, model: ARAE, *, shared: bool = True) -> list[Product]:
+        """Return the products that a batch needs: words once each, and a state's for each state.
+
+        Args:
+            model: For its sizes.
+            shared: Whether sentences share the states of their common beginnings.
+        """
+        rows, size = round(self.counts.sentences), model.code_size
+        embedding_size = model.arguments["embedding_size"]
+        words = Product("words", round(self.counts.distinct), embedding_size, 4 * size)
+        if not shared:
+            return [words, *needed_recurrence("states", self.counts, size, backward=False)]
+        after_first = self.beginnings - self.first_words  # the first state is zero
+        return [words, Product("states", rows, size, 4 * size, after_first / rows)]
+
+
+def count_batches(model: ARAE, texts: Sequence[str]) -> Batches:
+    """Count what the library's batches hold.
 
     Args:
         model: For its vocabulary.
-        texts: Put into batches of like lengths.
+        texts: Put into batches in alphabetical order of ids.
     """
-    sentences = sorted(model.vocabulary.encode_batch(list(texts)), key=len)
-    starts = range(0, len(sentences), LIBRARY_BATCH_SIZE)
-    counts = [count_sentences(sentences[at : at + LIBRARY_BATCH_SIZE]) for at in starts]
-    return mean_counts(counts), len(counts)
-
-
-def products_of_encoding(model: ARAE, counts: Counts) -> list[Product]:
-    """Return the products that a batch needs: words once each, states on real tokens."""
-    inputs = Product(
-        "words", round(counts.distinct), model.arguments["embedding_size"], 4 * model.code_size
+    sentences = model.vocabulary.encode_batch(list(texts))
+    batches = list(alphabetical_batches(sentences, LIBRARY_BATCH_SIZE))
+    counts = [count_sentences([sentences[row] for row in rows]) for rows, _ in batches]
+    return Batches(
+        len(batches),
+        mean_counts(counts),
+        fmean(len(tree.words) for _, tree in batches),
+        fmean(tree.counts[0] for _, tree in batches),
     )
-    return [inputs, *needed_recurrence("states", counts, model.code_size, backward=False)]
 
 
 if __name__ == "__main__":

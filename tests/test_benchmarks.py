@@ -696,9 +696,25 @@ def test_encoding(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
     assert result["metrics"]["same codes"]["value"] == 100
     assert result["metrics"]["library over textbook"]["value"] > 0
     assert result["metrics"]["library, share of the arithmetic limit"]["value"] > 0
-    assert result["details"]["batches"] == 2
-    tokens = result["details"]["tokens_per_sentence"] * 150
+    looser = "library, every sentence by itself, share of the arithmetic limit"
+    assert result["metrics"][looser]["value"] > 0
+    assert result["details"]["batches"] == 1
+    tokens = result["details"]["tokens_per_sentence"] * 300
     assert result["details"]["distinct_words_per_batch"] < tokens
+    assert 0 < result["details"]["distinct_beginnings_per_token"] < 1
+
+
+def test_the_products_of_encoding_are_those_of_the_formula() -> None:
+    model = small.model(small.vocabulary())
+    batch = encoding.count_batches(model, ["a man runs .", "a man eats .", "two dogs sleep ."])
+    assert (batch.number, batch.counts) == (1, _counts(3, 15, 9, 5))
+    assert (batch.beginnings, batch.first_words) == (13, 2)  # "a", "a man" are shared
+    shared, apart = (
+        arithmetic.flops_by_part(batch.products(model, shared=shared)) for shared in (True, False)
+    )
+    assert shared["words"] == apart["words"] == 2 * 9 * 12 * 40
+    assert shared["states"] == pytest.approx(2 * (13 - 2) * 10 * 40)
+    assert apart["states"] == 2 * (15 - 3) * 10 * 40
 
 
 def test_sampled_words_are_counted_to_the_end_of_the_sentence() -> None:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from arae_toolkit.devices import choose_device
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.like_lengths import like_length_batches
+from arae_toolkit.models.encoding import encode_sentences
 from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.nli.texts import texts_of
@@ -68,7 +68,6 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.encoder_.to(choose_device(self.device)).eval()
         return self
 
-    @torch.no_grad()
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the code of each sentence. Shape (N, Z), unit norm.
 
@@ -80,11 +79,9 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         check_is_fitted(self)
         sentences = self.vocabulary_.encode_batch(texts_of(X))
-        codes = np.empty((len(sentences), self._n_features_out), dtype=np.float32)
-        device = self.encoder_.embedding.weight.device
-        for rows, batch in like_length_batches(sentences, self.batch_size, device=device):
-            codes[rows] = self.encoder_(batch).cpu().numpy()
-        return codes
+        codes = encode_sentences(self.encoder_, sentences, batch_size=self.batch_size)
+        numbers: npt.NDArray[np.float32] = codes.cpu().numpy()
+        return numbers
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks of an estimator: this one takes texts."""

@@ -18,6 +18,7 @@ from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.encoder import LSTMEncoder
+from arae_toolkit.models.encoding import encode_sentences
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
 from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.tying import Tying, tie
@@ -177,14 +178,10 @@ class ARAE(nn.Module):
             tensors=self.state_dict(),
         )
 
-    @torch.no_grad()
-    def encode(self, texts: Sequence[str], *, batch_size: int = 256) -> Tensor:
-        """Return the code of each text. Shape (B, Z), unit norm."""
-        codes = torch.zeros(len(texts), self.code_size, device=self.device)
+    def encode(self, texts: Sequence[str], *, batch_size: int = 1024) -> Tensor:
+        """Return the code of each text, so many read at once. Shape (B, Z), unit norm."""
         sentences = self.vocabulary.encode_batch(texts)
-        for rows, batch in like_length_batches(sentences, batch_size, device=self.device):
-            codes[rows] = self.encoder(batch)
-        return codes
+        return encode_sentences(self.encoder, sentences, batch_size=batch_size)
 
     @torch.no_grad()
     def decode(

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
 from arae_toolkit.models.dropout import dropped
+from arae_toolkit.models.prefixes import PrefixTree, last_states
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.vocabulary import PAD
 
@@ -24,6 +25,7 @@ class LSTMEncoder(nn.Module):
     def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
         """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
         super().__init__()
+        self.code_size = code_size
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
 
@@ -51,3 +53,14 @@ class LSTMEncoder(nn.Module):
             rows = torch.arange(len(batch), device=states.device)
             last = states[rows, batch.lengths - 1]
         return functional.normalize(last.float(), dim=1)
+
+    def codes_of(self, tree: PrefixTree) -> Tensor:
+        """Return the same codes of sentences whose beginnings they share, without gradients.
+
+        Args:
+            tree: Of B sentences.
+
+        Returns:
+            Shape (B, Z), float32, unit norm.
+        """
+        return functional.normalize(last_states(self.lstm, self.embedding, tree), dim=1)

@@ -32,6 +32,25 @@ def packs(device: torch.device) -> bool:
     return not (torch.is_autocast_enabled("cpu") and has_bfloat16(device))
 
 
+def cell_step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return an LSTM's output and cell after a step, for inference.
+
+    Args:
+        gates: Before their activations, in torch's order: enter, keep, candidate, leave. They are
+            overwritten. Shape (B, 4H), float32.
+        cell: Before the step, (B, H); ``None`` for zeros.
+
+    Returns:
+        Two tensors of shape (B, H).
+    """
+    size = gates.shape[1] // 4
+    enter_and_keep, candidate, leave = gates.split([2 * size, size, size], dim=1)
+    enter, keep = enter_and_keep.sigmoid_().chunk(2, dim=1)
+    candidate.tanh_()
+    kept = enter * candidate if cell is None else (keep * cell).addcmul_(enter, candidate)
+    return kept.tanh().mul_(leave.sigmoid_()), kept
+
+
 def packed_states(
     lstm: nn.LSTM,
     embedding: nn.Embedding,

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.models.decoder import DecoderState, LSTMDecoder
+from arae_toolkit.models.recurrent import cell_step
 
 
 class LSTMStepper:
@@ -68,11 +69,7 @@ class LSTMStepper:
             gates.addmm_(state.hidden, self._from_state.t())
         else:
             gates.add_(functional.linear(state.hidden.to(self.dtype), self._from_state))
-        size = self.hidden_size
-        enter_and_keep, candidate, leave = gates.split([2 * size, size, size], dim=1)
-        enter, keep = enter_and_keep.sigmoid_().chunk(2, dim=1)
-        cell = (keep * state.cell).addcmul_(enter, candidate.tanh_())
-        hidden = cell.tanh().mul_(leave.sigmoid_())
+        hidden, cell = cell_step(gates, state.cell)
         return self._scores_of(hidden), DecoderState(hidden, cell, state.code_gates)
 
     def _gates_of(self, words: Tensor) -> Tensor:
