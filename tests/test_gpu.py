@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +26,25 @@ pytestmark = [
 ]
 
 
+@contextlib.contextmanager
+def _no_waiting() -> Iterator[None]:
+    """Let an operation that waits for the device raise an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch calls the mode a prototype
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
 @pytest.mark.parametrize("cuda_graphs", [True, False])
 def test_an_iteration_never_waits_for_the_device(precision: str, cuda_graphs: bool) -> None:
     """After the first ones, which prepare, allocate and capture, no operation synchronises."""
     algorithm = _trained(cuda_graphs=cuda_graphs, precision=precision)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with _no_waiting():
         scalars = algorithm.iteration(8)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert all(math.isfinite(value.item()) for value in scalars.values())
 
 
@@ -188,12 +200,8 @@ def test_a_decoding_step_never_waits_for_the_device(settings: dict[str, Any]) ->
     codes = torch.randn(64, 10, generator=random, device="cuda")
     search = _search(settings, expected=64, capture=False)
     search(codes, search.draws(64, random))
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        with torch.no_grad():
-            search.places._step()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    with torch.no_grad(), _no_waiting():
+        search.places._step()
 
 
 def test_greedy_sentences_equal_the_cpus() -> None:
