@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.adversary import Adversary
 from arae_toolkit.batching import EpochSampler, Store
 from arae_toolkit.configs import Config, TrainingConfig
 from arae_toolkit.critics import new_critic
@@ -16,7 +17,7 @@ from arae_toolkit.cuda_graphs import StaticIterations
 from arae_toolkit.devices import Precision, matrix_products
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.models.latent import Critic, Generator, update_average
+from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.models.recurrent import packs
 from arae_toolkit.optimizers import (
     autoencoder_update,
@@ -24,26 +25,8 @@ from arae_toolkit.optimizers import (
     encoder_update,
     generator_update,
 )
-from arae_toolkit.plan import (
-    RECONSTRUCTION,
-    HostSource,
-    Planner,
-    Source,
-    critic_blocks,
-    critic_rows,
-    encoder_rows,
-    encoder_turns,
-)
-from arae_toolkit.steps import (
-    CriticPull,
-    Scalars,
-    critic_step,
-    encode_rows,
-    encoder_step,
-    generator_step,
-    reconstruction_step,
-    reduced,
-)
+from arae_toolkit.plan import RECONSTRUCTION, HostSource, Planner, Source
+from arae_toolkit.steps import CriticPull, Scalars, reconstruction_step, reduced
 from arae_toolkit.updates import Update
 
 # Where sentences are read padded, rows of like lengths are encoded together.
@@ -95,6 +78,7 @@ class Algorithm:
         self.random = torch.Generator(self.device)
         self.critic: Critic | None = None
         self.generator: Generator | None = None
+        self.adversary: Adversary | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.code_gradient_norm = torch.zeros((), device=self.device)
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
@@ -195,9 +179,11 @@ class Algorithm:
     def run(self, source: Source, rounds: int) -> Scalars:
         """Run the updates of one iteration on what ``source`` gives, with so many GAN rounds."""
         scalars = self._reconstruct(source)
-        if self.critic is not None:
+        if self.adversary is not None:
             for turn in range(rounds):
-                scalars |= self._gan_round(self.critic, source, turn, scalars)
+                scalars |= self.adversary.round(
+                    source, turn, reference_norm=scalars["code_gradient_norm"]
+                )
         return scalars
 
     def _reconstruct(self, source: Source) -> Scalars:
@@ -222,59 +208,6 @@ class Algorithm:
             softmax_samples=training.softmax_samples,
         )
 
-    def _gan_round(
-        self, critic: Critic, source: Source, turn: int, reconstruction: Scalars
-    ) -> Scalars:
-        """Run the critic's steps, then one or more of the generator and the encoder."""
-        training = self.config.training
-        scalars: Scalars = {}
-        size = self.sampler.batch_size
-        blocks, encoder_after = critic_blocks(training), encoder_turns(training)
-        codes: list[Tensor] = []
-
-        def move_encoder(step: int) -> Scalars:
-            batches, _ = source.batches(encoder_rows(turn, step))
-            return encoder_step(
-                critic,
-                self.model.encoder,
-                batches,
-                self.updates["encoder"],
-                weight=source.scalar("adversarial_weight"),
-                mode=training.encoder_gradient,
-                reference_norm=reconstruction["code_gradient_norm"],
-                dtype=self.dtype,
-            )
-
-        for step in range(training.critic_steps):
-            if step in blocks:
-                rows, order = source.batches(critic_rows(turn, step))
-                encoded = encode_rows(self.model.encoder, rows, order, dtype=self.dtype)
-                codes = list(encoded.split(size))
-            scalars |= critic_step(
-                critic,
-                codes.pop(0),
-                (self.generator or self.model.prior).sample(size, generator=self.random),
-                self.updates["critic"],
-                constraint=training.critic_constraint,
-                generator=self.random,
-                clip_bound=training.clip_bound,
-                penalty_weight=training.penalty_weight,
-                penalty_of_batch_mean=training.penalty_of_batch_mean,
-            )
-            if step in encoder_after:
-                scalars |= move_encoder(step)
-        if training.critic_steps in encoder_after:
-            scalars |= move_encoder(training.critic_steps)
-        if self.generator is not None:
-            for _ in range(training.generator_steps):
-                noise = self.generator.draw_noise(size, generator=self.random)
-                scalars |= generator_step(critic, self.generator, noise, self.updates["generator"])
-                if self.generator is not self.model.prior:
-                    update_average(
-                        self.model.prior, self.generator, decay=training.generator_average
-                    )
-        return scalars
-
     def _seed(self, iteration: int) -> None:
         """Make everything random in an iteration a function of the seed and its number."""
         self.random.manual_seed((self.config.training.seed * 1_000_003 + iteration) % 2**63)
@@ -298,3 +231,13 @@ class Algorithm:
         if isinstance(prior, Generator):
             self.generator = copy.deepcopy(prior) if training.generator_average else prior
             self.updates["generator"] = generator_update(self.generator, training)
+        self.adversary = Adversary(
+            self.model,
+            self.critic,
+            self.generator,
+            self.updates,
+            training,
+            rows=self.sampler.batch_size,
+            random=self.random,
+            dtype=self.dtype,
+        )

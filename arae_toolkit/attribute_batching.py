@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import Indices, Packing, TokenBatch, TokenStore
+from arae_toolkit.batching import TokenBatch, TokenStore
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.noise import drop_words
+from arae_toolkit.packing import Indices, Packing
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.noise import drop_words
+from arae_toolkit.packing import Indices, Packing
 from arae_toolkit.vocabulary import PAD
 
-Indices = npt.NDArray[np.int64]
+PADDED_TOKENS = 2**26
+"""A GPU keeps a split as one padded table of so many tokens at most: 256 MiB."""
 
 
 class Batch(Protocol):
@@ -84,42 +86,6 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True)
-class Packing:
-    """The real tokens of a batch in time order, the longest sentence first at each step.
-
-    Computed from lengths known on the host, so that no step waits for the device.
-
-    Attributes:
-        places: Where each token stands in the flattened (B, T) table. Shape (N,), int64.
-        rows: The sentence that each token belongs to. Shape (N,), int64.
-        ends: Which of the N tokens is the last one of each sentence. Shape (B,), int64.
-        counts: Sentences that are still going at each step. T numbers, falling.
-    """
-
-    places: Tensor
-    rows: Tensor
-    ends: Tensor
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, lengths: Indices, *, width: int, device: torch.device) -> Packing:
-        """Pack sentences of these lengths, padded to ``width``. Shape of ``lengths``: (B,)."""
-        order = np.argsort(-lengths, kind="stable")
-        going = np.arange(int(lengths.max()))[:, None] < lengths[order][None, :]
-        steps, ranks = np.nonzero(going)
-        counts = going.sum(axis=1)
-        starts = np.cumsum(counts) - counts
-        ends = np.empty_like(order)
-        ends[order] = starts[lengths[order] - 1] + np.arange(len(order))
-        rows = order[ranks]
-        places, row_of_each, end_of_each = (
-            torch.from_numpy(array).to(device, non_blocking=True)
-            for array in (rows * width + steps, rows, ends)
-        )
-        return cls(places, row_of_each, end_of_each, tuple(counts.tolist()))
-
-
-@dataclass(frozen=True)
 class TokenBatch:
     """A padded batch of sentences.
 
@@ -178,6 +144,11 @@ class TokenStore:
         self._tokens = torch.from_numpy(np.asarray(sentences.tokens).astype(np.int32)).to(device)
         self._offsets = torch.from_numpy(np.array(sentences.offsets[:-1])).to(device)
         self._lengths = torch.from_numpy(self.host_lengths.astype(np.int64)).to(device)
+        # A GPU takes as long to start on each operation as on the one that reads a padded table.
+        self._padded: Tensor | None = None
+        longest = int(self.host_lengths.max(initial=0))
+        if device.type == "cuda" and len(self) * longest <= PADDED_TOKENS:
+            self._padded = self._gathered(slice(None), self._lengths, longest)
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -202,11 +173,16 @@ class TokenStore:
             width: At least the longest sentence, in tokens.
         """
         lengths = self._lengths[rows]
+        if self._padded is not None:
+            return TokenBatch(self._padded[rows, :width].to(torch.int64), lengths, None)
+        return TokenBatch(self._gathered(rows, lengths, width).to(torch.int64), lengths, None)
+
+    def _gathered(self, rows: Tensor | slice, lengths: Tensor, width: int) -> Tensor:
+        """Return sentences out of the packed tokens, padded to ``width``."""
         columns = torch.arange(width, device=self.device)
         inside = columns < lengths[:, None]
         positions = torch.where(inside, self._offsets[rows][:, None] + columns, 0)
-        tokens = self._tokens[positions].to(torch.int64).masked_fill(~inside, PAD)
-        return TokenBatch(tokens, lengths, None)
+        return self._tokens[positions].masked_fill_(~inside, PAD)
 
     def width(self, indices: Indices) -> int:
         """Return the tokens of the longest of these sentences."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.batching import Batch, Store
+from arae_toolkit.captures import end_failed_capture, nothing_collected
 from arae_toolkit.plan import RECONSTRUCTION, Plan
 from arae_toolkit.steps import Scalars
 
@@ -149,11 +150,12 @@ class StaticIterations:
             # Graphs are replayed one after the other, and what one leaves is read before the next
             # one runs: they can share their memory.
             self._pool = self._pool or torch.cuda.graph_pool_handle()
-            with torch.cuda.graph(graph, pool=self._pool):
+            with nothing_collected(), torch.cuda.graph(graph, pool=self._pool):
                 slot.scalars = self._run(slot.source, plan.rounds)
         except (RuntimeError, AttributeError) as error:
             self.capture = False
             self._clear()
+            end_failed_capture(self._store.device, self._generator)
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             self._note(f"CUDA graphs are off ({reason}); iterations run operation by operation")
             return

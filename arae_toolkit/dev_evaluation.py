@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import Indices, Store, TokenStore
+from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.evaluation.images import (
@@ -29,6 +29,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.image import ImageARAE, walks
 from arae_toolkit.models.latent import Critic, FittedGaussian
+from arae_toolkit.packing import Indices
 from arae_toolkit.pictures import grid, save_picture
 from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Row

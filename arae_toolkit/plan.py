@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from arae_toolkit import schedules
-from arae_toolkit.batching import Batch, EpochSampler, Indices, Store, draw
+from arae_toolkit.batching import Batch, EpochSampler, Store, draw
 from arae_toolkit.configs import TrainingConfig
 from arae_toolkit.noise import annealed_deviation
+from arae_toolkit.packing import Indices
 
 RECONSTRUCTION = "reconstruction"
 # Streams of random rows, kept apart from the sampler's own.

@@ -2,7 +2,8 @@
 
 The projection and its gradient are three matrix products per chunk. The gradient with respect to
 the scores is known as soon as the scores are, so it is formed and used at once, while the chunk is
-still in cache, and nothing but the small gradients is saved for the backward pass.
+still in cache, and nothing but the small gradients is saved for the backward pass. What suits a
+CPU's caches is here; a GPU's way is in :mod:`~arae_toolkit.fused_projection`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from arae_toolkit.fused_projection import fused_nats
 
 # A chunk's scores are written once and read some times: on a CPU they should stay in its cache. A
 # GPU has no such cache, and wants products large enough to fill it.
@@ -156,6 +159,8 @@ def projected_nats(
             f"hidden {tuple(hidden.shape)}, weight {tuple(weight.shape)} and targets "
             f"{tuple(targets.shape)} do not fit together"
         )
+    if hidden.is_cuda:
+        return fused_nats(hidden, weight, bias, targets, dtype=dtype, ignored=ignored)
     total: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, targets, dtype, ignored
     )

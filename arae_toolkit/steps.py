@@ -14,15 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.batching import Batch
+from arae_toolkit.critic_gradients import set_gradients
 from arae_toolkit.models.autoencoder import CodeDecoder
 from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.noise import add_code_noise
-from arae_toolkit.objectives import (
-    critic_objective,
-    encoder_objective,
-    generator_objective,
-    gradient_penalty,
-)
+from arae_toolkit.objectives import encoder_objective, generator_objective
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.updates import Update
 
@@ -141,7 +137,7 @@ def critic_step(
     update: Update,
     *,
     constraint: Literal["clip", "gradient_penalty", "spectral"],
-    generator: torch.Generator,
+    mix: Tensor | None = None,
     clip_bound: float = 0.01,
     penalty_weight: float = 10.0,
     penalty_of_batch_mean: bool = False,
@@ -154,7 +150,8 @@ def critic_step(
         generated: Codes from the prior, without a graph. Shape (B, Z).
         update: Of the critic's parameters.
         constraint: What keeps the critic Lipschitz.
-        generator: Source of the places where the penalty is probed.
+        mix: Where between the two the penalty is probed, uniform in [0, 1], (B, 1); needed for
+            ``gradient_penalty``.
         clip_bound: Epsilon of weight clipping.
         penalty_weight: Weight of the gradient penalty.
         penalty_of_batch_mean: See :func:`~arae_toolkit.objectives.gradient_penalty`.
@@ -162,21 +159,29 @@ def critic_step(
     Returns:
         ``wasserstein`` (the objective that the critic ascends) and ``critic_gradient_norm``, with
         ``gradient_penalty`` where there is one.
+
+    Raises:
+        ValueError: If the penalty is to be probed nowhere.
     """
-    scalars: Scalars = {}
-    objective = critic_objective(critic(real), critic(generated))
-    loss = -objective
-    if constraint == "gradient_penalty":
-        mix = torch.rand(len(real), 1, generator=generator, device=real.device)
-        penalty = gradient_penalty(
-            critic, real, generated, mix=mix, of_batch_mean=penalty_of_batch_mean
-        )
-        loss = loss + penalty_weight * penalty
-        scalars["gradient_penalty"] = penalty.detach()
-    scalars["critic_gradient_norm"] = update.descend(loss)
+    if constraint != "gradient_penalty":
+        mix = None
+    elif mix is None:
+        raise ValueError("a gradient penalty is probed somewhere: give mix")
+    objective, penalty = set_gradients(
+        critic,
+        real,
+        generated,
+        mix=mix,
+        penalty_weight=penalty_weight,
+        of_batch_mean=penalty_of_batch_mean,
+    )
+    scalars = {"wasserstein": objective}
+    if penalty is not None:
+        scalars["gradient_penalty"] = penalty
+    scalars["critic_gradient_norm"] = update.apply()
     if constraint == "clip":
         critic.clip_weights(clip_bound)
-    return {"wasserstein": objective.detach(), **scalars}
+    return scalars
 
 
 def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Update) -> Scalars:

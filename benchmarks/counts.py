@@ -14,9 +14,10 @@ from statistics import fmean
 
 import numpy as np
 
-from arae_toolkit.batching import EpochSampler, Indices, draw
+from arae_toolkit.batching import EpochSampler, draw
 from arae_toolkit.configs import Config, TrainingConfig
 from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.packing import Indices
 
 _CRITIC_STREAM, _ENCODER_STREAM = 1, 2
 MOST_DRAWN = 10

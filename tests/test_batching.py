@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.batching import EpochSampler, Packing, batch_of, draw
+from arae_toolkit.batching import EpochSampler, batch_of, draw
+from arae_toolkit.packing import Packing
 from arae_toolkit.vocabulary import PAD
 
 

@@ -18,7 +18,10 @@ import torch
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import read_progress, restore_training_state, save_training_state
+from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.decoding import Decoding, Search, decode
+from arae_toolkit.steps import reduced
+from arae_toolkit.updates import Update, adam, sgd
 
 pytestmark = [
     pytest.mark.gpu,
@@ -101,6 +104,35 @@ def test_graphs_train_to_the_same_weights_as_operation_by_operation(name: str) -
     weights = graphs.model.state_dict()
     for key, value in plain.model.state_dict().items():
         torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
+
+
+def test_a_capture_that_fails_costs_one_line_and_nothing_else() -> None:
+    """What waits for the device cannot be captured: one note, and the weights of a plain run."""
+    words, notes = small.vocabulary(), []
+    store = TokenStore(small.sentences(words), device=torch.device("cuda"))
+    algorithm = Algorithm(
+        small.model(words).to("cuda"),
+        small.settings("batch_size=8", "epochs=20"),
+        store,
+        note=notes.append,
+    )
+    assert algorithm.static is not None
+    run = algorithm.run
+
+    def waiting(source: Any, rounds: int) -> dict[str, torch.Tensor]:
+        scalars = run(source, rounds)
+        assert math.isfinite(float(scalars["nats_per_token"]))
+        return scalars
+
+    algorithm.static._run = waiting  # type: ignore[assignment]
+    for iteration in range(8):
+        algorithm.iteration(iteration)
+    assert len(notes) == 1 and notes[0].startswith("CUDA graphs are off (")
+    assert algorithm.static.graphs == 0
+    plain = _trained(cuda_graphs=False).model.state_dict()
+    for key, value in algorithm.model.state_dict().items():
+        torch.testing.assert_close(value, plain[key], rtol=1e-2, atol=2e-3, msg=key)
+    assert torch.isfinite(torch.randn(3, device="cuda")).all(), "the device's own generator works"
 
 
 def test_the_learning_rate_reaches_a_captured_graph() -> None:
@@ -226,3 +258,36 @@ def test_sentences_in_bfloat16_are_mostly_the_same() -> None:
     exact = model.sample(300)
     rounded = model.sample(300, decoding=Decoding(dtype=torch.bfloat16))
     assert sum(a == b for a, b in zip(exact, rounded, strict=True)) > 200
+
+
+def test_an_lstm_in_bfloat16_is_near_float32s() -> None:
+    """Filled up, in bfloat16 and not float16: states and all gradients, without a warning."""
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(30, 50, batch_first=True).cuda()
+    words = torch.randn(7, 9, 30, device="cuda").requires_grad_()
+    upstream = torch.randn(7, 9, 50, device="cuda")
+    with reduced(words.device, torch.bfloat16):
+        states = lstm_states(lstm, words)
+    assert states.dtype is torch.bfloat16
+    wanted = [words, *lstm.parameters()]
+    ours = torch.autograd.grad(states, wanted, upstream.bfloat16())
+    plain, _ = lstm(words)
+    theirs = torch.autograd.grad(plain, wanted, upstream)
+    for first, second in zip((states, *ours), (plain, *theirs), strict=True):
+        distance = (first.detach().float() - second.detach()).norm() / second.detach().norm()
+        assert float(distance) < 0.02
+
+
+def test_clipping_in_the_optimizer_equals_clipping_before_it() -> None:
+    """Gradients of norm 5 and 0.5 with a limit of 1, for both optimizers."""
+    for make in (adam, sgd):
+        for norm in (5.0, 0.5):
+            weights = [torch.nn.Parameter(torch.ones(4, device="cuda")) for _ in range(2)]
+            updates = [Update([w], make([w], rate=0.1), clip_norm=1.0) for w in weights]
+            gradient = norm * torch.tensor([0.6, 0.0, 0.8, 0.0], device="cuda")
+            for weight in weights:
+                weight.grad = gradient.clone()
+            assert float(updates[0].apply()) == pytest.approx(norm)
+            torch.nn.utils.clip_grad_norm_([weights[1]], 1.0)
+            updates[1].optimizer.step()
+            torch.testing.assert_close(weights[0], weights[1])

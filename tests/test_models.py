@@ -195,7 +195,7 @@ def test_the_slope_a_trained_critic_ends_with(of_mean: bool) -> None:
             generated,
             update,
             constraint="gradient_penalty",
-            generator=random,
+            mix=torch.rand(16, 1, generator=random),
             penalty_weight=10.0,
             penalty_of_batch_mean=of_mean,
         )

@@ -11,10 +11,11 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from arae_toolkit.batching import Packing, TokenBatch, batch_of
+from arae_toolkit.batching import TokenBatch, batch_of
 from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.pairs import VectorClassifier, new_network
+from arae_toolkit.packing import Packing
 from arae_toolkit.vocabulary import EOS, PAD
 
 CPU = torch.device("cpu")

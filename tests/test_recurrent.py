@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import Packing
 from arae_toolkit.models.recurrent import packed_states, packs
+from arae_toolkit.packing import Packing
 from arae_toolkit.steps import reduced
 
 CPU = torch.device("cpu")

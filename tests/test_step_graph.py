@@ -51,7 +51,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, *, error: str | None) -> list[Reco
     monkeypatch.setattr(cuda, "Stream", lambda _: Stream())
     monkeypatch.setattr(cuda, "stream", beside)
     monkeypatch.setattr(cuda, "device", beside)
-    monkeypatch.setattr(cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(step_graph, "end_failed_capture", lambda _: None)
     return recorded
 
 

@@ -144,7 +144,7 @@ def test_critic_step_moves_the_critic_alone(
             generated,
             _sgd(critic),
             constraint=constraint,  # type: ignore[arg-type]
-            generator=_random(),
+            mix=torch.rand(6, 1, generator=_random()),
         )
     if constraint == "clip":
         assert max(p.abs().max().item() for p in critic.parameters()) <= 0.01 + 1e-8
@@ -163,7 +163,7 @@ def test_the_critic_ascends(arae: ARAE, critic: Critic, batch: TokenBatch) -> No
             generated,
             update,
             constraint="gradient_penalty",
-            generator=_random(),
+            mix=torch.rand(6, 1, generator=_random()),
             penalty_weight=1.0,
         )
     after = float(critic_objective(critic(real), critic(generated)).detach())

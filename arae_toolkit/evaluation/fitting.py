@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import EpochSampler, Indices
+from arae_toolkit.batching import EpochSampler
 from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.packing import Indices
 from arae_toolkit.updates import Update, adam
 
 WARMUP = 100

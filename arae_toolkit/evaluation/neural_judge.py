@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import EpochSampler, Indices, TokenBatch, TokenStore
+from arae_toolkit.batching import EpochSampler, TokenBatch, TokenStore
 from arae_toolkit.corpus import PackedSentences, pack
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.fitting import keep_best_epoch
@@ -21,6 +21,7 @@ from arae_toolkit.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.initialization import uniform
+from arae_toolkit.packing import Indices
 from arae_toolkit.steps import reduced
 from arae_toolkit.vocabulary import Vocabulary
 

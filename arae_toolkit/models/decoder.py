@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.projection import projected_nats, token_statistics
 from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
@@ -89,8 +90,8 @@ class LSTMDecoder(nn.Module):
             return self._mapped(packed_states(self.lstm, self.embedding, words, packing, code=code))
         embedded = self.embedding(previous)
         every_step = code.to(embedded.dtype)[:, None, :].expand(-1, embedded.shape[1], -1)
-        states, _ = self.lstm(torch.cat([embedded, every_step], dim=2))
-        flat: Tensor = states.flatten(0, 1)
+        states = lstm_states(self.lstm, torch.cat([embedded, every_step], dim=2))
+        flat = states.flatten(0, 1)
         return self._mapped(flat if packing is None else flat[packing.places])
 
     def nats(

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.prefixes import PrefixTree, last_states
 from arae_toolkit.models.recurrent import packed_states, packs
@@ -49,9 +50,10 @@ class LSTMEncoder(nn.Module):
             last = packed_states(self.lstm, self.embedding, words, packing)[packing.ends]
         else:
             words = dropped(self.embedding(batch.tokens), dropout, generator)
-            states, _ = self.lstm(words)
-            rows = torch.arange(len(batch), device=states.device)
-            last = states[rows, batch.lengths - 1]
+            states = lstm_states(self.lstm, words)
+            # Not by indices of rows and places: a GPU would sort them for the gradient.
+            ends = (batch.lengths - 1)[:, None, None].expand(-1, 1, self.code_size)
+            last = states.gather(1, ends)[:, 0]
         return functional.normalize(last.float(), dim=1)
 
     def codes_of(self, tree: PrefixTree) -> Tensor:

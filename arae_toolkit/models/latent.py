@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
+
+from arae_toolkit.models.grouped import by_groups
 
 Normalization = Literal["none", "batch", "layer", "spectral"]
 OutputBound = Literal["sphere", "tanh", "none"]
@@ -58,10 +61,12 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """Return generated codes. Shape (B, S) to (B, Z)."""
-        code: Tensor = self.layers(noise)
-        if self.output == "sphere":
-            return functional.normalize(code, dim=1)
-        return code.tanh() if self.output == "tanh" else code
+        return self._bounded(self.layers(noise))
+
+    @torch.no_grad()
+    def by_groups(self, noise: Tensor) -> Tensor:
+        """Return generated codes, each group as if it came alone. Shape (G, B, S) to (G, B, Z)."""
+        return self._bounded(by_groups(self.layers, noise))
 
     def draw_noise(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return s ~ N(0, I). Shape (count, S), on the generator's device."""
@@ -71,6 +76,11 @@ class Generator(nn.Module):
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior. Shape (count, Z)."""
         return self(self.draw_noise(count, generator=generator))  # type: ignore[no-any-return]
+
+    def _bounded(self, code: Tensor) -> Tensor:
+        if self.output == "sphere":
+            return functional.normalize(code, dim=-1)
+        return code.tanh() if self.output == "tanh" else code
 
 
 class SphericalPrior(nn.Module):
@@ -219,12 +229,12 @@ class AttributeClassifier(nn.Module):
 @torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
     """Move the running mean of a network's weights towards the current ones."""
-    for mean, value in zip(
-        average.state_dict().values(), current.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
+    means, values = list(average.state_dict().values()), list(current.state_dict().values())
+    moving = [mean.is_floating_point() for mean in means]
+    # All at once: a GPU takes as long to start on one weight as on them all.
+    torch._foreach_lerp_(list(compress(means, moving)), list(compress(values, moving)), 1 - decay)
+    for mean, value, moves in zip(means, values, moving, strict=True):
+        if not moves:
             mean.copy_(value)
 
 

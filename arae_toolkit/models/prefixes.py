@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import Indices
 from arae_toolkit.models.recurrent import cell_step
+from arae_toolkit.packing import Indices
 
 MOST_TOKENS = 65_536  # of the sentences read together
 

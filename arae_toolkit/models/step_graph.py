@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import torch
 
+from arae_toolkit.captures import end_failed_capture, nothing_collected
+
 WARM_UP_STEPS = 3
 
 
@@ -69,10 +71,10 @@ class StepGraph:
         """Record the step, which runs nothing, or note why that is impossible."""
         try:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.device(self._device), torch.cuda.graph(graph):
+            with torch.cuda.device(self._device), nothing_collected(), torch.cuda.graph(graph):
                 step()
         except RuntimeError as error:
             self.failure = str(error).splitlines()[0]
-            torch.cuda.synchronize(self._device)
+            end_failed_capture(self._device)
         else:
             self._graph = graph

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit import schedules
-from arae_toolkit.batching import Indices, TokenStore
+from arae_toolkit.batching import TokenStore
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.infilling import InfillingNetwork
+from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.schedules import ramp
 from arae_toolkit.steps import Scalars, reduced

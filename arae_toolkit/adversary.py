@@ -1,0 +1,135 @@
+"""Steps 2 and 3 of Algorithm 1: a round of updates of critic, generator and encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.models.autoencoder import Autoencoder
+from arae_toolkit.models.latent import Critic, Generator, update_average
+from arae_toolkit.plan import Source, critic_blocks, critic_rows, encoder_rows, encoder_turns
+from arae_toolkit.steps import (
+    Scalars,
+    critic_step,
+    encode_rows,
+    encoder_step,
+    generator_step,
+)
+from arae_toolkit.updates import Update
+
+
+class Adversary:
+    """The networks of the GAN rounds, with what moves them.
+
+    Args:
+        model: Its encoder is moved by step 3, its prior by the generator's running mean.
+        critic: Moved by step 2.
+        generator: Moved by step 3; ``None`` for a prior that is not trained.
+        updates: By name; ``encoder`` only where it has an update of its own.
+        training: The schedule.
+        rows: B, of each update.
+        random: Source of the noise.
+        dtype: ``bfloat16`` runs the encoder in it.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        critic: Critic,
+        generator: Generator | None,
+        updates: Mapping[str, Update],
+        training: TrainingConfig,
+        *,
+        rows: int,
+        random: torch.Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        """Remember them all."""
+        self.model, self.critic, self.generator = model, critic, generator
+        self.updates, self.training = updates, training
+        self.rows, self.random, self.dtype = rows, random, dtype
+
+    def round(self, source: Source, turn: int, *, reference_norm: Tensor) -> Scalars:
+        """Run the critic's steps, then one or more of the generator and the encoder.
+
+        Args:
+            source: Of rows and weights.
+            turn: Which of the iteration's rounds this is, from 0.
+            reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
+        """
+        training = self.training
+        scalars: Scalars = {}
+        blocks, encoder_after = critic_blocks(training), encoder_turns(training)
+        codes: list[Tensor] = []
+        fakes = self._fakes(training.critic_steps)
+        for step, (generated, mix) in enumerate(fakes):
+            if step in blocks:
+                rows, order = source.batches(critic_rows(turn, step))
+                encoded = encode_rows(self.model.encoder, rows, order, dtype=self.dtype)
+                codes = list(encoded.split(self.rows))
+            scalars |= critic_step(
+                self.critic,
+                codes.pop(0),
+                generated,
+                self.updates["critic"],
+                constraint=training.critic_constraint,
+                mix=mix,
+                clip_bound=training.clip_bound,
+                penalty_weight=training.penalty_weight,
+                penalty_of_batch_mean=training.penalty_of_batch_mean,
+            )
+            if step in encoder_after:
+                scalars |= self._move_encoder(source, turn, step, reference_norm)
+        if training.critic_steps in encoder_after:
+            scalars |= self._move_encoder(source, turn, training.critic_steps, reference_norm)
+        if self.generator is not None:
+            for _ in range(training.generator_steps):
+                scalars |= self._move_generator(self.generator)
+        return scalars
+
+    def _fakes(self, steps: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Return generated codes for the critic's steps, and where to probe the penalty.
+
+        The generator stands still meanwhile, so one pass serves all steps.
+        """
+        penalised = self.training.critic_constraint == "gradient_penalty"
+        noise, mixes = [], []
+        for _ in range(steps):
+            if self.generator is None:
+                noise.append(self.model.prior.sample(self.rows, generator=self.random))
+            else:
+                noise.append(self.generator.draw_noise(self.rows, generator=self.random))
+            mix = None
+            if penalised:
+                device = self.random.device
+                mix = torch.rand(self.rows, 1, generator=self.random, device=device)
+            mixes.append(mix)
+        if self.generator is not None and noise:
+            noise = list(self.generator.by_groups(torch.stack(noise)))
+        return list(zip(noise, mixes, strict=True))
+
+    def _move_encoder(
+        self, source: Source, turn: int, step: int, reference_norm: Tensor
+    ) -> Scalars:
+        batches, _ = source.batches(encoder_rows(turn, step))
+        return encoder_step(
+            self.critic,
+            self.model.encoder,
+            batches,
+            self.updates["encoder"],
+            weight=source.scalar("adversarial_weight"),
+            mode=self.training.encoder_gradient,
+            reference_norm=reference_norm,
+            dtype=self.dtype,
+        )
+
+    def _move_generator(self, generator: Generator) -> Scalars:
+        noise = generator.draw_noise(self.rows, generator=self.random)
+        scalars = generator_step(self.critic, generator, noise, self.updates["generator"])
+        if generator is not self.model.prior:
+            decay = self.training.generator_average
+            update_average(self.model.prior, generator, decay=decay)
+        return scalars

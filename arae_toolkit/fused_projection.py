@@ -1,0 +1,117 @@
+"""The decoder's softmax as a GPU likes it: three large matrix products and one kernel between them.
+
+Tensor cores want sizes that are multiples of eight, so words and columns are filled up with zeros.
+One of the added columns does some work: the states have a 1 there and the table the bias, so that
+the products add the bias and sum up its gradient on the way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arae_toolkit.softmax_gradient import softmax_less_one_hot_
+
+MULTIPLE = 8
+CHUNK_BYTES = 2**29
+"""Of scores held at once. Larger chunks are quicker: the table's gradient is summed less often."""
+
+
+def fused_nats(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    *,
+    dtype: torch.dtype,
+    ignored: int | None = None,
+) -> Tensor:
+    """Return the summed nats of the targets: :func:`~arae_toolkit.projection.projected_nats`.
+
+    Args:
+        hidden: Shape (N, H).
+        weight: Shape (V, H).
+        bias: Shape (V,).
+        targets: Shape (N,), int64.
+        dtype: Precision of the products and of the scores between them.
+        ignored: Rows with this target count nothing.
+    """
+    total: Tensor = _FusedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, targets, dtype, ignored
+    )
+    return total
+
+
+class _FusedCrossEntropy(torch.autograd.Function):
+    """Summed cross-entropy of a linear layer's scores, gradients formed in the forward pass."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype,
+        ignored: int | None,
+    ) -> Tensor:
+        words, size = weight.shape
+        columns = _filled_up(size + 1)
+        table = weight.new_zeros(_filled_up(words), columns, dtype=dtype)
+        table[:words, :size] = weight
+        table[:words, size] = bias
+        states = hidden.new_zeros(len(hidden), columns, dtype=dtype)
+        states[:, :size] = hidden
+        states[:, size] = 1
+        rows = max(1, CHUNK_BYTES // (len(table) * dtype.itemsize))
+        # Scores of the words added are 0, as is their gradient: the kernel passes over them.
+        buffer = states.new_empty(min(rows, len(states)), len(table))
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        slopes: list[Tensor] = []
+        table_slope: Tensor | None = None
+        for chunk, answers in zip(states.split(rows), targets.split(rows), strict=True):
+            scores = torch.mm(chunk, table.t(), out=buffer[: len(chunk)])
+            nats = softmax_less_one_hot_(scores[:, :words], answers, ignored=ignored)
+            total += nats.sum()
+            slopes.append(torch.mm(scores, table))
+            more = _wide_product(scores.t(), chunk)
+            table_slope = more if table_slope is None else table_slope.add_(more)
+        assert table_slope is not None, "a tensor without rows is split into one chunk"
+        # See projection.py on why these are not saved by torch's own means.
+        context.gradients = (slopes[0] if len(slopes) == 1 else torch.cat(slopes), table_slope)
+        context.sizes, context.hidden_dtype = (words, size), hidden.dtype
+        return total
+
+    @staticmethod
+    def backward(
+        context: Any, *upstream: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        (scale,) = upstream
+        if context.gradients is None:
+            raise RuntimeError("the gradients of this sum were used up by an earlier backward pass")
+        (states, table), context.gradients = context.gradients, None
+        words, size = context.sizes
+        hidden = (states[:, :size] * scale).to(context.hidden_dtype)
+        return hidden, table[:words, :size] * scale, table[:words, size] * scale, None, None, None
+
+
+def _filled_up(size: int) -> int:
+    return -(-size // MULTIPLE) * MULTIPLE
+
+
+def _wide_product(first: Tensor, second: Tensor) -> Tensor:
+    """Return a product in float32, which it is summed in whatever the precision of its factors."""
+    if first.dtype is torch.float32:
+        return torch.mm(first, second)
+    if first.is_cuda and _has_wide_products():
+        wide: Tensor = torch.mm(first, second, out_dtype=torch.float32)
+        return wide
+    return torch.mm(first, second).float()
+
+
+def _has_wide_products() -> bool:
+    """Return whether torch multiplies reduced factors into float32 on CUDA: since version 2.8."""
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    return (major, minor) >= (2, 8)
