@@ -19,16 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.models.grouped import normalise_groups
+from arae_toolkit import critic_kernels, critic_layers
+from arae_toolkit.critic_kernels import fits
+from arae_toolkit.critic_layers import BETWEEN, Normalised, behind_activation
 from arae_toolkit.models.latent import Critic
 from arae_toolkit.objectives import NORM_OFFSET, critic_objective, gradient_penalty
+from arae_toolkit.triton_support import runs_kernels
 
-REAL, GENERATED, BETWEEN = 0, 1, 2
+REAL, GENERATED = 0, 1
 
 
 @dataclass(frozen=True)
@@ -37,38 +41,25 @@ class HiddenLayer:
 
     linear: nn.Linear
     norm: nn.BatchNorm1d | None
-    slope: float
-
-
-@dataclass
-class _Normalised:
-    """What batch normalization leaves for its derivatives: by group, in float32.
-
-    Attributes:
-        values: Normalised, before scale and shift. Shape (G, B, H).
-        inverse: One over the standard deviation. Shape (G, 1, H).
-    """
-
-    values: Tensor
-    inverse: Tensor
+    leak: float
 
 
 @dataclass
 class _Passed:
-    """What a hidden layer leaves behind, all shaped (G, B, H) or (B, H).
+    """What a hidden layer leaves behind.
 
     Attributes:
-        inputs: What came in.
-        outputs: Before LeakyReLU.
+        inputs: What came in. Shape (G, B, I).
+        outputs: Before LeakyReLU. Shape (G, B, H).
         normalised: With batch normalization only.
-        slope: v', of the places between, behind LeakyReLU's derivative.
-        inner_slope: u, the same behind the normalization's derivative.
-        extra: What falls to the linear layer's output by way of the penalty.
+        slope: v', of the scores at the places between, behind LeakyReLU's derivative. Shape (B, H).
+        inner_slope: u, the same behind the normalization's derivative. Shape (B, H).
+        extra: What falls to the linear layer's output by way of the penalty. Shape (B, H).
     """
 
     inputs: Tensor
     outputs: Tensor
-    normalised: _Normalised | None
+    normalised: Normalised | None = None
     slope: Tensor = field(init=False)
     inner_slope: Tensor = field(init=False)
     extra: Tensor | None = None
@@ -146,62 +137,72 @@ def _written_out(
     """Do what :func:`set_gradients` does; the penalised slope is that of ``share`` times f."""
     last = network[-1]
     assert isinstance(last, nn.Linear)
+    rows = len(real)
+    passes = critic_kernels if runs_kernels(real.device) and fits(rows) else critic_layers
     groups = [real, generated]
     if mix is not None:
         groups.append(torch.lerp(generated, real, mix))
     states = torch.stack(groups)
     passed: list[_Passed] = []
     for layer in layers:
-        states = _forward(layer, states, passed)
-    scores = functional.linear(states[:BETWEEN], last.weight, last.bias)[:, :, 0]
-    objective = critic_objective(*scores)
-    penalty: Tensor | None = None
-    top_slope = torch.zeros_like(last.weight)
-    if mix is not None:
-        codes_slope = _slope_of_scores(layers, passed, last.weight * share)
-        norms = (codes_slope.square().sum(dim=1, keepdim=True) + NORM_OFFSET).sqrt()
-        penalty = (norms - 1).square().mean()
-        pull = codes_slope * ((1 - 1 / norms) * (2 * penalty_weight / len(real)))
-        top_slope = share * _penalty_gradients(layers, passed, pull).sum(dim=0, keepdim=True)
-    # Of -(mean f(real) - mean f(generated)), scores have slopes of -1/B and 1/B.
-    slope = last.weight / len(real)
-    slopes = torch.stack([-slope, slope, torch.zeros_like(slope)][: len(states)])
+        states = _forward(layer, states, passed, passes)
     sums = states[:BETWEEN].sum(dim=1, keepdim=True)
-    last.weight.grad = top_slope + (sums[GENERATED] - sums[REAL]) / len(real)
+    difference = (sums[GENERATED] - sums[REAL]) / rows
+    objective = -(difference * last.weight).sum()  # the bias is in both means
+    penalty: Tensor | None = None
+    top_gradient = difference
+    if mix is not None:
+        slope = _slope_of_scores(layers, passed, last.weight * share, passes)
+        penalties, pull = passes.penalty_pull(slope, offset=NORM_OFFSET, weight=penalty_weight)
+        penalty = penalties.mean()
+        pull = _penalty_gradients(layers, passed, pull, passes)
+        top_gradient = difference + share * pull.sum(dim=0, keepdim=True)
+    last.weight.grad = top_gradient
     last.bias.grad = torch.zeros_like(last.bias)
-    upstream = slopes.expand_as(states)
+    # Of -(mean f(real) - mean f(generated)), scores have slopes of -1/B and 1/B. The places between
+    # get something back only where a normalization's statistics depend on them.
+    falling = last.weight / rows
+    slopes = [-falling, falling]
+    if mix is not None and any(layer.norm for layer in layers):
+        slopes.append(torch.zeros_like(falling))
+    upstream = torch.stack(slopes).expand(-1, rows, -1)
     for layer, trace in zip(reversed(layers), reversed(passed), strict=True):
-        upstream = _backward(layer, trace, upstream)
+        upstream = _backward(layer, trace, upstream, passes)
     return objective, penalty
 
 
-def _forward(layer: HiddenLayer, inputs: Tensor, passed: list[_Passed]) -> Tensor:
+def _forward(
+    layer: HiddenLayer, inputs: Tensor, passed: list[_Passed], passes: ModuleType
+) -> Tensor:
     """Return a hidden layer's output for all groups, and note what it leaves."""
     outputs = functional.linear(inputs, layer.linear.weight, layer.linear.bias)
-    normalised = None
-    if layer.norm is not None:
-        normalised = _Normalised(*normalise_groups(layer.norm, outputs))
-        outputs = torch.addcmul(layer.norm.bias, normalised.values, layer.norm.weight)
-    passed.append(_Passed(inputs, outputs, normalised))
-    return functional.leaky_relu(outputs, layer.slope)
+    if layer.norm is None:
+        passed.append(_Passed(inputs, outputs))
+        return functional.leaky_relu(outputs, layer.leak)
+    normalised, states = passes.forward(layer.norm, outputs, layer.leak)
+    passed.append(_Passed(inputs, normalised.outputs, normalised))
+    return states  # type: ignore[no-any-return]
 
 
 def _slope_of_scores(
-    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], top: Tensor
+    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], top: Tensor, passes: ModuleType
 ) -> Tensor:
     """Return the slope of the scores at the places between. Shape (B, Z)."""
     slope = top.expand(passed[-1].outputs.shape[1], -1)
     for layer, trace in zip(reversed(layers), reversed(passed), strict=True):
-        trace.slope = slope = _behind_activation(layer, slope, trace.outputs[BETWEEN])
-        if layer.norm is not None:
-            slope = _behind_normalization(layer.norm.weight * slope, _between(trace))
-        trace.inner_slope = slope
-        slope = slope @ layer.linear.weight
+        if layer.norm is None:
+            slope = behind_activation(slope, trace.outputs[BETWEEN], layer.leak)
+            trace.slope = trace.inner_slope = slope
+        else:
+            trace.slope, trace.inner_slope = passes.slope_of_scores(
+                layer.norm, slope, trace.normalised, layer.leak
+            )
+        slope = trace.inner_slope @ layer.linear.weight
     return slope
 
 
 def _penalty_gradients(
-    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], pull: Tensor
+    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], pull: Tensor, passes: ModuleType
 ) -> Tensor:
     """Start the gradients with the penalty's; return what falls to the topmost slope, (B, H).
 
@@ -209,69 +210,42 @@ def _penalty_gradients(
         layers: From the codes upwards.
         passed: Of the layers.
         pull: The penalty's gradient at the slope of the scores. Shape (B, Z).
+        passes: Through the normalised layers.
     """
     for layer, trace in zip(layers, passed, strict=True):
         layer.linear.weight.grad = trace.inner_slope.t() @ pull
         pull = pull @ layer.linear.weight.t()
-        if layer.norm is not None:
-            between, scale = _between(trace), layer.norm.weight
-            trace.extra = _through_derivative(scale * trace.slope, pull, trace, between)
-            pull = _behind_normalization(pull, between)
-            layer.norm.weight.grad = (trace.slope * pull).sum(dim=0)
-            pull = scale * pull
-        pull = _behind_activation(layer, pull, trace.outputs[BETWEEN])
+        if layer.norm is None:
+            pull = behind_activation(pull, trace.outputs[BETWEEN], layer.leak)
+        else:
+            pull, trace.extra, layer.norm.weight.grad = passes.penalty_gradients(
+                layer.norm,
+                pull,
+                trace.normalised,
+                layer.leak,
+                slope=trace.slope,
+                inner_slope=trace.inner_slope,
+            )
     return pull
 
 
-def _through_derivative(
-    slope: Tensor, pull: Tensor, trace: _Passed, between: _Normalised
-) -> Tensor:
-    """Return what the pull at a normalization's derivative is at the normalization's input.
-
-    The derivative is u = (p - mean p - x mean(p x)) / s, with p the slope that comes in, x the
-    normalised values and s their deviation before; x and s depend on the input.
-    """
-    values, inverse = between.values, between.inverse
-    by_values = -inverse * (
-        pull * (slope * values).mean(dim=0) + slope * (pull * values).mean(dim=0)
-    )
-    by_deviation = inverse * values * (pull * trace.inner_slope).mean(dim=0)
-    return _behind_normalization(by_values, between) - by_deviation
-
-
-def _backward(layer: HiddenLayer, trace: _Passed, upstream: Tensor) -> Tensor:
+def _backward(layer: HiddenLayer, trace: _Passed, upstream: Tensor, passes: ModuleType) -> Tensor:
     """Add a layer's gradients by the scores themselves; return what falls to its inputs."""
-    upstream = _behind_activation(layer, upstream, trace.outputs)
-    if layer.norm is not None and trace.normalised is not None:
-        shift = upstream.sum(dim=(0, 1))
-        scale = (upstream * trace.normalised.values).sum(dim=(0, 1))
-        _add_gradient(layer.norm.bias, shift)
-        _add_gradient(layer.norm.weight, scale)
-        upstream = _behind_normalization(layer.norm.weight * upstream, trace.normalised)
-        if trace.extra is not None:
-            upstream[BETWEEN] += trace.extra
-    flat = upstream.flatten(0, 1)
-    _add_gradient(layer.linear.weight, flat.t() @ trace.inputs.flatten(0, 1))
-    _add_gradient(layer.linear.bias, flat.sum(dim=0))
+    groups = len(upstream)
+    if layer.norm is None:
+        upstream = behind_activation(upstream, trace.outputs[:groups], layer.leak)
+        bias = upstream.sum(dim=(0, 1))
+    else:
+        upstream, scale, layer.norm.bias.grad, bias = passes.backward(
+            layer.norm, upstream, trace.normalised, layer.leak, trace.extra
+        )
+        before = layer.norm.weight.grad
+        layer.norm.weight.grad = scale if before is None else before.add_(scale)
+    flat, inputs = upstream.flatten(0, 1), trace.inputs[:groups].flatten(0, 1)
+    before = layer.linear.weight.grad
+    if before is None:
+        layer.linear.weight.grad = flat.t() @ inputs
+    else:
+        before.addmm_(flat.t(), inputs)
+    layer.linear.bias.grad = bias
     return upstream @ layer.linear.weight
-
-
-def _behind_activation(layer: HiddenLayer, slope: Tensor, outputs: Tensor) -> Tensor:
-    return torch.ops.aten.leaky_relu_backward(slope, outputs, layer.slope, False)  # type: ignore[no-any-return]
-
-
-def _behind_normalization(slope: Tensor, normalised: _Normalised) -> Tensor:
-    """Return what a slope at normalised values is at the values before. Shape (..., B, H)."""
-    values = normalised.values
-    mean = slope.mean(dim=-2, keepdim=True)
-    along = (slope * values).mean(dim=-2, keepdim=True)
-    return normalised.inverse * torch.addcmul(slope - mean, values, along, value=-1)
-
-
-def _between(trace: _Passed) -> _Normalised:
-    assert trace.normalised is not None
-    return _Normalised(trace.normalised.values[BETWEEN], trace.normalised.inverse[BETWEEN])
-
-
-def _add_gradient(parameter: Tensor, gradient: Tensor) -> None:
-    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)

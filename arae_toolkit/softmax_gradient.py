@@ -7,17 +7,15 @@ it has CUDA, reads each row from memory once and writes it once.
 
 from __future__ import annotations
 
-import functools
 import importlib
-from subprocess import SubprocessError
 
 import torch
 from torch import Tensor
 
+from arae_toolkit.triton_support import runs_kernels
+
 BLOCK_WORDS, WARPS = 2048, 8
 NO_WORD = -1
-# No Triton; another one than this was written for; no compiler, or no headers for it; no driver.
-_FAILURES = (ImportError, AttributeError, TypeError, OSError, SubprocessError, RuntimeError)
 
 
 def softmax_less_one_hot_(scores: Tensor, answers: Tensor, *, ignored: int | None = None) -> Tensor:
@@ -32,26 +30,9 @@ def softmax_less_one_hot_(scores: Tensor, answers: Tensor, *, ignored: int | Non
     Returns:
         Shape (N,), float32.
     """
-    if has_kernel(scores.device):
+    if runs_kernels(scores.device):
         return _by_kernel(scores, answers, ignored)
     return _by_operations(scores, answers, ignored)
-
-
-@functools.cache
-def has_kernel(device: torch.device) -> bool:
-    """Return whether a device runs the kernel, which is tried once.
-
-    Triton needs a C compiler to start a kernel for the first time; without one, or without Triton
-    itself, operations do the same.
-    """
-    if device.type != "cuda":
-        return False
-    try:
-        scores = torch.zeros(1, 2, device=device)
-        _by_kernel(scores, torch.zeros(1, dtype=torch.int64, device=device), None)
-    except _FAILURES:
-        return False
-    return True
 
 
 def _by_kernel(scores: Tensor, answers: Tensor, ignored: int | None) -> Tensor:

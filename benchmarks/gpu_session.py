@@ -9,102 +9,28 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-import arae_toolkit
-from arae_toolkit.benchmarks.common import Benchmark, note
-from arae_toolkit.benchmarks.parts import Outcome, carry_away, run_part, skipped
+from arae_toolkit.benchmarks.common import Benchmark
+from arae_toolkit.benchmarks.parts import carry_away, skipped
+from arae_toolkit.benchmarks.sessions import Session, repository
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import choose_device
-from arae_toolkit.files import write_json
 
-SHARES = {"tests": 0.12, "table": 0.15, "kernels": 0.1}
-"""Largest share of the whole time; each of the tables has its own."""
-QUICK_SHARE = 0.5
-"""The same of any part of a quick session, where starting Python takes most of the time."""
 SAVING_SECONDS = 20.0
 """Kept back at the end of the training, for the last evaluation and for writing."""
 PLANNED_SHARE = 0.8
 """Share of the training's time that is planned for iterations; evaluations take the rest."""
 BATCH_SIZES, QUICK_BATCH_SIZES = (64, 1024), (8,)
 QUICK_SIZE, DEFAULT_EPOCHS = 400, 10
+SEEDS_ITERATIONS = 2000
 TRAINING_STATE = "training_state.safetensors"
 MEGABYTE = 10**6
-
-
-@dataclass
-class Session:
-    """Where a session runs and what became of its parts.
-
-    Attributes:
-        out: Folder of all files.
-        scratch: A folder that is deleted at the end.
-        device: ``cuda`` or ``cpu``.
-        minutes: The whole time.
-        quick: Whether every part is as small as can be.
-        outcomes: So far.
-    """
-
-    out: Path
-    scratch: Path
-    device: str
-    minutes: float
-    quick: bool
-    outcomes: list[Outcome] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds_left(self) -> float:
-        """Until the end of the whole time."""
-        return 60 * self.minutes - (time.monotonic() - self.started)
-
-    def share(self, part: str) -> float:
-        """Return the seconds that a part may take."""
-        return 60 * self.minutes * (QUICK_SHARE if self.quick else SHARES[part])
-
-    def run(self, name: str, *command: str, seconds: float, may_be_stopped: bool = False) -> bool:
-        """Run a part with Python, note its outcome, and return whether it did its work."""
-        seconds = min(seconds, self.seconds_left)
-        if seconds <= 0:
-            self.note(skipped(name, "no time was left"))
-            return False
-        note(f"{name}: at most {seconds:.0f} s")
-        outcome = run_part(
-            name,
-            [sys.executable, *command],
-            folder=self.out,
-            seconds=seconds,
-            environment=os.environ,
-            working_folder=_repository() or Path.cwd(),
-            may_be_stopped=may_be_stopped,
-        )
-        self.note(outcome)
-        return outcome.outcome in ("done", "stopped")
-
-    def note(self, outcome: Outcome) -> None:
-        """Remember an outcome and write the summary anew."""
-        self.outcomes.append(outcome)
-        note(f"{outcome.name}: {outcome.outcome}, {outcome.seconds:.0f} s")
-        write_json(
-            self.out / "summary.json",
-            {
-                "toolkit": arae_toolkit.__version__,
-                "python": sys.version.split()[0],
-                "device": self.device,
-                "minutes": self.minutes,
-                "seconds": round(time.monotonic() - self.started, 1),
-                "parts": [outcome.as_dict() for outcome in self.outcomes],
-            },
-        )
 
 
 @click.command(
@@ -169,7 +95,9 @@ def main(
         corpus = prepared(session, corpus_path)
         if corpus is not None:
             tables(session, corpus)
+            projections(session, corpus)
             kernels(session, corpus)
+            seeds(session, corpus)
             training(session, corpus, part_bytes=parts_of_mb * MEGABYTE)
     click.echo(out / "summary.json")
     lost = [part.name for part in session.outcomes if part.outcome in ("failed", "timed out")]
@@ -180,7 +108,7 @@ def main(
 def tests(session: Session) -> None:
     """Run the tests that need a GPU, where the repository and pytest are there."""
     needs = [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]
-    if _repository() is None or needs:
+    if repository() is None or needs:
         reason = f"missing: {', '.join(needs)}" if needs else "there are no tests here"
         session.note(skipped("tests", reason))
         return
@@ -226,6 +154,33 @@ def tables(session: Session, corpus: Path) -> None:
                 *("--out", str(session.out / "results"), *options),
                 seconds=session.share("table"),
             )
+
+
+def projections(session: Session, corpus: Path) -> None:
+    """Write the projection's share of the matrix rate for each batch size."""
+    for batch_size in _batch_sizes(session):
+        session.run(
+            f"projection-{batch_size}",
+            *("-m", "arae_toolkit.benchmarks.projection_rate", "--corpus", str(corpus)),
+            *("--device", session.device, "--batch-size", str(batch_size), "--rounds", "3"),
+            *("--out", str(session.out / "results")),
+            seconds=session.share("projection"),
+        )
+
+
+def seeds(session: Session, corpus: Path) -> None:
+    """Write how much sooner several seeds are trained at once than one after another."""
+    if session.quick:
+        session.note(skipped("seeds", "four trainings take longer than a quick session"))
+        return
+    session.run(
+        "seeds",
+        *("-m", "arae_toolkit.benchmarks.seeds", "--corpus", str(corpus), "--preset", "default"),
+        *("--device", session.device, "--seeds", "4", "--jobs", "4", "--rounds", "1"),
+        *("--iterations", str(SEEDS_ITERATIONS)),
+        *("--out", str(session.out / "results")),
+        seconds=session.share("seeds"),
+    )
 
 
 def kernels(session: Session, corpus: Path) -> None:
@@ -287,12 +242,6 @@ def _batch_sizes(session: Session) -> tuple[int, ...]:
 def _toolkit(*arguments: str) -> Iterator[str]:
     """Yield what runs the ``arae-toolkit`` program where it is not installed."""
     yield from ("-c", "from arae_toolkit.recipes.cli import main; main()", *arguments)
-
-
-def _repository() -> Path | None:
-    """Return the root of the repository that holds this file, ``None`` where it is installed."""
-    root = Path(__file__).resolve().parents[1]
-    return root if (root / "tests" / "test_gpu.py").exists() else None
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def iteration_rates(
             corpus, config, device=here.device, precision=precision, seed=0
         )
         iterate = in_order(algorithm)
-        for _ in range(WARM_UP):
+        for _ in range(WARM_UP[here.device.type]):
             iterate()
 
         def run() -> float:

@@ -12,10 +12,14 @@ from arae_toolkit.benchmarks.arithmetic import Product
 from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.devices import matrix_products
 
-SQUARE = 2048
+SQUARE = {"cpu": 2048, "cuda": 8192}
+"""Side of the product that shows a device's matrix rate: large enough to fill it."""
+ROUND_SIZE = 64
+"""LSTMs are measured with their own number of units and with the next multiple of this."""
 SLICE_ROWS, SLICE_COLUMNS = 160, 1024
 COPY_BYTES = 128 * 2**20
 CHAIN_STEPS, IN_A_ROW = 64, 16
+FEW_INPUTS = 8  # fewer, and cuDNN copies the weights at every call
 
 
 Measured = tuple[tuple[int, int, int], torch.dtype]
@@ -76,7 +80,8 @@ class MatrixRates:
 
     def square_rate(self, dtype: torch.dtype) -> float:
         """Return the rate of a large square product, in floating-point operations a second."""
-        square = Product("square", SQUARE, SQUARE, SQUARE, reduced=True)
+        side = SQUARE[self.setting.device.type]
+        square = Product("square", side, side, side, reduced=True)
         self.measure([square], dtype)
         return square.flops / self.fastest[square.shape, dtype]
 
@@ -189,8 +194,8 @@ def step_seconds(setting: Setting, *, rows: int, size: int, dtype: torch.dtype) 
     """Return the seconds of one step of an LSTM in a long chain with nothing else around it.
 
     The product (B, H) x (H, 4H) and the gates, in the faster of two ways: operation by operation,
-    and through torch's own LSTM with one input. On CUDA both run inside a captured graph, so that
-    no time is lost between the operations.
+    and through torch's own LSTM with few inputs; each with H units, and with H filled up to a round
+    number. On CUDA all run inside a captured graph, so that no time is lost between the operations.
 
     Args:
         setting: The clock and the device.
@@ -199,8 +204,13 @@ def step_seconds(setting: Setting, *, rows: int, size: int, dtype: torch.dtype) 
         dtype: Of the products.
     """
     ways = (_written_out, _through_lstm)
+    sizes = {size, -(-size // ROUND_SIZE) * ROUND_SIZE}
     with matrix_products(setting.device, "tf32"):
-        return min(_chain_seconds(setting, way(setting, rows, size, dtype)) for way in ways)
+        return min(
+            _chain_seconds(setting, way(setting, rows, units, dtype))
+            for way in ways
+            for units in sorted(sizes)
+        )
 
 
 @torch.no_grad()
@@ -244,6 +254,6 @@ def _through_lstm(
     setting: Setting, rows: int, size: int, dtype: torch.dtype
 ) -> Callable[[], object]:
     """Return a chain of steps as one call of torch's LSTM."""
-    lstm = nn.LSTM(1, size).to(device=setting.device, dtype=dtype).eval()
-    inputs = torch.zeros(CHAIN_STEPS, rows, 1, device=setting.device, dtype=dtype)
+    lstm = nn.LSTM(FEW_INPUTS, size).to(device=setting.device, dtype=dtype).eval()
+    inputs = torch.zeros(CHAIN_STEPS, rows, FEW_INPUTS, device=setting.device, dtype=dtype)
     return lambda: lstm(inputs)

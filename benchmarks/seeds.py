@@ -34,7 +34,8 @@ from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.presets import PRESETS
+from arae_toolkit.overrides import with_overrides
+from arae_toolkit.presets import PRESETS, preset
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.processes import cores, default_jobs
 from arae_toolkit.results import Metric, summarise
@@ -55,6 +56,8 @@ class Task:
         first: The first seed.
         epochs: Of each.
         options: Further options of ``arae-toolkit pretrain``.
+        iterations: Of each, whatever ``epochs`` says; 0 trains for those.
+        batch_size: Sentences an iteration.
     """
 
     corpus: Corpus
@@ -62,6 +65,16 @@ class Task:
     first: int
     epochs: int
     options: Sequence[str]
+    iterations: int = 0
+    batch_size: int = 64
+
+    @property
+    def sentences(self) -> int:
+        """How many sentences all seeds together reconstruct."""
+        rows = self.corpus.rows("train")
+        batch_size = min(self.batch_size, rows)
+        iterations = self.iterations or self.epochs * (rows // batch_size)
+        return self.seeds * iterations * batch_size
 
 
 @click.command(
@@ -90,6 +103,12 @@ class Task:
     "--epochs", type=click.IntRange(1), default=2, show_default=True, help="Of each training."
 )
 @click.option(
+    "--iterations",
+    type=click.IntRange(0),
+    default=0,
+    help="Of each training, whatever --epochs says.",
+)
+@click.option(
     "--preset",
     "preset_name",
     type=click.Choice(list(PRESETS)),
@@ -107,6 +126,7 @@ def main(
     jobs: int | None,
     rounds: int,
     epochs: int,
+    iterations: int,
     preset_name: str,
     assignments: tuple[str, ...],
     seed: int,
@@ -120,7 +140,10 @@ def main(
         raise click.UsageError("with one core there is nothing to compare; name --jobs 2 or more")
     options = [f"--preset={preset_name}", *(f"--set={words}" for words in assignments)]
     with _opened(corpus_path) as corpus:
-        task = Task(corpus, seeds, seed, epochs, [*options, f"--device={device_name}"])
+        settings = with_overrides(preset(preset_name, corpus=corpus.name), assignments)
+        options.append(f"--device={device_name}")
+        batch_size = settings.training.batch_size
+        task = Task(corpus, seeds, seed, epochs, options, iterations, batch_size)
         metrics = measure(here, task, jobs=jobs, rounds=rounds)
         here.write(
             metrics,
@@ -131,6 +154,7 @@ def main(
                 "cores": cores(),
                 "threads set": os.environ.get("OMP_NUM_THREADS"),
                 "epochs": epochs,
+                "iterations": iterations,
                 "options": options,
             },
         )
@@ -154,10 +178,9 @@ def measure(here: Setting, task: Task, *, jobs: int, rounds: int) -> dict[str, M
             },
             rounds=rounds,
         )
-    sentences = task.seeds * task.epochs * task.corpus.rows("train")
     metrics: dict[str, Metric] = {}
     for name, seconds in numbers.items():
-        rates = [sentences / value for value in seconds]
+        rates = [task.sentences / value for value in seconds]
         metrics[name] = summarise(seconds, "seconds", centre="median")
         metrics[f"{name}, rate"] = summarise(rates, "sentences/s", centre="median")
     metrics[f"{IN_TURN}, over {AT_ONCE}"] = ratios(numbers[IN_TURN], numbers[AT_ONCE])
@@ -173,7 +196,8 @@ def training(here: Setting, task: Task, *, jobs: int, folder: Path) -> Callable[
         command = [
             *(sys.executable, "-c", PROGRAM, "pretrain", str(task.corpus.folder)),
             *(f"--seeds={task.seeds}", f"--seed={task.first}", f"--jobs={jobs}"),
-            *(*task.options, f"--set=epochs={task.epochs}", f"--out={out / 'run'}"),
+            *(*task.options, f"--set=epochs={task.epochs}"),
+            *(f"--set=iterations={task.iterations}", f"--out={out / 'run'}"),
         ]
         done: list[subprocess.CompletedProcess[str]] = []
         seconds = here.seconds(

@@ -43,7 +43,8 @@ from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
 NAME = "training_rate"
-WARM_UP = 3
+WARM_UP = {"cpu": 3, "cuda": 150}
+"""Iterations before the first that is timed. On CUDA most widths have been captured by then."""
 BATCH_SIZE = 64
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -126,7 +127,8 @@ def measure(
         done: Called after each run.
     """
     batch_size = next(iter(configs.values())).training.batch_size
-    timed = range(WARM_UP, WARM_UP + rounds * iterations)
+    warm_up = WARM_UP[here.device.type]
+    timed = range(warm_up, warm_up + rounds * iterations)
     works = {"textbook": _textbook(here, corpus, sizes or Sizes(), batch_size, iterations, seed)}
     needed: dict[str, Work] = {}
     read: dict[str, IterationCounts] = {}
@@ -212,7 +214,7 @@ def _textbook(
         for batch in islice(batches, times):
             textbook.iteration(batch, data)
 
-    run(WARM_UP)
+    run(WARM_UP["cpu"])
     return lambda: iterations * batch_size / here.seconds(run)
 
 
@@ -224,7 +226,7 @@ def _library(here: Setting, algorithm: Algorithm, iterations: int) -> Callable[[
         for _ in range(times):
             iterate()
 
-    run(WARM_UP)
+    run(WARM_UP[here.device.type])
     return lambda: iterations * algorithm.sampler.batch_size / here.seconds(run)
 
 

@@ -17,7 +17,15 @@ import torch
 from click.testing import CliRunner, Result
 from small_benchmarks import SIZES, tiny_corpus
 
-from arae_toolkit.benchmarks import gpu_session, on_gpu, overview, parts, rates, training_rate
+from arae_toolkit.benchmarks import (
+    gpu_session,
+    on_gpu,
+    overview,
+    parts,
+    rates,
+    sessions,
+    training_rate,
+)
 from arae_toolkit.benchmarks.overview_table import COLUMNS, Row, markdown, row_of
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep import options
@@ -42,7 +50,7 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview, "preset", lambda name, corpus: small.SMALL)
     monkeypatch.setattr(training_rate, "Sizes", lambda: SIZES)
     monkeypatch.setattr(rates, "fastest", lambda here, work: here.seconds(work))
-    monkeypatch.setattr(rates, "SQUARE", 32)
+    monkeypatch.setattr(rates, "SQUARE", {"cpu": 32})
     monkeypatch.setattr(rates, "COPY_BYTES", 4096)
 
 
@@ -277,7 +285,7 @@ def test_epochs_fit_into_the_time(
 
 
 def test_the_training_follows_the_measured_rate(tmp_path: Path) -> None:
-    session = gpu_session.Session(tmp_path, tmp_path, "cuda", minutes=1, quick=False)
+    session = sessions.Session(tmp_path, tmp_path, "cuda", minutes=1, quick=False)
     assert gpu_session.measured_rate(session) == ("bf16", None)
     path = tmp_path / "results" / "overview-cuda-64.json"
     path.parent.mkdir()
@@ -304,7 +312,7 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.M
         outcome = "done" if name in ("corpus", "training") else "failed"
         return parts.Outcome(name, outcome, 0.1, 0, tuple(command), f"{name}.log")
 
-    monkeypatch.setattr(gpu_session, "run_part", run_part)
+    monkeypatch.setattr(sessions, "run_part", run_part)
     monkeypatch.setattr(Corpus, "__init__", lambda self, folder: None)
     monkeypatch.setattr(Corpus, "rows", lambda self, split: 100)
     arguments = ["--device", "cpu", "--minutes", "1", "--parts-of-mb", "1", "--out", str(out)]
@@ -313,7 +321,8 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.M
     assert "not finished: tests, table-64-graphs" in done.stderr
     assert ran == [
         *("tests", "corpus", "table-64-graphs", "table-64-no-graphs", "table-1024-graphs"),
-        *("table-1024-no-graphs", "kernels", "training"),
+        *("table-1024-no-graphs", "projection-64", "projection-1024"),
+        *("kernels", "seeds", "training"),
     ]
     summary = json.loads((out / "summary.json").read_text())
     assert [part["name"] for part in summary["parts"]] == ran

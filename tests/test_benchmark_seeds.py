@@ -61,7 +61,7 @@ def test_the_two_ways_alternate(corpus: Corpus, commands: list[list[str]], tmp_p
     assert metrics["at once"]["value"] == 32
     ratio = metrics["one after another, over at once"]["value"]
     assert ratio == pytest.approx((60 / 31 + 62 / 33) / 2, rel=1e-5)
-    sentences = 4 * 2 * corpus.rows("train")
+    sentences = 4 * 2 * (corpus.rows("train") // 64 * 64)  # what is left over is skipped
     assert metrics["at once, rate"]["value"] == pytest.approx(
         (sentences / 31 + sentences / 33) / 2, rel=1e-5
     )

@@ -103,7 +103,7 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time each matrix product once, and small squares."""
     monkeypatch.setattr(rates, "fastest", lambda here, work: here.seconds(work))
-    monkeypatch.setattr(rates, "SQUARE", 32)
+    monkeypatch.setattr(rates, "SQUARE", {"cpu": 32})
     monkeypatch.setattr(rates, "COPY_BYTES", 4096)
 
 

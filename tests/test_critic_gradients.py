@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import critic_gradients
+from arae_toolkit import critic_gradients, critic_kernels, critic_layers
 from arae_toolkit.models.latent import Critic, Normalization
 from arae_toolkit.objectives import critic_objective, gradient_penalty
 
@@ -107,3 +107,47 @@ def test_other_normalizations_are_left_to_automatic_differentiation(
     )
     assert penalty is not None and float(penalty) > 0
     assert all(parameter.grad is not None for parameter in critic.parameters())
+
+
+@pytest.mark.parametrize(("rows", "size"), [(7, 5), (64, 300), (1000, 33)])
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_kernels_take_the_same_passes(rows: int, size: int) -> None:
+    """Each of the passes through a normalised layer, as a kernel and in torch's operations."""
+    torch.manual_seed(0)
+    plain = nn.BatchNorm1d(size).cuda()
+    for parameter in plain.parameters():
+        nn.init.normal_(parameter)
+    fused = copy.deepcopy(plain)
+
+    def same(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> None:
+        for ours, theirs in zip(first, second, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+    inputs = torch.randn(3, rows, size, device="cuda")
+    pull, extra, row = torch.randn(3, rows, size, device="cuda")
+    with torch.no_grad():
+        layer, states = critic_layers.forward(plain, inputs, 0.2)
+        other, activated = critic_kernels.forward(fused, inputs, 0.2)
+        same(
+            (other.values, other.inverse, other.outputs, activated, *fused.buffers()),
+            (layer.values, layer.inverse, layer.outputs, states, *plain.buffers()),
+        )
+        for slope in (row[:1].expand(rows, -1), row):
+            behind, inner = critic_layers.slope_of_scores(plain, slope, layer, 0.2)
+            same(critic_kernels.slope_of_scores(fused, slope, layer, 0.2), (behind, inner))
+        same(
+            critic_kernels.penalty_gradients(
+                fused, pull, layer, 0.2, slope=behind, inner_slope=inner
+            ),
+            critic_layers.penalty_gradients(
+                plain, pull, layer, 0.2, slope=behind, inner_slope=inner
+            ),
+        )
+        for upstream in (inputs, inputs[:, :1].expand(-1, rows, -1)):
+            for more in (extra, None):
+                found = critic_kernels.backward(fused, upstream, layer, 0.2, more)
+                asked = critic_layers.backward(plain, upstream, layer, 0.2, more)
+                same(found, asked)
+        found = critic_kernels.penalty_pull(pull, offset=1e-12, weight=3.0)
+        same(found, critic_layers.penalty_pull(pull, offset=1e-12, weight=3.0))

@@ -12,6 +12,7 @@ from torch.nn import functional
 from arae_toolkit import fused_projection, softmax_gradient
 from arae_toolkit.fused_projection import fused_nats
 from arae_toolkit.softmax_gradient import softmax_less_one_hot_
+from arae_toolkit.triton_support import runs_kernels
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -101,7 +102,7 @@ def test_scores_become_their_gradient_between_what_lies_around(dtype: torch.dtyp
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="needs a CUDA device")
 def test_the_kernel_is_what_a_gpu_takes() -> None:
     """Where Triton is there, rows longer than a block and single words included."""
-    assert softmax_gradient.has_kernel(DEVICE) == (importlib.util.find_spec("triton") is not None)
+    assert runs_kernels(DEVICE) == (importlib.util.find_spec("triton") is not None)
     for words in (1, 17, softmax_gradient.BLOCK_WORDS, 11004):
         scores = 3 * torch.randn(33, words, device=DEVICE)
         answers = torch.randint(words, (33,), device=DEVICE)
@@ -113,4 +114,4 @@ def test_the_kernel_is_what_a_gpu_takes() -> None:
 
 def test_without_a_gpu_there_is_no_kernel() -> None:
     """And nothing is tried."""
-    assert not softmax_gradient.has_kernel(torch.device("cpu"))
+    assert not runs_kernels(torch.device("cpu"))

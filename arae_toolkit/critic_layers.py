@@ -1,0 +1,140 @@
+"""The four passes through a normalised layer of the critic, in torch's operations.
+
+Each takes a linear layer's outputs a, or slopes behind its LeakyReLU, through batch normalization:
+x = (a - mean a) / s, y = scale x + shift. Groups have statistics of their own. On a CUDA device
+:mod:`~arae_toolkit.critic_kernels` does each pass in one kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.models.grouped import normalise_groups
+
+BETWEEN = 2
+"""The group of the places between, behind real and generated codes."""
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """What batch normalization leaves for its derivatives.
+
+    Attributes:
+        values: x. Shape (G, B, H).
+        inverse: 1 / s. Shape (G, 1, H).
+        outputs: y. Shape (G, B, H).
+    """
+
+    values: Tensor
+    inverse: Tensor
+    outputs: Tensor
+
+
+def forward(norm: nn.BatchNorm1d, inputs: Tensor, leak: float) -> tuple[Normalised, Tensor]:
+    """Return what is left for the derivatives, and the activations. Shape of both: (G, B, H)."""
+    values, inverse = normalise_groups(norm, inputs)
+    outputs = torch.addcmul(norm.bias, values, norm.weight)
+    return Normalised(values, inverse, outputs), functional.leaky_relu(outputs, leak)
+
+
+def slope_of_scores(
+    norm: nn.BatchNorm1d, slope: Tensor, layer: Normalised, leak: float
+) -> tuple[Tensor, Tensor]:
+    """Return a slope (B, H) at the activations of the places between, taken to y and on to a."""
+    values, inverse = layer.values[BETWEEN], layer.inverse[BETWEEN]
+    slope = behind_activation(slope, layer.outputs[BETWEEN], leak)
+    return slope, _behind_normalization(norm.weight * slope, values, inverse)
+
+
+def penalty_gradients(
+    norm: nn.BatchNorm1d,
+    pull: Tensor,
+    layer: Normalised,
+    leak: float,
+    *,
+    slope: Tensor,
+    inner_slope: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take the penalty's gradient at the slope at a upwards through the slope's own pass.
+
+    That pass is u = (p - mean p - x mean(p x)) / s with p = scale * slope, and x and s depend on a.
+
+    Args:
+        norm: The normalization.
+        pull: The penalty's gradient at u. Shape (B, H).
+        layer: Of the forward pass.
+        leak: LeakyReLU's slope below 0.
+        slope: Of the scores at y. Shape (B, H).
+        inner_slope: u, the same at a. Shape (B, H).
+
+    Returns:
+        The gradient at the slope at the activations, (B, H); what falls to a, (B, H); and the
+        scale's gradient, (H,).
+    """
+    values, inverse = layer.values[BETWEEN], layer.inverse[BETWEEN]
+    entering = norm.weight * slope
+    by_values = -inverse * (
+        pull * (entering * values).mean(dim=0) + entering * (pull * values).mean(dim=0)
+    )
+    by_deviation = inverse * values * (pull * inner_slope).mean(dim=0)
+    falling = _behind_normalization(by_values, values, inverse) - by_deviation
+    pull = _behind_normalization(pull, values, inverse)
+    scale_gradient = (slope * pull).sum(dim=0)
+    pull = behind_activation(norm.weight * pull, layer.outputs[BETWEEN], leak)
+    return pull, falling, scale_gradient
+
+
+def backward(
+    norm: nn.BatchNorm1d, upstream: Tensor, layer: Normalised, leak: float, extra: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Take the gradient at the activations back to a.
+
+    Args:
+        norm: The normalization.
+        upstream: Shape (G, B, H).
+        layer: Of the forward pass.
+        leak: LeakyReLU's slope below 0.
+        extra: What else falls to a of the places between. Shape (B, H).
+
+    Returns:
+        The gradient at a, (G, B, H), and those of scale, shift and the linear layer's bias, (H,).
+    """
+    upstream = behind_activation(upstream, layer.outputs, leak)
+    shift = upstream.sum(dim=(0, 1))
+    scale = (upstream * layer.values).sum(dim=(0, 1))
+    upstream = _behind_normalization(norm.weight * upstream, layer.values, layer.inverse)
+    if extra is not None:
+        upstream[BETWEEN] += extra
+    return upstream, scale, shift, upstream.sum(dim=(0, 1))
+
+
+def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
+    """Return each row's ``(|slope| - 1)^2``, and the gradient of their mean times ``weight``.
+
+    Args:
+        slopes: Shape (B, Z).
+        offset: Added to the squared norms.
+        weight: Of the penalty.
+
+    Returns:
+        Shapes (B,) and (B, Z).
+    """
+    norms = (slopes.square().sum(dim=1, keepdim=True) + offset).sqrt()
+    pull = slopes * ((1 - 1 / norms) * (2 * weight / len(slopes)))
+    return (norms - 1).square()[:, 0], pull
+
+
+def behind_activation(slope: Tensor, outputs: Tensor, leak: float) -> Tensor:
+    """Return what a slope at LeakyReLU's outputs is at its inputs."""
+    return torch.ops.aten.leaky_relu_backward(slope, outputs, leak, False)  # type: ignore[no-any-return]
+
+
+def _behind_normalization(slope: Tensor, values: Tensor, inverse: Tensor) -> Tensor:
+    """Return what a slope at normalised values is at the values before. Shape (..., B, H)."""
+    mean = slope.mean(dim=-2, keepdim=True)
+    along = (slope * values).mean(dim=-2, keepdim=True)
+    return inverse * torch.addcmul(slope - mean, values, along, value=-1)

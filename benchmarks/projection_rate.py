@@ -1,0 +1,137 @@
+"""The projection onto the vocabulary, forward and backward: its share of the matrix rate.
+
+Of all products of an iteration, those of the softmax are the largest: three of them, of the states
+with the table, of the scores' gradient with the table, and of that gradient with the states. They
+are timed with all that is done between them, against a large square product in the same process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from arae_toolkit.benchmarks.common import (
+    Benchmark,
+    Setting,
+    corpus_option,
+    device_option,
+    open_corpus,
+    out_option,
+    seed_option,
+    setting,
+    threads_option,
+)
+from arae_toolkit.benchmarks.counts import counts_of_iterations
+from arae_toolkit.benchmarks.rates import MatrixRates, fastest_in_a_row
+from arae_toolkit.benchmarks.training_rate import DTYPES, precisions_of
+from arae_toolkit.benchmarks.versions import library_training
+from arae_toolkit.corpus import Corpus
+from arae_toolkit.devices import Precision, matrix_products
+from arae_toolkit.overrides import with_value
+from arae_toolkit.presets import preset
+from arae_toolkit.projection import projected_nats
+from arae_toolkit.results import Metric, summarise
+
+NAME = "projection_rate"
+BATCHES = 50
+PRODUCTS, FLOPS_PER_TERM = 3, 2
+
+
+@click.command(
+    cls=Benchmark,
+    examples=[
+        "python -m arae_toolkit.benchmarks.projection_rate --corpus corpora/snli --threads 1",
+        "python -m arae_toolkit.benchmarks.projection_rate --device cuda --batch-size 1024",
+    ],
+)
+@corpus_option
+@click.option(
+    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="Sentences."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of all measurements."
+)
+@seed_option
+@device_option
+@threads_option
+@out_option
+def main(
+    corpus_path: Path | None,
+    batch_size: int,
+    rounds: int,
+    seed: int,
+    device_name: str,
+    threads: int | None,
+    out: Path,
+) -> None:
+    """Measure the projection of as many tokens as the batches of a corpus have."""
+    subject = f"{device_name}-{batch_size}"
+    here = setting(NAME, out, subject=subject, device_name=device_name, threads=threads)
+    corpus = open_corpus(corpus_path)
+    metrics, details = measure(here, corpus, batch_size=batch_size, rounds=rounds, seed=seed)
+    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+
+
+def measure(
+    here: Setting, corpus: Corpus, *, batch_size: int, rounds: int, seed: int
+) -> tuple[dict[str, Metric], dict[str, Any]]:
+    """Return the metrics and details of this benchmark.
+
+    Args:
+        here: The clock and the device.
+        corpus: For its vocabulary and the lengths of its sentences.
+        batch_size: B.
+        rounds: Of all measurements.
+        seed: Of the batches.
+    """
+    config = with_value(preset("paper-2018", corpus=corpus.name), "training.batch_size", batch_size)
+    _, algorithm = library_training(
+        corpus, config, device=here.device, precision="fp32", seed=seed, cuda_graphs=False
+    )
+    read = counts_of_iterations(corpus.split("train"), algorithm.sampler, config, range(BATCHES))
+    tokens, words = round(read.reconstruction.tokens), len(corpus.vocabulary)
+    size = config.model.scoring_size
+    flops = PRODUCTS * FLOPS_PER_TERM * tokens * words * size
+    metrics: dict[str, Metric] = {}
+    for precision in precisions_of(here.device):
+        products = MatrixRates(here)
+        projections, rates = [], []
+        with matrix_products(here.device, "tf32"):
+            work = _work(here, tokens, words, size, precision)
+            for _ in range(rounds):
+                projections.append(flops / fastest_in_a_row(here, work))
+                rates.append(products.square_rate(DTYPES[precision]))
+        shares = [100 * ours / rate for ours, rate in zip(projections, rates, strict=True)]
+        for name, values, unit in (
+            ("projection", [rate / 1e9 for rate in projections], "GFLOP/s"),
+            ("square matrix product", [rate / 1e9 for rate in rates], "GFLOP/s"),
+            ("share of the matrix rate", shares, "percent"),
+        ):
+            metrics[f"{precision}, {name}"] = summarise(values, unit, centre="median")
+    details = {"batch_size": batch_size, "tokens": tokens, "words": words, "columns": size}
+    return metrics, details
+
+
+def _work(
+    here: Setting, tokens: int, words: int, size: int, precision: Precision
+) -> Callable[[], object]:
+    """Return the projection forward and backward, of random states, table and targets."""
+    dtype = DTYPES[precision]
+    hidden = torch.randn(tokens, size, device=here.device).to(dtype).requires_grad_()
+    table = (torch.randn(words, size, device=here.device) / size).requires_grad_()
+    bias = torch.zeros(words, device=here.device).requires_grad_()
+    targets = torch.randint(words, (tokens,), device=here.device)
+
+    def work() -> object:
+        nats = projected_nats(hidden, table, bias, targets, dtype=dtype)
+        return torch.autograd.grad(nats, (hidden, table, bias))
+
+    return work
+
+
+if __name__ == "__main__":
+    main()
