@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
+_ONE_AT_A_TIME = threading.Lock()
+
 
 @contextlib.contextmanager
-def nothing_collected() -> Iterator[None]:
+def capturing(
+    graph: torch.cuda.CUDAGraph, stream: torch.cuda.Stream | None = None, *, pool: Any = None
+) -> Iterator[None]:
+    """Record in a graph what the block queues; nothing of it is run.
+
+    One capture goes on at a time. Other threads may use the device meanwhile, each on a stream of
+    its own, but not its own random generator.
+
+    Args:
+        graph: Fresh.
+        stream: Where the work is recorded; any by default.
+        pool: Memory to share with other graphs.
+    """
+    with _ONE_AT_A_TIME, _nothing_collected():
+        mode = "thread_local"
+        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode=mode):
+            yield
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
     """Keep Python from freeing an earlier model's graphs, which would break a capture."""
     gc.collect()
     on = gc.isenabled()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.batching import Batch, Store
-from arae_toolkit.captures import end_failed_capture, nothing_collected
+from arae_toolkit.captures import capturing, end_failed_capture
 from arae_toolkit.plan import RECONSTRUCTION, Plan
 from arae_toolkit.steps import Scalars
 
@@ -110,6 +110,7 @@ class StaticIterations:
         self._seed, self._clear, self._note = seed, clear, note
         self._slots: dict[Shape, _Slot] = {}
         self._pool: Any = None
+        self._stream: torch.cuda.Stream | None = None
         self.capture = capture
 
     def shape(self, plan: Plan) -> Shape:
@@ -150,7 +151,8 @@ class StaticIterations:
             # Graphs are replayed one after the other, and what one leaves is read before the next
             # one runs: they can share their memory.
             self._pool = self._pool or torch.cuda.graph_pool_handle()
-            with nothing_collected(), torch.cuda.graph(graph, pool=self._pool):
+            self._stream = self._stream or torch.cuda.Stream(self._store.device)
+            with capturing(graph, self._stream, pool=self._pool):
                 slot.scalars = self._run(slot.source, plan.rounds)
         except (RuntimeError, AttributeError) as error:
             self.capture = False

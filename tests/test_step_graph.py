@@ -46,7 +46,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, *, error: str | None) -> list[Reco
     cuda = step_graph.torch.cuda
     main = Stream()
     monkeypatch.setattr(cuda, "CUDAGraph", Recorded)
-    monkeypatch.setattr(cuda, "graph", capture)
+    monkeypatch.setattr(step_graph, "capturing", capture)
     monkeypatch.setattr(cuda, "current_stream", lambda _: main)
     monkeypatch.setattr(cuda, "Stream", lambda _: Stream())
     monkeypatch.setattr(cuda, "stream", beside)

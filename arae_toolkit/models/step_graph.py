@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from arae_toolkit.captures import end_failed_capture, nothing_collected
+from arae_toolkit.captures import capturing, end_failed_capture
 
 WARM_UP_STEPS = 3
 
@@ -71,7 +71,7 @@ class StepGraph:
         """Record the step, which runs nothing, or note why that is impossible."""
         try:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.device(self._device), nothing_collected(), torch.cuda.graph(graph):
+            with torch.cuda.device(self._device), capturing(graph):
                 step()
         except RuntimeError as error:
             self.failure = str(error).splitlines()[0]

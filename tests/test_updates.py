@@ -1,0 +1,50 @@
+"""Adam in pieces against torch's own."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from arae_toolkit import updates
+from arae_toolkit.updates import PiecewiseAdam
+
+DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("scale", [None, 2.5])
+def test_pieces_take_the_same_steps(
+    device: str, scale: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the pieces, weights and moments are those of the fused Adam, bit for bit."""
+    monkeypatch.setattr(updates, "PIECE", 7)
+    torch.manual_seed(0)
+    first = nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 1)).to(device)
+    second = copy.deepcopy(first)
+    ours = PiecewiseAdam(first.parameters(), lr=0.01, betas=(0.5, 0.9), fused=True)
+    theirs = torch.optim.Adam(second.parameters(), lr=0.01, betas=(0.5, 0.9), fused=True)
+    for _ in range(4):
+        inputs = torch.randn(3, 5, device=device)
+        for network, optimizer in ((first, ours), (second, theirs)):
+            network(inputs).square().sum().backward()
+            if scale is not None:
+                optimizer.grad_scale = torch.tensor(scale, device=device)  # type: ignore[union-attr]
+            optimizer.step()
+            optimizer.zero_grad()
+    for weight, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(weight, other)
+        for name, value in theirs.state[other].items():
+            assert torch.equal(ours.state[weight][name], value), name
+
+
+def test_a_weight_without_a_gradient_stays() -> None:
+    """As in torch's Adam, it has no state either."""
+    used, unused = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimizer = PiecewiseAdam([used, unused], lr=0.1, fused=True)
+    used.grad = torch.ones(3)
+    optimizer.step()
+    assert torch.equal(unused, torch.ones(3)) and unused not in optimizer.state
+    assert not torch.equal(used, torch.ones(3))
