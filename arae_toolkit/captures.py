@@ -19,8 +19,8 @@ def capturing(
 ) -> Iterator[None]:
     """Record in a graph what the block queues; nothing of it is run.
 
-    One capture goes on at a time. Other threads may use the device meanwhile, each on a stream of
-    its own, but not its own random generator.
+    One capture goes on at a time. Other threads must leave the device alone meanwhile: all
+    backward passes share a thread, and cuDNN fails in it.
 
     Args:
         graph: Fresh.

@@ -128,7 +128,7 @@ def write_result(
         {
             "name": name,
             "command": command,
-            "commit": code_version(Path(arae_toolkit.__file__).parent),
+            "commit": code_version(Path(arae_toolkit.__file__).resolve().parent),
             "corpus": None if corpus is None else dict(corpus),
             "seeds": list(seeds),
             "device": device,

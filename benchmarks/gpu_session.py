@@ -18,7 +18,7 @@ import click
 
 from arae_toolkit.benchmarks.common import Benchmark
 from arae_toolkit.benchmarks.parts import carry_away, skipped
-from arae_toolkit.benchmarks.sessions import Session, repository
+from arae_toolkit.benchmarks.sessions import SHARES, Session, repository
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import choose_device
 
@@ -28,7 +28,9 @@ PLANNED_SHARE = 0.8
 """Share of the training's time that is planned for iterations; evaluations take the rest."""
 BATCH_SIZES, QUICK_BATCH_SIZES = (64, 1024), (8,)
 QUICK_SIZE, DEFAULT_EPOCHS = 400, 10
-SEEDS_ITERATIONS = 2000
+SEEDS_ITERATIONS = 1000
+TEXTBOOK_SHARE = 0.08
+"""Share of the whole time in which the textbook version is trained to some quality."""
 TRAINING_STATE = "training_state.safetensors"
 MEGABYTE = 10**6
 
@@ -53,6 +55,13 @@ MEGABYTE = 10**6
     default=10.0,
     show_default=True,
     help="For all parts together.",
+)
+@click.option(
+    "--skip",
+    "left_out",
+    multiple=True,
+    type=click.Choice(list(SHARES)),
+    help="Leave a part out, for the training's sake.",
 )
 @click.option("--quick", is_flag=True, help="Every part as small as can be, to see that all work.")
 @click.option(
@@ -80,6 +89,7 @@ MEGABYTE = 10**6
 def main(
     corpus_path: Path | None,
     minutes: float,
+    left_out: tuple[str, ...],
     quick: bool,
     parts_of_mb: int,
     device_name: str,
@@ -91,13 +101,20 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         session = Session(out, Path(scratch), device_name, minutes, quick)
-        tests(session)
+        if "tests" not in left_out:
+            tests(session)
         corpus = prepared(session, corpus_path)
         if corpus is not None:
-            tables(session, corpus)
-            projections(session, corpus)
-            kernels(session, corpus)
-            seeds(session, corpus)
+            parts = {
+                "table": tables,
+                "projection": projections,
+                "time": time_to_quality,
+                "kernels": kernels,
+                "seeds": seeds,
+            }
+            for name, part in parts.items():
+                if name not in left_out:
+                    part(session, corpus)
             training(session, corpus, part_bytes=parts_of_mb * MEGABYTE)
     click.echo(out / "summary.json")
     lost = [part.name for part in session.outcomes if part.outcome in ("failed", "timed out")]
@@ -108,12 +125,14 @@ def main(
 def tests(session: Session) -> None:
     """Run the tests that need a GPU, where the repository and pytest are there."""
     needs = [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]
-    if repository() is None or needs:
+    root = repository()
+    if root is None or needs:
         reason = f"missing: {', '.join(needs)}" if needs else "there are no tests here"
         session.note(skipped("tests", reason))
         return
-    # Where time is short, the one file alone: finding the others takes longer than running them.
-    place = "tests/test_gpu.py" if session.quick else "tests"
+    # The others need not be read to be left out.
+    files = sorted((root / "tests").glob("test_*.py"))
+    places = [str(path) for path in files if "mark.gpu" in path.read_text(encoding="utf-8")]
     options = (
         "-m",
         "gpu",
@@ -125,7 +144,7 @@ def tests(session: Session) -> None:
     )
     session.run(
         "tests",
-        *("-m", "pytest", *options, place),
+        *("-m", "pytest", *options, *places),
         seconds=session.share("tests"),
     )
 
@@ -141,19 +160,18 @@ def prepared(session: Session, path: Path | None) -> Path | None:
 
 
 def tables(session: Session, corpus: Path) -> None:
-    """Write the table of the benchmarks for each batch size, with captured graphs and without."""
+    """Write the table of the benchmarks for each batch size."""
     for batch_size in _batch_sizes(session):
-        for graphs in ("graphs", "no-graphs"):
-            options = ["--rounds", "3"] + ["--quick"] * session.quick
-            if (batch_size, graphs) != (_batch_sizes(session)[0], "graphs") or session.quick:
-                options.append("--training-only")  # the rest is the same in all tables
-            session.run(
-                f"table-{batch_size}-{graphs}",
-                *("-m", "arae_toolkit.benchmarks.overview", "--corpus", str(corpus)),
-                *("--device", session.device, "--batch-size", str(batch_size), f"--{graphs}"),
-                *("--out", str(session.out / "results"), *options),
-                seconds=session.share("table"),
-            )
+        options = ["--rounds", "3"] + ["--quick"] * session.quick
+        if batch_size != _batch_sizes(session)[0] or session.quick:
+            options.append("--training-only")  # the rest is the same in all tables
+        session.run(
+            f"table-{batch_size}",
+            *("-m", "arae_toolkit.benchmarks.overview", "--corpus", str(corpus)),
+            *("--device", session.device, "--batch-size", str(batch_size)),
+            *("--out", str(session.out / "results"), *options),
+            seconds=session.share("table"),
+        )
 
 
 def projections(session: Session, corpus: Path) -> None:
@@ -166,6 +184,22 @@ def projections(session: Session, corpus: Path) -> None:
             *("--out", str(session.out / "results")),
             seconds=session.share("projection"),
         )
+
+
+def time_to_quality(session: Session, corpus: Path) -> None:
+    """Write how soon the library is as good as the textbook version after some time."""
+    if session.quick:
+        session.note(skipped("time_to_quality", "nothing is learned in a quick session"))
+        return
+    minutes = TEXTBOOK_SHARE * session.minutes
+    session.run(
+        "time_to_quality",
+        *("-m", "arae_toolkit.benchmarks.time_to_quality", "--corpus", str(corpus)),
+        *("--device", session.device, "--minutes", f"{minutes:.2f}", "--every", "0.5"),
+        *("--precision", "bf16" if session.device == "cuda" else "fp32"),
+        *("--out", str(session.out / "results")),
+        seconds=session.share("time"),
+    )
 
 
 def seeds(session: Session, corpus: Path) -> None:

@@ -80,7 +80,7 @@ def extent_of(device: torch.device, *, rounds: int, quick: bool = False) -> Exte
     if device.type == "cuda":
         return Extent(
             rounds=rounds,
-            iterations=50,
+            iterations=40,
             encoded=16_384,
             sampled=16_384,
             trials=3,

@@ -127,7 +127,7 @@ def measure(
         done: Called after each run.
     """
     batch_size = next(iter(configs.values())).training.batch_size
-    warm_up = WARM_UP[here.device.type]
+    warm_up = WARM_UP[here.device.type if cuda_graphs else "cpu"]
     timed = range(warm_up, warm_up + rounds * iterations)
     works = {"textbook": _textbook(here, corpus, sizes or Sizes(), batch_size, iterations, seed)}
     needed: dict[str, Work] = {}
@@ -143,7 +143,7 @@ def measure(
                 seed=seed,
                 cuda_graphs=cuda_graphs,
             )
-            works[name] = _library(here, algorithm, iterations)
+            works[name] = _library(here, algorithm, iterations, warm_up)
             # The limits are those of the very sentences that are timed.
             if config_name not in read:
                 read[config_name] = counts_of_iterations(
@@ -218,7 +218,9 @@ def _textbook(
     return lambda: iterations * batch_size / here.seconds(run)
 
 
-def _library(here: Setting, algorithm: Algorithm, iterations: int) -> Callable[[], float]:
+def _library(
+    here: Setting, algorithm: Algorithm, iterations: int, warm_up: int
+) -> Callable[[], float]:
     """Return a run of the library that returns its rate, warmed up."""
     iterate = in_order(algorithm)
 
@@ -226,7 +228,7 @@ def _library(here: Setting, algorithm: Algorithm, iterations: int) -> Callable[[
         for _ in range(times):
             iterate()
 
-    run(WARM_UP[here.device.type])
+    run(warm_up)
     return lambda: iterations * algorithm.sampler.batch_size / here.seconds(run)
 
 

@@ -318,11 +318,10 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.M
     arguments = ["--device", "cpu", "--minutes", "1", "--parts-of-mb", "1", "--out", str(out)]
     done = CliRunner().invoke(gpu_session.main, arguments)
     assert done.exit_code == 1
-    assert "not finished: tests, table-64-graphs" in done.stderr
+    assert "not finished: tests, table-64" in done.stderr
     assert ran == [
-        *("tests", "corpus", "table-64-graphs", "table-64-no-graphs", "table-1024-graphs"),
-        *("table-1024-no-graphs", "projection-64", "projection-1024"),
-        *("kernels", "seeds", "training"),
+        *("tests", "corpus", "table-64", "table-1024", "projection-64", "projection-1024"),
+        *("time_to_quality", "kernels", "seeds", "training"),
     ]
     summary = json.loads((out / "summary.json").read_text())
     assert [part["name"] for part in summary["parts"]] == ran
@@ -330,6 +329,24 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.M
         "README.txt",
         *(f"model.safetensors.part-{part:03}" for part in range(3)),
     ]
+
+
+def test_parts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left then runs as ever."""
+    ran: list[str] = []
+
+    def run_part(name: str, command: list[str], **options: Any) -> parts.Outcome:
+        ran.append(name)
+        return parts.Outcome(name, "done", 0.1, 0, tuple(command), f"{name}.log")
+
+    monkeypatch.setattr(sessions, "run_part", run_part)
+    monkeypatch.setattr(Corpus, "__init__", lambda self, folder: None)
+    monkeypatch.setattr(Corpus, "rows", lambda self, split: 100)
+    left_out = [f"--skip={part}" for part in ("tests", "table", "time", "kernels", "seeds")]
+    arguments = ["--device", "cpu", *left_out, "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(gpu_session.main, arguments)
+    assert done.exit_code == 0, done.output
+    assert ran == ["corpus", "projection-64", "projection-1024", "training"]
 
 
 @pytest.mark.slow
