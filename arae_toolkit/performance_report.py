@@ -30,6 +30,39 @@ def limits_block(results: Results) -> str:
     return table(heads, rows) + "\n\n" + _sources(measured)
 
 
+def gpu_block(results: Results) -> str:
+    """Return what a GPU reaches at each batch size, and which limit binds there.
+
+    Raises:
+        ToolkitError: If nothing has been measured on one.
+    """
+    measured = [result for name, result in results.items() if name.startswith("overview-cuda-")]
+    if not measured:
+        raise ToolkitError("nothing measured; see python -m arae_toolkit.benchmarks.overview")
+    rows, sources = [], []
+    for result in sorted(measured, key=lambda result: _batch_size(result, "training")):
+        size = _batch_size(result, "training")
+        sources.append(result)
+        for version, binding in result["details"]["training"]["binding_limit"].items():
+            name = f"training, {version}"
+            metrics = ["rate", "over textbook", "share of the arithmetic limit"]
+            cells = [metric_cell(result, f"{name}, {metric}") for metric in metrics]
+            cells.append(metric_cell(result, f"{name}, share of the chain limit"))
+            projection = results.get(f"projection_rate-cuda-{size}")
+            share = f"{version.rpartition(' ')[2]}, share of the matrix rate"
+            rows.append(
+                [
+                    *(version, f"{size:,}", *cells, binding),
+                    "" if projection is None else metric_cell(projection, share),
+                ]
+            )
+            if projection is not None and projection not in sources:
+                sources.append(projection)
+    heads = ["", "batch", "trained", "over textbook", "of the arithmetic limit"]
+    heads += ["of the chain limit", "what binds", "projection, of the matrix rate"]
+    return table(heads, rows) + "\n\n" + _sources(sources)
+
+
 def iteration_block(results: Results) -> str:
     """Return where an iteration's time goes, in percent of the textbook version's.
 
@@ -80,8 +113,11 @@ def settings_block(results: Results) -> str:
     return "\n\n".join([table(["", *columns], rows), said, _sources([result])])
 
 
-def _batch_size(result: Result) -> int:
-    return int(result["details"]["batch_size"])
+def _batch_size(result: Result, *part: str) -> int:
+    details = result["details"]
+    for name in part:
+        details = details[name]
+    return int(details["batch_size"])
 
 
 def _sources(measured: list[Result]) -> str:

@@ -10,7 +10,12 @@ from arae_toolkit.benchmark_report import benchmarks_block
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.inference_report import inference_block, table5_block
 from arae_toolkit.markdown import Result, Results, metric_cell, table
-from arae_toolkit.performance_report import iteration_block, limits_block, settings_block
+from arae_toolkit.performance_report import (
+    gpu_block,
+    iteration_block,
+    limits_block,
+    settings_block,
+)
 from arae_toolkit.transfer_report import ideas_block, table3_block, table4_block, topics_block
 
 TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
@@ -137,6 +142,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "samples": samples_block,
     "benchmarks": benchmarks_block,
     "limits": limits_block,
+    "gpu": gpu_block,
     "iteration": iteration_block,
     "settings": settings_block,
     "table5": table5_block,

@@ -22,6 +22,8 @@ SHARES = {
     "seeds": 0.2,
 }
 """Largest share of the whole time; each of the tables has its own."""
+KEPT_FOR_TRAINING = 0.2
+"""Share of the whole time that no other part may take."""
 QUICK_SHARE = 0.5
 """The same of any part of a quick session, where starting Python takes most of the time."""
 
@@ -53,8 +55,11 @@ class Session:
         return 60 * self.minutes - (time.monotonic() - self.started)
 
     def share(self, part: str) -> float:
-        """Return the seconds that a part may take."""
-        return 60 * self.minutes * (QUICK_SHARE if self.quick else SHARES[part])
+        """Return the seconds that a part may take, so that some are left for the training."""
+        whole = 60 * self.minutes
+        if self.quick:
+            return whole * QUICK_SHARE
+        return min(whole * SHARES[part], self.seconds_left - whole * KEPT_FOR_TRAINING)
 
     def run(self, name: str, *command: str, seconds: float, may_be_stopped: bool = False) -> bool:
         """Run a part with Python, note its outcome, and return whether it did its work."""

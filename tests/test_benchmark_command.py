@@ -331,6 +331,17 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.M
     ]
 
 
+def test_some_time_is_kept_for_the_training(tmp_path: Path) -> None:
+    """A part that comes late gets less than its share, and none at all at the end."""
+    session = sessions.Session(tmp_path, tmp_path, "cuda", minutes=10, quick=False)
+    assert session.share("seeds") == pytest.approx(0.2 * 600)
+    session.started -= 400
+    assert session.share("seeds") == pytest.approx(200 - 0.2 * 600, abs=1)
+    session.started -= 100
+    assert not session.run("seeds", "-c", "pass", seconds=session.share("seeds"))
+    assert session.outcomes[0].outcome == "skipped"
+
+
 def test_parts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left then runs as ever."""
     ran: list[str] = []

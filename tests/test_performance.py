@@ -17,7 +17,12 @@ from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
 from arae_toolkit.overrides import with_overrides
-from arae_toolkit.performance_report import iteration_block, limits_block, settings_block
+from arae_toolkit.performance_report import (
+    gpu_block,
+    iteration_block,
+    limits_block,
+    settings_block,
+)
 from arae_toolkit.results import read_results, summarise, write_result
 
 CPU = torch.device("cpu")
@@ -221,7 +226,40 @@ def test_another_batch_size_has_a_result_of_its_own(
     assert seen == [256, 256]
 
 
-@pytest.mark.parametrize("block", [limits_block, iteration_block, settings_block])
+def test_a_gpu_has_a_table_by_batch_size(tmp_path: Path) -> None:
+    """With the projection's share where that was measured."""
+    common = {"corpus": None, "seeds": [0], "device": "cuda (A)", "seconds": 1}
+    for size in (1024, 64):
+        metrics = {
+            "training, default bf16, rate": summarise([10.0 * size], "sentences/s"),
+            "training, default bf16, over textbook": summarise([8.5], "ratio"),
+            "training, default bf16, share of the arithmetic limit": summarise([40], "percent"),
+            "training, default bf16, share of the chain limit": summarise([20], "percent"),
+        }
+        details = {"training": {"batch_size": size, "binding_limit": {"default bf16": "chain"}}}
+        write_result(
+            tmp_path,
+            f"overview-cuda-{size}",
+            command=f"see {size}",
+            metrics=metrics,
+            details=details,
+            **common,
+        )
+    write_result(
+        tmp_path,
+        "projection_rate-cuda-1024",
+        command="project",
+        metrics={"bf16, share of the matrix rate": summarise([46.0], "percent")},
+        **common,
+    )
+    lines = gpu_block(read_results(tmp_path)).splitlines()
+    start = "| default bf16 | 64 | 640 sentences/s | 8.50 | 40.0 % | 20.0 % | chain |"
+    assert lines[2] == f"{start}  |"
+    assert lines[3].endswith("| chain | 46.0 % |")
+    assert [line.split("`")[1] for line in lines[5:]] == ["see 64", "see 1024", "project"]
+
+
+@pytest.mark.parametrize("block", [limits_block, gpu_block, iteration_block, settings_block])
 def test_nothing_measured_is_said_in_one_line(block: Any) -> None:
     """With the program that measures it."""
     with pytest.raises(ToolkitError, match="nothing measured; see python -m"):
