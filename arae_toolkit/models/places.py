@@ -37,7 +37,7 @@ class StepDecoder(Protocol):
         ...
 
     def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
-        """Return the next word's scores (B, V), free to be overwritten, and the next state."""
+        """Return the next word's scores (B, V) and the next state, all free to be overwritten."""
         ...
 
 
@@ -110,28 +110,6 @@ class Places:
                 self._give_up_empty_places(len(code))
         return self._words[: len(code)].clone()
 
-    def _fill(self, code: Tensor, uniform: Tensor | None) -> None:
-        """Put codes into the tables and the first of them into places."""
-        start = self._decoder.start(code)
-        if not self._allocated:
-            self._allocate(start, uniform)
-        for table, values in zip(self._start, start, strict=True):
-            table[: len(code)] = values
-        if uniform is not None and self._uniform is not None:
-            self._uniform[: len(code)] = uniform
-        self._words.fill_(PAD)
-        self._limit.fill_(len(code))
-        self._taken.fill_(self._count)
-        self._open = self._count
-        row = torch.arange(self._count, device=code.device)
-        self._row.copy_(row.masked_fill_(row >= len(code), self._capacity))
-        self._position.zero_()
-        self._previous.fill_(BOS)
-        self._hidden.copy_(self._start.hidden[self._row])
-        self._cell.copy_(self._start.cell[self._row])
-        if not self._keep:
-            self._give_up_empty_places(len(code))
-
     def _allocate(self, start: DecoderState, uniform: Tensor | None) -> None:
         """Take the memory that every call uses."""
         self._allocated, device = True, start.hidden.device
@@ -149,17 +127,45 @@ class Places:
         self._previous = torch.zeros_like(self._row)
         self._hidden = torch.zeros_like(self._start.hidden[:count])
         self._cell = torch.zeros_like(self._start.cell[:count])
+        self._code_gates = torch.empty_like(self._start.code_gates[:0])
         many = self._capacity >= CAPTURED_ROUNDS * count
         if self._keep and self._capture and many and device.type == "cuda":
             self._graph = StepGraph(device)
+
+    def _fill(self, code: Tensor, uniform: Tensor | None) -> None:
+        """Put codes into the tables and the first of them into places."""
+        start = self._decoder.start(code)
+        if not self._allocated:
+            self._allocate(start, uniform)
+        for table, values in zip(self._start, start, strict=True):
+            table[: len(code)] = values
+        if uniform is not None and self._uniform is not None:
+            self._uniform[: len(code)] = uniform
+        self._words.fill_(PAD)
+        self._limit.fill_(len(code))
+        self._taken.fill_(self._count)
+        self._open = self._count
+        row = torch.arange(self._count, device=code.device)
+        self._row.copy_(row.masked_fill_(row >= len(code), self._capacity))
+        self._position.zero_()
+        self._previous.fill_(BOS)
+        if self._keep:
+            self._hidden.copy_(self._start.hidden[self._row])
+            self._cell.copy_(self._start.cell[self._row])
+        else:
+            self._hidden, self._cell, self._code_gates = self._start.rows(self._row)
+            self._give_up_empty_places(len(code))
 
     def _step(self) -> None:
         """Choose a word at each place; where a sentence ends, let the next code in."""
         row, position = self._row[: self._open], self._position[: self._open]
         previous = self._previous[: self._open]
         hidden, cell = self._hidden[: self._open], self._cell[: self._open]
-        state = DecoderState(hidden, cell, self._start.code_gates.index_select(0, row))
-        scores, state = self._decoder.step(state, previous)
+        if self._keep:
+            gates = self._start.code_gates.index_select(0, row)
+        else:
+            gates = self._code_gates[: self._open]
+        scores, state = self._decoder.step(DecoderState(hidden, cell, gates), previous)
         chosen = self._choose(
             scores, None if self._uniform is None else self._uniform[row, position]
         )
@@ -172,11 +178,23 @@ class Places:
         torch.where(ended, following, row, out=row)
         position.masked_fill_(ended, 0)
         previous.copy_(chosen.masked_fill(ended, BOS))
+        if not self._keep:
+            self._take_on(state, ended)
+            return
         fresh = ended[:, None]
         first_hidden = self._start.hidden.index_select(0, row)
         first_cell = self._start.cell.index_select(0, row)
         torch.where(fresh, first_hidden, state.hidden, out=hidden)
         torch.where(fresh, first_cell, state.cell, out=cell)
+
+    def _take_on(self, state: DecoderState, ended: Tensor) -> None:
+        """Keep the state after a step, with the first state of the next code where one ended."""
+        self._hidden, self._cell, _ = state
+        places = ended.nonzero()[:, 0]
+        if len(places) > 0:
+            first = self._start.rows(self._row[places])
+            self._hidden[places], self._cell[places] = first.hidden, first.cell
+            self._code_gates[places] = first.code_gates
 
     def _give_up_empty_places(self, codes: int) -> None:
         """Move the places in use to the front, once no code is waiting."""
@@ -186,5 +204,8 @@ class Places:
         if len(used) == self._open:
             return
         self._open = len(used)
-        for values in (self._row, self._position, self._previous, self._hidden, self._cell):
+        for values in (self._row, self._position, self._previous):
             values[: self._open] = values[used]
+        # The decoder made the states, and its tensors may be one and the same: no write in place.
+        self._hidden, self._cell = self._hidden[used], self._cell[used]
+        self._code_gates = self._code_gates[used]

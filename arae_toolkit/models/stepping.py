@@ -39,6 +39,7 @@ class LSTMStepper:
             self._output_map = decoder.output_map.weight.detach().to(dtype)
         self._projection = decoder.projection.weight.detach().to(dtype)
         self._bias = decoder.projection.bias.detach().to(dtype)
+        self._biased: Tensor | None = None  # the projection with its bias for a last column
         self._word_gates: Tensor | None = None
         self._met = torch.zeros(len(self._embedding), dtype=torch.bool)
         self._scores = self._projection.new_empty(0)
@@ -101,9 +102,14 @@ class LSTMStepper:
         # The transposed product, (V, H) times (H, B), takes two thirds of the time of (B, H) times
         # (H, V) on the CPUs we measured. Its memory is kept: to map so much anew at each step would
         # cost more than to fill it.
+        # So is a copy of the weights with the bias for a last column: added apart, it would be
+        # spread over all scores before each product.
+        if self._biased is None:
+            self._biased = torch.cat([self._projection, self._bias[:, None]], dim=1)
         vocab_size = len(self._projection)
         size = vocab_size * len(hidden)
         if len(self._scores) < size:
             self._scores = self._projection.new_empty(size)
         scores = self._scores[:size].view(vocab_size, len(hidden))
-        return torch.addmm(self._bias[:, None], self._projection, hidden.t(), out=scores).t()
+        states = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
+        return torch.mm(self._biased, states.t(), out=scores).t()
