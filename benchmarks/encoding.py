@@ -2,7 +2,7 @@
 
 The textbook pads batches of 64 in the order given and runs them through ``nn.LSTM``. That both give
 the same codes is measured too, and the share of the arithmetic limit that the library reaches: the
-time that the products of every distinct word of a batch, and of every state, take by themselves.
+time that the products of every distinct word, and of every state, take by themselves.
 Sentences that begin alike share their first states; the looser limit, every sentence by itself,
 counts these states for each of them.
 """
@@ -145,7 +145,7 @@ def measure(
         "count": len(texts),
         "batches": batch.number,
         "tokens_per_sentence": batch.counts.tokens / batch.counts.sentences,
-        "distinct_words_per_batch": batch.counts.distinct,
+        "distinct_words": batch.words,
         "distinct_beginnings_per_token": batch.beginnings / batch.counts.tokens,
         "sentences_per_second": numbers,
         "gigaflops_per_second_by_shape": rates.table(),
@@ -201,18 +201,20 @@ class Batches:
 
     Attributes:
         number: How many there are.
+        words: Distinct words in all of them, each of which needs a product only once.
         counts: Means over them.
         beginnings: Distinct beginnings of sentences, whole ones included; a mean.
         first_words: Those of one word.
     """
 
     number: int
+    words: int
     counts: Counts
     beginnings: float
     first_words: float
 
     def products(self, model: ARAE, *, shared: bool = True) -> list[Product]:
-        """Return the products that a batch needs: words once each, and a state's for each state.
+        """Return the products that a batch needs: its share of the words, and one for each state.
 
         Args:
             model: For its sizes.
@@ -220,7 +222,7 @@ class Batches:
         """
         rows, size = round(self.counts.sentences), model.code_size
         embedding_size = model.arguments["embedding_size"]
-        words = Product("words", round(self.counts.distinct), embedding_size, 4 * size)
+        words = Product("words", round(self.words / self.number), embedding_size, 4 * size)
         if not shared:
             return [words, *needed_recurrence("states", self.counts, size, backward=False)]
         after_first = self.beginnings - self.first_words  # the first state is zero
@@ -239,6 +241,7 @@ def count_batches(model: ARAE, texts: Sequence[str]) -> Batches:
     counts = [count_sentences([sentences[row] for row in rows]) for rows, _ in batches]
     return Batches(
         len(batches),
+        len({word for sentence in sentences for word in sentence}),
         mean_counts(counts),
         fmean(len(tree.words) for _, tree in batches),
         fmean(tree.counts[0] for _, tree in batches),

@@ -49,7 +49,7 @@ LAYERS = {
         "noise",
         "objectives",
         "packing",
-        *("projection", "fused_projection", "softmax_gradient"),
+        *("projection", "chunked_projection", "fused_projection", "softmax_gradient"),
         *("triton_kernels", "triton_norms", "triton_support"),
         "sampled_softmax",
         "schedules",

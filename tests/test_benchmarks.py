@@ -701,7 +701,7 @@ def test_encoding(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
     assert result["metrics"][looser]["value"] > 0
     assert result["details"]["batches"] == 1
     tokens = result["details"]["tokens_per_sentence"] * 300
-    assert result["details"]["distinct_words_per_batch"] < tokens
+    assert result["details"]["distinct_words"] < tokens
     assert 0 < result["details"]["distinct_beginnings_per_token"] < 1
 
 

@@ -9,12 +9,13 @@ import torch
 from host_reads import HostReads
 from torch import nn
 
-from arae_toolkit import updates
+from arae_toolkit import projection, updates
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.configs import Config
 from arae_toolkit.corpus import pack
 from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
+from arae_toolkit.fused_projection import fused_nats
 from arae_toolkit.plan import RECONSTRUCTION, HostSource
 
 
@@ -67,16 +68,17 @@ def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
 ) -> None:
     """A graph can only hold what never asks the device for a number.
 
-    Gradients are clipped as on a GPU here; that the CPU's own way reads a norm shows that reads are
-    seen at all.
+    Gradients are clipped, and scores made a softmax, as on a GPU here; that the CPU's own ways read
+    norms and sums shows that reads are seen at all.
     """
     algorithm = _algorithm(small.settings("critic_steps=2", *CASES[name]))
     _static(algorithm)
     algorithm.iteration(0)
     with HostReads() as reads:
         algorithm.iteration(1)
-    assert set(reads.names) == {"aten::_local_scalar_dense"}, "norms are compared with the limit"
+    assert set(reads.names) == {"aten::_local_scalar_dense"}, "norms and sums are compared"
     monkeypatch.setattr(updates, "_clip_gradients", nn.utils.clip_grad_norm_)
+    monkeypatch.setattr(projection, "chunked_nats", fused_nats)
     with HostReads() as reads:
         algorithm.iteration(2)
     assert reads.names == []

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit import projection
+from arae_toolkit import chunked_projection
 from arae_toolkit.projection import projected_nats, token_statistics
 
 
@@ -25,8 +25,8 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     chunk_rows: int, row_multiple: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However rows are cut and padded, the sum and all three gradients are the plain form's."""
-    monkeypatch.setitem(projection.CHUNK_ROWS, "cpu", chunk_rows)
-    monkeypatch.setattr(projection, "ROW_MULTIPLE", row_multiple)
+    monkeypatch.setitem(chunked_projection.CHUNK_ROWS, torch.float32, chunk_rows)
+    monkeypatch.setitem(chunked_projection.ROW_MULTIPLE, torch.float32, row_multiple)
     hidden, weight, bias, targets = _inputs()
     fast = projected_nats(hidden, weight, bias, targets)
     fast_gradients = torch.autograd.grad(0.3 * fast, (hidden, weight, bias))
@@ -78,6 +78,54 @@ def test_large_scores_stay_finite() -> None:
     weight = torch.tensor([[5.0, 5.0], [-5.0, -5.0]])
     nats = projected_nats(hidden, weight, torch.zeros(2), torch.tensor([1]))
     assert float(nats) == pytest.approx(2000.0)
+
+
+@pytest.mark.parametrize("offset", [-1000.0, -60.0, 60.0, 1000.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_scores_far_from_zero_cost_what_their_differences_do(
+    offset: float, dtype: torch.dtype
+) -> None:
+    """A number added to all scores changes neither the sum nor any gradient."""
+    hidden, weight, bias, targets = _inputs()
+    leaves = (hidden, weight, bias)
+    # Whole numbers are exact in bfloat16, and in the sums of the offset and a score.
+    with torch.no_grad():
+        hidden.copy_(hidden.round())
+        weight.copy_(weight.mul(2).round())
+        bias.zero_()
+    near = projected_nats(hidden, weight, bias, targets, dtype=dtype)
+    far = projected_nats(hidden, weight, bias + offset, targets, dtype=dtype)
+    expected = torch.autograd.grad(near, leaves)
+    found = torch.autograd.grad(far, leaves)
+    tolerance = 1e-4 if dtype is torch.float32 else 0.05
+    torch.testing.assert_close(far, near, rtol=tolerance, atol=0)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def test_the_gradient_of_a_sure_answer_is_precise_in_bfloat16() -> None:
+    """What is left to learn of a token, its probability's distance from 1, is not rounded away."""
+    hidden = torch.tensor([[1.0, 2.0]]).requires_grad_()
+    weight = torch.tensor([[4.0, 2.0], [0.0, 0.0], [-1.0, 1.0]]).requires_grad_()
+    bias, targets = torch.zeros(3), torch.tensor([0])
+    leaves = (hidden, weight)
+    half = torch.autograd.grad(
+        projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16), leaves
+    )
+    full = torch.autograd.grad(
+        functional.cross_entropy(functional.linear(hidden, weight, bias), targets), leaves
+    )
+    for ours, theirs in zip(half, full, strict=True):
+        assert float(theirs.abs().max()) < 0.01
+        torch.testing.assert_close(ours, theirs, rtol=0.02, atol=1e-5)
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    """A diverged model is not hidden by a cost that looks sound."""
+    hidden, weight, bias, targets = _inputs()
+    broken = weight.detach().clone()
+    broken[3, 2] = torch.nan
+    assert torch.isnan(projected_nats(hidden, broken, bias, targets))
 
 
 def test_statistics_agree_with_the_training_loss() -> None:

@@ -11,6 +11,7 @@ from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.prefixes import PrefixTree, last_states
 from arae_toolkit.models.recurrent import packed_states, packs
+from arae_toolkit.models.word_gates import WordGates
 from arae_toolkit.vocabulary import PAD
 
 
@@ -56,13 +57,20 @@ class LSTMEncoder(nn.Module):
             last = states.gather(1, ends)[:, 0]
         return functional.normalize(last.float(), dim=1)
 
-    def codes_of(self, tree: PrefixTree) -> Tensor:
+    def word_gates(self) -> WordGates:
+        """Return what words add to the gates, for as long as the weights stay the same."""
+        from_input, _, *biases = (weight.detach() for weight in self.lstm.all_weights[0])
+        return WordGates(self.embedding.weight.detach(), from_input, biases[0] + biases[1])
+
+    def codes_of(self, tree: PrefixTree, word_gates: WordGates) -> Tensor:
         """Return the same codes of sentences whose beginnings they share, without gradients.
 
         Args:
             tree: Of B sentences.
+            word_gates: From :meth:`word_gates`, for any number of trees.
 
         Returns:
             Shape (B, Z), float32, unit norm.
         """
-        return functional.normalize(last_states(self.lstm, self.embedding, tree), dim=1)
+        from_state = self.lstm.all_weights[0][1]
+        return functional.normalize(last_states(from_state, word_gates, tree), dim=1)

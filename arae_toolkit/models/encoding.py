@@ -34,8 +34,9 @@ def encode_sentences(
     device = encoder.embedding.weight.device
     codes = torch.zeros(len(sentences), encoder.code_size, device=device)
     if isinstance(encoder, LSTMEncoder) and packs(device):
+        word_gates = encoder.word_gates()
         for rows, tree in alphabetical_batches(sentences, batch_size):
-            codes[rows] = encoder.codes_of(tree)
+            codes[torch.tensor(rows)] = encoder.codes_of(tree, word_gates)
     else:
         for rows, batch in like_length_batches(sentences, batch_size, device=device):
             codes[rows] = encoder(batch)

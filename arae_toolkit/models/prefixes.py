@@ -12,10 +12,10 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from arae_toolkit.models.recurrent import cell_step
+from arae_toolkit.models.word_gates import WordGates
 from arae_toolkit.packing import Indices
 
 MOST_TOKENS = 65_536  # of the sentences read together
@@ -111,27 +111,22 @@ def alphabetical_batches(
 
 
 @torch.no_grad()
-def last_states(lstm: nn.LSTM, embedding: nn.Embedding, tree: PrefixTree) -> Tensor:
-    """Return an LSTM's state at the end of each sentence. Shape (B, H), float32.
+def last_states(from_state: Tensor, word_gates: WordGates, tree: PrefixTree) -> Tensor:
+    """Return the state at the end of each sentence of an LSTM on a CPU. Shape (B, H), float32.
 
     Args:
-        lstm: One layer, one direction, on a CPU.
-        embedding: Of the words.
+        from_state: The LSTM's recurrent weights. Shape (4H, H), float32.
+        word_gates: What words, and the biases, add to its gates.
         tree: Of the B sentences.
     """
-    from_input, from_state, input_bias, state_bias = lstm.all_weights[0]
-    distinct, places = np.unique(tree.words, return_inverse=True)
-    by_word = functional.linear(
-        embedding(torch.from_numpy(distinct)), from_input, input_bias + state_bias
-    )
     matrix = from_state.t()
-    last = by_word.new_empty(sum(map(len, tree.rows)), lstm.hidden_size)
-    words, parents = torch.from_numpy(places), torch.from_numpy(tree.parents)
+    last = from_state.new_empty(sum(map(len, tree.rows)), len(matrix))
+    words, parents = torch.from_numpy(tree.words), torch.from_numpy(tree.parents)
     hidden: Tensor | None = None
     cell: Tensor | None = None
     offsets = pairwise([0, *accumulate(tree.counts)])
     for (start, end), ends, rows in zip(offsets, tree.ends, tree.rows, strict=True):
-        gates = by_word.index_select(0, words[start:end])
+        gates = word_gates.of(words[start:end])
         if hidden is not None and cell is not None:
             before = parents[start:end]
             gates.addmm_(hidden.index_select(0, before), matrix)

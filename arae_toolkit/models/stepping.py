@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from arae_toolkit.models.decoder import DecoderState, LSTMDecoder
 from arae_toolkit.models.recurrent import cell_step
+from arae_toolkit.models.word_gates import WordGates
 
 
 class LSTMStepper:
@@ -40,8 +41,7 @@ class LSTMStepper:
         self._projection = decoder.projection.weight.detach().to(dtype)
         self._bias = decoder.projection.bias.detach().to(dtype)
         self._biased: Tensor | None = None  # the projection with its bias for a last column
-        self._word_gates: Tensor | None = None
-        self._met = torch.zeros(len(self._embedding), dtype=torch.bool)
+        self._word_gates: WordGates | None = None
         self._scores = self._projection.new_empty(0)
 
     def start(self, code: Tensor) -> DecoderState:
@@ -65,32 +65,15 @@ class LSTMStepper:
             Scores of shape (B, V), to be used before the next step, which overwrites them, and the
             next state.
         """
-        gates = self._gates_of(previous).add_(state.code_gates)
+        if self._word_gates is None:
+            self._word_gates = WordGates(self._embedding, self._from_word)
+        gates = self._word_gates.of(previous).add_(state.code_gates)
         if self.dtype is torch.float32:
             gates.addmm_(state.hidden, self._from_state.t())
         else:
             gates.add_(functional.linear(state.hidden.to(self.dtype), self._from_state))
         hidden, cell = cell_step(gates, state.cell)
         return self._scores_of(hidden), DecoderState(hidden, cell, state.code_gates)
-
-    def _gates_of(self, words: Tensor) -> Tensor:
-        """Return what words add to the gates. Shape (B,) to (B, 4H), float32, the caller's own."""
-        if self._word_gates is None:
-            # On a CPU a page of this memory is taken only once a word in it is met.
-            self._word_gates = torch.empty(
-                len(self._embedding), len(self._gate_bias), device=self._gate_bias.device
-            )
-            if self._word_gates.is_cuda:
-                # A GPU has the whole table sooner than it can say which words are in it.
-                self._word_gates.copy_(functional.linear(self._embedding, self._from_word))
-        if not self._word_gates.is_cuda:
-            fresh = words[~self._met[words]]
-            if len(fresh) > 0:
-                fresh = fresh.unique()
-                gates = functional.linear(self._embedding[fresh], self._from_word)
-                self._word_gates.index_copy_(0, fresh, gates.float())
-                self._met[fresh] = True
-        return self._word_gates.index_select(0, words)
 
     def _scores_of(self, hidden: Tensor) -> Tensor:
         """Return the scores of all words. Shape (B, H) to (B, V)."""
