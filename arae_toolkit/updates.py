@@ -50,6 +50,10 @@ class Update:
 
     def apply(self) -> Tensor:
         """Step with the gradients in place, clear them, and return their norm before clipping."""
+        for parameter in self.parameters:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                # Rows of a table that nothing else gave a gradient.
+                parameter.grad = parameter.grad.to_dense()
         if self.parameters[0].is_cuda and self.optimizer.defaults.get("fused"):
             norm = self._scale_in_step()
         else:

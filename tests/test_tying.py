@@ -69,6 +69,26 @@ def test_an_iteration_moves_a_shared_table_once() -> None:
     assert float(step) == pytest.approx(config.training.autoencoder_rate, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "settings", [("encoder_update=separate",), ("softmax_samples=3",), ("word_drop=0.3",)]
+)
+def test_gradients_by_rows_move_a_shared_table_as_whole_ones_do(settings: tuple[str, ...]) -> None:
+    """The rows of words that were read, added to the softmax's gradient or alone."""
+    config = small.settings(*TIED, "tied_embeddings=all", *settings)
+    words = small.vocabulary()
+    by_rows, whole = (
+        Algorithm(small.model(words, config), config, small.store(words)) for _ in range(2)
+    )
+    for network in (whole.model.encoder, whole.model.decoder):
+        network.embedding.shared = False
+    for iteration in range(4):
+        by_rows.iteration(iteration)
+        whole.iteration(iteration)
+    expected = whole.model.state_dict()
+    for name, found in by_rows.model.state_dict().items():
+        torch.testing.assert_close(found, expected[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
 @pytest.mark.parametrize("sizes", [TIED, FACTORED], ids=["E = H", "output map"])
 def test_a_tied_model_is_saved_once_and_is_tied_again(
     tmp_path: Path, sizes: tuple[str, ...]

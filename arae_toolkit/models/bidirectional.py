@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch
 from arae_toolkit.models.dropout import dropped
+from arae_toolkit.models.word_table import WordTable
 from arae_toolkit.vocabulary import PAD
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
@@ -35,7 +36,7 @@ class BiLSTMEncoder(nn.Module):
         if code_size % 2:
             raise ValueError(f"code_size must be even for two directions, got {code_size}")
         self.code_size = code_size
-        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
         self.forward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
         self.backward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from arae_toolkit.batching import TokenBatch
 from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.recurrent import packed_states, packs
+from arae_toolkit.models.word_table import WordTable
 from arae_toolkit.projection import projected_nats, token_statistics
 from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
 from arae_toolkit.vocabulary import BOS, PAD
@@ -63,7 +64,7 @@ class LSTMDecoder(nn.Module):
         """Make the layers."""
         super().__init__()
         self.code_gain = code_gain
-        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size + code_size, hidden_size, batch_first=True)
         self.output_map: nn.Linear | None = None
         if output_map:

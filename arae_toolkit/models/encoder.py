@@ -12,6 +12,7 @@ from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.prefixes import PrefixTree, last_states
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.models.word_gates import WordGates
+from arae_toolkit.models.word_table import WordTable
 from arae_toolkit.vocabulary import PAD
 
 
@@ -28,7 +29,7 @@ class LSTMEncoder(nn.Module):
         """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
         super().__init__()
         self.code_size = code_size
-        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
 
     def forward(

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:  # sizes are checked before torch is needed, which takes seconds to load
     from torch import nn
 
+    from arae_toolkit.models.word_table import WordTable
+
 Tying = Literal["none", "decoder", "all"]
 
 
 class ReadsWords(Protocol):
     """A network with a vector for each word that it reads."""
 
-    embedding: nn.Embedding
+    embedding: WordTable
 
 
 class WritesWords(ReadsWords, Protocol):
@@ -75,5 +77,7 @@ def tie(encoder: ReadsWords, decoder: WritesWords, *, tying: Tying) -> None:
         if read != scored:
             raise ValueError(f"tables of shapes {read} and {scored} cannot be one")
         decoder.projection.weight = decoder.embedding.weight
+        decoder.embedding.shared = True
     if tying == "all":
         encoder.embedding.weight = decoder.embedding.weight
+        encoder.embedding.shared = True
