@@ -10,7 +10,6 @@ own padded LSTM is quicker and is used instead.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -76,105 +75,125 @@ def packed_states(
     distinct, places = words.unique(return_inverse=True)
     size = embedding.embedding_dim
     by_word = functional.linear(embedding(distinct), from_input[:, :size], input_bias + state_bias)
-    gates = functional.embedding(places, by_word)
-    if code is not None:
-        by_sentence = functional.linear(code, from_input[:, size:])
-        gates = gates + functional.embedding(packing.rows, by_sentence)
-    states: Tensor = _PackedLSTM.apply(gates, from_state, packing.counts)  # type: ignore[no-untyped-call]
+    by_sentence = None if code is None else functional.linear(code, from_input[:, size:])
+    states: Tensor = _PackedLSTM.apply(  # type: ignore[no-untyped-call]
+        by_word, by_sentence, from_state, places, packing
+    )
     return states
 
 
 class _PackedLSTM(torch.autograd.Function):
-    """The recurrent half of an LSTM: gates from inputs in, states out, both packed.
+    """The recurrent half of an LSTM: what words and codes add to its gates in, packed states out.
 
-    Products are done in the gates' precision, everything else in float32.
+    Products are done in the precision of what comes in, everything else in float32.
     """
 
     @staticmethod
-    def forward(context: Any, gates: Tensor, from_state: Tensor, counts: Sequence[int]) -> Tensor:
-        with torch.autocast(gates.device.type, enabled=False):
-            dtype, size = gates.dtype, from_state.shape[1]
-            inputs, matrix = gates.float(), from_state.to(dtype).t()
-            active = torch.empty_like(inputs)
-            cells, squashed, states = (inputs.new_empty(len(inputs), size) for _ in range(3))
-            previous: slice | None = None
-            for step in _steps(counts):
-                here = active[step]
-                if previous is None:
-                    here.copy_(inputs[step])
-                else:
-                    kept = slice(previous.start, previous.start + len(here))
-                    _add_product(inputs[step], states[kept], matrix, dtype=dtype, out=here)
-                here[:, : 2 * size].sigmoid_()
-                here[:, 2 * size : 3 * size].tanh_()
-                here[:, 3 * size :].sigmoid_()
-                enter, keep, candidate, leave = here.split(size, dim=1)
-                cell = torch.mul(enter, candidate, out=cells[step])
-                if previous is not None:
-                    cell.addcmul_(keep, cells[kept])
-                torch.mul(leave, torch.tanh(cell, out=squashed[step]), out=states[step])
-                previous = step
-        context.save_for_backward(active, cells, squashed, states, from_state)
-        context.counts, context.dtype = counts, dtype
+    def forward(
+        context: Any,
+        by_word: Tensor,
+        by_sentence: Tensor | None,
+        from_state: Tensor,
+        places: Tensor,
+        packing: Packing,
+    ) -> Tensor:
+        dtype, size, counts = by_word.dtype, from_state.shape[1], packing.counts
+        with torch.autocast(by_word.device.type, enabled=False):
+            matrix = from_state.to(dtype).t()
+            gates = by_word.float().index_select(0, places)
+            if by_sentence is not None:
+                gates += by_sentence.float().index_select(0, packing.rows)
+            cells, squashed, states = (gates.new_empty(len(gates), size) for _ in range(3))
+            earlier: tuple[Tensor, Tensor] | None = None
+            for here, two, (enter, keep, candidate, leave), cell, top, state in zip(
+                _by_step(gates, counts),
+                _by_step(gates[:, : 2 * size], counts),
+                _gates_by_step(gates, counts),
+                *(_by_step(values, counts) for values in (cells, squashed, states)),
+                strict=True,
+            ):
+                if earlier is not None:
+                    _add_product(here, earlier[0][: len(here)], matrix, dtype=dtype)
+                two.sigmoid_()
+                candidate.tanh_()
+                leave.sigmoid_()
+                torch.mul(enter, candidate, out=cell)
+                if earlier is not None:
+                    cell.addcmul_(keep, earlier[1][: len(here)])
+                torch.mul(leave, torch.tanh(cell, out=top), out=state)
+                earlier = state, cell
+        context.save_for_backward(gates, cells, squashed, states, from_state, places)
+        context.packing, context.dtype, context.words = packing, dtype, len(by_word)
+        context.sentences = 0 if by_sentence is None else len(by_sentence)
         return states
 
     @staticmethod
-    def backward(context: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
-        active, cells, squashed, states, from_state = context.saved_tensors
-        dtype, size = context.dtype, from_state.shape[1]
+    def backward(
+        context: Any, *upstream: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor, None, None]:
+        gates, cells, squashed, states, from_state, places = context.saved_tensors
+        dtype, counts, rows = context.dtype, context.packing.counts, context.packing.rows
         matrix = from_state.to(dtype)
-        slopes = torch.empty_like(active)
+        slopes = torch.empty_like(gates)
         state_slopes = upstream[0].float().clone()
-        later_state: Tensor | None = None
-        later_cell: Tensor | None = None
-        steps = list(_steps(context.counts))
-        before = _before(steps)
-        for step, kept in zip(reversed(steps), reversed(before), strict=True):
-            enter, keep, candidate, leave = active[step].split(size, dim=1)
-            to_enter, to_keep, to_candidate, to_leave = slopes[step].split(size, dim=1)
-            state_slope, top = state_slopes[step], squashed[step]
-            if later_state is not None:
-                state_slope[: len(later_state)] += later_state
+        cells_by_step = _by_step(cells, counts)
+        steps = zip(
+            _gates_by_step(gates, counts),
+            _gates_by_step(slopes, counts),
+            (None, *cells_by_step[:-1]),
+            *(_by_step(values, counts) for values in (slopes, state_slopes, squashed)),
+            strict=True,
+        )
+        later: tuple[Tensor, Tensor] | None = None
+        for active, to, cell_before, slope, state_slope, top in reversed(list(steps)):
+            enter, keep, candidate, leave = active
+            to_enter, to_keep, to_candidate, to_leave = to
+            if later is not None:
+                state_slope[: len(later[0])] += later[0]
             _sigmoid_backward(state_slope * top, leave, grad_input=to_leave)
             cell_slope = torch.ops.aten.tanh_backward(state_slope * leave, top)
-            if later_cell is not None:
-                cell_slope[: len(later_cell)] += later_cell
+            if later is not None:
+                cell_slope[: len(later[1])] += later[1]
             _sigmoid_backward(cell_slope * candidate, enter, grad_input=to_enter)
             _tanh_backward(cell_slope * enter, candidate, grad_input=to_candidate)
-            if kept is None:
+            if cell_before is None:
                 to_keep.zero_()
             else:
-                _sigmoid_backward(cell_slope * cells[kept], keep, grad_input=to_keep)
-                later_cell = cell_slope.mul_(keep)
-                later_state = torch.mm(slopes[step].to(dtype), matrix).float()
+                _sigmoid_backward(cell_slope * cell_before[: len(top)], keep, grad_input=to_keep)
+                later = torch.mm(slope.to(dtype), matrix).float(), cell_slope.mul_(keep)
         weight_slope = torch.zeros_like(from_state)
-        if len(steps) > 1:
-            earlier = torch.cat([states[kept] for kept in before[1:]]).to(dtype)
-            weight_slope = torch.mm(slopes[steps[1].start :].to(dtype).t(), earlier)
-        return slopes.to(dtype), weight_slope.to(from_state.dtype), None
+        if len(counts) > 1:
+            kept = zip(_by_step(states, counts), counts[1:], strict=False)
+            earlier = torch.cat([before[:count] for before, count in kept]).to(dtype)
+            weight_slope = torch.mm(slopes[counts[0] :].to(dtype).t(), earlier)
+        return (
+            _sums(slopes, places, context.words).to(dtype),
+            _sums(slopes, rows, context.sentences).to(dtype) if context.sentences else None,
+            weight_slope.to(from_state.dtype),
+            None,
+            None,
+        )
 
 
-def _steps(counts: Sequence[int]) -> Iterator[slice]:
-    """Yield where each step's tokens lie."""
-    start = 0
-    for count in counts:
-        yield slice(start, start + count)
-        start += count
+def _by_step(values: Tensor, counts: Sequence[int]) -> tuple[Tensor, ...]:
+    """Return the rows of each step, as views."""
+    return values.split(counts)  # type: ignore[no-any-return]
 
 
-def _before(steps: Sequence[slice]) -> list[slice | None]:
-    """Return, for each step, where the same sentences' tokens of the step before lie."""
-    before: list[slice | None] = [None]
-    for previous, step in itertools.pairwise(steps):
-        before.append(slice(previous.start, previous.start + step.stop - step.start))
-    return before
+def _gates_by_step(gates: Tensor, counts: Sequence[int]) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the four gates of each step, as views: enter, keep, candidate, leave."""
+    four = gates.chunk(4, dim=1)
+    return zip(*(_by_step(gate, counts) for gate in four), strict=True)
 
 
-def _add_product(
-    base: Tensor, first: Tensor, second: Tensor, *, dtype: torch.dtype, out: Tensor
-) -> None:
-    """Write ``base + first @ second`` to ``out``, the product in ``dtype``, the sum in float32."""
+def _sums(values: Tensor, places: Tensor, count: int) -> Tensor:
+    """Return the sum of the rows for each place. Shape (N, K) to (count, K)."""
+    return torch.ops.aten.embedding_dense_backward(values, places, count, -1, False)  # type: ignore[no-any-return]
+
+
+def _add_product(base: Tensor, first: Tensor, second: Tensor, *, dtype: torch.dtype) -> None:
+    """Add ``first @ second`` to ``base``, the product in ``dtype``, the sum in float32."""
     if dtype is torch.float32:
-        torch.addmm(base, first, second, out=out)
+        base.addmm_(first, second)
     else:
-        torch.add(base, torch.mm(first.to(dtype), second), out=out)
+        base += torch.mm(first.to(dtype), second)
