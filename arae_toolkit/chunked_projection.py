@@ -47,7 +47,7 @@ def chunked_nats(
         weight: Shape (V, H).
         bias: Shape (V,).
         targets: Shape (N,), int64.
-        dtype: Precision of the products and of the scores between them.
+        dtype: Precision of the products and of the scores between them, float32 or bfloat16.
         ignored: Rows with this target count nothing.
     """
     total: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]

@@ -34,7 +34,7 @@ def projected_nats(
         weight: Shape (V, H).
         bias: Shape (V,).
         targets: Gold ids. Shape (N,), int64.
-        dtype: Precision of the matrix products; sums and the softmax are always float32.
+        dtype: Precision of the matrix products, float32 or bfloat16; sums are always float32.
         ignored: Rows with this target count nothing; without one all count.
 
     Raises:
