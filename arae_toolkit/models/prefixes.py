@@ -122,6 +122,7 @@ def last_states(from_state: Tensor, word_gates: WordGates, tree: PrefixTree) -> 
     matrix = from_state.t()
     last = from_state.new_empty(sum(map(len, tree.rows)), len(matrix))
     words, parents = torch.from_numpy(tree.words), torch.from_numpy(tree.parents)
+    word_gates.meet(words)
     hidden: Tensor | None = None
     cell: Tensor | None = None
     offsets = pairwise([0, *accumulate(tree.counts)])

@@ -67,6 +67,7 @@ class LSTMStepper:
         """
         if self._word_gates is None:
             self._word_gates = WordGates(self._embedding, self._from_word)
+        self._word_gates.meet(previous)
         gates = self._word_gates.of(previous).add_(state.code_gates)
         if self.dtype is torch.float32:
             gates.addmm_(state.hidden, self._from_state.t())

@@ -27,16 +27,18 @@ class WordGates:
         if self._table.is_cuda:
             self._table.copy_(functional.linear(embedding, matrix, bias))
 
-    def of(self, words: Tensor) -> Tensor:
-        """Return what words add. Shape (B,), int64, to (B, 4H), float32, the caller's own."""
-        if not self._table.is_cuda:
-            fresh = words[~self._met[words]]
-            if len(fresh) > 0:
-                self._compute(fresh.unique())
-        return self._table.index_select(0, words)
+    def meet(self, words: Tensor) -> None:
+        """Compute what words add, where that has not been done. Shape (B,), int64."""
+        if self._table.is_cuda:
+            return
+        fresh = words[~self._met[words]]
+        if len(fresh) == 0:
+            return
+        fresh = fresh.unique()
+        gates = functional.linear(self._embedding[fresh], self._matrix, self._bias)
+        self._table.index_copy_(0, fresh, gates.float())
+        self._met[fresh] = True
 
-    def _compute(self, words: Tensor) -> None:
-        """Fill the rows of distinct words."""
-        gates = functional.linear(self._embedding[words], self._matrix, self._bias)
-        self._table.index_copy_(0, words, gates.float())
-        self._met[words] = True
+    def of(self, words: Tensor) -> Tensor:
+        """Return what words add that have been met. Shape (B,) to (B, 4H), float32, a copy."""
+        return self._table.index_select(0, words)
