@@ -1,10 +1,12 @@
-"""The tables of docs/performance.md: limits by batch size, an iteration by parts, settings."""
+"""The tables of docs/performance.md: limits, an iteration by parts, settings, seeds."""
 
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
 
+SETTINGS, SAME_ITERATIONS = "quality_by_setting", "quality_by_setting-iterations"
+SEEDS = "seeds"
 TRAINING_RATE, LIMIT_KINDS = "training_rate", ("arithmetic", "bandwidth", "chain")
 
 
@@ -83,13 +85,17 @@ def iteration_block(results: Results) -> str:
     return table(["", *versions], rows) + "\n\n" + _sources([result])
 
 
-def settings_block(results: Results) -> str:
-    """Return what each setting has learned in the same time, the best first.
+def settings_block(results: Results, *, name: str = SETTINGS) -> str:
+    """Return what each setting has learned in the same time or iterations, the best first.
+
+    Args:
+        results: All results.
+        name: Of the comparison.
 
     Raises:
-        ToolkitError: If no settings have been compared.
+        ToolkitError: If these settings have not been compared.
     """
-    result = _measured(results, "quality_by_setting")
+    result = _measured(results, name)
     details, metrics = result["details"], result["metrics"]
     columns = {
         "nats a sentence": "nats per sentence",
@@ -105,12 +111,37 @@ def settings_block(results: Results) -> str:
         [f"`{name}`", *(metric_cell(result, f"{name}, {column}") for column in columns.values())]
         for name in names
     ]
+    seconds = details["seconds"]
+    length = "As many iterations" if seconds is None else f"{seconds:.0f} seconds of processor time"
     said = (
-        f"{details['seconds']:.0f} seconds of processor time each, {details['precision']}, "
-        f"{len(result['seeds'])} seeds, {details['dev_sentences']:,} dev sentences; the first of "
+        f"{length} each, {details['precision']}, "
+        f"{_seeds(result)}, {details['dev_sentences']:,} dev sentences; the first of "
         f"the rates' column is `{details['settings'][0]}`."
     )
     return "\n\n".join([table(["", *columns], rows), said, _sources([result])])
+
+
+def seeds_block(results: Results) -> str:
+    """Return what training several seeds at once takes, against one after another.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    found = [_measured(results, SEEDS)]
+    if f"{SEEDS}-cuda" in results:
+        found.append(results[f"{SEEDS}-cuda"])
+    rows = [
+        [
+            f"{_seeds(result)}, {result['device']}",
+            f"{result['details']['at once']}",
+            metric_cell(result, "one after another, rate"),
+            metric_cell(result, "at once, rate"),
+            metric_cell(result, "one after another, over at once"),
+        ]
+        for result in found
+    ]
+    heads = ["", "at once", "one after another", "at once", "times as quick"]
+    return table(heads, rows) + "\n\n" + _sources(found)
 
 
 def _batch_size(result: Result, *part: str) -> int:
@@ -118,6 +149,11 @@ def _batch_size(result: Result, *part: str) -> int:
     for name in part:
         details = details[name]
     return int(details["batch_size"])
+
+
+def _seeds(result: Result) -> str:
+    number = len(result["seeds"])
+    return f"{number} seed{'' if number == 1 else 's'}"
 
 
 def _sources(measured: list[Result]) -> str:
@@ -131,5 +167,6 @@ def _measured(results: Results, name: str) -> Result:
         ToolkitError: If there is none, naming the program that measures it.
     """
     if name not in results:
-        raise ToolkitError(f"nothing measured; see python -m arae_toolkit.benchmarks.{name}")
+        program = name.partition("-")[0]
+        raise ToolkitError(f"nothing measured; see python -m arae_toolkit.benchmarks.{program}")
     return results[name]

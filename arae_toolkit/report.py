@@ -11,9 +11,11 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.inference_report import inference_block, table5_block
 from arae_toolkit.markdown import Result, Results, metric_cell, table
 from arae_toolkit.performance_report import (
+    SAME_ITERATIONS,
     gpu_block,
     iteration_block,
     limits_block,
+    seeds_block,
     settings_block,
 )
 from arae_toolkit.transfer_report import ideas_block, table3_block, table4_block, topics_block
@@ -145,6 +147,8 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "gpu": gpu_block,
     "iteration": iteration_block,
     "settings": settings_block,
+    "settings-iterations": partial(settings_block, name=SAME_ITERATIONS),
+    "seeds": seeds_block,
     "table5": table5_block,
     "inference": inference_block,
     "table3": table3_block,

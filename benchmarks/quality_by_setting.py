@@ -1,8 +1,10 @@
-"""Held-out nats after the same time of training, setting by setting.
+"""Held-out nats after the same time of training, or as many iterations, setting by setting.
 
 How many iterations each setting takes in that time is measured first, in turns, on a few of them.
 Then each trains so many, the learning rate falling to its end over just these, from several seeds.
 Number and order of what is trained do not matter then, nor what else the machine does meanwhile.
+After the same time, what is quicker has done more; after as many iterations, an approximation shows
+what it costs.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from arae_toolkit.overrides import with_overrides, with_value
 from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
-NAME = "quality_by_setting"
+NAME, ITERATIONS = "quality_by_setting", "iterations"
 SENTENCES = 2000
 UNTIED = "tied_embeddings=none"
 SETTINGS = (
@@ -61,6 +63,8 @@ SETTINGS = (
         "python -m arae_toolkit.benchmarks.quality_by_setting --corpus corpora/snli --threads 1",
         "python -m arae_toolkit.benchmarks.quality_by_setting --setting default "
         "--setting 'default batch_size=256'",
+        "python -m arae_toolkit.benchmarks.quality_by_setting --iterations 2000 --setting default "
+        "--setting 'default softmax_samples=512'",
     ],
 )
 @corpus_option
@@ -79,6 +83,12 @@ SETTINGS = (
     help="Training time of each seed, in processor time of this process.",
 )
 @click.option(
+    "--iterations",
+    type=click.IntRange(0),
+    default=0,
+    help="Of each seed, whatever --seconds says.",
+)
+@click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Of each setting."
 )
 @click.option(
@@ -94,20 +104,27 @@ def main(
     corpus_path: Path | None,
     settings: tuple[str, ...],
     seconds: float,
+    iterations: int,
     seeds: int,
     precision: Precision,
     threads: int | None,
     out: Path,
 ) -> None:
     """Train several settings for the same time each, and compare what they have learned."""
-    here = setting(NAME, out, threads=threads)
+    here = setting(NAME, out, subject=ITERATIONS if iterations else "", threads=threads)
     corpus = open_corpus(corpus_path)
     try:
         configs = configs_of(settings or SETTINGS, corpus=corpus.name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--setting'") from error
     metrics, details = measure(
-        here, corpus, configs, seconds=seconds, seeds=range(seeds), precision=precision
+        here,
+        corpus,
+        configs,
+        seconds=seconds,
+        iterations=iterations,
+        seeds=range(seeds),
+        precision=precision,
     )
     here.write(metrics, corpus=corpus, seeds=range(seeds), details=details)
 
@@ -134,6 +151,7 @@ def measure(
     seconds: float,
     seeds: Sequence[int],
     precision: Precision,
+    iterations: int = 0,
     rounds: int = 3,
     timed: int = 12,
 ) -> tuple[dict[str, Metric], dict[str, Any]]:
@@ -146,6 +164,7 @@ def measure(
         seconds: Processor time of a training.
         seeds: Of each.
         precision: Of the training.
+        iterations: Of a training, whatever ``seconds`` says; 0 trains for those.
         rounds: In which the rates are measured.
         timed: Iterations of each in a round.
     """
@@ -154,10 +173,9 @@ def measure(
     )
     first = next(iter(configs))
     metrics: dict[str, Metric] = {}
-    iterations: dict[str, int] = {}
     for name, config in configs.items():
-        iterations[name] = max(1, round(seconds * float(np.median(rates[name]))))
-        fixed = with_value(config, "training.iterations", iterations[name])
+        done = iterations or max(1, round(seconds * float(np.median(rates[name]))))
+        fixed = with_value(config, "training.iterations", done)
         reached = [
             train(here, corpus, fixed, seed=seed, precision=precision, name=name) for seed in seeds
         ]
@@ -166,9 +184,9 @@ def measure(
                 [one.nats_per_sentence for one in reached], "nats"
             ),
             f"{name}, given back": summarise([one.exact for one in reached], "percent"),
-            f"{name}, iterations": summarise([iterations[name]], "iterations"),
+            f"{name}, iterations": summarise([done], "iterations"),
             f"{name}, epochs": summarise(
-                [iterations[name] * config.training.batch_size / corpus.rows("train")], "epochs"
+                [done * config.training.batch_size / corpus.rows("train")], "epochs"
             ),
             f"{name}, sentences a second over the first": summarise(
                 [
@@ -181,7 +199,7 @@ def measure(
         }
     details = {
         "precision": precision,
-        "seconds": seconds,
+        "seconds": None if iterations else seconds,
         "dev_sentences": min(SENTENCES, corpus.rows("dev")),
         "settings": list(configs),
         "iterations_per_second": rates,

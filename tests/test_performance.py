@@ -21,6 +21,7 @@ from arae_toolkit.performance_report import (
     gpu_block,
     iteration_block,
     limits_block,
+    seeds_block,
     settings_block,
 )
 from arae_toolkit.results import read_results, summarise, write_result
@@ -154,6 +155,31 @@ def test_each_setting_trains_as_many_iterations_as_fit(
     assert "2 seeds" in "".join(lines)
 
 
+def test_each_setting_may_train_as_many_iterations(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their rates are; the result has a name of its own and says so."""
+    tiny = "embedding_size=12 code_size=10 hidden_size=12 batch_size=8"
+    trained: list[int] = []
+
+    def train(*things: Any, **_: Any) -> Reconstruction:
+        trained.append(things[2].training.iterations)
+        return Reconstruction(10.0, 1.0, 90.0, 50.0, 20)
+
+    monkeypatch.setattr(quality_by_setting, "train", train)
+    words = ["--corpus", str(corpus.folder), "--seeds", "1", "--iterations", "7"]
+    words += ["--setting", f"demo {tiny}", "--setting", f"fast {tiny}", "--out", str(tmp_path)]
+    done = CliRunner().invoke(quality_by_setting.main, words)
+    assert done.exit_code == 0, done.output
+    assert trained == [7, 7]
+    results = read_results(tmp_path)
+    assert list(results) == ["quality_by_setting-iterations"]
+    block = settings_block(results, name="quality_by_setting-iterations")
+    assert "As many iterations each, fp32, 1 seed, " in block
+    with pytest.raises(ToolkitError, match=r"benchmarks\.quality_by_setting$"):
+        settings_block({}, name="quality_by_setting-iterations")
+
+
 def test_settings_are_compared_from_the_command_line(corpus: Corpus, tmp_path: Path) -> None:
     """Two small ones, trained for a moment."""
     tiny = "embedding_size=12 code_size=10 hidden_size=12 batch_size=8"
@@ -259,7 +285,37 @@ def test_a_gpu_has_a_table_by_batch_size(tmp_path: Path) -> None:
     assert [line.split("`")[1] for line in lines[5:]] == ["see 64", "see 1024", "project"]
 
 
-@pytest.mark.parametrize("block", [limits_block, gpu_block, iteration_block, settings_block])
+def test_seeds_at_once_have_a_table(tmp_path: Path) -> None:
+    """A GPU's below the CPU's, where that was measured."""
+    metrics = {
+        "one after another, rate": summarise([100.0], "sentences/s"),
+        "at once, rate": summarise([150.0], "sentences/s"),
+        "one after another, over at once": summarise([1.5], "ratio"),
+    }
+    for name, device in (("seeds", "cpu"), ("seeds-cuda", "cuda (A)")):
+        write_result(
+            tmp_path,
+            name,
+            command=f"train on {device}",
+            corpus=None,
+            seeds=[0, 1, 2],
+            device=device,
+            seconds=1,
+            metrics=metrics,
+            details={"at once": 2},
+        )
+    results = read_results(tmp_path)
+    lines = seeds_block(results).splitlines()
+    rates = "2 | 100 sentences/s | 150 sentences/s | 1.50 |"
+    assert lines[2:4] == [f"| 3 seeds, cpu | {rates}", f"| 3 seeds, cuda (A) | {rates}"]
+    assert [line.split("`")[1] for line in lines[5:]] == ["train on cpu", "train on cuda (A)"]
+    assert len(seeds_block({"seeds": results["seeds"]}).splitlines()) == 5
+
+
+BLOCKS = [limits_block, gpu_block, iteration_block, settings_block, seeds_block]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
 def test_nothing_measured_is_said_in_one_line(block: Any) -> None:
     """With the program that measures it."""
     with pytest.raises(ToolkitError, match="nothing measured; see python -m"):
