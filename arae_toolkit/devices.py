@@ -42,6 +42,13 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
+def name_of(device: torch.device) -> str:
+    """Return ``cpu``, or ``cuda`` with the name of the GPU."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type
+
+
 def keep_freed_memory() -> None:
     """Ask the C library to keep freed memory for the next tensors, where it is glibc.
 

@@ -14,7 +14,7 @@ import click
 import torch
 
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.devices import choose_device, keep_freed_memory
+from arae_toolkit.devices import choose_device, keep_freed_memory, name_of
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.locations import corpus_folder
 from arae_toolkit.recipes.common import ExamplesCommand, console
@@ -242,10 +242,3 @@ def show(title: str, metrics: Mapping[str, Metric]) -> None:
 def command_line(program: str) -> str:
     """Return what to type to run this program with these arguments again."""
     return shlex.join(["python", "-m", f"arae_toolkit.benchmarks.{program}", *sys.argv[1:]])
-
-
-def name_of(device: torch.device) -> str:
-    """Return ``cpu``, or ``cuda`` with the name of the GPU."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return device.type

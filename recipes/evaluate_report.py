@@ -91,6 +91,7 @@ def write_report(
     corpus: Corpus,
     command: str,
     seed: int,
+    device: str,
     seconds: float,
 ) -> Path:
     """Write a file of results and return its path.
@@ -102,6 +103,7 @@ def write_report(
         corpus: Of the judges.
         command: What was typed.
         seed: Of the proposals.
+        device: ``cpu``, or ``cuda`` with the device's name.
         seconds: What the command took.
     """
     metrics: dict[str, Metric] = {}
@@ -119,7 +121,7 @@ def write_report(
         command=command,
         corpus=corpus_identity(corpus),
         seeds=[seed],
-        device="cpu",
+        device=device,
         seconds=seconds,
         metrics=metrics,
         threads=threads_of(os.environ),

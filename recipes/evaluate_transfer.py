@@ -206,6 +206,8 @@ def transfer(
     if read_from_codes is not None:
         report["probe"] = read_from_codes
     if results is not None:
+        from arae_toolkit.devices import choose_device, name_of
+
         command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
         path = write_report(
             report,
@@ -214,6 +216,7 @@ def transfer(
             corpus=corpus,
             command=command,
             seed=seed,
+            device=name_of(choose_device(device)),
             seconds=time.monotonic() - began,
         )
         told(str(path))

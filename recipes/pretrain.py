@@ -10,11 +10,12 @@ import click
 from arae_toolkit.presets import PRESETS
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.pretrain_seeds import train_seeds
-from arae_toolkit.recipes.pretrain_settings import check_sizes, settings_from
+from arae_toolkit.recipes.pretrain_settings import check_sizes, check_tables, settings_from
 from arae_toolkit.recipes.processes import signals_noted
 from arae_toolkit.recipes.transfer_training import (
     AUTOENCODERS,
     KINDS,
+    epochs_of,
     open_corpus,
     settings_of,
     variant_of,
@@ -175,11 +176,20 @@ def pretrain(
     config = settings_from(
         preset_name, prepared.name, config_file, assignments if own else (), seed if own else None
     )
-    if not transfers and prepared.kind == "text":
+    if transfers and own:
+        check_tables(config, assignments)
+    elif prepared.kind == "text" and own:
         check_sizes(config)
+    changes = assignments if seed is None else (*assignments, f"seed={seed}")
+    try:
+        settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--set'") from error
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
+        if settings is None:
+            raise click.UsageError(f"--model {kind} learns nothing: all seeds would be the same")
         if transfers:  # once, before all seeds want it
             from arae_toolkit.devices import choose_device
             from arae_toolkit.recipes.transfer_training import train_scorer_of
@@ -192,7 +202,15 @@ def pretrain(
                     precision=precision,
                     stop_signal=lambda: received[0],
                 )
-        train_seeds(prepared, config, folder, seeds=seeds, jobs=jobs, device_name=device_name)
+        train_seeds(
+            prepared,
+            settings,
+            folder,
+            epochs=epochs_of(kind, settings, prepared),
+            seeds=seeds,
+            jobs=jobs,
+            device_name=device_name,
+        )
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
@@ -204,11 +222,6 @@ def pretrain(
     device = choose_device(device_name)
     if transfers:
         _check_resume(resume, folder)
-        changes = assignments if seed is None else (*assignments, f"seed={seed}")
-        try:
-            settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="'--set'") from error
         train_transfer(
             prepared,
             settings,

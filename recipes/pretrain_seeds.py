@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit import schedules
 from arae_toolkit.recipes.processes import signals_noted
 
 if TYPE_CHECKING:
-    from arae_toolkit.configs import Config
     from arae_toolkit.corpus import Corpus
 
 NOT_PASSED_ON = ("source", "part", "classes", "seed", "seeds", "jobs", "out")
@@ -19,9 +17,25 @@ NOT_PASSED_ON = ("source", "part", "classes", "seed", "seeds", "jobs", "out")
 
 
 def train_seeds(
-    corpus: Corpus, config: Config, out: Path, *, seeds: int, jobs: int | None, device_name: str
+    corpus: Corpus,
+    settings: Any,
+    out: Path,
+    *,
+    epochs: float,
+    seeds: int,
+    jobs: int | None,
+    device_name: str,
 ) -> None:
     """Train several seeds by this same command, one seed a process; report on them all.
+
+    Args:
+        corpus: Prepared.
+        settings: Of the first seed's run; those of the others differ in the seed.
+        out: What the folders of the runs are called after.
+        epochs: Of each run.
+        seeds: How many.
+        jobs: How many at once; as many as there are cores unless given.
+        device_name: Where to compute.
 
     Raises:
         SeedsStopped: If asked to stop by a signal; each has written its checkpoint.
@@ -40,7 +54,7 @@ def train_seeds(
     device = _device_type(device_name)
     at_once = min(seeds, jobs or default_jobs(seeds, on_gpu=device == "cuda"))
     environment = child_environment(at_once)
-    first = config.training.seed
+    first = settings.training.seed
     runs = [
         several.SeedRun(seed, several.seed_folder(out, seed))
         for seed in range(first, first + seeds)
@@ -50,9 +64,7 @@ def train_seeds(
     debug = ["--debug"] if ctx.find_root().params.get("debug") else []
     # By its folder: it is prepared, and nothing is left to look up or to download.
     arguments = [*debug, "pretrain", *options, str(corpus.folder.resolve())]
-    display = SeveralDisplay(
-        runs, epochs=schedules.epochs(config.training, rows=corpus.rows("train"))
-    )
+    display = SeveralDisplay(runs, epochs=epochs)
     display.note(
         f"seeds {first} to {runs[-1].seed} on {corpus.name}, {device}, {at_once} at once, to "
         f"{several.beside(out, '-seed-*')}"
@@ -70,7 +82,7 @@ def train_seeds(
         runs,
         out,
         corpus=corpus,
-        config=config,
+        settings=settings,
         device=device,
         threads=threads_of(environment),
         command=[*ctx.command_path.split(), ctx.params["corpus"], *options_given(ctx)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,3 +46,23 @@ def check_sizes(config: Config) -> None:
         check_tying(config.model)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--set'") from error
+
+
+def check_tables(config: Config, assignments: Sequence[str]) -> None:
+    """Refuse a request for tables that the decoders of a transfer model do not have.
+
+    Presets for plain models share a table; where nothing was asked, that is left out in silence.
+
+    Raises:
+        click.BadParameter: Saying which setting was asked for.
+    """
+    names = [words.partition("=")[0].strip().rpartition(".")[2] for words in assignments]
+    model = config.model
+    shared = {"tied_embeddings": model.tied_embeddings != "none", "output_map": model.output_map}
+    for name, wanted in shared.items():
+        if wanted and name in names:
+            raise click.BadParameter(
+                f"{name}: the decoders of a transfer model have a table of word vectors each; "
+                "--no-attribute trains the plain model",
+                param_hint="'--set'",
+            )

@@ -125,7 +125,7 @@ class SeveralDisplay:
                 for name, form in DEV_COLUMNS.items()
                 if row.get(name) is not None
             )
-            place = f"seed {run.seed}: epoch {row['epoch']:.2f} of {self.epochs:g}"
+            place = f"seed {run.seed}: epoch {row['epoch']:.2f} of {self.epochs:.4g}"
             self.note(f"{place}: {'  '.join(facts)}")
         if row.get("warning"):
             self.note(f"seed {run.seed}: {row['warning']}")
@@ -142,7 +142,7 @@ class SeveralDisplay:
             table.add_row(
                 str(run.seed),
                 run.state,
-                f"{last['epoch'] if last else 0:.2f}/{self.epochs:g}",
+                f"{last['epoch'] if last else 0:.2f}/{self.epochs:.4g}",
                 f"{last['iteration'] if last else 0:,}",
                 *(_nats(run.last_row(kind)) for kind in ("train", "dev")),
             )

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from arae_toolkit.configs import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.files import sha256_of_file
 from arae_toolkit.overrides import to_dict
@@ -24,6 +23,9 @@ COLUMNS = {
     "token_accuracy": ("tokens right, %", "percent", "{:.1f}"),
     "pixel_accuracy": ("pixels right, %", "percent", "{:.2f}"),
     "exact": ("exact, %", "percent", "{:.1f}"),
+    "nats_per_hidden_word": ("nats/hidden word", "nats per hidden word", "{:.3f}"),
+    "transferred": ("transferred, %", "percent", "{:.1f}"),
+    "content_bleu": ("BLEU", "BLEU", "{:.1f}"),
 }
 """Title, unit and form of the measurements on dev that are put together."""
 
@@ -33,7 +35,7 @@ def report(
     out: Path,
     *,
     corpus: Corpus,
-    config: Config,
+    settings: Any,
     device: str,
     threads: int | None,
     command: Sequence[str],
@@ -46,7 +48,7 @@ def report(
         out: The folder beside which those of the runs stand; ``runs/snli`` puts the results into
             ``runs/snli-seeds.json``.
         corpus: Of the runs.
-        config: Of the runs, apart from the seed.
+        settings: Of the runs, apart from the seed.
         device: ``cpu`` or ``cuda``.
         threads: Of each run, if known.
         command: What was typed.
@@ -80,7 +82,7 @@ def report(
             threads=threads,
             details={
                 "split": "dev",
-                "settings": to_dict(config),
+                "settings": to_dict(settings),
                 "failed": [run.seed for run in failed],
                 "runs": [_entry(run, final[run.seed]) for run in done if run.seed in final],
             },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit import schedules
 from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import console, progress
 from arae_toolkit.recipes.display import TrainingDisplay, training_display
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 AUTOENCODERS = ("arae", "ae", "aae")
 INFILLED_SENTENCES = 900_000
 """About how many an infilling model learns from, the passes over the corpus counted."""
+BALANCED = ("cross-aligned", "infilling")
+"""Batches of theirs hold as many sentences of each label."""
 KINDS = (*AUTOENCODERS, "cross-aligned", "infilling", "delete-and-replace")
 """Of transfer models."""
 
@@ -127,6 +130,20 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     return config
 
 
+def epochs_of(kind: str, settings: Any, corpus: Corpus) -> float:
+    """Return the epochs of a whole run of a model that learns.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        settings: From :func:`settings_of`.
+        corpus: To be trained on.
+    """
+    schedule = settings.training
+    if kind in BALANCED and schedule.iterations:
+        return float(schedule.iterations / _balanced_epoch(corpus, schedule))
+    return schedules.epochs(schedule, rows=corpus.rows("train"))
+
+
 def train_transfer(
     corpus: Corpus,
     settings: Any,
@@ -154,8 +171,7 @@ def train_transfer(
 
     common: dict[str, Any] = {"device": device, "precision": precision}
     pretraining.check_labelled(corpus)
-    balanced = kind in ("cross-aligned", "infilling")
-    per_epoch = _balanced_epoch(corpus, settings.training) if balanced else None
+    per_epoch = _balanced_epoch(corpus, settings.training) if kind in BALANCED else None
     with signals_noted() as received:
         common["stop_signal"] = lambda: received[0]
         own_scorer = train_scorer_of(corpus, scorer, **common)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_pretraining import prepare, pretrain, start
+from small_pretraining import call, prepare, pretrain, start
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.recipes.pretrain import pretrain as command
@@ -170,6 +170,27 @@ def test_the_scorer_that_all_seeds_want_is_trained_once(
     assert not (tmp_path / "runs").exists()  # where one would be that was not asked for
     for folder in folders:  # of the scorer, which each seed looks for first
         assert "this run is complete" in (folder / "pretrain.log").read_text()
+
+
+def test_seeds_of_a_transfer_model_have_its_length_and_measurements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of the preset of an autoencoder."""
+    monkeypatch.setenv("ARAE_RUNS", str(tmp_path / "runs"))
+    corpus = small_labelled_corpus(tmp_path)
+    words = ["pretrain", corpus.folder, "--model", "infilling", "--out", tmp_path / "x"]
+    words += ["--device", "cpu", "--seeds", "2"]
+    result = call(*words, "--set", "iterations=2", "--set", "batch_size=64")
+    assert result.exit_code == 0, result.stderr
+    log = tmp_path / "x-seed-0" / "metrics.jsonl"
+    reached = json.loads(log.read_text().splitlines()[-1])["epoch"]
+    assert f"seed 0: epoch {reached:.2f} of {reached:.4g}: " in result.stderr
+    summary = json.loads((tmp_path / "x-seeds.json").read_text())
+    assert summary["metrics"]["nats_per_hidden_word"]["value"] > 0
+    assert summary["details"]["settings"]["training"]["recognizer_weight"] == 1
+    refused = call(*words[:2], "--model", "delete-and-replace", "--seeds", "2")
+    assert refused.exit_code == 2
+    assert "learns nothing: all seeds would be the same" in refused.stderr
 
 
 def test_what_is_not_passed_on_are_options_of_the_command() -> None:

@@ -301,7 +301,7 @@ def test_the_exit_code_is_that_of_the_signal_or_the_first_failure(
     ]
     with pytest.raises(ToolkitError, match=error) as caught:
         report(
-            runs, tmp_path / "x", corpus=None, config=small.SMALL, device="cpu", threads=1,  # type: ignore[arg-type]
+            runs, tmp_path / "x", corpus=None, settings=small.SMALL, device="cpu", threads=1,  # type: ignore[arg-type]
             command=["x"], stopped_by=signal_number,
         )  # fmt: skip
     assert caught.value.exit_code == code

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from arae_toolkit import locations
 from arae_toolkit.corpus import pack
+from arae_toolkit.devices import choose_device, name_of
 from arae_toolkit.evaluation import instruments
 from arae_toolkit.evaluation.comparison import (
     SystemOutputs,
@@ -352,6 +353,7 @@ def test_references_and_results(call, sources, tmp_path):
     assert found["metrics"]["references_rows"]["value"] == 30
     assert found["details"]["systems"]["references"]["overall"]["reference_bleu"] is None
     assert "--outputs" in found["command"]
+    assert found["device"] == name_of(choose_device("auto"))
     as_rows = tmp_path / "human.jsonl"
     as_rows.write_text(
         lines({"text": text, "references": ["it was lovely ."]} for text in sources[0][:30])

@@ -172,3 +172,16 @@ def test_every_kind_trains_for_so_many_iterations(corpus, tmp_path, kind):
     *_, last = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
     assert last["iteration"] == 3
     assert TransferModel.from_pretrained(out)
+
+
+def test_tables_that_a_transfer_model_lacks_are_refused(corpus, tmp_path):
+    """Whoever asks for them is told; a preset's are left out, and the plain model has them."""
+    words = ["pretrain", str(corpus.folder), "--out", str(tmp_path / "run")]
+    for setting in ("tied_embeddings=all", "model.output_map=true"):
+        done = CliRunner().invoke(main, [*words, "--set", setting])
+        assert done.exit_code == 2, done.output
+        name = setting.partition("=")[0].rpartition(".")[2]
+        assert f"{name}: the decoders of a transfer model have a table" in done.stderr
+    assert not (tmp_path / "run").exists()
+    plain = ["--no-attribute", "--set", "tied_embeddings=all", "--set", "iterations=1"]
+    assert CliRunner().invoke(main, [*words, *plain]).exit_code == 0
