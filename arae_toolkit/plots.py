@@ -30,10 +30,11 @@ def draw_training_curve(results: Results, path: Path) -> None:
     figure = _figure(width=6.0)
     axes = figure.subplots()
     models = trained_models(results)
+    in_paper = dict(PAPER_NATS)
     for index, model in enumerate(models):
         line = _line(axes, model, "nats_per_sentence", title_of(model, models), f"C{index}-")
-        if (kind := kind_of(model)) in PAPER_NATS:
-            nats, label = PAPER_NATS[kind][0], f"paper's {MODELS[kind]}"
+        if (kind := kind_of(model)) in in_paper:  # once, however many models there are of a kind
+            nats, label = in_paper.pop(kind)[0], f"paper's {MODELS[kind]}"
             axes.axhline(nats, color=line.get_color(), linestyle=":", linewidth=1, label=label)
     axes.set_ylabel("dev, nats per sentence")
     _finish(axes)

@@ -54,7 +54,6 @@ PRETRAINING_ROWS = {
     "unique_samples": "distinct among the samples",
     "copied_samples": "samples that are training sentences",
     "training_epochs": "epochs of training",
-    "training_seconds": "time of training",
 }
 
 

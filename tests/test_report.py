@@ -91,7 +91,7 @@ def test_models_stand_beside_the_papers_numbers(folder: Path) -> None:
     ]
     assert _row(block, "2 swaps") == ["6.00", "", "5.39", "6.61"]
     assert _row(block, "sentences given back word for word, dev")[0] == "61.2 %"
-    assert _row(block, "time of training")[0] == "2.0 h"
+    assert "time of" not in block  # trainings on different machines cannot be compared
     assert "1,234 training sentences" in block
     assert "`arae-toolkit pretrain tiny --model ae`, fp32, trained on a slow machine" in block
 
