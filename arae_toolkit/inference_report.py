@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, seeds_of, table
 
 TABLE5 = {
     "supervised": {"medium": 65.9, "small": 62.5, "tiny": 57.9},
@@ -74,12 +74,12 @@ def table5_block(results: Results) -> str:
     result = results.get("table5")
     if result is None:
         raise ToolkitError("Table 5 has not been measured; see arae-toolkit reproduce table5")
-    seeds, corpus = result["seeds"], result["corpus"]
+    corpus = result["corpus"]
     return "\n\n".join(
         [
             table5(result),
             f"{corpus['name']}: test {result['details']['pairs']['test']:,} pairs, dev "
-            f"{result['details']['pairs']['dev']:,}; {len(seeds)} seed{'s' * (len(seeds) > 1)} on "
+            f"{result['details']['pairs']['dev']:,}; {seeds_of(result)} on "
             "one draw of labels, the epoch that is best on dev.",
             f"- `{result['command']}`: {place_of(result)}",
         ]

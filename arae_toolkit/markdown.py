@@ -14,7 +14,6 @@ UNITS = {
     "pairs/s": (0, " pairs/s"),
     "sentences/s": (0, " sentences/s"),
     "seconds": (0, " s"),
-    "hours": (1, " h"),
     "milliseconds": (0, " ms"),
     "epochs": (1, ""),
     "iterations": (0, ""),
@@ -31,8 +30,6 @@ def metric_cell(result: Result, name: str) -> str:
     if metric is None:
         return ""
     value, spread, unit = metric["value"], metric["spread"], metric["unit"]
-    if unit == "seconds" and value >= 5400:
-        value, spread, unit = value / 3600, None if spread is None else spread / 3600, "hours"
     digits, behind = UNITS.get(unit, (2, ""))
     if unit == "seconds" and value < _FEW_SECONDS:
         digits = 2
@@ -49,6 +46,17 @@ def place_of(result: Result) -> str:
         f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
         f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
     )
+
+
+def seeds_of(result: Result) -> str:
+    """Return how many seeds a result is from, in words.
+
+    Example:
+        >>> seeds_of({"seeds": [7]})
+        '1 seed'
+    """
+    number = len(result["seeds"])
+    return f"{number} seed{'' if number == 1 else 's'}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

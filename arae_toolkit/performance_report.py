@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.markdown import Result, Results, metric_cell, place_of, seeds_of, table
 
 SETTINGS, SAME_ITERATIONS = "quality_by_setting", "quality_by_setting-iterations"
 SEEDS = "seeds"
@@ -115,7 +115,7 @@ def settings_block(results: Results, *, name: str = SETTINGS) -> str:
     length = "As many iterations" if seconds is None else f"{seconds:.0f} seconds of processor time"
     said = (
         f"{length} each, {details['precision']}, "
-        f"{_seeds(result)}, {details['dev_sentences']:,} dev sentences; the first of "
+        f"{seeds_of(result)}, {details['dev_sentences']:,} dev sentences; the first of "
         f"the rates' column is `{details['settings'][0]}`."
     )
     return "\n\n".join([table(["", *columns], rows), said, _sources([result])])
@@ -132,7 +132,7 @@ def seeds_block(results: Results) -> str:
         found.append(results[f"{SEEDS}-cuda"])
     rows = [
         [
-            f"{_seeds(result)}, {result['device']}",
+            f"{seeds_of(result)}, {result['device']}",
             f"{result['details']['at once']}",
             metric_cell(result, "one after another, rate"),
             metric_cell(result, "at once, rate"),
@@ -149,11 +149,6 @@ def _batch_size(result: Result, *part: str) -> int:
     for name in part:
         details = details[name]
     return int(details["batch_size"])
-
-
-def _seeds(result: Result) -> str:
-    number = len(result["seeds"])
-    return f"{number} seed{'' if number == 1 else 's'}"
 
 
 def _sources(measured: list[Result]) -> str:

@@ -188,8 +188,14 @@ _FOR_CORPUS[("paper-2017", "mnist")] = (
 _FOR_CORPUS[("paper-2018", "mnist")] = _FOR_CORPUS[("paper-2017", "mnist")]
 
 
-def preset(name: str, *, corpus: str) -> Config:
+def preset(name: str, *, corpus: str, transfer: bool = False) -> Config:
     """Return a preset's settings for a corpus.
+
+    Args:
+        name: One of :data:`PRESETS`.
+        corpus: Its name.
+        transfer: Whether they are a transfer model's, whose decoders have a table of word vectors
+            each.
 
     Raises:
         ValueError: If there is no preset of this name.
@@ -198,4 +204,6 @@ def preset(name: str, *, corpus: str) -> Config:
         raise ValueError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
     config = PRESETS[name]
     model, training = _FOR_CORPUS.get((name, corpus), ({}, {}))
+    if transfer:
+        model = {**model, "tied_embeddings": "none", "output_map": False}
     return Config(replace(config.model, **model), replace(config.training, **training))

@@ -110,7 +110,7 @@ def main(
     threads: int | None,
     out: Path,
 ) -> None:
-    """Train several settings for the same time each, and compare what they have learned."""
+    """Train several settings for the same time or iterations, and compare what they learned."""
     here = setting(NAME, out, subject=ITERATIONS if iterations else "", threads=threads)
     corpus = open_corpus(corpus_path)
     try:

@@ -10,7 +10,7 @@ import click
 from arae_toolkit.presets import PRESETS
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.pretrain_seeds import train_seeds
-from arae_toolkit.recipes.pretrain_settings import check_sizes, check_tables, settings_from
+from arae_toolkit.recipes.pretrain_settings import check_tables, settings_from
 from arae_toolkit.recipes.processes import signals_noted
 from arae_toolkit.recipes.transfer_training import (
     AUTOENCODERS,
@@ -174,12 +174,15 @@ def pretrain(
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
     own = kind in AUTOENCODERS
     config = settings_from(
-        preset_name, prepared.name, config_file, assignments if own else (), seed if own else None
+        preset_name,
+        prepared.name,
+        config_file,
+        assignments if own else (),
+        seed if own else None,
+        transfer=transfers,
     )
-    if transfers and own:
-        check_tables(config, assignments)
-    elif prepared.kind == "text" and own:
-        check_sizes(config)
+    if prepared.kind == "text" and own:
+        check_tables(config, transfer=transfers)
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
     try:
         settings = settings_of(kind, config, changes, rows=prepared.rows("train"))

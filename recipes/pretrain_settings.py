@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,11 @@ def settings_from(
     config_file: Path | None,
     assignments: tuple[str, ...],
     seed: int | None,
+    *,
+    transfer: bool,
 ) -> Config:
     """Return the preset with the file's and the command line's changes, in this order."""
-    config = preset(preset_name, corpus=corpus)
+    config = preset(preset_name, corpus=corpus, transfer=transfer)
     if config_file is not None:
         config = with_toml(config, config_file)
     if seed is not None:
@@ -34,35 +35,20 @@ def settings_from(
         raise click.BadParameter(str(error), param_hint="'--set'") from error
 
 
-def check_sizes(config: Config) -> None:
-    """Refuse sizes that cannot share a table of word vectors.
+def check_tables(config: Config, *, transfer: bool) -> None:
+    """Refuse tables of word vectors that a model cannot have.
+
+    Args:
+        config: Settings.
+        transfer: Whether they are a transfer model's.
 
     Raises:
-        click.BadParameter: Saying which.
+        click.BadParameter: Saying why.
     """
-    from arae_toolkit.models.tying import check_tying
+    from arae_toolkit.models.tying import check_separate, check_tying
 
     try:
-        check_tying(config.model)
+        (check_separate if transfer else check_tying)(config.model)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
-
-
-def check_tables(config: Config, assignments: Sequence[str]) -> None:
-    """Refuse a request for tables that the decoders of a transfer model do not have.
-
-    Presets for plain models share a table; where nothing was asked, that is left out in silence.
-
-    Raises:
-        click.BadParameter: Saying which setting was asked for.
-    """
-    names = [words.partition("=")[0].strip().rpartition(".")[2] for words in assignments]
-    model = config.model
-    shared = {"tied_embeddings": model.tied_embeddings != "none", "output_map": model.output_map}
-    for name, wanted in shared.items():
-        if wanted and name in names:
-            raise click.BadParameter(
-                f"{name}: the decoders of a transfer model have a table of word vectors each; "
-                "--no-attribute trains the plain model",
-                param_hint="'--set'",
-            )
+        hint = "; --no-attribute trains the plain model" if transfer else ""
+        raise click.BadParameter(f"{error}{hint}", param_hint="'--set'") from error

@@ -117,14 +117,16 @@ def write_table(
 
 def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:
     """Return the settings that a system's seed is trained with."""
+    from arae_toolkit.models.tying import check_separate
     from arae_toolkit.overrides import with_overrides
     from arae_toolkit.presets import preset
 
-    config = preset(choices.preset, corpus=corpus.name)
+    config = preset(choices.preset, corpus=corpus.name, transfer=True)
     if system.kind in AUTOENCODERS:
         changes = (*system.changes, *choices.changes, f"seed={seed}")
         try:
             config = with_overrides(config, changes)
+            check_separate(config.model)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="'--set'") from error
         return settings_of(system.kind, config, (), rows=corpus.rows("train"))

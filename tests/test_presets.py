@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arae_toolkit.configs import Config, ModelConfig
+from arae_toolkit.models.tying import check_separate
 from arae_toolkit.presets import PRESETS, preset
 
 
@@ -44,6 +45,8 @@ def test_one_table_of_word_vectors_where_there_is_one_decoder() -> None:
     assert preset("fast", corpus="snli").model.tied_embeddings == "all"
     for name, corpus in (("paper-2018", "snli"), ("default", "yelp"), ("fast", "mnist")):
         assert preset(name, corpus=corpus).model.tied_embeddings == "none"
+    for name in PRESETS:
+        check_separate(preset(name, corpus="any", transfer=True).model)
 
 
 def test_an_unknown_preset_names_the_known() -> None:

@@ -12,9 +12,8 @@ import small_instruments
 import small_rewriter
 from click.testing import CliRunner
 
-from arae_toolkit import locations
+from arae_toolkit import devices, locations
 from arae_toolkit.corpus import pack
-from arae_toolkit.devices import choose_device, name_of
 from arae_toolkit.evaluation import instruments
 from arae_toolkit.evaluation.comparison import (
     SystemOutputs,
@@ -340,7 +339,8 @@ def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     assert "references" not in text
 
 
-def test_references_and_results(call, sources, tmp_path):
+def test_references_and_results(call, sources, tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "name_of", lambda device: f"{device.type} (by name)")
     rows = rows_of(sources)
     outputs, human = tmp_path / "ours.jsonl", tmp_path / "human.tsv"
     outputs.write_text(lines(rows))
@@ -353,7 +353,7 @@ def test_references_and_results(call, sources, tmp_path):
     assert found["metrics"]["references_rows"]["value"] == 30
     assert found["details"]["systems"]["references"]["overall"]["reference_bleu"] is None
     assert "--outputs" in found["command"]
-    assert found["device"] == name_of(choose_device("auto"))
+    assert found["device"] == f"{devices.choose_device('auto').type} (by name)"
     as_rows = tmp_path / "human.jsonl"
     as_rows.write_text(
         lines({"text": text, "references": ["it was lovely ."]} for text in sources[0][:30])

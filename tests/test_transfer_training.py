@@ -182,6 +182,12 @@ def test_tables_that_a_transfer_model_lacks_are_refused(corpus, tmp_path):
         assert done.exit_code == 2, done.output
         name = setting.partition("=")[0].rpartition(".")[2]
         assert f"{name}: the decoders of a transfer model have a table" in done.stderr
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[model]\ntied_embeddings = "all"\n')
+    assert CliRunner().invoke(main, [*words, "--config", str(settings)]).exit_code == 2
+    with pytest.raises(ValueError, match="tied_embeddings: the decoders of a transfer model"):
+        shared = replace(QUICK, model=replace(QUICK.model, tied_embeddings="all"))
+        _train(corpus, tmp_path / "run", shared)
     assert not (tmp_path / "run").exists()
     plain = ["--no-attribute", "--set", "tied_embeddings=all", "--set", "iterations=1"]
     assert CliRunner().invoke(main, [*words, *plain]).exit_code == 0

@@ -42,6 +42,11 @@ class Sizes(Protocol):
         """Columns of the softmax's table."""
         ...
 
+    @property
+    def output_map(self) -> bool:
+        """See :class:`~arae_toolkit.models.decoder.LSTMDecoder`."""
+        ...
+
 
 def check_tying(sizes: Sizes) -> None:
     """Refuse settings whose tables cannot be one.
@@ -55,6 +60,20 @@ def check_tying(sizes: Sizes) -> None:
             f"({sizes.embedding_size}) and hidden_size ({sizes.scoring_size}) to be the same; set "
             "both alike, or output_map=true between them, or tied_embeddings=none"
         )
+
+
+def check_separate(sizes: Sizes) -> None:
+    """Refuse settings that several decoders, each with a table of its own, cannot have.
+
+    Raises:
+        ValueError: If a table is to be shared, or a map is to stand before one.
+    """
+    asked = (("tied_embeddings", sizes.tied_embeddings != "none"), ("output_map", sizes.output_map))
+    for name, wanted in asked:
+        if wanted:
+            raise ValueError(
+                f"{name}: the decoders of a transfer model have a table of word vectors each"
+            )
 
 
 def tie(encoder: ReadsWords, decoder: WritesWords, *, tying: Tying) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.latent import PriorKind
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.models.tying import check_separate
 from arae_toolkit.overrides import to_dict
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
@@ -116,11 +116,10 @@ def pretrain_transfer(
         CheckpointMismatch: If a folder holds another run.
         DataError: If the corpus has no labelled sentences, or none that is short enough.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        ValueError: If the decoders cannot have tables as the settings want them.
     """
     check_labelled(corpus)
-    # Every decoder of a transfer model reads a table of its own.
-    separate = replace(config.model, tied_embeddings="none", output_map=False)
-    config = replace(config, model=separate)
+    check_separate(config.model)
     device = device or torch.device("cpu")
     identity = {
         "model": kind,
