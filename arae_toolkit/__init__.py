@@ -17,11 +17,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.version import __version__
+
 if TYPE_CHECKING:
     from arae_toolkit.estimators import NLIClassifier, SentenceEncoder, TextTransfer
     from arae_toolkit.models.arae import ARAE
 
-__version__ = "0.1.0"
 __all__ = ["ARAE", "NLIClassifier", "SentenceEncoder", "TextTransfer", "__version__"]
 
 _LAZY = {

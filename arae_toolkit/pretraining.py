@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 
-import arae_toolkit
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
@@ -26,6 +25,7 @@ from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit
+from arae_toolkit.version import __version__
 
 ModelKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[ModelKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
@@ -146,7 +146,7 @@ def pretrain(
                 "run": identity,
                 "settings": to_dict(config),
                 "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
             tensors=model.state_dict(),

@@ -14,10 +14,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-import arae_toolkit
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.files import write_json
+from arae_toolkit.version import __version__
 
 SIGNIFICANT_DIGITS = 6
 # What the measurements themselves write: a change there does not change what is measured.
@@ -128,14 +128,14 @@ def write_result(
         {
             "name": name,
             "command": command,
-            "commit": code_version(Path(arae_toolkit.__file__).resolve().parent),
+            "commit": code_version(Path(__file__).resolve().parent),
             "corpus": None if corpus is None else dict(corpus),
             "seeds": list(seeds),
             "device": device,
             "seconds": round(seconds, 2),
             "metrics": {metric: dict(entry) for metric, entry in metrics.items()},
             "versions": {
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
                 "torch": metadata.version("torch"),
                 "python": platform.python_version(),
             },

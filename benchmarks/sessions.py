@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import arae_toolkit
 from arae_toolkit.benchmarks.common import note
 from arae_toolkit.benchmarks.parts import Outcome, run_part, skipped
 from arae_toolkit.files import write_json
+from arae_toolkit.version import __version__
 
 SHARES = {
     "tests": 0.12,
@@ -87,7 +87,7 @@ class Session:
         write_json(
             self.out / "summary.json",
             {
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
                 "python": sys.version.split()[0],
                 "device": self.device,
                 "minutes": self.minutes,

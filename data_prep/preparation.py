@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import arae_toolkit
 from arae_toolkit.corpus import MANIFEST_VERSION
 from arae_toolkit.data_prep import embedded, images, plain, snli, yahoo, yelp
 from arae_toolkit.data_prep.downloads import Progress
@@ -27,6 +26,7 @@ from arae_toolkit.data_prep.text import write_text_corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.files import sha256_of_bytes, write_json
 from arae_toolkit.locations import corpus_folder
+from arae_toolkit.version import __version__
 
 Report = Callable[[str], None]
 """Told in one line what is done."""
@@ -69,7 +69,7 @@ def prepare_corpus(
     found = _find_files(name, tree, options)
     manifest: dict[str, Any] = {
         "version": MANIFEST_VERSION,
-        "toolkit": arae_toolkit.__version__,
+        "toolkit": __version__,
         "name": title,
         "kind": "image" if isinstance(found, ImageFiles) else "text",
         "options": options.effective(name),

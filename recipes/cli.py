@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-import arae_toolkit
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.groups import ToolkitGroup
+from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
 
@@ -75,7 +75,7 @@ COMMANDS = {
     "with examples.",
 )
 @click.option("--debug", is_flag=True, envvar="ARAE_DEBUG", help="Show the traceback of a failure.")
-@click.version_option(arae_toolkit.__version__, prog_name=PROGRAM)
+@click.version_option(__version__, prog_name=PROGRAM)
 def main(debug: bool) -> None:
     """Adversarially regularized autoencoders for text.
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-import arae_toolkit
 from arae_toolkit.errors import DataError
 from arae_toolkit.locations import (
     CACHE_VARIABLE,
@@ -24,6 +23,7 @@ from arae_toolkit.locations import (
     source_folder,
 )
 from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.version import __version__
 
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
@@ -45,7 +45,7 @@ def doctor(as_json: bool) -> None:
 def examine() -> dict[str, Any]:
     """Return everything this command knows, ready for JSON; sizes are in bytes."""
     return {
-        "toolkit": arae_toolkit.__version__,
+        "toolkit": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},

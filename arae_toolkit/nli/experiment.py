@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import arae_toolkit
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
@@ -31,6 +30,7 @@ from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit
+from arae_toolkit.version import __version__
 
 MEASURED = "evaluation.json"
 DEFAULTS = settings_identity(PairConfig())
@@ -138,7 +138,7 @@ def train_classifier(
                 "labels": task.corpus.labels,
                 "run": identity,
                 "objective": task.objective,
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=vocabulary,
             tensors=network.state_dict(),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import arae_toolkit
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus
@@ -27,6 +26,7 @@ from arae_toolkit.nli.settings import Objective, PairConfig
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit
+from arae_toolkit.version import __version__
 
 DEV_PAIRS, DEV_BATCH = 2048, 64
 
@@ -106,7 +106,7 @@ def pretrain_pair_encoder(
                 "kind": PAIR_ENCODER,
                 "model": asdict(config.model),
                 "run": identity,
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=corpus.vocabulary,
             tensors=training.model_weights(),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import arae_toolkit
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus, PackedSentences
@@ -28,6 +27,7 @@ from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.pretraining import check_labelled, copy_scorer, corpus_record
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
+from arae_toolkit.version import __version__
 from arae_toolkit.vocabulary import Vocabulary
 
 _BATCH_ROWS = 256
@@ -170,7 +170,7 @@ def train_cross_aligned(
                 "run": identity,
                 "settings": to_dict(config),
                 "corpus": corpus_record(corpus),
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=corpus.vocabulary,
             tensors=model.state_dict(),

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import arae_toolkit
 from arae_toolkit.corpus import Corpus, PackedSentences
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import CONFIG, ModelFolder, load_model_folder, save_model_folder
@@ -24,6 +23,7 @@ from arae_toolkit.run_identity import Identity, check_folder
 from arae_toolkit.transfer.memory import Memory, Span, marked_spans, markers_of
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.salience import Floats, NgramSalience
+from arae_toolkit.version import __version__
 from arae_toolkit.vocabulary import EOS, UNKNOWN, Vocabulary
 
 DELETE_AND_REPLACE = "delete-and-replace"
@@ -183,7 +183,7 @@ class DeleteAndReplace:
                 "model": {"threshold": self.threshold},
                 "labels": list(self.attributes),
                 "run": dict(run or {}),
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=self.vocabulary,
             tensors={name: torch.from_numpy(array) for name, array in arrays.items()},

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-import arae_toolkit
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import ModelFolder, load_model_folder, save_model_folder
@@ -18,6 +17,7 @@ from arae_toolkit.transfer.infilling_settings import Search
 from arae_toolkit.transfer.kinship import usage, with_endings
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
+from arae_toolkit.version import __version__
 from arae_toolkit.vocabulary import Vocabulary
 
 _CHUNK = 128  # sentences rewritten together
@@ -150,7 +150,7 @@ class Infilling:
                 "kind": INFILLING,
                 "model": self.arguments,
                 "labels": list(self.attributes),
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=self.vocabulary,
             tensors=self.network.state_dict(),

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import arae_toolkit
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
@@ -21,6 +20,7 @@ from arae_toolkit.training import Run, fit
 from arae_toolkit.transfer.infilling_settings import InfillingConfig
 from arae_toolkit.transfer.infilling_training import InfillingTraining, evaluate
 from arae_toolkit.transfer.salience import log_ratios, word_counts
+from arae_toolkit.version import __version__
 
 DEFAULTS = settings_identity(InfillingConfig())
 
@@ -71,7 +71,7 @@ def train_infilling(
                 "model": arguments,
                 "labels": labels,
                 "run": identity,
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=vocabulary,
             tensors=network.state_dict(),

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-import arae_toolkit
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import TokenStore
@@ -34,6 +33,7 @@ from arae_toolkit.transfer.latent import HIDDEN_FROM, LATENT
 from arae_toolkit.transfer.salience import word_salience
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
+from arae_toolkit.version import __version__
 
 TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
@@ -155,7 +155,7 @@ def pretrain_transfer(
                 "run": identity,
                 "settings": to_dict(config),
                 "corpus": corpus_record(corpus),
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=corpus.vocabulary,
             tensors=model.state_dict(),

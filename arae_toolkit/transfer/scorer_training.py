@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import arae_toolkit
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import EpochSampler
 from arae_toolkit.checkpoint import STATE
@@ -28,6 +27,7 @@ from arae_toolkit.training import Run, fit
 from arae_toolkit.transfer.adversary import class_weights
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.updates import Update, adam
+from arae_toolkit.version import __version__
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
 
@@ -245,7 +245,7 @@ def train_scorer(
                 "kind": SCORER,
                 "model": scorer.arguments,
                 "run": identity,
-                "toolkit": arae_toolkit.__version__,
+                "toolkit": __version__,
             },
             vocabulary=corpus.vocabulary,
             tensors=scorer.state_dict(),
