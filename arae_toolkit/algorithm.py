@@ -14,7 +14,7 @@ from arae_toolkit.batching import EpochSampler, Store
 from arae_toolkit.configs import Config, TrainingConfig
 from arae_toolkit.critics import new_critic
 from arae_toolkit.cuda_graphs import StaticIterations
-from arae_toolkit.devices import Precision, matrix_products
+from arae_toolkit.devices import Precision, matrix_products, reduced
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator
@@ -26,7 +26,7 @@ from arae_toolkit.optimizers import (
     generator_update,
 )
 from arae_toolkit.plan import RECONSTRUCTION, HostSource, Planner, Source
-from arae_toolkit.steps import CriticPull, Scalars, reconstruction_step, reduced
+from arae_toolkit.steps import CriticPull, Scalars, reconstruction_step
 from arae_toolkit.updates import Update
 
 # Where sentences are read padded, rows of like lengths are encoded together.

@@ -82,3 +82,11 @@ def matrix_products(device: torch.device, precision: Precision) -> Iterator[None
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return a context in which matrix products are done in ``dtype``, bfloat16 or float32."""
+    # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
+    )

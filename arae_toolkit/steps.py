@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.batching import Batch
 from arae_toolkit.critic_gradients import set_gradients
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.autoencoder import CodeDecoder
 from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.noise import add_code_noise
@@ -23,14 +24,6 @@ from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.updates import Update
 
 Scalars = dict[str, Tensor]
-
-
-def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Return a context in which matrix products are done in ``dtype``, bfloat16 or float32."""
-    # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
-    )
 
 
 class Pull(Protocol):

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.batching import batch_of
+from arae_toolkit.devices import reduced
 from arae_toolkit.models import encoding, prefixes
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.encoding import encode_sentences
 from arae_toolkit.models.prefixes import PrefixTree, alphabetical_batches
-from arae_toolkit.steps import reduced
 
 CPU = torch.device("cpu")
 WORDS, EOS = 7, 2

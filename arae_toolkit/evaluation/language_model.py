@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from arae_toolkit.batching import EpochSampler, TokenBatch, TokenStore
 from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.fitting import keep_best_epoch
 from arae_toolkit.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.initialization import uniform
 from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.steps import reduced
 from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
 
 EVALUATION_BATCH = 256

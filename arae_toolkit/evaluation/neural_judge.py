@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from arae_toolkit.batching import EpochSampler, TokenBatch, TokenStore
 from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.fitting import keep_best_epoch
 from arae_toolkit.model_folder import ModelFolder, save_model_folder
@@ -22,7 +23,6 @@ from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.initialization import uniform
 from arae_toolkit.packing import Indices
-from arae_toolkit.steps import reduced
 from arae_toolkit.vocabulary import Vocabulary
 
 EVALUATION_BATCH = 256

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.batching import EpochSampler
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.pair_store import PairBatch, PairStore
 from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.steps import Scalars, reduced
+from arae_toolkit.steps import Scalars
 from arae_toolkit.updates import Update, adam
 
 EVALUATION_BATCH = 256

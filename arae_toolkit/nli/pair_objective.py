@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.batching import TokenBatch
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.bidirectional import real_tokens
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.pair_store import PairBatch, PairStore
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.steps import reduced
 from arae_toolkit.vocabulary import UNKNOWN
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.attribute_generator import Behaviour
-from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.cross_aligned_settings import AdversarialForm
 from arae_toolkit.updates import Update
 

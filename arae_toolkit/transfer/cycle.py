@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import batch_of, draw
 from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.steps import Pull, Scalars, encode_rows, reduced
+from arae_toolkit.steps import Pull, Scalars, encode_rows
 from arae_toolkit.transfer.steps import cycle_step
 from arae_toolkit.updates import Update
 from arae_toolkit.vocabulary import EOS

@@ -13,10 +13,10 @@ from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import Store
 from arae_toolkit.configs import TrainingConfig
 from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.latent import FittedGaussian
 from arae_toolkit.models.transfer import TransferAutoencoder
-from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.latent import LatentRewriter
 from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.scorer import Scorer

@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 from arae_toolkit.batching import batch_of
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
-from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.word_scores import Places, WordScores
 from arae_toolkit.vocabulary import EOS
 

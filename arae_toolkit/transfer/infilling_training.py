@@ -14,12 +14,12 @@ from torch.nn import functional
 from arae_toolkit import schedules
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.infilling import InfillingNetwork
 from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.schedules import ramp
-from arae_toolkit.steps import Scalars, reduced
+from arae_toolkit.steps import Scalars
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling_settings import InfillingTrainingConfig
 from arae_toolkit.updates import Update, adam

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.batching import TokenBatch, batch_of
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.bidirectional import real_tokens
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
-from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.hiding import words_of
 from arae_toolkit.transfer.word_scores import Places, WordScores
 from arae_toolkit.vocabulary import EOS, UNKNOWN

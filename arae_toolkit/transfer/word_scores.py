@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from arae_toolkit.devices import reduced
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork
-from arae_toolkit.steps import reduced
 from arae_toolkit.transfer.kinship import Kinship, usage
 from arae_toolkit.vocabulary import UNKNOWN
 
