@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.plan import Source, critic_blocks, critic_rows, encoder_rows, encoder_turns

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.adversary import Adversary
 from arae_toolkit.batching import EpochSampler, Store
-from arae_toolkit.configs import Config, TrainingConfig
+from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.critics import new_critic
 from arae_toolkit.cuda_graphs import StaticIterations
 from arae_toolkit.devices import Precision, matrix_products, reduced

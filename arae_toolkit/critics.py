@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.models import initialization
 from arae_toolkit.models.latent import Critic
 

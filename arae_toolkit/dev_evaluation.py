@@ -11,7 +11,7 @@ import numpy as np
 
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import Store, TokenStore
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.evaluation.images import (
     measure_image_codes,

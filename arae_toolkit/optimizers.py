@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.updates import Update, adam, sgd
 

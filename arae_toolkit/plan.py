@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arae_toolkit import schedules
 from arae_toolkit.batching import Batch, EpochSampler, Store, draw
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.noise import annealed_deviation
 from arae_toolkit.packing import Indices
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from arae_toolkit.config.overrides import Sections, to_dict
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.overrides import Sections, to_dict
 
 Identity = Mapping[str, str]
 

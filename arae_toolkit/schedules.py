@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 
 COSINE_FLOOR = 0.02
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from arae_toolkit.benchmarks.counts import Counts, IterationCounts
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 
 
 @dataclass(frozen=True)

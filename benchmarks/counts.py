@@ -15,7 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from arae_toolkit.batching import EpochSampler, draw
-from arae_toolkit.configs import Config, TrainingConfig
+from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.packing import Indices
 

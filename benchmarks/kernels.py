@@ -27,10 +27,10 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.training_rate import precisions_of
 from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
+from arae_toolkit.config.overrides import with_value
+from arae_toolkit.config.presets import preset
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.files import write_text
-from arae_toolkit.overrides import with_value
-from arae_toolkit.presets import preset
 
 NAME = "kernels"
 WARM_UP, TOP = 4, 25

@@ -29,10 +29,10 @@ from arae_toolkit.benchmarks.counts import counts_of_iterations
 from arae_toolkit.benchmarks.rates import MatrixRates, fastest_in_a_row
 from arae_toolkit.benchmarks.training_rate import DTYPES, precisions_of
 from arae_toolkit.benchmarks.versions import library_training
+from arae_toolkit.config.overrides import with_value
+from arae_toolkit.config.presets import preset
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision, matrix_products
-from arae_toolkit.overrides import with_value
-from arae_toolkit.presets import preset
 from arae_toolkit.projection import projected_nats
 from arae_toolkit.results import Metric, summarise
 

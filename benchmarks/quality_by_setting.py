@@ -31,13 +31,13 @@ from arae_toolkit.benchmarks.common import (
 )
 from arae_toolkit.benchmarks.training_rate import WARM_UP
 from arae_toolkit.benchmarks.versions import in_order, library_training
-from arae_toolkit.configs import Config
+from arae_toolkit.config.overrides import with_overrides, with_value
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from arae_toolkit.models.tying import check_tying
-from arae_toolkit.overrides import with_overrides, with_value
-from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
 NAME, ITERATIONS = "quality_by_setting", "iterations"

@@ -30,12 +30,12 @@ from arae_toolkit.benchmarks.common import (
     seed_option,
     setting,
 )
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.overrides import with_overrides
-from arae_toolkit.presets import PRESETS, preset
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.processes import cores, default_jobs
 from arae_toolkit.results import Metric, summarise

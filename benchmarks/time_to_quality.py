@@ -34,13 +34,13 @@ from arae_toolkit.benchmarks.versions import (
     library_training,
     textbook_training,
 )
-from arae_toolkit.configs import Config
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import measure_reconstruction
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
 NAME = "time_to_quality"

@@ -35,11 +35,11 @@ from arae_toolkit.benchmarks.counts import IterationCounts, counts_of_iterations
 from arae_toolkit.benchmarks.limits import Machine, Work, work_of_iteration
 from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
-from arae_toolkit.configs import Config
+from arae_toolkit.config.overrides import with_value
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
-from arae_toolkit.overrides import with_value
-from arae_toolkit.presets import preset
 from arae_toolkit.results import Metric, summarise
 
 NAME = "training_rate"

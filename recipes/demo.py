@@ -45,12 +45,12 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
     """
     import torch
 
+    from arae_toolkit.config.overrides import with_overrides
+    from arae_toolkit.config.presets import preset
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.overrides import with_overrides
-    from arae_toolkit.presets import preset
     from arae_toolkit.pretraining import pretrain
 
     # Matrices this small gain nothing from threads, and lose much to waiting for each other where

@@ -16,8 +16,8 @@ from arae_toolkit.recipes.common import console
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from arae_toolkit.config.overrides import Sections
     from arae_toolkit.corpus import Corpus
-    from arae_toolkit.overrides import Sections
 
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
-from arae_toolkit.overrides import with_overrides
 from arae_toolkit.recipes.groups import ExamplesGroup
 from arae_toolkit.recipes.label_options import (
     LABELS_METAVAR,

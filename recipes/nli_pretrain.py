@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective
-from arae_toolkit.overrides import with_overrides
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.display import TrainingDisplay
 from arae_toolkit.recipes.label_options import (

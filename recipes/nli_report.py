@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.nli.settings import PairConfig
-from arae_toolkit.overrides import to_dict
 from arae_toolkit.recipes.processes import threads_of
 from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
 

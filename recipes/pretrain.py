@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.presets import PRESETS
+from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.pretrain_seeds import train_seeds
 from arae_toolkit.recipes.pretrain_settings import check_tables, settings_from

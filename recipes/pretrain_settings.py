@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.overrides import with_overrides, with_toml
-from arae_toolkit.presets import preset
+from arae_toolkit.config.overrides import with_overrides, with_toml
+from arae_toolkit.config.presets import preset
 
 if TYPE_CHECKING:
-    from arae_toolkit.configs import Config
+    from arae_toolkit.config.schema import Config
 
 
 def settings_from(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from arae_toolkit.overrides import with_overrides
-from arae_toolkit.presets import preset
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.config.presets import preset
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.recipes.display import training_display
 

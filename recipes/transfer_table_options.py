@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from arae_toolkit.presets import PRESETS
+from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.recipes.label_options import results_option
 from arae_toolkit.recipes.model_options import device_option, precision_option

@@ -117,9 +117,9 @@ def write_table(
 
 def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:
     """Return the settings that a system's seed is trained with."""
+    from arae_toolkit.config.overrides import with_overrides
+    from arae_toolkit.config.presets import preset
     from arae_toolkit.models.tying import check_separate
-    from arae_toolkit.overrides import with_overrides
-    from arae_toolkit.presets import preset
 
     config = preset(choices.preset, corpus=corpus.name, transfer=True)
     if system.kind in AUTOENCODERS:

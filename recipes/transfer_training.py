@@ -17,7 +17,7 @@ from arae_toolkit.recipes.processes import signals_noted
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.configs import Config
+    from arae_toolkit.config.schema import Config
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.run_log import Listener
@@ -112,7 +112,7 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     Raises:
         ValueError: If a change cannot be made.
     """
-    from arae_toolkit.overrides import with_overrides
+    from arae_toolkit.config.overrides import with_overrides
 
     if kind == "infilling":
         from arae_toolkit.transfer.infilling_settings import InfillingConfig

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from arae_toolkit.batching import TokenStore
-from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.corpus import PackedSentences, pack
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.overrides import with_overrides
 from arae_toolkit.vocabulary import Vocabulary
 
 SENTENCES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus

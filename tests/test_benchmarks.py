@@ -41,15 +41,15 @@ from arae_toolkit.benchmarks import (
     training_rate,
 )
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Textbook
-from arae_toolkit.configs import Config
+from arae_toolkit.config.overrides import to_dict, with_overrides
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, Generator
-from arae_toolkit.overrides import to_dict, with_overrides
-from arae_toolkit.presets import preset
 from arae_toolkit.pretraining import pretrain
 from arae_toolkit.results import read_results
 from arae_toolkit.steps import (

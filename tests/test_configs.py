@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
 from arae_toolkit.transfer.cross_aligned_settings import (
     CrossAlignedConfig,

@@ -12,7 +12,7 @@ from torch import nn
 from arae_toolkit import projection, updates
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import pack
 from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
 from arae_toolkit.fused_projection import fused_nats

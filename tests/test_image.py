@@ -19,7 +19,9 @@ from safetensors.torch import load_file
 
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
@@ -28,10 +30,8 @@ from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE, walks
 from arae_toolkit.noise import drop_pixels
-from arae_toolkit.overrides import with_overrides
 from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
 from arae_toolkit.pixels import PixelStore, binarised
-from arae_toolkit.presets import preset
 from arae_toolkit.pretraining import new_model, pretrain
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.training import Interrupted

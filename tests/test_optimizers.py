@@ -7,7 +7,7 @@ import small
 import torch
 from torch import nn
 
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.optimizers import (
     autoencoder_update,
     classifier_update,

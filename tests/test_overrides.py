@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from arae_toolkit.configs import Config
-from arae_toolkit.errors import DataError
-from arae_toolkit.nli.settings import MODELS, PRETRAINING, PairConfig
-from arae_toolkit.overrides import (
+from arae_toolkit.config.overrides import (
     Sections,
     from_dict,
     to_dict,
@@ -21,7 +18,10 @@ from arae_toolkit.overrides import (
     with_toml,
     with_value,
 )
-from arae_toolkit.presets import PRESETS, preset
+from arae_toolkit.config.presets import PRESETS, preset
+from arae_toolkit.config.schema import Config
+from arae_toolkit.errors import DataError
+from arae_toolkit.nli.settings import MODELS, PRETRAINING, PairConfig
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
 from arae_toolkit.transfer.infilling_settings import InfillingConfig
 from arae_toolkit.transfer.scorer_training import ScorerConfig

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from arae_toolkit.configs import Config, ModelConfig
+from arae_toolkit.config.presets import PRESETS, preset
+from arae_toolkit.config.schema import Config, ModelConfig
 from arae_toolkit.models.tying import check_separate
-from arae_toolkit.presets import PRESETS, preset
 
 
 def test_published_settings_are_the_published_ones() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.schedules import (
     adversarial_weight,
     autoencoder_rate,

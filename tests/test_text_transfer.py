@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
+from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.estimators.text_transfer import CLASSES, TextTransfer
-from arae_toolkit.overrides import to_dict
 from arae_toolkit.transfer.model import TransferModel
 from arae_toolkit.transfer.natural import readable_texts, transfer_natural
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.model_folder import save_model_folder
 from arae_toolkit.run_log import RunLog

@@ -19,6 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from arae_toolkit.config.overrides import with_value
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.files import write_json
@@ -29,7 +30,6 @@ from arae_toolkit.nli.in_memory import train_in_memory
 from arae_toolkit.nli.pair_store import store_of_texts
 from arae_toolkit.nli.settings import ModelName, PairConfig
 from arae_toolkit.nli.texts import pairs_of
-from arae_toolkit.overrides import with_value
 from arae_toolkit.vocabulary import Vocabulary
 
 ESTIMATOR = "estimator.json"

@@ -17,13 +17,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from arae_toolkit.configs import Config
+from arae_toolkit.config.overrides import with_value
+from arae_toolkit.config.presets import preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.files import write_json
 from arae_toolkit.nli.texts import texts_of
-from arae_toolkit.overrides import with_value
-from arae_toolkit.presets import preset
 from arae_toolkit.run_log import Row
 from arae_toolkit.transfer.in_memory import train_on_texts
 from arae_toolkit.transfer.model import TransferModel, Transferred
@@ -46,7 +46,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         candidates: Rewritings of each text; the best by attribute, content and fluency counts.
         strength: How much is changed: below 1 stays nearer to the text, above 1 goes further.
         epochs: Passes over the texts.
-        settings: Further settings of :class:`~arae_toolkit.configs.Config` by name, such as
+        settings: Further settings of :class:`~arae_toolkit.config.schema.Config` by name, such as
             ``{"code_size": 128}``; sizes and weights are else those for Yelp.
         vocab_size: Most words, taken from the texts.
         max_length: Most words of a text to learn from; longer ones are left out.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from arae_toolkit import schedules
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import draw
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.optimizers import classifier_update, encoder_update

@@ -12,11 +12,11 @@ import torch
 
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.checkpoint import STATE
+from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.corpus import Corpus, PackedSentences
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.cross_aligned import CrossAligned
-from arae_toolkit.overrides import to_dict
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

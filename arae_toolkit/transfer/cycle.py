@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import batch_of, draw
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder

@@ -11,7 +11,7 @@ import torch
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import Store
-from arae_toolkit.configs import TrainingConfig
+from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.reconstruction import codes_of

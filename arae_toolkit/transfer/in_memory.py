@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from arae_toolkit import schedules
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.downloads import Advance
 from arae_toolkit.data_prep.options import PrepareOptions

@@ -14,7 +14,8 @@ from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.configs import Config
+from arae_toolkit.config.overrides import to_dict
+from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus, PackedSentences
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
@@ -22,7 +23,6 @@ from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.latent import PriorKind
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.models.tying import check_separate
-from arae_toolkit.overrides import to_dict
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from arae_toolkit.configs import Config, ModelConfig, TrainingConfig
+from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 
 # Deviation: the appendix with the paper's hyper-parameters is lost; these are the published code's.
 _PUBLISHED_MODEL = ModelConfig(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
 
-from arae_toolkit.configs import Config
+from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import DataError
 
 

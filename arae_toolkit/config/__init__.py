@@ -1,0 +1,1 @@
+"""Settings of every run: dataclasses, presets, TOML files and ``key=value`` overrides."""
