@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import load_tensors, save_tensors
+from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
 from arae_toolkit.updates import Update
 
 STATE = "training_state.safetensors"

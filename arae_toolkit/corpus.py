@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import replacing
+from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.vocabulary import Vocabulary
 
 MANIFEST_VERSION = 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.files import replacing
+from arae_toolkit.storage.atomic_files import replacing
 
 ZOOM = 2
 """Side of the square, in points of the file, that shows a pixel."""

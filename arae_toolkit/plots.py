@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arae_toolkit.files import replacing
 from arae_toolkit.markdown import Result, Results
 from arae_toolkit.report import (
     MODELS,
@@ -14,6 +13,7 @@ from arae_toolkit.report import (
     title_of,
     trained_models,
 )
+from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.transfer_report import TABLE3, metric_name
 from arae_toolkit.transfer_report import title_of as system_title
 

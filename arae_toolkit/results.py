@@ -16,7 +16,7 @@ from typing import Any, Literal, TypedDict
 
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import write_json
+from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.version import __version__
 
 SIGNIFICANT_DIGITS = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.files import write_text
+from arae_toolkit.storage.atomic_files import write_text
 
 METRICS = "metrics.jsonl"
 Row = Mapping[str, Any]

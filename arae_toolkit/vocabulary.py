@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.files import sha256_of_bytes, write_text
+from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")

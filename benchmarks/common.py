@@ -16,9 +16,9 @@ import torch
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import choose_device, keep_freed_memory, name_of
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.locations import corpus_folder
 from arae_toolkit.recipes.common import ExamplesCommand, console
 from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.storage.paths import corpus_folder
 
 
 class Benchmark(ExamplesCommand):

@@ -30,7 +30,7 @@ from arae_toolkit.benchmarks.versions import in_order, library_training, textboo
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.files import write_text
+from arae_toolkit.storage.atomic_files import write_text
 
 NAME = "kernels"
 WARM_UP, TOP = 4, 25

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from arae_toolkit.files import replacing, write_text
+from arae_toolkit.storage.atomic_files import replacing, write_text
 
 GRACE_SECONDS = 15.0
 SKIPPED_BY_PYTEST = 5  # its exit code where no test was selected

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arae_toolkit.benchmarks.common import note
 from arae_toolkit.benchmarks.parts import Outcome, run_part, skipped
-from arae_toolkit.files import write_json
+from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.version import __version__
 
 SHARES = {

@@ -24,8 +24,8 @@ from arae_toolkit.data_prep.rows import RowLog, TextRows
 from arae_toolkit.data_prep.sources import SourceTree, find_source
 from arae_toolkit.data_prep.text import write_text_corpus
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import sha256_of_bytes, write_json
-from arae_toolkit.locations import corpus_folder
+from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
+from arae_toolkit.storage.paths import corpus_folder
 from arae_toolkit.version import __version__
 
 Report = Callable[[str], None]

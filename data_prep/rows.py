@@ -12,7 +12,7 @@ from typing import Any
 from arae_toolkit.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.sources import SourceFile
 from arae_toolkit.errors import DataError
-from arae_toolkit.lines import read_lines
+from arae_toolkit.storage.text_lines import read_lines
 
 UNDECODABLE, MALFORMED, OTHER_CLASS = "undecodable", "malformed", "other_class"
 """Why a row was dropped: bytes that are no text; text that is no row; a class not asked for."""
@@ -64,7 +64,7 @@ class RowLog:
         return dropped
 
     def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        """Yield the lines of a file with their numbers; see :func:`~arae_toolkit.lines.read_lines`.
+        """Yield the lines of a file with their numbers; see :func:`~arae_toolkit.storage.text_lines.read_lines`.
 
         Raises:
             DataError: If the file is empty or cannot be read, whether bad rows are skipped or not.

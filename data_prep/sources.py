@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from arae_toolkit.data_prep.downloads import DOWNLOADS, Progress, fetch
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import sha256_of_file
-from arae_toolkit.lines import open_binary, reading
-from arae_toolkit.locations import SOURCES_VARIABLE, cache_folder, source_folder
+from arae_toolkit.storage.atomic_files import sha256_of_file
+from arae_toolkit.storage.paths import SOURCES_VARIABLE, cache_folder, source_folder
+from arae_toolkit.storage.text_lines import open_binary, reading
 
 MAX_DEPTH = 3
 """Folders below the source that are looked into; a corpus never lies deeper."""
@@ -39,7 +39,7 @@ class SourceFile:
         return name[:-3] if name.lower().endswith(".gz") else name
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        """Open the decompressed content; see :func:`~arae_toolkit.lines.open_binary`."""
+        """Open the decompressed content; see :func:`~arae_toolkit.storage.text_lines.open_binary`."""
         return open_binary(self.path, member=self.member)
 
     def sha256(self) -> str:

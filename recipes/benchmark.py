@@ -122,7 +122,7 @@ def _corpus(path: Path | None, *, quick: bool) -> Iterator[Corpus]:
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
-    from arae_toolkit.locations import corpus_folder
+    from arae_toolkit.storage.paths import corpus_folder
 
     default = corpus_folder("snli")
     if path is not None or (not quick and default.is_dir()):

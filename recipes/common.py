@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.locations import run_folder
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 from arae_toolkit.recipes.display import training_display
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.corpus import Corpus
@@ -88,7 +88,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     from arae_toolkit.batching import TokenStore
     from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
     from arae_toolkit.evaluation.reconstruction import measure_reconstruction
-    from arae_toolkit.files import write_text
+    from arae_toolkit.storage.atomic_files import write_text
 
     test = corpus.split("test")
     store = TokenStore(test, device=model.device)

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.locations import (
+from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
     RUNS_VARIABLE,
     SOURCES_VARIABLE,
@@ -22,7 +23,6 @@ from arae_toolkit.locations import (
     run_folder,
     source_folder,
 )
-from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.version import __version__
 
 PACKAGES = (

@@ -139,7 +139,7 @@ def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.images import read_images
     from arae_toolkit.data_prep.sources import SourceFile
-    from arae_toolkit.locations import corpus_folder
+    from arae_toolkit.storage.paths import corpus_folder
 
     if source is None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

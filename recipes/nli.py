@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
 from arae_toolkit.recipes.groups import ExamplesGroup
 from arae_toolkit.recipes.label_options import (
@@ -31,6 +30,7 @@ from arae_toolkit.recipes.nli_training import (
     train_seeds,
 )
 from arae_toolkit.recipes.processes import options_given, signals_noted
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision

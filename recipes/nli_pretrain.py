@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.display import TrainingDisplay
@@ -22,6 +21,7 @@ from arae_toolkit.recipes.label_options import (
 from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.nli_training import open_pairs
 from arae_toolkit.recipes.processes import signals_noted
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision

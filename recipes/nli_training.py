@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
 from arae_toolkit.recipes.display import TrainingDisplay
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     import torch

@@ -278,7 +278,7 @@ def _check_resume(resume: str, folder: Path) -> None:
 
 def _default_folder(corpus: str, kind: str) -> Path:
     """Return ``runs/snli`` for the ARAE, ``runs/snli-ae`` for a baseline."""
-    from arae_toolkit.locations import run_folder
+    from arae_toolkit.storage.paths import run_folder
 
     return run_folder(corpus if kind == "arae" else f"{corpus}-{kind}")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Literal, NoReturn
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.lines import read_lines
+from arae_toolkit.storage.text_lines import read_lines
 
 RowFormat = Literal["lines", "jsonl"]
 Name = str | tuple[str, ...]

@@ -12,10 +12,10 @@ import click
 
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.corpus import Corpus
-from arae_toolkit.files import sha256_of_file
 from arae_toolkit.recipes.common import console
 from arae_toolkit.recipes.several import SeedRun, SeedsFailed, SeedsStopped, beside
 from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.storage.atomic_files import sha256_of_file
 
 COLUMNS = {
     "nats_per_sentence": ("nats/sentence", "nats per sentence", "{:.2f}"),

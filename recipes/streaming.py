@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import click
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import replacing
-from arae_toolkit.lines import open_binary
 from arae_toolkit.recipes.rows import Name, Row, RowFormat, read_rows, row_of_texts
+from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.text_lines import open_binary
 
 OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")

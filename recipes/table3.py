@@ -6,9 +6,9 @@ import time
 
 import click
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.transfer_table_options import TableChoices, command_line, table_options
+from arae_toolkit.storage.paths import run_folder
 
 QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
 QUICK_CHANGES = ("epochs=16", "batch_size=64", "softmax_samples=256")

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import ExamplesCommand
 from arae_toolkit.recipes.transfer_table_options import TableChoices, command_line, table_options
+from arae_toolkit.storage.paths import run_folder
 
 PARTS = ("titles", "replies")
 SAMPLES_SHOWN = 6

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.errors import DataError, TrainingDiverged
-from arae_toolkit.locations import run_folder
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 from arae_toolkit.recipes.label_options import (
@@ -23,6 +22,7 @@ from arae_toolkit.recipes.label_options import (
 from arae_toolkit.recipes.model_options import device_option, precision_option
 from arae_toolkit.recipes.processes import options_given, signals_noted
 from arae_toolkit.recipes.table5_encoders import QUICK_SIZE, pretrained_encoders
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     import torch

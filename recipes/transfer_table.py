@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from arae_toolkit.files import write_json, write_text
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.streaming import json_line
 from arae_toolkit.recipes.transfer_systems import System
 from arae_toolkit.results import Metric, summarise
+from arae_toolkit.storage.atomic_files import write_json, write_text
 from arae_toolkit.transfer_report import metric_name
 
 if TYPE_CHECKING:
@@ -213,8 +213,8 @@ def _sha256_of(content: list[Any]) -> str:
 
 def weights_of(folder: Path) -> str:
     """Return the fingerprint of a model folder's weights."""
-    from arae_toolkit.files import sha256_of_file
     from arae_toolkit.model_folder import WEIGHTS
+    from arae_toolkit.storage.atomic_files import sha256_of_file
 
     return sha256_of_file(folder / WEIGHTS)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit import schedules
-from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.common import console, progress
 from arae_toolkit.recipes.display import TrainingDisplay, training_display
 from arae_toolkit.recipes.processes import signals_noted
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def open_corpus(
     from arae_toolkit.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import find_or_prepare, prepare_corpus
-    from arae_toolkit.locations import corpus_folder
+    from arae_toolkit.storage.paths import corpus_folder
 
     def report(text: str) -> None:
         console().print(text, markup=False, highlight=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from arae_toolkit import locations
+from arae_toolkit.storage import paths
 
 # Small models gain nothing from threads, and lose much to each other's where cores are shared. Set
 # before torch is loaded, and for the commands that tests start.
@@ -28,7 +28,7 @@ settings.load_profile("repeatable")
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests away from the user's corpora and runs, and the working folder clean."""
-    monkeypatch.delenv(locations.SOURCES_VARIABLE, raising=False)
+    monkeypatch.delenv(paths.SOURCES_VARIABLE, raising=False)
     monkeypatch.delenv("ARAE_DEBUG", raising=False)
-    monkeypatch.setenv(locations.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv(locations.RUNS_VARIABLE, str(tmp_path / "runs"))
+    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(paths.RUNS_VARIABLE, str(tmp_path / "runs"))

@@ -262,7 +262,7 @@ def test_control_c_leaves_with_130():
 
 @pytest.fixture
 def run_of_snli():
-    folder = arae_toolkit.locations.run_folder("snli")
+    folder = arae_toolkit.storage.paths.run_folder("snli")
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.files import (
+from arae_toolkit.storage.atomic_files import (
     replacing,
     sha256_of_bytes,
     sha256_of_file,
@@ -66,7 +66,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path):
     target.write_text("old")
     writer = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from arae_toolkit.files import replacing\n"
+        "from arae_toolkit.storage.atomic_files import replacing\n"
         "with replacing(Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half of the n')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -9,7 +9,7 @@ from arae_toolkit.corpus import MANIFEST_VERSION
 from arae_toolkit.data_prep import folders
 from arae_toolkit.data_prep.folders import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import write_json
+from arae_toolkit.storage.atomic_files import write_json
 
 
 def write_corpus(folder, name="one", **more):

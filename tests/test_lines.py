@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.lines import MAX_LINE_BYTES, open_binary, read_lines
+from arae_toolkit.storage.text_lines import MAX_LINE_BYTES, open_binary, read_lines
 
 
 def lines_of(content, **settings):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from arae_toolkit import locations
+from arae_toolkit.storage import paths
 
 
 @pytest.fixture(autouse=True)
@@ -15,28 +15,28 @@ def bare_environment(monkeypatch):
 
 
 def test_without_settings_the_cache_is_in_the_home_and_runs_in_the_working_folder():
-    assert locations.corpus_folder("snli") == Path("/home/reader/.cache/arae-toolkit/corpora/snli")
-    assert locations.run_folder("snli") == Path("runs/snli")
-    assert locations.source_folder("snli") is None
+    assert paths.corpus_folder("snli") == Path("/home/reader/.cache/arae-toolkit/corpora/snli")
+    assert paths.run_folder("snli") == Path("runs/snli")
+    assert paths.source_folder("snli") is None
 
 
 def test_each_variable_moves_its_place(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/reader")
-    assert locations.cache_folder() == Path("/var/cache/reader/arae-toolkit")
+    assert paths.cache_folder() == Path("/var/cache/reader/arae-toolkit")
     monkeypatch.setenv("ARAE_CACHE", "/big/cache")
     monkeypatch.setenv("ARAE_RUNS", "/big/runs")
     monkeypatch.setenv("ARAE_SOURCES", "/big/sources")
-    assert locations.corpus_folder("yelp") == Path("/big/cache/corpora/yelp")
-    assert locations.run_folder("yelp") == Path("/big/runs/yelp")
-    assert locations.source_folder("yelp") == Path("/big/sources/yelp")
+    assert paths.corpus_folder("yelp") == Path("/big/cache/corpora/yelp")
+    assert paths.run_folder("yelp") == Path("/big/runs/yelp")
+    assert paths.source_folder("yelp") == Path("/big/sources/yelp")
 
 
 @pytest.mark.parametrize("variable", ["ARAE_CACHE", "ARAE_RUNS", "ARAE_SOURCES", "XDG_CACHE_HOME"])
 def test_an_empty_variable_counts_as_not_set(monkeypatch, variable):
-    unset = (locations.cache_folder(), locations.run_folder("a"), locations.source_folder("a"))
+    unset = (paths.cache_folder(), paths.run_folder("a"), paths.source_folder("a"))
     monkeypatch.setenv(variable, "")
     assert (
-        locations.cache_folder(),
-        locations.run_folder("a"),
-        locations.source_folder("a"),
+        paths.cache_folder(),
+        paths.run_folder("a"),
+        paths.source_folder("a"),
     ) == unset

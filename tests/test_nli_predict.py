@@ -12,10 +12,10 @@ import pytest
 import small_pairs
 from click.testing import CliRunner
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.models.nli import MOST_WORDS
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.rows import MAX_CHARACTERS
+from arae_toolkit.storage.paths import run_folder
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 PAIRS = [

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from idx_files import write_mnist
 
-from arae_toolkit import locations
 from arae_toolkit.corpus import UNLABELLED, Corpus, PackedSentences
 from arae_toolkit.data_prep import images, text
 from arae_toolkit.data_prep.options import PrepareOptions
@@ -19,7 +18,8 @@ from arae_toolkit.data_prep.preparation import (
     title_of,
 )
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import sha256_of_file
+from arae_toolkit.storage import paths
+from arae_toolkit.storage.atomic_files import sha256_of_file
 
 COLOURS = ["red", "blue", "green", "white", "black", "brown"]
 
@@ -71,7 +71,7 @@ def write_snli(folder):
 def test_an_nli_corpus_from_its_files_to_its_arrays(tmp_path):
     expected = write_snli(tmp_path / "official")
     corpus = prepare("snli", source=tmp_path / "official")
-    assert corpus.folder == locations.corpus_folder("snli")
+    assert corpus.folder == paths.corpus_folder("snli")
     assert {split: sentences_of(corpus, split) for split in expected} == expected
     assert corpus.split("train").labels is None
 
@@ -258,13 +258,13 @@ def find(name, **settings):
 
 def test_a_corpus_is_found_or_prepared(tmp_path, monkeypatch):
     write_snli(tmp_path / "corpora" / "snli")
-    monkeypatch.setenv(locations.SOURCES_VARIABLE, str(tmp_path / "corpora"))
+    monkeypatch.setenv(paths.SOURCES_VARIABLE, str(tmp_path / "corpora"))
     folder = find("snli")
-    assert folder == locations.corpus_folder("snli")
+    assert folder == paths.corpus_folder("snli")
     assert Corpus(folder).max_length == 15
 
     prepare("snli", options={"max_length": 4})
-    monkeypatch.delenv(locations.SOURCES_VARIABLE)
+    monkeypatch.delenv(paths.SOURCES_VARIABLE)
     assert Corpus(find("snli")).max_length == 4  # taken as it is, no source needed
     assert find(folder) == folder
     source = tmp_path / "corpora" / "snli"

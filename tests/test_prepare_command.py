@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from arae_toolkit import locations
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.recipes.cli import main
+from arae_toolkit.storage import paths
 
 PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
 
@@ -77,7 +77,7 @@ def test_options_reach_the_corpus(tmp_path, reviews):
 def test_the_synthetic_corpus_is_prepared_in_the_cache():
     result = prepare("synthetic", "--size", 200)
     assert result.exit_code == 0
-    assert Path(result.stdout.strip()) == locations.corpus_folder("synthetic")
+    assert Path(result.stdout.strip()) == paths.corpus_folder("synthetic")
     assert "pairs" in result.stderr
 
 

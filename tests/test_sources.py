@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from arae_toolkit import locations
 from arae_toolkit.data_prep import downloads
 from arae_toolkit.data_prep.downloads import Download
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree, find_source
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import sha256_of_file
+from arae_toolkit.storage import paths
+from arae_toolkit.storage.atomic_files import sha256_of_file
 
 
 @contextlib.contextmanager
@@ -99,9 +99,9 @@ def test_what_the_user_points_to_is_taken(tmp_path):
 
 
 def test_sources_are_looked_for_in_the_variable_then_in_the_cache(tmp_path, monkeypatch):
-    kept = locations.cache_folder() / "sources" / "yelp"
+    kept = paths.cache_folder() / "sources" / "yelp"
     kept.mkdir(parents=True)
-    monkeypatch.setenv(locations.SOURCES_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(paths.SOURCES_VARIABLE, str(tmp_path))
     assert find("yelp") == kept
     (tmp_path / "yelp").mkdir()
     assert find("yelp") == tmp_path / "yelp"
@@ -112,7 +112,7 @@ def test_a_corpus_that_may_not_be_redistributed_says_how_to_supply_it(name):
     with pytest.raises(DataError) as raised:
         find(name)
     message = str(raised.value)
-    kept = locations.cache_folder() / "sources" / name
+    kept = paths.cache_folder() / "sources" / name
     for part in (f"corpus {name} not found", "no download", "--source", "ARAE_SOURCES", str(kept)):
         assert part in message
     assert "\n" not in message
@@ -156,7 +156,7 @@ def test_a_download_is_checked_shown_and_kept(served):
         yield advance
 
     folder = find("snli", report=reported.append, progress=progress)
-    assert folder == locations.cache_folder() / "sources" / "snli"
+    assert folder == paths.cache_folder() / "sources" / "snli"
     assert sorted(path.name for path in folder.iterdir()) == ["one.txt", "two.txt.gz"]
     sizes = {f"{path.name} (bytes)": path.stat().st_size for path in served.iterdir()}
     assert shown == {name: [size, size] for name, size in sizes.items()}
@@ -169,7 +169,7 @@ def test_a_file_that_is_not_the_expected_one_is_refused(served):
     (served / "two.txt.gz").write_bytes(b"something else")
     with pytest.raises(DataError, match=r"does not match|hash"):
         find("snli")
-    assert not (locations.cache_folder() / "sources" / "snli").exists()
+    assert not (paths.cache_folder() / "sources" / "snli").exists()
 
 
 def test_without_network_one_line_says_what_was_tried(monkeypatch):
@@ -179,7 +179,7 @@ def test_without_network_one_line_says_what_was_tried(monkeypatch):
     with pytest.raises(DataError) as raised:
         find("snli")
     message = str(raised.value)
-    kept = locations.cache_folder() / "sources" / "snli"
+    kept = paths.cache_folder() / "sources" / "snli"
     for part in (unreachable.url, "--source", "ARAE_SOURCES", str(kept), "$ARAE_SOURCES/snli"):
         assert part in message
     assert "\n" not in message

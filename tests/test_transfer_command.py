@@ -10,9 +10,9 @@ import pytest
 import small_rewriter
 from click.testing import CliRunner
 
-from arae_toolkit.locations import run_folder
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.rows import MAX_CHARACTERS
+from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.transfer.model import MOST_WORDS, TransferModel
 from arae_toolkit.transfer.surface import natural_text, readable_text
 from arae_toolkit.vocabulary import UNKNOWN

@@ -12,7 +12,7 @@ import small_instruments
 import small_rewriter
 from click.testing import CliRunner
 
-from arae_toolkit import devices, locations
+from arae_toolkit import devices
 from arae_toolkit.corpus import pack
 from arae_toolkit.evaluation import instruments
 from arae_toolkit.evaluation.comparison import (
@@ -31,6 +31,7 @@ from arae_toolkit.evaluation.language_model import (
 from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.results import read_results
+from arae_toolkit.storage import paths as locations
 from arae_toolkit.vocabulary import Vocabulary
 
 LABELS = ("bad", "good")

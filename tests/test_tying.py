@@ -14,8 +14,9 @@ from torch import nn
 from arae_toolkit import ARAE
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import WEIGHTS, load_tensors, save_tensors
+from arae_toolkit.model_folder import WEIGHTS
 from arae_toolkit.models.tying import check_tying
+from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
 
 TIED = ("embedding_size=14", "hidden_size=14")
 FACTORED = ("embedding_size=9", "hidden_size=14", "output_map=true")

@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.files import write_json
 from arae_toolkit.models.nli import NLIModel, Pair, network_of
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.encoders import PretrainedEncoder
@@ -30,6 +29,7 @@ from arae_toolkit.nli.in_memory import train_in_memory
 from arae_toolkit.nli.pair_store import store_of_texts
 from arae_toolkit.nli.settings import ModelName, PairConfig
 from arae_toolkit.nli.texts import pairs_of
+from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.vocabulary import Vocabulary
 
 ESTIMATOR = "estimator.json"

@@ -38,8 +38,8 @@ from arae_toolkit.evaluation.neural_judge import (
     labelled,
     train_neural_judge,
 )
-from arae_toolkit.locations import run_folder
 from arae_toolkit.model_folder import CONFIG, WEIGHTS, load_model_folder
+from arae_toolkit.storage.paths import run_folder
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int | None], AbstractContextManager[Advance]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.evaluation.rating_page import page_of
 from arae_toolkit.evaluation.ratings import HIGHEST, LOWEST, NEITHER, Rating, RatingItem
-from arae_toolkit.files import write_json, write_text
+from arae_toolkit.storage.atomic_files import write_json, write_text
 
 TABLE, PAGE, KEY = "ratings.csv", "ratings.html", "key.json"
 FORMAT = "arae-toolkit-ratings-1"

@@ -16,7 +16,7 @@ import numpy as np
 from arae_toolkit.evaluation.comparison import SystemOutputs
 from arae_toolkit.evaluation.overlap import words_of
 from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL
-from arae_toolkit.files import sha256_of_bytes
+from arae_toolkit.storage.atomic_files import sha256_of_bytes
 
 NEITHER = "neither"
 """The answer for a text that has no value of the attribute; ``neutral`` in the paper."""

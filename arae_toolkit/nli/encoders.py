@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.files import sha256_of_file
 from arae_toolkit.model_folder import WEIGHTS, load_model_folder
 from arae_toolkit.models.nli import member_names
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
+from arae_toolkit.storage.atomic_files import sha256_of_file
 from arae_toolkit.vocabulary import Vocabulary
 
 PREFIX = "encoder."

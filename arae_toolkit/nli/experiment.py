@@ -18,7 +18,6 @@ from arae_toolkit.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
-from arae_toolkit.files import write_json
 from arae_toolkit.model_folder import CONFIG, load_model_folder, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
 from arae_toolkit.models.pairs import PairNetwork
@@ -29,6 +28,7 @@ from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
 from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
+from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training import Run, fit
 from arae_toolkit.version import __version__
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from arae_toolkit.corpus import UNLABELLED
 from arae_toolkit.errors import DataError
-from arae_toolkit.files import sha256_of_bytes
+from arae_toolkit.storage.atomic_files import sha256_of_bytes
 
 Rows = npt.NDArray[np.int64]
 

@@ -1,0 +1,1 @@
+"""Files on disk: written whole, read line by line, found by name, tensors without pickle."""
