@@ -19,6 +19,7 @@ from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.models.recurrent import packs
+from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.optimizers import (
     autoencoder_update,
     critic_update,
@@ -26,8 +27,7 @@ from arae_toolkit.optimizers import (
     generator_update,
 )
 from arae_toolkit.plan import RECONSTRUCTION, HostSource, Planner, Source
-from arae_toolkit.steps import CriticPull, Scalars, reconstruction_step
-from arae_toolkit.updates import Update
+from arae_toolkit.steps import CriticPull, reconstruction_step
 
 # Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5

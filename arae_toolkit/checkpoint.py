@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.optim.update import Update
 from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
-from arae_toolkit.updates import Update
 
 STATE = "training_state.safetensors"
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from arae_toolkit.batching import Batch, Store
 from arae_toolkit.captures import capturing, end_failed_capture
+from arae_toolkit.optim.update import Scalars
 from arae_toolkit.plan import RECONSTRUCTION, Plan
-from arae_toolkit.steps import Scalars
 
 # Widths up to here have a graph each; longer ones share, so that graphs do not grow too many.
 EXACT_WIDTH, WIDTH_MULTIPLE = 16, 4

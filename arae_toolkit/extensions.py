@@ -7,8 +7,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from arae_toolkit.steps import Pull, Scalars
-from arae_toolkit.updates import Update
+from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.steps import Pull
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
 """Name of an extension's update of the encoder, which follows the autoencoder's rate."""

@@ -6,7 +6,7 @@ from torch import nn
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.updates import Update, adam, sgd
+from arae_toolkit.optim.update import Update, adam, sgd
 
 
 def autoencoder_update(model: Autoencoder, training: TrainingConfig) -> Update:

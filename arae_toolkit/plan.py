@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from arae_toolkit import schedules
 from arae_toolkit.batching import Batch, EpochSampler, Store, draw
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.noise import annealed_deviation
+from arae_toolkit.optim import schedules
 from arae_toolkit.packing import Indices
 
 RECONSTRUCTION = "reconstruction"

@@ -20,10 +20,9 @@ from arae_toolkit.checkpoint import (
 )
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.model_folder import save_weights
+from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.run_identity import Identity, differences
 from arae_toolkit.run_log import RunLog
-from arae_toolkit.steps import Scalars
-from arae_toolkit.updates import Update
 
 
 class Intervals(Protocol):

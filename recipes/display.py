@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit import schedules
+from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.common import console
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit import schedules
+from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.common import console, progress
 from arae_toolkit.recipes.display import TrainingDisplay, training_display
 from arae_toolkit.recipes.processes import signals_noted

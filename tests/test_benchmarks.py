@@ -50,6 +50,7 @@ from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, Generator
+from arae_toolkit.optim.update import Update
 from arae_toolkit.pretraining import pretrain
 from arae_toolkit.results import read_results
 from arae_toolkit.steps import (
@@ -58,7 +59,6 @@ from arae_toolkit.steps import (
     generator_step,
     reconstruction_step,
 )
-from arae_toolkit.updates import Update
 from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")

@@ -9,13 +9,14 @@ import torch
 from host_reads import HostReads
 from torch import nn
 
-from arae_toolkit import projection, updates
+from arae_toolkit import projection
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import pack
 from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
 from arae_toolkit.fused_projection import fused_nats
+from arae_toolkit.optim import update
 from arae_toolkit.plan import RECONSTRUCTION, HostSource
 
 
@@ -77,7 +78,7 @@ def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
     with HostReads() as reads:
         algorithm.iteration(1)
     assert set(reads.names) == {"aten::_local_scalar_dense"}, "norms and sums are compared"
-    monkeypatch.setattr(updates, "_clip_gradients", nn.utils.clip_grad_norm_)
+    monkeypatch.setattr(update, "_clip_gradients", nn.utils.clip_grad_norm_)
     monkeypatch.setattr(projection, "chunked_nats", fused_nats)
     with HostReads() as reads:
         algorithm.iteration(2)

@@ -21,7 +21,7 @@ from arae_toolkit.checkpoint import read_progress, restore_training_state, save_
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.decoding import Decoding, Search, decode
-from arae_toolkit.updates import Update, adam, sgd
+from arae_toolkit.optim.update import Update, adam, sgd
 
 pytestmark = [
     pytest.mark.gpu,

@@ -24,8 +24,8 @@ from arae_toolkit.nli.classifier import (
     probabilities_of,
 )
 from arae_toolkit.nli.in_memory import train_in_memory
-from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
+from arae_toolkit.optim.schedules import rate_at
 from arae_toolkit.run_log import RunLog, read_rows
 from arae_toolkit.training import Run, fit
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.schedules import (
+from arae_toolkit.optim.schedules import (
     adversarial_weight,
     autoencoder_rate,
     epochs,

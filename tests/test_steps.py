@@ -14,6 +14,7 @@ from arae_toolkit.batching import TokenBatch
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.objectives import critic_objective
+from arae_toolkit.optim.update import Update
 from arae_toolkit.steps import (
     CriticPull,
     critic_step,
@@ -23,7 +24,6 @@ from arae_toolkit.steps import (
     reconstruction_step,
     weighted_pull,
 )
-from arae_toolkit.updates import Update
 
 RATE = 0.05
 

@@ -14,13 +14,13 @@ from arae_toolkit.batching import batch_of
 from arae_toolkit.corpus import pack
 from arae_toolkit.models.latent import AttributeClassifier
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.optim.update import Update, sgd
 from arae_toolkit.transfer.steps import (
     AttributePull,
     attribute_encoder_step,
     classifier_step,
     cycle_step,
 )
-from arae_toolkit.updates import Update, sgd
 from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")

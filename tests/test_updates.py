@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from arae_toolkit import updates
-from arae_toolkit.updates import PiecewiseAdam
+from arae_toolkit.optim import update
+from arae_toolkit.optim.update import PiecewiseAdam
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
@@ -20,7 +20,7 @@ def test_pieces_take_the_same_steps(
     device: str, scale: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the pieces, weights and moments are those of the fused Adam."""
-    monkeypatch.setattr(updates, "PIECE", 7)
+    monkeypatch.setattr(update, "PIECE", 7)
     torch.manual_seed(0)
     first = nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 1)).to(device)
     second = copy.deepcopy(first)

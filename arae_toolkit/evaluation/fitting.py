@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from arae_toolkit.batching import EpochSampler
 from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.optim.update import Update, adam
 from arae_toolkit.packing import Indices
-from arae_toolkit.updates import Update, adam
 
 WARMUP = 100
 """Iterations over which the rate rises from 0, a tenth of all where there are fewer than 1,000."""

@@ -15,10 +15,9 @@ from arae_toolkit.batching import EpochSampler
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.pair_store import PairBatch, PairStore
-from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.steps import Scalars
-from arae_toolkit.updates import Update, adam
+from arae_toolkit.optim.schedules import rate_at
+from arae_toolkit.optim.update import Scalars, Update, adam
 
 EVALUATION_BATCH = 256
 _BEST = "best/"

@@ -15,10 +15,9 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.pair_objective import PairObjective
 from arae_toolkit.nli.pair_store import PairStore
-from arae_toolkit.nli.schedule import rate_at
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.steps import Scalars
-from arae_toolkit.updates import Update, adam
+from arae_toolkit.optim.schedules import rate_at
+from arae_toolkit.optim.update import Scalars, Update, adam
 
 
 class PairPretraining:

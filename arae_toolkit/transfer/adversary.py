@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import schedules
 from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.batching import draw
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.optim import schedules
+from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.optimizers import classifier_update, encoder_update
-from arae_toolkit.steps import Pull, Scalars, encode_rows
+from arae_toolkit.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import AttributePull, attribute_encoder_step, classifier_step
-from arae_toolkit.updates import Update
 
 _CLASSIFIER_ROWS, _ENCODER_ROWS = 3, 4  # streams of random rows, beside those of the plan
 

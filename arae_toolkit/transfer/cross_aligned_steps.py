@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.attribute_generator import Behaviour
+from arae_toolkit.optim.update import Update
 from arae_toolkit.transfer.cross_aligned_settings import AdversarialForm
-from arae_toolkit.updates import Update
 
 
 class Judged(NamedTuple):

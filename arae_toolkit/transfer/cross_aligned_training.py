@@ -8,18 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import schedules
 from arae_toolkit.attribute_batching import AttributeBatch, AttributeStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.attribute_generator import Behaviour
 from arae_toolkit.models.cross_aligned import CrossAligned
+from arae_toolkit.optim import schedules
+from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.schedules import cosine, ramp
-from arae_toolkit.steps import Scalars
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedSchedule
 from arae_toolkit.transfer.cross_aligned_steps import Judged, Judges
 from arae_toolkit.transfer.infilling_training import BalancedSampler
-from arae_toolkit.updates import Update, adam
 
 
 class CrossAlignedTraining:

@@ -13,10 +13,10 @@ from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.steps import Pull, Scalars, encode_rows
+from arae_toolkit.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import cycle_step
-from arae_toolkit.updates import Update
 from arae_toolkit.vocabulary import EOS
 
 _ROWS = 5  # stream of random rows

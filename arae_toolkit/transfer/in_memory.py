@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from arae_toolkit import schedules
 from arae_toolkit.config.schema import Config
 from arae_toolkit.corpus import Corpus
 from arae_toolkit.data_prep.downloads import Advance
@@ -20,6 +19,7 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
+from arae_toolkit.optim import schedules
 from arae_toolkit.run_log import Listener
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 from arae_toolkit.transfer.pretraining import TransferKind, pretrain_transfer

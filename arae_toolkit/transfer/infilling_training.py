@@ -11,18 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit import schedules
 from arae_toolkit.batching import TokenStore
 from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.infilling import InfillingNetwork
+from arae_toolkit.optim import schedules
+from arae_toolkit.optim.schedules import ramp
+from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.schedules import ramp
-from arae_toolkit.steps import Scalars
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling_settings import InfillingTrainingConfig
-from arae_toolkit.updates import Update, adam
 
 _POOL = 50  # batches that are sorted by length together
 _EVALUATION_BATCH = 256

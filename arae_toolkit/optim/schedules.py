@@ -6,6 +6,7 @@ import math
 from typing import Protocol
 
 from arae_toolkit.config.schema import TrainingConfig
+from arae_toolkit.nli.settings import PairTrainingConfig
 
 COSINE_FLOOR = 0.02
 
@@ -79,3 +80,14 @@ def in_cycle(config: TrainingConfig, iteration: int, *, iterations: int) -> int:
 def gan_rounds(config: TrainingConfig, epoch: int) -> int:
     """Return how often steps 2 and 3 of Algorithm 1 run in an iteration of epoch 1, 2, ..."""
     return 1 + sum(epoch >= start for start in config.gan_rounds_grow_at)
+
+
+def rate_at(settings: PairTrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return the learning rate of an iteration: a linear rise, then half a cosine down to 0.
+
+    Example:
+        >>> rate_at(PairTrainingConfig(rate=0.1, warmup=0), 50, iterations=100)
+        0.05
+    """
+    fall = (1 + math.cos(math.pi * iteration / max(1, iterations))) / 2
+    return settings.rate * ramp(iteration, length=settings.warmup) * fall

@@ -175,3 +175,6 @@ def _clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
         for gradient in gradients:
             gradient.mul_(limit / norm)
     return norm
+
+
+Scalars = dict[str, Tensor]

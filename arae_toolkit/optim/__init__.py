@@ -1,0 +1,1 @@
+"""One parameter update, and the learning-rate schedules."""
