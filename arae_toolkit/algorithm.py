@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.adversary import Adversary
-from arae_toolkit.batching import EpochSampler, Store
 from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.critics import new_critic
 from arae_toolkit.cuda_graphs import StaticIterations
+from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.token_batches import Store
 from arae_toolkit.devices import Precision, matrix_products, reduced
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.autoencoder import Autoencoder

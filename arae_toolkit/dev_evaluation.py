@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.image_batches import PixelStore
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.evaluation.images import (
     measure_image_codes,
     measure_images,
@@ -29,9 +31,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.image import ImageARAE, walks
 from arae_toolkit.models.latent import Critic, FittedGaussian
-from arae_toolkit.packing import Indices
 from arae_toolkit.pictures import grid, save_picture
-from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_log import Row
 
 SAMPLES_SHOWN = 10

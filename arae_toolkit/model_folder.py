@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
 from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
-from arae_toolkit.vocabulary import Vocabulary
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 FORMAT = "arae-toolkit-model-1"

@@ -9,11 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import Batch, EpochSampler, Store, draw
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.noise import annealed_deviation
+from arae_toolkit.data.noise import annealed_deviation
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.samplers import EpochSampler, draw
+from arae_toolkit.data.token_batches import Batch, Store
 from arae_toolkit.optim import schedules
-from arae_toolkit.packing import Indices
 
 RECONSTRUCTION = "reconstruction"
 # Streams of random rows, kept apart from the sampler's own.

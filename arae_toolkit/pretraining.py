@@ -9,11 +9,12 @@ from typing import Literal
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import Store, TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.image_batches import PixelStore
+from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
 from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
@@ -21,7 +22,6 @@ from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import PriorKind
-from arae_toolkit.pixels import PixelStore
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.version import __version__

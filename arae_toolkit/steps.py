@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import Batch
 from arae_toolkit.critic_gradients import set_gradients
+from arae_toolkit.data.noise import add_code_noise
+from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.autoencoder import CodeDecoder
 from arae_toolkit.models.latent import Critic, Generator
-from arae_toolkit.noise import add_code_noise
 from arae_toolkit.objectives import encoder_objective, generator_objective
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.sampled_softmax import SoftmaxSample

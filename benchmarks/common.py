@@ -13,7 +13,7 @@ from typing import Any
 import click
 import torch
 
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import choose_device, keep_freed_memory, name_of
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.common import ExamplesCommand, console

@@ -14,10 +14,10 @@ from statistics import fmean
 
 import numpy as np
 
-from arae_toolkit.batching import EpochSampler, draw
 from arae_toolkit.config.schema import Config, TrainingConfig
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.packing import Indices
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.samplers import EpochSampler, draw
 
 _CRITIC_STREAM, _ENCODER_STREAM = 1, 2
 MOST_DRAWN = 10

@@ -39,12 +39,12 @@ from arae_toolkit.benchmarks.limits import arithmetic_metrics
 from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
 from arae_toolkit.benchmarks.runs import corpus_of_run
 from arae_toolkit.benchmarks.textbook import Encoder, Sizes
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.prefixes import alphabetical_batches
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
-from arae_toolkit.vocabulary import PAD
 
 NAME = "encoding"
 BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 1024

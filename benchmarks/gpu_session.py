@@ -19,7 +19,7 @@ import click
 from arae_toolkit.benchmarks.common import Benchmark
 from arae_toolkit.benchmarks.parts import carry_away, skipped
 from arae_toolkit.benchmarks.sessions import SHARES, Session, repository
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import choose_device
 
 SAVING_SECONDS = 20.0

@@ -29,7 +29,7 @@ from arae_toolkit.benchmarks.training_rate import precisions_of
 from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.storage.atomic_files import write_text
 
 NAME = "kernels"

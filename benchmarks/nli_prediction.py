@@ -30,7 +30,7 @@ from arae_toolkit.benchmarks.common import (
     threads_option,
 )
 from arae_toolkit.benchmarks.programs import measure_stream
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.synthetic import entailment_pairs
 from arae_toolkit.models.nli import NLIModel, Pair
 from arae_toolkit.recipes.nli_options import load_nli_model, probabilities_of

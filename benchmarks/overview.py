@@ -31,11 +31,11 @@ from arae_toolkit.benchmarks.overview_table import Row, markdown, row_of
 from arae_toolkit.benchmarks.training_rate import precisions_of
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining import new_model
 from arae_toolkit.results import Metric
-from arae_toolkit.vocabulary import EOS
 
 NAME = "overview"
 PRESETS = ("paper-2018", "default")

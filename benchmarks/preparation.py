@@ -13,7 +13,7 @@ import click
 
 from arae_toolkit.benchmarks.common import Benchmark, Setting, out_option, setting
 from arae_toolkit.benchmarks.programs import PROGRAM
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import Metric, summarise
 

@@ -13,7 +13,6 @@ from typing import Any
 import click
 import numpy as np
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
@@ -26,7 +25,9 @@ from arae_toolkit.benchmarks.common import (
     threads_option,
 )
 from arae_toolkit.benchmarks.runs import corpus_of_run, log_rows, run_config, training_command
-from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
 from arae_toolkit.evaluation.reconstruction import (
@@ -36,7 +37,6 @@ from arae_toolkit.evaluation.reconstruction import (
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
-from arae_toolkit.vocabulary import Vocabulary
 
 NAME = "pretraining"
 SPLITS = ("dev", "test")

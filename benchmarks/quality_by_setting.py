@@ -17,7 +17,6 @@ from typing import Any
 import click
 import numpy as np
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
@@ -34,7 +33,8 @@ from arae_toolkit.benchmarks.versions import in_order, library_training
 from arae_toolkit.config.overrides import with_overrides, with_value
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from arae_toolkit.models.tying import check_tying

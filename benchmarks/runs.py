@@ -11,7 +11,7 @@ from typing import Any
 from arae_toolkit.benchmarks.common import open_corpus
 from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import CONFIG
 from arae_toolkit.run_log import METRICS, read_rows

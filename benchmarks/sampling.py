@@ -34,10 +34,10 @@ from arae_toolkit.benchmarks.limits import arithmetic_metrics
 from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
 from arae_toolkit.benchmarks.runs import corpus_of_run
 from arae_toolkit.benchmarks.textbook import Decoder, Sizes
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
-from arae_toolkit.vocabulary import EOS
 
 NAME = "sampling"
 BATCH_SIZE = 64

@@ -32,7 +32,7 @@ from arae_toolkit.benchmarks.common import (
 )
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import PRESETS, preset
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.vocabulary import BOS, PAD
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.vocabulary import BOS, PAD
 
 Batch = tuple[Tensor, Tensor]
 """Tokens padded to the corpus's longest sentence (B, T), and lengths (B,)."""

@@ -14,7 +14,6 @@ from typing import Any
 import click
 import numpy as np
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.benchmarks.common import (
     Benchmark,
     Setting,
@@ -36,7 +35,8 @@ from arae_toolkit.benchmarks.versions import (
 )
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import measure_reconstruction

@@ -38,7 +38,7 @@ from arae_toolkit.benchmarks.versions import in_order, library_training, textboo
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.results import Metric, summarise
 

@@ -33,7 +33,7 @@ from arae_toolkit.benchmarks.common import (
     threads_option,
 )
 from arae_toolkit.benchmarks.programs import PROGRAM, measure_stream
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.transfer import BATCH_SIZE
 from arae_toolkit.recipes.transfer_options import load_transfer_model

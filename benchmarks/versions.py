@@ -8,11 +8,11 @@ from itertools import count
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Sizes, Textbook
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining import new_model

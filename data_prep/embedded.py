@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import RowLog, TextRows
 from arae_toolkit.data_prep.snli import LABELS

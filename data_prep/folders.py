@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.errors import DataError
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.corpus import save_array
+from arae_toolkit.data.corpus import save_array
 from arae_toolkit.data_prep.packing import label_counts
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree
 from arae_toolkit.errors import DataError

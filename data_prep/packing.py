@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary
 
 EVERY_WORD = 100_000_000
 """Vocabulary size that no corpus reaches."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from arae_toolkit.corpus import Sentence
+from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import Row, RowLog, TextRows, csv_rows, json_rows
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.data_prep import embedded, images, plain, snli, yahoo, yelp
 from arae_toolkit.data_prep.downloads import Progress
 from arae_toolkit.data_prep.folders import (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.sources import SourceFile
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.text_lines import read_lines

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import Row, RowLog, TextRows, json_rows
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree

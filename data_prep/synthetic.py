@@ -12,7 +12,7 @@ from functools import cache
 from itertools import permutations
 from random import Random
 
-from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep import reviews, topics
 from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.drawing import draw_scene, worded

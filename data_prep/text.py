@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.corpus import UNLABELLED
+from arae_toolkit.data.corpus import UNLABELLED
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep import packing
 from arae_toolkit.data_prep.downloads import Advance, Progress
 from arae_toolkit.data_prep.folders import TOKENIZER
 from arae_toolkit.data_prep.packing import EncodedTexts, Rows, TextTable
 from arae_toolkit.data_prep.rows import RowLog, TextRows
 from arae_toolkit.errors import DataError
-from arae_toolkit.vocabulary import Vocabulary
 
 SPLITS = ("train", "dev", "test")
 DEV_SHARE, MOST_DEV_SENTENCES = 0.1, 5_000

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from arae_toolkit.corpus import Sentence
+from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from arae_toolkit.corpus import Sentence
+from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import RowLog, TextRows
 from arae_toolkit.data_prep.sources import SourceFile, SourceTree

@@ -17,7 +17,7 @@ from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 
 if TYPE_CHECKING:
     from arae_toolkit.benchmarks.overview_table import Row
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
 QUICK_SIZE = 2000
 
@@ -119,7 +119,7 @@ def benchmark(
 def _corpus(path: Path | None, *, quick: bool) -> Iterator[Corpus]:
     """Yield the corpus to measure on; a synthetic one is gone afterwards."""
     from arae_toolkit.benchmarks.common import open_corpus
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.storage.paths import corpus_folder

@@ -13,7 +13,7 @@ from arae_toolkit.recipes.display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.monitors import CodeMonitors
     from arae_toolkit.evaluation.reconstruction import Reconstruction
     from arae_toolkit.models.arae import ARAE
@@ -47,7 +47,7 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
 
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.models.arae import ARAE
@@ -85,7 +85,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     """Measure the model on held-out sentences; show the tables and write them as Markdown."""
     import numpy as np
 
-    from arae_toolkit.batching import TokenStore
+    from arae_toolkit.data.token_batches import TokenStore
     from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
     from arae_toolkit.evaluation.reconstruction import measure_reconstruction
     from arae_toolkit.storage.atomic_files import write_text

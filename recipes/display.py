@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from arae_toolkit.config.overrides import Sections
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
 TRAIN_COLUMNS = {
     "nats_per_sentence": "nats/sentence {:.2f}",

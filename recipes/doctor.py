@@ -120,7 +120,7 @@ def _downloads() -> dict[str, Any]:
 
 def _corpora() -> dict[str, Any]:
     """Return the prepared corpora of the cache, a damaged one with its problem."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
     place = corpus_folder("snli").parent
     found = []

@@ -13,7 +13,7 @@ from arae_toolkit.recipes.streaming import significant
 from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.transfer import TransferResult
 
 ROWS = {

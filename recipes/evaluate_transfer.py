@@ -29,7 +29,7 @@ from arae_toolkit.recipes.transfer_outputs import (
 )
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.comparison import SystemOutputs
 

@@ -79,8 +79,8 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
     """Return rows of images, each above what came out of its code."""
     import torch
 
+    from arae_toolkit.data.image_batches import binarised
     from arae_toolkit.pictures import grid
-    from arae_toolkit.pixels import binarised
 
     pixels = images_of(model, folder, source)[:RECONSTRUCTED]
     columns = min(COLUMNS, len(pixels))
@@ -136,7 +136,7 @@ def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray
     Raises:
         DataError: If there are none, or they are not of the model's size.
     """
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.images import read_images
     from arae_toolkit.data_prep.sources import SourceFile
     from arae_toolkit.storage.paths import corpus_folder

@@ -13,9 +13,9 @@ from arae_toolkit.recipes.rows import Row
 from arae_toolkit.recipes.streaming import Answer, Request
 
 if TYPE_CHECKING:
+    from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.models.decoding import Decoding
-    from arae_toolkit.vocabulary import Vocabulary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ from arae_toolkit.storage.paths import run_folder
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.encoders import PretrainedEncoder
     from arae_toolkit.nli.experiment import Measured, Task
@@ -99,7 +99,7 @@ def open_pairs(name: str) -> Corpus:
     Raises:
         DataError: If it has no labelled pairs.
     """
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import find_or_prepare
     from arae_toolkit.errors import DataError
     from arae_toolkit.recipes.common import console, progress

@@ -18,7 +18,7 @@ from arae_toolkit.data_prep.options import (
 from arae_toolkit.recipes.common import ExamplesCommand, console, progress
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
 APPLIES_TO = {
     "part": ("yahoo",),
@@ -116,7 +116,7 @@ def prepare(
     of a text, JSONL or CSV file, or of a folder with train, dev and test files. The folder's path
     is printed when it is ready.
     """
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus
 
     _check_options(ctx, name)

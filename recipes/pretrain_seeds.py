@@ -10,7 +10,7 @@ import click
 from arae_toolkit.recipes.processes import signals_noted
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
 NOT_PASSED_ON = ("source", "part", "classes", "seed", "seeds", "jobs", "out")
 """Options that a seed's own command does without: it is given a prepared corpus and a folder."""

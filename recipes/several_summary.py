@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from arae_toolkit.config.overrides import to_dict
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.recipes.common import console
 from arae_toolkit.recipes.several import SeedRun, SeedsFailed, SeedsStopped, beside
 from arae_toolkit.results import Metric, corpus_identity, summarise, write_result

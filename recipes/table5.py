@@ -27,7 +27,7 @@ from arae_toolkit.storage.paths import run_folder
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.encoders import PretrainedEncoder
     from arae_toolkit.nli.labels import LabelledRows
@@ -166,7 +166,7 @@ def table5(
 
 def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
     """Return the corpus, prepared into the table's folder unless it is given."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.recipes.nli_training import open_pairs

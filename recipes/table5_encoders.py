@@ -14,7 +14,7 @@ from arae_toolkit.recipes.display import training_display
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.encoders import PretrainedEncoder
 

@@ -18,7 +18,7 @@ from arae_toolkit.storage.atomic_files import write_text
 if TYPE_CHECKING:
     import torch
 
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.nli.labels import LabelledRows
 
 SPLITS = ("dev", "test")

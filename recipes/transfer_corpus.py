@@ -16,7 +16,7 @@ from arae_toolkit.recipes.rows import Row, RowFormat, kind_of
 from arae_toolkit.recipes.streaming import JSONL_SUFFIXES, open_request
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.comparison import SystemOutputs
 
 MOST_SHOWN = 40
@@ -46,7 +46,7 @@ class Known:
     @classmethod
     def of(cls, corpus: Corpus, split: str) -> Known:
         """Return what the sentences of a split tell."""
-        from arae_toolkit.evaluation.judges import texts_of
+        from arae_toolkit.data.corpus import texts_of
 
         sentences = corpus.split(split)
         if sentences.labels is None:
@@ -66,7 +66,7 @@ def open_corpus(run: str | None, name: str | None) -> Corpus:
         ToolkitError: If there is no such run.
         DataError: If the corpus is not found.
     """
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import find_or_prepare
 
     trained_on: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def open_corpus(run: str | None, name: str | None) -> Corpus:
 
 def _still_there(trained_on: Mapping[str, Any]) -> str | None:
     """Return the folder that a run was trained from, if it still holds the same corpus."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
     folder = trained_on.get("folder")
     if not isinstance(folder, str):

@@ -17,7 +17,7 @@ from arae_toolkit.recipes.transfer_corpus import (
 )
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.comparison import SystemOutputs
     from arae_toolkit.transfer.model import TransferModel
 
@@ -90,8 +90,8 @@ def transferred_split(
     """
     import numpy as np
 
+    from arae_toolkit.data.corpus import texts_of
     from arae_toolkit.evaluation.comparison import SystemOutputs, spread_rows
-    from arae_toolkit.evaluation.judges import texts_of
 
     if set(model.attributes) != set(corpus.labels):
         raise DataError(

@@ -21,7 +21,7 @@ from arae_toolkit.storage.atomic_files import write_json, write_text
 from arae_toolkit.transfer_report import metric_name
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.instruments import Instruments
 

@@ -21,7 +21,7 @@ from arae_toolkit.recipes.transfer_training import AUTOENCODERS, settings_of, tr
 from arae_toolkit.results import corpus_identity, read_results, write_result
 
 if TYPE_CHECKING:
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.markdown import Result
 
 

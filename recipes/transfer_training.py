@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from arae_toolkit.config.schema import Config
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.run_log import Listener
 
@@ -45,7 +45,7 @@ def open_corpus(
     Raises:
         click.UsageError: If ``part`` or ``classes`` is given for another corpus than yahoo.
     """
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import find_or_prepare, prepare_corpus
     from arae_toolkit.storage.paths import corpus_folder
@@ -70,7 +70,7 @@ def open_corpus(
 
 def open_quick_corpus(name: str, folder: Path, *, size: int) -> Corpus:
     """Return a synthetic corpus of so many sentences, prepared into a folder of ``folder``."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
 
@@ -219,8 +219,8 @@ def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
     """
     import numpy as np
 
+    from arae_toolkit.data.samplers import balanced_batches
     from arae_toolkit.errors import ToolkitError
-    from arae_toolkit.transfer.infilling_training import balanced_batches
 
     labels = np.asarray(corpus.split("train").labels)
     sizes = np.bincount(labels[labels >= 0], minlength=len(corpus.labels)).tolist()

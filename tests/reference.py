@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.vocabulary import BOS, EOS
+from arae_toolkit.data.vocabulary import BOS, EOS
 
 
 def lstm_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
-from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.data.corpus import PackedSentences, pack
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.vocabulary import Vocabulary
 
 SENTENCES = (
     "a man runs .",

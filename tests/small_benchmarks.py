@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.benchmarks.textbook import Sizes
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 

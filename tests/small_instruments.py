@@ -6,7 +6,7 @@ import json
 from itertools import islice
 from pathlib import Path
 
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.data_prep.synthetic import sentiment_sentences

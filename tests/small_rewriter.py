@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.model_folder import save_model_folder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.transfer.latent import LATENT
 from arae_toolkit.transfer.model import SCORER_FOLDER
 from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.vocabulary import Vocabulary
 
 ATTRIBUTES = ("negative", "positive", "neutral")
 SENTENCES = (

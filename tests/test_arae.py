@@ -87,7 +87,7 @@ def _damage_config(folder: Path) -> None:
 
 
 def _swap_tokenizer(folder: Path) -> None:
-    from arae_toolkit.vocabulary import Vocabulary
+    from arae_toolkit.data.vocabulary import Vocabulary
 
     Vocabulary.build(["some other words"], size=5).save(folder / "tokenizer.json")
 

@@ -7,10 +7,10 @@ import pytest
 import small
 import torch
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import TokenStore
-from arae_toolkit.corpus import pack
-from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
 
 CPU = torch.device("cpu")
 SENTENCES = [[4, EOS], [5, 5, EOS], [6, EOS], [7, EOS]]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.attribute_decoders import AttributeDecoders
-from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")
 

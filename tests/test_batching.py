@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.batching import EpochSampler, batch_of, draw
-from arae_toolkit.packing import Packing
-from arae_toolkit.vocabulary import PAD
+from arae_toolkit.data.packed_sequence import Packing
+from arae_toolkit.data.samplers import EpochSampler, draw
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import PAD
 
 
 def test_a_batch_is_its_sentences_padded() -> None:

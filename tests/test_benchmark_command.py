@@ -27,7 +27,7 @@ from arae_toolkit.benchmarks import (
     training_rate,
 )
 from arae_toolkit.benchmarks.overview_table import COLUMNS, Row, markdown, row_of
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep import options
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.cli import main

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from arae_toolkit.benchmarks import common, seeds
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.results import read_results

@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from small_benchmarks import SIZES, quiet, tiny_corpus
 from torch import Tensor
 
-from arae_toolkit.batching import EpochSampler, TokenStore
 from arae_toolkit.benchmarks import (
     arithmetic,
     common,
@@ -44,7 +43,10 @@ from arae_toolkit.benchmarks.textbook import PaddedSentences, Textbook
 from arae_toolkit.config.overrides import to_dict, with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
@@ -59,7 +61,6 @@ from arae_toolkit.steps import (
     generator_step,
     reconstruction_step,
 )
-from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")
 MAX_LENGTH = 10

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.corpus import (
+from arae_toolkit.data.corpus import (
     MANIFEST_VERSION,
     UNLABELLED,
     Corpus,
@@ -16,8 +16,8 @@ from arae_toolkit.corpus import (
     pack,
     save_array,
 )
+from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.vocabulary import EOS, Vocabulary
 
 ROWS = [[5, 6, EOS], [EOS], [7, EOS]]
 

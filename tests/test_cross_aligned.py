@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from small_transfer import MARKERS, small_labelled_corpus
 from torch.nn import functional
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import batch_of
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models.attribute_generator import Behaviour
@@ -34,7 +35,6 @@ from arae_toolkit.transfer.cross_aligned_settings import (
 )
 from arae_toolkit.transfer.cross_aligned_steps import Judges, discriminator_nats
 from arae_toolkit.transfer.cross_aligned_training import CrossAlignedTraining
-from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")
 QUICK = CrossAlignedConfig(

@@ -11,10 +11,10 @@ from torch import nn
 
 from arae_toolkit import projection
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import pack
 from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.fused_projection import fused_nats
 from arae_toolkit.optim import update
 from arae_toolkit.plan import RECONSTRUCTION, HostSource

@@ -13,7 +13,7 @@ from definitions import edit_distance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
 from arae_toolkit.evaluation.monitors import (
     CodeMonitors,
     collapse_warning,

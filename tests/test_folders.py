@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from arae_toolkit.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.data_prep import folders
 from arae_toolkit.data_prep.folders import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError

@@ -13,9 +13,9 @@ import torch
 from click.testing import CliRunner
 
 from arae_toolkit import ARAE
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.decoding import Decoding
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.vocabulary import Vocabulary
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 TEXTS = ["a man sleeps .", "two dogs run in the park", "the woman sees a zebra"]

@@ -22,16 +22,16 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.image_batches import PixelStore, binarised
+from arae_toolkit.data.noise import drop_pixels
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.images import measure_image_codes, measure_images, pixel_neighbours
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE, walks
-from arae_toolkit.noise import drop_pixels
 from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
-from arae_toolkit.pixels import PixelStore, binarised
 from arae_toolkit.pretraining import new_model, pretrain
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.training import Interrupted

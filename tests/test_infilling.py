@@ -11,7 +11,9 @@ import torch
 from killed_runs import KillAt, Killed, assert_same_end, rows_of
 from small_transfer import MARKERS, small_labelled_corpus
 
-from arae_toolkit.batching import batch_of
+from arae_toolkit.data.samplers import BalancedSampler
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.model_folder import load_model_folder
 from arae_toolkit.models.infilling import EMPTY, HIDDEN, new_infilling_network
@@ -27,10 +29,9 @@ from arae_toolkit.transfer.infilling_settings import (
     InfillingTrainingConfig,
     Search,
 )
-from arae_toolkit.transfer.infilling_training import BalancedSampler, InfillingTraining
+from arae_toolkit.transfer.infilling_training import InfillingTraining
 from arae_toolkit.transfer.reading import gains_from_hiding, margins, read, region_costs
 from arae_toolkit.transfer.word_scores import Guidance, Places, WordScores
-from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 
 CPU = torch.device("cpu")
 SIZES = InfillingModelConfig(embedding_size=24, hidden_size=20, attribute_size=8, channels=16)

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 import small_instruments
 
-from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.evaluation.instruments import instruments_of, load_kept
-from arae_toolkit.evaluation.judges import (
-    NgramJudge,
-    NgramJudgeSettings,
-    texts_of,
-    train_ngram_judge,
-)
+from arae_toolkit.evaluation.judges import NgramJudge, NgramJudgeSettings, train_ngram_judge
 from arae_toolkit.evaluation.neural_judge import (
     NeuralJudge,
     NeuralJudgeSettings,
@@ -24,7 +20,6 @@ from arae_toolkit.evaluation.neural_judge import (
 )
 from arae_toolkit.evaluation.probe import probe_codes
 from arae_toolkit.model_folder import load_model_folder
-from arae_toolkit.vocabulary import Vocabulary
 
 LABELS = ("cold", "warm", "hot")
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red"]

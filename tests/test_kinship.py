@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork, new_infilling_network
 from arae_toolkit.transfer.changes import repetitions, unlikeness
 from arae_toolkit.transfer.infilling import Infilling
@@ -16,7 +17,6 @@ from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Searc
 from arae_toolkit.transfer.kinship import ENDINGS, Kinship, ending_of, usage, with_endings
 from arae_toolkit.transfer.reading import read
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
-from arae_toolkit.vocabulary import EOS, UNKNOWN, Vocabulary
 
 USES, ATTRIBUTES = 6, 2
 FIRST = UNKNOWN + 1

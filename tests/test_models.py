@@ -10,12 +10,12 @@ import reference
 import small
 import torch
 
-from arae_toolkit.batching import TokenStore, batch_of
+from arae_toolkit.data.token_batches import TokenStore, batch_of
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, FittedGaussian, Generator, SphericalPrior
 from arae_toolkit.objectives import reconstruction_nll
 from arae_toolkit.steps import Update, critic_step
-from arae_toolkit.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")
 OUTPUT_MAP = pytest.mark.parametrize("output_map", [False, True], ids=["plain", "output map"])

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from small_benchmarks import tiny_corpus
 
 from arae_toolkit.benchmarks import nli_prediction, programs
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import read_results
 

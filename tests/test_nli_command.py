@@ -80,7 +80,7 @@ def test_it_prints_the_table_and_leaves_models_and_results(
 
 def test_the_numbers_are_those_of_the_models(corpus: Path, trained: tuple[Path, Result]) -> None:
     """Evaluating the folder of a seed on the test pairs gives the accuracy that was written."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
     folder, _ = trained
     prepared = Corpus(corpus)
@@ -201,7 +201,7 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(
 
 def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_path: Path) -> None:
     """The log says that no more was taken; without the same size it is exit code 4."""
-    from arae_toolkit.corpus import Corpus
+    from arae_toolkit.data.corpus import Corpus
 
     vocabulary, labels = Corpus(corpus).vocabulary, Corpus(corpus).labels
     for size in (12, 20):

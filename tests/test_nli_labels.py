@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.corpus import UNLABELLED
+from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.errors import DataError
 from arae_toolkit.nli.labels import SPLITS, LabelledRows, choose_rows, wanted_count
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from arae_toolkit.noise import add_code_noise, annealed_deviation, drop_words, swap_words
-from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN
+from arae_toolkit.data.noise import add_code_noise, annealed_deviation, drop_words, swap_words
+from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
 
 
 def _tokens() -> tuple[Tensor, Tensor]:

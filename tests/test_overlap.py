@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.overlap import (
     copy_rate,
     corpus_bleu,
@@ -13,7 +14,6 @@ from arae_toolkit.evaluation.overlap import (
     mean_words,
     words_of,
 )
-from arae_toolkit.vocabulary import Vocabulary
 
 SENTENCES = ["the food was great .", "the staff was rude and slow .", "i will never be back !"]
 

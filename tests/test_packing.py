@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.data_prep import packing
 from arae_toolkit.data_prep.packing import TextTable
-from arae_toolkit.vocabulary import EOS, UNKNOWN, Vocabulary
 
 words = st.sampled_from(["a", "man", "sleeps", ".", "Two", "two", "dogs", "DOGS", "<unk>"])
 texts = st.lists(st.lists(words, max_size=6).map(" ".join), min_size=1, max_size=30)

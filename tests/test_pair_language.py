@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from arae_toolkit.batching import batch_of
-from arae_toolkit.models.bidirectional import BiLSTMEncoder, real_tokens
+from arae_toolkit.data.token_batches import batch_of, real_tokens
+from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
+from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.pair_language import LABEL_SIZE, MATCH_SCALE, MATCH_SIZE, PairLanguageModel
 from arae_toolkit.nli.pair_objective import PairObjective, hide_words
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN
 
 CPU = torch.device("cpu")
 LABELS = 3

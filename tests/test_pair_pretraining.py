@@ -10,9 +10,9 @@ import small_pairs
 import torch
 from killed_runs import KillAt, Killed, assert_same_end
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.model_folder import save_model_folder
 from arae_toolkit.models.bidirectional import BiLSTMEncoder

@@ -14,7 +14,7 @@ from small_benchmarks import SIZES, tiny_corpus
 
 from arae_toolkit.benchmarks import common, iteration_profile, quality_by_setting, training_rate
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
 from arae_toolkit.performance_report import (

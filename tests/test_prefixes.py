@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.batching import batch_of
+from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.devices import reduced
 from arae_toolkit.models import encoding, prefixes
 from arae_toolkit.models.bidirectional import BiLSTMEncoder

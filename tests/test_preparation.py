@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from idx_files import write_mnist
 
-from arae_toolkit.corpus import UNLABELLED, Corpus, PackedSentences
+from arae_toolkit.data.corpus import UNLABELLED, Corpus, PackedSentences
 from arae_toolkit.data_prep import images, text
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import (

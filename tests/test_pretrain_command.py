@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from small_pretraining import call, prepare, pretrain, start
 
 from arae_toolkit import ARAE
-from arae_toolkit.corpus import Corpus, pack
+from arae_toolkit.data.corpus import Corpus, pack
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import pytest
 import small_instruments
 from click.testing import CliRunner
 
+from arae_toolkit.data.corpus import texts_of
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.evaluation.comparison import SystemOutputs
-from arae_toolkit.evaluation.judges import texts_of
 from arae_toolkit.evaluation.rating_files import (
     KEY,
     PAGE,

@@ -8,14 +8,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN
 from arae_toolkit.transfer.salience import (
     NgramSalience,
     log_ratios,
     word_counts,
     word_salience,
 )
-from arae_toolkit.vocabulary import EOS, UNKNOWN
 
 GOOD, BAD, FOOD, ODD = 4, 5, 6, 7
 V = 8

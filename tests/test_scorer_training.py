@@ -9,7 +9,7 @@ import small_transfer
 import torch
 from killed_runs import KillAt, Killed, assert_same_end, rows_of
 
-from arae_toolkit.attribute_batching import AttributeStore
+from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.transfer.scorer_training import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arae_toolkit.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep import snli
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.rows import RowLog

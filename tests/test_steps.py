@@ -10,7 +10,7 @@ import small
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import Critic, Generator, update_average
 from arae_toolkit.objectives import critic_objective

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.transfer.casing import Casing, sentence_starts
 from arae_toolkit.transfer.surface import natural_text, readable_text
-from arae_toolkit.vocabulary import Vocabulary
 
 COMMON = """
     i it 's 'm 'd 'll n't do did ca wo we was is the a staff food place great bad awful slow fast

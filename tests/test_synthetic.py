@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep import lexicon
 from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.drawing import draw_scene
@@ -39,7 +40,6 @@ from arae_toolkit.data_prep.synthetic import (
     sentiment_sentences,
     topic_sentences,
 )
-from arae_toolkit.vocabulary import Vocabulary
 
 STREAMS = [caption_sentences, entailment_pairs, sentiment_sentences, topic_sentences]
 

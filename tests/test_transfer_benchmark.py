@@ -14,7 +14,7 @@ import small_transfer
 from click.testing import CliRunner
 
 from arae_toolkit.benchmarks import transfer_throughput
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.results import read_results
 from arae_toolkit.transfer.model import TransferModel

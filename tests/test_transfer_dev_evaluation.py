@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_transfer import QUICK, small_labelled_corpus
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import TokenStore
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
 from arae_toolkit.transfer.latent import LatentRewriter
 from arae_toolkit.transfer.model import content_bleu

@@ -13,7 +13,8 @@ import small_rewriter
 from click.testing import CliRunner
 
 from arae_toolkit import devices
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack, texts_of
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation import instruments
 from arae_toolkit.evaluation.comparison import (
     SystemOutputs,
@@ -22,7 +23,6 @@ from arae_toolkit.evaluation.comparison import (
     with_baselines,
 )
 from arae_toolkit.evaluation.instruments import Instruments, instruments_of
-from arae_toolkit.evaluation.judges import texts_of
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelNetwork,
@@ -32,7 +32,6 @@ from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.results import read_results
 from arae_toolkit.storage import paths as locations
-from arae_toolkit.vocabulary import Vocabulary
 
 LABELS = ("bad", "good")
 SOURCES = ["the food was bad .", "a bad , bad day", "the staff was good !", "good soup here ."]

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import batch_of
-from arae_toolkit.corpus import pack
+from arae_toolkit.data.corpus import pack
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.latent import AttributeClassifier
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.optim.update import Update, sgd
@@ -21,7 +22,6 @@ from arae_toolkit.transfer.steps import (
     classifier_step,
     cycle_step,
 )
-from arae_toolkit.vocabulary import EOS
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,8 @@ import pytest
 import small_rewriter
 import torch
 
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.evaluation.instruments import Instruments
@@ -25,7 +26,6 @@ from arae_toolkit.recipes.transfer_table import Measurer, Sources, metrics_of, o
 from arae_toolkit.transfer.infilling import Infilling
 from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
-from arae_toolkit.vocabulary import Vocabulary
 
 AE = System("ae", "ae")
 NAMES = list(small_rewriter.ATTRIBUTES)

@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arae_toolkit.data.vocabulary import BOS, EOS, PAD, SPECIAL_TOKENS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.vocabulary import (
-    BOS,
-    EOS,
-    PAD,
-    SPECIAL_TOKENS,
-    UNKNOWN,
-    Vocabulary,
-)
 
 SENTENCES = [
     "A man is sleeping .",

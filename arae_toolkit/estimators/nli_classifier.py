@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from arae_toolkit.config.overrides import with_value
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.nli import NLIModel, Pair, network_of
@@ -30,7 +31,6 @@ from arae_toolkit.nli.pair_store import store_of_texts
 from arae_toolkit.nli.settings import ModelName, PairConfig
 from arae_toolkit.nli.texts import pairs_of
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.vocabulary import Vocabulary
 
 ESTIMATOR = "estimator.json"
 """Parameters and classes of an :class:`NLIClassifier`, beside the files of its model."""

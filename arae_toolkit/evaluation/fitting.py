@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import EpochSampler
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.optim.update import Update, adam
-from arae_toolkit.packing import Indices
 
 WARMUP = 100
 """Iterations over which the rate rises from 0, a tenth of all where there are fewer than 1,000."""

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arae_toolkit.data.image_batches import PixelBatch, PixelStore, binarised
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.evaluation.monitors import UNIQUE_SAMPLES, CodeMonitors, code_monitors
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.image import ImageARAE
 from arae_toolkit.models.latent import Critic
-from arae_toolkit.packing import Indices
-from arae_toolkit.pixels import PixelBatch, PixelStore, binarised
 
 BATCH_ROWS = 1024
 

@@ -18,15 +18,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.evaluation.judges import (
-    Judge,
-    NgramJudge,
-    NgramJudgeSettings,
-    texts_of,
-    train_ngram_judge,
-)
+from arae_toolkit.evaluation.judges import Judge, NgramJudge, NgramJudgeSettings, train_ngram_judge
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelSettings,

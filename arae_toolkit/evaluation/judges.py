@@ -6,7 +6,6 @@ on dev bounds how far it can be trusted.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +17,9 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from arae_toolkit.corpus import PackedSentences
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.overlap import words_of
 from arae_toolkit.model_folder import ModelFolder, save_model_folder
-from arae_toolkit.vocabulary import Vocabulary
 
 
 class Judge(Protocol):
@@ -188,14 +185,6 @@ def train_ngram_judge(
             )
     assert best is not None, "at least one penalty is tried"
     return best
-
-
-def texts_of(sentences: PackedSentences, vocabulary: Vocabulary) -> list[str]:
-    """Return packed sentences as words separated by spaces."""
-    words, offsets = vocabulary.words, sentences.offsets.tolist()
-    tokens = [words[token] for token in sentences.tokens.tolist()]
-    # The last token of each is <eos>.
-    return [" ".join(tokens[start : end - 1]) for start, end in itertools.pairwise(offsets)]
 
 
 def _counter(

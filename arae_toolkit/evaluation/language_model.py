@@ -13,16 +13,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import EpochSampler, TokenBatch, TokenStore
-from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.data.corpus import PackedSentences, pack
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.token_batches import TokenBatch, TokenStore
+from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.fitting import keep_best_epoch
 from arae_toolkit.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.initialization import uniform
-from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
 
 EVALUATION_BATCH = 256
 INITIAL_BOUND = 0.1

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import TokenStore
-from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.latent import AnyPrior, Critic
-from arae_toolkit.packing import Indices
 
 UNIQUE_SAMPLES = 512
 # Below these a prior has collapsed or never met the encoder.

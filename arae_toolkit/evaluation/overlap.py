@@ -13,7 +13,7 @@ from itertools import zip_longest
 from sacrebleu.metrics.bleu import BLEU
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-from arae_toolkit.vocabulary import WORD_PATTERN
+from arae_toolkit.data.vocabulary import WORD_PATTERN
 
 # Those of a vocabulary (Python's own regular expressions see combining marks in another way).
 _LOWERCASE = normalizers.Lowercase()

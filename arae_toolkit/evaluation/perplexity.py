@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.data.corpus import PackedSentences, pack
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelSettings,
     train_language_model,
 )
-from arae_toolkit.vocabulary import Vocabulary
 
 REVERSE = LanguageModelSettings(batch_size=32, patience=1)
 """For the few thousand outputs of a system, which are soon known by heart."""

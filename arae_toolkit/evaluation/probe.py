@@ -16,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
 
-from arae_toolkit.batching import EpochSampler
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.evaluation.classification import Classes
 from arae_toolkit.evaluation.fitting import keep_best_epoch
 from arae_toolkit.models.initialization import perceptron
-from arae_toolkit.packing import Indices
 
 Codes = npt.NDArray[np.floating]
 HIDDEN_SIZE = 256

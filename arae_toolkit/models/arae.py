@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.token_batches import like_length_batches
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
@@ -20,9 +22,7 @@ from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, 
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.encoding import encode_sentences
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
-from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.tying import Tying, tie
-from arae_toolkit.vocabulary import Vocabulary
 
 EncoderKind = Literal["lstm", "bilstm-max"]
 ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {

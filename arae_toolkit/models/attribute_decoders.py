@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.attribute_batching import AttributeBatch
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.labelled_batches import AttributeBatch
+from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.sampled_softmax import SoftmaxSample
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
+from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.models.decoder import DecoderState
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.projection import projected_nats
 from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
-from arae_toolkit.vocabulary import BOS, EOS, PAD
 
 
 class Behaviour(NamedTuple):

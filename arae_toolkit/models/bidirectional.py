@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.word_table import WordTable
-from arae_toolkit.vocabulary import PAD
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
 
@@ -64,12 +64,6 @@ class BiLSTMEncoder(nn.Module):
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the code of each sentence. Shape (B, Z), float32, unit norm."""
         return functional.normalize(largest(self.states(batch), batch), dim=1)
-
-
-def real_tokens(batch: TokenBatch) -> Tensor:
-    """Return where the tokens of a batch are, and not padding. Shape (B, T), bool."""
-    columns = torch.arange(batch.tokens.shape[1], device=batch.device)
-    return columns < batch.lengths[:, None]
 
 
 def largest(states: Tensor, batch: TokenBatch) -> Tensor:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
+from arae_toolkit.data.vocabulary import BOS, PAD
 from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.models.word_table import WordTable
 from arae_toolkit.projection import projected_nats, token_statistics
 from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
-from arae_toolkit.vocabulary import BOS, PAD
 
 
 class DecoderState(NamedTuple):

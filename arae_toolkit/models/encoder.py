@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
+from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.prefixes import PrefixTree, last_states
 from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.models.word_gates import WordGates
 from arae_toolkit.models.word_table import WordTable
-from arae_toolkit.vocabulary import PAD
 
 
 class LSTMEncoder(nn.Module):

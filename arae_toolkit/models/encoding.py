@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.prefixes import alphabetical_batches
 from arae_toolkit.models.recurrent import packs
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import TokenBatch, batch_of
+from arae_toolkit.data.token_batches import TokenBatch, batch_of
+from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
 from arae_toolkit.models.pairs import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.vocabulary import EOS, Vocabulary
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
 MOST_WORDS = 60

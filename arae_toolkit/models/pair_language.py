@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.dropout import dropped

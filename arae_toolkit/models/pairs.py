@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
-from arae_toolkit.models.bidirectional import MASKED, BiLSTMEncoder, largest, real_tokens
+from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.models.bidirectional import MASKED, BiLSTMEncoder, largest
 from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.encoder import LSTMEncoder
 

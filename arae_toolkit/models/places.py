@@ -15,9 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.models.decoder import DecoderState
 from arae_toolkit.models.step_graph import StepGraph
-from arae_toolkit.vocabulary import BOS, EOS, PAD
 
 CHECK_EVERY = 8
 """Steps between two looks whether a GPU is done."""

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.models.recurrent import cell_step
 from arae_toolkit.models.word_gates import WordGates
-from arae_toolkit.packing import Indices
 
 MOST_TOKENS = 65_536  # of the sentences read together
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch
+from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.bidirectional import MASKED
 from arae_toolkit.models.dropout import dropped
-from arae_toolkit.vocabulary import PAD
 
 
 class AttributeRecognizer(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import EpochSampler
+from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.pair_store import PairBatch, PairStore

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification

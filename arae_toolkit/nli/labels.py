@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.corpus import UNLABELLED
+from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_bytes
 

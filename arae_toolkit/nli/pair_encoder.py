@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.bidirectional import BiLSTMEncoder

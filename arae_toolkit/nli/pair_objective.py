@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.bidirectional import real_tokens
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.pair_store import PairBatch, PairStore
 from arae_toolkit.sampled_softmax import SoftmaxSample
-from arae_toolkit.vocabulary import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.batching import EpochSampler, TokenStore
+from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.pair_objective import PairObjective

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import TokenBatch, TokenStore
-from arae_toolkit.corpus import PackedSentences, pack
+from arae_toolkit.data.corpus import PackedSentences, pack
+from arae_toolkit.data.packed_sequence import Indices
+from arae_toolkit.data.token_batches import TokenBatch, TokenStore
+from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.models.nli import MOST_WORDS, Pair
-from arae_toolkit.packing import Indices
-from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
 
 
 @dataclass(frozen=True)

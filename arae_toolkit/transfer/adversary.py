@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import draw
 from arae_toolkit.config.schema import TrainingConfig
+from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
+from arae_toolkit.data.samplers import draw
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.optim import schedules
@@ -103,15 +103,3 @@ class AttributeAdversary:
 
     def _rows(self, stream: int, step: int, size: int) -> np.ndarray:
         return draw(len(self.store), size, seed=(self.training.seed, stream, self._iteration, step))
-
-
-def class_weights(labels: np.ndarray, classes: int) -> Tensor:
-    """Return weights that make all classes count alike, one on the mean over rows. Shape (A,).
-
-    Args:
-        labels: Class of each row. Shape (N,).
-        classes: A.
-    """
-    counts = np.bincount(labels, minlength=classes)
-    weights = len(labels) / (classes * np.maximum(counts, 1))
-    return torch.from_numpy(weights.astype(np.float32))

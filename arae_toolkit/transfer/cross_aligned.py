@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.model_folder import ModelFolder
 from arae_toolkit.models.cross_aligned import CrossAligned
 from arae_toolkit.models.decoding import Decoding, Search
-from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.projection import token_statistics
 from arae_toolkit.transfer.latent import STRENGTHS, TEMPERATURES, finished
 from arae_toolkit.transfer.rewriter import Sentence, chance
-from arae_toolkit.vocabulary import Vocabulary
 
 CROSS_ALIGNED = "cross-aligned"
 """Kind of the model folder."""

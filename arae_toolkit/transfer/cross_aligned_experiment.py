@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from arae_toolkit.attribute_batching import AttributeStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
-from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.cross_aligned import CrossAligned
@@ -28,7 +29,6 @@ from arae_toolkit.transfer.pretraining import check_labelled, copy_scorer, corpu
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
 from arae_toolkit.version import __version__
-from arae_toolkit.vocabulary import Vocabulary
 
 _BATCH_ROWS = 256
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.attribute_batching import AttributeBatch, AttributeStore
+from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore
+from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.attribute_generator import Behaviour
 from arae_toolkit.models.cross_aligned import CrossAligned
@@ -18,7 +19,6 @@ from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedSchedule
 from arae_toolkit.transfer.cross_aligned_steps import Judged, Judges
-from arae_toolkit.transfer.infilling_training import BalancedSampler
 
 
 class CrossAlignedTraining:

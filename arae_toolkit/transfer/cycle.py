@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import batch_of, draw
 from arae_toolkit.config.schema import TrainingConfig
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.samplers import draw
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
@@ -17,7 +19,6 @@ from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import cycle_step
-from arae_toolkit.vocabulary import EOS
 
 _ROWS = 5  # stream of random rows
 MOST_WORDS_MORE = 4

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import CONFIG, ModelFolder, load_model_folder, save_model_folder
 from arae_toolkit.run_identity import Identity, check_folder
@@ -24,7 +25,6 @@ from arae_toolkit.transfer.memory import Memory, Span, marked_spans, markers_of
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.salience import Floats, NgramSalience
 from arae_toolkit.version import __version__
-from arae_toolkit.vocabulary import EOS, UNKNOWN, Vocabulary
 
 DELETE_AND_REPLACE = "delete-and-replace"
 _MEMORY = "memory."

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import Store
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import Store
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.latent import FittedGaussian
@@ -20,7 +21,6 @@ from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.transfer.latent import LatentRewriter
 from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.vocabulary import Vocabulary
 
 BATCH_ROWS = 256
 FITTED_ROWS = 20_000

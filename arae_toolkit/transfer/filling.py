@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from arae_toolkit.batching import batch_of
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
 from arae_toolkit.transfer.word_scores import Places, WordScores
-from arae_toolkit.vocabulary import EOS
 
 NO_PLACE = -1
 _ROWS = 512  # read together

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch
-from arae_toolkit.models.bidirectional import real_tokens
+from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
 from arae_toolkit.transfer.infilling_settings import InfillingTrainingConfig
-from arae_toolkit.vocabulary import EOS, PAD, UNKNOWN
 
 _OFTEN_MORE = 3.0  # times the share of words hidden in some sentences
 _MORE_SENTENCES = 1 / 3

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.downloads import Advance
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import ModelFolder, load_model_folder, save_model_folder
@@ -18,7 +19,6 @@ from arae_toolkit.transfer.kinship import usage, with_endings
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.word_scores import Guidance, WordScores
 from arae_toolkit.version import __version__
-from arae_toolkit.vocabulary import Vocabulary
 
 _CHUNK = 128  # sentences rewritten together
 

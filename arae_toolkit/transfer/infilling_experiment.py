@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.infilling import INFILLING, new_infilling_network

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.models.infilling import EMPTY
 from arae_toolkit.transfer.changes import (
     changed_regions,
@@ -27,7 +28,6 @@ from arae_toolkit.transfer.reading import (
     region_costs,
 )
 from arae_toolkit.transfer.word_scores import WordScores
-from arae_toolkit.vocabulary import UNKNOWN
 
 Words = tuple[int, ...]
 _MARKS = 0.1  # nats from which a word is said to mark an attribute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,93 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenStore
-from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.samplers import BalancedSampler
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.infilling import InfillingNetwork
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
-from arae_toolkit.packing import Indices
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling_settings import InfillingTrainingConfig
 
-_POOL = 50  # batches that are sorted by length together
 _EVALUATION_BATCH = 256
-
-
-def balanced_batches(sizes: Sequence[int], batch_size: int) -> int:
-    """Return how many batches with as many rows of each class an epoch has.
-
-    Args:
-        sizes: Rows of each class, A of them.
-        batch_size: Rows a batch; a multiple of A is made of it.
-
-    Raises:
-        ValueError: If a class has no rows, or a batch cannot hold a row of each.
-
-    Example:
-        >>> balanced_batches([100, 40], 20)
-        10
-    """
-    each = min(batch_size // len(sizes), max(sizes))
-    if not min(sizes) or not each:
-        raise ValueError(f"batches of {batch_size} cannot be balanced over {list(sizes)} rows")
-    return max(sizes) // each
-
-
-class BalancedSampler:
-    """Batches of like lengths with as many rows of each class, fixed by (seed, epoch).
-
-    In an epoch each row of the largest class comes once, but for those left over at its end. Rows
-    of smaller classes come as often as it takes, each as often as the others or once more.
-
-    Args:
-        lengths: Tokens per sentence. Shape (N,).
-        labels: Class ids; negative rows are left out. Shape (N,).
-        classes: A.
-        batch_size: Rows a batch; a multiple of A is made of it.
-        seed: Fixes the order of every epoch.
-
-    Raises:
-        ValueError: If a class has no rows, or a batch cannot hold a row of each.
-    """
-
-    def __init__(
-        self, lengths: Indices, labels: Indices, classes: int, *, batch_size: int, seed: int
-    ) -> None:
-        """Sort the rows by class."""
-        self._rows = [np.flatnonzero(labels == label) for label in range(classes)]
-        sizes = [len(rows) for rows in self._rows]
-        self.batches_per_epoch = balanced_batches(sizes, batch_size)
-        self._each = min(batch_size // classes, max(sizes))
-        self._lengths, self._seed = lengths, seed
-        self._epoch: tuple[int, Indices] = (-1, np.empty((0, 0), dtype=np.int64))
-
-    def at(self, iteration: int) -> Indices:
-        """Return the rows of an iteration's batch, counted from 0 over all epochs."""
-        epoch, place = divmod(iteration, self.batches_per_epoch)
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, self._batches(epoch))
-        rows: Indices = self._epoch[1][place]
-        return rows
-
-    def _batches(self, epoch: int) -> Indices:
-        """Return the rows of every batch of an epoch. Shape (batches, B)."""
-        random = np.random.default_rng([self._seed, epoch])
-        needed = self.batches_per_epoch * self._each
-        parts = []
-        for rows in self._rows:
-            rounds = -(-needed // len(rows))
-            drawn = np.concatenate([random.permutation(rows) for _ in range(rounds)])[:needed]
-            size = _POOL * self._each
-            pools = [drawn[start : start + size] for start in range(0, needed, size)]
-            by_length = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
-            parts.append(np.concatenate(by_length).reshape(self.batches_per_epoch, self._each))
-        # Batches of the same rank in their class's pool have like lengths.
-        batches = np.concatenate(parts, axis=1)
-        return batches[random.permutation(len(batches))]
 
 
 class InfillingTraining:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.models.infilling import InfillingNetwork
-from arae_toolkit.vocabulary import UNKNOWN
 
 ENDINGS = ("ing", "ed", "ly", "s")
 """Of English words; the first that fits counts, and none is one, too."""

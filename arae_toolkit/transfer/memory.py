@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from arae_toolkit.corpus import PackedSentences
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.salience import Floats, Integers, NgramSalience
-from arae_toolkit.vocabulary import UNKNOWN
 
 Span = tuple[int, int]
 """Where words start, and how many they are."""

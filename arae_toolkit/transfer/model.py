@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import ModelFolder, load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.vocabulary import EOS, Vocabulary
 
 KINDS = ("transfer", "cross-aligned", "infilling", "delete-and-replace")
 """Of model folders: the first is that of autoencoders with decoders by attribute."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.transfer.model import TransferModel, Transferred
 from arae_toolkit.transfer.surface import Known, natural_text, readable_text
-from arae_toolkit.vocabulary import UNKNOWN, Vocabulary
 
 
 def knowledge_of(vocabulary: Vocabulary) -> Known:

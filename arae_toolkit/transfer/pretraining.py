@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import TokenStore
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
-from arae_toolkit.corpus import Corpus, PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.model_folder import CONFIG, save_model_folder

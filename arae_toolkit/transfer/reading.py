@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.batching import TokenBatch, batch_of
+from arae_toolkit.data.token_batches import TokenBatch, batch_of, real_tokens
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.bidirectional import real_tokens
 from arae_toolkit.models.infilling import EMPTY, HIDDEN
 from arae_toolkit.transfer.hiding import words_of
 from arae_toolkit.transfer.word_scores import Places, WordScores
-from arae_toolkit.vocabulary import EOS, UNKNOWN
 
 _ROWS, _RECOGNIZED_ROWS = 512, 1024  # sentences read together
 Words = Sequence[int]

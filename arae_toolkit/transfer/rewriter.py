@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from arae_toolkit.vocabulary import Vocabulary
+from arae_toolkit.data.vocabulary import Vocabulary
 
 Sentence = list[int]
 """Ids, ``<eos>`` last."""

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.vocabulary import UNKNOWN
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.vocabulary import UNKNOWN
 
 LONGEST_NGRAM = 4
 Floats = npt.NDArray[np.float32]

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from arae_toolkit.data.token_batches import like_length_batches
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
 from arae_toolkit.models.attribute_decoders import AttributeDecoders
-from arae_toolkit.models.like_lengths import like_length_batches
 from arae_toolkit.models.recognizer import AttributeRecognizer
-from arae_toolkit.vocabulary import Vocabulary
 
 SCORER = "transfer-scorer"
 Sentence = list[int]

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.attribute_batching import AttributeStore
-from arae_toolkit.batching import EpochSampler
 from arae_toolkit.checkpoint import STATE
-from arae_toolkit.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
+from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.objectives import classifier_nats
@@ -24,7 +24,6 @@ from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.training import Run, fit
-from arae_toolkit.transfer.adversary import class_weights
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.version import __version__
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from arae_toolkit.attribute_batching import AttributeBatch
-from arae_toolkit.batching import TokenBatch
+from arae_toolkit.data.labelled_batches import AttributeBatch
+from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.latent import AttributeClassifier
 from arae_toolkit.models.transfer import TransferAutoencoder

@@ -14,9 +14,9 @@ from difflib import SequenceMatcher
 
 from tokenizers import Regex, pre_tokenizers
 
+from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 from arae_toolkit.transfer.articles import ARTICLES, article_before
 from arae_toolkit.transfer.casing import Casing, sentence_starts
-from arae_toolkit.vocabulary import SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 
 Known = Callable[[str], bool]
 """Whether a model knows a word, given in lower case."""

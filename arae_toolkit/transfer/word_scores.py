@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.infilling import EMPTY, InfillingNetwork
 from arae_toolkit.transfer.kinship import Kinship, usage
-from arae_toolkit.vocabulary import UNKNOWN
 
 _NEVER = -1e9  # below every score
 _OTHERS = 0.3  # share of a word's frequency in all sentences in what is called its frequency

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from arae_toolkit.vocabulary import UNKNOWN
+from arae_toolkit.data.vocabulary import UNKNOWN
 
 
 def add_code_noise(code: Tensor, *, deviation: Tensor, generator: torch.Generator) -> Tensor:

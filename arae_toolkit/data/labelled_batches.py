@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.batching import TokenBatch, TokenStore
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.noise import drop_words
-from arae_toolkit.packing import Indices, Packing
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.noise import drop_words
+from arae_toolkit.data.packed_sequence import Indices, Packing
+from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 
 
 @dataclass(frozen=True)
 class AttributeBatch:
     """Sentences of several attribute values, those of each value together.
 
-    An encoder reads it as it reads a :class:`~arae_toolkit.batching.TokenBatch`; decoders read
+    An encoder reads it as it reads a :class:`~arae_toolkit.data.token_batches.TokenBatch`; decoders read
     the parts.
 
     Attributes:
@@ -139,3 +139,15 @@ class AttributeStore:
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
         """Gather sentences in batches of like lengths; see :meth:`TokenStore.grouped`."""
         return self._store.grouped(indices, groups=groups)
+
+
+def class_weights(labels: np.ndarray, classes: int) -> Tensor:
+    """Return weights that make all classes count alike, one on the mean over rows. Shape (A,).
+
+    Args:
+        labels: Class of each row. Shape (N,).
+        classes: A.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = len(labels) / (classes * np.maximum(counts, 1))
+    return torch.from_numpy(weights.astype(np.float32))

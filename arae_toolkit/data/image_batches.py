@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.noise import drop_pixels
-from arae_toolkit.packing import Indices
+from arae_toolkit.data.noise import drop_pixels
+from arae_toolkit.data.packed_sequence import Indices
 
 INK = 128
 """Grey values from here to 255 are ink, those below are paper: the binarised form of an image."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arae_toolkit.corpus import PackedSentences
-from arae_toolkit.noise import drop_words
-from arae_toolkit.packing import Indices, Packing
-from arae_toolkit.vocabulary import PAD
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.noise import drop_words
+from arae_toolkit.data.packed_sequence import Indices, Packing
+from arae_toolkit.data.vocabulary import PAD
 
 PADDED_TOKENS = 2**26
 """A GPU keeps a split as one padded table of so many tokens at most: 256 MiB."""
@@ -214,58 +213,34 @@ def batch_of(sentences: list[list[int]], *, device: torch.device) -> TokenBatch:
     )
 
 
-class EpochSampler:
-    """Every row once an epoch, in batches of like lengths, in an order fixed by (seed, epoch).
+def real_tokens(batch: TokenBatch) -> Tensor:
+    """Return where the tokens of a batch are, and not padding. Shape (B, T), bool."""
+    columns = torch.arange(batch.tokens.shape[1], device=batch.device)
+    return columns < batch.lengths[:, None]
+
+
+MOST_PADDED_TOKENS = 8192
+
+
+def like_length_batches(
+    sentences: Sequence[list[int]], batch_size: int, *, device: torch.device
+) -> Iterator[tuple[list[int], TokenBatch]]:
+    """Yield sentences in batches of like lengths, with the row numbers they hold.
+
+    A batch ends early where its padding would grow large: one very long text among short ones
+    does not make them all long.
 
     Args:
-        lengths: Tokens per sentence. Shape (N,).
-        batch_size: Rows a batch. What is left over at an epoch's end, less than one batch, is
-            skipped; other rows are left over in the next epoch.
-        seed: Fixes the order of every epoch.
-        pool: Batches that are sorted by length together. 1 leaves batches unsorted.
+        sentences: Ids, each sentence ending in ``<eos>``.
+        batch_size: Most rows of a batch.
+        device: Of the batches.
     """
-
-    def __init__(
-        self, lengths: npt.NDArray[Any], *, batch_size: int, seed: int, pool: int = 50
-    ) -> None:
-        """Check the sizes."""
-        if len(lengths) == 0:
-            raise ValueError("cannot sample from a split without rows")
-        self.lengths = np.asarray(lengths)
-        self.batch_size = min(batch_size, len(lengths))
-        self.seed, self.pool = seed, pool
-        self._epoch: tuple[int, list[Indices]] = (-1, [])
-
-    def at(self, iteration: int) -> Indices:
-        """Return the rows of an iteration's batch, counted from 0 over all epochs."""
-        epoch, place = divmod(iteration, self.batches_per_epoch)
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, list(self.epoch(epoch)))
-        return self._epoch[1][place]
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Full batches in one epoch."""
-        return len(self.lengths) // self.batch_size
-
-    def epoch(self, epoch: int) -> Iterator[Indices]:
-        """Yield the row numbers of each batch of an epoch (counted from 0)."""
-        random = np.random.default_rng([self.seed, epoch])
-        order = random.permutation(len(self.lengths))
-        pool_rows = self.pool * self.batch_size
-        sorted_pools = [
-            part[np.argsort(self.lengths[part], kind="stable")]
-            for part in (order[at : at + pool_rows] for at in range(0, len(order), pool_rows))
-        ]
-        # Only the last pool can hold a batch that is not full: it is the shortest rows' turn to
-        # be skipped, so start the cut at a random place.
-        last = np.roll(sorted_pools[-1], random.integers(len(sorted_pools[-1])))
-        rows = np.concatenate([*sorted_pools[:-1], last])
-        rows = rows[: self.batches_per_epoch * self.batch_size]
-        batches = rows.reshape(-1, self.batch_size)
-        yield from batches[random.permutation(len(batches))]
-
-
-def draw(count: int, size: int, *, seed: tuple[int, ...]) -> Indices:
-    """Draw ``size`` row numbers below ``count`` independently and uniformly, fixed by ``seed``."""
-    return np.random.default_rng(seed).integers(count, size=size)
+    rows: list[int] = []
+    for row in sorted(range(len(sentences)), key=lambda row: len(sentences[row])):
+        tokens = (len(rows) + 1) * len(sentences[row])
+        if rows and (len(rows) == batch_size or tokens > MOST_PADDED_TOKENS):
+            yield rows, batch_of([sentences[r] for r in rows], device=device)
+            rows = []
+        rows.append(row)
+    if rows:
+        yield rows, batch_of([sentences[r] for r in rows], device=device)

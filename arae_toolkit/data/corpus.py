@@ -13,6 +13,7 @@ Arrays are opened memory-mapped: a corpus of any size costs no memory until its 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import replacing
-from arae_toolkit.vocabulary import Vocabulary
 
 MANIFEST_VERSION = 1
 UNLABELLED = -1
@@ -272,3 +273,11 @@ class Corpus:
     def pixels(self, name: str) -> npt.NDArray[np.uint8]:
         """Return the grey values of an image split. Shape (N, P), 0-255."""
         return open_array(self.folder / f"{name}.pixels.npy")
+
+
+def texts_of(sentences: PackedSentences, vocabulary: Vocabulary) -> list[str]:
+    """Return packed sentences as words separated by spaces."""
+    words, offsets = vocabulary.words, sentences.offsets.tolist()
+    tokens = [words[token] for token in sentences.tokens.tolist()]
+    # The last token of each is <eos>.
+    return [" ".join(tokens[start : end - 1]) for start, end in itertools.pairwise(offsets)]

@@ -1,0 +1,1 @@
+"""Vocabulary, prepared corpora, batches of tokens, labels and pixels, samplers, noise."""
