@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit import critic_kernels, critic_layers
-from arae_toolkit.critic_kernels import fits
-from arae_toolkit.critic_layers import BETWEEN, Normalised, behind_activation
 from arae_toolkit.models.latent import Critic
 from arae_toolkit.objectives import NORM_OFFSET, critic_objective, gradient_penalty
-from arae_toolkit.triton_support import runs_kernels
+from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
+from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised, behind_activation
+from arae_toolkit.ops.batch_norm_double_backward_cuda import fits
+from arae_toolkit.ops.triton_support import runs_kernels
 
 REAL, GENERATED = 0, 1
 
@@ -138,7 +138,11 @@ def _written_out(
     last = network[-1]
     assert isinstance(last, nn.Linear)
     rows = len(real)
-    passes = critic_kernels if runs_kernels(real.device) and fits(rows) else critic_layers
+    passes = (
+        batch_norm_double_backward_cuda
+        if runs_kernels(real.device) and fits(rows)
+        else batch_norm_double_backward
+    )
     groups = [real, generated]
     if mix is not None:
         groups.append(torch.lerp(generated, real, mix))

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.captures import capturing, end_failed_capture
 from arae_toolkit.data.token_batches import Batch, Store
+from arae_toolkit.ops.cuda_graph import capturing, end_failed_capture
 from arae_toolkit.optim.update import Scalars
 from arae_toolkit.plan import RECONSTRUCTION, Plan
 

@@ -20,8 +20,8 @@ from arae_toolkit.devices import reduced
 from arae_toolkit.models.autoencoder import CodeDecoder
 from arae_toolkit.models.latent import Critic, Generator
 from arae_toolkit.objectives import encoder_objective, generator_objective
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.sampled_softmax import SoftmaxSample
 
 
 class Pull(Protocol):

@@ -42,7 +42,7 @@ from arae_toolkit.benchmarks.textbook import Encoder, Sizes
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.prefixes import alphabetical_batches
+from arae_toolkit.ops.prefix_lstm import alphabetical_batches
 from arae_toolkit.recipes.common import find_run
 from arae_toolkit.results import Metric, summarise
 

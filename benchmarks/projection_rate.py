@@ -33,7 +33,7 @@ from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, matrix_products
-from arae_toolkit.projection import projected_nats
+from arae_toolkit.ops.linear_cross_entropy import projected_nats
 from arae_toolkit.results import Metric, summarise
 
 NAME = "projection_rate"

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import critic_gradients, critic_kernels, critic_layers
+from arae_toolkit import critic_gradients
 from arae_toolkit.models.latent import Critic, Normalization
 from arae_toolkit.objectives import critic_objective, gradient_penalty
+from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
 
 ROWS, SIZE = 7, 5
 
@@ -127,27 +128,30 @@ def test_kernels_take_the_same_passes(rows: int, size: int) -> None:
     inputs = torch.randn(3, rows, size, device="cuda")
     pull, extra, row = torch.randn(3, rows, size, device="cuda")
     with torch.no_grad():
-        layer, states = critic_layers.forward(plain, inputs, 0.2)
-        other, activated = critic_kernels.forward(fused, inputs, 0.2)
+        layer, states = batch_norm_double_backward.forward(plain, inputs, 0.2)
+        other, activated = batch_norm_double_backward_cuda.forward(fused, inputs, 0.2)
         same(
             (other.values, other.inverse, other.outputs, activated, *fused.buffers()),
             (layer.values, layer.inverse, layer.outputs, states, *plain.buffers()),
         )
         for slope in (row[:1].expand(rows, -1), row):
-            behind, inner = critic_layers.slope_of_scores(plain, slope, layer, 0.2)
-            same(critic_kernels.slope_of_scores(fused, slope, layer, 0.2), (behind, inner))
+            behind, inner = batch_norm_double_backward.slope_of_scores(plain, slope, layer, 0.2)
+            same(
+                batch_norm_double_backward_cuda.slope_of_scores(fused, slope, layer, 0.2),
+                (behind, inner),
+            )
         same(
-            critic_kernels.penalty_gradients(
+            batch_norm_double_backward_cuda.penalty_gradients(
                 fused, pull, layer, 0.2, slope=behind, inner_slope=inner
             ),
-            critic_layers.penalty_gradients(
+            batch_norm_double_backward.penalty_gradients(
                 plain, pull, layer, 0.2, slope=behind, inner_slope=inner
             ),
         )
         for upstream in (inputs, inputs[:, :1].expand(-1, rows, -1)):
             for more in (extra, None):
-                found = critic_kernels.backward(fused, upstream, layer, 0.2, more)
-                asked = critic_layers.backward(plain, upstream, layer, 0.2, more)
+                found = batch_norm_double_backward_cuda.backward(fused, upstream, layer, 0.2, more)
+                asked = batch_norm_double_backward.backward(plain, upstream, layer, 0.2, more)
                 same(found, asked)
-        found = critic_kernels.penalty_pull(pull, offset=1e-12, weight=3.0)
-        same(found, critic_layers.penalty_pull(pull, offset=1e-12, weight=3.0))
+        found = batch_norm_double_backward_cuda.penalty_pull(pull, offset=1e-12, weight=3.0)
+        same(found, batch_norm_double_backward.penalty_pull(pull, offset=1e-12, weight=3.0))

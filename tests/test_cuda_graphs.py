@@ -9,13 +9,13 @@ import torch
 from host_reads import HostReads
 from torch import nn
 
-from arae_toolkit import projection
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.schema import Config
 from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.fused_projection import fused_nats
+from arae_toolkit.ops import linear_cross_entropy
+from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats
 from arae_toolkit.optim import update
 from arae_toolkit.plan import RECONSTRUCTION, HostSource
 
@@ -79,7 +79,7 @@ def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
         algorithm.iteration(1)
     assert set(reads.names) == {"aten::_local_scalar_dense"}, "norms and sums are compared"
     monkeypatch.setattr(update, "_clip_gradients", nn.utils.clip_grad_norm_)
-    monkeypatch.setattr(projection, "chunked_nats", fused_nats)
+    monkeypatch.setattr(linear_cross_entropy, "chunked_nats", fused_nats)
     with HostReads() as reads:
         algorithm.iteration(2)
     assert reads.names == []

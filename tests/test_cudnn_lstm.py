@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from arae_toolkit.models import cudnn_lstm
-from arae_toolkit.models.cudnn_lstm import lstm_states
+from arae_toolkit.ops import cudnn_lstm
+from arae_toolkit.ops.cudnn_lstm import lstm_states
 
 
 @pytest.mark.parametrize(("inputs", "size"), [(6, 5), (8, 64), (16, 70)])

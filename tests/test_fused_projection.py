@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit import fused_projection, softmax_gradient
-from arae_toolkit.fused_projection import fused_nats
-from arae_toolkit.softmax_gradient import softmax_less_one_hot_
-from arae_toolkit.triton_support import runs_kernels
+from arae_toolkit.ops import linear_cross_entropy_cuda
+from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats, softmax_less_one_hot_
+from arae_toolkit.ops.triton_support import runs_kernels
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -37,7 +36,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     chunk_bytes: int, size: int, words: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However rows are cut and sizes filled up; an ignored word counts nothing."""
-    monkeypatch.setattr(fused_projection, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(linear_cross_entropy_cuda, "CHUNK_BYTES", chunk_bytes)
     hidden, weight, bias, targets = _inputs(size=size, words=words)
     fast = fused_nats(hidden, weight, bias, targets, dtype=torch.float32, ignored=3)
     plain = _plain(hidden, weight, bias, targets)
@@ -103,12 +102,14 @@ def test_scores_become_their_gradient_between_what_lies_around(dtype: torch.dtyp
 def test_the_kernel_is_what_a_gpu_takes() -> None:
     """Where Triton is there, rows longer than a block and single words included."""
     assert runs_kernels(DEVICE) == (importlib.util.find_spec("triton") is not None)
-    for words in (1, 17, softmax_gradient.BLOCK_WORDS, 11004):
+    for words in (1, 17, linear_cross_entropy_cuda.BLOCK_WORDS, 11004):
         scores = 3 * torch.randn(33, words, device=DEVICE)
         answers = torch.randint(words, (33,), device=DEVICE)
         other = scores.clone()
-        nats = softmax_gradient._by_kernel(scores, answers, 0)
-        torch.testing.assert_close(nats, softmax_gradient._by_operations(other, answers, 0))
+        nats = linear_cross_entropy_cuda._by_kernel(scores, answers, 0)
+        torch.testing.assert_close(
+            nats, linear_cross_entropy_cuda._by_operations(other, answers, 0)
+        )
         torch.testing.assert_close(scores, other, rtol=1e-4, atol=1e-6)
 
 

@@ -17,7 +17,7 @@ from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.pair_language import LABEL_SIZE, MATCH_SCALE, MATCH_SIZE, PairLanguageModel
 from arae_toolkit.nli.pair_objective import PairObjective, hide_words
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 CPU = torch.device("cpu")
 LABELS = 3

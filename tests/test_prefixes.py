@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.devices import reduced
-from arae_toolkit.models import encoding, prefixes
+from arae_toolkit.models import encoding
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.encoder import LSTMEncoder
 from arae_toolkit.models.encoding import encode_sentences
-from arae_toolkit.models.prefixes import PrefixTree, alphabetical_batches
+from arae_toolkit.ops import prefix_lstm
+from arae_toolkit.ops.prefix_lstm import PrefixTree, alphabetical_batches
 
 CPU = torch.device("cpu")
 WORDS, EOS = 7, 2
@@ -88,7 +89,7 @@ def test_batches_hold_every_row_once_and_end_early(monkeypatch: pytest.MonkeyPat
     order = sorted(range(6), key=sentences.__getitem__)
     batches = [rows for rows, _ in alphabetical_batches(sentences, 4)]
     assert batches == [order[:4], order[4:]]
-    monkeypatch.setattr(prefixes, "MOST_TOKENS", 6)
+    monkeypatch.setattr(prefix_lstm, "MOST_TOKENS", 6)
     batches = [rows for rows, _ in alphabetical_batches(sentences, 4)]
     assert functools.reduce(operator.iadd, batches, []) == order
     tokens = [[len(sentences[row]) for row in rows] for rows in batches]
@@ -103,7 +104,7 @@ def test_only_a_cpu_in_float32_shares_beginnings(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         encoding, "alphabetical_batches", lambda *args: used.append(1) or batches(*args)
     )
-    monkeypatch.setattr("arae_toolkit.models.recurrent.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("arae_toolkit.ops.packed_lstm.has_bfloat16", lambda device: True)
     encode_sentences(_encoder(BiLSTMEncoder), [[3, EOS]], batch_size=4)
     with reduced(CPU, torch.bfloat16):
         encode_sentences(_encoder(LSTMEncoder), [[3, EOS]], batch_size=4)

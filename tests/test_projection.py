@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit import chunked_projection
-from arae_toolkit.projection import projected_nats, token_statistics
+from arae_toolkit.ops import linear_cross_entropy_cpu
+from arae_toolkit.ops.linear_cross_entropy import projected_nats, token_statistics
 
 
 def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -25,8 +25,8 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     chunk_rows: int, row_multiple: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However rows are cut and padded, the sum and all three gradients are the plain form's."""
-    monkeypatch.setitem(chunked_projection.CHUNK_ROWS, torch.float32, chunk_rows)
-    monkeypatch.setitem(chunked_projection.ROW_MULTIPLE, torch.float32, row_multiple)
+    monkeypatch.setitem(linear_cross_entropy_cpu.CHUNK_ROWS, torch.float32, chunk_rows)
+    monkeypatch.setitem(linear_cross_entropy_cpu.ROW_MULTIPLE, torch.float32, row_multiple)
     hidden, weight, bias, targets = _inputs()
     fast = projected_nats(hidden, weight, bias, targets)
     fast_gradients = torch.autograd.grad(0.3 * fast, (hidden, weight, bias))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.recurrent import packed_states, packs
+from arae_toolkit.ops.packed_lstm import packed_states, packs
 
 CPU = torch.device("cpu")
 WORDS, EMBEDDING, CODE, HIDDEN = 9, 5, 4, 6

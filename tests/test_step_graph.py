@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from arae_toolkit.models import step_graph
-from arae_toolkit.models.step_graph import WARM_UP_STEPS, StepGraph
+from arae_toolkit.ops import cuda_graph
+from arae_toolkit.ops.cuda_graph import WARM_UP_STEPS, StepGraph
 
 CUDA = torch.device("cuda", 0)
 
@@ -43,15 +43,15 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, *, error: str | None) -> list[Reco
     def beside(_: object) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    cuda = step_graph.torch.cuda
+    cuda = cuda_graph.torch.cuda
     main = Stream()
     monkeypatch.setattr(cuda, "CUDAGraph", Recorded)
-    monkeypatch.setattr(step_graph, "capturing", capture)
+    monkeypatch.setattr(cuda_graph, "capturing", capture)
     monkeypatch.setattr(cuda, "current_stream", lambda _: main)
     monkeypatch.setattr(cuda, "Stream", lambda _: Stream())
     monkeypatch.setattr(cuda, "stream", beside)
     monkeypatch.setattr(cuda, "device", beside)
-    monkeypatch.setattr(step_graph, "end_failed_capture", lambda _: None)
+    monkeypatch.setattr(cuda_graph, "end_failed_capture", lambda _: None)
     return recorded
 
 

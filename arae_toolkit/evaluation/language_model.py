@@ -23,7 +23,7 @@ from arae_toolkit.evaluation.fitting import keep_best_epoch
 from arae_toolkit.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.initialization import uniform
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 EVALUATION_BATCH = 256
 INITIAL_BOUND = 0.1

@@ -11,7 +11,7 @@ from torch.nn import functional
 from arae_toolkit.data.labelled_batches import AttributeBatch
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.decoder import LSTMDecoder
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 DecoderForm = Literal["shared-softmax", "separate", "joined"]
 

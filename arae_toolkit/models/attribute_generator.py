@@ -13,8 +13,8 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.models.decoder import DecoderState
 from arae_toolkit.models.dropout import dropped
-from arae_toolkit.projection import projected_nats
-from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import projected_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 
 
 class Behaviour(NamedTuple):

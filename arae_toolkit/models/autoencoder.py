@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.models.latent import AnyPrior
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 
 class CodeDecoder(Protocol):

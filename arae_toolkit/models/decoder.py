@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, PAD
-from arae_toolkit.models.cudnn_lstm import lstm_states
-from arae_toolkit.models.recurrent import packed_states, packs
 from arae_toolkit.models.word_table import WordTable
-from arae_toolkit.projection import projected_nats, token_statistics
-from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.cudnn_lstm import lstm_states
+from arae_toolkit.ops.linear_cross_entropy import projected_nats, token_statistics
+from arae_toolkit.ops.packed_lstm import packed_states, packs
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 
 
 class DecoderState(NamedTuple):

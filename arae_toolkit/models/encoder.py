@@ -8,12 +8,12 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.models.cudnn_lstm import lstm_states
 from arae_toolkit.models.dropout import dropped
-from arae_toolkit.models.prefixes import PrefixTree, last_states
-from arae_toolkit.models.recurrent import packed_states, packs
-from arae_toolkit.models.word_gates import WordGates
 from arae_toolkit.models.word_table import WordTable
+from arae_toolkit.ops.cudnn_lstm import lstm_states
+from arae_toolkit.ops.input_gate_cache import WordGates
+from arae_toolkit.ops.packed_lstm import packed_states, packs
+from arae_toolkit.ops.prefix_lstm import PrefixTree, last_states
 
 
 class LSTMEncoder(nn.Module):

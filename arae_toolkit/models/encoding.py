@@ -10,8 +10,8 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.prefixes import alphabetical_batches
-from arae_toolkit.models.recurrent import packs
+from arae_toolkit.ops.packed_lstm import packs
+from arae_toolkit.ops.prefix_lstm import alphabetical_batches
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models import initialization
 from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, mlp, new_prior
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 Pixels = npt.NDArray[Any] | Tensor
 

@@ -12,8 +12,8 @@ from torch.nn import functional
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, PAD
 from arae_toolkit.models.dropout import dropped
-from arae_toolkit.projection import projected_nats
-from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import projected_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 
 INFILLING = "infilling"
 """Kind of the model folder."""

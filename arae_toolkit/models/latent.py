@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from arae_toolkit.models.grouped import by_groups
+from arae_toolkit.ops.grouped_batch_norm import by_groups
 
 Normalization = Literal["none", "batch", "layer", "spectral"]
 OutputBound = Literal["sphere", "tanh", "none"]

@@ -12,7 +12,7 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
 from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.dropout import dropped
-from arae_toolkit.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 
 MATCH_SIZE, MATCH_SCALE = 256, 20.0
 LABEL_SIZE = 32

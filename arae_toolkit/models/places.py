@@ -17,7 +17,7 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.models.decoder import DecoderState
-from arae_toolkit.models.step_graph import StepGraph
+from arae_toolkit.ops.cuda_graph import StepGraph
 
 CHECK_EVERY = 8
 """Steps between two looks whether a GPU is done."""

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.models.decoder import DecoderState, LSTMDecoder
-from arae_toolkit.models.recurrent import cell_step
-from arae_toolkit.models.word_gates import WordGates
+from arae_toolkit.ops.input_gate_cache import WordGates
+from arae_toolkit.ops.packed_lstm import cell_step
 
 
 class LSTMStepper:

@@ -13,7 +13,7 @@ from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.pair_store import PairBatch, PairStore
-from arae_toolkit.sampled_softmax import SoftmaxSample
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.attribute_generator import Behaviour
 from arae_toolkit.models.cross_aligned import CrossAligned
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import cosine, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
-from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedSchedule
 from arae_toolkit.transfer.cross_aligned_steps import Judged, Judges
 

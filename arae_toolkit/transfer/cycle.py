@@ -15,8 +15,8 @@ from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import cycle_step
 

@@ -16,10 +16,10 @@ from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.infilling import InfillingNetwork
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
-from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling_settings import InfillingTrainingConfig
 

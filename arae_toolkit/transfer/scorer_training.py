@@ -18,11 +18,11 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.objectives import classifier_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import cosine, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.sampled_softmax import SoftmaxSample
 from arae_toolkit.training import Run, fit
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.version import __version__

@@ -14,8 +14,8 @@ from arae_toolkit.devices import reduced
 from arae_toolkit.models.latent import AttributeClassifier
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.objectives import classifier_nats, flipped_label_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.sampled_softmax import SoftmaxSample
 
 PullMode = Literal["scale", "norm"]
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.projection import projected_nats
+from arae_toolkit.ops.linear_cross_entropy import projected_nats
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def sampled_nats(
     sample: SoftmaxSample,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return an estimate of :func:`~arae_toolkit.projection.projected_nats` from fewer words.
+    """Return an estimate of :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats` from fewer words.
 
     Args:
         hidden: Decoder states of real tokens only. Shape (N, H).

@@ -1,7 +1,7 @@
 """The decoder's softmax over the vocabulary, in chunks: a (B, T, V) tensor is never kept.
 
-How it is trained depends on the device: :mod:`~arae_toolkit.chunked_projection` suits a CPU's
-caches, :mod:`~arae_toolkit.fused_projection` a GPU.
+How it is trained depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` suits a CPU's
+caches, :mod:`~arae_toolkit.ops.linear_cross_entropy_cuda` a GPU.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from arae_toolkit.chunked_projection import chunked_nats, chunks
-from arae_toolkit.fused_projection import fused_nats
+from arae_toolkit.ops.linear_cross_entropy_cpu import chunked_nats, chunks
+from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats
 
 ROWS_AT_ONCE = {"cpu": 170, "cuda": 4096}
 """Rows whose scores are held at once where no gradient is wanted."""

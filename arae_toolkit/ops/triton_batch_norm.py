@@ -1,6 +1,6 @@
 """Batch normalization and its derivatives in Triton: a program has columns with all their rows.
 
-The formulas are those of :mod:`~arae_toolkit.critic_layers`; importing this needs Triton.
+The formulas are those of :mod:`~arae_toolkit.ops.batch_norm_double_backward`; importing this needs Triton.
 """
 # Triton's arguments have no types, and its constants have names in capitals.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call"

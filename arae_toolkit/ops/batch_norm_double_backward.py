@@ -2,7 +2,7 @@
 
 Each takes a linear layer's outputs a, or slopes behind its LeakyReLU, through batch normalization:
 x = (a - mean a) / s, y = scale x + shift. Groups have statistics of their own. On a CUDA device
-:mod:`~arae_toolkit.critic_kernels` does each pass in one kernel.
+:mod:`~arae_toolkit.ops.batch_norm_double_backward_cuda` does each pass in one kernel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.models.grouped import normalise_groups
+from arae_toolkit.ops.grouped_batch_norm import normalise_groups
 
 BETWEEN = 2
 """The group of the places between, behind real and generated codes."""

@@ -1,4 +1,4 @@
-"""The passes of :mod:`~arae_toolkit.critic_layers` with one kernel each, on a CUDA device.
+"""The passes of :mod:`~arae_toolkit.ops.batch_norm_double_backward` with one kernel each, on a CUDA device.
 
 A program has some columns with all their rows, so that means over rows never leave it.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.critic_layers import BETWEEN, Normalised
+from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised
 
 MOST_ROWS = 1024
 _TILE, _LEAST_COLUMNS, _MOST_COLUMNS = 512, 4, 16
@@ -23,7 +23,7 @@ def fits(rows: int) -> bool:
 
 
 def forward(norm: nn.BatchNorm1d, inputs: Tensor, leak: float) -> tuple[Normalised, Tensor]:
-    """See :func:`~arae_toolkit.critic_layers.forward`."""
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.forward`."""
     groups, rows, size = inputs.shape
     assert norm.running_mean is not None and norm.num_batches_tracked is not None
     values, outputs, states = (torch.empty_like(inputs) for _ in range(3))
@@ -42,7 +42,7 @@ def forward(norm: nn.BatchNorm1d, inputs: Tensor, leak: float) -> tuple[Normalis
 def slope_of_scores(
     norm: nn.BatchNorm1d, slope: Tensor, layer: Normalised, leak: float
 ) -> tuple[Tensor, Tensor]:
-    """See :func:`~arae_toolkit.critic_layers.slope_of_scores`."""
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.slope_of_scores`."""
     values, inverse, outputs = _between(layer)
     rows, size = values.shape
     behind, inner = torch.empty_like(values), torch.empty_like(values)
@@ -64,7 +64,7 @@ def penalty_gradients(
     slope: Tensor,
     inner_slope: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """See :func:`~arae_toolkit.critic_layers.penalty_gradients`."""
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.penalty_gradients`."""
     values, inverse, outputs = _between(layer)
     rows, size = values.shape
     result, falling = torch.empty_like(values), torch.empty_like(values)
@@ -81,7 +81,7 @@ def penalty_gradients(
 def backward(
     norm: nn.BatchNorm1d, upstream: Tensor, layer: Normalised, leak: float, extra: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """See :func:`~arae_toolkit.critic_layers.backward`."""
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.backward`."""
     groups, rows, size = upstream.shape
     result = torch.empty_like(layer.values)
     scale, shift, bias = result.new_empty(3, size).unbind()
@@ -97,7 +97,7 @@ def backward(
 
 
 def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
-    """See :func:`~arae_toolkit.critic_layers.penalty_pull`."""
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.penalty_pull`."""
     rows, size = slopes.shape
     penalties, pull = slopes.new_empty(rows), torch.empty_like(slopes)
     _kernels().pull_to_norm_one[(rows,)](
@@ -122,4 +122,4 @@ def _power_of_two(size: int) -> int:
 
 
 def _kernels() -> Any:
-    return importlib.import_module("arae_toolkit.triton_norms")
+    return importlib.import_module("arae_toolkit.ops.triton_batch_norm")
