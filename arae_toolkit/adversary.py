@@ -9,7 +9,8 @@ from torch import Tensor
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.models.latent import Critic, Generator, update_average
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import Generator, update_average
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.plan import Source, critic_blocks, critic_rows, encoder_rows, encoder_turns
 from arae_toolkit.steps import critic_step, encode_rows, encoder_step, generator_step

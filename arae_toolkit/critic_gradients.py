@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.models.latent import Critic
+from arae_toolkit.nn.critic import Critic
 from arae_toolkit.objectives import NORM_OFFSET, critic_objective, gradient_penalty
 from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
 from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised, behind_activation

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from arae_toolkit.config.schema import Config
-from arae_toolkit.models import initialization
-from arae_toolkit.models.latent import Critic
+from arae_toolkit.nn import initialization
+from arae_toolkit.nn.critic import Critic
 
 
 def new_critic(config: Config, device: torch.device) -> Critic:

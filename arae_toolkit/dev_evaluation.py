@@ -30,7 +30,8 @@ from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruct
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
 from arae_toolkit.models.image import ImageARAE, walks
-from arae_toolkit.models.latent import Critic, FittedGaussian
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pictures import grid, save_picture
 from arae_toolkit.run_log import Row
 

@@ -21,7 +21,7 @@ from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image import ImageARAE
-from arae_toolkit.models.latent import PriorKind
+from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Evaluate, Run, fit

@@ -18,7 +18,8 @@ from arae_toolkit.data.noise import add_code_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.autoencoder import CodeDecoder
-from arae_toolkit.models.latent import Critic, Generator
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import Generator
 from arae_toolkit.objectives import encoder_objective, generator_objective
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update

@@ -37,7 +37,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
-from arae_toolkit.models.tying import check_tying
+from arae_toolkit.nn.weight_tying import check_tying
 from arae_toolkit.results import Metric, summarise
 
 NAME, ITERATIONS = "quality_by_setting", "iterations"

@@ -9,7 +9,7 @@ import torch
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.models.attribute_decoders import AttributeDecoders
+from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 
 CPU = torch.device("cpu")
 

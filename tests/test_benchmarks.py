@@ -51,7 +51,8 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.latent import Critic, Generator
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import Generator
 from arae_toolkit.optim.update import Update
 from arae_toolkit.pretraining import pretrain
 from arae_toolkit.results import read_results

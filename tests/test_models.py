@@ -13,7 +13,8 @@ import torch
 from arae_toolkit.data.token_batches import TokenStore, batch_of
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.latent import Critic, FittedGaussian, Generator, SphericalPrior
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import FittedGaussian, Generator, SphericalPrior
 from arae_toolkit.objectives import reconstruction_nll
 from arae_toolkit.steps import Update, critic_step
 

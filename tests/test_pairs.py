@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD
-from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
-from arae_toolkit.models.dropout import dropped
 from arae_toolkit.models.pairs import VectorClassifier, new_network
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
+from arae_toolkit.nn.dropout import dropped
 
 CPU = torch.device("cpu")
 V, E, Z, H, A, A_C = 20, 5, 6, 7, 3, 4

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.devices import reduced
-from arae_toolkit.models import encoding
-from arae_toolkit.models.bidirectional import BiLSTMEncoder
-from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.encoding import encode_sentences
+from arae_toolkit.nn import sentence_encoding
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.lstm_encoder import LSTMEncoder
+from arae_toolkit.nn.sentence_encoding import encode_sentences
 from arae_toolkit.ops import prefix_lstm
 from arae_toolkit.ops.prefix_lstm import PrefixTree, alphabetical_batches
 
@@ -100,9 +100,9 @@ def test_batches_hold_every_row_once_and_end_early(monkeypatch: pytest.MonkeyPat
 def test_only_a_cpu_in_float32_shares_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under bfloat16 the library's LSTM is quicker, and both directions share nothing."""
     used: list[int] = []
-    batches = encoding.alphabetical_batches
+    batches = sentence_encoding.alphabetical_batches
     monkeypatch.setattr(
-        encoding, "alphabetical_batches", lambda *args: used.append(1) or batches(*args)
+        sentence_encoding, "alphabetical_batches", lambda *args: used.append(1) or batches(*args)
     )
     monkeypatch.setattr("arae_toolkit.ops.packed_lstm.has_bfloat16", lambda device: True)
     encode_sentences(_encoder(BiLSTMEncoder), [[3, EOS]], batch_size=4)

@@ -15,7 +15,7 @@ from arae_toolkit import ARAE
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import WEIGHTS
-from arae_toolkit.models.tying import check_tying
+from arae_toolkit.nn.weight_tying import check_tying
 from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
 
 TIED = ("embedding_size=14", "hidden_size=14")

@@ -14,12 +14,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.devices import choose_device
-from arae_toolkit.models.bidirectional import BiLSTMEncoder
-from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.encoding import encode_sentences
 from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.nli.texts import texts_of
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.lstm_encoder import LSTMEncoder
+from arae_toolkit.nn.sentence_encoding import encode_sentences
 
 
 class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -15,7 +15,8 @@ from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.latent import AnyPrior, Critic
+from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import AnyPrior
 
 UNIQUE_SAMPLES = 512
 # Below these a prior has collapsed or never met the encoder.

@@ -15,14 +15,15 @@ from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
-from arae_toolkit.models import initialization
-from arae_toolkit.models.bidirectional import BiLSTMEncoder
-from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
-from arae_toolkit.models.encoder import LSTMEncoder
-from arae_toolkit.models.encoding import encode_sentences
-from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, new_prior
-from arae_toolkit.models.tying import Tying, tie
+from arae_toolkit.nn import initialization
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.lstm_decoder import LSTMDecoder
+from arae_toolkit.nn.lstm_encoder import LSTMEncoder
+from arae_toolkit.nn.mlp import Normalization
+from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
+from arae_toolkit.nn.sentence_encoding import encode_sentences
+from arae_toolkit.nn.weight_tying import Tying, tie
 
 EncoderKind = Literal["lstm", "bilstm-max"]
 ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
@@ -48,11 +49,11 @@ class ARAE(nn.Module):
         hidden_size: H, the decoder's state size.
         noise_size: S.
         generator_sizes: Hidden layers of the generator.
-        generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
-        generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
-        code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
-        output_map: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
-        tied_embeddings: See :func:`~arae_toolkit.models.tying.tie`.
+        generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
+        generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
+        code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
+        output_map: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
+        tied_embeddings: See :func:`~arae_toolkit.nn.weight_tying.tie`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
 
@@ -137,7 +138,7 @@ class ARAE(nn.Module):
         forget_bias: float = 0.0,
         perceptron_deviation: float = 0.0,
     ) -> None:
-        """Draw starting weights; see :mod:`arae_toolkit.models.initialization`.
+        """Draw starting weights; see :mod:`arae_toolkit.nn.initialization`.
 
         Args:
             generator: Source of randomness, on the CPU.

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
-from arae_toolkit.models.decoder import DecoderState
-from arae_toolkit.models.dropout import dropped
+from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.lstm_decoder import DecoderState
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 

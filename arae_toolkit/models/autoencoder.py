@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.models.latent import AnyPrior
+from arae_toolkit.nn.priors import AnyPrior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 

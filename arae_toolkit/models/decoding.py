@@ -11,9 +11,9 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.models.choosing import draw, likeliest
-from arae_toolkit.models.decoder import LSTMDecoder
 from arae_toolkit.models.places import Choice, Places, StepDecoder
 from arae_toolkit.models.stepping import LSTMStepper
+from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 
 Method = Literal["greedy", "sample", "beam"]
 

@@ -19,8 +19,9 @@ from torch.nn import functional
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
-from arae_toolkit.models import initialization
-from arae_toolkit.models.latent import Normalization, OutputBound, PriorKind, mlp, new_prior
+from arae_toolkit.nn import initialization
+from arae_toolkit.nn.mlp import Normalization, mlp
+from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 Pixels = npt.NDArray[Any] | Tensor
@@ -112,8 +113,8 @@ class ImageARAE(nn.Module):
         encoder_sizes: Hidden layers of the encoder.
         decoder_sizes: Hidden layers of the decoder.
         generator_sizes: Hidden layers of the generator.
-        generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
-        generator_output: See :class:`~arae_toolkit.models.latent.Generator`.
+        generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
+        generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
 
@@ -177,7 +178,7 @@ class ImageARAE(nn.Module):
         return int(self.arguments["code_size"])
 
     def initialize(self, *, generator: torch.Generator, perceptron_deviation: float = 0.0) -> None:
-        """Draw starting weights; see :mod:`arae_toolkit.models.initialization`.
+        """Draw starting weights; see :mod:`arae_toolkit.nn.initialization`.
 
         Args:
             generator: Source of randomness, on the CPU.

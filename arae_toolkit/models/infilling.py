@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, PAD
-from arae_toolkit.models.dropout import dropped
+from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 

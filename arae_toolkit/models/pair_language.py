@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
-from arae_toolkit.models.bidirectional import BiLSTMEncoder, largest
-from arae_toolkit.models.decoder import LSTMDecoder
-from arae_toolkit.models.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
+from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 
 MATCH_SIZE, MATCH_SCALE = 256, 20.0

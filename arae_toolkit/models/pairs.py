@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
-from arae_toolkit.models.bidirectional import MASKED, BiLSTMEncoder, largest
-from arae_toolkit.models.dropout import dropped
-from arae_toolkit.models.encoder import LSTMEncoder
+from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, largest
+from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 
 PairModelKind = Literal["paper", "bilstm-max", "attention"]
 
@@ -191,7 +191,7 @@ def new_network(
     """Return a network of a kind, its starting weights drawn from ``generator`` if there is one.
 
     Embeddings start from U(-0.1, 0.1), LSTMs as in
-    :func:`~arae_toolkit.models.initialization.uniform` with forget gates open, linear layers sized
+    :func:`~arae_toolkit.nn.initialization.uniform` with forget gates open, linear layers sized
     by their inputs.
 
     Raises:

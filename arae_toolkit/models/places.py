@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
-from arae_toolkit.models.decoder import DecoderState
+from arae_toolkit.nn.lstm_decoder import DecoderState
 from arae_toolkit.ops.cuda_graph import StepGraph
 
 CHECK_EVERY = 8

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.models.decoder import DecoderState, LSTMDecoder
+from arae_toolkit.nn.lstm_decoder import DecoderState, LSTMDecoder
 from arae_toolkit.ops.input_gate_cache import WordGates
 from arae_toolkit.ops.packed_lstm import cell_step
 
 
 class LSTMStepper:
-    """The steps of an :class:`~arae_toolkit.models.decoder.LSTMDecoder`, for many sentences.
+    """The steps of an :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`, for many sentences.
 
     What a word adds to the gates is the same wherever the word stands. It is computed once for
     each word that occurs and kept, so the decoder's weights must not change meanwhile.

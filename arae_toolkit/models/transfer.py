@@ -11,16 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.model_folder import ModelFolder
-from arae_toolkit.models import initialization
 from arae_toolkit.models.arae import ENCODERS, EncoderKind
-from arae_toolkit.models.attribute_decoders import AttributeDecoders, DecoderForm
-from arae_toolkit.models.latent import (
-    AttributeClassifier,
-    Normalization,
-    OutputBound,
-    PriorKind,
-    new_prior,
-)
+from arae_toolkit.nn import initialization
+from arae_toolkit.nn.conditional_decoder import AttributeDecoders, DecoderForm
+from arae_toolkit.nn.critic import AttributeClassifier
+from arae_toolkit.nn.mlp import Normalization
+from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
 
 EDIT_STEPS = 8
 EDIT_STEP = 0.1
@@ -35,16 +31,16 @@ class TransferAutoencoder(nn.Module):
         attributes: Names of the attribute's values, A of them.
         max_length: Most words in a sentence written.
         encoder: ``lstm``, the paper's, or ``bilstm-max``.
-        decoders: See :class:`~arae_toolkit.models.attribute_decoders.AttributeDecoders`.
+        decoders: See :class:`~arae_toolkit.nn.conditional_decoder.AttributeDecoders`.
         embedding_size: E.
         code_size: Z.
         hidden_size: H.
         noise_size: S.
         generator_sizes: Hidden layers of the generator.
-        generator_normalization: See :class:`~arae_toolkit.models.latent.Generator`.
+        generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
         generator_output: The same.
         classifier_sizes: Hidden layers of the attribute classifier.
-        code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
+        code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         prior: ``generator``, ``sphere`` or ``fitted``.
         hides: Whether words that mark an attribute are hidden from the encoder.
 

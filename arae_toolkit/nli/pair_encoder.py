@@ -15,7 +15,6 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.model_folder import CONFIG, save_model_folder
-from arae_toolkit.models.bidirectional import BiLSTMEncoder
 from arae_toolkit.models.nli import network_of
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.encoders import PAIR_ENCODER
@@ -23,6 +22,7 @@ from arae_toolkit.nli.labels import LabelledRows
 from arae_toolkit.nli.pair_pretraining import PairPretraining
 from arae_toolkit.nli.pair_store import PairStore
 from arae_toolkit.nli.settings import Objective, PairConfig
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

@@ -20,9 +20,9 @@ from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.model_folder import CONFIG, save_model_folder
-from arae_toolkit.models.latent import PriorKind
 from arae_toolkit.models.transfer import TransferAutoencoder
-from arae_toolkit.models.tying import check_separate
+from arae_toolkit.nn.priors import PriorKind
+from arae_toolkit.nn.weight_tying import check_separate
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

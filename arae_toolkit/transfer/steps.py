@@ -11,8 +11,8 @@ from torch import Tensor
 from arae_toolkit.data.labelled_batches import AttributeBatch
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.latent import AttributeClassifier
 from arae_toolkit.models.transfer import TransferAutoencoder
+from arae_toolkit.nn.critic import AttributeClassifier
 from arae_toolkit.objectives import classifier_nats, flipped_label_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update

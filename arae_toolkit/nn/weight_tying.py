@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:  # sizes are checked before torch is needed, which takes seconds to load
     from torch import nn
 
-    from arae_toolkit.models.word_table import WordTable
+    from arae_toolkit.nn.embedding import WordTable
 
 Tying = Literal["none", "decoder", "all"]
 
@@ -44,7 +44,7 @@ class Sizes(Protocol):
 
     @property
     def output_map(self) -> bool:
-        """See :class:`~arae_toolkit.models.decoder.LSTMDecoder`."""
+        """See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`."""
         ...
 
 

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.models.dropout import dropped
-from arae_toolkit.models.word_table import WordTable
+from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.embedding import WordTable
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
 
@@ -31,7 +31,7 @@ class BiLSTMEncoder(nn.Module):
     """
 
     def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
-        """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
+        """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
         if code_size % 2:
             raise ValueError(f"code_size must be even for two directions, got {code_size}")

@@ -9,11 +9,10 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 
+from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.ops.grouped_batch_norm import by_groups
 
-Normalization = Literal["none", "batch", "layer", "spectral"]
 OutputBound = Literal["sphere", "tanh", "none"]
 PriorKind = Literal["generator", "sphere", "fitted"]
 
@@ -161,71 +160,6 @@ def new_prior(
     return FittedGaussian(code_size=code_size)
 
 
-class Critic(nn.Module):
-    """MLP f_w from a code to a score, high on real codes and low on generated ones.
-
-    Args:
-        code_size: Z.
-        hidden_sizes: Units of each hidden layer.
-        normalization: ``none`` or ``layer`` with a gradient penalty, ``spectral`` by itself,
-            ``batch`` as the published code had it (from the second layer on), where a row's score
-            depends on the other rows and no per-row Lipschitz bound holds.
-    """
-
-    def __init__(
-        self,
-        *,
-        code_size: int,
-        hidden_sizes: Sequence[int],
-        normalization: Normalization = "none",
-    ) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.layers = mlp(
-            code_size,
-            hidden_sizes,
-            1,
-            activation=nn.LeakyReLU(0.2),
-            normalization=normalization,
-            normalize_first=normalization != "batch",
-        )
-
-    def forward(self, code: Tensor) -> Tensor:
-        """Return scores. Shape (B, Z) to (B,)."""
-        return self.layers(code)[:, 0]  # type: ignore[no-any-return]
-
-    @torch.no_grad()
-    def clip_weights(self, bound: float) -> None:
-        """Clamp every parameter to [-bound, bound] (Algorithm 1, step 2)."""
-        for parameter in self.parameters():
-            parameter.clamp_(-bound, bound)
-
-
-class AttributeClassifier(nn.Module):
-    """MLP p_u(y | z) from a code to scores of the attribute's values (section 3, Algorithm 2).
-
-    Args:
-        code_size: Z.
-        hidden_sizes: Units of each hidden layer.
-        attributes: A.
-    """
-
-    def __init__(self, *, code_size: int, hidden_sizes: Sequence[int], attributes: int) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.layers = mlp(
-            code_size,
-            hidden_sizes,
-            attributes,
-            activation=nn.LeakyReLU(0.2),
-            normalization="none",
-        )
-
-    def forward(self, code: Tensor) -> Tensor:
-        """Return scores before the softmax. Shape (B, Z) to (B, A)."""
-        return self.layers(code)  # type: ignore[no-any-return]
-
-
 @torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
     """Move the running mean of a network's weights towards the current ones."""
@@ -236,41 +170,3 @@ def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> N
     for mean, value, moves in zip(means, values, moving, strict=True):
         if not moves:
             mean.copy_(value)
-
-
-def mlp(
-    input_size: int,
-    hidden_sizes: Sequence[int],
-    output_size: int,
-    *,
-    activation: nn.Module,
-    normalization: Normalization,
-    normalize_first: bool = True,
-) -> nn.Sequential:
-    """Return linear layers with an activation, and a normalization where asked, between them.
-
-    Args:
-        input_size: Width of the input.
-        hidden_sizes: Units of each hidden layer.
-        output_size: Width of the output, which is neither normalized nor activated.
-        activation: Behind each hidden layer.
-        normalization: Between each hidden layer and its activation.
-        normalize_first: Whether batch normalization begins at the first hidden layer.
-    """
-    layers: list[nn.Module] = []
-    size = input_size
-    for depth, width in enumerate(hidden_sizes):
-        layers.append(_linear(size, width, normalization))
-        if normalization == "batch" and (normalize_first or depth > 0):
-            layers.append(nn.BatchNorm1d(width))
-        elif normalization == "layer":
-            layers.append(nn.LayerNorm(width))
-        layers.append(activation)
-        size = width
-    layers.append(_linear(size, output_size, normalization))
-    return nn.Sequential(*layers)
-
-
-def _linear(inputs: int, outputs: int, normalization: Normalization) -> nn.Module:
-    layer = nn.Linear(inputs, outputs)
-    return spectral_norm(layer) if normalization == "spectral" else layer

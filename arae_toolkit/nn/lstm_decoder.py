@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, PAD
-from arae_toolkit.models.word_table import WordTable
+from arae_toolkit.nn.embedding import WordTable
 from arae_toolkit.ops.cudnn_lstm import lstm_states
 from arae_toolkit.ops.linear_cross_entropy import projected_nats, token_statistics
 from arae_toolkit.ops.packed_lstm import packed_states, packs

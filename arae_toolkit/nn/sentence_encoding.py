@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.token_batches import like_length_batches
-from arae_toolkit.models.bidirectional import BiLSTMEncoder
-from arae_toolkit.models.encoder import LSTMEncoder
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.ops.prefix_lstm import alphabetical_batches
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.labelled_batches import AttributeBatch
 from arae_toolkit.data.token_batches import TokenBatch
-from arae_toolkit.models.decoder import LSTMDecoder
+from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 DecoderForm = Literal["shared-softmax", "separate", "joined"]
@@ -27,7 +27,7 @@ class AttributeDecoders(nn.Module):
         embedding_size: E.
         hidden_size: H.
         code_size: Z.
-        code_gain: See :class:`~arae_toolkit.models.decoder.LSTMDecoder`.
+        code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class AttributeDecoders(nn.Module):
             code: In the batch's order. Shape (B, Z).
             batch: The sentences to be predicted.
             dtype: Precision of the projection's matrix products.
-            sample: See :meth:`~arae_toolkit.models.decoder.LSTMDecoder.nats`.
+            sample: See :meth:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder.nats`.
 
         Returns:
             Nats summed over the batch, scalar.

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.models.bidirectional import MASKED
-from arae_toolkit.models.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import MASKED
+from arae_toolkit.nn.dropout import dropped
 
 
 class AttributeRecognizer(nn.Module):

@@ -15,7 +15,7 @@ class WordTable(nn.Embedding):
     """
 
     shared = False
-    """Whether the table also scores words; see :func:`~arae_toolkit.models.tying.tie`."""
+    """Whether the table also scores words; see :func:`~arae_toolkit.nn.weight_tying.tie`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the vectors of words. Shape (...), int64, to (..., E)."""

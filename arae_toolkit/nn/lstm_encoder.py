@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.models.dropout import dropped
-from arae_toolkit.models.word_table import WordTable
+from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.embedding import WordTable
 from arae_toolkit.ops.cudnn_lstm import lstm_states
 from arae_toolkit.ops.input_gate_cache import WordGates
 from arae_toolkit.ops.packed_lstm import packed_states, packs
@@ -26,7 +26,7 @@ class LSTMEncoder(nn.Module):
     """
 
     def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
-        """Make the layers; see :func:`~arae_toolkit.models.initialization.uniform`."""
+        """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
         self.code_size = code_size
         self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)

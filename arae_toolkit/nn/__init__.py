@@ -1,0 +1,1 @@
+"""Building blocks: encoders, decoders, critic, priors, embedding."""
