@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import repeat
 
 from arae_toolkit.errors import ToolkitError
+from arae_toolkit.generation.decoding import Decoding, block_sizes
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.decoding import Decoding, block_sizes
 
 MAX_FRUITLESS_BATCHES = 20
 """The search for distinct sentences ends after so many batches in a row without a new one."""

@@ -14,8 +14,8 @@ from arae_toolkit.recipes.streaming import Answer, Request
 
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
+    from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.models.decoding import Decoding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -156,7 +156,7 @@ def check_search(method: str, **settings: Any) -> None:
 
 def decoding_of(**search: Any) -> Decoding:
     """Return how sentences are chosen, from the values of the search options."""
-    from arae_toolkit.models.decoding import Decoding
+    from arae_toolkit.generation.decoding import Decoding
 
     return Decoding(**{name: value for name, value in search.items() if value is not None})
 

@@ -11,7 +11,7 @@ import torch
 
 from arae_toolkit import ARAE
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.decoding import Decoding
+from arae_toolkit.generation.decoding import Decoding
 
 
 def test_a_saved_model_is_the_same_bit_for_bit(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.models.decoding import Decoding
+from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.recipes.cli import main
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"

@@ -8,7 +8,7 @@ import torch
 from arae_toolkit import ARAE
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.models.decoding import Decoding
+from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.sampling import MAX_FRUITLESS_BATCHES, draw_sentences
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from arae_toolkit.data.noise import swap_words
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenBatch, TokenStore
+from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.models.decoding import Decoding, decode
 
 BATCH_ROWS = 256
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.model_folder import load_model_folder, save_model_folder
-from arae_toolkit.models.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
@@ -239,7 +239,7 @@ class ARAE(nn.Module):
             seed: Same seed and sizes, same sentences.
             decoding: How words are chosen.
             expected: How many sentences there will be in all, if that is known.
-            at_once: See :func:`~arae_toolkit.models.decoding.decoded_blocks`, as for growth.
+            at_once: See :func:`~arae_toolkit.generation.decoding.decoded_blocks`, as for growth.
             growth: Factor on the sentences decoded at once, from one time to the next.
         """
         generator = torch.Generator(self.device).manual_seed(seed)

@@ -32,7 +32,7 @@ class Behaviour(NamedTuple):
 class AttributeGenerator(nn.Module):
     """GRU that starts from (y, z), an attribute value and a content, and a softmax over V.
 
-    It is a :class:`~arae_toolkit.models.places.StepDecoder` whose codes are starting states.
+    It is a :class:`~arae_toolkit.generation.continuous_batching.StepDecoder` whose codes are starting states.
 
     Args:
         vocab_size: V.

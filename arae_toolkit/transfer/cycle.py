@@ -13,7 +13,7 @@ from arae_toolkit.data.samplers import draw
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.decoding import Decoding, decode
+from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update

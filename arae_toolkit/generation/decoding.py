@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
-from arae_toolkit.models.choosing import draw, likeliest
-from arae_toolkit.models.places import Choice, Places, StepDecoder
-from arae_toolkit.models.stepping import LSTMStepper
+from arae_toolkit.generation.continuous_batching import Choice, Places, StepDecoder
+from arae_toolkit.generation.incremental_lstm import LSTMStepper
+from arae_toolkit.generation.token_sampling import draw, likeliest
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 
 Method = Literal["greedy", "sample", "beam"]

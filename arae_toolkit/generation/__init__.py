@@ -1,0 +1,1 @@
+"""From codes to words: decoding, token sampling, continuous batching."""
