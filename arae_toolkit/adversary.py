@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.models.autoencoder import Autoencoder
+from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator, update_average
 from arae_toolkit.optim.update import Scalars, Update

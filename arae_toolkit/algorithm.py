@@ -17,7 +17,7 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.devices import Precision, matrix_products, reduced
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
-from arae_toolkit.models.autoencoder import Autoencoder
+from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs

@@ -28,8 +28,8 @@ from arae_toolkit.evaluation.monitors import (
 )
 from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.autoencoder import Autoencoder
-from arae_toolkit.models.image import ImageARAE, walks
+from arae_toolkit.models.image_arae import ImageARAE, walks
+from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pictures import grid, save_picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.models.autoencoder import Autoencoder
+from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.optim.update import Update, adam, sgd
 
 

@@ -18,9 +18,9 @@ from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
 from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
-from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.image import ImageARAE
+from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog

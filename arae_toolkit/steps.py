@@ -17,7 +17,7 @@ from arae_toolkit.critic_gradients import set_gradients
 from arae_toolkit.data.noise import add_code_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.autoencoder import CodeDecoder
+from arae_toolkit.models.interfaces import CodeDecoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.objectives import encoder_objective, generator_objective

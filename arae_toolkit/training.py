@@ -19,7 +19,7 @@ from arae_toolkit.checkpoint import (
     save_training_state,
 )
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
-from arae_toolkit.model_folder import save_weights
+from arae_toolkit.models.model_folder import save_weights
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.run_identity import Identity, differences
 from arae_toolkit.run_log import RunLog

@@ -13,7 +13,7 @@ from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import CONFIG
+from arae_toolkit.models.model_folder import CONFIG
 from arae_toolkit.run_log import METRICS, read_rows
 
 

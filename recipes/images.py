@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from arae_toolkit.models.image import ImageARAE
+    from arae_toolkit.models.image_arae import ImageARAE
     from arae_toolkit.pictures import Picture
 
 Draw = Callable[..., "Picture"]
@@ -94,7 +94,7 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
 
 def draw_walks(model: ImageARAE, folder: Path, *, inputs: tuple[str, ...], steps: int) -> Picture:
     """Return rows of images, each a way from one given image to the next."""
-    from arae_toolkit.models.image import walks
+    from arae_toolkit.models.image_arae import walks
     from arae_toolkit.pictures import grid
 
     if len(inputs) > 1:
@@ -125,7 +125,7 @@ def load_image_model(folder: Path, device: str) -> ImageARAE:
         ToolkitError: If it is damaged, or there is no such device.
     """
     from arae_toolkit.devices import choose_device
-    from arae_toolkit.models.image import ImageARAE
+    from arae_toolkit.models.image_arae import ImageARAE
 
     return ImageARAE.from_pretrained(folder, device=choose_device(device))
 

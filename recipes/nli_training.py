@@ -42,7 +42,7 @@ def train_seeds(
         CheckpointMismatch: If ``out`` holds a model of another kind, which would be lost.
     """
     from arae_toolkit.errors import CheckpointMismatch
-    from arae_toolkit.model_folder import CONFIG
+    from arae_toolkit.models.model_folder import CONFIG
     from arae_toolkit.models.nli import member_names, save_ensemble
     from arae_toolkit.nli.experiment import measured, train_classifier
 

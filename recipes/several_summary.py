@@ -97,7 +97,7 @@ def report(
 
 def _entry(run: SeedRun, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written about one run: its last evaluation, and of which weights."""
-    from arae_toolkit.model_folder import WEIGHTS
+    from arae_toolkit.models.model_folder import WEIGHTS
 
     return {
         "seed": run.seed,

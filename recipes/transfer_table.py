@@ -138,7 +138,7 @@ class Measurer:
     def probed(self, cell: dict[str, Any], folder: Path, kept: Path) -> dict[str, Any]:
         """Return measures of an autoencoder with what fresh classifiers read from its codes."""
         if "probe" not in cell["overall"]:
-            from arae_toolkit.model_folder import load_model_folder
+            from arae_toolkit.models.model_folder import load_model_folder
             from arae_toolkit.models.transfer import TransferAutoencoder
             from arae_toolkit.transfer.probing import probe_model
 
@@ -213,7 +213,7 @@ def _sha256_of(content: list[Any]) -> str:
 
 def weights_of(folder: Path) -> str:
     """Return the fingerprint of a model folder's weights."""
-    from arae_toolkit.model_folder import WEIGHTS
+    from arae_toolkit.models.model_folder import WEIGHTS
     from arae_toolkit.storage.atomic_files import sha256_of_file
 
     return sha256_of_file(folder / WEIGHTS)

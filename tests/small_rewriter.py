@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.model_folder import save_model_folder
+from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.transfer.latent import LATENT
 from arae_toolkit.transfer.model import SCORER_FOLDER

@@ -18,9 +18,9 @@ from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.models.attribute_generator import Behaviour
 from arae_toolkit.models.cross_aligned import CrossAligned, StateDiscriminator
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.training import Interrupted
 from arae_toolkit.transfer.cross_aligned import (
     CROSS_ALIGNED,

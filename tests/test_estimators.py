@@ -24,7 +24,7 @@ from sklearn.utils import estimator_checks
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.estimators.nli_classifier import ESTIMATOR
-from arae_toolkit.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.models.nli import NLIModel
 
 SMALL = {

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.extensions import ATTRIBUTE_ENCODER
-from arae_toolkit.model_folder import save_model_folder
+from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.optim.update import Update, adam, sgd
 from arae_toolkit.run_log import RunLog
 from arae_toolkit.training import Run, fit

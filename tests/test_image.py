@@ -30,7 +30,7 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.images import measure_image_codes, measure_images, pixel_neighbours
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.image import ImageARAE, walks
+from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
 from arae_toolkit.pretraining import new_model, pretrain
 from arae_toolkit.recipes.cli import main

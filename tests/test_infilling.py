@@ -15,8 +15,8 @@ from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
-from arae_toolkit.model_folder import load_model_folder
 from arae_toolkit.models.infilling import EMPTY, HIDDEN, new_infilling_network
+from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.transfer.changes import edit_distance
 from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling, with_places, words_of

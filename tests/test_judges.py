@@ -19,7 +19,7 @@ from arae_toolkit.evaluation.neural_judge import (
     train_neural_judge,
 )
 from arae_toolkit.evaluation.probe import probe_codes
-from arae_toolkit.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder
 
 LABELS = ("cold", "warm", "hot")
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red"]

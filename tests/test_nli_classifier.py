@@ -15,7 +15,7 @@ from torch.nn import functional
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.classification import measure_classification
-from arae_toolkit.model_folder import WEIGHTS, save_model_folder
+from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
 from arae_toolkit.nli.classifier import (
     ClassifierTraining,

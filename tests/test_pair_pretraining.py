@@ -14,7 +14,7 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.errors import TrainingDiverged
-from arae_toolkit.model_folder import save_model_folder
+from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.models.nli import network_of
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.encoders import PAIR_ENCODER, PretrainedEncoder

@@ -23,7 +23,7 @@ from arae_toolkit.evaluation.perplexity import (
     forward_perplexity,
     reverse_perplexity,
 )
-from arae_toolkit.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder
 
 TEXTS = list(small.SENTENCES)
 SETTINGS = LanguageModelSettings(

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.model_folder import WEIGHTS
+from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.storage.atomic_files import sha256_of_file

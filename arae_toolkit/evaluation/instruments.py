@@ -32,7 +32,7 @@ from arae_toolkit.evaluation.neural_judge import (
     labelled,
     train_neural_judge,
 )
-from arae_toolkit.model_folder import CONFIG, WEIGHTS, load_model_folder
+from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
 from arae_toolkit.storage.paths import run_folder
 
 Advance = Callable[[int], None]

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.overlap import words_of
-from arae_toolkit.model_folder import ModelFolder, save_model_folder
+from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 
 
 class Judge(Protocol):

@@ -13,7 +13,7 @@ from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenBatch, TokenStore
 from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.autoencoder import Autoencoder
+from arae_toolkit.models.interfaces import Autoencoder
 
 BATCH_ROWS = 256
 

@@ -15,7 +15,7 @@ from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
-from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
@@ -171,7 +171,7 @@ class ARAE(nn.Module):
         return model.to(device).eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write a self-contained model folder; see :mod:`arae_toolkit.model_folder`."""
+        """Write a self-contained model folder; see :mod:`arae_toolkit.models.model_folder`."""
         save_model_folder(
             Path(folder),
             config={"kind": "text", "model": self.arguments},

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.model_folder import ModelFolder
 from arae_toolkit.models.attribute_generator import AttributeGenerator, Behaviour
+from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import MASKED
 from arae_toolkit.nn.dropout import dropped

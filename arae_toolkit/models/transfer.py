@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.model_folder import ModelFolder
 from arae_toolkit.models.arae import ENCODERS, EncoderKind
+from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders, DecoderForm
 from arae_toolkit.nn.critic import AttributeClassifier

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import WEIGHTS, load_model_folder
+from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
 from arae_toolkit.models.nli import member_names
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig

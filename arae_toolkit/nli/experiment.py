@@ -18,7 +18,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
-from arae_toolkit.model_folder import CONFIG, load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder, save_model_folder
 from arae_toolkit.models.nli import PAIRS, network_of
 from arae_toolkit.models.pairs import PairNetwork
 from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of

@@ -14,7 +14,7 @@ from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
-from arae_toolkit.model_folder import CONFIG, save_model_folder
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.nli import network_of
 from arae_toolkit.models.pair_language import PairLanguageModel
 from arae_toolkit.nli.encoders import PAIR_ENCODER

@@ -11,8 +11,8 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.generation.decoding import Decoding, Search
-from arae_toolkit.model_folder import ModelFolder
 from arae_toolkit.models.cross_aligned import CrossAligned
+from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.ops.linear_cross_entropy import token_statistics
 from arae_toolkit.transfer.latent import STRENGTHS, TEMPERATURES, finished
 from arae_toolkit.transfer.rewriter import Sentence, chance

@@ -16,8 +16,8 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
-from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.cross_aligned import CrossAligned
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

@@ -19,7 +19,12 @@ import torch
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import CONFIG, ModelFolder, load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    CONFIG,
+    ModelFolder,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.run_identity import Identity, check_folder
 from arae_toolkit.transfer.memory import Memory, Span, marked_spans, markers_of
 from arae_toolkit.transfer.rewriter import Sentence

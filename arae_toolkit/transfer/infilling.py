@@ -11,8 +11,8 @@ import torch
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import ModelFolder, load_model_folder, save_model_folder
 from arae_toolkit.models.infilling import INFILLING, InfillingNetwork, new_infilling_network
+from arae_toolkit.models.model_folder import ModelFolder, load_model_folder, save_model_folder
 from arae_toolkit.transfer.infilling_search import InfillingSearch
 from arae_toolkit.transfer.infilling_settings import Search
 from arae_toolkit.transfer.kinship import usage, with_endings

@@ -12,8 +12,8 @@ import torch
 from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
-from arae_toolkit.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.infilling import INFILLING, new_infilling_network
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.run_identity import check_folder, settings_identity
 from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.training import Run, fit

@@ -12,7 +12,7 @@ from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.generation.decoding import Decoding, Search
-from arae_toolkit.model_folder import ModelFolder
+from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.transfer.rewriter import Sentence, chance
 

@@ -13,7 +13,7 @@ import torch
 from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import ModelFolder, load_model_folder
+from arae_toolkit.models.model_folder import ModelFolder, load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer import Scorer
 

@@ -19,7 +19,7 @@ from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
-from arae_toolkit.model_folder import CONFIG, save_model_folder
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.nn.weight_tying import check_separate

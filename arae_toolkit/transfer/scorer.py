@@ -15,7 +15,7 @@ from arae_toolkit.data.token_batches import like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.nn.text_cnn import AttributeRecognizer

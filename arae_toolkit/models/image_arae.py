@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
@@ -211,7 +211,7 @@ class ImageARAE(nn.Module):
         return model.to(device).eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write a self-contained model folder; see :mod:`arae_toolkit.model_folder`."""
+        """Write a self-contained model folder; see :mod:`arae_toolkit.models.model_folder`."""
         save_model_folder(
             Path(folder),
             config={"kind": "image", "model": self.arguments},
