@@ -33,7 +33,7 @@ from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pictures import grid, save_picture
-from arae_toolkit.run_log import Row
+from arae_toolkit.training.metrics_log import Row
 
 SAMPLES_SHOWN = 10
 COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6

@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
@@ -22,9 +21,10 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nn.priors import PriorKind
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Evaluate, Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Evaluate, Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.version import __version__
 
 ModelKind = Literal["arae", "ae", "aae"]
@@ -120,7 +120,7 @@ def pretrain(
     Raises:
         CheckpointMismatch: If the folder holds another run.
         DataError: If the train or dev split has no sentence, or none that is short enough.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)

@@ -14,7 +14,7 @@ from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import CONFIG
-from arae_toolkit.run_log import METRICS, read_rows
+from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 
 def run_config(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from arae_toolkit.recipes.transfer_training import (
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
-    from arae_toolkit.run_log import Listener
+    from arae_toolkit.training.metrics_log import Listener
 
 
 @click.command(
@@ -264,8 +264,8 @@ def _check_resume(resume: str, folder: Path) -> None:
         click.UsageError: If a path is to be resumed from.
         ToolkitError: If the folder holds a run.
     """
-    from arae_toolkit.checkpoint import STATE
     from arae_toolkit.errors import ToolkitError
+    from arae_toolkit.training.checkpoint import STATE
 
     if resume not in ("auto", "never"):
         raise click.UsageError("--resume PATH is for models without an attribute")
@@ -285,7 +285,7 @@ def _default_folder(corpus: str, kind: str) -> Path:
 
 def _tensorboard(folder: Path) -> list[Listener]:
     """Return a TensorBoard listener where that package is installed."""
-    from arae_toolkit.run_log import TensorBoardListener
+    from arae_toolkit.training.metrics_log import TensorBoardListener
 
     try:
         return [TensorBoardListener(folder / "tensorboard")]

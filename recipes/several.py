@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.common import INTERRUPTED
 from arae_toolkit.recipes.processes import command_of
-from arae_toolkit.run_log import METRICS, read_rows
+from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 LOG = "pretrain.log"
 POLL_SECONDS = 0.1

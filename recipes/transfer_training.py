@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.run_log import Listener
+    from arae_toolkit.training.metrics_log import Listener
 
 AUTOENCODERS = ("arae", "ae", "aae")
 INFILLED_SENTENCES = 900_000

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from arae_toolkit.checkpoint import STATE
-from arae_toolkit.run_log import read_rows
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.metrics_log import read_rows
 
 
 class Killed(BaseException):

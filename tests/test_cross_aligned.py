@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from small_transfer import MARKERS, small_labelled_corpus
 from torch.nn import functional
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import batch_of
@@ -21,7 +20,8 @@ from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.models.attribute_generator import Behaviour
 from arae_toolkit.models.cross_aligned import CrossAligned, StateDiscriminator
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
-from arae_toolkit.training import Interrupted
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Interrupted
 from arae_toolkit.transfer.cross_aligned import (
     CROSS_ALIGNED,
     CrossAlignedRewriter,

@@ -18,7 +18,6 @@ from matplotlib.image import imread
 from safetensors.torch import load_file
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
@@ -34,7 +33,8 @@ from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
 from arae_toolkit.pretraining import new_model, pretrain
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.training import Interrupted
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Interrupted
 
 CPU = torch.device("cpu")
 SHAPE = (4, 3)

@@ -12,7 +12,6 @@ from killed_runs import KillAt, Killed, assert_same_end
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
@@ -26,8 +25,9 @@ from arae_toolkit.nli.classifier import (
 from arae_toolkit.nli.in_memory import train_in_memory
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import rate_at
-from arae_toolkit.run_log import RunLog, read_rows
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import RunLog, read_rows
 
 KINDS = ("paper", "bilstm-max", "attention")
 every_kind = pytest.mark.parametrize("kind", KINDS)

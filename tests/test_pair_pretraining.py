@@ -10,7 +10,6 @@ import small_pairs
 import torch
 from killed_runs import KillAt, Killed, assert_same_end
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.errors import TrainingDiverged
@@ -21,8 +20,9 @@ from arae_toolkit.nli.encoders import PAIR_ENCODER, PretrainedEncoder
 from arae_toolkit.nli.pair_pretraining import PairPretraining
 from arae_toolkit.nli.settings import PairModelConfig, PairTrainingConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
-from arae_toolkit.run_log import RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import RunLog
 
 ARGUMENTS = {"kind": "bilstm-max", "embedding_size": 8, "code_size": 8, "hidden_size": 9}
 SETTINGS = PairTrainingConfig(

@@ -10,7 +10,7 @@ import pytest
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.run_identity import check_folder, settings_identity
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 
 DEFAULTS = settings_identity(Config())
 

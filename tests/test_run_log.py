@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.run_log import RunLog, TensorBoardListener, read_rows
+from arae_toolkit.training.metrics_log import RunLog, TensorBoardListener, read_rows
 
 
 class Heard:

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from small_transfer import MARKERS, QUICK, SIZES, small_labelled_corpus
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus, pack
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.training import Interrupted
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Interrupted
 from arae_toolkit.transfer.model import TransferModel
 from arae_toolkit.transfer.pretraining import TransferKind, hiding_chances, pretrain_transfer
 

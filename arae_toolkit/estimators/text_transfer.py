@@ -23,8 +23,8 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.texts import texts_of
-from arae_toolkit.run_log import Row
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.training.metrics_log import Row
 from arae_toolkit.transfer.in_memory import train_on_texts
 from arae_toolkit.transfer.model import TransferModel, Transferred
 from arae_toolkit.transfer.natural import readable_texts, transfer_natural

@@ -62,7 +62,7 @@ def classification_step(
 
 
 class ClassifierTraining:
-    """What :func:`~arae_toolkit.training.fit` trains: a network over labelled pairs.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: a network over labelled pairs.
 
     Args:
         network: Moved in place.

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
@@ -26,10 +25,11 @@ from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.labels import LabelledRows
 from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
 from arae_toolkit.nli.settings import PairConfig
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.version import __version__
 
 MEASURED = "evaluation.json"
@@ -112,7 +112,7 @@ def train_classifier(
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
             loss has not fallen below that of guessing.
-        Interrupted: See :func:`~arae_toolkit.training.fit`.
+        Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     identity = task.identity(config, precision)
     check_folder(folder / CONFIG, identity, defaults=DEFAULTS)

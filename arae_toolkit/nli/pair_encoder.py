@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
@@ -23,9 +22,10 @@ from arae_toolkit.nli.pair_pretraining import PairPretraining
 from arae_toolkit.nli.pair_store import PairStore
 from arae_toolkit.nli.settings import Objective, PairConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.version import __version__
 
 DEV_PAIRS, DEV_BATCH = 2048, 64
@@ -58,7 +58,7 @@ def pretrain_pair_encoder(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     identity = {
         "objective": objective,

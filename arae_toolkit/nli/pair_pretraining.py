@@ -22,7 +22,7 @@ from arae_toolkit.optim.update import Scalars, Update, adam
 
 
 class PairPretraining:
-    """What :func:`~arae_toolkit.training.fit` trains: an encoder over pairs and single sentences.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: an encoder over pairs and single sentences.
 
     Each iteration takes a batch of pairs and one of single sentences. The latter have no other
     sentence: a vector of zeros stands in its place.

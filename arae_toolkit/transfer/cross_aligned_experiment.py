@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
@@ -18,9 +17,10 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.cross_aligned import CrossAligned
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.transfer.cross_aligned import CROSS_ALIGNED, CrossAlignedRewriter, sentence_nats
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned_training import CrossAlignedTraining
@@ -130,7 +130,7 @@ def train_cross_aligned(
     Raises:
         CheckpointMismatch: If a folder holds another run.
         DataError: If the corpus has no labelled sentences.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     check_labelled(corpus)
     identity = {

@@ -22,7 +22,7 @@ from arae_toolkit.transfer.cross_aligned_steps import Judged, Judges
 
 
 class CrossAlignedTraining:
-    """What :func:`~arae_toolkit.training.fit` trains: an autoencoder, and discriminators.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: an autoencoder, and discriminators.
 
     Args:
         model: Moved in place.

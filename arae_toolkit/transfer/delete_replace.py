@@ -25,7 +25,7 @@ from arae_toolkit.models.model_folder import (
     load_model_folder,
     save_model_folder,
 )
-from arae_toolkit.run_identity import Identity, check_folder
+from arae_toolkit.training.run_identity import Identity, check_folder
 from arae_toolkit.transfer.memory import Memory, Span, marked_spans, markers_of
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.salience import Floats, NgramSalience

@@ -20,7 +20,7 @@ from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
-from arae_toolkit.run_log import Listener
+from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 from arae_toolkit.transfer.pretraining import TransferKind, pretrain_transfer
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.infilling import INFILLING, new_infilling_network
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.transfer.infilling_settings import InfillingConfig
 from arae_toolkit.transfer.infilling_training import InfillingTraining, evaluate
 from arae_toolkit.transfer.salience import log_ratios, word_counts
@@ -49,7 +49,7 @@ def train_infilling(
     Raises:
         CheckpointMismatch: If the folder holds another run.
         ValueError: If the corpus has fewer than two labels, or one without sentences.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     identity = {"corpus": corpus.sha256, "precision": precision, **settings_identity(config)}
     check_folder(folder / CONFIG, identity, defaults=DEFAULTS)

@@ -27,7 +27,7 @@ _EVALUATION_BATCH = 256
 
 
 class InfillingTraining:
-    """What :func:`~arae_toolkit.training.fit` trains: words filled in, attributes recognized.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: words filled in, attributes recognized.
 
     Args:
         network: Moved in place; its ``salience`` is counted already.

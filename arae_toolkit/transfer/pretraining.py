@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus, PackedSentences
@@ -23,9 +22,10 @@ from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.nn.weight_tying import check_separate
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.transfer.adversary import AttributeAdversary
 from arae_toolkit.transfer.cycle import BackTranslation
 from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
@@ -115,7 +115,7 @@ def pretrain_transfer(
     Raises:
         CheckpointMismatch: If a folder holds another run.
         DataError: If the corpus has no labelled sentences, or none that is short enough.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
         ValueError: If the decoders cannot have tables as the settings want them.
     """
     check_labelled(corpus)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.checkpoint import STATE
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import EpochSampler
@@ -21,9 +20,10 @@ from arae_toolkit.objectives import classifier_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import cosine, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
-from arae_toolkit.run_identity import check_folder, settings_identity
-from arae_toolkit.run_log import Listener, RunLog
-from arae_toolkit.training import Run, fit
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.transfer.scorer import SCORER, Scorer
 from arae_toolkit.version import __version__
 
@@ -107,7 +107,7 @@ def scorer_settings(rows: int) -> ScorerConfig:
 
 
 class ScorerTraining:
-    """What :func:`~arae_toolkit.training.fit` trains: two networks, each by its own update.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: two networks, each by its own update.
 
     Args:
         scorer: Moved in place.
@@ -221,7 +221,7 @@ def train_scorer(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
-        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.fit`.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     identity = {"corpus": corpus.sha256, "precision": precision, **settings_identity(config)}
     defaults = settings_identity(ScorerConfig())

@@ -12,17 +12,17 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.checkpoint import (
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
+from arae_toolkit.models.model_folder import save_weights
+from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.training.checkpoint import (
     STATE,
     read_progress,
     restore_training_state,
     save_training_state,
 )
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
-from arae_toolkit.models.model_folder import save_weights
-from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.run_identity import Identity, differences
-from arae_toolkit.run_log import RunLog
+from arae_toolkit.training.metrics_log import RunLog
+from arae_toolkit.training.run_identity import Identity, differences
 
 
 class Intervals(Protocol):

@@ -1,0 +1,1 @@
+"""Any run: the loop, checkpoints, the metrics log, the run's identity."""
