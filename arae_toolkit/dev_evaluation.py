@@ -15,16 +15,16 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
-from arae_toolkit.evaluation.images import (
-    measure_image_codes,
-    measure_images,
-    pixel_neighbours,
-)
-from arae_toolkit.evaluation.monitors import (
+from arae_toolkit.evaluation.code_space import (
     CodeMonitors,
     collapse_warning,
     edit_neighbours,
     measure_codes,
+)
+from arae_toolkit.evaluation.image_reconstruction import (
+    measure_image_codes,
+    measure_images,
+    pixel_neighbours,
 )
 from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
 from arae_toolkit.models.arae import ARAE

@@ -29,7 +29,7 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
+from arae_toolkit.evaluation.code_space import edit_neighbours, measure_codes
 from arae_toolkit.evaluation.reconstruction import (
     measure_reconstruction,
     swapped_reconstruction_nats,

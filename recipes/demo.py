@@ -14,7 +14,7 @@ from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.monitors import CodeMonitors
+    from arae_toolkit.evaluation.code_space import CodeMonitors
     from arae_toolkit.evaluation.reconstruction import Reconstruction
     from arae_toolkit.models.arae import ARAE
 
@@ -86,7 +86,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     import numpy as np
 
     from arae_toolkit.data.token_batches import TokenStore
-    from arae_toolkit.evaluation.monitors import edit_neighbours, measure_codes
+    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_codes
     from arae_toolkit.evaluation.reconstruction import measure_reconstruction
     from arae_toolkit.storage.atomic_files import write_text
 

@@ -14,7 +14,7 @@ from arae_toolkit.results import Metric, corpus_identity, summarise, write_resul
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.transfer import TransferResult
+    from arae_toolkit.evaluation.transfer.metrics import TransferResult
 
 ROWS = {
     "rows": ("rows", ""),

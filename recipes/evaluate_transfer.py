@@ -1,6 +1,6 @@
 """``arae-toolkit evaluate transfer``: rewritten sentences measured, or made into a rating sheet.
 
-The numbers are computed in :mod:`arae_toolkit.evaluation.transfer`.
+The numbers are computed in :mod:`arae_toolkit.evaluation.transfer.metrics`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from arae_toolkit.recipes.transfer_outputs import (
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.comparison import SystemOutputs
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
 OTHER_SPLIT = {"dev": "test", "test": "dev"}
 
@@ -189,7 +189,7 @@ def transfer(
     read_from_codes = _probed(run, outputs, corpus, device, seed=seed) if probe else None
     if references is not None:
         systems = with_references(systems, references, text_field, known)
-    from arae_toolkit.evaluation.comparison import with_baselines
+    from arae_toolkit.evaluation.transfer.comparison import with_baselines
 
     if rated_sources is not None:
         write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
@@ -260,9 +260,9 @@ def _measured(
     import torch
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.evaluation.comparison import compare
-    from arae_toolkit.evaluation.instruments import instruments_of
     from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
+    from arae_toolkit.evaluation.transfer.comparison import compare
+    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
 
     keep_freed_memory()
     place = choose_device(device)

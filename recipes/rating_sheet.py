@@ -11,7 +11,7 @@ import click
 from arae_toolkit.errors import DataError
 
 if TYPE_CHECKING:
-    from arae_toolkit.evaluation.comparison import SystemOutputs
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
 
 def write_sheet(
@@ -35,9 +35,9 @@ def write_sheet(
         DataError: If no source was answered by every system.
         ToolkitError: If there is a sheet already.
     """
-    from arae_toolkit.evaluation.comparison import REFERENCES
-    from arae_toolkit.evaluation.rating_files import KEY, PAGE, TABLE, write_rating_files
-    from arae_toolkit.evaluation.ratings import draw_items
+    from arae_toolkit.evaluation.human.ratings import draw_items
+    from arae_toolkit.evaluation.human.sheet_files import KEY, PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.transfer.comparison import REFERENCES
 
     human = next((s.human for s in systems.values() if s.human is not None), None)
     shown = dict(systems) if human is None else {**systems, REFERENCES: human}

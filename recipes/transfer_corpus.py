@@ -17,7 +17,7 @@ from arae_toolkit.recipes.streaming import JSONL_SUFFIXES, open_request
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.comparison import SystemOutputs
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
 MOST_SHOWN = 40
 """Characters of an unknown label in a message."""

@@ -18,7 +18,7 @@ from arae_toolkit.recipes.transfer_corpus import (
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.comparison import SystemOutputs
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
     from arae_toolkit.transfer.model import TransferModel
 
 BATCH_SIZE = 256
@@ -51,7 +51,7 @@ def read_outputs(source: str, fields: OutputFields, known: Known) -> SystemOutpu
     Raises:
         DataError: At the first row that cannot be used, or if there is none.
     """
-    from arae_toolkit.evaluation.comparison import SystemOutputs
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
     def parse(row: Row, row_format: RowFormat) -> tuple[str, str, int, int]:
         source, output, own = row.texts[0], row.fields.get(fields.output), row.fields
@@ -91,7 +91,7 @@ def transferred_split(
     import numpy as np
 
     from arae_toolkit.data.corpus import texts_of
-    from arae_toolkit.evaluation.comparison import SystemOutputs, spread_rows
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs, spread_rows
 
     if set(model.attributes) != set(corpus.labels):
         raise DataError(

@@ -1,6 +1,6 @@
 """``arae-toolkit evaluate transfer-ratings``: what people say of each system, from filled sheets.
 
-The numbers are computed in :mod:`arae_toolkit.evaluation.ratings`.
+The numbers are computed in :mod:`arae_toolkit.evaluation.human.ratings`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def transfer_ratings(key: Path, sheets: tuple[Path, ...], as_json: bool) -> None
     naturalness and similarity, with standard errors; ratings of several people are pooled. Rows
     that nobody has rated are left out. With two sheets or more, how far people agree.
     """
-    from arae_toolkit.evaluation.rating_files import read_key, read_sheet
-    from arae_toolkit.evaluation.ratings import agreement, score_ratings
+    from arae_toolkit.evaluation.human.ratings import agreement, score_ratings
+    from arae_toolkit.evaluation.human.sheet_files import read_key, read_sheet
 
     content = read_key(key)
     ratings = [read_sheet(sheet, content) for sheet in sheets]

@@ -23,7 +23,7 @@ from arae_toolkit.transfer_report import metric_name
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.instruments import Instruments
+    from arae_toolkit.evaluation.transfer.evaluators import Instruments
 
 ROWS_AT_ONCE = 500
 UNITS = {
@@ -109,7 +109,7 @@ class Measurer:
             if all(found.get(name) == value for name, value in wanted.items()):
                 return found
         from arae_toolkit.evaluation.perplexity import reverse_perplexity
-        from arae_toolkit.evaluation.transfer import measure_transfer
+        from arae_toolkit.evaluation.transfer.metrics import measure_transfer
 
         # Real text that is neither an output nor what one was made from.
         other = "dev" if self.split == "test" else "test"

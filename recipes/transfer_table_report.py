@@ -51,7 +51,7 @@ def write_table(
     import torch
 
     from arae_toolkit.devices import choose_device
-    from arae_toolkit.evaluation.instruments import instruments_of
+    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
 
     device = choose_device(choices.device)
     instruments = instruments_of(

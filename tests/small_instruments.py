@@ -10,10 +10,10 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.data_prep.synthetic import sentiment_sentences
-from arae_toolkit.evaluation.instruments import InstrumentSettings
-from arae_toolkit.evaluation.judges import NgramJudgeSettings
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
-from arae_toolkit.evaluation.neural_judge import NeuralJudgeSettings
+from arae_toolkit.evaluation.transfer.bilstm_classifier import NeuralJudgeSettings
+from arae_toolkit.evaluation.transfer.evaluators import InstrumentSettings
+from arae_toolkit.evaluation.transfer.ngram_classifier import NgramJudgeSettings
 from arae_toolkit.recipes.common import progress
 
 SIZES = {"train": 2_000, "dev": 120, "test": 80}

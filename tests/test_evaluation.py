@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import pack
-from arae_toolkit.evaluation.monitors import (
+from arae_toolkit.evaluation.code_space import (
     CodeMonitors,
     collapse_warning,
     covariance_trace,

@@ -26,7 +26,11 @@ from arae_toolkit.data.image_batches import PixelStore, binarised
 from arae_toolkit.data.noise import drop_pixels
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.evaluation.images import measure_image_codes, measure_images, pixel_neighbours
+from arae_toolkit.evaluation.image_reconstruction import (
+    measure_image_codes,
+    measure_images,
+    pixel_neighbours,
+)
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks

@@ -10,15 +10,19 @@ from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
-from arae_toolkit.evaluation.instruments import instruments_of, load_kept
-from arae_toolkit.evaluation.judges import NgramJudge, NgramJudgeSettings, train_ngram_judge
-from arae_toolkit.evaluation.neural_judge import (
+from arae_toolkit.evaluation.code_probe import probe_codes
+from arae_toolkit.evaluation.transfer.bilstm_classifier import (
     NeuralJudge,
     NeuralJudgeSettings,
     labelled,
     train_neural_judge,
 )
-from arae_toolkit.evaluation.probe import probe_codes
+from arae_toolkit.evaluation.transfer.evaluators import instruments_of, load_kept
+from arae_toolkit.evaluation.transfer.ngram_classifier import (
+    NgramJudge,
+    NgramJudgeSettings,
+    train_ngram_judge,
+)
 from arae_toolkit.models.model_folder import load_model_folder
 
 LABELS = ("cold", "warm", "hot")

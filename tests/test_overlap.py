@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation.overlap import (
+from arae_toolkit.evaluation.text_overlap import (
     copy_rate,
     corpus_bleu,
     distinct,

@@ -11,7 +11,7 @@ import torch
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import TrainingDiverged
-from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import keep_best_epoch
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelNetwork,

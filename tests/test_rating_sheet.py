@@ -15,8 +15,14 @@ from click.testing import CliRunner
 
 from arae_toolkit.data.corpus import texts_of
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.evaluation.comparison import SystemOutputs
-from arae_toolkit.evaluation.rating_files import (
+from arae_toolkit.evaluation.human.ratings import (
+    NEITHER,
+    Rating,
+    agreement,
+    draw_items,
+    score_ratings,
+)
+from arae_toolkit.evaluation.human.sheet_files import (
     KEY,
     PAGE,
     TABLE,
@@ -24,13 +30,7 @@ from arae_toolkit.evaluation.rating_files import (
     read_sheet,
     write_rating_files,
 )
-from arae_toolkit.evaluation.ratings import (
-    NEITHER,
-    Rating,
-    agreement,
-    draw_items,
-    score_ratings,
-)
+from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 from arae_toolkit.recipes.cli import main
 
 LABELS = ("negative", "positive")

@@ -11,9 +11,9 @@ from small_transfer import QUICK, small_labelled_corpus
 
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
 from arae_toolkit.transfer.latent import LatentRewriter
-from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.pretraining import new_model
 from arae_toolkit.transfer.scorer import Scorer
 

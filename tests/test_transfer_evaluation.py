@@ -15,20 +15,20 @@ from click.testing import CliRunner
 from arae_toolkit import devices
 from arae_toolkit.data.corpus import pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation import instruments
-from arae_toolkit.evaluation.comparison import (
-    SystemOutputs,
-    compare,
-    spread_rows,
-    with_baselines,
-)
-from arae_toolkit.evaluation.instruments import Instruments, instruments_of
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelNetwork,
     LanguageModelSettings,
 )
-from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL, measure_transfer
+from arae_toolkit.evaluation.transfer import evaluators
+from arae_toolkit.evaluation.transfer.comparison import (
+    SystemOutputs,
+    compare,
+    spread_rows,
+    with_baselines,
+)
+from arae_toolkit.evaluation.transfer.evaluators import Instruments, instruments_of
+from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.results import read_results
 from arae_toolkit.storage import paths as locations
@@ -257,7 +257,7 @@ def call(corpus, runs, monkeypatch):
 
     def invoke(*arguments, code=0, named=True, **settings):
         monkeypatch.setenv(locations.RUNS_VARIABLE, str(runs))
-        monkeypatch.setattr(instruments, "InstrumentSettings", lambda: small_instruments.SETTINGS)
+        monkeypatch.setattr(evaluators, "InstrumentSettings", lambda: small_instruments.SETTINGS)
         words = ["evaluate", "transfer", *map(str, arguments)]
         if named:
             words += ["--corpus", str(corpus.folder)]

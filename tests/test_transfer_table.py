@@ -13,12 +13,12 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.evaluation.instruments import Instruments
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelNetwork,
     LanguageModelSettings,
 )
+from arae_toolkit.evaluation.transfer.evaluators import Instruments
 from arae_toolkit.models.infilling import new_infilling_network
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.transfer_systems import System

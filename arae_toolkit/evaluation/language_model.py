@@ -19,7 +19,7 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
-from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import keep_best_epoch
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.nn.initialization import uniform
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder

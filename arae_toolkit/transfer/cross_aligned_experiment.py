@@ -15,6 +15,7 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
+from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.cross_aligned import CrossAligned
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.training.checkpoint import STATE
@@ -24,7 +25,6 @@ from arae_toolkit.training.run_identity import check_folder, settings_identity
 from arae_toolkit.transfer.cross_aligned import CROSS_ALIGNED, CrossAlignedRewriter, sentence_nats
 from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned_training import CrossAlignedTraining
-from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.pretraining import check_labelled, copy_scorer, corpus_record
 from arae_toolkit.transfer.scorer import Scorer
 from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer

@@ -16,10 +16,10 @@ from arae_toolkit.data.token_batches import Store
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.reconstruction import codes_of
+from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.transfer.latent import LatentRewriter
-from arae_toolkit.transfer.model import content_bleu
 from arae_toolkit.transfer.scorer import Scorer
 
 BATCH_ROWS = 256

@@ -13,6 +13,7 @@ import torch
 from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import ModelFolder, load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer import Scorer
@@ -220,40 +221,3 @@ def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter
 def shortened(words: Sentence) -> Sentence:
     """Cut a sentence to ``MOST_WORDS`` words, its ``<eos>`` kept."""
     return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]
-
-
-def content_bleu(source: Sentence, rewritten: Sentence) -> float:
-    """Return the sentence BLEU of a rewritten sentence to its source, from 0 to 100.
-
-    n-grams up to 4, those that are too long for the sentence left out; a precision of 0 counts as
-    half a match, halved again for each further one ("exponential" smoothing, as sacrebleu does).
-
-    Example:
-        >>> content_bleu([5, 6, 7, 2], [5, 6, 7, 2])
-        100.0
-        >>> content_bleu([5, 6, 7, 2], [8, 2])
-        0.0
-    """
-    first, second = source[:-1], rewritten[:-1]
-    if not second or not first:
-        return 0.0
-    logarithms, smoothing = [], 1.0
-    for order in range(1, min(4, len(second)) + 1):
-        known: dict[tuple[int, ...], int] = {}
-        for place in range(len(first) - order + 1):
-            gram = tuple(first[place : place + order])
-            known[gram] = known.get(gram, 0) + 1
-        matches = 0
-        for place in range(len(second) - order + 1):
-            gram = tuple(second[place : place + order])
-            if known.get(gram, 0) > 0:
-                known[gram] -= 1
-                matches += 1
-        total = len(second) - order + 1
-        if not matches:
-            if order == 1:
-                return 0.0
-            smoothing *= 2
-        logarithms.append(math.log((matches or 1 / smoothing) / total))
-    brevity = min(0.0, 1 - len(first) / len(second))
-    return 100 * math.exp(brevity + sum(logarithms) / len(logarithms))

@@ -6,7 +6,7 @@ import numpy as np
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
-from arae_toolkit.evaluation.probe import CodeProbe, probe_codes
+from arae_toolkit.evaluation.code_probe import CodeProbe, probe_codes
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.transfer import TransferAutoencoder
 

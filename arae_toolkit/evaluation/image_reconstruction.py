@@ -12,7 +12,7 @@ import torch
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore, binarised
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.evaluation.monitors import UNIQUE_SAMPLES, CodeMonitors, code_monitors
+from arae_toolkit.evaluation.code_space import UNIQUE_SAMPLES, CodeMonitors, code_monitors
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.nn.critic import Critic

@@ -20,17 +20,22 @@ import torch
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.evaluation.judges import Judge, NgramJudge, NgramJudgeSettings, train_ngram_judge
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelSettings,
     train_language_model,
 )
-from arae_toolkit.evaluation.neural_judge import (
+from arae_toolkit.evaluation.transfer.bilstm_classifier import (
     NeuralJudge,
     NeuralJudgeSettings,
     labelled,
     train_neural_judge,
+)
+from arae_toolkit.evaluation.transfer.ngram_classifier import (
+    Judge,
+    NgramJudge,
+    NgramJudgeSettings,
+    train_ngram_judge,
 )
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
 from arae_toolkit.storage.paths import run_folder

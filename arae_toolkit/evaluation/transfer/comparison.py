@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.evaluation.instruments import Instruments
-from arae_toolkit.evaluation.transfer import (
+from arae_toolkit.evaluation.transfer.evaluators import Instruments
+from arae_toolkit.evaluation.transfer.metrics import (
     Reverse,
     TransferResult,
     human_rows,

@@ -13,9 +13,9 @@ from itertools import combinations
 
 import numpy as np
 
-from arae_toolkit.evaluation.comparison import SystemOutputs
-from arae_toolkit.evaluation.overlap import words_of
-from arae_toolkit.evaluation.transfer import UNKNOWN_LABEL
+from arae_toolkit.evaluation.text_overlap import words_of
+from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
+from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL
 from arae_toolkit.storage.atomic_files import sha256_of_bytes
 
 NEITHER = "neither"

@@ -20,7 +20,7 @@ from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.classification import Classes, Matrix
-from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import keep_best_epoch
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
 from arae_toolkit.nn.dropout import dropped

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.evaluation.judges import Judge
 from arae_toolkit.evaluation.language_model import LanguageModel, SentenceNats
-from arae_toolkit.evaluation.overlap import (
+from arae_toolkit.evaluation.text_overlap import (
     copy_rate,
     corpus_bleu,
     distinct,
     mean_words,
     words_of,
 )
+from arae_toolkit.evaluation.transfer.ngram_classifier import Judge
 
 UNKNOWN_LABEL = -1
 Rows = npt.NDArray[np.int64]
@@ -99,7 +99,7 @@ def measure_transfer(
     """Measure the outputs of one system.
 
     All texts are compared by their words, lower-cased; see
-    :func:`~arae_toolkit.evaluation.overlap.words_of`.
+    :func:`~arae_toolkit.evaluation.text_overlap.words_of`.
 
     Args:
         sources: N texts.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from arae_toolkit.evaluation.ratings import HIGHEST, LOWEST, RatingItem
+from arae_toolkit.evaluation.human.ratings import HIGHEST, LOWEST, RatingItem
 
 PAGE = """<!doctype html>
 <html lang="en">

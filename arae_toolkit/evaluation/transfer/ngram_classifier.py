@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from arae_toolkit.evaluation.classification import Classes, Matrix
-from arae_toolkit.evaluation.overlap import words_of
+from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 
 

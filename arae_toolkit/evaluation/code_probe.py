@@ -19,7 +19,7 @@ from torch.nn import functional
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.evaluation.classification import Classes
-from arae_toolkit.evaluation.fitting import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import keep_best_epoch
 from arae_toolkit.nn.initialization import perceptron
 
 Codes = npt.NDArray[np.floating]

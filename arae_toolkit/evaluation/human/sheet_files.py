@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.evaluation.rating_page import page_of
-from arae_toolkit.evaluation.ratings import HIGHEST, LOWEST, NEITHER, Rating, RatingItem
+from arae_toolkit.evaluation.human.ratings import HIGHEST, LOWEST, NEITHER, Rating, RatingItem
+from arae_toolkit.evaluation.human.sheet_page import page_of
 from arae_toolkit.storage.atomic_files import write_json, write_text
 
 TABLE, PAGE, KEY = "ratings.csv", "ratings.html", "key.json"

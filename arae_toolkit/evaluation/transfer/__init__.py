@@ -1,0 +1,1 @@
+"""Evaluators of transfer: metrics, n-gram and BiLSTM classifiers, systems side by side."""
