@@ -15,7 +15,6 @@ from typing import Any
 import click
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.benchmarks.arithmetic import flops_by_part
 from arae_toolkit.benchmarks.common import (
     Benchmark,
@@ -40,6 +39,7 @@ from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.results import Metric, summarise
 
 NAME = "training_rate"

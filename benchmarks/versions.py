@@ -7,7 +7,6 @@ from itertools import count
 
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Sizes, Textbook
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.schema import Config
@@ -15,7 +14,8 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.pretraining import new_model
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.experiment import new_model
 
 
 def library_training(

@@ -51,7 +51,7 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
     from arae_toolkit.data_prep.options import PrepareOptions
     from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.pretraining import pretrain
+    from arae_toolkit.pretraining.experiment import pretrain
 
     # Matrices this small gain nothing from threads, and lose much to waiting for each other where
     # another program has a core.

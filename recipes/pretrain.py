@@ -217,7 +217,7 @@ def pretrain(
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.pretraining import pretrain as run
+    from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.display import training_display
     from arae_toolkit.recipes.transfer_training import train_transfer
 

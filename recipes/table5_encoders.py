@@ -57,7 +57,7 @@ def pretrained_encoders(
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
     """
     from arae_toolkit.nli.encoders import PretrainedEncoder
-    from arae_toolkit.pretraining import pretrain
+    from arae_toolkit.pretraining.experiment import pretrain
 
     encoders: dict[str, PretrainedEncoder | None] = {"supervised": None}
     for kind in KINDS:

@@ -9,10 +9,9 @@ import pytest
 import torch
 from small_transfer import QUICK, small_labelled_corpus
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
-from arae_toolkit.extensions import ATTRIBUTE_ENCODER
+from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER, Algorithm
 from arae_toolkit.transfer.adversary import AttributeAdversary
 from arae_toolkit.transfer.pretraining import new_model
 

@@ -54,14 +54,14 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.optim.update import Update
-from arae_toolkit.pretraining import pretrain
-from arae_toolkit.results import read_results
-from arae_toolkit.steps import (
+from arae_toolkit.pretraining.experiment import pretrain
+from arae_toolkit.pretraining.steps import (
     critic_step,
     encoder_step,
     generator_step,
     reconstruction_step,
 )
+from arae_toolkit.results import read_results
 
 CPU = torch.device("cpu")
 MAX_LENGTH = 10

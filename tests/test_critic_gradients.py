@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit import critic_gradients
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.mlp import Normalization
-from arae_toolkit.objectives import critic_objective, gradient_penalty
 from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
+from arae_toolkit.pretraining import critic_gradients
+from arae_toolkit.pretraining.objectives import critic_objective, gradient_penalty
 
 ROWS, SIZE = 7, 5
 

@@ -9,15 +9,15 @@ import torch
 from host_reads import HostReads
 from torch import nn
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.schema import Config
-from arae_toolkit.cuda_graphs import StaticIterations, StaticSource
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.ops import linear_cross_entropy
 from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats
 from arae_toolkit.optim import update
-from arae_toolkit.plan import RECONSTRUCTION, HostSource
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.graphed_iterations import StaticIterations, StaticSource
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource
 
 
 def _algorithm(config: Config, *, prior: str = "generator") -> Algorithm:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from small_transfer import QUICK, small_labelled_corpus
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import EOS, PAD
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.transfer.cycle import BackTranslation, ended
 from arae_toolkit.transfer.pretraining import new_model
 

@@ -10,10 +10,9 @@ import torch
 from killed_runs import KillAt, Killed, assert_same_end
 from torch import Tensor, nn
 
-from arae_toolkit.algorithm import Algorithm
-from arae_toolkit.extensions import ATTRIBUTE_ENCODER
 from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.optim.update import Update, adam, sgd
+from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER, Algorithm
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Run, fit
 from arae_toolkit.training.metrics_log import RunLog

@@ -15,12 +15,12 @@ import pytest
 import small
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import reduced
 from arae_toolkit.generation.decoding import Decoding, Search, decode
 from arae_toolkit.ops.cudnn_lstm import lstm_states
 from arae_toolkit.optim.update import Update, adam, sgd
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.checkpoint import (
     read_progress,
     restore_training_state,

@@ -17,7 +17,6 @@ from idx_files import idx, write
 from matplotlib.image import imread
 from safetensors.torch import load_file
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
@@ -35,7 +34,8 @@ from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pictures import GAP, GAP_GREY, ZOOM, grid, save_picture
-from arae_toolkit.pretraining import new_model, pretrain
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.experiment import new_model, pretrain
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted

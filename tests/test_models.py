@@ -15,8 +15,8 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian, Generator, SphericalPrior
-from arae_toolkit.objectives import reconstruction_nll
-from arae_toolkit.steps import Update, critic_step
+from arae_toolkit.pretraining.objectives import reconstruction_nll
+from arae_toolkit.pretraining.steps import Update, critic_step
 
 CPU = torch.device("cpu")
 OUTPUT_MAP = pytest.mark.parametrize("output_map", [False, True], ids=["plain", "output map"])

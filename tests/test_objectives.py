@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from arae_toolkit.objectives import (
+from arae_toolkit.pretraining.objectives import (
     classifier_nats,
     critic_objective,
     encoder_objective,

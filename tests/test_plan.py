@@ -8,7 +8,7 @@ import small
 
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.samplers import EpochSampler
-from arae_toolkit.plan import RECONSTRUCTION, Planner, critic_blocks, encoder_turns
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, Planner, critic_blocks, encoder_turns
 
 LENGTHS = np.array([5, 8, 8, 5, 5, 9, 8, 10])
 

@@ -8,9 +8,9 @@ import small
 import torch
 from torch import Tensor
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.pretraining.algorithm import Algorithm
 
 ROWS, WORDS, SIZE = 13, 40, 6
 

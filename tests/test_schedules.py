@@ -7,14 +7,8 @@ from dataclasses import replace
 import pytest
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.optim.schedules import (
-    adversarial_weight,
-    autoencoder_rate,
-    epochs,
-    gan_rounds,
-    iterations,
-    ramp,
-)
+from arae_toolkit.optim.schedules import epochs, iterations, ramp
+from arae_toolkit.pretraining.schedules import adversarial_weight, autoencoder_rate, gan_rounds
 
 PLAIN = TrainingConfig(
     autoencoder_rate=2.0, autoencoder_schedule="constant", warmup=0, adversarial_warmup=0

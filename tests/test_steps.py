@@ -14,9 +14,9 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator, update_average
-from arae_toolkit.objectives import critic_objective
 from arae_toolkit.optim.update import Update
-from arae_toolkit.steps import (
+from arae_toolkit.pretraining.objectives import critic_objective
+from arae_toolkit.pretraining.steps import (
     CriticPull,
     critic_step,
     encode_rows,

@@ -12,10 +12,10 @@ import torch
 from killed_runs import KillAt, Killed, assert_same_end, rows_of
 from safetensors.torch import load_file
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.models.model_folder import save_model_folder
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted, Run, fit
 from arae_toolkit.training.metrics_log import RunLog

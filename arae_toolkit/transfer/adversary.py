@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import draw
-from arae_toolkit.extensions import ATTRIBUTE_ENCODER
 from arae_toolkit.models.transfer import TransferAutoencoder
-from arae_toolkit.optim import schedules
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.optimizers import classifier_update, encoder_update
-from arae_toolkit.steps import Pull, encode_rows
+from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER
+from arae_toolkit.pretraining.optimizers import classifier_update, encoder_update
+from arae_toolkit.pretraining.schedules import attribute_weight
+from arae_toolkit.pretraining.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import AttributePull, attribute_encoder_step, classifier_step
 
 _CLASSIFIER_ROWS, _ENCODER_ROWS = 3, 4  # streams of random rows, beside those of the plan
@@ -66,9 +66,7 @@ class AttributeAdversary:
         return [self._pull()] if self.adversarial and not self.separate else []
 
     def _pull(self) -> AttributePull:
-        weight = schedules.attribute_weight(
-            self.training, self._iteration, iterations=self.iterations
-        )
+        weight = attribute_weight(self.training, self._iteration, iterations=self.iterations)
         return AttributePull(
             self.model.classifier,
             torch.tensor(weight, device=self.store.device),

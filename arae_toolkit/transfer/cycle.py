@@ -17,7 +17,7 @@ from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.steps import Pull, encode_rows
+from arae_toolkit.pretraining.steps import Pull, encode_rows
 from arae_toolkit.transfer.steps import cycle_step
 
 _ROWS = 5  # stream of random rows

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
@@ -19,6 +18,7 @@ from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.priors import FittedGaussian
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.transfer.latent import LatentRewriter
 from arae_toolkit.transfer.scorer import Scorer
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus, PackedSentences
@@ -22,6 +21,7 @@ from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.nn.weight_tying import check_separate
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Run, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
@@ -107,7 +107,7 @@ def pretrain_transfer(
         scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
         kind: ``arae``, Algorithm 2; ``ae``, without critic and prior; ``aae``, with a fixed prior.
         device: Where to compute; the CPU unless given.
-        precision: See :class:`~arae_toolkit.algorithm.Algorithm`.
+        precision: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
         listeners: Told of rows and notes.
         scorer_listeners: The same, of the scorer's training.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.

@@ -16,10 +16,10 @@ from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.devices import Precision, reduced
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
-from arae_toolkit.objectives import classifier_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import cosine, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.pretraining.objectives import classifier_nats
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Run, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog

@@ -13,9 +13,9 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.critic import AttributeClassifier
-from arae_toolkit.objectives import classifier_nats, flipped_label_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.pretraining.objectives import classifier_nats, flipped_label_nats
 
 PullMode = Literal["scale", "norm"]
 
@@ -27,7 +27,7 @@ class AttributePull:
     Attributes:
         classifier: Fixed during the update.
         weight: lambda(2), scalar tensor.
-        class_weights: See :func:`~arae_toolkit.objectives.flipped_label_nats`.
+        class_weights: See :func:`~arae_toolkit.pretraining.objectives.flipped_label_nats`.
         mode: ``norm`` first brings the rows' gradients to the reconstruction's mean norm.
     """
 

@@ -1,35 +1,67 @@
-"""Algorithm 1: one iteration of training, put together from :mod:`arae_toolkit.steps`."""
+"""Algorithm 1: one iteration of training, put together from :mod:`arae_toolkit.pretraining.steps`."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.adversary import Adversary
 from arae_toolkit.config.schema import Config, TrainingConfig
-from arae_toolkit.critics import new_critic
-from arae_toolkit.cuda_graphs import StaticIterations
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.devices import Precision, matrix_products, reduced
-from arae_toolkit.extensions import ATTRIBUTE_ENCODER, Extension
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.optimizers import (
+from arae_toolkit.pretraining.gan_round import Adversary, new_critic
+from arae_toolkit.pretraining.graphed_iterations import StaticIterations
+from arae_toolkit.pretraining.optimizers import (
     autoencoder_update,
     critic_update,
     encoder_update,
     generator_update,
 )
-from arae_toolkit.plan import RECONSTRUCTION, HostSource, Planner, Source
-from arae_toolkit.steps import CriticPull, reconstruction_step
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, Planner, Source
+from arae_toolkit.pretraining.steps import CriticPull, Pull, reconstruction_step
+
+ATTRIBUTE_ENCODER = "attribute_encoder"
+"""Name of an extension's update of the encoder, which follows the autoencoder's rate."""
+
+
+class Extension(Protocol):
+    """What an iteration does beyond Algorithm 1, such as the steps that Algorithm 2 adds."""
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Its own networks by name, those of the model excepted."""
+        ...
+
+    @property
+    def updates(self) -> Mapping[str, Update]:
+        """Its optimizers by name."""
+        ...
+
+    def prepare(self, iteration: int) -> None:
+        """Get ready for an iteration, counted from 0."""
+        ...
+
+    def pulls(self) -> Sequence[Pull]:
+        """Return what joins the reconstruction's update of the encoder in this iteration."""
+        ...
+
+    def run(self, code_gradient_norm: Tensor) -> Scalars:
+        """Run its steps, behind those of Algorithm 1; return the same names each time.
+
+        Args:
+            code_gradient_norm: Of this iteration's reconstruction, scalar tensor.
+        """
+        ...
+
 
 # Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5

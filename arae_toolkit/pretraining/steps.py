@@ -13,16 +13,16 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.critic_gradients import set_gradients
 from arae_toolkit.data.noise import add_code_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.interfaces import CodeDecoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
-from arae_toolkit.objectives import encoder_objective, generator_objective
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.pretraining.critic_gradients import set_gradients
+from arae_toolkit.pretraining.objectives import encoder_objective, generator_objective
 
 
 class Pull(Protocol):
@@ -146,7 +146,7 @@ def critic_step(
             ``gradient_penalty``.
         clip_bound: Epsilon of weight clipping.
         penalty_weight: Weight of the gradient penalty.
-        penalty_of_batch_mean: See :func:`~arae_toolkit.objectives.gradient_penalty`.
+        penalty_of_batch_mean: See :func:`~arae_toolkit.pretraining.objectives.gradient_penalty`.
 
     Returns:
         ``wasserstein`` (the objective that the critic ascends) and ``critic_gradient_norm``, with

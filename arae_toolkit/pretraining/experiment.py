@@ -8,19 +8,23 @@ from typing import Literal
 
 import torch
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.token_batches import Store, TokenStore
-from arae_toolkit.dev_evaluation import SamplePictures, image_evaluation, text_evaluation
 from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nn.priors import PriorKind
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.dev_evaluation import (
+    SamplePictures,
+    image_evaluation,
+    text_evaluation,
+)
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Evaluate, Run, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
@@ -110,7 +114,7 @@ def pretrain(
         folder: The run's folder; other files in it are left alone.
         kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, with a fixed spherical prior.
         device: Where to compute; the CPU unless given.
-        precision: See :class:`~arae_toolkit.algorithm.Algorithm`.
+        precision: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
         cuda_graphs: The same.
         resume: ``auto`` goes on from the folder's training state if there is one, ``never``
             refuses to touch a folder that has one, a path names a state to start from.

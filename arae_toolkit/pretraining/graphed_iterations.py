@@ -18,7 +18,7 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import Batch, Store
 from arae_toolkit.ops.cuda_graph import capturing, end_failed_capture
 from arae_toolkit.optim.update import Scalars
-from arae_toolkit.plan import RECONSTRUCTION, Plan
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, Plan
 
 # Widths up to here have a graph each; longer ones share, so that graphs do not grow too many.
 EXACT_WIDTH, WIDTH_MULTIPLE = 16, 4

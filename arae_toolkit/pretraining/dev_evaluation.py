@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from arae_toolkit.algorithm import Algorithm
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
@@ -33,6 +32,7 @@ from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pictures import grid, save_picture
+from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.metrics_log import Row
 
 SAMPLES_SHOWN = 10

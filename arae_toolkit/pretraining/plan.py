@@ -15,6 +15,7 @@ from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler, draw
 from arae_toolkit.data.token_batches import Batch, Store
 from arae_toolkit.optim import schedules
+from arae_toolkit.pretraining.schedules import adversarial_weight, autoencoder_rate, gan_rounds
 
 RECONSTRUCTION = "reconstruction"
 # Streams of random rows, kept apart from the sampler's own.
@@ -83,14 +84,14 @@ class Planner:
         rounds = 0
         if self.adversarial:
             epoch = iteration // self.sampler.batches_per_epoch + 1
-            rounds = schedules.gan_rounds(training, epoch)
+            rounds = gan_rounds(training, epoch)
         rows = {RECONSTRUCTION: self._sampled(iteration)}
         for turn in range(rounds):
             rows.update(self._drawn(iteration, turn))
         return Plan(
             iteration=iteration,
             rounds=rounds,
-            rate=schedules.autoencoder_rate(training, iteration, iterations=self.iterations),
+            rate=autoencoder_rate(training, iteration, iterations=self.iterations),
             rows=rows,
             scalars={
                 "code_noise": annealed_deviation(
@@ -99,7 +100,7 @@ class Planner:
                     every=training.code_noise_every,
                     iteration=iteration,
                 ),
-                "adversarial_weight": schedules.adversarial_weight(
+                "adversarial_weight": adversarial_weight(
                     training, iteration, iterations=self.iterations
                 ),
             },

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from arae_toolkit.config.schema import TrainingConfig
+from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.models.interfaces import Autoencoder
+from arae_toolkit.nn import initialization
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator, update_average
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.plan import Source, critic_blocks, critic_rows, encoder_rows, encoder_turns
-from arae_toolkit.steps import critic_step, encode_rows, encoder_step, generator_step
+from arae_toolkit.pretraining.plan import (
+    Source,
+    critic_blocks,
+    critic_rows,
+    encoder_rows,
+    encoder_turns,
+)
+from arae_toolkit.pretraining.steps import critic_step, encode_rows, encoder_step, generator_step
 
 
 class Adversary:
@@ -128,3 +135,22 @@ class Adversary:
             decay = self.training.generator_average
             update_average(self.model.prior, generator, decay=decay)
         return scalars
+
+
+def new_critic(config: Config, device: torch.device) -> Critic:
+    """Return a critic of these settings on a device, its weights drawn from the run's seed."""
+    training, model = config.training, config.model
+    normalization = model.critic_normalization
+    if training.critic_constraint == "spectral":
+        normalization = "spectral"
+    # Spectral normalization draws its first singular vectors from torch's global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed + 1)
+        critic = Critic(
+            code_size=model.code_size,
+            hidden_sizes=model.critic_sizes,
+            normalization=normalization,
+        ).to(device)
+    random = torch.Generator(device).manual_seed(training.seed + 1)
+    initialization.perceptron(critic, deviation=training.perceptron_deviation, generator=random)
+    return critic

@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.nn.critic import Critic
-from arae_toolkit.objectives import NORM_OFFSET, critic_objective, gradient_penalty
 from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
 from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised, behind_activation
 from arae_toolkit.ops.batch_norm_double_backward_cuda import fits
 from arae_toolkit.ops.triton_support import runs_kernels
+from arae_toolkit.pretraining.objectives import NORM_OFFSET, critic_objective, gradient_penalty
 
 REAL, GENERATED = 0, 1
 
@@ -103,7 +103,7 @@ def set_gradients(
         generated: Generated codes. Shape (B, Z).
         mix: Where between the two the penalty is probed, (B, 1); ``None`` for no penalty.
         penalty_weight: Of the penalty.
-        of_batch_mean: See :func:`~arae_toolkit.objectives.gradient_penalty`.
+        of_batch_mean: See :func:`~arae_toolkit.pretraining.objectives.gradient_penalty`.
 
     Returns:
         Scalar tensors; the penalty is ``None`` without ``mix``.

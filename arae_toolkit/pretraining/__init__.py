@@ -1,0 +1,1 @@
+"""Algorithm 1: steps, GAN round, iteration plan, objectives, dev evaluation."""
