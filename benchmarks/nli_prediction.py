@@ -32,7 +32,7 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.programs import measure_stream
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.synthetic import entailment_pairs
-from arae_toolkit.models.nli import NLIModel, Pair
+from arae_toolkit.nli.model import NLIModel, Pair
 from arae_toolkit.recipes.nli_options import load_nli_model, probabilities_of
 from arae_toolkit.recipes.nli_predict import BATCH_SIZE
 from arae_toolkit.recipes.rows import Row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from arae_toolkit.nli.labels import wanted_count
+from arae_toolkit.nli.label_splits import wanted_count
 from arae_toolkit.recipes.model_options import in_order
 
 LABELS_METAVAR = "tiny|small|medium|full|N"

@@ -158,7 +158,7 @@ def nli(
     corpus = open_pairs(corpus_name)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
-    from arae_toolkit.nli.labels import choose_rows
+    from arae_toolkit.nli.label_splits import choose_rows
     from arae_toolkit.recipes.nli_report import report
 
     labelled = choose_rows(
@@ -227,7 +227,7 @@ def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> s
 
 def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
     """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
-    from arae_toolkit.models.nli import NLIModel
+    from arae_toolkit.nli.model import NLIModel
     from arae_toolkit.nli.pseudo_labels import confident_labels
     from arae_toolkit.recipes.common import find_run
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from arae_toolkit.devices import Precision
-    from arae_toolkit.models.nli import NLIModel
+    from arae_toolkit.nli.model import NLIModel
 
 CPU_BATCH = 64
 """Pairs computed together on a CPU: the states of more do not stay in its cache."""
@@ -55,7 +55,7 @@ def load_nli_model(run: str, device: str, precision: Precision = "fp32") -> NLIM
     """
     folder = find_run(run, prefixes=("", "nli-"), advice="arae-toolkit nli --labels tiny")
     from arae_toolkit.devices import choose_device
-    from arae_toolkit.models.nli import NLIModel
+    from arae_toolkit.nli.model import NLIModel
 
     model = NLIModel.from_pretrained(folder, device=choose_device(device))
     model.precision = precision

@@ -87,8 +87,8 @@ def pretrain(
         raise click.BadParameter(str(error), param_hint="'--set'") from error
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.nli.labels import choose_rows
-    from arae_toolkit.nli.pair_encoder import pretrain_pair_encoder
+    from arae_toolkit.nli.label_splits import choose_rows
+    from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
 
     labelled = None
     if labels is not None:

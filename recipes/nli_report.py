@@ -100,9 +100,9 @@ def _other_metrics(
 ) -> dict[str, Metric]:
     """Return what a model reaches that sees the hypothesis alone, and the average of the seeds."""
     from arae_toolkit.evaluation.classification import measure_classification
-    from arae_toolkit.models.nli import NLIModel
     from arae_toolkit.nli.baselines import hypothesis_only_accuracies
-    from arae_toolkit.nli.classifier import probabilities_of
+    from arae_toolkit.nli.classifier_training import probabilities_of
+    from arae_toolkit.nli.model import NLIModel
 
     stores = {split: task.store(split, device) for split in SPLITS}
     alone = hypothesis_only_accuracies(task.store("train", device), task.labelled.rows, stores)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.nli.encoders import PretrainedEncoder
     from arae_toolkit.nli.experiment import Measured, Task
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 
 def train_seeds(
@@ -43,8 +43,8 @@ def train_seeds(
     """
     from arae_toolkit.errors import CheckpointMismatch
     from arae_toolkit.models.model_folder import CONFIG
-    from arae_toolkit.models.nli import member_names, save_ensemble
     from arae_toolkit.nli.experiment import measured, train_classifier
+    from arae_toolkit.nli.model import member_names, save_ensemble
 
     if (out / CONFIG).exists() and member_names(out) is None:
         raise CheckpointMismatch(
@@ -127,7 +127,7 @@ def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEn
         ToolkitError: If there is none; the message names the command that makes it.
     """
     from arae_toolkit.errors import ToolkitError
-    from arae_toolkit.nli.encoders import PretrainedEncoder
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
     if given == "random" or (given is None and objective == "supervised"):
         return None

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.nli.encoders import PretrainedEncoder
-    from arae_toolkit.nli.labels import LabelledRows
+    from arae_toolkit.nli.label_splits import LabelledRows
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 PAPER_LABELS = ("medium", "small", "tiny")
 EPOCHS = {"tiny": 4}
@@ -195,7 +195,7 @@ def _draw(
     Raises:
         DataError: If there is none that it is large enough for.
     """
-    from arae_toolkit.nli.labels import choose_rows
+    from arae_toolkit.nli.label_splits import choose_rows
 
     drawn: dict[str, LabelledRows] = {}
     problem: DataError | None = None

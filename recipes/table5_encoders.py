@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.nli.encoders import PretrainedEncoder
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 ARAE_WORDS = 15
 PUBLISHED_TABLES = "tied_embeddings=none"
@@ -56,7 +56,7 @@ def pretrained_encoders(
         precision: Of the matrix products.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
     """
-    from arae_toolkit.nli.encoders import PretrainedEncoder
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
     from arae_toolkit.pretraining.experiment import pretrain
 
     encoders: dict[str, PretrainedEncoder | None] = {"supervised": None}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.nli.labels import LabelledRows
+    from arae_toolkit.nli.label_splits import LabelledRows
 
 SPLITS = ("dev", "test")
 
@@ -97,7 +97,7 @@ def report(
 
 
 def _stores(corpus: Corpus, device: torch.device) -> dict[str, Any]:
-    from arae_toolkit.nli.pair_store import PairStore
+    from arae_toolkit.nli.pair_batches import PairStore
 
     return {split: PairStore(corpus.pairs(split), device=device) for split in ("train", *SPLITS)}
 

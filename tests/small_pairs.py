@@ -9,8 +9,8 @@ import small
 import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.models.nli import NLIModel, Pair, network_of
-from arae_toolkit.nli.pair_store import PairStore, store_of_texts
+from arae_toolkit.nli.model import NLIModel, Pair, network_of
+from arae_toolkit.nli.pair_batches import PairStore, store_of_texts
 
 LABELS = ("entailment", "neutral", "contradiction")
 NOUNS = ("man", "woman", "dog", "cat", "girl", "boy")

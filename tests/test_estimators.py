@@ -25,7 +25,7 @@ from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.estimators.nli_classifier import ESTIMATOR
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.models.nli import NLIModel
+from arae_toolkit.nli.model import NLIModel
 
 SMALL = {
     **{"embedding_size": 8, "code_size": 8, "hidden_size": 12, "epochs": 2, "batch_size": 8},

@@ -15,14 +15,14 @@ from torch.nn import functional
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
-from arae_toolkit.models.nli import PAIRS, network_of
-from arae_toolkit.nli.classifier import (
+from arae_toolkit.nli.classifier_training import (
     ClassifierTraining,
     class_weights,
     classification_step,
     probabilities_of,
 )
 from arae_toolkit.nli.in_memory import train_in_memory
+from arae_toolkit.nli.model import PAIRS, network_of
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import rate_at
 from arae_toolkit.training.checkpoint import STATE

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from arae_toolkit.models.nli import NLIModel, network_of
+from arae_toolkit.nli.model import NLIModel, network_of
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
 from arae_toolkit.recipes.cli import main
 

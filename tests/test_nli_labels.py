@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.errors import DataError
-from arae_toolkit.nli.labels import SPLITS, LabelledRows, choose_rows, wanted_count
+from arae_toolkit.nli.label_splits import SPLITS, LabelledRows, choose_rows, wanted_count
 
 NAMES = ("entailment", "neutral", "contradiction")
 # 30 rows of each class and 10 without a label, shuffled.

@@ -13,7 +13,7 @@ import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.nli import MOST_WORDS, NLIModel, network_of
+from arae_toolkit.nli.model import MOST_WORDS, NLIModel, network_of
 
 KINDS = ("paper", "bilstm-max", "attention")
 PAIRS = [

@@ -14,8 +14,13 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import batch_of, real_tokens
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
-from arae_toolkit.models.pair_language import LABEL_SIZE, MATCH_SCALE, MATCH_SIZE, PairLanguageModel
-from arae_toolkit.nli.pair_objective import PairObjective, hide_words
+from arae_toolkit.nli.pretraining.heads import (
+    LABEL_SIZE,
+    MATCH_SCALE,
+    MATCH_SIZE,
+    PairLanguageModel,
+)
+from arae_toolkit.nli.pretraining.objective import PairObjective, hide_words
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 

@@ -14,10 +14,10 @@ from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.models.model_folder import save_model_folder
-from arae_toolkit.models.nli import network_of
-from arae_toolkit.models.pair_language import PairLanguageModel
-from arae_toolkit.nli.encoders import PAIR_ENCODER, PretrainedEncoder
-from arae_toolkit.nli.pair_pretraining import PairPretraining
+from arae_toolkit.nli.model import network_of
+from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER, PretrainedEncoder
+from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.training import PairPretraining
 from arae_toolkit.nli.settings import PairModelConfig, PairTrainingConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.training.checkpoint import STATE

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import UNLABELLED, pack
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
-from arae_toolkit.models.nli import MOST_WORDS
-from arae_toolkit.nli.pair_store import PairStore, in_vocabulary, store_of_texts
+from arae_toolkit.nli.model import MOST_WORDS
+from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary, store_of_texts
 
 CPU = torch.device("cpu")
 ROWS = [[5, 6, EOS], [7, EOS], [8, EOS], [9, 10, 11, EOS], [5, 6, EOS], [12, EOS]]

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD
-from arae_toolkit.models.pairs import VectorClassifier, new_network
+from arae_toolkit.nli.networks import VectorClassifier, new_network
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
 from arae_toolkit.nn.dropout import dropped
 

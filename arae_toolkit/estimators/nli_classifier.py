@@ -23,11 +23,11 @@ from arae_toolkit.config.overrides import with_value
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.nli import NLIModel, Pair, network_of
-from arae_toolkit.models.pairs import PairNetwork
-from arae_toolkit.nli.encoders import PretrainedEncoder
 from arae_toolkit.nli.in_memory import train_in_memory
-from arae_toolkit.nli.pair_store import store_of_texts
+from arae_toolkit.nli.model import NLIModel, Pair, network_of
+from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.pair_batches import store_of_texts
+from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import ModelName, PairConfig
 from arae_toolkit.nli.texts import pairs_of
 from arae_toolkit.storage.atomic_files import write_json
@@ -71,7 +71,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         classes_: The labels, sorted. Shape (A,).
-        model_: The trained :class:`~arae_toolkit.models.nli.NLIModel`.
+        model_: The trained :class:`~arae_toolkit.nli.model.NLIModel`.
         loss_curve_: Mean training loss of each epoch, in nats a pair.
         validation_scores_: Accuracy after each epoch on the pairs held out, as a share.
 

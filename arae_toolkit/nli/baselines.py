@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.nli.pair_store import PairStore
+from arae_toolkit.nli.pair_batches import PairStore
 
 INVERSE_PENALTY = 0.1
 """C of the logistic regression, chosen on dev at 28,000 labels among 0.03, 0.1, 0.3, 1 and 3."""

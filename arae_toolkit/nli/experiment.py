@@ -18,12 +18,12 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
 from arae_toolkit.models.model_folder import CONFIG, load_model_folder, save_model_folder
-from arae_toolkit.models.nli import PAIRS, network_of
-from arae_toolkit.models.pairs import PairNetwork
-from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of
-from arae_toolkit.nli.encoders import PretrainedEncoder
-from arae_toolkit.nli.labels import LabelledRows
-from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
+from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
+from arae_toolkit.nli.label_splits import LabelledRows
+from arae_toolkit.nli.model import PAIRS, network_of
+from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
+from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.checkpoint import STATE

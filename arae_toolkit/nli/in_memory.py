@@ -12,9 +12,9 @@ import torch
 
 from arae_toolkit.devices import Precision, matrix_products
 from arae_toolkit.errors import TrainingDiverged
-from arae_toolkit.models.pairs import PairNetwork
-from arae_toolkit.nli.classifier import ClassifierTraining, probabilities_of
-from arae_toolkit.nli.pair_store import PairStore
+from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
+from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
 
 Rows = npt.NDArray[np.int64]

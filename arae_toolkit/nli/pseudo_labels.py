@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.models.nli import NLIModel
-from arae_toolkit.nli.classifier import probabilities_of
+from arae_toolkit.nli.classifier_training import probabilities_of
 from arae_toolkit.nli.experiment import PseudoLabels, Task
-from arae_toolkit.nli.pair_store import PairStore, in_vocabulary
+from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
 from arae_toolkit.storage.atomic_files import sha256_of_bytes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from arae_toolkit.models.nli import Pair
+from arae_toolkit.nli.model import Pair
 
 
 def texts_of(rows: Iterable[Any]) -> list[str]:

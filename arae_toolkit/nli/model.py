@@ -17,7 +17,7 @@ from arae_toolkit.data.vocabulary import EOS, Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
-from arae_toolkit.models.pairs import PairNetwork, VectorClassifier, new_network
+from arae_toolkit.nli.networks import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.storage.atomic_files import write_json
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"

@@ -15,7 +15,7 @@ from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
-from arae_toolkit.models.nli import MOST_WORDS, Pair
+from arae_toolkit.nli.model import MOST_WORDS, Pair
 
 
 @dataclass(frozen=True)

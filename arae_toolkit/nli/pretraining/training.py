@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
-from arae_toolkit.models.pair_language import PairLanguageModel
-from arae_toolkit.nli.pair_objective import PairObjective
-from arae_toolkit.nli.pair_store import PairStore
+from arae_toolkit.nli.pair_batches import PairStore
+from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.objective import PairObjective
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import rate_at
 from arae_toolkit.optim.update import Scalars, Update, adam

@@ -14,12 +14,12 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
-from arae_toolkit.models.nli import network_of
-from arae_toolkit.models.pair_language import PairLanguageModel
-from arae_toolkit.nli.encoders import PAIR_ENCODER
-from arae_toolkit.nli.labels import LabelledRows
-from arae_toolkit.nli.pair_pretraining import PairPretraining
-from arae_toolkit.nli.pair_store import PairStore
+from arae_toolkit.nli.label_splits import LabelledRows
+from arae_toolkit.nli.model import network_of
+from arae_toolkit.nli.pair_batches import PairStore
+from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER
+from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.training import PairPretraining
 from arae_toolkit.nli.settings import Objective, PairConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.training.checkpoint import STATE

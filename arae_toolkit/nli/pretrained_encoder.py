@@ -12,8 +12,8 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
-from arae_toolkit.models.nli import member_names
-from arae_toolkit.models.pairs import PairNetwork
+from arae_toolkit.nli.model import member_names
+from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.storage.atomic_files import sha256_of_file
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.pair_language import PairLanguageModel
-from arae_toolkit.nli.pair_store import PairBatch, PairStore
+from arae_toolkit.nli.pair_batches import PairBatch, PairStore
+from arae_toolkit.nli.pretraining.heads import PairLanguageModel
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 

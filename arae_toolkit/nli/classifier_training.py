@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.devices import Precision, reduced
-from arae_toolkit.models.pairs import PairNetwork
-from arae_toolkit.nli.pair_store import PairBatch, PairStore
+from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import rate_at
 from arae_toolkit.optim.update import Scalars, Update, adam

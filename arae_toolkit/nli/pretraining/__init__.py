@@ -1,0 +1,1 @@
+"""Pretraining of a pair encoder by masked words, matching and generation."""
