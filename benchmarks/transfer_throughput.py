@@ -38,8 +38,8 @@ from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.transfer import BATCH_SIZE
 from arae_toolkit.recipes.transfer_options import load_transfer_model
 from arae_toolkit.results import Metric, summarise
+from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
 from arae_toolkit.transfer.model import TransferModel
-from arae_toolkit.transfer.natural import transfer_natural
 
 NAME = "transfer_throughput"
 

@@ -233,8 +233,8 @@ def _probed(
     """
     from dataclasses import asdict
 
-    from arae_toolkit.transfer.latent import LatentRewriter
-    from arae_toolkit.transfer.probing import probe_model
+    from arae_toolkit.transfer.autoencoder.code_probe import probe_model
+    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
 
     model = None if run is None or outputs else load_transfer_model(run, device).rewriter
     if not isinstance(model, LatentRewriter):

@@ -103,9 +103,9 @@ def rewritten(
         targets: Labels.
         model: The model.
         rewriting: Further arguments of
-            :func:`~arae_toolkit.transfer.natural.transfer_natural`.
+            :func:`~arae_toolkit.transfer.detokenization.natural_text.transfer_natural`.
     """
-    from arae_toolkit.transfer.natural import transfer_natural
+    from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
 
     each = [text for text in texts for _ in targets]
     answers = iter(transfer_natural(model, each, list(targets) * len(texts), **rewriting))

@@ -139,8 +139,8 @@ class Measurer:
         """Return measures of an autoencoder with what fresh classifiers read from its codes."""
         if "probe" not in cell["overall"]:
             from arae_toolkit.models.model_folder import load_model_folder
-            from arae_toolkit.models.transfer import TransferAutoencoder
-            from arae_toolkit.transfer.probing import probe_model
+            from arae_toolkit.transfer.autoencoder.code_probe import probe_model
+            from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 
             model = TransferAutoencoder.of_folder(load_model_folder(folder))
             cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
@@ -163,7 +163,7 @@ def outputs_of(
         names: Of the labels.
         precision: Of the matrix products of decoding.
     """
-    from arae_toolkit.transfer.infilling import Infilling
+    from arae_toolkit.transfer.infilling.rewriter import Infilling
     from arae_toolkit.transfer.model import TransferModel
 
     kept, folder = place / "outputs" / f"{system.name}.jsonl", system.model_in(place)

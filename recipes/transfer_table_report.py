@@ -161,8 +161,8 @@ def rewritten_inputs(
         folder: The table's.
         labels: What sentences are rewritten to, but for their own.
     """
+    from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
     from arae_toolkit.transfer.model import TransferModel
-    from arae_toolkit.transfer.surface import natural_text, readable_text
 
     model = TransferModel.from_pretrained(system.model_in(folder / system.run / "seed-0"))
     known = set(model.vocabulary.words).__contains__

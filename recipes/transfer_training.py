@@ -115,12 +115,12 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     from arae_toolkit.config.overrides import with_overrides
 
     if kind == "infilling":
-        from arae_toolkit.transfer.infilling_settings import InfillingConfig
+        from arae_toolkit.transfer.infilling.settings import InfillingConfig
 
         few = f"epochs={max(3, min(15, round(INFILLED_SENTENCES / max(rows, 1))))}"
         return with_overrides(InfillingConfig(), (few, *changes))
     if kind == "cross-aligned":
-        from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
+        from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 
         return with_overrides(CrossAlignedConfig(), changes)
     if kind == "delete-and-replace":
@@ -167,20 +167,22 @@ def train_transfer(
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
     """
-    from arae_toolkit.transfer import pretraining
+    from arae_toolkit.transfer.autoencoder import experiment
+    from arae_toolkit.transfer.labelled_corpus import check_labelled
+    from arae_toolkit.transfer.scorer.scorer import copy_scorer
 
     common: dict[str, Any] = {"device": device, "precision": precision}
-    pretraining.check_labelled(corpus)
+    check_labelled(corpus)
     per_epoch = _balanced_epoch(corpus, settings.training) if kind in BALANCED else None
     with signals_noted() as received:
         common["stop_signal"] = lambda: received[0]
         own_scorer = train_scorer_of(corpus, scorer, **common)
         # The scorer goes into the folder only once it is known to hold no other run.
         if kind == "delete-and-replace":
-            from arae_toolkit.transfer.delete_replace import build_delete_replace
+            from arae_toolkit.transfer.delete_retrieve.rewriter import build_delete_replace
 
             build_delete_replace(corpus, folder)
-            pretraining.copy_scorer(own_scorer, folder)
+            copy_scorer(own_scorer, folder)
             return
         place = f", {device}, {precision}, to {folder}"
         with training_display(
@@ -192,16 +194,16 @@ def train_transfer(
         ) as display:
             common["listeners"] = [display, *listeners]
             if kind == "infilling":
-                from arae_toolkit.transfer.infilling_experiment import train_infilling
+                from arae_toolkit.transfer.infilling.experiment import train_infilling
 
                 train_infilling(corpus, settings, folder, **common)
-                pretraining.copy_scorer(own_scorer, folder)
+                copy_scorer(own_scorer, folder)
             elif kind == "cross-aligned":
-                from arae_toolkit.transfer.cross_aligned_experiment import train_cross_aligned
+                from arae_toolkit.transfer.cross_aligned.experiment import train_cross_aligned
 
                 train_cross_aligned(corpus, settings, folder, scorer_folder=own_scorer, **common)
             else:
-                pretraining.pretrain_transfer(
+                experiment.pretrain_transfer(
                     corpus,
                     settings,
                     folder,
@@ -242,8 +244,8 @@ def train_scorer_of(
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> Path:
     """Train a corpus's scorer, going on with what its folder holds, and return the folder."""
-    from arae_toolkit.transfer.pretraining import check_labelled
-    from arae_toolkit.transfer.scorer_training import scorer_settings, train_scorer
+    from arae_toolkit.transfer.labelled_corpus import check_labelled
+    from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
 
     check_labelled(corpus)
     folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))

@@ -8,10 +8,10 @@ import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.model_folder import save_model_folder
-from arae_toolkit.models.transfer import TransferAutoencoder
-from arae_toolkit.transfer.latent import LATENT
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.rewriter import LATENT
 from arae_toolkit.transfer.model import SCORER_FOLDER
-from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import Scorer
 
 ATTRIBUTES = ("negative", "positive", "neutral")
 SENTENCES = (

@@ -12,8 +12,8 @@ from small_transfer import QUICK, small_labelled_corpus
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER, Algorithm
-from arae_toolkit.transfer.adversary import AttributeAdversary
-from arae_toolkit.transfer.pretraining import new_model
+from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
+from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 CPU = torch.device("cpu")
 

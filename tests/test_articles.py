@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from arae_toolkit.transfer.articles import article_before
+from arae_toolkit.transfer.detokenization.indefinite_article import article_before
 
 
 @pytest.mark.parametrize("word", ["song", "Lyrics", "year", "war", "house", "unit", "university"])

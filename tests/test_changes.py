@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.transfer.changes import changed_regions, edit_distance, repetitions
+from arae_toolkit.transfer.infilling.edits import changed_regions, edit_distance, repetitions
 
 THE, GOOD, SONG, MOON = 5, 6, 7, 8
 MARKING = np.isin(np.arange(9), [SONG, MOON])

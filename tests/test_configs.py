@@ -12,12 +12,12 @@ import pytest
 
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
-from arae_toolkit.transfer.cross_aligned_settings import (
+from arae_toolkit.transfer.cross_aligned.settings import (
     CrossAlignedConfig,
     CrossAlignedSchedule,
     CrossAlignedSizes,
 )
-from arae_toolkit.transfer.infilling_settings import (
+from arae_toolkit.transfer.infilling.settings import (
     InfillingConfig,
     InfillingModelConfig,
     InfillingTrainingConfig,

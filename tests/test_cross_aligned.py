@@ -17,24 +17,24 @@ from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.models.attribute_generator import Behaviour
-from arae_toolkit.models.cross_aligned import CrossAligned, StateDiscriminator
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted
-from arae_toolkit.transfer.cross_aligned import (
+from arae_toolkit.transfer.cross_aligned.discriminators import Judges, discriminator_nats
+from arae_toolkit.transfer.cross_aligned.experiment import train_cross_aligned
+from arae_toolkit.transfer.cross_aligned.generator import Behaviour
+from arae_toolkit.transfer.cross_aligned.network import CrossAligned, StateDiscriminator
+from arae_toolkit.transfer.cross_aligned.rewriter import (
     CROSS_ALIGNED,
     CrossAlignedRewriter,
     sentence_nats,
 )
-from arae_toolkit.transfer.cross_aligned_experiment import train_cross_aligned
-from arae_toolkit.transfer.cross_aligned_settings import (
+from arae_toolkit.transfer.cross_aligned.settings import (
     CrossAlignedConfig,
     CrossAlignedSchedule,
     CrossAlignedSizes,
 )
-from arae_toolkit.transfer.cross_aligned_steps import Judges, discriminator_nats
-from arae_toolkit.transfer.cross_aligned_training import CrossAlignedTraining
+from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
 
 CPU = torch.device("cpu")
 QUICK = CrossAlignedConfig(

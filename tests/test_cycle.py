@@ -12,8 +12,8 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.transfer.cycle import BackTranslation, ended
-from arae_toolkit.transfer.pretraining import new_model
+from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation, ended
+from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 CPU = torch.device("cpu")
 

@@ -14,8 +14,8 @@ from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.delete_replace import DeleteAndReplace, build_delete_replace
-from arae_toolkit.transfer.memory import Memory, marked_spans, markers_of
+from arae_toolkit.transfer.delete_retrieve.retrieval import Memory, marked_spans, markers_of
+from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteAndReplace, build_delete_replace
 from arae_toolkit.transfer.salience import NgramSalience
 
 FRAMES = (

@@ -15,23 +15,33 @@ from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
-from arae_toolkit.models.infilling import EMPTY, HIDDEN, new_infilling_network
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.changes import edit_distance
-from arae_toolkit.transfer.filling import NO_PLACE, Template, fill
-from arae_toolkit.transfer.hiding import hide_at_random, hide_for_infilling, with_places, words_of
-from arae_toolkit.transfer.infilling import Infilling
-from arae_toolkit.transfer.infilling_experiment import train_infilling
-from arae_toolkit.transfer.infilling_search import InfillingSearch
-from arae_toolkit.transfer.infilling_settings import (
+from arae_toolkit.transfer.infilling.edits import edit_distance
+from arae_toolkit.transfer.infilling.experiment import train_infilling
+from arae_toolkit.transfer.infilling.mask_filling import NO_PLACE, Template, fill
+from arae_toolkit.transfer.infilling.masking import (
+    hide_at_random,
+    hide_for_infilling,
+    with_places,
+    words_of,
+)
+from arae_toolkit.transfer.infilling.network import EMPTY, HIDDEN, new_infilling_network
+from arae_toolkit.transfer.infilling.rewriter import Infilling
+from arae_toolkit.transfer.infilling.search import InfillingSearch
+from arae_toolkit.transfer.infilling.sentence_scoring import (
+    gains_from_hiding,
+    margins,
+    read,
+    region_costs,
+)
+from arae_toolkit.transfer.infilling.settings import (
     InfillingConfig,
     InfillingModelConfig,
     InfillingTrainingConfig,
     Search,
 )
-from arae_toolkit.transfer.infilling_training import InfillingTraining
-from arae_toolkit.transfer.reading import gains_from_hiding, margins, read, region_costs
-from arae_toolkit.transfer.word_scores import Guidance, Places, WordScores
+from arae_toolkit.transfer.infilling.token_scoring import Guidance, Places, WordScores
+from arae_toolkit.transfer.infilling.training import InfillingTraining
 
 CPU = torch.device("cpu")
 SIZES = InfillingModelConfig(embedding_size=24, hidden_size=20, attribute_size=8, channels=16)

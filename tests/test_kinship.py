@@ -9,14 +9,20 @@ import pytest
 import torch
 
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
-from arae_toolkit.models.infilling import EMPTY, InfillingNetwork, new_infilling_network
-from arae_toolkit.transfer.changes import repetitions, unlikeness
-from arae_toolkit.transfer.infilling import Infilling
-from arae_toolkit.transfer.infilling_search import InfillingSearch
-from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
-from arae_toolkit.transfer.kinship import ENDINGS, Kinship, ending_of, usage, with_endings
-from arae_toolkit.transfer.reading import read
-from arae_toolkit.transfer.word_scores import Guidance, WordScores
+from arae_toolkit.transfer.infilling.edits import repetitions, unlikeness
+from arae_toolkit.transfer.infilling.network import EMPTY, InfillingNetwork, new_infilling_network
+from arae_toolkit.transfer.infilling.rewriter import Infilling
+from arae_toolkit.transfer.infilling.search import InfillingSearch
+from arae_toolkit.transfer.infilling.sentence_scoring import read
+from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
+from arae_toolkit.transfer.infilling.token_scoring import Guidance, WordScores
+from arae_toolkit.transfer.infilling.word_similarity import (
+    ENDINGS,
+    Kinship,
+    ending_of,
+    usage,
+    with_endings,
+)
 
 USES, ATTRIBUTES = 6, 2
 FIRST = UNKNOWN + 1

@@ -22,9 +22,9 @@ from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import DataError
 from arae_toolkit.nli.settings import MODELS, PRETRAINING, PairConfig
-from arae_toolkit.transfer.cross_aligned_settings import CrossAlignedConfig
-from arae_toolkit.transfer.infilling_settings import InfillingConfig
-from arae_toolkit.transfer.scorer_training import ScorerConfig
+from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
+from arae_toolkit.transfer.infilling.settings import InfillingConfig
+from arae_toolkit.transfer.scorer.training import ScorerConfig
 
 CONFIGS = (Config, PairConfig, InfillingConfig, CrossAlignedConfig, ScorerConfig)
 """Every class of settings that is changed by key or written to JSON."""

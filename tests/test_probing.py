@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from small_transfer import QUICK, small_labelled_corpus
 
-from arae_toolkit.transfer.pretraining import new_model
-from arae_toolkit.transfer.probing import probe_model
+from arae_toolkit.transfer.autoencoder.code_probe import probe_model
+from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 
 def test_fresh_classifiers_read_what_codes_tell(tmp_path):

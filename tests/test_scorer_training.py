@@ -11,8 +11,8 @@ from killed_runs import KillAt, Killed, assert_same_end, rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.transfer.scorer import Scorer
-from arae_toolkit.transfer.scorer_training import (
+from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
     ScorerConfig,
     ScorerSchedule,

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.transfer.casing import Casing, sentence_starts
-from arae_toolkit.transfer.surface import natural_text, readable_text
+from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
+from arae_toolkit.transfer.detokenization.truecasing import Casing, sentence_starts
 
 COMMON = """
     i it 's 'm 'd 'll n't do did ca wo we was is the a staff food place great bad awful slow fast
@@ -286,7 +286,7 @@ def test_a_model_that_knows_every_word_but_that_for_numbers_reads_what_is_there(
 
 def test_torch_is_not_needed():
     program = (
-        "import sys, arae_toolkit.transfer.surface; sys.exit('torch' in sys.modules or "
+        "import sys, arae_toolkit.transfer.detokenization.detokenize; sys.exit('torch' in sys.modules or "
         "'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

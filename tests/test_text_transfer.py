@@ -20,8 +20,8 @@ from sklearn.utils import estimator_checks
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.estimators.text_transfer import CLASSES, TextTransfer
+from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.model import TransferModel
-from arae_toolkit.transfer.natural import readable_texts, transfer_natural
 
 QUICK = to_dict(small_transfer.QUICK)
 SETTINGS = {

@@ -14,8 +14,8 @@ from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.rows import MAX_CHARACTERS
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
 from arae_toolkit.transfer.model import MOST_WORDS, TransferModel
-from arae_toolkit.transfer.surface import natural_text, readable_text
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 ADDED = ["transferred", "to", "attribute_probability", "content_bleu", "nats_per_token"]

@@ -12,10 +12,10 @@ from small_transfer import QUICK, small_labelled_corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.evaluation.text_overlap import content_bleu
-from arae_toolkit.transfer.dev_evaluation import TransferEvaluation
-from arae_toolkit.transfer.latent import LatentRewriter
-from arae_toolkit.transfer.pretraining import new_model
-from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
+from arae_toolkit.transfer.autoencoder.experiment import new_model
+from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
+from arae_toolkit.transfer.scorer.scorer import Scorer
 
 CPU = torch.device("cpu")
 

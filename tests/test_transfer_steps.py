@@ -13,10 +13,10 @@ from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.models.transfer import TransferAutoencoder
 from arae_toolkit.nn.critic import AttributeClassifier
 from arae_toolkit.optim.update import Update, sgd
-from arae_toolkit.transfer.steps import (
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.steps import (
     AttributePull,
     attribute_encoder_step,
     classifier_step,

@@ -19,12 +19,12 @@ from arae_toolkit.evaluation.language_model import (
     LanguageModelSettings,
 )
 from arae_toolkit.evaluation.transfer.evaluators import Instruments
-from arae_toolkit.models.infilling import new_infilling_network
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.transfer_systems import System
 from arae_toolkit.recipes.transfer_table import Measurer, Sources, metrics_of, outputs_of
-from arae_toolkit.transfer.infilling import Infilling
-from arae_toolkit.transfer.infilling_settings import InfillingModelConfig, Search
+from arae_toolkit.transfer.infilling.network import new_infilling_network
+from arae_toolkit.transfer.infilling.rewriter import Infilling
+from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 
 AE = System("ae", "ae")
@@ -190,7 +190,7 @@ def test_outputs_of_infilling_are_kept_for_the_same_search(tmp_path, monkeypatch
     kept = (tmp_path / "outputs" / "infilling.jsonl").stat().st_ino
     assert head()["search"] and (tmp_path / "outputs" / "infilling.jsonl").stat().st_ino == kept
     other = Search(unlike_weight=0.0)
-    monkeypatch.setattr("arae_toolkit.transfer.infilling.Search", lambda: other)
+    monkeypatch.setattr("arae_toolkit.transfer.infilling.rewriter.Search", lambda: other)
     assert head()["search"] == asdict(other)
 
 

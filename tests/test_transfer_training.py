@@ -18,8 +18,12 @@ from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted
+from arae_toolkit.transfer.autoencoder.experiment import (
+    TransferKind,
+    hiding_chances,
+    pretrain_transfer,
+)
 from arae_toolkit.transfer.model import TransferModel
-from arae_toolkit.transfer.pretraining import TransferKind, hiding_chances, pretrain_transfer
 
 
 @pytest.fixture(scope="module")

@@ -25,10 +25,10 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.texts import texts_of
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.metrics_log import Row
+from arae_toolkit.transfer.autoencoder.experiment import TransferKind
+from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.in_memory import train_on_texts
 from arae_toolkit.transfer.model import TransferModel, Transferred
-from arae_toolkit.transfer.natural import readable_texts, transfer_natural
-from arae_toolkit.transfer.pretraining import TransferKind
 
 CLASSES = "classes.json"
 """The labels of a :class:`TextTransfer` in their own type, beside the files of its model."""

@@ -21,8 +21,8 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
 from arae_toolkit.training.metrics_log import Listener
+from arae_toolkit.transfer.autoencoder.experiment import TransferKind, pretrain_transfer
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
-from arae_toolkit.transfer.pretraining import TransferKind, pretrain_transfer
 
 
 def train_on_texts(
@@ -48,7 +48,7 @@ def train_on_texts(
         config: Settings; its seed chooses the texts that are held out as well.
         vocab_size: Most words, taken from the texts.
         max_length: Most words of a text to learn from; longer ones are left out.
-        kind: See :func:`~arae_toolkit.transfer.pretraining.pretrain_transfer`, as for the others.
+        kind: See :func:`~arae_toolkit.transfer.autoencoder.experiment.pretrain_transfer`, as for the others.
         folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
         device: Where to compute.
         precision: Of the matrix products.

@@ -16,7 +16,7 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import ModelFolder, load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
-from arae_toolkit.transfer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import Scorer
 
 KINDS = ("transfer", "cross-aligned", "infilling", "delete-and-replace")
 """Of model folders: the first is that of autoencoders with decoders by attribute."""
@@ -199,20 +199,20 @@ def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter
     """Return the rewriter of a model folder of one of :data:`KINDS`."""
     kind = content.config["kind"]
     if kind == "infilling":
-        from arae_toolkit.transfer.infilling import Infilling
+        from arae_toolkit.transfer.infilling.rewriter import Infilling
 
         infilling = Infilling.from_content(content)
         infilling.precision = precision
         return infilling
     if kind == "delete-and-replace":
-        from arae_toolkit.transfer.delete_replace import DeleteAndReplace
+        from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteAndReplace
 
         return DeleteAndReplace.from_content(content)
     if kind == "cross-aligned":
-        from arae_toolkit.transfer.cross_aligned import CrossAlignedRewriter
+        from arae_toolkit.transfer.cross_aligned.rewriter import CrossAlignedRewriter
 
         return CrossAlignedRewriter.from_content(content)
-    from arae_toolkit.transfer.latent import LatentRewriter
+    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     return LatentRewriter.of_folder(content, dtype=dtype)

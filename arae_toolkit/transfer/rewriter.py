@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.vocabulary import EOS, PAD, Vocabulary
 
 Sentence = list[int]
 """Ids, ``<eos>`` last."""
@@ -53,3 +53,16 @@ class Rewriter(Protocol):
 def chance(seed: int, sentence: Sentence) -> np.random.Generator:
     """Return the source of randomness of one sentence's proposals."""
     return np.random.default_rng([seed, *sentence])
+
+
+TEMPERATURES = (0.5, 0.8)
+
+
+STRENGTHS = (1.0, 0.6, 1.5, 2.5)
+"""Of proposals behind the first, as factors on the strength asked for; each in turn."""
+
+
+def finished(words: Sequence[int]) -> Sentence:
+    """Return decoded ids up to ``<eos>``, which is added where the sentence was cut."""
+    row = [word for word in words if word != PAD]
+    return row[: row.index(EOS) + 1] if EOS in row else [*row, EOS]

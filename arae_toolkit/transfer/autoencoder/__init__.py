@@ -1,0 +1,1 @@
+"""Algorithm 2: the transfer autoencoder, its training and its rewriter."""

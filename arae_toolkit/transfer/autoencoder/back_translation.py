@@ -1,0 +1,114 @@
+"""Back-translation: sentences are transferred as they stand, and learned to be written back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.config.schema import TrainingConfig
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.samplers import draw
+from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.vocabulary import EOS
+from arae_toolkit.devices import reduced
+from arae_toolkit.generation.decoding import Decoding, decode
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
+from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.pretraining.steps import Pull, encode_rows
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.steps import cycle_step
+
+_ROWS = 5  # stream of random rows
+MOST_WORDS_MORE = 4
+"""A transfer is cut at so many words more than the longest of its batch has."""
+
+
+class BackTranslation:
+    """An iteration's cycle step: half a batch of one value is transferred, and written back.
+
+    The transfer is greedy and has no gradient. Nothing aligned is needed, and the code learns to
+    keep what the other value's decoder needs to say the same (as in Lample et al., 2019).
+
+    Args:
+        model: In training.
+        training: The schedule.
+        store: Training sentences with their attribute values.
+        update: Of encoder and decoders.
+        iterations: In the whole run.
+        dtype: Precision of the matrix products.
+    """
+
+    def __init__(
+        self,
+        model: TransferAutoencoder,
+        training: TrainingConfig,
+        store: AttributeStore,
+        *,
+        update: Update,
+        iterations: int,
+        dtype: torch.dtype,
+    ) -> None:
+        """Sort the rows by value."""
+        self.model, self.training, self.store, self.update = model, training, store, update
+        self.first, self.dtype = int(training.cycle_start * iterations), dtype
+        self.modules: Mapping[str, nn.Module] = {}
+        self.updates: Mapping[str, Update] = {}
+        self.random = torch.Generator(store.device)
+        self._rows = [(store.labels == value).nonzero()[0] for value in range(self.attributes)]
+        self._iteration = 0
+
+    @property
+    def attributes(self) -> int:
+        """A."""
+        return len(self.model.attributes)
+
+    def prepare(self, iteration: int) -> None:
+        """Remember the iteration."""
+        self._iteration = iteration
+
+    def pulls(self) -> Sequence[Pull]:
+        """Return nothing: this is an update of its own."""
+        return []
+
+    def run(self, code_gradient_norm: Tensor) -> Scalars:
+        """Write back half a batch, where it is an iteration's turn."""
+        del code_gradient_norm
+        turn, rest = divmod(self._iteration, self.training.cycle_every)
+        if self._iteration < self.first or rest:
+            return {"cycle_nats_per_token": torch.zeros((), device=self.store.device)}
+        training, values = self.training, self.attributes
+        self.random.manual_seed((training.seed * 1_000_003 + self._iteration) % 2**63)
+        value = turn % values
+        other = (value + 1 + turn // values % (values - 1)) % values
+        seed = (training.seed, _ROWS, self._iteration)
+        chosen = draw(len(self._rows[value]), max(1, training.batch_size // 2), seed=seed)
+        originals = self.store.batch(self._rows[value][chosen]).whole
+        code = encode_rows(self.model.encoder, [originals], dtype=self.dtype)
+        with reduced(code.device, self.dtype):
+            words = decode(
+                self.model.decoder.of(other),
+                self.model.decoder.code_of(other, code),
+                decoding=Decoding(dtype=self.dtype),
+                max_length=originals.tokens.shape[1] + MOST_WORDS_MORE,
+            )
+        samples = training.softmax_samples
+        scalars = cycle_step(
+            self.model,
+            batch_of([ended(row) for row in words.tolist()], device=code.device),
+            value,
+            originals,
+            self.update,
+            weight=training.cycle_weight,
+            sample=SoftmaxSample(samples, self.random) if samples else None,
+            dtype=self.dtype,
+        )
+        # Counted for the iterations without one as well, so that a mean over all of them is right.
+        return {name: value * self.training.cycle_every for name, value in scalars.items()}
+
+
+def ended(words: Sequence[int]) -> list[int]:
+    """Return ids up to the first ``<eos>``, with one at the end in any case."""
+    row = list(words)
+    return [*row[: row.index(EOS)], EOS] if EOS in row else [*(w for w in row if w), EOS]

@@ -1,0 +1,223 @@
+"""From a labelled corpus and settings to a folder with a transfer model and its scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from arae_toolkit.config.overrides import to_dict
+from arae_toolkit.config.schema import Config
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.devices import Precision
+from arae_toolkit.errors import DataError
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.nn.priors import PriorKind
+from arae_toolkit.nn.weight_tying import check_separate
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
+from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
+from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.rewriter import HIDDEN_FROM, LATENT
+from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
+from arae_toolkit.transfer.salience import word_salience
+from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
+from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
+from arae_toolkit.version import __version__
+
+TransferKind = Literal["arae", "ae", "aae"]
+PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
+SALIENCE_SMOOTHING = 1.0
+
+
+def new_model(corpus: Corpus, config: Config, *, kind: TransferKind) -> TransferAutoencoder:
+    """Return a model of these settings for a corpus, with its starting weights."""
+    sizes, training = config.model, config.training
+    model = TransferAutoencoder(
+        len(corpus.vocabulary),
+        attributes=corpus.labels,
+        max_length=min(corpus.max_length, training.longest_sentence or corpus.max_length),
+        encoder=sizes.encoder,
+        decoders=sizes.decoders,
+        embedding_size=sizes.embedding_size,
+        code_size=sizes.code_size,
+        hidden_size=sizes.hidden_size,
+        noise_size=sizes.noise_size,
+        generator_sizes=sizes.generator_sizes,
+        generator_normalization=sizes.generator_normalization,
+        generator_output=sizes.generator_output,
+        classifier_sizes=sizes.classifier_sizes,
+        code_gain=sizes.code_gain,
+        prior=PRIORS[kind],
+        hides=training.attribute_drop > 0,
+    )
+    model.initialize(
+        generator=torch.Generator().manual_seed(training.seed),
+        bound=training.initial_bound,
+        forget_bias=training.forget_bias,
+        perceptron_deviation=training.perceptron_deviation,
+    )
+    return model
+
+
+def pretrain_transfer(
+    corpus: Corpus,
+    config: Config,
+    folder: Path,
+    *,
+    scorer_folder: Path,
+    kind: TransferKind = "arae",
+    device: torch.device | None = None,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    scorer_listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> None:
+    """Train a transfer model on a labelled corpus, resuming what the folders hold.
+
+    The scorer is trained first where its folder holds none, and copied into the model's.
+
+    Args:
+        corpus: Prepared, with labelled sentences.
+        config: Settings.
+        folder: Of the model; other files in it are left alone.
+        scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
+        kind: ``arae``, Algorithm 2; ``ae``, without critic and prior; ``aae``, with a fixed prior.
+        device: Where to compute; the CPU unless given.
+        precision: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
+        listeners: Told of rows and notes.
+        scorer_listeners: The same, of the scorer's training.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+
+    Raises:
+        CheckpointMismatch: If a folder holds another run.
+        DataError: If the corpus has no labelled sentences, or none that is short enough.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
+        ValueError: If the decoders cannot have tables as the settings want them.
+    """
+    check_labelled(corpus)
+    check_separate(config.model)
+    device = device or torch.device("cpu")
+    identity = {
+        "model": kind,
+        "task": "transfer",
+        "corpus": corpus.sha256,
+        "precision": precision,
+        **settings_identity(config),
+    }
+    defaults = settings_identity(Config())
+    check_folder(folder / CONFIG, identity, defaults=defaults)
+    train_scorer(
+        corpus,
+        scorer_settings(corpus.rows("train")),
+        scorer_folder,
+        device=device,
+        precision=precision,
+        listeners=scorer_listeners,
+        stop_signal=stop_signal,
+    )
+    copy_scorer(scorer_folder, folder)
+    train = _short_enough(corpus, "train", config)
+    model = new_model(corpus, config, kind=kind)
+    chances = hiding_chances(train, len(corpus.labels), len(corpus.vocabulary), config)
+    if chances is not None:
+        model.chances.copy_(chances)
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": LATENT,
+                "model": model.arguments,
+                "run": identity,
+                "settings": to_dict(config),
+                "corpus": corpus_record(corpus),
+                "toolkit": __version__,
+            },
+            vocabulary=corpus.vocabulary,
+            tensors=model.state_dict(),
+        )
+    model.to(device)
+    log = RunLog(folder, listeners)
+    store = AttributeStore(train, device=device, chances=training_chances(chances, device))
+    dev = _short_enough(corpus, "dev", config)
+    algorithm = _algorithm(model, config, store, precision)
+    scorer, _ = Scorer.from_pretrained(folder / "scorer")
+    evaluate = TransferEvaluation(
+        model,
+        corpus.vocabulary,
+        scorer.to(device),
+        TokenStore(train, device=device),
+        AttributeStore(dev, device=device),
+        dev,
+        config.training,
+        algorithm.dtype,
+    )
+    fit(
+        algorithm,
+        Run(folder, identity, log, evaluate, stop_signal, defaults),
+        resume_from=state if state.exists() else None,
+    )
+
+
+def _algorithm(
+    model: TransferAutoencoder, config: Config, store: AttributeStore, precision: Precision
+) -> Algorithm:
+    """Return Algorithm 2, and what the settings add to it."""
+    training = config.training
+    algorithm = Algorithm(model, config, store, precision=precision, extended=True)
+    common: dict[str, Any] = {"iterations": algorithm.iterations, "dtype": algorithm.dtype}
+    algorithm.extend(AttributeAdversary(model, training, store, **common))
+    if training.cycle_weight:
+        update = algorithm.updates["autoencoder"]
+        algorithm.extend(BackTranslation(model, training, store, update=update, **common))
+    return algorithm
+
+
+def hiding_chances(
+    sentences: PackedSentences, attributes: int, vocab_size: int, config: Config
+) -> torch.Tensor | None:
+    """Return how strongly words mark each value, as chances to be hidden; ``None`` to hide none.
+
+    That is ``attribute_drop`` times 1 - 1/r for a word that is r > 1 times as frequent under the
+    value as under the others. Shape (A, V).
+    """
+    share = config.training.attribute_drop
+    if not share:
+        return None
+    salience = word_salience(sentences, attributes, vocab_size, SALIENCE_SMOOTHING)
+    return torch.from_numpy(share * (1 - np.exp(-np.maximum(salience, 0)))).float()
+
+
+def training_chances(chances: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:
+    """Return by what chance words are hidden in training: those that mark little, never.
+
+    Nearly every word is a little more frequent under one value: to hide them all by their small
+    chances would cost the code most of what it is to carry.
+    """
+    if chances is None:
+        return None
+    return chances.where(chances >= HIDDEN_FROM * chances.max(), 0.0).to(device)
+
+
+def _short_enough(corpus: Corpus, split: str, config: Config) -> PackedSentences:
+    """Return the sentences of a split that are short enough.
+
+    Raises:
+        DataError: If there is none.
+    """
+    longest = config.training.longest_sentence
+    sentences = corpus.split(split).of_at_most(longest)
+    if not len(sentences):
+        raise DataError(f"no sentence of at most {longest} words in {split}", path=corpus.folder)
+    return sentences

@@ -1,0 +1,197 @@
+"""One cross-aligned autoencoder from a labelled corpus to a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from arae_toolkit.config.overrides import to_dict
+from arae_toolkit.data.corpus import Corpus, PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.devices import Precision
+from arae_toolkit.evaluation.text_overlap import content_bleu
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.transfer.cross_aligned.network import CrossAligned
+from arae_toolkit.transfer.cross_aligned.rewriter import (
+    CROSS_ALIGNED,
+    CrossAlignedRewriter,
+    sentence_nats,
+)
+from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
+from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
+from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
+from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
+from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
+from arae_toolkit.version import __version__
+
+_BATCH_ROWS = 256
+
+
+class CrossAlignedEvaluation:
+    """Measures reconstruction and a quick transfer on dev, as for the other transfer models.
+
+    The transfer is scored by the model's own scorer, and by the mean of the sentences' BLEU: good
+    to watch a run by, and no result.
+
+    Args:
+        model: In training.
+        vocabulary: Its words.
+        scorer: Of the corpus.
+        dev: Sentences with their values.
+        count: How many of them to use.
+        seed: Of their choice.
+    """
+
+    def __init__(
+        self,
+        model: CrossAligned,
+        vocabulary: Vocabulary,
+        scorer: Scorer,
+        dev: PackedSentences,
+        *,
+        count: int,
+        seed: int,
+    ) -> None:
+        """Choose the rows, once for all evaluations."""
+        self.model, self.vocabulary, self.scorer, self.seed = model, vocabulary, scorer, seed
+        self.store = AttributeStore(dev, device=model.device)
+        self.rows = np.random.default_rng(seed).permutation(len(dev))[:count]
+        self.sentences = [dev[row].tolist() for row in self.rows]
+
+    @torch.no_grad()
+    def __call__(self, training: CrossAlignedTraining, last: bool) -> Mapping[str, Any]:
+        """Return a row of measurements."""
+        del training, last
+        model, nats, tokens = self.model, 0.0, 0
+        for start in range(0, len(self.rows), _BATCH_ROWS):
+            batch = self.store.batch(self.rows[start : start + _BATCH_ROWS])
+            code = model.encoder(batch.whole, batch.labels)
+            nats += float(sentence_nats(model, batch.whole, batch.labels, code).sum())
+            tokens += int(batch.symbols)
+        return {
+            "nats_per_sentence": nats / len(self.rows),
+            "nats_per_token": nats / tokens,
+            **self._transfer(),
+        }
+
+    def _transfer(self) -> dict[str, Any]:
+        """Return how sentences come out that are given the next value each."""
+        targets = ((self.store.labels[self.rows] + 1) % len(self.model.attributes)).tolist()
+        rewriter = CrossAlignedRewriter(self.model, self.vocabulary)
+        proposals = rewriter.propose(self.sentences, targets, count=1, strength=1.0, seed=0)
+        found = [own[0] for own in proposals]
+        probability = self.scorer.probabilities(found)
+        bleu = [content_bleu(*both) for both in zip(self.sentences, found, strict=True)]
+        samples = [
+            f"{self.vocabulary.decode(source)}  ->  {self.model.attributes[target]}: "
+            f"{self.vocabulary.decode(words)}"
+            for source, target, words in zip(self.sentences, targets, found, strict=True)
+        ]
+        return {
+            "transferred": 100 * float((probability.argmax(axis=1) == targets).mean()),
+            "content_bleu": float(np.mean(bleu)),
+            "samples": samples[:10],
+        }
+
+
+def train_cross_aligned(
+    corpus: Corpus,
+    config: CrossAlignedConfig,
+    folder: Path,
+    *,
+    scorer_folder: Path,
+    device: torch.device,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    scorer_listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> None:
+    """Train on a labelled corpus's train split, resuming what the folders hold.
+
+    The scorer is trained first where its folder holds none, and copied into the model's.
+
+    Args:
+        corpus: Prepared, with labelled sentences.
+        config: Settings.
+        folder: Of the model; other files in it are left alone.
+        scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
+        device: Where to compute.
+        precision: See :class:`~arae_toolkit.transfer.cross_aligned.training.CrossAlignedTraining`.
+        listeners: Told of rows and notes.
+        scorer_listeners: The same, of the scorer's training.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+
+    Raises:
+        CheckpointMismatch: If a folder holds another run.
+        DataError: If the corpus has no labelled sentences.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
+    """
+    check_labelled(corpus)
+    identity = {
+        "model": CROSS_ALIGNED,
+        "task": "transfer",
+        "corpus": corpus.sha256,
+        "precision": precision,
+        **settings_identity(config),
+    }
+    defaults = settings_identity(CrossAlignedConfig())
+    check_folder(folder / CONFIG, identity, defaults=defaults)
+    train_scorer(
+        corpus,
+        scorer_settings(corpus.rows("train")),
+        scorer_folder,
+        device=device,
+        precision=precision,
+        listeners=scorer_listeners,
+        stop_signal=stop_signal,
+    )
+    copy_scorer(scorer_folder, folder)
+    sizes, schedule = config.model, config.training
+    model = CrossAligned(
+        len(corpus.vocabulary),
+        attributes=corpus.labels,
+        max_length=corpus.max_length,
+        **asdict(sizes),
+    )
+    model.initialize(torch.Generator().manual_seed(schedule.seed))
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": CROSS_ALIGNED,
+                "model": model.arguments,
+                "run": identity,
+                "settings": to_dict(config),
+                "corpus": corpus_record(corpus),
+                "toolkit": __version__,
+            },
+            vocabulary=corpus.vocabulary,
+            tensors=model.state_dict(),
+        )
+    model.to(device)
+    scorer, _ = Scorer.from_pretrained(folder / "scorer")
+    evaluate = CrossAlignedEvaluation(
+        model,
+        corpus.vocabulary,
+        scorer.to(device),
+        corpus.split("dev"),
+        count=schedule.evaluation_sentences,
+        seed=schedule.seed,
+    )
+    store = AttributeStore(corpus.split("train"), device=device)
+    fit(
+        CrossAlignedTraining(model, schedule, store, precision=precision),
+        Run(folder, identity, RunLog(folder, listeners), evaluate, stop_signal, defaults),
+        resume_from=state if state.exists() else None,
+    )

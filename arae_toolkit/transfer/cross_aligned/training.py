@@ -1,0 +1,211 @@
+"""Training of a cross-aligned autoencoder: Algorithm 1 of Shen et al. (NIPS 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore
+from arae_toolkit.data.samplers import BalancedSampler
+from arae_toolkit.devices import Precision
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
+from arae_toolkit.optim import schedules
+from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.transfer.cross_aligned.discriminators import Judged, Judges
+from arae_toolkit.transfer.cross_aligned.generator import Behaviour
+from arae_toolkit.transfer.cross_aligned.network import CrossAligned
+from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedSchedule
+
+
+class CrossAlignedTraining:
+    """What :func:`~arae_toolkit.training.loop.fit` trains: an autoencoder, and discriminators.
+
+    Args:
+        model: Moved in place.
+        settings: The schedule.
+        store: Training sentences with their attribute values.
+        precision: Of the vocabulary's matrix products and the discriminators'; the GRUs stay fp32.
+
+    Raises:
+        ValueError: If a value has no sentences.
+    """
+
+    def __init__(
+        self,
+        model: CrossAligned,
+        settings: CrossAlignedSchedule,
+        store: AttributeStore,
+        *,
+        precision: Precision = "fp32",
+    ) -> None:
+        """Make the optimizers."""
+        self.model, self.intervals, self.store = model, settings, store
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.device = store.device
+        self.sampler = BalancedSampler(
+            store.host_lengths,
+            store.labels,
+            len(model.attributes),
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+        )
+        self.random = torch.Generator(self.device)
+        self.updates = {
+            name: Update(parameters, adam(parameters, rate=rate), clip_norm=settings.clip_norm)
+            for name, parameters, rate in (
+                (
+                    "autoencoder",
+                    [*model.encoder.parameters(), *model.generator.parameters()],
+                    settings.rate,
+                ),
+                (
+                    "discriminators",
+                    list(model.discriminators.parameters()),
+                    settings.discriminator_rate,
+                ),
+            )
+        }
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The model."""
+        return {"model": self.model}
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch."""
+        return self.sampler.batches_per_epoch
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in the whole run."""
+        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
+
+    @property
+    def begin(self) -> int:
+        """The first iteration with discriminators."""
+        return round(self.intervals.adversarial_start * self.iterations)
+
+    def iteration(self, iteration: int) -> Scalars:
+        """Run one iteration: a function of (seed, iteration) and the weights before it."""
+        settings, model, random = self.intervals, self.model, self.random
+        rate = settings.rate * ramp(iteration, length=settings.warmup)
+        self.updates["autoencoder"].set_rate(rate * cosine(iteration / self.iterations))
+        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        batch = self.store.batch(self.sampler.at(iteration))
+        visible = batch.damaged(share=settings.word_drop, generator=random).whole
+        code = model.encoder(visible, batch.labels, dropout=settings.dropout, generator=random)
+        forced = model.generator.forced(
+            model.generator.first_state(code, batch.labels),
+            batch.whole,
+            dropout=settings.dropout,
+            generator=random,
+        )
+        sample = (
+            SoftmaxSample(settings.softmax_samples, random) if settings.softmax_samples else None
+        )
+        nats = model.generator.nats(forced, batch.whole, dtype=self.dtype, sample=sample)
+        adversarial, scalars = self._adversarial(iteration, batch, code, forced)
+        norm = self.updates["autoencoder"].descend(nats / len(batch) + adversarial)
+        return {
+            "nats_per_token": nats.detach() / batch.symbols,
+            **scalars,
+            "gradient_norm": norm.detach(),
+        }
+
+    def _adversarial(
+        self, iteration: int, batch: AttributeBatch, code: Tensor, forced: Behaviour
+    ) -> tuple[Tensor, Scalars]:
+        """Train the discriminators; return what yielding to them adds to the autoencoder's loss.
+
+        Args:
+            iteration: Counted from 0.
+            batch: The sentences.
+            code: Their z. Shape (B, Z).
+            forced: Their h.
+        """
+        settings, zero = self.intervals, torch.zeros((), device=self.device)
+        adversarial = nats = share = zero
+        temperature, weight = 0.0, 0.0
+        if settings.adversarial_weight and iteration >= self.begin:
+            temperature, since = self.temperature(iteration), iteration - self.begin
+            weight = settings.adversarial_weight * ramp(since, length=settings.adversarial_warmup)
+            real, written = self._behaviours(batch, code, forced, temperature)
+            judges = Judges(
+                self.model.discriminators,
+                dropout=settings.discriminator_dropout,
+                generator=self.random,
+                dtype=self.dtype,
+            )
+            losses = judges.step(real, written, self.updates["discriminators"])
+            trusted = (losses < settings.loss_bound).float()
+            against = judges.against(real, written, settings.adversarial_form)
+            adversarial = weight * (trusted * against).sum()
+            nats, share = losses.mean(), trusted.mean()
+        return adversarial, {
+            "discriminator_nats": nats,
+            "share_trusted": share,
+            "adversarial_weight": torch.tensor(weight, device=self.device),
+            "temperature": torch.tensor(temperature, device=self.device),
+        }
+
+    def temperature(self, iteration: int) -> float:
+        """Return the soft words' temperature, which falls evenly in its logarithm."""
+        settings = self.intervals
+        length = settings.temperature_fall * (self.iterations - self.begin)
+        done = min(1.0, (iteration - self.begin) / max(1.0, length))
+        first, last = settings.first_temperature, settings.last_temperature
+        return float(first * (last / first) ** done)
+
+    def _behaviours(
+        self, batch: AttributeBatch, code: Tensor, forced: Behaviour, temperature: float
+    ) -> tuple[Judged, Judged]:
+        """Return h and h~ of some sentences of each value, and what values they have."""
+        settings, generator = self.intervals, self.model.generator
+        sizes = [len(part) for part in batch.parts.values()]
+        starts = np.cumsum([0, *sizes[:-1]])
+        rows = torch.from_numpy(
+            np.concatenate(
+                [
+                    start + np.arange(min(size, settings.adversarial_sentences))
+                    for start, size in zip(starts, sizes, strict=True)
+                ]
+            )
+        ).to(self.device)
+        labels, attributes = batch.labels[rows], len(self.model.attributes)
+        shift = torch.randint(
+            1, attributes, labels.shape, generator=self.random, device=self.device
+        )
+        targets = (labels + shift) % attributes
+        written = generator.free(
+            generator.first_state(code[rows], targets),
+            steps=batch.tokens.shape[1] + settings.extra_steps,
+            temperature=temperature,
+            soft_words=settings.soft_words,
+            gradient_bound=settings.gradient_bound / settings.adversarial_sentences,
+            dtype=self.dtype,
+        )
+        real = Behaviour(forced.states[rows], forced.lengths[rows])
+        return Judged(real, labels), Judged(written, targets)
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return nothing: weights and moments are all there is."""
+        return {}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put nothing back."""
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights that the model folder is to hold."""
+        return self.model.state_dict()
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return that a token costs far more than guessing, if it does."""
+        guessing, nats = self.model.uniform_nats_per_token, means["nats_per_token"]
+        if nats <= 3 * guessing:
+            return None
+        return f"nats_per_token is {nats:.3g}, where guessing costs {guessing:.3g},"

@@ -1,0 +1,1 @@
+"""Transfer that learns nothing: delete markers, retrieve others."""

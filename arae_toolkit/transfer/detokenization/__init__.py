@@ -1,0 +1,1 @@
+"""From a model's tokens to natural text: spacing, capitals, articles."""

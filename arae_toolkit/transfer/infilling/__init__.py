@@ -1,0 +1,1 @@
+"""Transfer by masking what marks an attribute and filling in what marks another."""

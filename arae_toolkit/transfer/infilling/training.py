@@ -1,0 +1,198 @@
+"""Training an infilling model: one update, the schedule around it, and what dev says of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.samplers import BalancedSampler
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.devices import Precision, reduced
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
+from arae_toolkit.optim import schedules
+from arae_toolkit.optim.schedules import ramp
+from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.transfer.infilling.masking import hide_at_random, hide_for_infilling
+from arae_toolkit.transfer.infilling.network import InfillingNetwork
+from arae_toolkit.transfer.infilling.settings import InfillingTrainingConfig
+
+_EVALUATION_BATCH = 256
+
+
+class InfillingTraining:
+    """What :func:`~arae_toolkit.training.loop.fit` trains: words filled in, attributes recognized.
+
+    Args:
+        network: Moved in place; its ``salience`` is counted already.
+        settings: The schedule.
+        sentences: Labelled train split.
+        device: Of the network and the sentences.
+        precision: Of the matrix products.
+
+    Raises:
+        ValueError: If a class has no sentences.
+    """
+
+    def __init__(
+        self,
+        network: InfillingNetwork,
+        settings: InfillingTrainingConfig,
+        sentences: PackedSentences,
+        *,
+        device: torch.device,
+        precision: Precision = "fp32",
+    ) -> None:
+        """Make the optimizer; the weights are left as they are."""
+        assert sentences.labels is not None, "salience was counted in labelled sentences"
+        self.network, self.intervals, self.device = network, settings, device
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.store = TokenStore(sentences, device=device)
+        labels = np.asarray(sentences.labels, dtype=np.int64)
+        self.labels = torch.from_numpy(labels).to(device)
+        self.sampler = BalancedSampler(
+            self.store.host_lengths,
+            labels,
+            network.attribute.num_embeddings,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+        )
+        self.random = torch.Generator(device)
+        parameters = list(network.parameters())
+        self.updates = {
+            "network": Update(
+                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
+            )
+        }
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The network."""
+        return {"network": self.network}
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch: in which each row of the largest class is seen once."""
+        return self.sampler.batches_per_epoch
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in the whole run."""
+        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
+
+    def iteration(self, iteration: int) -> Scalars:
+        """Run one iteration: a function of (seed, iteration) and the weights before it."""
+        settings, update = self.intervals, self.updates["network"]
+        update.set_rate(rate_at(settings, iteration, iterations=self.iterations))
+        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        rows = self.sampler.at(iteration)
+        batch = self.store.batch(rows)
+        labels = self.labels[torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)]
+        network, random = self.network, self.random
+        part = hide_for_infilling(batch, labels, network.salience, settings, random)
+        visible = hide_at_random(batch, share=settings.recognizer_hides, generator=random)
+        sample = SoftmaxSample(settings.softmax_samples, random)
+        with reduced(self.device, self.dtype):
+            states = network.states(part.batch, labels, dropout=settings.dropout, generator=random)
+            told = part.hidden | part.asked
+            nats = network.nats_at(
+                states.places[told],
+                labels[told.nonzero(as_tuple=True)[0]],
+                part.targets[told],
+                sample=sample,
+                dtype=self.dtype,
+            )
+            scores = network.recognize(
+                visible, dropout=settings.recognizer_dropout, generator=random
+            )
+        nats = nats / told.sum().clamp(min=1)
+        recognition = functional.cross_entropy(scores, labels)
+        norm = update.descend(nats + settings.recognizer_weight * recognition)
+        right = scores.detach().argmax(dim=1) == labels
+        return {
+            "nats_per_word": nats.detach(),
+            "recognition_nats_per_sentence": recognition.detach(),
+            "share_recognized": right.float().mean(),
+            "gradient_norm": norm.detach().float(),
+        }
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return nothing: the state is weights and moments alone."""
+        return {}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back nothing."""
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the network's weights."""
+        weights: Mapping[str, Tensor] = self.network.state_dict()
+        return weights
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return that hidden words cost far more than guessing, if they do."""
+        guessing = math.log(len(self.network.word_bias))
+        nats = means["nats_per_word"]
+        if nats <= 3 * guessing:
+            return None
+        return f"nats_per_word is {nats:.3g}, where guessing costs {guessing:.3g},"
+
+
+def rate_at(settings: InfillingTrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return the learning rate of an iteration: a linear rise, then half a cosine down to 0.
+
+    Example:
+        >>> rate_at(InfillingTrainingConfig(rate=0.1, warmup=0), 50, iterations=100)
+        0.05
+    """
+    fall = (1 + math.cos(math.pi * iteration / max(1, iterations))) / 2
+    return settings.rate * ramp(iteration, length=settings.warmup) * fall
+
+
+@torch.no_grad()
+def evaluate(training: InfillingTraining, dev: PackedSentences) -> dict[str, Any]:
+    """Return how well hidden words and attributes of a labelled split are told.
+
+    The words hidden are the same in every evaluation.
+
+    Returns:
+        ``nats_per_hidden_word`` and, the network being told another attribute than the sentence's,
+        ``nats_per_hidden_word_misled``; ``recognized``, the percentage of sentences whose
+        attribute is.
+    """
+    assert dev.labels is not None, "the corpus has labels"
+    network, settings = training.network, training.intervals
+    store = TokenStore(dev, device=training.device)
+    all_labels = np.asarray(dev.labels, dtype=np.int64)
+    random = torch.Generator(training.device).manual_seed(settings.seed)
+    rows = np.flatnonzero(all_labels >= 0)
+    order = rows[np.argsort(store.host_lengths[rows], kind="stable")]
+    network.eval()
+    told, misled = 0.0, 0.0
+    count, right = 0, 0
+    for start in range(0, len(order), _EVALUATION_BATCH):
+        chosen = order[start : start + _EVALUATION_BATCH]
+        batch = store.batch(chosen)
+        labels = torch.from_numpy(all_labels[chosen]).to(training.device)
+        part = hide_for_infilling(batch, labels, network.salience, settings, random)
+        with reduced(training.device, training.dtype):
+            nats = []
+            for attributes in (labels, (labels + 1) % network.attribute.num_embeddings):
+                around = network.states(part.batch, attributes).places[part.hidden]
+                of_each = attributes[part.hidden.nonzero(as_tuple=True)[0]]
+                answers = part.targets[part.hidden]
+                nats.append(network.nats_at(around, of_each, answers, dtype=training.dtype))
+            scores = network.recognize(batch)
+        told, misled = told + float(nats[0]), misled + float(nats[1])
+        count += int(part.hidden.sum())
+        right += int((scores.argmax(dim=1) == labels).sum())
+    return {
+        "nats_per_hidden_word": told / max(1, count),
+        "nats_per_hidden_word_misled": misled / max(1, count),
+        "recognized": 100 * right / max(1, len(order)),
+    }

@@ -1,0 +1,1 @@
+"""The sentence scorer inside a transfer model: attribute and fluency."""

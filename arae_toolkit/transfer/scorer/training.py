@@ -1,0 +1,271 @@
+"""Training of the scorer: recognizer and language model side by side, on the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
+from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.devices import Precision, reduced
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample
+from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.pretraining.objectives import classifier_nats
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Run, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer
+from arae_toolkit.version import __version__
+
+WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
+
+
+@dataclass(frozen=True)
+class ScorerSizes:
+    """Sizes of the networks."""
+
+    embedding_size: int = 128
+    """E, of both networks."""
+    hidden_size: int = 256
+    """H of the language model."""
+    filters: int = 128
+    """Of the recognizer, of each of its three widths."""
+
+
+@dataclass(frozen=True)
+class ScorerSchedule:
+    """The schedule."""
+
+    batch_size: int = 128
+    """Sentences a step."""
+    epochs: int = 2
+    """Passes over the training split."""
+    rate: float = 3e-3
+    """Adam rate at its highest."""
+    warmup: int = 200
+    """Iterations over which the rate rises from 0."""
+    clip_norm: float = 5.0
+    """Largest gradient norm."""
+    dropout: float = 0.5
+    """Share of the recognizer's responses set to 0."""
+    word_drop: float = 0.1
+    """Share of the words hidden from the recognizer."""
+    softmax_samples: int = 512
+    """Words, beside those of the batch, that the language model's softmax is estimated from."""
+    seed: int = 0
+    """Fixes weights, batches and dropout."""
+    log_every: int = 200
+    """Iterations between log lines."""
+    save_every: int = 1000
+    """Iterations between checkpoints."""
+    evaluate_every: int = 0
+    """Iterations between evaluations on dev; 0 evaluates after each epoch."""
+
+
+@dataclass(frozen=True)
+class ScorerConfig:
+    """All settings of a scorer."""
+
+    model: ScorerSizes = field(default_factory=ScorerSizes)
+    """Sizes."""
+    training: ScorerSchedule = field(default_factory=ScorerSchedule)
+    """Schedule."""
+
+
+def scorer_settings(rows: int) -> ScorerConfig:
+    """Return the settings for a corpus of so many training sentences.
+
+    Small corpora are passed more often, as far as their language model does not learn them by
+    heart; and a run is not all warm-up.
+
+    Example:
+        >>> [scorer_settings(rows).training.epochs for rows in (300_000, 16_000)]
+        [2, 8]
+    """
+    schedule = ScorerSchedule()
+    epochs = min(MOST_EPOCHS, max(schedule.epochs, round(WANTED_SENTENCES / max(rows, 1))))
+    batch_size = min(schedule.batch_size, max(16, rows // 50))
+    iterations = epochs * max(1, rows // batch_size)
+    return ScorerConfig(
+        training=replace(
+            schedule,
+            epochs=epochs,
+            batch_size=batch_size,
+            warmup=min(schedule.warmup, iterations // 10),
+        )
+    )
+
+
+class ScorerTraining:
+    """What :func:`~arae_toolkit.training.loop.fit` trains: two networks, each by its own update.
+
+    Args:
+        scorer: Moved in place.
+        settings: The schedule.
+        store: Training sentences with their attribute values.
+        precision: Of the matrix products.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        settings: ScorerSchedule,
+        store: AttributeStore,
+        *,
+        precision: Precision = "fp32",
+    ) -> None:
+        """Make the optimizers."""
+        self.scorer, self.intervals, self.store = scorer, settings, store
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.device = store.device
+        self.sampler = EpochSampler(
+            store.host_lengths, batch_size=settings.batch_size, seed=settings.seed
+        )
+        self.class_weights = class_weights(store.labels, len(scorer.attributes)).to(self.device)
+        self.random = torch.Generator(self.device)
+        self.updates = {
+            name: Update(
+                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
+            )
+            for name, parameters in (
+                ("recognizer", list(scorer.recognizer.parameters())),
+                ("language_model", list(scorer.language_model.parameters())),
+            )
+        }
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The scorer."""
+        return {"scorer": self.scorer}
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Iterations in one epoch."""
+        return self.sampler.batches_per_epoch
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in the whole run."""
+        return self.intervals.epochs * self.batches_per_epoch
+
+    def iteration(self, iteration: int) -> Scalars:
+        """Run one iteration: a function of (seed, iteration) and the weights before it."""
+        settings, scorer = self.intervals, self.scorer
+        rate = settings.rate * ramp(iteration, length=settings.warmup)
+        rate *= cosine(iteration / self.iterations)
+        for update in self.updates.values():
+            update.set_rate(rate)
+        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        batch = self.store.batch(self.sampler.at(iteration))
+        visible = batch.damaged(share=settings.word_drop, generator=self.random).whole
+        with reduced(self.device, self.dtype):
+            scores = scorer.recognizer(
+                visible, dropout=settings.dropout, generator=self.random
+            ).float()
+        nats = classifier_nats(scores, batch.labels, class_weights=self.class_weights)
+        self.updates["recognizer"].descend(nats)
+        with reduced(self.device, self.dtype):
+            written = scorer.language_model.nats(
+                torch.zeros(len(batch), 0, device=self.device),
+                batch,
+                dtype=self.dtype,
+                sample=SoftmaxSample(settings.softmax_samples, self.random)
+                if settings.softmax_samples
+                else None,
+            )
+        norm = self.updates["language_model"].descend(written / len(batch))
+        return {
+            "recognizer_nats": nats.detach(),
+            "nats_per_token": written.detach() / batch.symbols,
+            "gradient_norm": norm,
+        }
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return nothing: weights and moments are all there is."""
+        return {}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put nothing back."""
+
+    def model_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights that the model folder is to hold."""
+        return self.scorer.state_dict()
+
+    def problem(self, means: Mapping[str, float]) -> str | None:
+        """Return nothing: two plain likelihoods do not diverge while they are finite."""
+        del means
+        return None
+
+
+def train_scorer(
+    corpus: Corpus,
+    config: ScorerConfig,
+    folder: Path,
+    *,
+    device: torch.device,
+    precision: Precision = "fp32",
+    listeners: Sequence[Listener] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> None:
+    """Train a scorer on a labelled corpus's train split, resuming what the folder holds.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
+    """
+    identity = {"corpus": corpus.sha256, "precision": precision, **settings_identity(config)}
+    defaults = settings_identity(ScorerConfig())
+    check_folder(folder / CONFIG, identity, defaults=defaults)
+    sizes = config.model
+    scorer = Scorer(
+        len(corpus.vocabulary),
+        attributes=corpus.labels,
+        embedding_size=sizes.embedding_size,
+        hidden_size=sizes.hidden_size,
+        filters=sizes.filters,
+    )
+    scorer.initialize(torch.Generator().manual_seed(config.training.seed))
+    state = folder / STATE
+    if not state.exists():
+        save_model_folder(
+            folder,
+            config={
+                "kind": SCORER,
+                "model": scorer.arguments,
+                "run": identity,
+                "toolkit": __version__,
+            },
+            vocabulary=corpus.vocabulary,
+            tensors=scorer.state_dict(),
+        )
+    scorer.to(device)
+    store = AttributeStore(corpus.split("train"), device=device)
+    dev = corpus.split("dev")
+    sentences = [dev[row].tolist() for row in range(len(dev))]
+    labels = np.asarray(dev.labels)
+
+    def evaluate(training: ScorerTraining, last: bool) -> Mapping[str, Any]:
+        del last
+        guessed = training.scorer.probabilities(sentences).argmax(axis=1)
+        nats = training.scorer.nats_per_token(sentences, labels.tolist())
+        lengths = dev.lengths
+        return {
+            "accuracy": 100 * float((guessed == labels).mean()),
+            "nats_per_token": float((nats * lengths).sum() / lengths.sum()),
+        }
+
+    fit(
+        ScorerTraining(scorer, config.training, store, precision=precision),
+        Run(folder, identity, RunLog(folder, listeners), evaluate, stop_signal, defaults),
+        resume_from=state if state.exists() else None,
+    )
