@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.estimators.nli_fit import train_in_memory
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
 from arae_toolkit.nli.classifier_training import (
@@ -21,7 +22,6 @@ from arae_toolkit.nli.classifier_training import (
     classification_step,
     probabilities_of,
 )
-from arae_toolkit.nli.in_memory import train_in_memory
 from arae_toolkit.nli.model import PAIRS, network_of
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import rate_at

@@ -23,13 +23,13 @@ from arae_toolkit.config.overrides import with_value
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.nli.in_memory import train_in_memory
+from arae_toolkit.estimators.nli_fit import train_in_memory
+from arae_toolkit.estimators.validation import pairs_of
 from arae_toolkit.nli.model import NLIModel, Pair, network_of
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.pair_batches import store_of_texts
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import ModelName, PairConfig
-from arae_toolkit.nli.texts import pairs_of
 from arae_toolkit.storage.atomic_files import write_json
 
 ESTIMATOR = "estimator.json"

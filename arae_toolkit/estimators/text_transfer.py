@@ -22,12 +22,12 @@ from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.nli.texts import texts_of
+from arae_toolkit.estimators.transfer_fit import train_on_texts
+from arae_toolkit.estimators.validation import texts_of
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.metrics_log import Row
 from arae_toolkit.transfer.autoencoder.experiment import TransferKind
 from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
-from arae_toolkit.transfer.in_memory import train_on_texts
 from arae_toolkit.transfer.model import TransferModel, Transferred
 
 CLASSES = "classes.json"
