@@ -44,7 +44,7 @@ from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.ops.prefix_lstm import alphabetical_batches
 from arae_toolkit.recipes.common import find_run
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "encoding"
 BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 1024

@@ -32,7 +32,7 @@ from arae_toolkit.benchmarks.versions import in_order, library_training, textboo
 from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "iteration_profile"
 TEXTBOOK = "textbook"

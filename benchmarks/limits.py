@@ -25,7 +25,7 @@ from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.benchmarks.counts import IterationCounts
 from arae_toolkit.benchmarks.rates import MatrixRates, copy_rate, measure_products, step_seconds
 from arae_toolkit.config.schema import Config
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 FLOAT32 = 4
 KINDS = ("arithmetic", "bandwidth", "chain")

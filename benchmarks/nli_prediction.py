@@ -36,7 +36,7 @@ from arae_toolkit.nli.model import NLIModel, Pair
 from arae_toolkit.recipes.nli_options import load_nli_model, probabilities_of
 from arae_toolkit.recipes.nli_predict import BATCH_SIZE
 from arae_toolkit.recipes.rows import Row
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "nli_prediction"
 DISTINCT_ROWS = 30_000

@@ -35,7 +35,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining.experiment import new_model
-from arae_toolkit.results import Metric
+from arae_toolkit.reports.results import Metric
 
 NAME = "overview"
 PRESETS = ("paper-2018", "default")

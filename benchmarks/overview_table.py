@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from arae_toolkit.results import Metric
+from arae_toolkit.reports.results import Metric
 
 COLUMNS = (
     "",

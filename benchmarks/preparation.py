@@ -15,7 +15,7 @@ from arae_toolkit.benchmarks.common import Benchmark, Setting, out_option, setti
 from arae_toolkit.benchmarks.programs import PROGRAM
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "preparation"
 # getrusage counts memory in bytes on macOS and in kibibytes elsewhere.

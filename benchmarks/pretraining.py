@@ -36,7 +36,7 @@ from arae_toolkit.evaluation.reconstruction import (
 )
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.common import find_run
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "pretraining"
 SPLITS = ("dev", "test")

@@ -14,7 +14,7 @@ from typing import IO
 
 from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 

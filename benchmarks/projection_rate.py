@@ -34,7 +34,7 @@ from arae_toolkit.config.presets import preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, matrix_products
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "projection_rate"
 BATCHES = 50

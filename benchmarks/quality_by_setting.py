@@ -38,7 +38,7 @@ from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from arae_toolkit.nn.weight_tying import check_tying
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME, ITERATIONS = "quality_by_setting", "iterations"
 SENTENCES = 2000

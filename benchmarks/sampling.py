@@ -37,7 +37,7 @@ from arae_toolkit.benchmarks.textbook import Decoder, Sizes
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.common import find_run
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "sampling"
 BATCH_SIZE = 64

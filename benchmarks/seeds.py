@@ -38,7 +38,7 @@ from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.processes import cores, default_jobs
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "seeds"
 PROGRAM = "from arae_toolkit.recipes.cli import PROGRAM, main; main(prog_name=PROGRAM)"

@@ -20,7 +20,7 @@ from arae_toolkit.benchmarks.common import (
     setting,
 )
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "startup"
 EMPTY_PROGRAM = '''import click

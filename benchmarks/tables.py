@@ -8,9 +8,9 @@ import click
 
 from arae_toolkit.benchmarks.common import Benchmark, note
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.plots import draw_code_space, draw_training_curve, draw_transfer
-from arae_toolkit.report import CODE_SPACE, TRAINING_CURVE, TRANSFER_FIGURE, replace_blocks
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.pages import CODE_SPACE, TRAINING_CURVE, TRANSFER_FIGURE, replace_blocks
+from arae_toolkit.reports.plots import draw_code_space, draw_training_curve, draw_transfer
+from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage.atomic_files import write_text
 
 DRAWINGS = {

@@ -41,7 +41,7 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import measure_reconstruction
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "time_to_quality"
 SENTENCES = 2000

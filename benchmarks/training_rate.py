@@ -40,7 +40,7 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "training_rate"
 WARM_UP = {"cpu": 3, "cuda": 150}

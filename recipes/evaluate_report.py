@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.processes import threads_of
 from arae_toolkit.recipes.streaming import significant
-from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from arae_toolkit.evaluation.image_grid import Picture
     from arae_toolkit.models.image_arae import ImageARAE
-    from arae_toolkit.pictures import Picture
 
 Draw = Callable[..., "Picture"]
 
@@ -55,7 +55,7 @@ def run_or_image_run(draw: Draw, *, uses: Sequence[str]) -> Callable[[Command], 
             _check_options(run, out, options, {*uses, "device"})
             model = load_image_model(folder, options["device"])
             picture = draw(model, folder, **{name: options[name] for name in uses})
-            from arae_toolkit.pictures import save_picture
+            from arae_toolkit.evaluation.image_grid import save_picture
 
             assert out is not None
             return save_picture(out, [picture])
@@ -67,7 +67,7 @@ def run_or_image_run(draw: Draw, *, uses: Sequence[str]) -> Callable[[Command], 
 
 def draw_samples(model: ImageARAE, _: Path, *, count: int, seed: int) -> Picture:
     """Return new images, as near to a square of them as ``count`` allows."""
-    from arae_toolkit.pictures import grid
+    from arae_toolkit.evaluation.image_grid import grid
 
     if count == 0:
         raise click.UsageError("--count 0: a picture of at least one image is expected")
@@ -80,7 +80,7 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
     import torch
 
     from arae_toolkit.data.image_batches import binarised
-    from arae_toolkit.pictures import grid
+    from arae_toolkit.evaluation.image_grid import grid
 
     pixels = images_of(model, folder, source)[:RECONSTRUCTED]
     columns = min(COLUMNS, len(pixels))
@@ -94,8 +94,8 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
 
 def draw_walks(model: ImageARAE, folder: Path, *, inputs: tuple[str, ...], steps: int) -> Picture:
     """Return rows of images, each a way from one given image to the next."""
+    from arae_toolkit.evaluation.image_grid import grid
     from arae_toolkit.models.image_arae import walks
-    from arae_toolkit.pictures import grid
 
     if len(inputs) > 1:
         raise click.UsageError("an image model walks between the images of one FILE")

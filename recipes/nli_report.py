@@ -11,7 +11,7 @@ import numpy as np
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.recipes.processes import threads_of
-from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.recipes.common import console
 from arae_toolkit.recipes.several import SeedRun, SeedsFailed, SeedsStopped, beside
-from arae_toolkit.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 from arae_toolkit.storage.atomic_files import sha256_of_file
 
 COLUMNS = {

@@ -41,7 +41,7 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     """
     from arae_toolkit.recipes.transfer_table_report import show_samples, write_table
     from arae_toolkit.recipes.transfer_training import open_corpus, open_quick_corpus
-    from arae_toolkit.transfer_report import measured_on, transfer_table
+    from arae_toolkit.reports.transfer_tables import measured_on, transfer_table
 
     began = time.monotonic()
     name = "table3-quick" if quick else "table3"

@@ -70,7 +70,7 @@ def table4(
         write_table,
     )
     from arae_toolkit.recipes.transfer_training import open_corpus
-    from arae_toolkit.transfer_report import directions_table, measured_on
+    from arae_toolkit.reports.transfer_tables import directions_table, measured_on
 
     parts = parts or PARTS
     if corpora and len(corpora) != len(parts):

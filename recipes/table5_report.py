@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.inference_report import cell_name
-from arae_toolkit.inference_report import table5 as markdown_table
 from arae_toolkit.recipes.processes import threads_of
-from arae_toolkit.results import Metric, corpus_identity, read_results, summarise, write_result
+from arae_toolkit.reports.nli_tables import cell_name
+from arae_toolkit.reports.nli_tables import table5 as markdown_table
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    read_results,
+    summarise,
+    write_result,
+)
 from arae_toolkit.storage.atomic_files import write_text
 
 if TYPE_CHECKING:

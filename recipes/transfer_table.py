@@ -16,9 +16,9 @@ import numpy as np
 from arae_toolkit.recipes.common import progress
 from arae_toolkit.recipes.streaming import json_line
 from arae_toolkit.recipes.transfer_systems import System
-from arae_toolkit.results import Metric, summarise
+from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.transfer_tables import metric_name
 from arae_toolkit.storage.atomic_files import write_json, write_text
-from arae_toolkit.transfer_report import metric_name
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

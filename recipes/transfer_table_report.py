@@ -18,11 +18,11 @@ from arae_toolkit.recipes.transfer_systems import System
 from arae_toolkit.recipes.transfer_table import Measurer, Sources, measure_systems, metrics_of
 from arae_toolkit.recipes.transfer_table_options import TableChoices
 from arae_toolkit.recipes.transfer_training import AUTOENCODERS, settings_of, train_transfer
-from arae_toolkit.results import corpus_identity, read_results, write_result
+from arae_toolkit.reports.results import corpus_identity, read_results, write_result
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.markdown import Result
+    from arae_toolkit.reports.markdown import Result
 
 
 def write_table(

@@ -31,7 +31,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep import options
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.results import read_results, summarise
+from arae_toolkit.reports.results import read_results, summarise
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")

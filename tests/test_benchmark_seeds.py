@@ -14,7 +14,7 @@ from arae_toolkit.benchmarks import common, seeds
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.results import read_results
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ from arae_toolkit.pretraining.steps import (
     generator_step,
     reconstruction_step,
 )
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.results import read_results
 
 CPU = torch.device("cpu")
 MAX_LENGTH = 10

@@ -16,7 +16,7 @@ from small_benchmarks import tiny_corpus
 from arae_toolkit.benchmarks import nli_prediction, programs
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.results import read_results
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,14 @@ from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
-from arae_toolkit.performance_report import (
+from arae_toolkit.reports.performance_tables import (
     gpu_block,
     iteration_block,
     limits_block,
     seeds_block,
     settings_block,
 )
-from arae_toolkit.results import read_results, summarise, write_result
+from arae_toolkit.reports.results import read_results, summarise, write_result
 
 CPU = torch.device("cpu")
 

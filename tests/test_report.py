@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from arae_toolkit.benchmark_report import COMPARISONS, benchmarks_block
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.plots import draw_code_space, draw_training_curve
-from arae_toolkit.report import (
+from arae_toolkit.reports.benchmark_table import COMPARISONS, benchmarks_block
+from arae_toolkit.reports.pages import (
     BLOCK,
     pretraining_block,
     replace_blocks,
     samples_block,
     trained_models,
 )
-from arae_toolkit.results import Metric, read_results, summarise, write_result
+from arae_toolkit.reports.plots import draw_code_space, draw_training_curve
+from arae_toolkit.reports.results import Metric, read_results, summarise, write_result
 
 ROOT = Path(__file__).parents[1]
 CORPUS: Any = {"name": "tiny", "rows": 1234, "sha256": "ab" * 32}

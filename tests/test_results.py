@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.results import code_version, read_results, summarise, write_result
+from arae_toolkit.reports.results import code_version, read_results, summarise, write_result
 
 CORPUS: Any = {"name": "tiny", "rows": 12, "sha256": "ab" * 32}
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from arae_toolkit.benchmarks import transfer_throughput
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.results import read_results
 from arae_toolkit.transfer.model import TransferModel
 
 

@@ -30,7 +30,7 @@ from arae_toolkit.evaluation.transfer.comparison import (
 from arae_toolkit.evaluation.transfer.evaluators import Instruments, instruments_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.results import read_results
+from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
 
 LABELS = ("bad", "good")

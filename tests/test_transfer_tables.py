@@ -14,8 +14,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
-from arae_toolkit.storage.atomic_files import sha256_of_file
-from arae_toolkit.transfer_report import (
+from arae_toolkit.reports.transfer_tables import (
     TABLE3,
     ideas_block,
     table3_block,
@@ -24,6 +23,7 @@ from arae_toolkit.transfer_report import (
     topics_block,
     transfer_table,
 )
+from arae_toolkit.storage.atomic_files import sha256_of_file
 
 SMALL = [
     *("--preset", "demo", "--set", "epochs=1", "--set", "batch_size=32"),

@@ -20,6 +20,7 @@ from arae_toolkit.evaluation.code_space import (
     edit_neighbours,
     measure_codes,
 )
+from arae_toolkit.evaluation.image_grid import grid, save_picture
 from arae_toolkit.evaluation.image_reconstruction import (
     measure_image_codes,
     measure_images,
@@ -31,7 +32,6 @@ from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian
-from arae_toolkit.pictures import grid, save_picture
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.metrics_log import Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, table
 
 TABLE3 = {
     "cross-aligned": (77.1, 17.75, 65.9, 124.2),

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from arae_toolkit.benchmark_report import benchmarks_block
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.inference_report import inference_block, table5_block
-from arae_toolkit.markdown import Result, Results, metric_cell, table
-from arae_toolkit.performance_report import (
+from arae_toolkit.reports.benchmark_table import benchmarks_block
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
+from arae_toolkit.reports.nli_tables import inference_block, table5_block
+from arae_toolkit.reports.performance_tables import (
     SAME_ITERATIONS,
     gpu_block,
     iteration_block,
@@ -18,7 +18,12 @@ from arae_toolkit.performance_report import (
     seeds_block,
     settings_block,
 )
-from arae_toolkit.transfer_report import ideas_block, table3_block, table4_block, topics_block
+from arae_toolkit.reports.transfer_tables import (
+    ideas_block,
+    table3_block,
+    table4_block,
+    topics_block,
+)
 
 TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
 TRANSFER_FIGURE = "docs/figures/transfer.png"

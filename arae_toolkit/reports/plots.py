@@ -5,17 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arae_toolkit.markdown import Result, Results
-from arae_toolkit.report import (
-    MODELS,
-    PAPER_NATS,
-    kind_of,
-    title_of,
-    trained_models,
-)
+from arae_toolkit.reports.markdown import Result, Results
+from arae_toolkit.reports.pages import MODELS, PAPER_NATS, kind_of, title_of, trained_models
+from arae_toolkit.reports.transfer_tables import TABLE3, metric_name
+from arae_toolkit.reports.transfer_tables import title_of as system_title
 from arae_toolkit.storage.atomic_files import replacing
-from arae_toolkit.transfer_report import TABLE3, metric_name
-from arae_toolkit.transfer_report import title_of as system_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, seeds_of, table
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, seeds_of, table
 
 TABLE5 = {
     "supervised": {"medium": 65.9, "small": 62.5, "tiny": 57.9},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Result, Results, metric_cell, place_of, seeds_of, table
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, seeds_of, table
 
 SETTINGS, SAME_ITERATIONS = "quality_by_setting", "quality_by_setting-iterations"
 SEEDS = "seeds"

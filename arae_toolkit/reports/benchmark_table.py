@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.markdown import Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Results, metric_cell, place_of, table
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Results files, and the tables, plots and pages made from them."""
