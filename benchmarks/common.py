@@ -16,7 +16,8 @@ import torch
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import choose_device, keep_freed_memory, name_of
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.recipes.common import ExamplesCommand, console
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.progress import console
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 from arae_toolkit.storage.paths import corpus_folder
 

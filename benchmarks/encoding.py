@@ -43,7 +43,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.ops.prefix_lstm import alphabetical_batches
-from arae_toolkit.recipes.common import find_run
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "encoding"

@@ -33,9 +33,9 @@ from arae_toolkit.benchmarks.programs import measure_stream
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.synthetic import entailment_pairs
 from arae_toolkit.nli.model import NLIModel, Pair
-from arae_toolkit.recipes.nli_options import load_nli_model, probabilities_of
-from arae_toolkit.recipes.nli_predict import BATCH_SIZE
-from arae_toolkit.recipes.rows import Row
+from arae_toolkit.recipes.nli.options import load_nli_model, probabilities_of
+from arae_toolkit.recipes.nli.predict import BATCH_SIZE
+from arae_toolkit.recipes.shared.rows import Row
 from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "nli_prediction"

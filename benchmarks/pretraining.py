@@ -35,7 +35,7 @@ from arae_toolkit.evaluation.reconstruction import (
     swapped_reconstruction_nats,
 )
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.recipes.common import find_run
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "pretraining"

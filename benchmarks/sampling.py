@@ -36,7 +36,7 @@ from arae_toolkit.benchmarks.runs import corpus_of_run
 from arae_toolkit.benchmarks.textbook import Decoder, Sizes
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.recipes.common import find_run
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import Metric, summarise
 
 NAME = "sampling"

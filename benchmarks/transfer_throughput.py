@@ -35,8 +35,8 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.programs import PROGRAM, measure_stream
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.recipes.transfer import BATCH_SIZE
-from arae_toolkit.recipes.transfer_options import load_transfer_model
+from arae_toolkit.recipes.transfer.options import load_transfer_model
+from arae_toolkit.recipes.transfer.transfer import BATCH_SIZE
 from arae_toolkit.reports.results import Metric, summarise
 from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
 from arae_toolkit.transfer.model import TransferModel

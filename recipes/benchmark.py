@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.progress import console, progress
 
 if TYPE_CHECKING:
     from arae_toolkit.benchmarks.overview_table import Row

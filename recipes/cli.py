@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from arae_toolkit.recipes.common import ExamplesCommand
-from arae_toolkit.recipes.groups import ToolkitGroup
+from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
 from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
@@ -20,39 +19,39 @@ COMMANDS = {
         "Turn a corpus into packed tokens, a vocabulary and a manifest.",
     ),
     "pretrain": (
-        "arae_toolkit.recipes.pretrain:pretrain",
+        "arae_toolkit.recipes.pretrain.pretrain:pretrain",
         "Train an autoencoder on a corpus.",
     ),
     "sample": (
-        "arae_toolkit.recipes.generate:sample",
+        "arae_toolkit.recipes.generate.sentences:sample",
         "Write new sentences.",
     ),
     "reconstruct": (
-        "arae_toolkit.recipes.generate:reconstruct",
+        "arae_toolkit.recipes.generate.sentences:reconstruct",
         "Encode sentences and decode them again.",
     ),
     "interpolate": (
-        "arae_toolkit.recipes.generate:interpolate",
+        "arae_toolkit.recipes.generate.sentences:interpolate",
         "Walk from one sentence to another in code space.",
     ),
     "encode": (
-        "arae_toolkit.recipes.generate:encode",
+        "arae_toolkit.recipes.generate.sentences:encode",
         "Write the codes of sentences.",
     ),
     "nli": (
-        "arae_toolkit.recipes.nli:nli",
+        "arae_toolkit.recipes.nli.train:nli",
         "Classify sentence pairs from few labels.",
     ),
     "transfer": (
-        "arae_toolkit.recipes.transfer:transfer",
+        "arae_toolkit.recipes.transfer.transfer:transfer",
         "Rewrite sentences so that an attribute changes.",
     ),
     "evaluate": (
-        "arae_toolkit.recipes.evaluate:evaluate",
+        "arae_toolkit.recipes.evaluate.group:evaluate",
         "Measure what systems have written.",
     ),
     "reproduce": (
-        "arae_toolkit.recipes.reproduce:reproduce",
+        "arae_toolkit.recipes.reproduce.group:reproduce",
         "Measure the paper's tables anew.",
     ),
     "benchmark": (

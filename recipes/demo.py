@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.recipes.common import ExamplesCommand, console, progress
-from arae_toolkit.recipes.display import training_display
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.progress import console, progress
+from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:

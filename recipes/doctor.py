@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.common import ExamplesCommand
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
     RUNS_VARIABLE,

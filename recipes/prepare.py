@@ -15,7 +15,8 @@ from arae_toolkit.data_prep.options import (
     OTHER_VOCAB_SIZE,
     PrepareOptions,
 )
-from arae_toolkit.recipes.common import ExamplesCommand, console, progress
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.progress import console, progress
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

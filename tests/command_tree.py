@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from arae_toolkit.recipes.cli import PROGRAM, main
-from arae_toolkit.recipes.groups import LazyGroup
+from arae_toolkit.recipes.shared.commands import LazyGroup
 
 
 def command_named(name: str) -> click.Command:

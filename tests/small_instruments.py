@@ -14,7 +14,7 @@ from arae_toolkit.evaluation.language_model import LanguageModelSettings
 from arae_toolkit.evaluation.transfer.bilstm_classifier import NeuralJudgeSettings
 from arae_toolkit.evaluation.transfer.evaluators import InstrumentSettings
 from arae_toolkit.evaluation.transfer.ngram_classifier import NgramJudgeSettings
-from arae_toolkit.recipes.common import progress
+from arae_toolkit.recipes.shared.progress import progress
 
 SIZES = {"train": 2_000, "dev": 120, "test": 80}
 SETTINGS = InstrumentSettings(

@@ -9,7 +9,7 @@ from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.recipes.common import progress
+from arae_toolkit.recipes.shared.progress import progress
 
 MARKERS = {"good": ("great", "lovely", "tasty"), "bad": ("awful", "nasty", "bland")}
 SUBJECTS = ("food", "soup", "cake", "room", "staff", "coffee", "bread", "bar", "menu", "table")

@@ -14,10 +14,11 @@ from click.testing import CliRunner
 
 import arae_toolkit
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
-from arae_toolkit.recipes import common
 from arae_toolkit.recipes.cli import COMMANDS, main
-from arae_toolkit.recipes.common import ExamplesCommand, find_run, progress
-from arae_toolkit.recipes.groups import ToolkitGroup
+from arae_toolkit.recipes.shared import progress as common
+from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
+from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.progress import progress
 
 PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
 HEAVY = ("torch", "tokenizers", "numpy", "sklearn", "rich", "matplotlib", "safetensors")
@@ -192,8 +193,8 @@ def script_with(body):
     return [
         *(sys.executable, "-c"),
         "import click, sys, time\n"
-        "from arae_toolkit.recipes.common import ExamplesCommand\n"
-        "from arae_toolkit.recipes.groups import ToolkitGroup\n"
+        "from arae_toolkit.recipes.shared.progress import ExamplesCommand\n"
+        "from arae_toolkit.recipes.shared.commands import ToolkitGroup\n"
         "group = ToolkitGroup('arae-toolkit')\n"
         "@group.command(cls=ExamplesCommand)\n"
         f"def act(): {body}\n"

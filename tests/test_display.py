@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arae_toolkit.recipes import display
+from arae_toolkit.recipes.shared import training_display
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def _shown(
 ) -> str:
     """Return what is shown of the rate when so many iterations have taken so many seconds."""
     clock = count(0.0, seconds)
-    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
-    shown = display.TrainingDisplay(iterations=iterations, batch_size=10, rows="rows")
+    monkeypatch.setattr(training_display.time, "monotonic", lambda: next(clock))
+    shown = training_display.TrainingDisplay(iterations=iterations, batch_size=10, rows="rows")
     shown.tick(0)
     row: dict[str, Any] = {"kind": "train", "iteration": done, "epoch": 0.0}
     shown.row(row)

@@ -9,19 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.common import ExamplesCommand
-from arae_toolkit.recipes.groups import ExamplesGroup, ToolkitGroup
+from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup, ToolkitGroup
 
 SCRIPT = """
 import sys
 import click
-from arae_toolkit.recipes.groups import ExamplesGroup, ToolkitGroup
+from arae_toolkit.recipes.shared.commands import ExamplesGroup, ToolkitGroup
 
 program = ToolkitGroup("arae-toolkit")
 
 @program.group(cls=ExamplesGroup, table={
-    "predict": ("arae_toolkit.recipes.nli_predict:predict", "Label pairs."),
-    "evaluate": ("arae_toolkit.recipes.nli_evaluate:evaluate", "Measure."),
+    "predict": ("arae_toolkit.recipes.nli.predict:predict", "Label pairs."),
+    "evaluate": ("arae_toolkit.recipes.nli.evaluate:evaluate", "Measure."),
 })
 @click.option("--labels")
 def nli(labels):
@@ -31,7 +30,7 @@ try:
     program(sys.argv[1:] or None, prog_name="arae-toolkit")
 except SystemExit:
     pass
-print([n for n in sys.modules if n.startswith("arae_toolkit.recipes.nli")], file=sys.stderr)
+print([n for n in sys.modules if n.startswith("arae_toolkit.recipes.nli.train")], file=sys.stderr)
 """
 
 

@@ -236,7 +236,7 @@ def test_table5_is_put_together_from_finished_cells(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A split too large for the corpus is left out and named; nothing finished is trained again."""
-    from arae_toolkit.recipes import table5
+    from arae_toolkit.recipes.reproduce import table5
 
     # One direction learns nothing from 300 pairs; two take the embeddings of the encoders.
     model = PairModelConfig("bilstm-max", 16, 16, 12, embedding_dropout=0.0, dropout=0.0)
@@ -269,7 +269,7 @@ def test_a_cell_at_chance_takes_no_other_with_it(
     corpus: Path, tmp_path: Path, trained: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The table is printed without it, the cell is named, and the exit code is 5."""
-    from arae_toolkit.recipes import table5
+    from arae_toolkit.recipes.reproduce import table5
 
     run = trained[0] / "nli-small" / "seed-0"
     model = PairModelConfig("bilstm-max", 12, 16, 12)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from arae_toolkit.nli.model import MOST_WORDS
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.recipes.rows import MAX_CHARACTERS
+from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.paths import run_folder
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from small_pretraining import call, prepare, pretrain, start
 from small_transfer import small_labelled_corpus
 
-from arae_toolkit.recipes.pretrain import pretrain as command
-from arae_toolkit.recipes.pretrain_seeds import NOT_PASSED_ON
+from arae_toolkit.recipes.pretrain.pretrain import pretrain as command
+from arae_toolkit.recipes.pretrain.seeds import NOT_PASSED_ON
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.rows import MAX_CHARACTERS, read_rows
-from arae_toolkit.recipes.streaming import json_line
+from arae_toolkit.recipes.shared.row_streams import json_line
+from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, read_rows
 from arae_toolkit.storage.text_lines import MAX_LINE_BYTES
 
 

@@ -20,16 +20,17 @@ import small
 from click.testing import CliRunner
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.recipes import processes, several
-from arae_toolkit.recipes.processes import (
+from arae_toolkit.recipes.pretrain import seed_runs
+from arae_toolkit.recipes.pretrain.seed_runs import SeedRun, beside, seed_folder, train_all
+from arae_toolkit.recipes.pretrain.seeds_display import SeveralDisplay
+from arae_toolkit.recipes.pretrain.seeds_summary import report
+from arae_toolkit.recipes.shared import child_processes
+from arae_toolkit.recipes.shared.child_processes import (
     child_environment,
     default_jobs,
     options_given,
     threads_of,
 )
-from arae_toolkit.recipes.several import SeedRun, beside, seed_folder, train_all
-from arae_toolkit.recipes.several_display import SeveralDisplay
-from arae_toolkit.recipes.several_summary import report
 
 # What stands in for a training run: it notes when it began and ended, logs one evaluation, and
 # ends as its seed says.
@@ -62,12 +63,12 @@ class Recorder:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what replaces the training runs by short programs with a body of their own."""
-    monkeypatch.setattr(several, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(seed_runs, "POLL_SECONDS", 0.01)
 
     def use(body: str) -> None:
         program = STAND_IN.format(body=body)
         monkeypatch.setattr(
-            several, "command_of", lambda words: [sys.executable, "-c", program, *words]
+            seed_runs, "command_of", lambda words: [sys.executable, "-c", program, *words]
         )
 
     return use
@@ -125,7 +126,7 @@ def test_last_words_are_those_of_this_attempt(
 ) -> None:
     """The log of an earlier attempt is kept, and is not taken for that of this one."""
     (tmp_path / "0").mkdir()
-    log = tmp_path / "0" / several.LOG
+    log = tmp_path / "0" / seed_runs.LOG
     log.write_text("error: of yesterday\n")
     stand_in("sys.stderr = open(os.devnull, 'w'); sys.exit(3)")
     (run,), _ = _train(tmp_path, 1)
@@ -178,7 +179,7 @@ def test_a_process_stops_when_the_one_above_it_is_gone() -> None:
     waiting = (
         "import signal, sys, time\n"
         "from arae_toolkit.recipes import cli\n"
-        "from arae_toolkit.recipes.processes import run_as_child\n"
+        "from arae_toolkit.recipes.shared.child_processes import run_as_child\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
         "cli.main = lambda prog_name: (print('ready', flush=True), time.sleep(60))\n"
         "run_as_child()\n"
@@ -202,7 +203,7 @@ def test_a_child_finds_the_same_modules_and_no_others(
     (tmp_path / "random.py").write_text("raise SystemExit('imported the wrong random')")
     monkeypatch.chdir(tmp_path)
     child = subprocess.Popen(
-        processes.command_of(["--version"]),
+        child_processes.command_of(["--version"]),
         env=child_environment(1),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -220,7 +221,7 @@ def test_a_child_finds_the_same_modules_and_no_others(
 
 def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """One seed a core with one thread, unless threads are set; a GPU is shared by eight."""
-    monkeypatch.setattr(processes, "cores", lambda: 12)
+    monkeypatch.setattr(child_processes, "cores", lambda: 12)
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert default_jobs(4, on_gpu=False) == 4
     assert default_jobs(40, on_gpu=False) == 12
@@ -358,7 +359,7 @@ PROGRAM_ON_A_TERMINAL = """
 import os, sys, time
 from pathlib import Path
 from arae_toolkit.recipes import several
-from arae_toolkit.recipes.several_display import SeveralDisplay
+from arae_toolkit.recipes.pretrain.seeds_display import SeveralDisplay
 
 several.POLL_SECONDS = 0.01
 several.command_of = lambda words: [sys.executable, "-S", "-c", sys.argv[2], *words]

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.rows import Row, read_rows
-from arae_toolkit.recipes.streaming import (
+from arae_toolkit.recipes.shared.row_streams import (
     Request,
     growing_array,
     json_line,
     open_request,
     write_answers,
 )
+from arae_toolkit.recipes.shared.rows import Row, read_rows
 
 
 def request_of(content, *, on_error="skip", batch_size=2, row_format="lines"):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.recipes.rows import MAX_CHARACTERS
+from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
 from arae_toolkit.transfer.model import MOST_WORDS, TransferModel

@@ -19,9 +19,9 @@ from arae_toolkit.evaluation.language_model import (
     LanguageModelSettings,
 )
 from arae_toolkit.evaluation.transfer.evaluators import Instruments
-from arae_toolkit.recipes.common import progress
-from arae_toolkit.recipes.transfer_systems import System
-from arae_toolkit.recipes.transfer_table import Measurer, Sources, metrics_of, outputs_of
+from arae_toolkit.recipes.reproduce.transfer_systems import System
+from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
+from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.transfer.infilling.network import new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search

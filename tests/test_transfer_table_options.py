@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
-from arae_toolkit.recipes.transfer_table_options import command_line, table_options
+from arae_toolkit.recipes.reproduce.transfer_options import command_line, table_options
+from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 
 
 def _asked(*words):

@@ -13,7 +13,7 @@ from small_transfer import small_labelled_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.recipes.transfer_systems import SYSTEMS, chosen_systems
+from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
     ideas_block,

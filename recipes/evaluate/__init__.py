@@ -1,0 +1,1 @@
+"""``arae-toolkit evaluate`` and its subcommands."""

@@ -1,0 +1,32 @@
+"""``arae-toolkit evaluate``: measurements of any system's outputs, ours or another's."""
+
+from __future__ import annotations
+
+import click
+
+from arae_toolkit.recipes.shared.commands import ExamplesGroup
+
+SUBCOMMANDS = {
+    "transfer": (
+        "arae_toolkit.recipes.evaluate.transfer:transfer",
+        "Measure rewritten sentences, or have people rate them.",
+    ),
+    "transfer-ratings": (
+        "arae_toolkit.recipes.evaluate.ratings:transfer_ratings",
+        "Score filled rating sheets.",
+    ),
+}
+
+
+@click.group(
+    cls=ExamplesGroup,
+    table=SUBCOMMANDS,
+    examples=[
+        "arae-toolkit evaluate transfer yelp",
+        "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
+        "arae-toolkit evaluate transfer yelp --rating-sheet 100",
+        "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
+    ],
+)
+def evaluate() -> None:
+    """Measure what systems have written: our models, or any system's file of outputs."""

@@ -1,0 +1,97 @@
+"""``arae-toolkit evaluate transfer-ratings``: what people say of each system, from filled sheets.
+
+The numbers are computed in :mod:`arae_toolkit.evaluation.human.ratings`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.evaluate.report import aligned
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+
+QUESTIONS = {
+    "transfer": "of the target, percent",
+    "naturalness": "naturalness, 1-5",
+    "similarity": "similarity, 1-5",
+}
+
+
+@click.command(
+    "transfer-ratings",
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
+        "arae-toolkit evaluate transfer-ratings ratings/key.json anna.csv ben.csv --json",
+    ],
+)
+@click.argument("key", type=click.Path(path_type=Path))
+@click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+def transfer_ratings(key: Path, sheets: tuple[Path, ...], as_json: bool) -> None:
+    """Score SHEETS, each filled by one person, with the KEY that says which row is whose.
+
+    For each system: the percent of ratings that name the target label, and the means of
+    naturalness and similarity, with standard errors; ratings of several people are pooled. Rows
+    that nobody has rated are left out. With two sheets or more, how far people agree.
+    """
+    from arae_toolkit.evaluation.human.ratings import agreement, score_ratings
+    from arae_toolkit.evaluation.human.sheet_files import read_key, read_sheet
+
+    content = read_key(key)
+    ratings = [read_sheet(sheet, content) for sheet in sheets]
+    if not any(ratings):
+        raise DataError("no row is rated", path=sheets[0])
+    agreed = agreement(ratings)
+    report = {
+        "rows": len(content.items),
+        "rated": [len(sheet) for sheet in ratings],
+        "systems": {
+            system: asdict(found) for system, found in score_ratings(content.items, ratings).items()
+        },
+        "agreement": None if agreed is None else asdict(agreed),
+    }
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+
+
+def _as_text(report: Mapping[str, Any]) -> str:
+    """Return the report as tables for a reader."""
+    systems = report["systems"]
+    rows = [["", *systems]]
+    for name, words in QUESTIONS.items():
+        found = [system[name] for system in systems.values()]
+        rows.append([words, *(_cell(average) for average in found)])
+        counts = [average["ratings"] if average else 0 for average in found]
+        rows.append(["  ratings", *(f"{count:,}" for count in counts)])
+    rated = ", ".join(f"{count:,}" for count in report["rated"])
+    blocks = [aligned(rows), f"rows rated: {rated} of {report['rows']:,}"]
+    agreed = report["agreement"]
+    if agreed is not None:
+        shares = [
+            ["two people agree, percent of rows", ""],
+            *(
+                [words, "-" if agreed[name] is None else f"{agreed[name]:.1f}"]
+                for name, words in (
+                    ("attribute", "the same attribute"),
+                    ("naturalness", "naturalness within one point"),
+                    ("similarity", "similarity within one point"),
+                )
+            ),
+        ]
+        blocks.append(aligned(shares))
+    return "\n\n".join(blocks)
+
+
+def _cell(average: Mapping[str, Any] | None) -> str:
+    """Return a mean with its standard error."""
+    if average is None:
+        return "-"
+    error = average["error"]
+    return f"{average['value']:.2f}" + ("" if error is None else f" ± {error:.2f}")

@@ -1,0 +1,177 @@
+"""What ``evaluate`` shows: tables for a reader, one JSON object, a file of results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arae_toolkit.recipes.shared.child_processes import threads_of
+from arae_toolkit.recipes.shared.row_streams import significant
+from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+
+if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.evaluation.transfer.metrics import TransferResult
+
+ROWS = {
+    "rows": ("rows", ""),
+    "source_bleu": ("BLEU to the source", "BLEU"),
+    "combined": ("sqrt(accuracy x BLEU), stricter judge", "points"),
+    "reference_bleu": ("BLEU to references", "BLEU"),
+    "referenced": ("rows with references", ""),
+    "forward_perplexity": ("forward perplexity", "per token"),
+    "reverse_perplexity": ("reverse perplexity", "per token"),
+    "copied": ("copied, percent", "percent"),
+    "distinct_1": ("distinct words, percent", "percent"),
+    "distinct_2": ("distinct pairs of words, percent", "percent"),
+    "words": ("words", "words"),
+    "unknown": ("unknown words, percent", "percent"),
+}
+"""Title and unit of each measure, the accuracies before them left out."""
+COUNTS = ("rows", "referenced")
+
+
+def as_json_object(
+    results: Mapping[str, TransferResult], corpus: Corpus, *, split: str
+) -> dict[str, Any]:
+    """Return what was measured as JSON holds it, numbers with six significant digits."""
+    first = next(iter(results.values()))
+    return {
+        "corpus": corpus_identity(corpus),
+        "split": split,
+        "signature": dict(first.signature),
+        "systems": {
+            name: {
+                "overall": _numbers(asdict(result.overall)),
+                "directions": {
+                    direction: _numbers(asdict(measures))
+                    for direction, measures in result.directions.items()
+                },
+            }
+            for name, result in results.items()
+        },
+    }
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """Return the report as tables for a reader: one for all rows, one for each direction."""
+    signature, systems = report["signature"], report["systems"]
+    lines = [
+        f"{name}: judges {judge['dev_accuracy']:.2f} % of dev as labelled"
+        for name, judge in signature["judges"].items()
+    ]
+    perplexity = signature["language_model"]["held_out_perplexity"]
+    lines.append(f"language model: perplexity {perplexity:.2f} on dev")
+    lines.append(f"BLEU: {signature['bleu']}")
+    blocks = ["\n".join(lines), _table("all rows", {n: s["overall"] for n, s in systems.items()})]
+    directions = dict.fromkeys(d for system in systems.values() for d in system["directions"])
+    if len(directions) > 1:
+        blocks += [
+            _table(
+                direction,
+                {
+                    name: system["directions"][direction]
+                    for name, system in systems.items()
+                    if direction in system["directions"]
+                },
+            )
+            for direction in directions
+        ]
+    return "\n\n".join(blocks)
+
+
+def write_report(
+    report: Mapping[str, Any],
+    folder: Path,
+    *,
+    name: str,
+    corpus: Corpus,
+    command: str,
+    seed: int,
+    device: str,
+    seconds: float,
+) -> Path:
+    """Write a file of results and return its path.
+
+    Args:
+        report: Of :func:`as_json_object`.
+        folder: For the file.
+        name: Of the file; what no name of a file may hold becomes ``_``.
+        corpus: Of the judges.
+        command: What was typed.
+        seed: Of the proposals.
+        device: ``cpu``, or ``cuda`` with the device's name.
+        seconds: What the command took.
+    """
+    metrics: dict[str, Metric] = {}
+    for system, content in report["systems"].items():
+        overall = content["overall"]
+        for judge, value in overall["accuracy"].items():
+            metrics[f"{system}_accuracy_{judge}"] = summarise([value], "percent")
+        for measure, (_, unit) in ROWS.items():
+            if overall[measure] is not None:
+                value = float(overall[measure])
+                metrics[f"{system}_{measure}"] = summarise([value], unit or "rows")
+    return write_result(
+        folder,
+        "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name),
+        command=command,
+        corpus=corpus_identity(corpus),
+        seeds=[seed],
+        device=device,
+        seconds=seconds,
+        metrics=metrics,
+        threads=threads_of(os.environ),
+        details={key: report[key] for key in ("split", "signature", "systems")},
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines: the first column flush left, the others flush right.
+
+    Example:
+        >>> print(aligned([["words", "copy"], ["mean", "7"]]))
+        words  copy
+        mean      7
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the measures of some systems, one a row, those that none has left out."""
+    columns = list(systems.values())
+    rows = [[title, *systems]]
+    rows += [
+        [f"accuracy by {judge}, percent", *(_cell("", c["accuracy"][judge]) for c in columns)]
+        for judge in columns[0]["accuracy"]
+    ]
+    rows += [
+        [words, *(_cell(name, column[name]) for column in columns)]
+        for name, (words, _) in ROWS.items()
+        if any(column[name] for column in columns) or name in ("source_bleu", "copied")
+    ]
+    return aligned(rows)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if name in COUNTS else f"{value:,.2f}"
+
+
+def _numbers(value: Any) -> Any:
+    """Return the same with every float to six significant digits."""
+    if isinstance(value, dict):
+        return {key: _numbers(part) for key, part in value.items()}
+    return significant(value) if isinstance(value, float) else value

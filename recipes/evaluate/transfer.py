@@ -1,0 +1,286 @@
+"""``arae-toolkit evaluate transfer``: rewritten sentences measured, or made into a rating sheet.
+
+The numbers are computed in :mod:`arae_toolkit.evaluation.transfer.metrics`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.recipes.evaluate.corpus import Known, open_corpus, told, with_references
+from arae_toolkit.recipes.evaluate.outputs import (
+    OutputFields,
+    named_source,
+    read_outputs,
+    transferred_split,
+)
+from arae_toolkit.recipes.evaluate.rating_sheet import write_sheet
+from arae_toolkit.recipes.evaluate.report import as_json_object, as_text, write_report
+from arae_toolkit.recipes.shared.child_processes import options_given
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import device_option, precision_option
+from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
+
+if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.devices import Precision
+    from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
+
+OTHER_SPLIT = {"dev": "test", "test": "dev"}
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit evaluate transfer yelp",
+        "arae-toolkit evaluate transfer yelp --limit 500 --json > scores.json",
+        "arae-toolkit evaluate transfer --corpus yelp --outputs ours=a.jsonl "
+        "--outputs theirs=b.tsv",
+        "arae-toolkit evaluate transfer yelp --references human.tsv --results results",
+        "arae-toolkit evaluate transfer yelp --rating-sheet 100",
+    ],
+)
+@click.argument("run", required=False)
+@click.option(
+    "--outputs",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="What a system has written, in place of RUN's model; may be given again.",
+)
+@click.option(
+    "--references",
+    metavar="FILE",
+    help="What people have written: sources with one or more rewritings.",
+)
+@click.option(
+    "--corpus",
+    "corpus_name",
+    metavar="NAME",
+    help="The labelled corpus that the judges learn from: a name or a prepared folder.  "
+    "[default: RUN's]",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["dev", "test"]),
+    default="test",
+    show_default=True,
+    help="Sentences that RUN's model rewrites.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="At most so many sentences, evenly spread over split or file.",
+)
+@click.option("--to", metavar="LABEL", help="Target of outputs whose rows do not tell theirs.")
+@click.option(
+    "--text-field",
+    default="text",
+    show_default=True,
+    help="The field of a row that holds the source.",
+)
+@click.option(
+    "--output-field",
+    default="transferred",
+    show_default=True,
+    help="The field that holds what was made of it.",
+)
+@rewriting_options
+@click.option(
+    "--reverse/--no-reverse",
+    default=True,
+    show_default=True,
+    help="Measure reverse perplexity, for which a language model of each system's outputs is "
+    "trained.",
+)
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also measure how well fresh classifiers read the label from RUN's codes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder for a file of results.  [default: none is written]",
+)
+@click.option(
+    "--rating-sheet",
+    "rated_sources",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Measure nothing; write a sheet on which people rate N sentences, blind.",
+)
+@click.option(
+    "--rating-folder",
+    type=click.Path(path_type=Path),
+    default=Path("ratings"),
+    show_default=True,
+    help="For --rating-sheet: where to write.",
+)
+@device_option
+@precision_option
+@click.pass_context
+def transfer(
+    ctx: click.Context,
+    run: str | None,
+    outputs: Sequence[str],
+    references: str | None,
+    corpus_name: str | None,
+    split: str,
+    limit: int | None,
+    to: str | None,
+    text_field: str,
+    output_field: str,
+    candidates: int,
+    strength: float,
+    seed: int,
+    reverse: bool,
+    probe: bool,
+    as_json: bool,
+    results: Path | None,
+    rated_sources: int | None,
+    rating_folder: Path,
+    device: str,
+    precision: Precision,
+) -> None:
+    """Measure how well sentences were rewritten: by RUN's model, or by any system.
+
+    Accuracy is that of two judges, which learn from the corpus's train split and are kept in
+    runs/judges; BLEU is to the source and to references; perplexity is forward and reverse by one
+    language model. The numbers of copying the input stand beside those of the system, and those
+    of the references where there are some.
+
+    Rows of --outputs are JSONL with "text", "transferred" and "to", as 'arae-toolkit transfer'
+    writes them, and maybe the source's "label"; or lines with a tab between source and output.
+    Rows of --references are JSONL with "text" and "reference" or "references", or lines with tabs.
+
+    RUN is a corpus name (yelp means runs/yelp) or a model folder.
+    """
+    began = time.monotonic()
+    if run is None and not outputs:
+        raise click.UsageError("RUN or --outputs is missing")
+    if run is None and corpus_name is None:
+        raise click.UsageError("--outputs needs RUN or --corpus, which says what judges learn from")
+    corpus = open_corpus(run, corpus_name)
+    if to is not None and to not in corpus.labels:
+        labels = ", ".join(corpus.labels)
+        raise click.BadParameter(f"{to!r} is not one of {labels}", param_hint="'--to'")
+    known = Known.of(corpus, split)
+    systems: dict[str, SystemOutputs] = {}
+    for value in outputs:
+        name, source = named_source(value)
+        if name in systems:
+            raise click.UsageError(f"two outputs are called {name!r}; name them NAME=FILE")
+        fields = OutputFields(text_field, output_field, to)
+        systems[name] = read_outputs(source, fields, known).limited(limit)
+    if not outputs:
+        assert run is not None, "checked above"
+        model = load_transfer_model(run, device)
+        systems[Path(run).name] = transferred_split(
+            model, corpus, split, limit=limit, candidates=candidates, strength=strength, seed=seed
+        )
+    read_from_codes = _probed(run, outputs, corpus, device, seed=seed) if probe else None
+    if references is not None:
+        systems = with_references(systems, references, text_field, known)
+    from arae_toolkit.evaluation.transfer.comparison import with_baselines
+
+    if rated_sources is not None:
+        write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
+        return
+    try:
+        compared = with_baselines(systems)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    report = as_json_object(
+        _measured(compared, corpus, split, device, precision, reverse=reverse),
+        corpus,
+        split=split,
+    )
+    if read_from_codes is not None:
+        report["probe"] = read_from_codes
+    if results is not None:
+        from arae_toolkit.devices import choose_device, name_of
+
+        command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
+        path = write_report(
+            report,
+            results,
+            name=f"transfer-{'-'.join(systems)}",
+            corpus=corpus,
+            command=command,
+            seed=seed,
+            device=name_of(choose_device(device)),
+            seconds=time.monotonic() - began,
+        )
+        told(str(path))
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+
+
+def _probed(
+    run: str | None, outputs: Sequence[str], corpus: Corpus, device: str, *, seed: int
+) -> dict[str, float]:
+    """Return what fresh classifiers read from a run's codes, in percent.
+
+    Raises:
+        click.UsageError: If there is no run whose codes could be read.
+    """
+    from dataclasses import asdict
+
+    from arae_toolkit.transfer.autoencoder.code_probe import probe_model
+    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
+
+    model = None if run is None or outputs else load_transfer_model(run, device).rewriter
+    if not isinstance(model, LatentRewriter):
+        raise click.UsageError("--probe reads the codes of RUN, which has to be an autoencoder")
+    found = asdict(probe_model(model.model, corpus, seed=seed))
+    told(
+        f"label read from the code by fresh classifiers: linear {found['linear']:.1f} %, "
+        f"perceptron {found['perceptron']:.1f} %, most frequent label {found['majority']:.1f} %"
+    )
+    return found
+
+
+def _measured(
+    systems: dict[str, SystemOutputs],
+    corpus: Corpus,
+    split: str,
+    device: str,
+    precision: Precision,
+    *,
+    reverse: bool,
+) -> Any:
+    """Return the result of each system, by name."""
+    import torch
+
+    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
+    from arae_toolkit.evaluation.transfer.comparison import compare
+    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
+
+    keep_freed_memory()
+    place = choose_device(device)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    instruments = instruments_of(corpus, device=place, dtype=dtype, note=told, progress=progress)
+    held_out = corpus.split(OTHER_SPLIT[split])
+
+    def reverse_of(name: str) -> Any:
+        if not reverse or len(systems[name]) < FEWEST_OUTPUTS or not len(held_out):
+            return None
+
+        def measure(outputs: Sequence[str]) -> float:
+            with progress(f"learning the outputs of {name}") as advance:
+                return reverse_perplexity(
+                    outputs, held_out, corpus.vocabulary, device=place, dtype=dtype, advance=advance
+                )
+
+        return measure
+
+    return compare(systems, instruments, reverse=reverse_of)

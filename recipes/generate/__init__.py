@@ -1,0 +1,1 @@
+"""``arae-toolkit sample | reconstruct | interpolate | encode``."""

@@ -1,0 +1,272 @@
+"""``arae-toolkit sample | reconstruct | interpolate | encode``: sentences from a trained model.
+
+For an image model the first three draw a picture; see :mod:`arae_toolkit.recipes.generate.images`.
+
+torch is imported when the model is loaded, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arae_toolkit.recipes.generate import images
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import (
+    answers_to,
+    check_search,
+    decoding_of,
+    device_option,
+    load_model,
+    output_format_option,
+    row_options,
+    run_argument,
+    sampling_options,
+    search_options,
+    text_options,
+)
+from arae_toolkit.recipes.shared.row_streams import (
+    growing_array,
+    json_line,
+    open_request,
+    significant,
+    write_answers,
+    write_lines,
+)
+from arae_toolkit.recipes.shared.rows import Row, RowFormat
+
+Fields = Mapping[str, Any]
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit sample snli",
+        "arae-toolkit sample snli --count 1000 --seed 1 --unique > sentences.txt",
+        "arae-toolkit sample runs/snli --method sample --temperature 0.7 --format jsonl",
+        "arae-toolkit sample mnist --count 64 --out digits.png",
+    ],
+)
+@images.run_or_image_run(images.draw_samples, uses=["count", "seed"])
+@click.option(
+    *("-n", "--count"), type=click.IntRange(0), default=10, show_default=True, help="How many."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same sentences.",
+)
+@click.option("--unique", is_flag=True, help="Draw on until that many distinct ones are found.")
+@click.option(
+    "--format",
+    "row_format",
+    type=click.Choice(["lines", "jsonl"]),
+    default="lines",
+    show_default=True,
+    help="Text, or JSONL with seed and index.",
+)
+@sampling_options
+@device_option
+def sample(
+    run: str, count: int, seed: int, unique: bool, row_format: RowFormat, device: str, **search: Any
+) -> None:
+    """Write new sentences, made up by the model of RUN.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    check_search(**search)
+    model = load_model(run, device)
+    from arae_toolkit.models.unique_samples import draw_sentences
+
+    decoding = decoding_of(**search)
+    index = 0
+    for batch in draw_sentences(model, count, seed=seed, unique=unique, decoding=decoding):
+        numbered = enumerate(batch, start=index)
+        rows = ({"text": text, "seed": seed, "index": number} for number, text in numbered)
+        write_lines(batch if row_format == "lines" else map(json_line, rows))
+        index += len(batch)
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        'arae-toolkit reconstruct snli --text "a man is sleeping ."',
+        "arae-toolkit reconstruct snli sentences.txt > reconstructions.txt",
+        "arae-toolkit reconstruct snli rows.jsonl --text-field caption > answers.jsonl",
+        "tail -f sentences.txt | arae-toolkit reconstruct snli --batch-size 1",
+    ],
+)
+@images.run_or_image_run(images.draw_reconstructions, uses=["source"])
+@click.argument("source", metavar="[FILE|-]", required=False)
+@text_options
+@row_options
+@output_format_option
+@search_options
+@device_option
+def reconstruct(
+    run: str,
+    source: str | None,
+    texts: Sequence[str],
+    text_field: str,
+    method: str,
+    beam_size: int | None,
+    device: str,
+    **rows: Any,
+) -> None:
+    """Encode each text with the model of RUN and decode it again.
+
+    Rows are lines of text, answered by lines of text, or JSONL. JSONL keeps the fields of a row and
+    adds "reconstruction", "nats" (negative log-likelihood of the text given its code) and "tokens"
+    (of the text, its end token included). Without FILE, rows are read from stdin.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    check_search(method, beam_size=beam_size)
+
+    def compute(batch: list[Row]) -> list[Fields]:
+        sentences = [row.texts[0] for row in batch]
+        answers = model.reconstruct(sentences, decoding=decoding)
+        if request.output_format == "lines":
+            return [{"reconstruction": answer} for answer in answers]
+        return [
+            {"reconstruction": answer, "nats": significant(nats), "tokens": tokens}
+            for answer, nats, tokens in zip(answers, *model.nats(sentences), strict=True)
+        ]
+
+    def lines_of(answer: Fields | None) -> list[str]:
+        return [""] if answer is None else [answer["reconstruction"]]
+
+    with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
+        model = load_model(run, device)
+        decoding = decoding_of(method=method, beam_size=beam_size)
+        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
+            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
+    request.check()
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        'arae-toolkit interpolate snli "a man is sleeping ." "two dogs run ." --steps 7',
+        "arae-toolkit interpolate snli pairs.jsonl > walks.jsonl",
+        "paste first.txt second.txt | arae-toolkit interpolate snli",
+    ],
+)
+@images.run_or_image_run(images.draw_walks, uses=["inputs", "steps"])
+@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND | FILE|-]")
+@click.option(
+    "--steps",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Sentences on the way, both ends included.",
+)
+@row_options
+@output_format_option
+@search_options
+@device_option
+def interpolate(
+    run: str,
+    inputs: tuple[str, ...],
+    steps: int,
+    method: str,
+    beam_size: int | None,
+    device: str,
+    **rows: Any,
+) -> None:
+    """Walk from one sentence to another through the codes of the model of RUN.
+
+    The two sentences are given as FIRST and SECOND, or in rows: lines with a tab between them, or
+    JSONL with the fields "first" and "second". Each step is a line; JSONL keeps the fields of a row
+    and adds "steps". Without arguments, rows are read from stdin.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    check_search(method, beam_size=beam_size)
+    if len(inputs) > 2:
+        raise click.UsageError("two sentences, each in quotes, or one file are expected")
+    pairs, source = ([inputs], None) if len(inputs) == 2 else ([], next(iter(inputs), None))
+
+    def compute(batch: list[Row]) -> list[Fields]:
+        walks = (model.interpolate(*row.texts, steps=steps, decoding=decoding) for row in batch)
+        return [{"steps": walk} for walk in walks]
+
+    def lines_of(answer: Fields | None) -> list[str]:
+        return [""] * steps if answer is None else answer["steps"]
+
+    with open_request(source, texts=pairs, names=["first", "second"], **rows) as request:
+        model = load_model(run, device)
+        decoding = decoding_of(method=method, beam_size=beam_size)
+        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
+            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
+    request.check()
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        'arae-toolkit encode snli --text "a man is sleeping ."',
+        "arae-toolkit encode snli rows.jsonl > codes.jsonl",
+        "arae-toolkit encode snli sentences.txt.gz --out codes.npy",
+    ],
+)
+@run_argument
+@click.argument("source", metavar="[FILE|-]", required=False)
+@text_options
+@row_options
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.npy",
+    help="Write one float32 array instead of JSONL, a row for each text; emit makes a row of NaN.",
+)
+@device_option
+def encode(
+    run: str,
+    source: str | None,
+    texts: Sequence[str],
+    text_field: str,
+    out: Path | None,
+    device: str,
+    **rows: Any,
+) -> None:
+    """Write the code of each text: its place on the unit sphere of the model of RUN.
+
+    Rows are lines of text or JSONL. The answer is JSONL, which keeps the fields of a row and adds
+    "code", a list of numbers with six significant digits. Without FILE, rows are read from stdin.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    if out is not None and out.suffix != ".npy":
+        raise click.UsageError(f"--out {out}: a name that ends in .npy is expected")
+
+    def compute(batch: list[Row]) -> list[list[float]]:
+        codes: list[list[float]] = model.encode([row.texts[0] for row in batch]).tolist()
+        return codes
+
+    def fields_of(code: list[float] | None) -> Fields | None:
+        return None if code is None else {"code": [significant(number) for number in code]}
+
+    with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
+        model = load_model(run, device)
+        batches = answers_to(request, compute, model.vocabulary, most_words=model.max_length)
+        if out is None:
+            for batch in batches:
+                write_lines(json_line(row.answered(fields_of(code))) for row, code in batch)
+        else:
+            unusable = [math.nan] * model.code_size
+            with growing_array(out, model.code_size) as append:
+                for batch in batches:
+                    append([unusable if code is None else code for _, code in batch])
+    request.check()
+
+
+def columns(texts: Sequence[str]) -> list[tuple[str]]:
+    """Return texts of the command line as rows of one text."""
+    return [(text,) for text in texts]

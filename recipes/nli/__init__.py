@@ -1,0 +1,1 @@
+"""``arae-toolkit nli`` and its subcommands."""

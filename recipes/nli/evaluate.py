@@ -1,0 +1,236 @@
+"""``arae-toolkit nli evaluate``: how well a trained classifier labels pairs whose labels are known.
+
+The numbers are computed in :mod:`arae_toolkit.evaluation.classification`.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.nli.options import (
+    load_nli_model,
+    pair_field_options,
+    pair_fields,
+    probabilities_of,
+)
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import (
+    answers_to,
+    batch_size_option,
+    device_option,
+    precision_option,
+    run_argument,
+)
+from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.shared.row_streams import OnError, open_request, significant
+from arae_toolkit.recipes.shared.rows import Name, Row, field_in, kind_of
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
+
+BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
+LABEL = ("gold_label", "label")
+NO_LABEL = (None, "", "-")
+"""How a row says that it has none. SNLI has ``-`` where its annotators did not agree."""
+
+MOST_SHOWN = 40
+"""Characters of an unknown label in a message."""
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit nli evaluate tiny snli_1.0_test.jsonl",
+        "arae-toolkit nli evaluate runs/nli-tiny pairs.jsonl.gz --json > scores.json",
+        "arae-toolkit nli evaluate tiny rows.jsonl --label-field answer",
+    ],
+)
+@run_argument
+@click.argument("source", metavar="FILE|-")
+@pair_field_options
+@click.option(
+    "--label-field",
+    metavar="NAME",
+    help="The field of a row that holds the label  [default: gold_label, else label]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "fail"]),
+    default="skip",
+    show_default=True,
+    help="An unusable row is reported on stderr and makes the exit code 3. skip leaves it out, "
+    "fail stops there.",
+)
+@batch_size_option(BATCH_SIZE)
+@device_option
+@precision_option
+def evaluate(
+    run: str,
+    source: str,
+    premise_field: str | None,
+    hypothesis_field: str | None,
+    label_field: str | None,
+    as_json: bool,
+    on_error: OnError,
+    batch_size: int,
+    device: str,
+    precision: Precision,
+) -> None:
+    """Measure the classifier of RUN on the labelled pairs of FILE.
+
+    FILE is JSONL, plain or compressed, or - for stdin, with the fields "premise" and "hypothesis"
+    or, as in SNLI, "sentence1" and "sentence2", and "gold_label" or "label". Rows without a label,
+    or labelled "-", are counted and left out.
+
+    RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
+    """
+    label_name = label_field or LABEL
+    scores, gold = array("d"), array("q")  # all that is kept: a million rows of three labels: 32 MB
+
+    def problem_of(row: Row) -> str | None:
+        return problem_of_label(row.fields, label_name, model.labels)
+
+    def compute(batch: list[Row]) -> list[int | None]:
+        labelled = [row for row in batch if label_of(row.fields, label_name) is not None]
+        scores.extend(probabilities_of(labelled, model).ravel())
+        labels = (label_of(row.fields, label_name) for row in batch)
+        return [None if label is None else model.labels.index(label) for label in labels]
+
+    with open_request(
+        source,
+        names=pair_fields(premise_field, hypothesis_field),
+        problem_of=problem_of,
+        row_format="jsonl",
+        on_error=on_error,
+        batch_size=batch_size,
+    ) as request:
+        model = load_nli_model(run, device, precision)
+        from arae_toolkit.nli.model import MOST_WORDS
+
+        answers = answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)
+        with progress("evaluating") as advance:
+            for batch in answers:
+                gold.extend(label for _, label in batch if label is not None)
+                advance(len(batch))
+    if not gold:
+        raise DataError("no usable row has a label", path=request.path, hint="see --label-field")
+    report = {
+        "run": run,
+        "source": request.path,
+        "pairs": len(gold),
+        "unlabelled": request.row_count - request.unusable_count - len(gold),
+        "unusable": request.unusable_count,
+        **measured(scores, gold, model.labels),
+    }
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    request.check()
+
+
+def label_of(fields: Mapping[str, Any], name: Name) -> Any:
+    """Return the label of a row, ``None`` if it has none.
+
+    Example:
+        >>> label_of({"gold_label": "neutral", "label": "x"}, ("gold_label", "label"))
+        'neutral'
+        >>> label_of({"gold_label": "-"}, "gold_label")
+    """
+    field = field_in(fields, name)
+    value = None if field is None else fields[field]
+    return None if value in NO_LABEL else value
+
+
+def problem_of_label(fields: Mapping[str, Any], name: Name, known: Sequence[str]) -> str | None:
+    """Return why the label of a row cannot be used, or ``None``."""
+    label = label_of(fields, name)
+    if label is None or label in known:
+        return None
+    shown = repr(label[:MOST_SHOWN]) if isinstance(label, str) else kind_of(label)
+    return f"field {field_in(fields, name)!r} is {shown}, not one of {', '.join(known)}"
+
+
+def measured(scores: array[float], gold: array[int], labels: Sequence[str]) -> dict[str, Any]:
+    """Return what is measured, by name, as numbers that JSON can hold.
+
+    Args:
+        scores: Probabilities, the labels of a pair side by side.
+        gold: Class ids.
+        labels: Names by class id.
+    """
+    import numpy as np
+
+    from arae_toolkit.evaluation.classification import measure_classification
+
+    found = measure_classification(
+        np.frombuffer(scores).reshape(-1, len(labels)),
+        np.frombuffer(gold, dtype=np.int64),
+        labels=labels,
+    )
+    return {
+        "accuracy": significant(found.accuracy),
+        "majority": significant(found.majority),
+        "calibration_error": significant(found.calibration_error),
+        "nats": significant(found.nats),
+        "labels": [
+            {
+                name: significant(value) if isinstance(value, float) else value
+                for name, value in row.items()
+            }
+            for row in found.per_class()
+        ],
+        "confusion": found.confusion.tolist(),
+    }
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """Return the report as tables for a reader."""
+    names = [row["label"] for row in report["labels"]]
+    totals = [
+        ["pairs", f"{report['pairs']:,}"],
+        ["left out, without a label", f"{report['unlabelled']:,}"],
+        ["accuracy, percent", f"{report['accuracy']:.2f}"],
+        ["of the commonest label, percent", f"{report['majority']:.2f}"],
+        ["calibration error, points", f"{report['calibration_error']:.2f}"],
+        ["nats a pair", f"{report['nats']:.4f}"],
+    ]
+    percents = ("precision", "recall", "f1")
+    classes = [
+        ["label", "pairs", *percents],
+        *(
+            [row["label"], f"{row['rows']:,}", *(f"{row[name]:.2f}" for name in percents)]
+            for row in report["labels"]
+        ),
+    ]
+    confusion = [
+        ["gold \\ predicted", *names],
+        *(
+            [name, *(f"{count:,}" for count in counts)]
+            for name, counts in zip(names, report["confusion"], strict=True)
+        ),
+    ]
+    return "\n\n".join(map(aligned, (totals, classes, confusion)))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines: the first column flush left, numbers flush right.
+
+    Example:
+        >>> print(aligned([["label", "pairs"], ["neutral", "7"]]))
+        label    pairs
+        neutral      7
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

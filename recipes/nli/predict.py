@@ -1,0 +1,107 @@
+"""``arae-toolkit nli predict``: the label of each pair of a stream, with its probabilities.
+
+torch is imported when the model is loaded, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.recipes.nli.options import (
+    load_nli_model,
+    pair_field_options,
+    pair_fields,
+    probabilities_of,
+)
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import (
+    answers_to,
+    batch_size_option,
+    device_option,
+    on_error_option,
+    output_format_option,
+    precision_option,
+    run_argument,
+)
+from arae_toolkit.recipes.shared.row_streams import open_request, significant, write_answers
+from arae_toolkit.recipes.shared.rows import Row
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
+
+Fields = Mapping[str, Any]
+
+BATCH_SIZE = 256
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit nli predict tiny < pairs.jsonl > labelled.jsonl",
+        "arae-toolkit nli predict runs/nli-tiny pairs.jsonl.gz --output-format lines",
+        "paste premises.txt hypotheses.txt | arae-toolkit nli predict tiny --format lines",
+        "tail -f pairs.jsonl | arae-toolkit nli predict tiny --batch-size 1",
+    ],
+)
+@run_argument
+@click.argument("source", metavar="[FILE|-]", required=False)
+@pair_field_options
+@click.option(
+    "--format",
+    "row_format",
+    type=click.Choice(["jsonl", "lines"]),
+    default="jsonl",
+    show_default=True,
+    help="How rows are written: JSONL, or lines with a tab between premise and hypothesis.",
+)
+@output_format_option
+@on_error_option
+@batch_size_option(BATCH_SIZE)
+@device_option
+@precision_option
+def predict(
+    run: str,
+    source: str | None,
+    premise_field: str | None,
+    hypothesis_field: str | None,
+    device: str,
+    precision: Precision,
+    **rows: Any,
+) -> None:
+    """Label pairs of sentences with the classifier of RUN.
+
+    Rows are JSONL, from stdin as well, with the fields "premise" and "hypothesis" or, as in SNLI,
+    "sentence1" and "sentence2". The answer keeps the order of the rows and the fields of each, and
+    adds "label" and "probabilities", one for each label. Lines of text are answered by the label
+    alone. Without FILE, rows are read from stdin.
+
+    RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
+    """
+
+    def compute(batch: list[Row]) -> list[Fields]:
+        return [
+            {
+                "label": model.labels[scores.argmax()],
+                "probabilities": dict(
+                    zip(model.labels, map(significant, scores.tolist()), strict=True)
+                ),
+            }
+            for scores in probabilities_of(batch, model)
+        ]
+
+    def lines_of(answer: Fields | None) -> list[str]:
+        return [""] if answer is None else [answer["label"]]
+
+    names = pair_fields(premise_field, hypothesis_field)
+    with open_request(source, names=names, **rows) as request:
+        model = load_nli_model(run, device, precision)
+        from arae_toolkit.nli.model import MOST_WORDS
+
+        for batch in answers_to(
+            request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True
+        ):
+            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
+    request.check()

@@ -1,0 +1,166 @@
+"""What the seeds of a classifier reached: a table on stdout, and a file of results."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from arae_toolkit.config.overrides import to_dict
+from arae_toolkit.nli.settings import PairConfig
+from arae_toolkit.recipes.shared.child_processes import threads_of
+from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+
+if TYPE_CHECKING:
+    import torch
+
+    from arae_toolkit.nli.experiment import Measured, Task
+
+SPLITS = ("dev", "test")
+
+
+def report(
+    task: Task,
+    config: PairConfig,
+    found: dict[int, Measured],
+    folder: Path,
+    *,
+    command: str,
+    device: torch.device,
+    seconds: float,
+    results: Path,
+) -> Path:
+    """Print and write what was measured; return the path of the file.
+
+    Args:
+        task: Of all seeds.
+        config: Of all seeds, apart from the seed.
+        found: Measurements by seed.
+        folder: The model folder; it names the file of results.
+        command: What was typed.
+        device: Where it was computed.
+        seconds: What the command took.
+        results: Folder for the file.
+    """
+    from rich.console import Console
+
+    metrics = {
+        **_seed_metrics(found),
+        **_other_metrics(task, folder, device, several=len(found) > 1),
+    }
+    console = Console(highlight=False)
+    console.print(_table(metrics, len(found)))
+    console.print(_confusion(task.corpus.labels, found))
+    path = write_result(
+        results,
+        folder.name,
+        command=command,
+        corpus=corpus_identity(task.corpus),
+        seeds=list(found),
+        device=device.type,
+        seconds=seconds,
+        metrics=metrics,
+        threads=threads_of(os.environ),
+        details={
+            "labels": {
+                "name": task.labelled.name,
+                "count": len(task.labelled.rows),
+                "seed": task.labelled.seed,
+                "sha256": task.labelled.sha256,
+            },
+            "pseudo_labels": 0 if task.pseudo is None else len(task.pseudo.rows),
+            "objective": task.objective,
+            "encoder_sha256": None if task.encoder is None else task.encoder.sha256,
+            "settings": to_dict(config),
+            "runs": {str(seed): measured for seed, measured in found.items()},
+        },
+    )
+    console.print(f"{path}", markup=False, soft_wrap=True)
+    return path
+
+
+def _seed_metrics(found: dict[int, Measured]) -> dict[str, Metric]:
+    """Return mean and spread over the seeds."""
+    return {
+        f"{split}_{name}": summarise([run[split][name] for run in found.values()], unit)
+        for split in SPLITS
+        for name, unit in (
+            ("accuracy", "percent"),
+            ("calibration_error", "percent points"),
+            ("nats_per_pair", "nats"),
+            ("majority", "percent"),
+        )
+    }
+
+
+def _other_metrics(
+    task: Task, folder: Path, device: torch.device, *, several: bool
+) -> dict[str, Metric]:
+    """Return what a model reaches that sees the hypothesis alone, and the average of the seeds."""
+    from arae_toolkit.evaluation.classification import measure_classification
+    from arae_toolkit.nli.baselines import hypothesis_only_accuracies
+    from arae_toolkit.nli.classifier_training import probabilities_of
+    from arae_toolkit.nli.model import NLIModel
+
+    stores = {split: task.store(split, device) for split in SPLITS}
+    alone = hypothesis_only_accuracies(task.store("train", device), task.labelled.rows, stores)
+    metrics = {
+        f"{split}_hypothesis_only": summarise([value], "percent") for split, value in alone.items()
+    }
+    if not several:
+        return metrics
+    networks = NLIModel.from_pretrained(folder, device=device).networks
+    for split, store in stores.items():
+        rows = np.flatnonzero(store.labels >= 0)
+        mean = np.mean([probabilities_of(network, store, rows) for network in networks], axis=0)
+        result = measure_classification(mean, store.labels[rows], labels=task.corpus.labels)
+        metrics[f"{split}_ensemble_accuracy"] = summarise([result.accuracy], "percent")
+        metrics[f"{split}_ensemble_calibration_error"] = summarise(
+            [result.calibration_error], "percent points"
+        )
+    return metrics
+
+
+def _table(metrics: dict[str, Metric], seeds: int) -> Any:
+    """Return accuracies on dev and test as a table."""
+    from rich.table import Table
+
+    table = Table(title="accuracy, percent", title_justify="left")
+    for column in ("", *SPLITS):
+        table.add_column(column, justify="right" if column else "left")
+    names = {
+        "accuracy": f"classifier, {seeds} seed" + "s" * (seeds > 1),
+        "ensemble_accuracy": f"the {seeds} averaged",
+        "hypothesis_only": "hypothesis alone",
+        "majority": "most frequent label",
+        "calibration_error": "calibration error, points",
+    }
+    for name, title in names.items():
+        cells = [_cell(metrics.get(f"{split}_{name}")) for split in SPLITS]
+        if any(cells):
+            table.add_row(title, *cells)
+    return table
+
+
+def _confusion(labels: list[str], found: dict[int, Measured]) -> Any:
+    """Return how often each label is taken for each, over all seeds on test."""
+    from rich.table import Table
+
+    total = np.sum([run["test"]["confusion"] for run in found.values()], axis=0)
+    shares = 100 * total / np.maximum(1, total.sum(axis=1, keepdims=True))
+    table = Table(title="test: percent of each label (rows) taken for ...", title_justify="left")
+    for column in ("", *labels):
+        table.add_column(column, justify="right" if column else "left")
+    for label, row in zip(labels, shares, strict=True):
+        table.add_row(label, *(f"{share:.1f}" for share in row))
+    return table
+
+
+def _cell(metric: Metric | None) -> str:
+    """Return a value with its spread."""
+    if metric is None:
+        return ""
+    spread = metric["spread"]
+    return f"{metric['value']:.2f}" + ("" if spread is None else f" ± {spread:.2f}")

@@ -1,0 +1,242 @@
+"""``arae-toolkit nli``: a classifier of sentence pairs from few labels."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
+from arae_toolkit.recipes.nli.seeds import (
+    base_config,
+    objective_for,
+    open_encoder,
+    open_pairs,
+    train_seeds,
+)
+from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
+from arae_toolkit.recipes.shared.commands import ExamplesGroup
+from arae_toolkit.recipes.shared.options import (
+    LABELS_METAVAR,
+    device_option,
+    drawing_options,
+    known_labels,
+    pairs_option,
+    precision_option,
+    results_option,
+    set_option,
+)
+from arae_toolkit.storage.paths import run_folder
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
+    from arae_toolkit.nli.experiment import PseudoLabels, Task
+
+SUBCOMMANDS = {
+    "pretrain": (
+        "arae_toolkit.recipes.nli.pretrain:pretrain",
+        "Train an encoder on pairs without their labels.",
+    ),
+    "predict": (
+        "arae_toolkit.recipes.nli.predict:predict",
+        "Label pairs with a trained classifier.",
+    ),
+    "evaluate": (
+        "arae_toolkit.recipes.nli.evaluate:evaluate",
+        "Measure a trained classifier on labelled pairs.",
+    ),
+}
+
+
+@click.group(
+    cls=ExamplesGroup,
+    table=SUBCOMMANDS,
+    invoke_without_command=True,
+    examples=[
+        "arae-toolkit nli --labels tiny",
+        "arae-toolkit nli --labels tiny --encoder random",
+        "arae-toolkit nli --labels small --model bilstm-max --seeds 1",
+        "arae-toolkit nli --labels 5000 --corpus synthetic --objective supervised",
+        "arae-toolkit nli predict nli-tiny < pairs.jsonl > labelled.jsonl",
+        "arae-toolkit nli evaluate nli-tiny snli_1.0_test.jsonl",
+    ],
+)
+@click.option(
+    "--labels",
+    default="tiny",
+    show_default=True,
+    callback=known_labels,
+    metavar=LABELS_METAVAR,
+    help="Labelled pairs to learn from: 28,000, 59,000, 120,000, all, or so many; as many of each "
+    "class.",
+)
+@pairs_option
+@click.option(
+    "--model",
+    type=click.Choice(list(MODELS)),
+    default="paper",
+    show_default=True,
+    help="paper: the ARAE's encoder, [u, v, |u-v|, u*v] and a perceptron; bilstm-max: the same "
+    "over two directions; attention: words aligned as well.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    help="What the encoder was pretrained by.  [default: arae for paper, else masked-pairs]",
+)
+@click.option(
+    "--encoder",
+    metavar="RUN|random",
+    help="Where the encoder starts from.  [default: runs/CORPUS for arae, else "
+    "runs/CORPUS-OBJECTIVE]",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Trainings on the same labels; the spread over them is reported.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
+@drawing_options
+@click.option(
+    "--pseudo-labels",
+    metavar="RUN",
+    help="Also learn from the other pairs, with the labels that this classifier is sure of.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="For --pseudo-labels: the least probability of a label that is used.",
+)
+@set_option
+@device_option
+@precision_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the model.  [default: runs/nli-LABELS]",
+)
+@results_option
+@click.pass_context
+def nli(
+    ctx: click.Context,
+    labels: str,
+    corpus_name: str,
+    model: str,
+    objective: str | None,
+    encoder: str | None,
+    seeds: int,
+    seed: int,
+    label_seed: int,
+    draw_from: int,
+    pseudo_labels: str | None,
+    confidence: float,
+    assignments: tuple[str, ...],
+    device: str,
+    precision: Precision,
+    out: Path | None,
+    results: Path,
+) -> None:
+    """Train a classifier of sentence pairs on some labels, and print what it reaches.
+
+    The classifier starts from a pretrained encoder, the epoch that is best on dev is kept, and
+    every seed has a folder in the model's, which averages them. A run that was stopped goes on
+    when the same command is given again. Accuracy on dev and test stands beside that of the most
+    frequent label and of a model that sees the hypothesis alone.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    began = time.monotonic()
+    chosen = objective_for(model, objective)
+    corpus = open_pairs(corpus_name)
+    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.nli.experiment import Task
+    from arae_toolkit.nli.label_splits import choose_rows
+    from arae_toolkit.recipes.nli.report import report
+
+    labelled = choose_rows(
+        corpus.pair_labels("train"),
+        labels,
+        names=corpus.labels,
+        seed=label_seed,
+        first=draw_from,
+        path=corpus.folder,
+    )
+    pretrained = open_encoder(encoder, chosen, corpus.name)
+    if pretrained is None:
+        chosen = "supervised"
+    config = _settings(base_config(model, pretrained), assignments)
+    place = choose_device(device)
+    keep_freed_memory()
+    click.echo(
+        f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}",
+        err=True,
+    )
+    task = Task(corpus, labelled, pretrained, None, chosen)
+    if pseudo_labels:
+        task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
+    folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
+    with signals_noted() as received:
+        found = train_seeds(
+            task,
+            config,
+            folder,
+            range(seed, seed + seeds),
+            device=place,
+            precision=precision,
+            stop_signal=lambda: received[0],
+        )
+    command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
+    report(
+        task,
+        config,
+        found,
+        folder,
+        command=command,
+        device=place,
+        seconds=time.monotonic() - began,
+        results=results,
+    )
+
+
+def _settings(config: PairConfig, assignments: tuple[str, ...]) -> PairConfig:
+    """Return the settings with the command line's changes."""
+    try:
+        return with_overrides(config, assignments)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--set'") from error
+
+
+def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> str:
+    """Return ``nli-tiny`` for the paper's model from an ARAE, a longer name for any other.
+
+    Example:
+        >>> _default_name("tiny", "bilstm-max", "masked-pairs", pseudo=False)
+        'nli-tiny-bilstm-max-masked-pairs'
+    """
+    usual = model == "paper" and objective == "arae"
+    return f"nli-{labels}" + f"-{model}-{objective}" * (not usual) + "-pseudo" * pseudo
+
+
+def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
+    """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
+    from arae_toolkit.nli.model import NLIModel
+    from arae_toolkit.nli.pseudo_labels import confident_labels
+    from arae_toolkit.recipes.shared.find_run import find_run
+
+    teacher = NLIModel.from_pretrained(find_run(run))
+    pseudo, right = confident_labels(task, teacher, confidence=confidence)
+    click.echo(
+        f"{len(pseudo.rows):,} further pairs labelled by {run} with a probability of at least "
+        f"{confidence:g}" + (f", {right:.1f} % of them as people did" if right else ""),
+        err=True,
+    )
+    return pseudo

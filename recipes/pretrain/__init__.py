@@ -1,0 +1,1 @@
+"""``arae-toolkit pretrain``: one run, or several seeds side by side."""

@@ -1,0 +1,1 @@
+"""``arae-toolkit reproduce``: the paper's tables, measured anew."""

@@ -1,0 +1,296 @@
+"""Tables of transfer, cell by cell: train what is missing, have it write, measure what it wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from arae_toolkit.recipes.reproduce.transfer_systems import System
+from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.shared.row_streams import json_line
+from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.transfer_tables import metric_name
+from arae_toolkit.storage.atomic_files import write_json, write_text
+
+if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.devices import Precision
+    from arae_toolkit.evaluation.transfer.evaluators import Instruments
+
+ROWS_AT_ONCE = 500
+UNITS = {
+    "probe": "percent",
+    "accuracy": "percent",
+    "copied": "percent",
+    "distinct": "percent",
+    "unknown": "percent",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What every system is given: sentences of a split, each with every other label in turn.
+
+    Attributes:
+        texts: N texts, as the corpus has them.
+        labels: Class id of each.
+        targets: Class id that each is to have.
+    """
+
+    texts: list[str]
+    labels: list[int]
+    targets: list[int]
+
+    @classmethod
+    def of(cls, corpus: Corpus, split: str, *, most: int = 0) -> Sources:
+        """Return a split's sentences, at most so many of each label; 0 takes all."""
+        sentences = corpus.split(split)
+        labels = np.asarray(sentences.labels)
+        texts, sources, targets = list[str](), list[int](), list[int]()
+        for label in range(len(corpus.labels)):
+            own = np.flatnonzero(labels == label)
+            for row in own[:most] if most else own:
+                text = corpus.vocabulary.decode(sentences[int(row)].tolist())
+                for target in range(len(corpus.labels)):
+                    if target != label:
+                        texts.append(text)
+                        sources.append(label)
+                        targets.append(target)
+        return cls(texts, sources, targets)
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the sentences and of what was asked for each."""
+        return _sha256_of([self.texts, self.labels, self.targets])
+
+
+class Measurer:
+    """Measures outputs, and keeps the numbers of those it has measured before.
+
+    Args:
+        corpus: Of the outputs.
+        split: Of the sources.
+        sources: What the systems were given.
+        instruments: What is measured with.
+    """
+
+    def __init__(
+        self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
+    ) -> None:
+        """Remember the four."""
+        self.corpus, self.split = corpus, split
+        self.sources, self.instruments = sources, instruments
+
+    def measured(self, outputs: Sequence[str], kept: Path, fingerprint: str) -> dict[str, Any]:
+        """Return the measures of outputs as JSON, from a file if it holds just theirs.
+
+        Args:
+            outputs: One for each source.
+            kept: The file.
+            fingerprint: Of what wrote them.
+        """
+        wanted = {
+            "weights": fingerprint,
+            "corpus": self.corpus.sha256,
+            "rows": len(outputs),
+            "sources": self.sources.sha256,
+            "outputs": _sha256_of(list(outputs)),
+        }
+        if kept.exists():
+            found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+            if all(found.get(name) == value for name, value in wanted.items()):
+                return found
+        from arae_toolkit.evaluation.perplexity import reverse_perplexity
+        from arae_toolkit.evaluation.transfer.metrics import measure_transfer
+
+        # Real text that is neither an output nor what one was made from.
+        other = "dev" if self.split == "test" else "test"
+        reverse = None
+        if other in self.corpus.manifest["splits"]:
+            real = self.corpus.split(other)
+            reverse = partial(reverse_perplexity, real=real, vocabulary=self.corpus.vocabulary)
+        result = measure_transfer(
+            self.sources.texts,
+            outputs,
+            self.sources.labels,
+            self.sources.targets,
+            judges=self.instruments.judges,
+            language_model=self.instruments.language_model,
+            reverse=reverse,
+        )
+        content = {
+            **wanted,
+            "overall": asdict(result.overall),
+            "directions": {name: asdict(part) for name, part in result.directions.items()},
+            "signature": dict(result.signature),
+        }
+        write_json(kept, content)
+        return content
+
+    def probed(self, cell: dict[str, Any], folder: Path, kept: Path) -> dict[str, Any]:
+        """Return measures of an autoencoder with what fresh classifiers read from its codes."""
+        if "probe" not in cell["overall"]:
+            from arae_toolkit.models.model_folder import load_model_folder
+            from arae_toolkit.transfer.autoencoder.code_probe import probe_model
+            from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+
+            model = TransferAutoencoder.of_folder(load_model_folder(folder))
+            cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
+            write_json(kept, cell)
+        return cell
+
+
+def outputs_of(
+    system: System, place: Path, sources: Sources, names: Sequence[str], *, precision: Precision
+) -> list[str]:
+    """Return what a trained system makes of the sources, from its run if it is there already.
+
+    It is there if the same weights wrote it in the same precision, of the same sentences towards
+    the same labels, and searched for it in the same way.
+
+    Args:
+        system: Which asks for candidates and strength.
+        place: Of its run.
+        sources: What it is given.
+        names: Of the labels.
+        precision: Of the matrix products of decoding.
+    """
+    from arae_toolkit.transfer.infilling.rewriter import Infilling
+    from arae_toolkit.transfer.model import TransferModel
+
+    kept, folder = place / "outputs" / f"{system.name}.jsonl", system.model_in(place)
+    asked = [
+        {"text": text, "label": names[label], "to": names[target]}
+        for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
+    ]
+    model = TransferModel.from_pretrained(folder, precision=precision)
+    head: dict[str, Any] = {
+        "weights": weights_of(folder),
+        "precision": precision,
+        "rows": len(asked),
+    }
+    if isinstance(model.rewriter, Infilling):
+        head["search"] = asdict(model.rewriter.search)
+    if kept.exists():
+        first, *rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
+        written = [row.pop("transferred") for row in rows]
+        if first == head and rows == asked:
+            return written
+    targets = [names[target] for target in sources.targets]
+    outputs: list[str] = []
+    with progress(f"writing by {system.name}", len(targets)) as advance:
+        for start in range(0, len(targets), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            found = model.transfer(
+                sources.texts[part],
+                targets[part],
+                candidates=system.candidates,
+                strength=system.strength,
+            )
+            outputs += [one.text for one in found]
+            advance(len(found))
+    lines = [json_line(head)]
+    lines += [
+        json_line({**row, "transferred": output})
+        for row, output in zip(asked, outputs, strict=True)
+    ]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_text(kept, "\n".join(lines) + "\n")
+    return outputs
+
+
+def _sha256_of(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def weights_of(folder: Path) -> str:
+    """Return the fingerprint of a model folder's weights."""
+    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.storage.atomic_files import sha256_of_file
+
+    return sha256_of_file(folder / WEIGHTS)
+
+
+def measure_systems(
+    systems: Iterable[System],
+    measurer: Measurer,
+    *,
+    folder: Path,
+    seeds: Callable[[System], Sequence[int]],
+    train: Callable[[System, int, Path], None],
+    precision: Precision,
+) -> dict[str, dict[int, dict[str, Any]]]:
+    """Return the measures of each system by seed, what is finished left alone.
+
+    Args:
+        systems: In the order of the table.
+        measurer: Measures.
+        folder: The table's.
+        seeds: Returns the seeds of a system.
+        train: Trains a system's seed into a folder; quick where that has been done.
+        precision: Of the matrix products of decoding.
+    """
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    copied = measurer.sources.texts
+    kept = folder / "copy" / "measures.json"  # not beside results, which may lie in the folder
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    found["copy"] = {0: measurer.measured(copied, kept, "copy")}
+    for system in systems:
+        for seed in seeds(system):
+            place = folder / system.run / f"seed-{seed}"
+            if system.model is None:
+                train(system, seed, place)
+            outputs = outputs_of(
+                system, place, measurer.sources, measurer.corpus.labels, precision=precision
+            )
+            kept = place / "outputs" / f"{system.name}.json"
+            cell = measurer.measured(outputs, kept, weights_of(system.model_in(place)))
+            if system.kind in ("arae", "ae", "aae") and system.name == system.run:
+                cell = measurer.probed(cell, place, kept)
+            found.setdefault(system.name, {})[seed] = cell
+            overall = cell["overall"]
+            judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())
+            click.echo(
+                f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
+                f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}",
+                err=True,
+            )
+    return found
+
+
+def metrics_of(cells: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> dict[str, Metric]:
+    """Return the metrics of a table: every measure of every system, overall and by direction."""
+    metrics: dict[str, Metric] = {}
+    for system, by_seed in cells.items():
+        first = next(iter(by_seed.values()))
+        for direction in ("overall", *first["directions"]):
+            parts = [
+                _flat(cell["overall"] if direction == "overall" else cell["directions"][direction])
+                for cell in by_seed.values()
+            ]
+            for measure in parts[0]:
+                values = [value for part in parts if (value := part.get(measure)) is not None]
+                if values:
+                    unit = next((u for name, u in UNITS.items() if measure.startswith(name)), "")
+                    metrics[metric_name(system, direction, measure)] = summarise(
+                        values, unit or "points"
+                    )
+    return metrics
+
+
+def _flat(measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return measures with the judges' accuracies as measures of their own."""
+    accuracies = {f"accuracy {name}": value for name, value in measures["accuracy"].items()}
+    return accuracies | {
+        name: value
+        for name, value in measures.items()
+        if name not in ("accuracy", "rows", "referenced")
+    }

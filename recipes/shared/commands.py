@@ -1,0 +1,196 @@
+"""Groups of commands: each loaded when it is used, failures in one line, help with examples."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from click.core import ParameterSource
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.recipes.shared.progress import INTERRUPTED
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+from collections.abc import Sequence
+
+
+class ExamplesCommand(click.Command):
+    """A command whose ``--help`` shows examples before the options.
+
+    Args:
+        *args: As for :class:`click.Command`.
+        examples: Complete command lines.
+        **kwargs: As for :class:`click.Command`.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        """Keep the examples; accept ``--debug`` behind the command as well as before it."""
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        self.params.append(
+            click.Option(
+                ["--debug"], is_flag=True, hidden=True, expose_value=False, callback=_set_debug
+            )
+        )
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the description and, under it, the examples."""
+        super().format_help_text(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                indent = " " * formatter.current_indent
+                for example in self.examples:  # unwrapped, so that each can be copied
+                    formatter.write(f"{indent}{example}\n")
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Turn on the ``--debug`` of the whole program."""
+    if value:
+        ctx.find_root().params["debug"] = True
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is used.
+
+    Args:
+        *args: As for :class:`click.Group`.
+        table: By command name, where the command is (``module:attribute``) and its short help.
+        **kwargs: As for :class:`click.Group`.
+    """
+
+    def __init__(
+        self, *args: Any, table: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any
+    ) -> None:
+        """Keep the table; nothing is imported."""
+        super().__init__(*args, **kwargs)
+        self.table = dict(table or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the table, which is that of a user's work."""
+        return [*self.table, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or return ``None`` if there is none of this name."""
+        if cmd_name not in self.table:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.table[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write names and short help texts from the table, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self._short_helps())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete command names from the table, without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        matching = [row for row in self._short_helps() if row[0].startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, text in matching] + options
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the first argument; name the nearest one where there is none."""
+        name = args[0]
+        names = self.list_commands(ctx)
+        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            nearest = get_close_matches(name, names, n=1)
+            ctx.fail(
+                f"No such command {name!r}." + (f" Did you mean {nearest[0]!r}?" * bool(nearest))
+            )
+        return super().resolve_command(ctx, args)
+
+    def _short_helps(self) -> list[tuple[str, str]]:
+        """Return name and short help of every command."""
+        own = [(name, text) for name, (_, text) in self.table.items()]
+        return own + [(name, self.commands[name].get_short_help_str()) for name in self.commands]
+
+
+class ExamplesGroup(LazyGroup, ExamplesCommand):
+    """A command that has commands of its own, such as ``nli`` with ``nli predict``.
+
+    With ``invoke_without_command=True`` it also does something by itself, for which its own options
+    are meant: ``nli --labels tiny``. They are refused in front of one of its commands.
+
+    Args:
+        *args: As for :class:`LazyGroup`.
+        **kwargs: As for :class:`LazyGroup` and :class:`ExamplesCommand`.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the first argument; refuse options that it would not see."""
+        found = super().resolve_command(ctx, args)
+        if self.invoke_without_command and not ctx.resilient_parsing:
+            for parameter in self.params:
+                source = ctx.get_parameter_source(parameter.name or "")
+                if parameter.expose_value and source is ParameterSource.COMMANDLINE:
+                    ctx.fail(
+                        f"{parameter.opts[0]} is an option of {ctx.command_path!r} by itself, not "
+                        f"of its command {found[0]!r}."
+                    )
+        return found
+
+
+class ToolkitGroup(LazyGroup):
+    """The whole program: every failure that a user can meet is one line on stderr and an exit code.
+
+    Args:
+        *args: As for :class:`LazyGroup`.
+        **kwargs: As for :class:`LazyGroup`.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; turn a failure into one line on stderr and an exit code."""
+        try:
+            try:
+                result = super().invoke(ctx)
+            except click.exceptions.Exit:
+                sys.stdout.flush()
+                raise
+            sys.stdout.flush()  # here, so that a closed pipe is met while it can be answered
+        except BrokenPipeError:
+            _settle_stdout()
+            ctx.exit(0)  # the reader has all it wanted
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted", INTERRUPTED)
+        except ToolkitError as error:
+            _fail(ctx, f"error: {error}", error.exit_code)
+        except OSError as error:
+            _settle_stdout()
+            where = "" if error.filename is None else f"{error.filename}: "
+            _fail(ctx, f"error: {where}{error.strerror or error}", ToolkitError.exit_code)
+        return result
+
+
+def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
+    """Leave with one line on stderr, after the traceback if ``--debug`` asks for it."""
+    if ctx.params.get("debug"):
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(f"{ctx.info_name}: {' '.join(message.splitlines())}", err=True)
+    ctx.exit(exit_code)
+
+
+def _settle_stdout() -> None:
+    """Flush stdout, or point it at nothing where that fails, so that leaving does not fail too."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(io.UnsupportedOperation):  # stdout is no file, as in a test
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, sys.stdout.fileno())
+            os.close(nothing)

@@ -1,0 +1,104 @@
+"""What commands share: help with examples, progress, finding the folder of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
+PLAIN_INTERVAL_SECONDS = 10.0
+BAR_INTERVAL_SECONDS = 0.1
+
+
+class Advance(Protocol):
+    """Tells a progress display that some more items are done."""
+
+    def __call__(self, n: int = 1) -> None:
+        """Count ``n`` more items."""
+
+
+@cache
+def console() -> Console:
+    """Return the one rich console, which writes to stderr; stdout is for data."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Advance]:
+    """Show how far a loop is: a bar where stderr is a terminal, else a plain line now and then.
+
+    Args:
+        description: What is being done, such as ``reading train``.
+        total: Number of items, if known.
+
+    Yields:
+        ``advance(n=1)``, to be called as items are done. Calling it is cheap.
+    """
+    display = _bar if sys.stderr.isatty() else _plain_lines
+    with display(description, total) as update:
+        done, next_update = 0, 0.0
+
+        def advance(n: int = 1) -> None:
+            nonlocal done, next_update
+            done += n
+            now = time.monotonic()
+            if now >= next_update:
+                update(done)
+                next_update = now + BAR_INTERVAL_SECONDS
+
+        yield advance
+        update(done)
+
+
+@contextlib.contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Yield a function that moves a rich progress bar to a count."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console()) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextlib.contextmanager
+def _plain_lines(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Yield a function that prints a line at most every ten seconds; print one at the end."""
+    start = time.monotonic()
+    last_line, last_done = start, 0
+
+    def update(done: int) -> None:
+        nonlocal last_line, last_done
+        last_done = done
+        now = time.monotonic()
+        if now - last_line >= PLAIN_INTERVAL_SECONDS:
+            of_total = f" of {total:,} ({100 * done / total:.0f} %)" if total else ""
+            click.echo(f"{description}: {done:,}{of_total}, {now - start:.0f} s", err=True)
+            last_line = now
+
+    yield update
+    click.echo(f"{description}: {last_done:,} in {time.monotonic() - start:.1f} s", err=True)

@@ -1,0 +1,263 @@
+"""Row streams: texts in from arguments, a file or stdin; answers out in order, batch by batch.
+
+Memory does not grow with the length of the stream, and each batch's answers are flushed before the
+next rows are read, so these commands can stand in a pipe that never ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar
+
+import click
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.rows import Name, Row, RowFormat, read_rows, row_of_texts
+from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.text_lines import open_binary
+
+OnError = Literal["skip", "emit", "fail"]
+Answer = TypeVar("Answer")
+
+JSONL_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+STDIN, ARGUMENTS = "<stdin>", "<arguments>"
+
+
+class Request:
+    """The rows of one command: answered batch by batch, counted, the unusable ones reported.
+
+    Args:
+        rows: In order.
+        path: What to call the source in messages.
+        on_error: What to do with an unusable row: ``skip`` reports it on stderr and leaves it out,
+            ``emit`` reports it and lets it out in its place, ``fail`` stops there.
+        batch_size: Most rows answered at a time.
+        output_format: How the answers are to be written.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        *,
+        path: str,
+        on_error: OnError,
+        batch_size: int,
+        output_format: RowFormat,
+    ) -> None:
+        """Keep the rows; nothing is read yet."""
+        self.path, self.on_error, self.batch_size = path, on_error, batch_size
+        self.output_format = output_format
+        self.row_count = self.unusable_count = 0
+        self._rows = rows
+
+    def answers(
+        self, compute: Callable[[list[Row]], Sequence[Answer]]
+    ) -> Iterator[list[tuple[Row, Answer | None]]]:
+        """Yield the rows of each batch with their answers, ``None`` for an unusable row.
+
+        Args:
+            compute: Returns one answer per row; called with usable rows only.
+
+        Raises:
+            DataError: Behind the answers to all earlier rows: at the first unusable row if
+                ``on_error`` is ``fail``, when the source fails, or if it held no row at all.
+        """
+        for batch in self._batches():
+            usable = [row for row in batch if row.problem is None]
+            computed = iter(compute(usable) if usable else ())
+            yield [(row, None if row.problem else next(computed)) for row in batch]
+        if self.row_count == 0:
+            raise DataError("empty, there is no row to work on", path=self.path)
+
+    def check(self) -> None:
+        """Make unusable rows known in the exit code, once every answer is out.
+
+        Raises:
+            DataError: If there was an unusable row.
+        """
+        if self.unusable_count:
+            raise DataError(
+                f"{self.unusable_count:,} of {self.row_count:,} rows could not be used",
+                path=self.path,
+            )
+
+    def _batches(self) -> Iterator[list[Row]]:
+        """Yield full batches, and what was read before the source ended or failed."""
+        batch: list[Row] = []
+        failure = None
+        try:
+            for row in self._kept_rows():
+                batch.append(row)
+                if len(batch) == self.batch_size:
+                    yield batch
+                    batch = []
+        except DataError as error:
+            failure = error
+        if batch:
+            yield batch
+        if failure is not None:
+            raise failure
+
+    def _kept_rows(self) -> Iterator[Row]:
+        """Count the rows, report the unusable ones, and yield those that go on."""
+        for row in self._rows:
+            self.row_count += 1
+            if row.problem is not None:
+                self.unusable_count += 1
+                error = DataError(row.problem, path=self.path, line=row.line)
+                if self.on_error == "fail":
+                    raise error
+                click.echo(f"arae-toolkit: warning: {error}; row not used", err=True)
+                if self.on_error == "skip":
+                    continue
+            yield row
+
+
+@contextmanager
+def open_request(
+    source: str | None,
+    *,
+    names: Sequence[Name],
+    texts: Sequence[Sequence[str]] = (),
+    problem_of: Callable[[Row], str | None] | None = None,
+    row_format: RowFormat | None = None,
+    output_format: RowFormat | None = None,
+    on_error: OnError = "skip",
+    batch_size: int = 64,
+) -> Iterator[Request]:
+    """Open the rows of a command.
+
+    Args:
+        source: A file, plain or compressed; ``-`` or ``None`` is stdin.
+        names: The fields that hold the texts.
+        texts: Rows from the command line, each with one text per name, in place of a source.
+        problem_of: Returns what else is wrong with a row whose texts can be used, or ``None``.
+        row_format: How the source is written; ``None`` goes by the suffix, ``lines`` without one.
+        output_format: How answers are to be written; ``None`` as the rows.
+        on_error: See :class:`Request`.
+        batch_size: Most rows answered at a time; one where a person types at a terminal.
+
+    Raises:
+        click.UsageError: If there are both a source and texts.
+        DataError: If the file cannot be opened.
+    """
+    if texts and source is not None:
+        raise click.UsageError(f"texts are given, and {source} as well; one of them is expected")
+    if row_format is None:
+        row_format = "jsonl" if (source or "").lower().endswith(JSONL_SUFFIXES) else "lines"
+    with ExitStack() as stack:
+        if texts:
+            path = ARGUMENTS
+            rows: Iterable[Row] = (
+                row_of_texts(number, row, names) for number, row in enumerate(texts, start=1)
+            )
+        else:
+            if source is None or source == "-":
+                path, stream = STDIN, _open_stdin()
+                batch_size = 1 if stream.isatty() else batch_size
+            else:
+                path, stream = source, stack.enter_context(open_binary(Path(source)))
+            rows = read_rows(stream, path=path, names=names, row_format=row_format)
+        if problem_of is not None:
+            rows = (row.checked(problem_of) for row in rows)
+        yield Request(
+            rows,
+            path=path,
+            on_error=on_error,
+            batch_size=batch_size,
+            output_format=output_format or row_format,
+        )
+
+
+def _open_stdin() -> BinaryIO:
+    """Return the stream of stdin; tell a person at a terminal that it is being read."""
+    if sys.stdin is None:
+        raise DataError("closed, nothing can be read", path=STDIN)
+    if sys.stdin.isatty():
+        click.echo("reading rows from the terminal; end with Ctrl-D", err=True)
+    return sys.stdin.buffer
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout in UTF-8, whatever the locale, and flush."""
+    sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode())
+    sys.stdout.buffer.flush()
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """Return fields as one line of JSON.
+
+    Half a surrogate pair, which UTF-8 cannot hold, makes the line fall back to escapes.
+    """
+    line = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(fields, allow_nan=False)
+    return line
+
+
+def significant(number: float) -> float:
+    """Return a number with six significant digits.
+
+    Example:
+        >>> significant(0.123456789)
+        0.123457
+    """
+    return float(f"{number:.6g}")
+
+
+def write_answers(
+    batch: Iterable[tuple[Row, Mapping[str, Any] | None]],
+    *,
+    output_format: RowFormat,
+    lines_of: Callable[[Mapping[str, Any] | None], Iterable[str]],
+) -> None:
+    """Write the answers to a batch, and flush.
+
+    Args:
+        batch: Rows with the fields that answer them, ``None`` for an unusable row.
+        output_format: JSONL keeps the fields of the row.
+        lines_of: Returns an answer as lines of text.
+    """
+    if output_format == "jsonl":
+        write_lines(json_line(row.answered(answer)) for row, answer in batch)
+    else:
+        write_lines(line for _, answer in batch for line in lines_of(answer))
+
+
+@contextmanager
+def growing_array(path: Path, width: int) -> Iterator[Callable[[Sequence[Sequence[float]]], None]]:
+    """Write an ``.npy`` file of rows as they come, whole or not at all.
+
+    Args:
+        path: The file.
+        width: Numbers in a row.
+
+    Yields:
+        A function that appends rows of shape (any, width), float32.
+    """
+    import numpy as np
+    from numpy.lib import format as npy
+
+    count = 0
+
+    def write_header(target: BinaryIO) -> None:
+        fields = {"descr": "<f4", "fortran_order": False, "shape": (count, width)}
+        npy.write_array_header_1_0(target, fields)
+
+    with replacing(path) as temporary, temporary.open("wb") as target:
+        write_header(target)
+
+        def append(rows: Sequence[Sequence[float]]) -> None:
+            nonlocal count
+            count += len(rows)
+            target.write(np.asarray(rows, dtype="<f4").tobytes())
+
+        yield append
+        target.seek(0)
+        write_header(target)  # as long as the first: numpy leaves room for a growing first axis

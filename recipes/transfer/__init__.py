@@ -1,0 +1,1 @@
+"""``arae-toolkit transfer``, and the training of transfer models."""

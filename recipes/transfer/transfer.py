@@ -1,0 +1,142 @@
+"""``arae-toolkit transfer``: texts of a stream rewritten so that their attribute changes.
+
+torch is imported when the model is loaded, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import (
+    answers_to,
+    batch_size_option,
+    device_option,
+    on_error_option,
+    output_format_option,
+    precision_option,
+    run_argument,
+    text_options,
+)
+from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
+from arae_toolkit.recipes.shared.rows import Row
+from arae_toolkit.recipes.transfer.options import (
+    load_transfer_model,
+    rewriting_options,
+    rewritten,
+    targets_of,
+)
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
+
+Fields = Mapping[str, Any]
+
+BATCH_SIZE = 256
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit transfer yelp --to positive < reviews.jsonl > rewritten.jsonl",
+        'arae-toolkit transfer yelp --to positive --text "The food was cold, and I was bored."',
+        "arae-toolkit transfer yahoo --to music --to politics questions.jsonl.gz --candidates 8",
+        "arae-toolkit transfer runs/yahoo --to all --format lines < questions.txt",
+        "arae-toolkit transfer yelp --to positive --precision bf16 < million.jsonl > out.jsonl",
+        "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --format lines "
+        "--batch-size 1",
+    ],
+)
+@run_argument
+@click.argument("source", metavar="[FILE|-]", required=False)
+@click.option(
+    "--to",
+    "asked",
+    multiple=True,
+    required=True,
+    metavar="LABEL|all",
+    help="What the texts are to become; may be given again, all means every label of the model.",
+)
+@text_options
+@rewriting_options
+@click.option(
+    "--format",
+    "row_format",
+    type=click.Choice(["jsonl", "lines"]),
+    default="jsonl",
+    show_default=True,
+    help="How rows are written: JSONL, or a text a line.",
+)
+@output_format_option
+@on_error_option
+@batch_size_option(BATCH_SIZE)
+@device_option
+@precision_option
+def transfer(
+    run: str,
+    source: str | None,
+    asked: Sequence[str],
+    texts: Sequence[str],
+    text_field: str,
+    candidates: int,
+    strength: float,
+    seed: int,
+    device: str,
+    precision: Precision,
+    **rows: Any,
+) -> None:
+    """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
+
+    Rows are JSONL, from stdin as well. Each is answered by a row for each label, in their order.
+    It keeps the fields and adds "transferred", "to", and what the model's own judges say of it:
+    "attribute_probability", "content_bleu" (to the text, 0 to 100) and "nats_per_token" (how
+    unlikely it is as a text of that label). Lines of text are answered by the rewritten texts
+    alone. Casing and spacing are those of the text. Without FILE, rows are read from stdin.
+
+    RUN is a corpus name (yelp means runs/yelp) or a model folder.
+    """
+
+    def compute(batch: list[Row]) -> list[list[Fields]]:
+        return rewritten(
+            [row.texts[0] for row in batch],
+            targets,
+            model,
+            candidates=candidates,
+            strength=strength,
+            seed=seed,
+        )
+
+    def lines_of(answer: Fields | None) -> list[str]:
+        return ["" if answer is None else answer["transferred"]]
+
+    given = [(text,) for text in texts]
+    with open_request(source, texts=given, names=[text_field], **rows) as request:
+        model = load_transfer_model(run, device, precision)
+        targets = targets_of(model, asked, run=run)
+        from arae_toolkit.transfer.model import MOST_WORDS
+
+        for batch in answers_to(
+            request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True
+        ):
+            write_answers(
+                one_for_each(batch, targets),
+                output_format=request.output_format,
+                lines_of=lines_of,
+            )
+    request.check()
+
+
+def one_for_each(
+    batch: Sequence[tuple[Row, Sequence[Fields] | None]], targets: Sequence[str]
+) -> Iterator[tuple[Row, Fields | None]]:
+    """Yield a row for each target, unusable ones too: what is answered can be counted off."""
+    for row, answers in batch:
+        for at, target in enumerate(targets):
+            if answers is None:
+                yield replace(row, fields={**row.fields, "to": target}), None
+            else:
+                yield row, answers[at]
