@@ -31,7 +31,7 @@ from arae_toolkit.benchmarks.common import (
 )
 from arae_toolkit.benchmarks.programs import measure_stream
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.data_prep.synthetic import entailment_pairs
+from arae_toolkit.data_prep.synthetic.corpora import entailment_pairs
 from arae_toolkit.nli.model import NLIModel, Pair
 from arae_toolkit.recipes.nli.options import load_nli_model, probabilities_of
 from arae_toolkit.recipes.nli.predict import BATCH_SIZE

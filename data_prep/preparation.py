@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data.corpus import MANIFEST_VERSION
-from arae_toolkit.data_prep import embedded, images, plain, snli, yahoo, yelp
-from arae_toolkit.data_prep.downloads import Progress
-from arae_toolkit.data_prep.folders import (
+from arae_toolkit.data_prep.corpus_folder import (
     MANIFEST,
     check_replaceable,
     prepared_manifest,
     recover,
     written_whole,
 )
-from arae_toolkit.data_prep.images import ImageFiles
 from arae_toolkit.data_prep.options import CORPORA, EMBEDDED, PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog, TextRows
-from arae_toolkit.data_prep.sources import SourceTree, find_source
-from arae_toolkit.data_prep.text import write_text_corpus
+from arae_toolkit.data_prep.readers import mnist, snli, user_files, yahoo, yelp
+from arae_toolkit.data_prep.readers.downloads import Progress
+from arae_toolkit.data_prep.readers.mnist import ImageFiles
+from arae_toolkit.data_prep.readers.source_files import SourceTree, find_source
+from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
+from arae_toolkit.data_prep.synthetic import splits
+from arae_toolkit.data_prep.text_corpus import write_text_corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
 from arae_toolkit.storage.paths import corpus_folder
@@ -52,7 +53,7 @@ def prepare_corpus(
         name: One of :data:`~arae_toolkit.data_prep.options.CORPORA`, or the path of a text, JSONL
             or CSV file, or of a folder or ``.zip`` archive with such files.
         source: Folder or archive with the files of a corpus known by name. By default they are
-            looked for, see :func:`~arae_toolkit.data_prep.sources.find_source`.
+            looked for, see :func:`~arae_toolkit.data_prep.readers.source_files.find_source`.
         out: Where to write, by default :func:`default_folder`.
         options: See :class:`~arae_toolkit.data_prep.options.PrepareOptions`.
         report: Told what is done, and of the first bad rows that are skipped.
@@ -81,7 +82,7 @@ def prepare_corpus(
     log = RowLog(skip=options.skip_bad_rows, report=report)
     with written_whole(folder) as temporary:
         if isinstance(found, ImageFiles):
-            content = images.write_images(temporary, found, rows=log.rows)
+            content = mnist.write_images(temporary, found, rows=log.rows)
         else:
             content = write_text_corpus(
                 temporary,
@@ -180,10 +181,10 @@ def _find_files(
         DataError: If a file is missing.
     """
     if tree is None:
-        return embedded.rows(name, options)
+        return splits.rows(name, options)
     if name == "mnist":
-        return images.find_files(tree)
-    return _READERS.get(name, plain.rows)(tree, options)
+        return mnist.find_files(tree)
+    return _READERS.get(name, user_files.rows)(tree, options)
 
 
 def _fingerprints(
@@ -195,7 +196,9 @@ def _fingerprints(
         DataError: If one cannot be read.
     """
     if tree is None:
-        return [{"file": "arae_toolkit.data_prep.synthetic", "sha256": embedded.fingerprint(name)}]
+        return [
+            {"file": "arae_toolkit.data_prep.synthetic.corpora", "sha256": splits.fingerprint(name)}
+        ]
     known: dict[Path, str] = {}  # members of one archive share its fingerprint
     for file in found.files:
         if file.path not in known:

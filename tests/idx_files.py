@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 
-from arae_toolkit.data_prep.sources import SourceFile
+from arae_toolkit.data_prep.readers.source_files import SourceFile
 
 
 def idx(array):

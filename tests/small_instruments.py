@@ -9,7 +9,7 @@ from pathlib import Path
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.data_prep.synthetic import sentiment_sentences
+from arae_toolkit.data_prep.synthetic.corpora import sentiment_sentences
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
 from arae_toolkit.evaluation.transfer.bilstm_classifier import NeuralJudgeSettings
 from arae_toolkit.evaluation.transfer.evaluators import InstrumentSettings

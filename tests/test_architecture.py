@@ -85,8 +85,8 @@ LAYERS = {
 }
 TORCH_FREE = ("no torch", "data preparation")
 PURE_DATA = {
-    "arae_toolkit.data_prep.lexicon",
     "arae_toolkit.data_prep.synthetic.lexicon",
+    "arae_toolkit.data_prep.synthetic.corpora.lexicon",
 }  # word lists only: may be long
 LONGEST = 500
 

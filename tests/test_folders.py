@@ -6,8 +6,8 @@ import time
 import pytest
 
 from arae_toolkit.data.corpus import MANIFEST_VERSION
-from arae_toolkit.data_prep import folders
-from arae_toolkit.data_prep.folders import check_replaceable, prepared_manifest, written_whole
+from arae_toolkit.data_prep import corpus_folder
+from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import write_json
 
@@ -57,7 +57,7 @@ def test_a_process_killed_between_the_two_renames_is_made_good(tmp_path):
     folder = tmp_path / "corpus"
     write_corpus(folder)
     before = contents(folder)
-    folder.rename(folders._previous(folder))  # what such a process leaves
+    folder.rename(corpus_folder._previous(folder))  # what such a process leaves
     check_replaceable(folder, "one")
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
@@ -88,7 +88,7 @@ def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
     for left in (old, new):
         left.mkdir()
         (left / "train.tokens.npy").touch()
-    long_ago = time.time() - 2 * folders.ABANDONED_SECONDS
+    long_ago = time.time() - 2 * corpus_folder.ABANDONED_SECONDS
     os.utime(old, (long_ago, long_ago))
     with written_whole(tmp_path / "corpus"):
         pass

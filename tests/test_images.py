@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from idx_files import idx, write, write_mnist
 
-from arae_toolkit.data_prep import images
-from arae_toolkit.data_prep.sources import SourceTree
+from arae_toolkit.data_prep.readers import mnist
+from arae_toolkit.data_prep.readers.source_files import SourceTree
 from arae_toolkit.errors import DataError
 
 
@@ -19,15 +19,15 @@ from arae_toolkit.errors import DataError
 @given(pixels=hypothesis_numpy.arrays(np.uint8, st.tuples(*[st.integers(1, 6)] * 3)))
 def test_images_come_back(tmp_path_factory, pixels):
     file = write(tmp_path_factory.getbasetemp() / "images.gz", idx(pixels))
-    np.testing.assert_array_equal(images.read_images(file), pixels)
+    np.testing.assert_array_equal(mnist.read_images(file), pixels)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_the_last_training_images_are_the_dev_split(tmp_path, suffix):
     written = write_mnist(tmp_path, suffix=suffix)
     rows = Counter()
-    found = images.find_files(SourceTree(tmp_path))
-    splits, shape = images.read_splits(found, rows=rows, dev_images=5)
+    found = mnist.find_files(SourceTree(tmp_path))
+    splits, shape = mnist.read_splits(found, rows=rows, dev_images=5)
     assert shape == (3, 2)
     pixels, labels = written["train"]
     for split, part in (("train", slice(None, -5)), ("dev", slice(-5, None))):
@@ -39,9 +39,9 @@ def test_the_last_training_images_are_the_dev_split(tmp_path, suffix):
 
 def test_too_few_images_for_a_dev_split(tmp_path):
     write_mnist(tmp_path, train=5)
-    found = images.find_files(SourceTree(tmp_path))
+    found = mnist.find_files(SourceTree(tmp_path))
     with pytest.raises(DataError, match="5 images; more than the 5 of the dev split are needed"):
-        images.read_splits(found, rows=Counter(), dev_images=5)
+        mnist.read_splits(found, rows=Counter(), dev_images=5)
 
 
 GOOD = idx(np.arange(12).reshape(3, 2, 2))
@@ -64,29 +64,29 @@ GOOD = idx(np.arange(12).reshape(3, 2, 2))
 def test_a_wrong_image_file_is_named(tmp_path, content, problem):
     file = write(tmp_path / "images", content)
     with pytest.raises(DataError) as raised:
-        images.read_images(file)
+        mnist.read_images(file)
     assert str(raised.value).startswith(f"{file.path}: {problem}") or problem in str(raised.value)
 
 
 def test_a_label_that_is_no_digit_is_named_with_its_row(tmp_path):
     file = write(tmp_path / "labels", idx(np.array([1, 9, 10, 3])))
     with pytest.raises(DataError, match=r"labels:3: label 10 is none of 0 to 9"):
-        images.read_labels(file)
+        mnist.read_labels(file)
 
 
 def test_files_that_do_not_fit_together_are_named(tmp_path):
     write_mnist(tmp_path, suffix="")
     write(tmp_path / "train-labels-idx1-ubyte", idx(np.arange(3)))
-    found = images.find_files(SourceTree(tmp_path))
+    found = mnist.find_files(SourceTree(tmp_path))
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: 3 labels, but train-images"):
-        images.read_splits(found, rows=Counter(), dev_images=1)
+        mnist.read_splits(found, rows=Counter(), dev_images=1)
     write_mnist(tmp_path, suffix="")
     write(tmp_path / "t10k-images-idx3-ubyte", idx(np.zeros((4, 2, 3))))
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte: images of \(2, 3\) pixels"):
-        images.read_splits(found, rows=Counter(), dev_images=1)
+        mnist.read_splits(found, rows=Counter(), dev_images=1)
     (tmp_path / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(DataError, match="no t10k-images-idx3-ubyte here"):
-        images.find_files(SourceTree(tmp_path))
+        mnist.find_files(SourceTree(tmp_path))
 
 
 @settings(max_examples=25)
@@ -94,7 +94,7 @@ def test_files_that_do_not_fit_together_are_named(tmp_path):
 @pytest.mark.parametrize("header", [b"", struct.pack(">I", 2051), struct.pack(">2I", 2051, 1)])
 def test_any_bytes_are_images_or_errors_that_name_the_file(tmp_path_factory, header, content):
     file = write(tmp_path_factory.getbasetemp() / "noise", header + content)
-    for read in (images.read_images, images.read_labels):
+    for read in (mnist.read_images, mnist.read_labels):
         try:
             read(file)
         except DataError as error:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
-from arae_toolkit.data_prep import packing
-from arae_toolkit.data_prep.packing import TextTable
+from arae_toolkit.data_prep import encoded_texts as packing
+from arae_toolkit.data_prep.encoded_texts import TextTable
 
 words = st.sampled_from(["a", "man", "sleeps", ".", "Two", "two", "dogs", "DOGS", "<unk>"])
 texts = st.lists(st.lists(words, max_size=6).map(" ".join), min_size=1, max_size=30)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import Sentence
-from arae_toolkit.data_prep import plain
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers import user_files
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
 
 LABELLED = PrepareOptions(text_field="review", label_field="stars")
@@ -27,7 +27,7 @@ sentences = st.lists(
 
 def read(path, options=LABELLED, *, known=(), training=True, log=None):
     return list(
-        plain.read_sentences(
+        user_files.read_sentences(
             SourceFile(path),
             log or RowLog(),
             text_field=options.text_field,
@@ -103,7 +103,7 @@ def test_a_label_that_train_does_not_have_is_named(tmp_path):
 
 
 def test_too_many_labels_mean_the_wrong_field(tmp_path):
-    path = write(tmp_path / "rows.csv", [("a", f"id{i}") for i in range(plain.MAX_LABELS + 1)])
+    path = write(tmp_path / "rows.csv", [("a", f"id{i}") for i in range(user_files.MAX_LABELS + 1)])
     with pytest.raises(DataError, match=r"rows\.csv:1002: more than 1,000 labels"):
         read(path)
 
@@ -115,7 +115,7 @@ def test_a_text_file_has_no_labels(tmp_path):
 
 
 def splits_of(path):
-    rows = plain.rows(SourceTree(path), PrepareOptions())
+    rows = user_files.rows(SourceTree(path), PrepareOptions())
     return {split: list(read(RowLog())) for split, read in rows.sentences.items()}
 
 

@@ -9,7 +9,7 @@ import pytest
 from idx_files import write_mnist
 
 from arae_toolkit.data.corpus import UNLABELLED, Corpus, PackedSentences
-from arae_toolkit.data_prep import images, text
+from arae_toolkit.data_prep import text_corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import (
     default_folder,
@@ -17,6 +17,7 @@ from arae_toolkit.data_prep.preparation import (
     prepare_corpus,
     title_of,
 )
+from arae_toolkit.data_prep.readers import mnist
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage import paths
 from arae_toolkit.storage.atomic_files import sha256_of_file
@@ -152,7 +153,7 @@ def test_a_single_file_gets_a_seeded_dev_split(tmp_path):
         for number, seed in enumerate((0, 0, 1))
     ]
     dev = [sentences_of(corpus, "dev") for corpus in corpora]
-    assert len(dev[0]) == 200 * text.DEV_SHARE
+    assert len(dev[0]) == 200 * text_corpus.DEV_SHARE
     assert dev[0] == dev[1] != dev[2]
     assert corpora[0].sha256 == corpora[1].sha256 != corpora[2].sha256
     train = sentences_of(corpora[0], "train")
@@ -179,7 +180,7 @@ def test_labels_of_ones_own_are_sorted_and_follow_the_sentences(tmp_path):
 
 
 def test_an_image_corpus(tmp_path):
-    dev = images.DEV_IMAGES
+    dev = mnist.DEV_IMAGES
     written = write_mnist(tmp_path, train=dev + 7)
     corpus = prepare("mnist", source=tmp_path)
     assert corpus.kind == "image"

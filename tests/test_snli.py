@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
-from arae_toolkit.data_prep import snli
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers import snli
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
 
 WORDS = ["dogs", "run", "(", ")", "[", "]", "{", "}", '"', "1/2", "n't", "*"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.data_prep.rows import NAMED_BAD_ROWS, RowLog, csv_rows, json_rows
-from arae_toolkit.data_prep.sources import SourceFile
+from arae_toolkit.data_prep.readers.source_files import SourceFile
+from arae_toolkit.data_prep.readers.source_rows import NAMED_BAD_ROWS, RowLog, csv_rows, json_rows
 from arae_toolkit.errors import DataError
 
 plain_text = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from arae_toolkit.data_prep import downloads
-from arae_toolkit.data_prep.downloads import Download
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree, find_source
+from arae_toolkit.data_prep.readers import downloads
+from arae_toolkit.data_prep.readers.downloads import Download
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree, find_source
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage import paths
 from arae_toolkit.storage.atomic_files import sha256_of_file

@@ -15,23 +15,9 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
-from arae_toolkit.data_prep.drawing import draw_scene
-from arae_toolkit.data_prep.entailment import ENTAILMENTS
-from arae_toolkit.data_prep.grammar import (
-    Table,
-    TextGrammar,
-    plural,
-    read_rules,
-    verb_forms,
-    with_article,
-)
-from arae_toolkit.data_prep.inventory import ACTIVITIES, NOUNS, PLACE_ROWS, THINGS, spots_of
-from arae_toolkit.data_prep.neutrality import NEUTRALS
-from arae_toolkit.data_prep.relations import groups_exclude, spots_exclude, spots_excluded_by
-from arae_toolkit.data_prep.scenes import passive, progressive, simple
-from arae_toolkit.data_prep.synthetic import (
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.contradiction import CONTRADICTIONS
+from arae_toolkit.data_prep.synthetic.corpora import (
     MAX_TOKENS,
     MIN_TOKENS,
     NLI_LABELS,
@@ -39,6 +25,30 @@ from arae_toolkit.data_prep.synthetic import (
     entailment_pairs,
     sentiment_sentences,
     topic_sentences,
+)
+from arae_toolkit.data_prep.synthetic.entailment import ENTAILMENTS
+from arae_toolkit.data_prep.synthetic.grammar import (
+    Table,
+    TextGrammar,
+    plural,
+    read_rules,
+    verb_forms,
+    with_article,
+)
+from arae_toolkit.data_prep.synthetic.incompatibility import (
+    groups_exclude,
+    spots_exclude,
+    spots_excluded_by,
+)
+from arae_toolkit.data_prep.synthetic.neutral import NEUTRALS
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_scene
+from arae_toolkit.data_prep.synthetic.scenes import passive, progressive, simple
+from arae_toolkit.data_prep.synthetic.word_tables import (
+    ACTIVITIES,
+    NOUNS,
+    PLACE_ROWS,
+    THINGS,
+    spots_of,
 )
 
 STREAMS = [caption_sentences, entailment_pairs, sentiment_sentences, topic_sentences]

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import Sentence
-from arae_toolkit.data_prep import yahoo
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers import yahoo
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
 
 EVERY_CLASS = dict(enumerate(yahoo.CLASSES, start=1))

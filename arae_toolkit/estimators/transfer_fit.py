@@ -14,9 +14,9 @@ import torch
 
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.data_prep.downloads import Advance
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.data_prep.readers.downloads import Advance
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules

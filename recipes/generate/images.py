@@ -137,8 +137,8 @@ def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray
         DataError: If there are none, or they are not of the model's size.
     """
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.images import read_images
-    from arae_toolkit.data_prep.sources import SourceFile
+    from arae_toolkit.data_prep.readers.mnist import read_images
+    from arae_toolkit.data_prep.readers.source_files import SourceFile
     from arae_toolkit.storage.paths import corpus_folder
 
     if source is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.drawing import draw_rest
-from arae_toolkit.data_prep.grammar import Rand, Table, words
-from arae_toolkit.data_prep.inventory import ACTIVITIES, LETTERS, PLACE_ROWS
-from arae_toolkit.data_prep.scenes import Activity, Place, Scene, Spot
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, words
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_rest
+from arae_toolkit.data_prep.synthetic.scenes import Activity, Place, Scene, Spot
+from arae_toolkit.data_prep.synthetic.word_tables import ACTIVITIES, LETTERS, PLACE_ROWS
 
 _NOTHING: frozenset[str] = frozenset()
 _COMPATIBLE = [frozenset(line.split()) for line in lexicon.COMPATIBLE]

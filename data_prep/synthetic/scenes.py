@@ -1,6 +1,6 @@
 """Scenes: who does what, to what, where; and how they are put into words.
 
-A scene is the meaning of one caption. It is drawn in :mod:`~arae_toolkit.data_prep.drawing`; an
+A scene is the meaning of one caption. It is drawn in :mod:`~arae_toolkit.data_prep.synthetic.scene_sampling`; an
 entailment pair is one scene and another derived from it
 (:mod:`~arae_toolkit.data_prep.derivations`).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from arae_toolkit.data_prep.grammar import Verb, verb_forms, with_article
+from arae_toolkit.data_prep.synthetic.grammar import Verb, verb_forms, with_article
 
 POSTURES = {"sit": verb_forms("sit"), "stand": verb_forms("stand")}
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog, TextRows
-from arae_toolkit.data_prep.snli import LABELS
+from arae_toolkit.data_prep.readers.snli import LABELS
+from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 
 FEWEST_EVALUATION_PAIRS, MOST_EVALUATION_PAIRS = 100, 5_000
 SAMPLE_ROWS = 200
@@ -36,13 +36,11 @@ def rows(name: str, options: PrepareOptions) -> TextRows:
 
 def _sentences(name: str, options: PrepareOptions) -> TextRows:
     """Return splits of labelled sentences."""
-    from arae_toolkit.data_prep import synthetic  # here, because its word lists take time to load
-
-    draw = (
-        synthetic.sentiment_sentences
-        if name == "synthetic-sentiment"
-        else synthetic.topic_sentences
+    from arae_toolkit.data_prep.synthetic import (
+        corpora,  # here, because its word lists take time to load
     )
+
+    draw = corpora.sentiment_sentences if name == "synthetic-sentiment" else corpora.topic_sentences
     evaluation = min(max(options.size // 20, FEWEST_EVALUATION_PAIRS), MOST_EVALUATION_PAIRS)
 
     def read(count: int, seed: int, log: RowLog) -> Iterator[Sentence]:
@@ -73,7 +71,9 @@ def _pairs(options: PrepareOptions) -> TextRows:
     Half of the ``size`` training sentences are captions, half are the two sides of pairs. Dev and
     test have a twentieth as many pairs as train has sentences, within bounds.
     """
-    from arae_toolkit.data_prep import synthetic  # here, because its word lists take time to load
+    from arae_toolkit.data_prep.synthetic import (
+        corpora,  # here, because its word lists take time to load
+    )
 
     train_pairs = options.size // 4
     captions = options.size - 2 * train_pairs
@@ -83,11 +83,11 @@ def _pairs(options: PrepareOptions) -> TextRows:
 
     def read_captions(log: RowLog) -> Iterator[Sentence]:
         del log  # nothing can be wrong with them
-        yield from synthetic.caption_sentences(captions, seed=seeds["captions"])
+        yield from corpora.caption_sentences(captions, seed=seeds["captions"])
 
     def read_pairs(split: str, log: RowLog) -> Iterator[SentencePair]:
         del log
-        yield from synthetic.entailment_pairs(pair_counts[split], seed=seeds[split])
+        yield from corpora.entailment_pairs(pair_counts[split], seed=seeds[split])
 
     return TextRows(
         files=(),
@@ -100,16 +100,16 @@ def _pairs(options: PrepareOptions) -> TextRows:
 
 def fingerprint(name: str) -> str:
     """Return a SHA-256 over a generator's first rows, which changes when the grammar does."""
-    from arae_toolkit.data_prep import synthetic
+    from arae_toolkit.data_prep.synthetic import corpora
 
     samples: tuple[Iterator[Sentence | SentencePair], ...] = (
-        synthetic.caption_sentences(SAMPLE_ROWS, seed=0),
-        synthetic.entailment_pairs(SAMPLE_ROWS, seed=0),
+        corpora.caption_sentences(SAMPLE_ROWS, seed=0),
+        corpora.entailment_pairs(SAMPLE_ROWS, seed=0),
     )
     if name == "synthetic-sentiment":
-        samples = (synthetic.sentiment_sentences(SAMPLE_ROWS, seed=0),)
+        samples = (corpora.sentiment_sentences(SAMPLE_ROWS, seed=0),)
     elif name == "synthetic-topics":
-        samples = (synthetic.topic_sentences(SAMPLE_ROWS, seed=0),)
+        samples = (corpora.topic_sentences(SAMPLE_ROWS, seed=0),)
     digest = hashlib.sha256()
     for row in itertools.chain(*samples):
         digest.update(repr(row).encode())

@@ -9,8 +9,8 @@ from functools import partial
 
 from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import OTHER_CLASS, RowLog, TextRows
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.errors import DataError
 
 PARTS = ("titles", "replies", "both")

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.data_prep import packing
-from arae_toolkit.data_prep.downloads import Advance, Progress
-from arae_toolkit.data_prep.folders import TOKENIZER
-from arae_toolkit.data_prep.packing import EncodedTexts, Rows, TextTable
-from arae_toolkit.data_prep.rows import RowLog, TextRows
+from arae_toolkit.data_prep import encoded_texts
+from arae_toolkit.data_prep.corpus_folder import TOKENIZER
+from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
+from arae_toolkit.data_prep.readers.downloads import Advance, Progress
+from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.errors import DataError
 
 SPLITS = ("train", "dev", "test")
@@ -107,15 +107,15 @@ def write_text_corpus(
     """
     read = read_rows(rows, log, progress)
     with progress("counting words", len(read.table)) as advance:
-        every_word = packing.every_word(read.table, advance)
+        every_word = encoded_texts.every_word(read.table, advance)
     with progress("encoding", len(read.table)) as advance:
-        texts = packing.encode_texts(read.table, every_word, advance)
+        texts = encoded_texts.encode_texts(read.table, every_word, advance)
     read.table = TextTable()  # the texts are no longer needed, and they are most of the memory
     kept, dropped, dev_split = select_sentences(texts, read, max_length=max_length, seed=seed)
     for split, selection in kept.items():
         if not len(selection.texts):
             raise _no_sentence(split, dropped[split], rows)
-    vocabulary = packing.vocabulary_of(texts, kept["train"].texts, size=vocab_size)
+    vocabulary = encoded_texts.vocabulary_of(texts, kept["train"].texts, size=vocab_size)
     vocabulary.save(folder / TOKENIZER)
     sentence_labels = [] if rows.label_pairs else read.labels
     return {
@@ -129,7 +129,9 @@ def write_text_corpus(
         "dev_split": dev_split,
         "checks": {
             "evaluation_sentences_in_train": {
-                split: int(packing.standing_in(texts, kept[split].texts, kept["train"].texts).sum())
+                split: int(
+                    encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts).sum()
+                )
                 for split in kept
                 if split != "train"
             }
@@ -211,7 +213,7 @@ def select_sentences(
     dev_split = None
     for split, rows in read.sentences.items():
         every = Selection(rows.texts, rows.labels)
-        chosen, reasons = packing.usable_rows(
+        chosen, reasons = encoded_texts.usable_rows(
             texts, every.texts, every.labels, max_length=max_length
         )
         kept[split], dropped[split] = every.at(chosen), read.dropped[split] | reasons
@@ -223,7 +225,7 @@ def select_sentences(
     kept = {split: kept[split] for split in SPLITS if split in kept}
     for split in kept:
         if split != "train":
-            also = packing.standing_in(texts, kept[split].texts, kept["train"].texts)
+            also = encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts)
             kept[split] = kept[split].at(~also)
             dropped[split]["also_in_train"] = int(also.sum())
     return kept, dropped, dev_split
@@ -249,11 +251,11 @@ def _write_sentences(
     counts: dict[str, Any] = {}
     for split, selection in kept.items():
         own = selection.labels if labels else None
-        sentences = packing.packed(texts, selection.texts, vocabulary, own)
+        sentences = encoded_texts.packed(texts, selection.texts, vocabulary, own)
         sentences.save(folder, split)
-        counts[split] = packing.counts_of(sentences)
+        counts[split] = encoded_texts.counts_of(sentences)
         if own is not None:
-            counts[split]["labels"] = packing.label_counts(own, labels)
+            counts[split]["labels"] = encoded_texts.label_counts(own, labels)
             counts[split]["unlabelled"] = int((own == UNLABELLED).sum())
     return counts
 
@@ -271,14 +273,14 @@ def _write_pairs(
         sides, own = rows.texts, rows.labels
         blank = (texts.word_counts[sides] == 0).reshape(-1, 2).any(axis=1)
         sides, own = sides[np.repeat(~blank, 2)], own[~blank]
-        packing.packed(texts, sides, vocabulary, own).save(folder, f"pairs.{split}")
+        encoded_texts.packed(texts, sides, vocabulary, own).save(folder, f"pairs.{split}")
         counts[split] = {
             "pairs": len(own),
             "unlabelled": int((own == UNLABELLED).sum()),
-            "labels": packing.label_counts(own, labels),
+            "labels": encoded_texts.label_counts(own, labels),
             "dropped_empty": int(blank.sum()),
         }
         if split != "train" and "train" in pairs:
-            in_train = packing.pairs_standing_in(texts, sides, pairs["train"].texts)
+            in_train = encoded_texts.pairs_standing_in(texts, sides, pairs["train"].texts)
             counts[split]["also_in_train"] = in_train
     return counts

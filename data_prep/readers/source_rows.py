@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
-from arae_toolkit.data_prep.sources import SourceFile
+from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.text_lines import read_lines
 

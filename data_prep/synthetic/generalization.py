@@ -6,10 +6,9 @@ label, and the wording does not give it away.
 
 from __future__ import annotations
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.grammar import Rand, Table, words
-from arae_toolkit.data_prep.inventory import NOUNS, read_activity
-from arae_toolkit.data_prep.scenes import (
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, words
+from arae_toolkit.data_prep.synthetic.scenes import (
     Noun,
     Place,
     Scene,
@@ -23,6 +22,7 @@ from arae_toolkit.data_prep.scenes import (
     simple,
     subject_text,
 )
+from arae_toolkit.data_prep.synthetic.word_tables import NOUNS, read_activity
 
 _NOTHING: frozenset[str] = frozenset()
 _IDENTITY = frozenset({"noun", "count", "adjective", "garment"})

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.drawing import (
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, words
+from arae_toolkit.data_prep.synthetic.scene_sampling import (
     draw_adverb,
     draw_clothes,
     draw_extra,
     draw_place,
     draw_second,
 )
-from arae_toolkit.data_prep.grammar import Rand, Table, words
-from arae_toolkit.data_prep.inventory import ADJECTIVES, PLACE_ROWS, THING_ADJECTIVES, UNDRESSED
-from arae_toolkit.data_prep.scenes import Scene
+from arae_toolkit.data_prep.synthetic.scenes import Scene
+from arae_toolkit.data_prep.synthetic.word_tables import (
+    ADJECTIVES,
+    PLACE_ROWS,
+    THING_ADJECTIVES,
+    UNDRESSED,
+)
 
 Addition = Callable[[Rand, Scene, Scene], Scene | None]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.data.corpus import save_array
-from arae_toolkit.data_prep.packing import label_counts
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.encoded_texts import label_counts
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 from arae_toolkit.errors import DataError
 
 LABELS = tuple(str(digit) for digit in range(10))

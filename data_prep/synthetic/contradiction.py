@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from functools import cache
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.additions import ADDITIONS
-from arae_toolkit.data_prep.drawing import draw_thing
-from arae_toolkit.data_prep.entailment import INSIDE, OUTSIDE, Derivation
-from arae_toolkit.data_prep.grammar import Rand, Table, plural, words
-from arae_toolkit.data_prep.inventory import EACH_OWN, GARMENTS, LETTERS, NOUNS, PLURALS, spots_of
-from arae_toolkit.data_prep.neutrality import LATER
-from arae_toolkit.data_prep.relations import excluded_place, excluded_scene, spots_exclude
-from arae_toolkit.data_prep.scenes import (
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.additions import ADDITIONS
+from arae_toolkit.data_prep.synthetic.entailment import INSIDE, OUTSIDE, Derivation
+from arae_toolkit.data_prep.synthetic.generalization import (
+    say,
+    soften,
+    soften_place,
+    soften_subject,
+    state,
+)
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, plural, words
+from arae_toolkit.data_prep.synthetic.incompatibility import (
+    excluded_place,
+    excluded_scene,
+    spots_exclude,
+)
+from arae_toolkit.data_prep.synthetic.neutral import LATER
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_thing
+from arae_toolkit.data_prep.synthetic.scenes import (
     Place,
     Scene,
     Subject,
@@ -27,7 +37,14 @@ from arae_toolkit.data_prep.scenes import (
     progressive,
     subject_text,
 )
-from arae_toolkit.data_prep.softening import say, soften, soften_place, soften_subject, state
+from arae_toolkit.data_prep.synthetic.word_tables import (
+    EACH_OWN,
+    GARMENTS,
+    LETTERS,
+    NOUNS,
+    PLURALS,
+    spots_of,
+)
 
 _COLORS = words(lexicon.COLORS)
 _FUR = ("black", "white", "brown", "gray")

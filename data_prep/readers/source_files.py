@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
-from arae_toolkit.data_prep.downloads import DOWNLOADS, Progress, fetch
+from arae_toolkit.data_prep.readers.downloads import DOWNLOADS, Progress, fetch
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_file
 from arae_toolkit.storage.paths import SOURCES_VARIABLE, cache_folder, source_folder

@@ -13,13 +13,13 @@ from itertools import permutations
 from random import Random
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
-from arae_toolkit.data_prep import reviews, topics
-from arae_toolkit.data_prep.contradiction import CONTRADICTIONS
-from arae_toolkit.data_prep.drawing import draw_scene, worded
-from arae_toolkit.data_prep.entailment import ENTAILMENTS
-from arae_toolkit.data_prep.grammar import Rand, TextGrammar, read_rules
-from arae_toolkit.data_prep.neutrality import NEUTRALS
-from arae_toolkit.data_prep.scenes import Scene, sentence
+from arae_toolkit.data_prep.synthetic import sentiment_templates, topic_templates
+from arae_toolkit.data_prep.synthetic.contradiction import CONTRADICTIONS
+from arae_toolkit.data_prep.synthetic.entailment import ENTAILMENTS
+from arae_toolkit.data_prep.synthetic.grammar import Rand, TextGrammar, read_rules
+from arae_toolkit.data_prep.synthetic.neutral import NEUTRALS
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_scene, worded
+from arae_toolkit.data_prep.synthetic.scenes import Scene, sentence
 
 MIN_TOKENS = 4
 MAX_TOKENS = 20
@@ -28,12 +28,16 @@ NLI_LABELS = ("entailment", "neutral", "contradiction")
 _ORDERS = tuple(permutations(NLI_LABELS))
 _CORPORA = {
     "sentiment": (
-        reviews.SHARED,
-        {"negative": reviews.NEGATIVE, "positive": reviews.POSITIVE},
+        sentiment_templates.SHARED,
+        {"negative": sentiment_templates.NEGATIVE, "positive": sentiment_templates.POSITIVE},
     ),
     "topics": (
-        topics.SHARED,
-        {"science": topics.SCIENCE, "music": topics.MUSIC, "politics": topics.POLITICS},
+        topic_templates.SHARED,
+        {
+            "science": topic_templates.SCIENCE,
+            "music": topic_templates.MUSIC,
+            "politics": topic_templates.POLITICS,
+        },
     ),
 }
 _DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))

@@ -8,8 +8,8 @@ from functools import partial
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import Row, RowLog, TextRows, json_rows
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows, json_rows
 from arae_toolkit.errors import DataError
 
 LABELS = ("entailment", "neutral", "contradiction")

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.grammar import Rand, Table
-from arae_toolkit.data_prep.relations import excluded_place, excluded_scene
-from arae_toolkit.data_prep.scenes import (
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.generalization import (
+    say,
+    soften,
+    soften_place,
+    soften_subject,
+    state,
+)
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table
+from arae_toolkit.data_prep.synthetic.incompatibility import excluded_place, excluded_scene
+from arae_toolkit.data_prep.synthetic.scenes import (
     POSTURES,
     Scene,
     garment_text,
@@ -20,7 +27,6 @@ from arae_toolkit.data_prep.scenes import (
     progressive,
     subject_text,
 )
-from arae_toolkit.data_prep.softening import say, soften, soften_place, soften_subject, state
 
 Derivation = Callable[[Rand, Scene], str | None]
 

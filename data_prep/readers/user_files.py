@@ -9,8 +9,8 @@ from typing import Any
 
 from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import Row, RowLog, TextRows, csv_rows, json_rows
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows, csv_rows, json_rows
 from arae_toolkit.errors import DataError
 
 JSON_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".txt",)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.grammar import Table, plural, verb_forms, words
-from arae_toolkit.data_prep.scenes import Activity, Garment, Noun, Spot
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.grammar import Table, plural, verb_forms, words
+from arae_toolkit.data_prep.synthetic.scenes import Activity, Garment, Noun, Spot
 
 KINDS = {
     "A": "adult", "C": "child", "D": "dog", "K": "cat",

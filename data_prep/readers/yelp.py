@@ -7,8 +7,8 @@ from functools import partial
 
 from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.rows import RowLog, TextRows
-from arae_toolkit.data_prep.sources import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 
 LABELS = ("negative", "positive")
 

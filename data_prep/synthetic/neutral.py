@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from arae_toolkit.data_prep import lexicon
-from arae_toolkit.data_prep.additions import ADDITIONS, UNSEEN
-from arae_toolkit.data_prep.drawing import draw_rest
-from arae_toolkit.data_prep.entailment import Derivation
-from arae_toolkit.data_prep.grammar import Rand, Table, plural, with_article, words
-from arae_toolkit.data_prep.inventory import ACTIVITIES, KINDS, PLACE_ROWS
-from arae_toolkit.data_prep.scenes import Noun, Scene, infinitive, subject_text
-from arae_toolkit.data_prep.softening import say, soften, state
+from arae_toolkit.data_prep.synthetic import lexicon
+from arae_toolkit.data_prep.synthetic.additions import ADDITIONS, UNSEEN
+from arae_toolkit.data_prep.synthetic.entailment import Derivation
+from arae_toolkit.data_prep.synthetic.generalization import say, soften, state
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, plural, with_article, words
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_rest
+from arae_toolkit.data_prep.synthetic.scenes import Noun, Scene, infinitive, subject_text
+from arae_toolkit.data_prep.synthetic.word_tables import ACTIVITIES, KINDS, PLACE_ROWS
 
 _ALL = frozenset({"activity", "noun"})
 _GENERAL = frozenset({"man", "woman", "person", "lady", "guy", "gentleman", "adult"})

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from arae_toolkit.data_prep.grammar import Rand, Verb
-from arae_toolkit.data_prep.inventory import (
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Verb
+from arae_toolkit.data_prep.synthetic.scenes import (
+    Activity,
+    Garment,
+    Place,
+    Scene,
+    Subject,
+    Thing,
+    existential,
+    fragment,
+    fronted,
+    passive,
+    progressive,
+    simple,
+)
+from arae_toolkit.data_prep.synthetic.word_tables import (
     ACTIVITY_TABLE,
     ADJECTIVES,
     ADVERB_OF,
@@ -31,20 +45,6 @@ from arae_toolkit.data_prep.inventory import (
     THINGS,
     UNDRESSED,
     spots_of,
-)
-from arae_toolkit.data_prep.scenes import (
-    Activity,
-    Garment,
-    Place,
-    Scene,
-    Subject,
-    Thing,
-    existential,
-    fragment,
-    fronted,
-    passive,
-    progressive,
-    simple,
 )
 
 PRONOUNS = {"m": "his", "f": "her", "n": "their", "i": "its"}

@@ -1,0 +1,1 @@
+"""Readers of official corpus files, one format each."""
