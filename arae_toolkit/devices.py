@@ -84,6 +84,11 @@ def matrix_products(device: torch.device, precision: Precision) -> Iterator[None
         torch.set_float32_matmul_precision(before)
 
 
+def dtype_of(precision: Precision) -> torch.dtype:
+    """Return the type in which matrix products are computed: bfloat16 or float32."""
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
 def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Return a context in which matrix products are done in ``dtype``, bfloat16 or float32."""
     # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.

@@ -1,6 +1,6 @@
 """From the official files of a corpus to packed tokens, a vocabulary and a manifest. No torch here.
 
-Readers of one form each (:mod:`~arae_toolkit.data_prep.readers.snli`, ``yelp``, ``yahoo``, ``images``,
-``plain``, ``synthetic``) yield rows; :mod:`~arae_toolkit.data_prep.readers.source_files` finds the files, and
+:mod:`~arae_toolkit.data_prep.readers` yield rows of one format each,
+:mod:`~arae_toolkit.data_prep.synthetic` makes corpora of our own, and
 :mod:`~arae_toolkit.data_prep.preparation` packs the rows and writes the corpus folder.
 """

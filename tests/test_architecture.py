@@ -1,4 +1,4 @@
-"""Arrows point down only, and what no module may hold."""
+"""Arrows between packages point down only, and what no module may hold."""
 
 from __future__ import annotations
 
@@ -16,79 +16,40 @@ PACKAGES = {
     "arae_toolkit.benchmarks": ROOT / "benchmarks",
 }
 
-# From the bottom up. A module imports its own layer and those above it in this list.
-LAYERS = {
-    "no torch": (
-        *(
-            "errors",
-            "files",
-            "locations",
-            "lines",
-            "configs",
-            "overrides",
-            "presets",
-            "vocabulary",
-            "corpus",
-            "run_identity",
-        ),
-        *(
-            "results",
-            "markdown",
-            "inference_report",
-            "performance_report",
-            "transfer_report",
-            "benchmark_report",
-        ),
-        *("report", "plots"),
-    ),
-    "data preparation": ("data_prep",),
-    "tensors": (
-        *("devices", "captures"),
-        "batching",
-        "attribute_batching",
-        "noise",
-        "objectives",
-        "packing",
-        *("projection", "chunked_projection", "fused_projection", "softmax_gradient"),
-        *("triton_kernels", "triton_norms", "triton_support"),
-        "sampled_softmax",
-        "schedules",
-        "model_folder",
-        "pixels",
-    ),
-    "models": ("models",),
-    "steps": (
-        "updates",
-        "critic_layers",
-        "critic_kernels",
-        "critic_gradients",
-        "steps",
-        "extensions",
-        "optimizers",
-    ),
-    "use": (
-        *(
-            *("plan", "critics"),
-            "cuda_graphs",
-            "sampling",
-            "adversary",
-            "algorithm",
-            "training",
-            "pretraining",
-            "checkpoint",
-            "run_log",
-        ),
-        *("dev_evaluation", "evaluation", "pictures"),
-        *("nli", "transfer", "estimators"),
-    ),
-    "commands": ("recipes", "benchmarks"),
-}
-TORCH_FREE = ("no torch", "data preparation")
-PURE_DATA = {
-    "arae_toolkit.data_prep.synthetic.lexicon",
-    "arae_toolkit.data_prep.synthetic.corpora.lexicon",
-}  # word lists only: may be long
+# From the bottom up. A package imports those below it, never those beside it or above.
+ORDER = (
+    ("errors", "version"),
+    ("storage", "config"),
+    ("devices",),
+    ("optim",),
+    ("data",),
+    ("data_prep",),
+    ("ops",),
+    ("nn",),
+    ("generation",),
+    ("models",),
+    ("training",),
+    ("evaluation", "latent"),
+    ("pretraining", "nli"),
+    ("transfer",),
+    ("estimators",),
+    ("interop", "serving", "bulk", "search"),
+    ("reports",),
+    ("recipes", "benchmarks"),
+)
+RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
+# Start without torch, whatever they import: the command line, what prepares and what reports.
+TORCH_FREE = (
+    *("errors", "version", "config", "reports", "data_prep"),
+    *("storage.atomic_files", "storage.paths", "storage.text_lines"),
+    *("data.vocabulary", "data.corpus", "training.run_identity"),
+    *("recipes.cli", "recipes.shared.commands"),
+)
+# Beside each other, and still imported: a command runs benchmarks, which look for runs as it does.
+BESIDE = {("recipes", "benchmarks"), ("benchmarks", "recipes")}
+PURE_DATA = {"arae_toolkit.data_prep.synthetic.lexicon"}  # word lists only: may be long
 LONGEST = 500
+MOST_FILES, MOST_MODULES_AT_THE_TOP = 15, 6
 
 
 def modules():
@@ -110,9 +71,10 @@ def tree_of(module):
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def imported_names(module):
-    """Return the full names of what a module imports, anywhere in it."""
-    for node in ast.walk(tree_of(module)):
+def imported_names(module, *, at_start_only=False):
+    """Yield the full names of what a module imports: anywhere in it, or when it is loaded."""
+    tree = tree_of(module)
+    for node in tree.body if at_start_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -131,56 +93,94 @@ def part_of(module):
     return (module + ".").split(".")[1]
 
 
-def layer_of(module):
-    for layer, parts in LAYERS.items():
-        if part_of(module) in parts:
-            return layer
-    return None  # moved to its package: judged by the packages' order once all have moved
-
-
 def imports_library(module, library):
     return any(name.split(".")[0] == library for name in imported_names(module))
 
 
+def loaded_with(module):
+    """Return every module that is loaded when one is imported, and the libraries."""
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name in MODULES:
+            waiting.extend(imported_names(name, at_start_only=True))
+            waiting.append(name.rpartition(".")[0] or name)
+    return found
+
+
 @every_module
 def test_arrows_point_down_only(module):
-    if module == "arae_toolkit":  # offers names of higher layers, loaded on first use
+    part = part_of(module)
+    if module == "arae_toolkit":  # offers names of higher packages, loaded on first use
         return
-    order = list(LAYERS)
     for imported in own_imports(module) - {"arae_toolkit"}:
-        if layer_of(imported) and layer_of(module):
-            assert order.index(layer_of(imported)) <= order.index(layer_of(module)), (
-                f"{module} imports {imported}, which stands above it"
-            )
+        other = part_of(imported)
+        if other == part or (part, other) in BESIDE:
+            continue
+        assert RANK[other] < RANK[part], f"{module} imports {imported}, which stands above it"
+
+
+def test_arrows_between_modules_make_no_circle():
+    """No module of the library needs, when it is loaded, one that needs it."""
+    arrows = {
+        name: set(imported_names(name, at_start_only=True)) & set(MODULES) for name in MODULES
+    }
+    done = set()
+
+    def visit(name, path):
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for other in arrows[name]:
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, [])
 
 
 @every_module
 def test_a_module_imports_only_what_its_place_allows(module):
     own = {part_of(name) for name in own_imports(module)}
     part = part_of(module)
-    if part == "objectives":
+    if module == "arae_toolkit.pretraining.objectives":
         assert not own
-    if part == "models":
-        assert "configs" not in own
-    if part == "evaluation":
-        assert "training" not in own
+    if part in ("nn", "models", "ops"):
+        assert "config" not in own, "components take arguments, no configuration objects"
     if part == "recipes":
         assert not own_imports(module) & COMMAND_MODULES, "a recipe imports another recipe"
         assert "benchmarks" not in own or module == "arae_toolkit.recipes.benchmark"
-    elif part == "benchmarks":
-        pass  # programs: they may use click
-    else:
+    elif part != "benchmarks":  # programs: they may use click
         assert not imports_library(module, "click"), "the library knows no command line"
-    if module != "arae_toolkit" and layer_of(module) in TORCH_FREE:
-        assert not imports_library(module, "torch")
     if part != "interop":
         assert not imports_library(module, "torchtext")
 
 
+@pytest.mark.parametrize("part", TORCH_FREE)
+def test_some_parts_start_without_torch(part):
+    place = f"arae_toolkit.{part}"
+    inside = [name for name in MODULES if name == place or name.startswith(place + ".")]
+    assert inside
+    for module in inside:
+        assert "torch" not in {name.split(".")[0] for name in loaded_with(module)}, module
+
+
 @every_module
-def test_a_module_is_short(module):
+def test_a_module_is_one_concept_of_readable_length(module):
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
     assert lines <= LONGEST or module in PURE_DATA
+
+
+def test_a_folder_can_be_taken_in_at_a_glance():
+    files = {}
+    for path in MODULES.values():
+        files.setdefault(path.parent, []).append(path.name)
+    for folder, names in files.items():
+        if folder.name != "benchmarks":  # one program a claim
+            assert len(names) <= MOST_FILES, f"{folder}: {len(names)} files"
+    assert len(files[ROOT / "arae_toolkit"]) <= MOST_MODULES_AT_THE_TOP
 
 
 @every_module

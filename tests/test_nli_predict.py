@@ -12,7 +12,7 @@ import pytest
 import small_pairs
 from click.testing import CliRunner
 
-from arae_toolkit.nli.model import MOST_WORDS
+from arae_toolkit.data.vocabulary import MOST_WORDS
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.paths import run_folder

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import UNLABELLED, pack
-from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
-from arae_toolkit.nli.model import MOST_WORDS
+from arae_toolkit.data.vocabulary import EOS, MOST_WORDS, UNKNOWN, Vocabulary
 from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary, store_of_texts
 
 CPU = torch.device("cpu")

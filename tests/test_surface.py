@@ -286,7 +286,7 @@ def test_a_model_that_knows_every_word_but_that_for_numbers_reads_what_is_there(
 
 def test_torch_is_not_needed():
     program = (
-        "import sys, arae_toolkit.transfer.detokenization.detokenize; sys.exit('torch' in sys.modules or "
-        "'sklearn' in sys.modules)"
+        "import sys, arae_toolkit.transfer.detokenization.detokenize; "
+        "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -189,7 +189,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_state(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("arae_toolkit.models.model_folder.save_file", full)
+    monkeypatch.setattr("arae_toolkit.storage.safetensors_file.save_file", full)
     with pytest.raises(ToolkitError, match="No space left on device"):
         fit(_algorithm(config), run, resume_from=tmp_path / STATE)
     assert (tmp_path / STATE).read_bytes() == before

@@ -10,12 +10,12 @@ import pytest
 import small_rewriter
 from click.testing import CliRunner
 
-from arae_toolkit.data.vocabulary import UNKNOWN
+from arae_toolkit.data.vocabulary import MOST_WORDS, UNKNOWN
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
-from arae_toolkit.transfer.model import MOST_WORDS, TransferModel
+from arae_toolkit.transfer.model import TransferModel
 
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 ADDED = ["transferred", "to", "attribute_probability", "content_bleu", "nats_per_token"]

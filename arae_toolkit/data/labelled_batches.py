@@ -19,8 +19,8 @@ from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 class AttributeBatch:
     """Sentences of several attribute values, those of each value together.
 
-    An encoder reads it as it reads a :class:`~arae_toolkit.data.token_batches.TokenBatch`; decoders read
-    the parts.
+    An encoder reads it as it reads a :class:`~arae_toolkit.data.token_batches.TokenBatch`;
+    decoders read the parts.
 
     Attributes:
         whole: All sentences, in the order of the parts.
@@ -145,9 +145,13 @@ def class_weights(labels: np.ndarray, classes: int) -> Tensor:
     """Return weights that make all classes count alike, one on the mean over rows. Shape (A,).
 
     Args:
-        labels: Class of each row. Shape (N,).
+        labels: Class of each row. Shape (N,). A class that never occurs has weight 0.
         classes: A.
+
+    Example:
+        >>> class_weights(np.array([0, 0, 0, 1]), 2)
+        tensor([0.6667, 2.0000])
     """
     counts = np.bincount(labels, minlength=classes)
-    weights = len(labels) / (classes * np.maximum(counts, 1))
+    weights = np.where(counts > 0, len(labels) / (classes * np.maximum(counts, 1)), 0.0)
     return torch.from_numpy(weights.astype(np.float32))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from arae_toolkit.data.packed_sequence import Indices
 
@@ -141,3 +142,11 @@ class EpochSampler:
 def draw(count: int, size: int, *, seed: tuple[int, ...]) -> Indices:
     """Draw ``size`` row numbers below ``count`` independently and uniformly, fixed by ``seed``."""
     return np.random.default_rng(seed).integers(count, size=size)
+
+
+def reseed(generator: torch.Generator, *, seed: int, iteration: int) -> None:
+    """Make what is drawn in an iteration a function of (seed, iteration) alone.
+
+    So that an iteration can be repeated from the weights before it, and a killed run resumed.
+    """
+    generator.manual_seed((seed * 1_000_003 + iteration) % 2**63)

@@ -13,6 +13,8 @@ from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+MOST_WORDS = 60
+"""Longer texts are read up to here by classifiers and rewriters, which are made for sentences."""
 
 # What counts as one word. Penn-Treebank-like, and it leaves text that is already tokenized that way
 # as it is, so that raw text, parses and pre-tokenized corpora share one vocabulary.
@@ -152,3 +154,8 @@ def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:
         plain.normalizer = tokenizer.normalizer
     plain.pre_tokenizer = tokenizer.pre_tokenizer
     return plain
+
+
+def shortened(words: list[int]) -> list[int]:
+    """Cut a sentence to :data:`MOST_WORDS` words, its ``<eos>`` kept."""
+    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]

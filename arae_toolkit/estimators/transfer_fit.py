@@ -48,7 +48,7 @@ def train_on_texts(
         config: Settings; its seed chooses the texts that are held out as well.
         vocab_size: Most words, taken from the texts.
         max_length: Most words of a text to learn from; longer ones are left out.
-        kind: See :func:`~arae_toolkit.transfer.autoencoder.experiment.pretrain_transfer`, as for the others.
+        kind: See :func:`~arae_toolkit.transfer.autoencoder.experiment.pretrain_transfer`.
         folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
         device: Where to compute.
         precision: Of the matrix products.

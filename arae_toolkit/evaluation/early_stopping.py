@@ -1,7 +1,7 @@
 """Training of the small networks that measure others: the epoch that is best on held-out rows.
 
-Not :func:`~arae_toolkit.training.loop.fit`: these trainings take minutes, and whoever measures wants a
-network and no run on disk that could go on.
+Not :func:`~arae_toolkit.training.loop.fit`: these trainings take minutes, and whoever measures
+wants a network and no run on disk that could go on.
 """
 
 from __future__ import annotations

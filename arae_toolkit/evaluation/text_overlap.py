@@ -15,7 +15,6 @@ from sacrebleu.metrics.bleu import BLEU
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 from arae_toolkit.data.vocabulary import WORD_PATTERN
-from arae_toolkit.transfer.rewriter import Sentence
 
 # Those of a vocabulary (Python's own regular expressions see combining marks in another way).
 _LOWERCASE = normalizers.Lowercase()
@@ -139,7 +138,7 @@ def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     return zip(*(words[start:] for start in range(n)), strict=False)
 
 
-def content_bleu(source: Sentence, rewritten: Sentence) -> float:
+def content_bleu(source: Sequence[int], rewritten: Sequence[int]) -> float:
     """Return the sentence BLEU of a rewritten sentence to its source, from 0 to 100.
 
     n-grams up to 4, those that are too long for the sentence left out; a precision of 0 counts as

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.samplers import EpochSampler
-from arae_toolkit.devices import Precision, reduced
+from arae_toolkit.data.labelled_batches import class_weights
+from arae_toolkit.data.samplers import EpochSampler, reseed
+from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.optim.schedules import rate_at
+from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 
 EVALUATION_BATCH = 256
@@ -86,7 +87,7 @@ class ClassifierTraining:
     ) -> None:
         """Make the optimizers; the weights are left as they are."""
         self.network, self.intervals, self.store, self.rows = network, settings, store, rows
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.dtype = dtype_of(precision)
         self.device = store.device
         self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
         self.sampler = EpochSampler(
@@ -126,10 +127,12 @@ class ClassifierTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings = self.intervals
-        rate = rate_at(settings, iteration, iterations=self.iterations)
+        rate = learning_rate(
+            settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
+        )
         self.updates["encoder"].set_rate(rate * settings.encoder_rate)
         self.updates["classifier"].set_rate(rate)
-        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        reseed(self.random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.rows[self.sampler.at(iteration)])
         if self.labels is not None:
             rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
@@ -187,22 +190,6 @@ class ClassifierTraining:
         return (
             f"nats_per_pair is {means['nats_per_pair']:.3g}, where guessing costs {guessing:.3g},"
         )
-
-
-def class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
-    """Return weights under which every class that occurs has the same sum. Shape (A,), mean 1.
-
-    Args:
-        labels: Class ids. Shape (N,).
-        classes: A.
-
-    Example:
-        >>> class_weights(np.array([0, 0, 0, 1]), 2)
-        tensor([0.5000, 1.5000])
-    """
-    counts = np.bincount(labels, minlength=classes)
-    weights = np.where(counts > 0, 1 / np.maximum(counts, 1), 0.0)
-    return torch.from_numpy(weights * classes / weights.sum()).float()
 
 
 @torch.no_grad()

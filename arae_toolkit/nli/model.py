@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
-from arae_toolkit.data.vocabulary import EOS, Vocabulary
+from arae_toolkit.data.vocabulary import Vocabulary, shortened
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
@@ -21,8 +21,6 @@ from arae_toolkit.nli.networks import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.storage.atomic_files import write_json
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
-MOST_WORDS = 60
-"""Longer sentences are read up to here: a few captions of SNLI have up to 80 words."""
 
 Pair = tuple[str, str]
 """Premise and hypothesis."""
@@ -140,7 +138,7 @@ class NLIModel(nn.Module):
         probabilities do not depend on the others beyond rounding.
         """
         sides = [
-            [tuple(_shortened(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
+            [tuple(shortened(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)
         ]
         lower = self.precision == "bf16"
@@ -222,8 +220,3 @@ def member_names(folder: Path) -> list[str] | None:
     if not names:
         raise CheckpointMismatch(f"{folder / CONFIG}: names no members")
     return names
-
-
-def _shortened(words: list[int]) -> list[int]:
-    """Cut a sentence to ``MOST_WORDS`` words, its ``<eos>`` kept."""
-    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]

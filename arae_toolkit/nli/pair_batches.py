@@ -14,8 +14,8 @@ from torch import Tensor
 from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
-from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
-from arae_toolkit.nli.model import MOST_WORDS, Pair
+from arae_toolkit.data.vocabulary import MOST_WORDS, UNKNOWN, Vocabulary
+from arae_toolkit.nli.model import Pair
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The passes of :mod:`~arae_toolkit.ops.batch_norm_double_backward` with one kernel each, on a CUDA device.
+"""Batch norm and its double backward on a CUDA device, with one kernel a pass.
 
 A program has some columns with all their rows, so that means over rows never leave it.
 """
@@ -122,4 +122,4 @@ def _power_of_two(size: int) -> int:
 
 
 def _kernels() -> Any:
-    return importlib.import_module("arae_toolkit.ops.triton_batch_norm")
+    return importlib.import_module("arae_toolkit.ops.triton_kernels")

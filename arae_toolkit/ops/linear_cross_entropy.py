@@ -1,7 +1,7 @@
 """The decoder's softmax over the vocabulary, in chunks: a (B, T, V) tensor is never kept.
 
-How it is trained depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` suits a CPU's
-caches, :mod:`~arae_toolkit.ops.linear_cross_entropy_cuda` a GPU.
+How it is trained depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` suits a
+CPU's caches, :mod:`~arae_toolkit.ops.linear_cross_entropy_cuda` a GPU.
 """
 
 from __future__ import annotations

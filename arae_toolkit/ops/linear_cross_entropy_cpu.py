@@ -40,7 +40,7 @@ def chunked_nats(
     dtype: torch.dtype,
     ignored: int | None = None,
 ) -> Tensor:
-    """Return the summed nats of the targets: :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
+    """See :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
 
     Args:
         hidden: Shape (N, H).

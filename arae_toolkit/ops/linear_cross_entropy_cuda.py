@@ -39,7 +39,7 @@ def softmax_less_one_hot_(scores: Tensor, answers: Tensor, *, ignored: int | Non
 
 
 def _by_kernel(scores: Tensor, answers: Tensor, ignored: int | None) -> Tensor:
-    kernels = importlib.import_module("arae_toolkit.ops.triton_cross_entropy")
+    kernels = importlib.import_module("arae_toolkit.ops.triton_kernels")
     rows, words = scores.shape
     nats = torch.empty(rows, dtype=torch.float32, device=scores.device)
     if rows:
@@ -83,7 +83,7 @@ def fused_nats(
     dtype: torch.dtype,
     ignored: int | None = None,
 ) -> Tensor:
-    """Return the summed nats of the targets: :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
+    """See :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
 
     Args:
         hidden: Shape (N, H).

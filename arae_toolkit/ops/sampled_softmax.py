@@ -44,7 +44,7 @@ def sampled_nats(
     sample: SoftmaxSample,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return an estimate of :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats` from fewer words.
+    """Estimate :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats` from fewer words.
 
     Args:
         hidden: Decoder states of real tokens only. Shape (N, H).

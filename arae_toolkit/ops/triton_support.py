@@ -22,7 +22,7 @@ def runs_kernels(device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     try:
-        kernels = importlib.import_module("arae_toolkit.ops.triton_cross_entropy")
+        kernels = importlib.import_module("arae_toolkit.ops.triton_kernels")
         scores, nats = torch.zeros(1, 2, device=device), torch.zeros(1, device=device)
         answers = torch.zeros(1, dtype=torch.int64, device=device)
         kernels.softmax_less_one_hot[(1,)](scores, answers, nats, 2, 2, -1, BLOCK=16)

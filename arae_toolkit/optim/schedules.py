@@ -1,13 +1,12 @@
-"""What changes in the course of training, as functions of the iteration."""
+"""The learning rate of every training, and the length of a run."""
 
 from __future__ import annotations
 
 import math
 from typing import Protocol
 
-from arae_toolkit.nli.settings import PairTrainingConfig
-
 COSINE_FLOOR = 0.02
+"""Where the learning rates of autoencoders and scorers end, as a share of their peak."""
 
 
 class Length(Protocol):
@@ -46,17 +45,21 @@ def ramp(iteration: int, *, length: int) -> float:
     return 1.0 if length <= 0 else min(1.0, (iteration + 1) / length)
 
 
-def cosine(share_done: float) -> float:
-    """Return the factor on a rate that falls along a cosine, to 2 % at the end."""
-    return COSINE_FLOOR + (1 - COSINE_FLOOR) * (1 + math.cos(math.pi * share_done)) / 2
+def learning_rate(
+    peak: float, iteration: int, *, iterations: int, warmup: int, floor: float = 0.0
+) -> float:
+    """Return the learning rate of an iteration: a linear rise, then half a cosine.
 
-
-def rate_at(settings: PairTrainingConfig, iteration: int, *, iterations: int) -> float:
-    """Return the learning rate of an iteration: a linear rise, then half a cosine down to 0.
+    Args:
+        peak: The rate at the end of the rise.
+        iteration: Counted from 0.
+        iterations: Of the whole run.
+        warmup: Iterations of the rise.
+        floor: Share of the peak at which the cosine ends.
 
     Example:
-        >>> rate_at(PairTrainingConfig(rate=0.1, warmup=0), 50, iterations=100)
+        >>> learning_rate(0.1, 50, iterations=100, warmup=0)
         0.05
     """
-    fall = (1 + math.cos(math.pi * iteration / max(1, iterations))) / 2
-    return settings.rate * ramp(iteration, length=settings.warmup) * fall
+    fall = (1 + math.cos(math.pi * (iteration / max(1, iterations)))) / 2
+    return peak * ramp(iteration, length=warmup) * (floor + (1 - floor) * fall)

@@ -1,4 +1,4 @@
-"""Algorithm 1: one iteration of training, put together from :mod:`arae_toolkit.pretraining.steps`."""
+"""Algorithm 1: one iteration of training, from :mod:`~arae_toolkit.pretraining.steps`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.config.schema import Config, TrainingConfig
-from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import Store
-from arae_toolkit.devices import Precision, matrix_products, reduced
+from arae_toolkit.devices import Precision, dtype_of, matrix_products, reduced
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
@@ -101,7 +101,7 @@ class Algorithm:
         self.model, self.config, self.store = model, config, store
         self.precision = precision
         self.extensions: list[Extension] = []
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.dtype = dtype_of(precision)
         self.device = model.device
         training = config.training
         self.sampler = EpochSampler(
@@ -244,7 +244,7 @@ class Algorithm:
 
     def _seed(self, iteration: int) -> None:
         """Make everything random in an iteration a function of the seed and its number."""
-        self.random.manual_seed((self.config.training.seed * 1_000_003 + iteration) % 2**63)
+        reseed(self.random, seed=self.config.training.seed, iteration=iteration)
 
     def _clear_gradients(self) -> None:
         for update in self.updates.values():

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
 
 
 def autoencoder_rate(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
     """Return the learning rate of encoder and decoder at an iteration of ``iterations``."""
-    rate = config.autoencoder_rate * ramp(iteration, length=config.warmup)
-    if config.autoencoder_schedule == "cosine":
-        rate *= cosine(iteration / max(1, iterations))
-    return rate
+    return learning_rate(
+        config.autoencoder_rate,
+        iteration,
+        iterations=iterations,
+        warmup=config.warmup,
+        floor=COSINE_FLOOR if config.autoencoder_schedule == "cosine" else 1.0,
+    )
 
 
 def adversarial_weight(config: TrainingConfig, iteration: int, *, iterations: int) -> float:

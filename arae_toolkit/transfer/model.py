@@ -10,19 +10,17 @@ from pathlib import Path
 
 import torch
 
-from arae_toolkit.data.vocabulary import EOS, Vocabulary
-from arae_toolkit.devices import Precision
+from arae_toolkit.data.vocabulary import Vocabulary, shortened
+from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import ModelFolder, load_model_folder
-from arae_toolkit.transfer.rewriter import Rewriter, Sentence
+from arae_toolkit.transfer.rewriter import Rewriter
 from arae_toolkit.transfer.scorer.scorer import Scorer
 
 KINDS = ("transfer", "cross-aligned", "infilling", "delete-and-replace")
 """Of model folders: the first is that of autoencoders with decoders by attribute."""
 SCORER_FOLDER = "scorer"
-MOST_WORDS = 60
-"""Longer texts are read up to here: the models are made for sentences."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +212,5 @@ def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter
         return CrossAlignedRewriter.from_content(content)
     from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
 
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = dtype_of(precision)
     return LatentRewriter.of_folder(content, dtype=dtype)
-
-
-def shortened(words: Sentence) -> Sentence:
-    """Cut a sentence to ``MOST_WORDS`` words, its ``<eos>`` kept."""
-    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]

@@ -39,7 +39,7 @@ class SourceFile:
         return name[:-3] if name.lower().endswith(".gz") else name
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        """Open the decompressed content; see :func:`~arae_toolkit.storage.text_lines.open_binary`."""
+        """Open the decompressed content."""
         return open_binary(self.path, member=self.member)
 
     def sha256(self) -> str:

@@ -64,7 +64,7 @@ class RowLog:
         return dropped
 
     def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        """Yield the lines of a file with their numbers; see :func:`~arae_toolkit.storage.text_lines.read_lines`.
+        """Yield the lines of a file with their numbers.
 
         Raises:
             DataError: If the file is empty or cannot be read, whether bad rows are skipped or not.

@@ -1,8 +1,8 @@
 """Scenes: who does what, to what, where; and how they are put into words.
 
-A scene is the meaning of one caption. It is drawn in :mod:`~arae_toolkit.data_prep.synthetic.scene_sampling`; an
-entailment pair is one scene and another derived from it
-(:mod:`~arae_toolkit.data_prep.derivations`).
+A scene is the meaning of one caption. It is drawn in
+:mod:`~arae_toolkit.data_prep.synthetic.scene_sampling`; an entailment pair is one scene and another
+derived from it.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.devices import dtype_of
 from arae_toolkit.recipes.evaluate.corpus import Known, open_corpus, told, with_references
 from arae_toolkit.recipes.evaluate.outputs import (
     OutputFields,
@@ -258,8 +259,6 @@ def _measured(
     reverse: bool,
 ) -> Any:
     """Return the result of each system, by name."""
-    import torch
-
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
     from arae_toolkit.evaluation.transfer.comparison import compare
@@ -267,7 +266,7 @@ def _measured(
 
     keep_freed_memory()
     place = choose_device(device)
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = dtype_of(precision)
     instruments = instruments_of(corpus, device=place, dtype=dtype, note=told, progress=progress)
     held_out = corpus.split(OTHER_SPLIT[split])
 

@@ -112,7 +112,7 @@ def evaluate(
         batch_size=batch_size,
     ) as request:
         model = load_nli_model(run, device, precision)
-        from arae_toolkit.nli.model import MOST_WORDS
+        from arae_toolkit.data.vocabulary import MOST_WORDS
 
         answers = answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)
         with progress("evaluating") as advance:

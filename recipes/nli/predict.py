@@ -98,7 +98,7 @@ def predict(
     names = pair_fields(premise_field, hypothesis_field)
     with open_request(source, names=names, **rows) as request:
         model = load_nli_model(run, device, precision)
-        from arae_toolkit.nli.model import MOST_WORDS
+        from arae_toolkit.data.vocabulary import MOST_WORDS
 
         for batch in answers_to(
             request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True

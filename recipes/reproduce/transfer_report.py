@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from arae_toolkit.devices import dtype_of
 from arae_toolkit.recipes.reproduce.transfer_options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import (
@@ -53,8 +54,6 @@ def write_table(
         details: Kept in the file beside the measures.
         more: Returns further details once all systems are trained.
     """
-    import torch
-
     from arae_toolkit.devices import choose_device
     from arae_toolkit.evaluation.transfer.evaluators import instruments_of
 
@@ -62,7 +61,7 @@ def write_table(
     instruments = instruments_of(
         corpus,
         device=device,
-        dtype=torch.bfloat16 if choices.precision == "bf16" else torch.float32,
+        dtype=dtype_of(choices.precision),
         note=lambda line: click.echo(line, err=True),
         progress=progress,
     )

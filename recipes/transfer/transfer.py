@@ -117,7 +117,7 @@ def transfer(
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_transfer_model(run, device, precision)
         targets = targets_of(model, asked, run=run)
-        from arae_toolkit.transfer.model import MOST_WORDS
+        from arae_toolkit.data.vocabulary import MOST_WORDS
 
         for batch in answers_to(
             request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True

@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.pretraining.heads import PairLanguageModel
 from arae_toolkit.nli.pretraining.objective import PairObjective
 from arae_toolkit.nli.settings import PairTrainingConfig
-from arae_toolkit.optim.schedules import rate_at
+from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 
 
 class PairPretraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: an encoder over pairs and single sentences.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: an encoder over pairs and sentences.
 
     Each iteration takes a batch of pairs and one of single sentences. The latter have no other
     sentence: a vector of zeros stands in its place.
@@ -57,7 +57,7 @@ class PairPretraining:
             share=settings.word_drop,
             softmax_samples=settings.softmax_samples,
             dropout=dropout,
-            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+            dtype=dtype_of(precision),
         )
         nothing = np.zeros(len(pairs), dtype=np.bool_)
         self.known = torch.from_numpy(nothing if known is None else known).to(self.device)
@@ -90,8 +90,12 @@ class PairPretraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, update = self.intervals, self.updates["model"]
-        update.set_rate(rate_at(settings, iteration, iterations=self.iterations))
-        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        update.set_rate(
+            learning_rate(
+                settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
+            )
+        )
+        reseed(self.random, seed=settings.seed, iteration=iteration)
         self.model.train()
         pairs = self.pairs.batch(self.sampler.at(iteration))
         singles = self.sentences.batch(self.single_sampler.at(iteration))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeStore
-from arae_toolkit.data.samplers import draw
+from arae_toolkit.data.samplers import draw, reseed
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
@@ -79,7 +79,7 @@ class BackTranslation:
         if self._iteration < self.first or rest:
             return {"cycle_nats_per_token": torch.zeros((), device=self.store.device)}
         training, values = self.training, self.attributes
-        self.random.manual_seed((training.seed * 1_000_003 + self._iteration) % 2**63)
+        reseed(self.random, seed=training.seed, iteration=self._iteration)
         value = turn % values
         other = (value + 1 + turn // values % (values - 1)) % values
         seed = (training.seed, _ROWS, self._iteration)

@@ -32,7 +32,8 @@ class Behaviour(NamedTuple):
 class AttributeGenerator(nn.Module):
     """GRU that starts from (y, z), an attribute value and a content, and a softmax over V.
 
-    It is a :class:`~arae_toolkit.generation.continuous_batching.StepDecoder` whose codes are starting states.
+    A :class:`~arae_toolkit.generation.continuous_batching.StepDecoder` whose codes are starting
+    states.
 
     Args:
         vocab_size: V.

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore
-from arae_toolkit.data.samplers import BalancedSampler
-from arae_toolkit.devices import Precision
+from arae_toolkit.data.samplers import BalancedSampler, reseed
+from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
-from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.transfer.cross_aligned.discriminators import Judged, Judges
 from arae_toolkit.transfer.cross_aligned.generator import Behaviour
@@ -44,7 +44,7 @@ class CrossAlignedTraining:
     ) -> None:
         """Make the optimizers."""
         self.model, self.intervals, self.store = model, settings, store
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.dtype = dtype_of(precision)
         self.device = store.device
         self.sampler = BalancedSampler(
             store.host_lengths,
@@ -93,9 +93,15 @@ class CrossAlignedTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, model, random = self.intervals, self.model, self.random
-        rate = settings.rate * ramp(iteration, length=settings.warmup)
-        self.updates["autoencoder"].set_rate(rate * cosine(iteration / self.iterations))
-        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        rate = learning_rate(
+            settings.rate,
+            iteration,
+            iterations=self.iterations,
+            warmup=settings.warmup,
+            floor=COSINE_FLOOR,
+        )
+        self.updates["autoencoder"].set_rate(rate)
+        reseed(random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.sampler.at(iteration))
         visible = batch.damaged(share=settings.word_drop, generator=random).whole
         code = model.encoder(visible, batch.labels, dropout=settings.dropout, generator=random)

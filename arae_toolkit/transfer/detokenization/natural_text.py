@@ -35,7 +35,7 @@ def transfer_natural(
 
     Args:
         model: The model.
-        texts: N of them, raw or tokenized; see :func:`~arae_toolkit.transfer.detokenization.detokenize.natural_text`.
+        texts: N of them, raw or tokenized.
         targets: An attribute value for each.
         candidates: As for :meth:`TransferModel.transfer`, as are strength and seed.
         strength: How much is changed.

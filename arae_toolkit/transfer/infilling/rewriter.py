@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import ModelFolder, load_model_folder, save_model_folder
 from arae_toolkit.transfer.infilling.network import (
@@ -76,7 +76,7 @@ class Infilling:
             Guidance(
                 search.guidance, search.most_guidance, search.words, search.rarity, search.kinship
             ),
-            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+            dtype=dtype_of(precision),
             directions=with_endings(self._usage, self.vocabulary.words, weight=search.endings),
         )
         self._precision, self._searching = precision, InfillingSearch(self.scores, search)

@@ -41,7 +41,7 @@ class Candidate:
     Attributes:
         words: Ids, ``<eos>`` last.
         nats: By which it fits together less well than the source: its words are less likely given
-            each other and the target; see :class:`~arae_toolkit.transfer.infilling.token_scoring.WordScores`.
+            each other and the target.
         changed: Words changed, put in or left out.
         margin: Nats by which the recognizer prefers the target.
         left: Nats by which its words mark other attributes, each by itself.

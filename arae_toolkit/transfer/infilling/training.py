@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.corpus import PackedSentences
-from arae_toolkit.data.samplers import BalancedSampler
+from arae_toolkit.data.samplers import BalancedSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.devices import Precision, reduced
+from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
-from arae_toolkit.optim.schedules import ramp
+from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.transfer.infilling.masking import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling.network import InfillingNetwork
@@ -52,7 +52,7 @@ class InfillingTraining:
         """Make the optimizer; the weights are left as they are."""
         assert sentences.labels is not None, "salience was counted in labelled sentences"
         self.network, self.intervals, self.device = network, settings, device
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.dtype = dtype_of(precision)
         self.store = TokenStore(sentences, device=device)
         labels = np.asarray(sentences.labels, dtype=np.int64)
         self.labels = torch.from_numpy(labels).to(device)
@@ -89,8 +89,12 @@ class InfillingTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, update = self.intervals, self.updates["network"]
-        update.set_rate(rate_at(settings, iteration, iterations=self.iterations))
-        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        update.set_rate(
+            learning_rate(
+                settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
+            )
+        )
+        reseed(self.random, seed=settings.seed, iteration=iteration)
         rows = self.sampler.at(iteration)
         batch = self.store.batch(rows)
         labels = self.labels[torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)]
@@ -141,17 +145,6 @@ class InfillingTraining:
         if nats <= 3 * guessing:
             return None
         return f"nats_per_word is {nats:.3g}, where guessing costs {guessing:.3g},"
-
-
-def rate_at(settings: InfillingTrainingConfig, iteration: int, *, iterations: int) -> float:
-    """Return the learning rate of an iteration: a linear rise, then half a cosine down to 0.
-
-    Example:
-        >>> rate_at(InfillingTrainingConfig(rate=0.1, warmup=0), 50, iterations=100)
-        0.05
-    """
-    fall = (1 + math.cos(math.pi * iteration / max(1, iterations))) / 2
-    return settings.rate * ramp(iteration, length=settings.warmup) * fall
 
 
 @torch.no_grad()

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
-from arae_toolkit.data.samplers import EpochSampler
-from arae_toolkit.devices import Precision, reduced
+from arae_toolkit.data.samplers import EpochSampler, reseed
+from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
-from arae_toolkit.optim.schedules import cosine, ramp
+from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.pretraining.objectives import classifier_nats
 from arae_toolkit.training.checkpoint import STATE
@@ -126,7 +126,7 @@ class ScorerTraining:
     ) -> None:
         """Make the optimizers."""
         self.scorer, self.intervals, self.store = scorer, settings, store
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.dtype = dtype_of(precision)
         self.device = store.device
         self.sampler = EpochSampler(
             store.host_lengths, batch_size=settings.batch_size, seed=settings.seed
@@ -161,11 +161,16 @@ class ScorerTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, scorer = self.intervals, self.scorer
-        rate = settings.rate * ramp(iteration, length=settings.warmup)
-        rate *= cosine(iteration / self.iterations)
+        rate = learning_rate(
+            settings.rate,
+            iteration,
+            iterations=self.iterations,
+            warmup=settings.warmup,
+            floor=COSINE_FLOOR,
+        )
         for update in self.updates.values():
             update.set_rate(rate)
-        self.random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+        reseed(self.random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.sampler.at(iteration))
         visible = batch.damaged(share=settings.word_drop, generator=self.random).whole
         with reduced(self.device, self.dtype):
