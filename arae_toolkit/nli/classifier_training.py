@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.data.labelled_batches import class_weights
@@ -19,6 +19,7 @@ from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.training.loop import far_above_guessing
 
 EVALUATION_BATCH = 256
 _BEST = "best/"
@@ -97,32 +98,22 @@ class ClassifierTraining:
         if settings.balanced:
             used = store.labels[rows] if labels is None else labels[rows]
             self._class_weights = class_weights(used, network.output.out_features).to(self.device)
+        self.batches_per_epoch = self.sampler.batches_per_epoch
+        self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
-        self.best_accuracy = -1.0
-        # Running mean of the loss over some hundred iterations, in nats a pair.
-        self._recent_nats = torch.full((), math.log(network.output.out_features))
-        self._best: dict[str, Tensor] = {}
+        self.modules = {"network": network}
+        # The best accuracy on dev, the weights it was reached with (once there are any), and the
+        # running mean of the loss over some hundred iterations, in nats a pair.
+        self.kept = {
+            "best_accuracy": torch.tensor(-1.0, dtype=torch.float64),
+            "recent_nats": torch.full((), math.log(network.output.out_features)),
+        }
         encoder = list(network.encoder.parameters())
         rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
         self.updates = {
             name: Update(part, adam(part, rate=settings.rate), clip_norm=settings.clip_norm)
             for name, part in (("encoder", encoder), ("classifier", rest))
         }
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"network": self.network}
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Iterations in one epoch."""
-        return self.sampler.batches_per_epoch
-
-    @property
-    def iterations(self) -> int:
-        """Iterations in the whole run."""
-        return self.intervals.epochs * self.batches_per_epoch
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
@@ -147,49 +138,38 @@ class ClassifierTraining:
             dtype=self.dtype,
             class_weights=self._class_weights,
         )
-        self._recent_nats = torch.lerp(self._recent_nats, scalars["nats_per_pair"].cpu(), 0.01)
+        self.kept["recent_nats"] = torch.lerp(
+            self.kept["recent_nats"], scalars["nats_per_pair"].cpu(), 0.01
+        )
         return scalars
 
     @property
     def recent_nats(self) -> float:
         """Running mean of the training loss, in nats a pair."""
-        return float(self._recent_nats)
+        return float(self.kept["recent_nats"])
+
+    @property
+    def best_accuracy(self) -> float:
+        """The best on dev so far; -1 before any evaluation."""
+        return float(self.kept["best_accuracy"])
 
     def consider(self, accuracy: float) -> bool:
         """Keep the present weights if no evaluation before was as good; return whether so."""
         if accuracy <= self.best_accuracy:
             return False
-        self.best_accuracy = accuracy
-        self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.kept["best_accuracy"] = torch.tensor(accuracy, dtype=torch.float64)
+        self.kept |= {_BEST + k: value.clone() for k, value in self.network.state_dict().items()}
         return True
-
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return the best weights so far, their accuracy on dev, and the running loss."""
-        accuracy = torch.tensor(self.best_accuracy, dtype=torch.float64)
-        return {
-            "best_accuracy": accuracy,
-            "recent_nats": self._recent_nats,
-            **{_BEST + k: v for k, v in self._best.items()},
-        }
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what :meth:`state_tensors` returned."""
-        self.best_accuracy = float(tensors["best_accuracy"])
-        self._recent_nats = tensors["recent_nats"]
-        self._best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that were best on dev; before any evaluation the present ones."""
-        return self._best or self.network.state_dict()
+        best = {k.removeprefix(_BEST): v for k, v in self.kept.items() if k.startswith(_BEST)}
+        return best or self.network.state_dict()
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that the labels' cross-entropy is far above that of guessing, if it is."""
         guessing = math.log(self.network.output.out_features)
-        if means["nats_per_pair"] <= 3 * guessing:
-            return None
-        return (
-            f"nats_per_pair is {means['nats_per_pair']:.3g}, where guessing costs {guessing:.3g},"
-        )
+        return far_above_guessing(means, "nats_per_pair", guessing)
 
 
 @torch.no_grad()

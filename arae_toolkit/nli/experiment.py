@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
-from arae_toolkit.models.model_folder import CONFIG, load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
 from arae_toolkit.nli.label_splits import LabelledRows
 from arae_toolkit.nli.model import PAIRS, network_of
@@ -26,14 +26,10 @@ from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
-from arae_toolkit.version import __version__
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.metrics_log import RunLog
 
 MEASURED = "evaluation.json"
-DEFAULTS = settings_identity(PairConfig())
 SPLITS = ("dev", "test")
 Measured = dict[str, dict[str, Any]]
 """Measurements of one seed by split."""
@@ -81,15 +77,14 @@ class Task:
             pairs = in_vocabulary(pairs, self.corpus.vocabulary, self.encoder.vocabulary)
         return PairStore(pairs, device=device)
 
-    def identity(self, config: PairConfig, precision: Precision) -> dict[str, str]:
-        """Return what two runs must share for one to go on from the other, by name."""
+    @property
+    def facts(self) -> dict[str, str]:
+        """What two runs must share, beside settings, for one to go on from the other, by name."""
         return {
             "corpus": self.corpus.sha256,
             "labels": self.labelled.sha256,
             "encoder": "random" if self.encoder is None else self.encoder.sha256,
             "pseudo_labels": "none" if self.pseudo is None else self.pseudo.origin,
-            "precision": precision,
-            **settings_identity(config),
         }
 
 
@@ -97,11 +92,7 @@ def train_classifier(
     task: Task,
     config: PairConfig,
     folder: Path,
-    *,
-    device: torch.device,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> Measured:
     """Train one seed, resuming what the folder holds, and measure the epoch that is best on dev.
 
@@ -114,8 +105,8 @@ def train_classifier(
             loss has not fallen below that of guessing.
         Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
-    identity = task.identity(config, precision)
-    check_folder(folder / CONFIG, identity, defaults=DEFAULTS)
+    experiment = Experiment(folder, config, task.facts, **options)
+    device, log = experiment.device, experiment.log
     vocabulary = (task.encoder or task.corpus).vocabulary
     arguments = asdict(config.model)
     network = network_of(
@@ -124,50 +115,42 @@ def train_classifier(
         len(task.corpus.labels),
         generator=torch.Generator().manual_seed(config.training.seed),
     )
-    log = RunLog(folder, listeners)
     if task.encoder is not None and not task.encoder.put_into(network):
         log.note(f"{task.encoder.folder}: an encoder of another kind; its embeddings are taken")
-    network.to(device)
-    state = folder / STATE
-    if not state.exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": PAIRS,
-                "model": arguments,
-                "labels": task.corpus.labels,
-                "run": identity,
-                "objective": task.objective,
-                "toolkit": __version__,
-            },
-            vocabulary=vocabulary,
-            tensors=network.state_dict(),
+
+    def make() -> tuple[ClassifierTraining, _DevJudge]:
+        train, dev = task.store("train", device), task.store("dev", device)
+        rows, labels = task.labelled.rows, None
+        if task.pseudo is not None:
+            rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
+            labels = train.labels.copy()
+            labels[task.pseudo.rows] = task.pseudo.labels
+        training = ClassifierTraining(
+            network, config.training, train, rows, precision=experiment.precision, labels=labels
         )
-    train, dev = task.store("train", device), task.store("dev", device)
-    rows, labels = task.labelled.rows, None
-    if task.pseudo is not None:
-        rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
-        labels = train.labels.copy()
-        labels[task.pseudo.rows] = task.pseudo.labels
-    training = ClassifierTraining(
-        network, config.training, train, rows, precision=precision, labels=labels
+        return training, _DevJudge(dev, task.corpus.labels, training.dtype, log)
+
+    experiment.train(
+        network,
+        make,
+        record={
+            "kind": PAIRS,
+            "model": arguments,
+            "labels": task.corpus.labels,
+            "objective": task.objective,
+        },
+        vocabulary=vocabulary,
     )
-    judge = _DevJudge(dev, task.corpus.labels, training.dtype, log)
-    fit(
-        training,
-        Run(folder, identity, log, judge, stop_signal, DEFAULTS),
-        resume_from=state if state.exists() else None,
-    )
-    return _measure(folder, network, task, device, training.dtype)
+    return _measure(folder, network, task, device, dtype_of(experiment.precision))
 
 
-def measured(folder: Path, identity: Mapping[str, str]) -> Measured | None:
-    """Return what a finished run of this identity has measured, ``None`` if there is none.
+def measured(task: Task, config: PairConfig, folder: Path, precision: Precision) -> Measured | None:
+    """Return what a finished run has measured, ``None`` if there is none.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    check_folder(folder / CONFIG, identity, defaults=DEFAULTS)
+    Experiment(folder, config, task.facts, precision=precision)
     path = folder / MEASURED
     if not path.exists():
         return None

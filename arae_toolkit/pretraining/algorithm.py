@@ -28,6 +28,7 @@ from arae_toolkit.pretraining.optimizers import (
 )
 from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, Planner, Source
 from arae_toolkit.pretraining.steps import CriticPull, Pull, reconstruction_step
+from arae_toolkit.training.loop import far_above_guessing
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
 """Name of an extension's update of the encoder, which follows the autoencoder's rate."""
@@ -65,7 +66,6 @@ class Extension(Protocol):
 
 # Where sentences are read padded, rows of like lengths are encoded together.
 LENGTH_GROUPS = 5
-DIVERGED_TIMES_UNIFORM = 3.0
 
 
 class Algorithm:
@@ -114,7 +114,7 @@ class Algorithm:
         self.generator: Generator | None = None
         self.adversary: Adversary | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
-        self.code_gradient_norm = torch.zeros((), device=self.device)
+        self.kept = {"code_gradient_norm": torch.zeros((), device=self.device)}
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
         if adversarial:
             self._add_adversary()
@@ -166,25 +166,14 @@ class Algorithm:
         """How often to log, save and evaluate."""
         return self.config.training
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return what the state holds beside weights and moments."""
-        return {"code_gradient_norm": self.code_gradient_norm}
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what :meth:`state_tensors` returned."""
-        self.code_gradient_norm = tensors["code_gradient_norm"].to(self.device)
-
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""
         return self.model.state_dict()
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that the reconstruction is far worse than guessing, if it is."""
-        guessing = self.model.uniform_nats_per_token
         name = next(name for name in ("nats_per_token", "nats_per_pixel") if name in means)
-        if means[name] <= DIVERGED_TIMES_UNIFORM * guessing:
-            return None
-        return f"{name} is {means[name]:.3g}, where guessing costs {guessing:.3g},"
+        return far_above_guessing(means, name, self.model.uniform_nats_per_token)
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration of Algorithm 1, counted from 0, and return its named scalars.
@@ -207,7 +196,7 @@ class Algorithm:
                 scalars = self.run(source, plan.rounds)
                 for extension in self.extensions:
                     scalars |= extension.run(scalars["code_gradient_norm"])
-        self.code_gradient_norm = scalars["code_gradient_norm"]
+        self.kept["code_gradient_norm"] = scalars["code_gradient_norm"]
         return scalars
 
     def run(self, source: Source, rounds: int) -> Scalars:

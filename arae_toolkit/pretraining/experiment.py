@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 
@@ -13,11 +12,10 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.token_batches import Store, TokenStore
-from arae_toolkit.devices import Precision, has_bfloat16
+from arae_toolkit.devices import has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.pretraining.dev_evaluation import (
@@ -26,10 +24,8 @@ from arae_toolkit.pretraining.dev_evaluation import (
     text_evaluation,
 )
 from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Evaluate, Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
-from arae_toolkit.version import __version__
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate
 
 ModelKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[ModelKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
@@ -99,12 +95,9 @@ def pretrain(
     folder: Path,
     *,
     kind: ModelKind = "arae",
-    device: torch.device | None = None,
-    precision: Precision = "fp32",
     cuda_graphs: bool = True,
     resume: Literal["auto", "never"] | Path = "auto",
-    listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> None:
     """Train a model on a corpus's train split, evaluating on dev, and leave a model folder.
 
@@ -113,13 +106,10 @@ def pretrain(
         config: Settings.
         folder: The run's folder; other files in it are left alone.
         kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, with a fixed spherical prior.
-        device: Where to compute; the CPU unless given.
-        precision: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
-        cuda_graphs: The same.
+        cuda_graphs: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
         resume: ``auto`` goes on from the folder's training state if there is one, ``never``
             refuses to touch a folder that has one, a path names a state to start from.
-        listeners: Told of rows and notes.
-        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
@@ -130,53 +120,44 @@ def pretrain(
         raise DataError("the dev split is empty", path=corpus.folder)
     if corpus.kind == "text":
         _check_lengths(corpus, longest=config.training.longest_sentence)
-    device = device or torch.device("cpu")
-    defaults = settings_identity(Config())
-    identity = {
-        "model": kind,
-        "corpus": corpus.sha256,
-        "precision": precision,
-        **settings_identity(config),
-    }
     state = _state_to_resume(folder, resume)
-    check_folder(folder / CONFIG, identity, defaults=defaults)
+    experiment = Experiment(folder, config, {"model": kind, "corpus": corpus.sha256}, **options)
+    device, precision, log = experiment.device, experiment.precision, experiment.log
     model = new_model(corpus, config, kind=kind)
-    if state is None or not (folder / CONFIG).exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": corpus.kind,
-                "model": model.arguments,
-                "run": identity,
-                "settings": to_dict(config),
-                "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
-                "toolkit": __version__,
-            },
-            vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
-            tensors=model.state_dict(),
+
+    def make() -> tuple[Algorithm, Evaluate[Algorithm]]:
+        store: Store
+        evaluate: Evaluate[Algorithm]
+        if isinstance(model, ARAE):
+            sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
+            store = TokenStore(sentences, device=device)
+            evaluate = text_evaluation(model, store, corpus, config, note=log.note)
+        else:
+            store = PixelStore(corpus.pixels("train"), device=device)
+            dev = PixelStore(corpus.pixels("dev"), device=device)
+            evaluate = image_evaluation(model, store, dev, corpus, config, note=log.note)
+            log.listeners.append(
+                SamplePictures(folder, model, dev, seed=config.training.seed, tell=log.note)
+            )
+        algorithm = Algorithm(
+            model, config, store, precision=precision, cuda_graphs=cuda_graphs, note=log.note
         )
-    model.to(device)
-    log = RunLog(folder, listeners)
-    store: Store
-    evaluate: Evaluate[Algorithm]
-    if isinstance(model, ARAE):
-        sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
-        store = TokenStore(sentences, device=device)
-        evaluate = text_evaluation(model, store, corpus, config, note=log.note)
-    else:
-        store = PixelStore(corpus.pixels("train"), device=device)
-        dev = PixelStore(corpus.pixels("dev"), device=device)
-        evaluate = image_evaluation(model, store, dev, corpus, config, note=log.note)
-        log.listeners.append(
-            SamplePictures(folder, model, dev, seed=config.training.seed, tell=log.note)
-        )
-    algorithm = Algorithm(
-        model, config, store, precision=precision, cuda_graphs=cuda_graphs, note=log.note
+        if precision == "bf16" and not has_bfloat16(device):
+            log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
+        return algorithm, evaluate
+
+    experiment.train(
+        model,
+        make,
+        record={
+            "kind": corpus.kind,
+            "model": model.arguments,
+            "settings": to_dict(config),
+            "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
+        },
+        vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
+        resume_from=state,
     )
-    if precision == "bf16" and not has_bfloat16(device):
-        log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
-    run = Run(folder, identity, log, evaluate, stop_signal, defaults)
-    fit(algorithm, run, resume_from=state)
 
 
 def _check_lengths(corpus: Corpus, *, longest: int) -> None:

@@ -24,6 +24,8 @@ from arae_toolkit.training.checkpoint import (
 from arae_toolkit.training.metrics_log import RunLog
 from arae_toolkit.training.run_identity import Identity, differences
 
+DIVERGED_TIMES_UNIFORM = 3.0
+
 
 class Intervals(Protocol):
     """How often something happens, in iterations."""
@@ -77,16 +79,13 @@ class Trainable(Protocol):
         """Every optimizer by name."""
         ...
 
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What a resumed run needs beside weights and moments, by name; often nothing."""
+        ...
+
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration, counted from 0: a function of the state and its number alone."""
-        ...
-
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return what the state holds beside weights and moments."""
-        ...
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what :meth:`state_tensors` returned."""
         ...
 
     def model_weights(self) -> Mapping[str, Tensor]:
@@ -96,6 +95,18 @@ class Trainable(Protocol):
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return why finite means of a window show that training has diverged, or ``None``."""
         ...
+
+
+def far_above_guessing(means: Mapping[str, float], name: str, uniform_nats: float) -> str | None:
+    """Return that a mean in nats is far above that of a uniform guess, if it is.
+
+    Example:
+        >>> far_above_guessing({"nats_per_word": 9.0}, "nats_per_word", 2.0)
+        'nats_per_word is 9, where guessing costs 2,'
+    """
+    if means[name] <= DIVERGED_TIMES_UNIFORM * uniform_nats:
+        return None
+    return f"{name} is {means[name]:.3g}, where guessing costs {uniform_nats:.3g},"
 
 
 Trained = TypeVar("Trained", bound=Trainable)
@@ -261,7 +272,7 @@ def _save(
         modules=algorithm.modules,
         updates=algorithm.updates,
         tensors={
-            **algorithm.state_tensors(),
+            **algorithm.kept,
             **{f"window/{name}": value for name, value in window.sums.items()},
         },
         progress={
@@ -288,7 +299,9 @@ def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tupl
         tensors, path=path, modules=algorithm.modules, updates=algorithm.updates
     )
     sums = {name: value for name, value in others.items() if name.startswith("window/")}
-    algorithm.restore_tensors({k: v for k, v in others.items() if k not in sums})
+    for name in others.keys() - sums.keys():
+        before = algorithm.kept.get(name, others[name])
+        algorithm.kept[name] = others[name].to(before.device)
     window.restore(
         {name.removeprefix("window/"): value for name, value in sums.items()},
         int(progress["window"]),

@@ -54,7 +54,7 @@ def train_seeds(
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
-        found = measured(folder, task.identity(seeded, precision))
+        found = measured(task, seeded, folder, precision)
         if found is None:
             with _display(task, seeded, folder) as display:
                 found = train_classifier(

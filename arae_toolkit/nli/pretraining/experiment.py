@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.devices import Precision
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nli.label_splits import LabelledRows
 from arae_toolkit.nli.model import network_of
 from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER
 from arae_toolkit.nli.pretraining.heads import PairLanguageModel
-from arae_toolkit.nli.pretraining.training import PairPretraining
+from arae_toolkit.nli.pretraining.training import PairPretraining, encoder_weights
 from arae_toolkit.nli.settings import Objective, PairConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
-from arae_toolkit.version import __version__
+from arae_toolkit.training.experiment import Experiment, RunOptions
 
 DEV_PAIRS, DEV_BATCH = 2048, 64
 
@@ -38,10 +32,7 @@ def pretrain_pair_encoder(
     *,
     objective: Objective,
     labelled: LabelledRows | None = None,
-    device: torch.device,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> None:
     """Train an encoder of two directions on all pairs and sentences of the train split.
 
@@ -51,24 +42,18 @@ def pretrain_pair_encoder(
         folder: The run's; it ends as a model folder that holds the encoder.
         objective: ``masked-pairs``, or ``cross-sentence``, which also writes hypotheses.
         labelled: Pairs whose labels the decoder of ``cross-sentence`` may be told.
-        device: Where to compute.
-        precision: Of the matrix products.
-        listeners: Told of rows and notes.
-        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
-    identity = {
+    facts = {
         "objective": objective,
         "corpus": corpus.sha256,
         "labels": "none" if labelled is None else labelled.sha256,
-        "precision": precision,
-        **settings_identity(config),
     }
-    defaults = settings_identity(PairConfig())
-    check_folder(folder / CONFIG, identity, defaults=defaults)
+    experiment = Experiment(folder, config, facts, **options)
     seed = config.training.seed
     network = network_of(
         asdict(config.model),
@@ -83,40 +68,31 @@ def pretrain_pair_encoder(
         network.encoder, len(corpus.labels), generates=objective == "cross-sentence"
     )
     model.initialize(torch.Generator().manual_seed(seed + 1))
-    model.to(device)
-    pairs = PairStore(corpus.pairs("train"), device=device)
-    known = None
-    if labelled is not None:
-        known = np.zeros(len(pairs), dtype=np.bool_)
-        known[labelled.rows] = True
-    training = PairPretraining(
-        model,
-        config.training,
-        pairs,
-        TokenStore(corpus.split("train"), device=device),
-        precision=precision,
-        dropout=config.model.embedding_dropout,
-        known=known,
-    )
-    state = folder / STATE
-    if not state.exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": PAIR_ENCODER,
-                "model": asdict(config.model),
-                "run": identity,
-                "toolkit": __version__,
-            },
-            vocabulary=corpus.vocabulary,
-            tensors=training.model_weights(),
+
+    def make() -> tuple[PairPretraining, _HeldOut]:
+        device = experiment.device
+        pairs = PairStore(corpus.pairs("train"), device=device)
+        known = None
+        if labelled is not None:
+            known = np.zeros(len(pairs), dtype=np.bool_)
+            known[labelled.rows] = True
+        training = PairPretraining(
+            model,
+            config.training,
+            pairs,
+            TokenStore(corpus.split("train"), device=device),
+            precision=experiment.precision,
+            dropout=config.model.embedding_dropout,
+            known=known,
         )
-    evaluate = _HeldOut(PairStore(corpus.pairs("dev"), device=device), seed=seed)
-    log = RunLog(folder, listeners)
-    fit(
-        training,
-        Run(folder, identity, log, evaluate, stop_signal, defaults),
-        resume_from=state if state.exists() else None,
+        return training, _HeldOut(PairStore(corpus.pairs("dev"), device=device), seed=seed)
+
+    experiment.train(
+        model,
+        make,
+        record={"kind": PAIR_ENCODER, "model": asdict(config.model)},
+        vocabulary=corpus.vocabulary,
+        weights=encoder_weights(model),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
@@ -19,6 +19,7 @@ from arae_toolkit.nli.pretraining.objective import PairObjective
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.training.loop import far_above_guessing
 
 
 class PairPretraining:
@@ -64,28 +65,16 @@ class PairPretraining:
         size, seed = settings.batch_size, settings.seed
         self.sampler = EpochSampler(pairs.lengths, batch_size=size, seed=seed)
         self.single_sampler = EpochSampler(sentences.host_lengths, batch_size=size, seed=seed)
+        self.batches_per_epoch = self.sampler.batches_per_epoch  # in which each pair is seen once
+        self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
+        self.modules, self.kept = {"model": model}, dict[str, Tensor]()
         parameters = list(model.parameters())
         self.updates = {
             "model": Update(
                 parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
             )
         }
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """The encoder with its heads."""
-        return {"model": self.model}
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Iterations in one epoch: in which each pair is seen once."""
-        return self.sampler.batches_per_epoch
-
-    @property
-    def iterations(self) -> int:
-        """Iterations in the whole run."""
-        return self.intervals.epochs * self.batches_per_epoch
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
@@ -117,21 +106,17 @@ class PairPretraining:
             scalars["nats_per_generated_token"] = terms.generation.detach() / terms.generated
         return scalars
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return nothing: the state is weights and moments alone."""
-        return {}
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back nothing."""
-
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the encoder's weights: the heads are of no use afterwards."""
-        return {f"encoder.{name}": v for name, v in self.model.encoder.state_dict().items()}
+        return encoder_weights(self.model)
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that hidden words cost far more than guessing, if they do."""
-        guessing = math.log(len(self.model.word_bias))
-        nats = means["nats_per_hidden_word"]
-        if nats <= 3 * guessing:
-            return None
-        return f"nats_per_hidden_word is {nats:.3g}, where guessing costs {guessing:.3g},"
+        return far_above_guessing(
+            means, "nats_per_hidden_word", math.log(len(self.model.word_bias))
+        )
+
+
+def encoder_weights(model: PairLanguageModel) -> Mapping[str, Tensor]:
+    """Return what a model folder keeps of a pretrained encoder, by name."""
+    return {f"encoder.{name}": value for name, value in model.encoder.state_dict().items()}

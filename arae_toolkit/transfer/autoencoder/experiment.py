@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -16,14 +16,11 @@ from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.nn.weight_tying import check_separate
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
 from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
 from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
@@ -31,9 +28,8 @@ from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.rewriter import HIDDEN_FROM, LATENT
 from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
 from arae_toolkit.transfer.salience import word_salience
-from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
-from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
-from arae_toolkit.version import __version__
+from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.training import provide_scorer
 
 TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
@@ -77,11 +73,8 @@ def pretrain_transfer(
     *,
     scorer_folder: Path,
     kind: TransferKind = "arae",
-    device: torch.device | None = None,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
     scorer_listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> None:
     """Train a transfer model on a labelled corpus, resuming what the folders hold.
 
@@ -93,11 +86,8 @@ def pretrain_transfer(
         folder: Of the model; other files in it are left alone.
         scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
         kind: ``arae``, Algorithm 2; ``ae``, without critic and prior; ``aae``, with a fixed prior.
-        device: Where to compute; the CPU unless given.
-        precision: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
-        listeners: Told of rows and notes.
-        scorer_listeners: The same, of the scorer's training.
-        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        scorer_listeners: Told of rows and notes of the scorer's training.
+        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
         CheckpointMismatch: If a folder holds another run.
@@ -107,66 +97,42 @@ def pretrain_transfer(
     """
     check_labelled(corpus)
     check_separate(config.model)
-    device = device or torch.device("cpu")
-    identity = {
-        "model": kind,
-        "task": "transfer",
-        "corpus": corpus.sha256,
-        "precision": precision,
-        **settings_identity(config),
-    }
-    defaults = settings_identity(Config())
-    check_folder(folder / CONFIG, identity, defaults=defaults)
-    train_scorer(
-        corpus,
-        scorer_settings(corpus.rows("train")),
-        scorer_folder,
-        device=device,
-        precision=precision,
-        listeners=scorer_listeners,
-        stop_signal=stop_signal,
-    )
-    copy_scorer(scorer_folder, folder)
+    facts = {"model": kind, "task": "transfer", "corpus": corpus.sha256}
+    experiment = Experiment(folder, config, facts, **options)
+    provide_scorer(corpus, scorer_folder, folder, listeners=scorer_listeners, options=options)
     train = _short_enough(corpus, "train", config)
     model = new_model(corpus, config, kind=kind)
     chances = hiding_chances(train, len(corpus.labels), len(corpus.vocabulary), config)
     if chances is not None:
         model.chances.copy_(chances)
-    state = folder / STATE
-    if not state.exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": LATENT,
-                "model": model.arguments,
-                "run": identity,
-                "settings": to_dict(config),
-                "corpus": corpus_record(corpus),
-                "toolkit": __version__,
-            },
-            vocabulary=corpus.vocabulary,
-            tensors=model.state_dict(),
+
+    def make() -> tuple[Algorithm, TransferEvaluation]:
+        device = experiment.device
+        store = AttributeStore(train, device=device, chances=training_chances(chances, device))
+        dev = _short_enough(corpus, "dev", config)
+        algorithm = _algorithm(model, config, store, experiment.precision)
+        scorer, _ = Scorer.from_pretrained(folder / "scorer")
+        return algorithm, TransferEvaluation(
+            model,
+            corpus.vocabulary,
+            scorer.to(device),
+            TokenStore(train, device=device),
+            AttributeStore(dev, device=device),
+            dev,
+            config.training,
+            algorithm.dtype,
         )
-    model.to(device)
-    log = RunLog(folder, listeners)
-    store = AttributeStore(train, device=device, chances=training_chances(chances, device))
-    dev = _short_enough(corpus, "dev", config)
-    algorithm = _algorithm(model, config, store, precision)
-    scorer, _ = Scorer.from_pretrained(folder / "scorer")
-    evaluate = TransferEvaluation(
+
+    experiment.train(
         model,
-        corpus.vocabulary,
-        scorer.to(device),
-        TokenStore(train, device=device),
-        AttributeStore(dev, device=device),
-        dev,
-        config.training,
-        algorithm.dtype,
-    )
-    fit(
-        algorithm,
-        Run(folder, identity, log, evaluate, stop_signal, defaults),
-        resume_from=state if state.exists() else None,
+        make,
+        record={
+            "kind": LATENT,
+            "model": model.arguments,
+            "settings": to_dict(config),
+            "corpus": corpus_record(corpus),
+        },
+        vocabulary=corpus.vocabulary,
     )
 
 

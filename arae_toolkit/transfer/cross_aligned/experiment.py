@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,13 +14,9 @@ from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.text_overlap import content_bleu
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
 from arae_toolkit.transfer.cross_aligned.rewriter import (
     CROSS_ALIGNED,
@@ -30,9 +26,8 @@ from arae_toolkit.transfer.cross_aligned.rewriter import (
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
 from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
-from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
-from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
-from arae_toolkit.version import __version__
+from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.training import provide_scorer
 
 _BATCH_ROWS = 256
 
@@ -110,11 +105,8 @@ def train_cross_aligned(
     folder: Path,
     *,
     scorer_folder: Path,
-    device: torch.device,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
     scorer_listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> None:
     """Train on a labelled corpus's train split, resuming what the folders hold.
 
@@ -125,11 +117,8 @@ def train_cross_aligned(
         config: Settings.
         folder: Of the model; other files in it are left alone.
         scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
-        device: Where to compute.
-        precision: See :class:`~arae_toolkit.transfer.cross_aligned.training.CrossAlignedTraining`.
-        listeners: Told of rows and notes.
-        scorer_listeners: The same, of the scorer's training.
-        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        scorer_listeners: Told of rows and notes of the scorer's training.
+        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
         CheckpointMismatch: If a folder holds another run.
@@ -137,25 +126,9 @@ def train_cross_aligned(
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     check_labelled(corpus)
-    identity = {
-        "model": CROSS_ALIGNED,
-        "task": "transfer",
-        "corpus": corpus.sha256,
-        "precision": precision,
-        **settings_identity(config),
-    }
-    defaults = settings_identity(CrossAlignedConfig())
-    check_folder(folder / CONFIG, identity, defaults=defaults)
-    train_scorer(
-        corpus,
-        scorer_settings(corpus.rows("train")),
-        scorer_folder,
-        device=device,
-        precision=precision,
-        listeners=scorer_listeners,
-        stop_signal=stop_signal,
-    )
-    copy_scorer(scorer_folder, folder)
+    facts = {"model": CROSS_ALIGNED, "task": "transfer", "corpus": corpus.sha256}
+    experiment = Experiment(folder, config, facts, **options)
+    provide_scorer(corpus, scorer_folder, folder, listeners=scorer_listeners, options=options)
     sizes, schedule = config.model, config.training
     model = CrossAligned(
         len(corpus.vocabulary),
@@ -164,34 +137,29 @@ def train_cross_aligned(
         **asdict(sizes),
     )
     model.initialize(torch.Generator().manual_seed(schedule.seed))
-    state = folder / STATE
-    if not state.exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": CROSS_ALIGNED,
-                "model": model.arguments,
-                "run": identity,
-                "settings": to_dict(config),
-                "corpus": corpus_record(corpus),
-                "toolkit": __version__,
-            },
-            vocabulary=corpus.vocabulary,
-            tensors=model.state_dict(),
+
+    def make() -> tuple[CrossAlignedTraining, CrossAlignedEvaluation]:
+        scorer, _ = Scorer.from_pretrained(folder / "scorer")
+        evaluate = CrossAlignedEvaluation(
+            model,
+            corpus.vocabulary,
+            scorer.to(experiment.device),
+            corpus.split("dev"),
+            count=schedule.evaluation_sentences,
+            seed=schedule.seed,
         )
-    model.to(device)
-    scorer, _ = Scorer.from_pretrained(folder / "scorer")
-    evaluate = CrossAlignedEvaluation(
+        store = AttributeStore(corpus.split("train"), device=experiment.device)
+        training = CrossAlignedTraining(model, schedule, store, precision=experiment.precision)
+        return training, evaluate
+
+    experiment.train(
         model,
-        corpus.vocabulary,
-        scorer.to(device),
-        corpus.split("dev"),
-        count=schedule.evaluation_sentences,
-        seed=schedule.seed,
-    )
-    store = AttributeStore(corpus.split("train"), device=device)
-    fit(
-        CrossAlignedTraining(model, schedule, store, precision=precision),
-        Run(folder, identity, RunLog(folder, listeners), evaluate, stop_signal, defaults),
-        resume_from=state if state.exists() else None,
+        make,
+        record={
+            "kind": CROSS_ALIGNED,
+            "model": model.arguments,
+            "settings": to_dict(config),
+            "corpus": corpus_record(corpus),
+        },
+        vocabulary=corpus.vocabulary,
     )

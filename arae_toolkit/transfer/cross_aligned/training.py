@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore
 from arae_toolkit.data.samplers import BalancedSampler, reseed
@@ -15,6 +15,7 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
 from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.training.loop import far_above_guessing
 from arae_toolkit.transfer.cross_aligned.discriminators import Judged, Judges
 from arae_toolkit.transfer.cross_aligned.generator import Behaviour
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
@@ -53,6 +54,9 @@ class CrossAlignedTraining:
             batch_size=settings.batch_size,
             seed=settings.seed,
         )
+        self.batches_per_epoch = self.sampler.batches_per_epoch
+        self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
+        self.modules, self.kept = {"model": model}, dict[str, Tensor]()
         self.random = torch.Generator(self.device)
         self.updates = {
             name: Update(parameters, adam(parameters, rate=rate), clip_norm=settings.clip_norm)
@@ -69,21 +73,6 @@ class CrossAlignedTraining:
                 ),
             )
         }
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """The model."""
-        return {"model": self.model}
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Iterations in one epoch."""
-        return self.sampler.batches_per_epoch
-
-    @property
-    def iterations(self) -> int:
-        """Iterations in the whole run."""
-        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
 
     @property
     def begin(self) -> int:
@@ -198,20 +187,10 @@ class CrossAlignedTraining:
         real = Behaviour(forced.states[rows], forced.lengths[rows])
         return Judged(real, labels), Judged(written, targets)
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return nothing: weights and moments are all there is."""
-        return {}
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put nothing back."""
-
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""
         return self.model.state_dict()
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that a token costs far more than guessing, if it does."""
-        guessing, nats = self.model.uniform_nats_per_token, means["nats_per_token"]
-        if nats <= 3 * guessing:
-            return None
-        return f"nats_per_token is {nats:.3g}, where guessing costs {guessing:.3g},"
+        return far_above_guessing(means, "nats_per_token", self.model.uniform_nats_per_token)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.data.corpus import PackedSentences
@@ -19,6 +19,7 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.training.loop import far_above_guessing
 from arae_toolkit.transfer.infilling.masking import hide_at_random, hide_for_infilling
 from arae_toolkit.transfer.infilling.network import InfillingNetwork
 from arae_toolkit.transfer.infilling.settings import InfillingTrainingConfig
@@ -63,6 +64,9 @@ class InfillingTraining:
             batch_size=settings.batch_size,
             seed=settings.seed,
         )
+        self.batches_per_epoch = self.sampler.batches_per_epoch
+        self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
+        self.modules, self.kept = {"network": network}, dict[str, Tensor]()
         self.random = torch.Generator(device)
         parameters = list(network.parameters())
         self.updates = {
@@ -70,21 +74,6 @@ class InfillingTraining:
                 parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
             )
         }
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"network": self.network}
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Iterations in one epoch: in which each row of the largest class is seen once."""
-        return self.sampler.batches_per_epoch
-
-    @property
-    def iterations(self) -> int:
-        """Iterations in the whole run."""
-        return schedules.iterations(self.intervals, batches_per_epoch=self.batches_per_epoch)
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
@@ -126,13 +115,6 @@ class InfillingTraining:
             "gradient_norm": norm.detach().float(),
         }
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return nothing: the state is weights and moments alone."""
-        return {}
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back nothing."""
-
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the network's weights."""
         weights: Mapping[str, Tensor] = self.network.state_dict()
@@ -140,11 +122,7 @@ class InfillingTraining:
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that hidden words cost far more than guessing, if they do."""
-        guessing = math.log(len(self.network.word_bias))
-        nats = means["nats_per_word"]
-        if nats <= 3 * guessing:
-            return None
-        return f"nats_per_word is {nats:.3g}, where guessing costs {guessing:.3g},"
+        return far_above_guessing(means, "nats_per_word", math.log(len(self.network.word_bias)))
 
 
 @torch.no_grad()

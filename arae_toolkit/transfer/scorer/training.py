@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of, reduced
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.pretraining.objectives import classifier_nats
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Run, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import check_folder, settings_identity
-from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer
-from arae_toolkit.version import __version__
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate
+from arae_toolkit.training.metrics_log import Listener
+from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
 
@@ -132,6 +129,9 @@ class ScorerTraining:
             store.host_lengths, batch_size=settings.batch_size, seed=settings.seed
         )
         self.class_weights = class_weights(store.labels, len(scorer.attributes)).to(self.device)
+        self.batches_per_epoch = self.sampler.batches_per_epoch
+        self.iterations = settings.epochs * self.batches_per_epoch
+        self.modules, self.kept = {"scorer": scorer}, dict[str, Tensor]()
         self.random = torch.Generator(self.device)
         self.updates = {
             name: Update(
@@ -142,21 +142,6 @@ class ScorerTraining:
                 ("language_model", list(scorer.language_model.parameters())),
             )
         }
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """The scorer."""
-        return {"scorer": self.scorer}
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Iterations in one epoch."""
-        return self.sampler.batches_per_epoch
-
-    @property
-    def iterations(self) -> int:
-        """Iterations in the whole run."""
-        return self.intervals.epochs * self.batches_per_epoch
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
@@ -195,13 +180,6 @@ class ScorerTraining:
             "gradient_norm": norm,
         }
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return nothing: weights and moments are all there is."""
-        return {}
-
-    def restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put nothing back."""
-
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""
         return self.scorer.state_dict()
@@ -216,11 +194,7 @@ def train_scorer(
     corpus: Corpus,
     config: ScorerConfig,
     folder: Path,
-    *,
-    device: torch.device,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
-    stop_signal: Callable[[], int] = lambda: 0,
+    **options: Unpack[RunOptions],
 ) -> None:
     """Train a scorer on a labelled corpus's train split, resuming what the folder holds.
 
@@ -228,9 +202,7 @@ def train_scorer(
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
-    identity = {"corpus": corpus.sha256, "precision": precision, **settings_identity(config)}
-    defaults = settings_identity(ScorerConfig())
-    check_folder(folder / CONFIG, identity, defaults=defaults)
+    experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
     sizes = config.model
     scorer = Scorer(
         len(corpus.vocabulary),
@@ -240,21 +212,6 @@ def train_scorer(
         filters=sizes.filters,
     )
     scorer.initialize(torch.Generator().manual_seed(config.training.seed))
-    state = folder / STATE
-    if not state.exists():
-        save_model_folder(
-            folder,
-            config={
-                "kind": SCORER,
-                "model": scorer.arguments,
-                "run": identity,
-                "toolkit": __version__,
-            },
-            vocabulary=corpus.vocabulary,
-            tensors=scorer.state_dict(),
-        )
-    scorer.to(device)
-    store = AttributeStore(corpus.split("train"), device=device)
     dev = corpus.split("dev")
     sentences = [dev[row].tolist() for row in range(len(dev))]
     labels = np.asarray(dev.labels)
@@ -269,8 +226,36 @@ def train_scorer(
             "nats_per_token": float((nats * lengths).sum() / lengths.sum()),
         }
 
-    fit(
-        ScorerTraining(scorer, config.training, store, precision=precision),
-        Run(folder, identity, RunLog(folder, listeners), evaluate, stop_signal, defaults),
-        resume_from=state if state.exists() else None,
+    def make() -> tuple[ScorerTraining, Evaluate[ScorerTraining]]:
+        store = AttributeStore(corpus.split("train"), device=experiment.device)
+        training = ScorerTraining(scorer, config.training, store, precision=experiment.precision)
+        return training, evaluate
+
+    experiment.train(
+        scorer,
+        make,
+        record={"kind": SCORER, "model": scorer.arguments},
+        vocabulary=corpus.vocabulary,
     )
+
+
+def provide_scorer(
+    corpus: Corpus,
+    scorer_folder: Path,
+    folder: Path,
+    *,
+    listeners: Sequence[Listener],
+    options: RunOptions,
+) -> None:
+    """Train a corpus's scorer where its folder holds none, and copy it into a model's folder.
+
+    Args:
+        corpus: With labelled sentences.
+        scorer_folder: Where the scorer is, or is to be.
+        folder: Of the model.
+        listeners: Told of rows and notes of the scorer's training.
+        options: Of the model's run.
+    """
+    own: RunOptions = {**options, "listeners": listeners}
+    train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
+    copy_scorer(scorer_folder, folder)

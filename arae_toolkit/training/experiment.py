@@ -1,0 +1,118 @@
+"""One training from settings to a model folder: the driver of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from arae_toolkit.config.overrides import Sections
+from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.devices import Precision
+from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
+from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.run_identity import Identity, check_folder, settings_identity
+from arae_toolkit.version import __version__
+
+
+class RunOptions(TypedDict, total=False):
+    """How a run computes and whom it tells: the keyword arguments of every driver.
+
+    Attributes:
+        device: Where to compute; the CPU unless given.
+        precision: ``bf16`` runs the large matrix products in bfloat16; ``fp32`` unless given.
+        listeners: Told of rows and notes.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+    """
+
+    device: torch.device
+    precision: Precision
+    listeners: Sequence[Listener]
+    stop_signal: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run on disk, from its settings to its model folder.
+
+    Attributes:
+        folder: Of the model; other files in it are left alone.
+        config: All settings.
+        facts: What identifies the run beside its settings, by name.
+        device: Where to compute.
+        precision: Of the matrix products.
+        listeners: Told of rows and notes.
+        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        log: The run's ``metrics.jsonl`` and its listeners.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+    """
+
+    folder: Path
+    config: Sections
+    facts: Identity
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: Precision = "fp32"
+    listeners: Sequence[Listener] = ()
+    stop_signal: Callable[[], int] = lambda: 0
+    log: RunLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a folder of another run, before anything is computed."""
+        check_folder(self.folder / CONFIG, self.identity, defaults=self.defaults)
+        object.__setattr__(self, "log", RunLog(self.folder, self.listeners))
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a run must share to go on from this one, by name."""
+        return {**self.facts, "precision": self.precision, **settings_identity(self.config)}
+
+    @property
+    def defaults(self) -> Identity:
+        """What settings were before they existed."""
+        return settings_identity(type(self.config)())
+
+    def train(
+        self,
+        network: nn.Module,
+        make: Callable[[], tuple[Trainable, Evaluate[Any]]],
+        *,
+        record: Mapping[str, Any],
+        vocabulary: Vocabulary | None,
+        weights: Mapping[str, Tensor] | None = None,
+        resume_from: Path | None = None,
+    ) -> None:
+        """Train a network to the end of its run, resuming what the folder holds.
+
+        Args:
+            network: With its starting weights, which are in the folder from the first moment on.
+            make: Returns the training and its evaluation; called with the network on the device.
+            record: What ``config.json`` says of the model beside the run: its kind, its arguments.
+            vocabulary: The tokenizer, ``None`` for images.
+            weights: Those that the folder is to hold; all of the network's by default.
+            resume_from: A training state to go on from; the folder's own by default.
+
+        Raises:
+            CheckpointMismatch: If the state belongs to another run.
+            TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
+        """
+        state = resume_from or self.folder / STATE
+        resumed = state if state.exists() else None
+        if resumed is None or not (self.folder / CONFIG).exists():
+            save_model_folder(
+                self.folder,
+                config={**record, "run": self.identity, "toolkit": __version__},
+                vocabulary=vocabulary,
+                tensors=network.state_dict() if weights is None else weights,
+            )
+        network.to(self.device)
+        training, evaluate = make()
+        run = Run(self.folder, self.identity, self.log, evaluate, self.stop_signal, self.defaults)
+        fit(training, run, resume_from=resumed)
