@@ -1,4 +1,4 @@
-"""From the official files of a corpus to packed tokens, a vocabulary and a manifest. No torch here.
+"""Corpora in packed tokens, a vocabulary and a manifest, made of official files. No torch here.
 
 Readers of one form each (:mod:`~arae_toolkit.data_prep.readers.snli`, ``yelp``, ``yahoo``, ``images``,
 ``plain``, ``synthetic``) yield rows; :mod:`~arae_toolkit.data_prep.readers.source_files` finds the files, and
