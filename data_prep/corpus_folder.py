@@ -1,4 +1,4 @@
-"""A prepared corpus folder that appears whole or not at all, and never over anything else."""
+"""Prepared corpus folders, which appear whole or not at all, and never over anything else."""
 
 from __future__ import annotations
 
@@ -59,12 +59,10 @@ def check_replaceable(folder: Path, name: str) -> None:
     if manifest.get("name") != name:
         problem = f"folder holds the corpus {manifest.get('name')!r}, not {name!r}"
         raise DataError(problem, path=folder, hint=hint)
-    foreign = [
-        found for found in names if found not in (MANIFEST, TOKENIZER) and found[-4:] != ".npy"
-    ]
-    if foreign:
-        problem = f"folder also holds {foreign[0]!r}, which is not part of a corpus"
-        raise DataError(problem, path=folder, hint=hint)
+    for found in names:
+        if found not in (MANIFEST, TOKENIZER) and not found.endswith(".npy"):
+            problem = f"folder also holds {found!r}, which is not part of a corpus"
+            raise DataError(problem, path=folder, hint=hint)
 
 
 @contextmanager
@@ -79,7 +77,9 @@ def written_whole(folder: Path) -> Iterator[Path]:
     parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
+        for left in parent.glob(f".{folder.name}.*.part"):
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
     except OSError as error:
         raise DataError(
@@ -109,11 +109,7 @@ def _previous(folder: Path) -> Path:
 
 
 def _replace(folder: Path, temporary: Path) -> None:
-    """Rename the temporary folder to ``folder``, which may hold an earlier one.
-
-    Raises:
-        DataError: If that is not possible; the earlier folder stays.
-    """
+    """Rename the temporary folder to ``folder``; an earlier one stays if that is not possible."""
     try:
         if folder.exists():
             folder.rename(_previous(folder))
@@ -122,10 +118,3 @@ def _replace(folder: Path, temporary: Path) -> None:
     except OSError as error:
         recover(folder)
         raise DataError(f"cannot be replaced ({error.strerror})", path=folder) from error
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes that were killed long ago have left beside ``folder``."""
-    for left in folder.parent.glob(f".{folder.name}.*.part"):
-        if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""From rows of text to distinct, packed sentences of vocabulary ids. Arrays, no files.
+"""Distinct, packed sentences of vocabulary ids from rows of text. Arrays, no files.
 
 Every different text is tokenized once, over the vocabulary of all its words. What follows (lengths,
 duplicates, sentences of one split that stand in another, word counts, the cut to the vocabulary of
@@ -9,25 +9,28 @@ train) is arithmetic on ids. Sentences are thus compared by their words, before 
 from __future__ import annotations
 
 import json
-import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.corpus import PackedSentences, pack, token_dtype
 from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary
 
 EVERY_WORD = 100_000_000
 """Vocabulary size that no corpus reaches."""
 
 _BATCH = 8_192
-_UNKNOWN_WORD = re.compile(re.escape(SPECIAL_TOKENS[UNKNOWN]), re.IGNORECASE)
 
 Rows = npt.NDArray[np.int64]
 """Indices of texts in an :class:`EncodedTexts`, one for each row. Shape (N,)."""
+
+
+Advance = Callable[[int], None]
+"""Told how many more texts are done."""
 
 
 class TextTable:
@@ -45,39 +48,26 @@ class TextTable:
         """Return the index of a text."""
         return self._indices.setdefault(text, len(self._indices))
 
-    def texts(self, advance: Callable[[int], None] = lambda _: None) -> Iterator[str]:
-        """Yield the texts in the order of their indices, counting them."""
-        for number, text in enumerate(self._indices, start=1):
-            yield text
-            if number % _BATCH == 0:
-                advance(_BATCH)
-        advance(len(self) % _BATCH)
-
-    def batches(self) -> Iterator[list[str]]:
-        """Yield the texts in lists."""
-        batch: list[str] = []
-        for text in self._indices:
-            batch.append(text)
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
-        if batch:
+    def batches(self, advance: Advance = lambda _: None) -> Iterator[list[str]]:
+        """Yield the texts in lists, in the order of their indices, counting them."""
+        texts = iter(self._indices)
+        while batch := list(islice(texts, _BATCH)):
             yield batch
+            advance(len(batch))
 
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Every different text as ids over the vocabulary of all words.
-
-    Attributes:
-        packed: The texts in the order of the table.
-        identity: For each text, the first one of the same words. Shape (number of texts,).
-        vocabulary: Every word of every text.
-    """
+    """Every different text as ids over the vocabulary of all words."""
 
     packed: PackedSentences
+    """The texts in the order of the table."""
+
     identity: npt.NDArray[np.int64]
+    """For each text, the index of the first one of the same words. Shape (number of texts,)."""
+
     vocabulary: Vocabulary
+    """Every word of every text."""
 
     @property
     def word_counts(self) -> npt.NDArray[np.int64]:
@@ -85,36 +75,26 @@ class EncodedTexts:
         return self.packed.lengths - 1
 
 
-def every_word(table: TextTable, advance: Callable[[int], None] = lambda _: None) -> Vocabulary:
+def every_word(table: TextTable, advance: Advance = lambda _: None) -> Vocabulary:
     """Return the vocabulary of all words of all texts, counting the texts."""
-    # A rare word that its corpus has already replaced is no word of its own.
-    texts = (_UNKNOWN_WORD.sub(" ", text) if "<" in text else text for text in table.texts(advance))
-    return Vocabulary.build(texts, size=EVERY_WORD)
+    return Vocabulary.build(chain.from_iterable(table.batches(advance)), size=EVERY_WORD)
 
 
 def encode_texts(
-    table: TextTable, vocabulary: Vocabulary, advance: Callable[[int], None] = lambda _: None
+    table: TextTable, vocabulary: Vocabulary, advance: Advance = lambda _: None
 ) -> EncodedTexts:
     """Tokenize every text over the vocabulary of :func:`every_word`, counting the texts."""
     first: dict[bytes, int] = {}
-    identity = np.empty(len(table), dtype=np.int64)
-    lengths = np.empty(len(table), dtype=np.int64)
-    blocks: list[npt.NDArray[np.uint32]] = []
-    index = 0
-    for batch in table.batches():
-        flat: list[int] = []
-        for ids in vocabulary.encode_batch(batch):
-            key = array("I", ids).tobytes()
-            identity[index] = first.setdefault(key, index)
-            lengths[index] = len(ids)
-            flat.extend(ids)
-            index += 1
-        blocks.append(np.asarray(flat, dtype=np.uint32))
-        advance(len(batch))
-    offsets = np.zeros(len(table) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    tokens = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint32)
-    return EncodedTexts(PackedSentences(tokens, offsets), identity, vocabulary)
+    identity = array("q")
+
+    def encoded() -> Iterator[list[int]]:
+        for batch in table.batches(advance):
+            for ids in vocabulary.encode_batch(batch):
+                identity.append(first.setdefault(array("I", ids).tobytes(), len(identity)))
+                yield ids
+
+    packed = pack(encoded(), vocab_size=len(vocabulary))
+    return EncodedTexts(packed, np.array(identity, dtype=np.int64), vocabulary)
 
 
 def usable_rows(
@@ -183,20 +163,14 @@ def packed(
     texts: EncodedTexts,
     rows: Rows,
     vocabulary: Vocabulary,
-    labels: Sequence[int] | npt.NDArray[np.int16] | None = None,
+    labels: npt.NDArray[np.int16] | None = None,
 ) -> PackedSentences:
     """Return rows as sentences of vocabulary ids, words that are not in it as ``<unk>``."""
-    dtype = np.uint16 if len(vocabulary) <= np.iinfo(np.uint16).max + 1 else np.uint32
-    new_ids = np.full(len(texts.vocabulary), UNKNOWN, dtype=dtype)
     known = {word: index for index, word in enumerate(vocabulary.words)}
-    for index, word in enumerate(texts.vocabulary.words):
-        new_ids[index] = known.get(word, UNKNOWN)
+    new_ids = [known.get(word, UNKNOWN) for word in texts.vocabulary.words]
     chosen = texts.packed.at(rows)
-    return PackedSentences(
-        new_ids[chosen.tokens],
-        chosen.offsets,
-        None if labels is None else np.asarray(labels, dtype=np.int16),
-    )
+    tokens = np.array(new_ids, dtype=token_dtype(len(vocabulary)))[chosen.tokens]
+    return PackedSentences(tokens, chosen.offsets, labels)
 
 
 def counts_of(sentences: PackedSentences) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a user can choose when a corpus is prepared, and the defaults of each corpus."""
+"""Options of corpus preparation, and the defaults of each corpus."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class PrepareOptions:
     """Field or column that holds the label of a file of one's own, if it has labels."""
 
     part: str = "both"
-    """Which texts of Yahoo: ``titles``, ``replies`` or ``both``."""
+    """Which texts of Yahoo are taken: ``titles``, ``replies`` or ``both``."""
 
     classes: tuple[str, ...] = ("science", "music", "politics")
-    """Which topics of Yahoo: short names, names from ``classes.txt`` or numbers from 1."""
+    """Which topics of Yahoo are taken: short or official names, or numbers from 1."""
 
     size: int = 50_000
     """Training sentences drawn for a synthetic corpus, before duplicates are dropped."""
@@ -75,9 +75,6 @@ class PrepareOptions:
         elif name in EMBEDDED:
             chosen |= {"size": self.size, "seed": self.seed}
         elif name not in CORPORA:
-            chosen |= {
-                "text_field": self.text_field,
-                "label_field": self.label_field,
-                "seed": self.seed,
-            }
+            fields = {"text_field": self.text_field, "label_field": self.label_field}
+            chosen |= {**fields, "seed": self.seed}
         return chosen

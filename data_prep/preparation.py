@@ -1,4 +1,4 @@
-"""A corpus by name or path, from its source files to a prepared folder."""
+"""Preparation of a corpus, known by name or path, from its source files to its folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from arae_toolkit.data_prep.readers.downloads import Progress
 from arae_toolkit.data_prep.readers.mnist import ImageFiles
 from arae_toolkit.data_prep.readers.source_files import SourceTree, find_source
 from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
-from arae_toolkit.data_prep.synthetic import splits
 from arae_toolkit.data_prep.text_corpus import write_text_corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
@@ -32,7 +31,15 @@ from arae_toolkit.version import __version__
 Report = Callable[[str], None]
 """Told in one line what is done."""
 
-_READERS = {"snli": snli.rows, "yelp": yelp.rows, "yahoo": yahoo.rows}
+_READERS: dict[str, Callable[[SourceTree, PrepareOptions], TextRows | ImageFiles]] = {
+    "snli": snli.rows,
+    "yelp": yelp.rows,
+    "yahoo": yahoo.rows,
+    "mnist": mnist.files,
+}
+_GENERATOR = "arae_toolkit.data_prep.synthetic"
+"""What manifests call the generator of the synthetic corpora. It may not change: folders whose
+manifest says anything else count as outdated."""
 
 
 def prepare_corpus(
@@ -67,14 +74,14 @@ def prepare_corpus(
     folder, title = out or default_folder(name), title_of(name)
     check_replaceable(folder, title)
     tree = _source_tree(name, source, report, progress)
-    found = _find_files(name, tree, options)
+    found, sources = _found_files(name, tree, options)
     manifest: dict[str, Any] = {
         "version": MANIFEST_VERSION,
         "toolkit": __version__,
         "name": title,
         "kind": "image" if isinstance(found, ImageFiles) else "text",
         "options": options.effective(name),
-        "sources": _fingerprints(name, tree, found),
+        "sources": sources,
     }
     if _is_current(folder, manifest):
         report(f"{title} is up to date: {folder}")
@@ -142,28 +149,21 @@ def title_of(name: str) -> str:
     if name in CORPORA:
         return name
     path = Path(name).resolve()
-    if path.is_dir():
-        return path.name
-    return Path(path.name.removesuffix(".gz")).stem or path.name
+    return path.name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem or path.name
 
 
 def _source_tree(
     name: str, source: Path | None, report: Report, progress: Progress
 ) -> SourceTree | None:
-    """Return the files of a corpus; ``None`` for those that need none.
-
-    Raises:
-        DataError: If there are none.
-    """
+    """Return the files of a corpus, which must exist; ``None`` for those that need none."""
     if name in EMBEDDED:
         return None
     if name in CORPORA:
         return SourceTree(find_source(name, source=source, report=report, progress=progress))
     if not Path(name).exists():
-        known = ", ".join(CORPORA)
         nearest = get_close_matches(name, CORPORA, n=1)
         raise DataError(
-            f"neither a corpus ({known}) nor a file or folder",
+            f"neither a corpus ({', '.join(CORPORA)}) nor a file or folder",
             path=name,
             hint=f"did you mean {nearest[0]}?" if nearest else None,
         )
@@ -172,50 +172,34 @@ def _source_tree(
     return SourceTree(Path(name))
 
 
-def _find_files(
+def _found_files(
     name: str, tree: SourceTree | None, options: PrepareOptions
-) -> TextRows | ImageFiles:
-    """Return the files of a corpus with what reads them; nothing is read yet.
-
-    Raises:
-        DataError: If a file is missing.
-    """
+) -> tuple[TextRows | ImageFiles, list[dict[str, Any]]]:
+    """Return the files of a corpus with what reads them, and the SHA-256 of each."""
     if tree is None:
-        return splits.rows(name, options)
-    if name == "mnist":
-        return mnist.find_files(tree)
-    return _READERS.get(name, user_files.rows)(tree, options)
+        from arae_toolkit.data_prep.synthetic import (
+            corpora,  # here: its word lists take time to load
+        )
 
-
-def _fingerprints(
-    name: str, tree: SourceTree | None, found: TextRows | ImageFiles
-) -> list[dict[str, Any]]:
-    """Return the name and SHA-256 of each source file.
-
-    Raises:
-        DataError: If one cannot be read.
-    """
-    if tree is None:
-        return [
-            {"file": "arae_toolkit.data_prep.synthetic.corpora", "sha256": splits.fingerprint(name)}
-        ]
+        origin = {"file": _GENERATOR, "sha256": corpora.fingerprint(name)}
+        return corpora.rows(name, options), [origin]
+    found = _READERS.get(name, user_files.rows)(tree, options)
     known: dict[Path, str] = {}  # members of one archive share its fingerprint
     for file in found.files:
         if file.path not in known:
             known[file.path] = file.sha256()
-    return [{"file": tree.relative(file), "sha256": known[file.path]} for file in found.files]
+    return found, [
+        {"file": tree.relative(file), "sha256": known[file.path]} for file in found.files
+    ]
 
 
 def _is_current(folder: Path, wanted: dict[str, Any]) -> bool:
     """Return whether a folder holds what would be prepared."""
-    manifest = prepared_manifest(folder)
-    if manifest is None:
+    if (manifest := prepared_manifest(folder)) is None:
         return False
-    sources = [
-        {key: value for key, value in entry.items() if key != "rows"}
-        for entry in manifest.get("sources", [])
-    ]
-    return {**manifest, "sources": sources} | wanted == {**manifest, "sources": sources}
+    for entry in manifest.get("sources", []):
+        entry.pop("rows", None)  # known only once the files have been read
+    return manifest | wanted == manifest
 
 
 def _sha256_of_arrays(folder: Path) -> str:

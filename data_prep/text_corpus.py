@@ -1,9 +1,9 @@
-"""Rows of text to the files of a corpus: read, selected, split, packed and counted."""
+"""Text corpora: rows of text that are read, selected, split, packed and counted."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,34 +25,19 @@ DEV_SHARE, MOST_DEV_SENTENCES = 0.1, 5_000
 """Size of a dev split that is taken from train, where the corpus has none of its own."""
 
 
+@dataclass(frozen=True)
 class LabelledRows:
-    """Rows as they are read: the index of each text, and a label id.
+    """Sentences or pairs of one split, each with the id of its label."""
 
-    A pair is two texts and one label.
-    """
+    texts: Rows
+    """Indices of their texts. Shape (N,), for pairs (2N,)."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._texts, self._labels = array("q"), array("h")
+    labels: npt.NDArray[np.int16]
+    """Label ids, ``UNLABELLED`` where there is none. Shape (N,)."""
 
-    def add(self, label: int, *texts: int) -> None:
-        """Add a row."""
-        self._texts.extend(texts)
-        self._labels.append(label)
-
-    def relabel(self, new_ids: Mapping[int, int]) -> None:
-        """Replace every label id by another."""
-        self._labels = array("h", (new_ids[label] for label in self._labels))
-
-    @property
-    def texts(self) -> Rows:
-        """Text indices. Shape (N,), for pairs (2N,)."""
-        return np.array(self._texts, dtype=np.int64)
-
-    @property
-    def labels(self) -> npt.NDArray[np.int16]:
-        """Label ids. Shape (N,)."""
-        return np.array(self._labels, dtype=np.int16)
+    def at(self, chosen: npt.NDArray[Any]) -> LabelledRows:
+        """Return the sentences at some positions, or where a mask is true."""
+        return LabelledRows(self.texts[chosen], self.labels[chosen])
 
 
 @dataclass
@@ -60,22 +45,19 @@ class ReadRows:
     """All that was read of a corpus."""
 
     table: TextTable = field(default_factory=TextTable)
+    """Every different text."""
+
     sentences: dict[str, LabelledRows] = field(default_factory=dict)
+    """The sentences of each split, among them both sides of its pairs."""
+
     pairs: dict[str, LabelledRows] = field(default_factory=dict)
+    """The pairs of each split that has any."""
+
     labels: list[str] = field(default_factory=list)
+    """The label names by id."""
+
     dropped: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The sentences of one split."""
-
-    texts: Rows
-    labels: npt.NDArray[np.int16]
-
-    def at(self, chosen: npt.NDArray[Any]) -> Selection:
-        """Return the sentences at some positions, or where a mask is true."""
-        return Selection(self.texts[chosen], self.labels[chosen])
+    """The rows of each split that could not be used, counted by reason."""
 
 
 def write_text_corpus(
@@ -114,9 +96,19 @@ def write_text_corpus(
     kept, dropped, dev_split = select_sentences(texts, read, max_length=max_length, seed=seed)
     for split, selection in kept.items():
         if not len(selection.texts):
-            raise _no_sentence(split, dropped[split], rows)
+            counts = {reason.replace("_", " "): n for reason, n in dropped[split].items() if n}
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+            raise DataError(
+                f"no usable sentence for {split} (dropped: {reasons or 'none'})",
+                path=rows.files[0].path.parent if rows.files else None,
+            )
     vocabulary = encoded_texts.vocabulary_of(texts, kept["train"].texts, size=vocab_size)
     vocabulary.save(folder / TOKENIZER)
+    in_train = {
+        split: int(encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts).sum())
+        for split in kept
+        if split != "train"
+    }
     sentence_labels = [] if rows.label_pairs else read.labels
     return {
         "labels": read.labels,
@@ -127,25 +119,8 @@ def write_text_corpus(
         "dropped": dropped,
         "pairs": _write_pairs(folder, texts, read.pairs, vocabulary, read.labels),
         "dev_split": dev_split,
-        "checks": {
-            "evaluation_sentences_in_train": {
-                split: int(
-                    encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts).sum()
-                )
-                for split in kept
-                if split != "train"
-            }
-        },
+        "checks": {"evaluation_sentences_in_train": in_train},
     }
-
-
-def _no_sentence(split: str, dropped: Mapping[str, int], rows: TextRows) -> DataError:
-    """Return the error of a split that would be empty."""
-    reasons = ", ".join(
-        f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count
-    )
-    where = rows.files[0].path.parent if rows.files else None
-    return DataError(f"no usable sentence for {split} (dropped: {reasons or 'none'})", path=where)
 
 
 def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
@@ -155,20 +130,22 @@ def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
         DataError: If a row cannot be used.
     """
     read = ReadRows()
-    ids: dict[str | None, int] = {name: index for index, name in enumerate(rows.labels or ())}
-    if rows.labels is None:
-        ids = _GrowingLabels()
-    ids[None] = UNLABELLED
+    ids = {name: index for index, name in enumerate(rows.labels or ())}
+
+    def id_of(label: str | None) -> int:
+        if label is None:
+            return UNLABELLED
+        return ids[label] if rows.labels is not None else ids.setdefault(label, len(ids))
+
     for split in [name for name in SPLITS if name in rows.sentences or name in rows.pairs]:
         with progress(f"reading {split}", None) as advance:
-            _read_split(split, rows, read, ids, log, advance)
+            _read_split(split, rows, read, id_of, log, advance)
         read.dropped[split] = log.take_dropped()
-    names = [name for name in ids if name is not None]
-    read.labels = names if rows.labels is not None else sorted(names)
-    if read.labels != names:
-        new_ids = {ids[name]: index for index, name in enumerate(read.labels)}
-        for sentences in read.sentences.values():
-            sentences.relabel(new_ids | {UNLABELLED: UNLABELLED})
+    read.labels = list(rows.labels) if rows.labels is not None else sorted(ids)
+    # The last id is that of UNLABELLED, which is -1.
+    new_ids = np.array([*map(read.labels.index, ids), UNLABELLED], dtype=np.int16)
+    for split, found in read.sentences.items():
+        read.sentences[split] = LabelledRows(found.texts, new_ids[found.labels])
     return read
 
 
@@ -176,58 +153,55 @@ def _read_split(
     split: str,
     rows: TextRows,
     read: ReadRows,
-    label_ids: Mapping[str | None, int],
+    id_of: Callable[[str | None], int],
     log: RowLog,
     advance: Advance,
 ) -> None:
     """Read one split; both sides of its pairs are sentences too."""
-    sentences = read.sentences[split] = LabelledRows()
+    texts, labels = array("q"), array("h")
     if split in rows.sentences:
         for sentence in rows.sentences[split](log):
-            sentences.add(label_ids[sentence.label], read.table.add(sentence.text))
+            texts.append(read.table.add(sentence.text))
+            labels.append(id_of(sentence.label))
             advance()
     if split in rows.pairs:
-        pairs = read.pairs[split] = LabelledRows()
+        first, pair_labels = len(texts), array("h")
         for pair in rows.pairs[split](log):
-            sides = read.table.add(pair.premise), read.table.add(pair.hypothesis)
-            pairs.add(label_ids[pair.label], *sides)
-            for side in sides:
-                sentences.add(UNLABELLED, side)
+            texts.extend((read.table.add(pair.premise), read.table.add(pair.hypothesis)))
+            pair_labels.append(id_of(pair.label))
+            labels.extend((UNLABELLED, UNLABELLED))
             advance()
+        read.pairs[split] = _labelled(texts[first:], pair_labels)
+    read.sentences[split] = _labelled(texts, labels)
 
 
-class _GrowingLabels(dict[str | None, int]):
-    """Label ids that are given out in the order in which the labels are first met."""
-
-    def __missing__(self, name: str | None) -> int:
-        self[name] = len(self) - 1  # one entry is that of the unlabelled
-        return self[name]
+def _labelled(texts: array[int], labels: array[int]) -> LabelledRows:
+    """Return rows as arrays."""
+    return LabelledRows(np.array(texts, dtype=np.int64), np.array(labels, dtype=np.int16))
 
 
 def select_sentences(
     texts: EncodedTexts, read: ReadRows, *, max_length: int, seed: int
-) -> tuple[dict[str, Selection], dict[str, dict[str, int]], dict[str, Any] | None]:
+) -> tuple[dict[str, LabelledRows], dict[str, dict[str, int]], dict[str, Any] | None]:
     """Return the sentences of each split, what was dropped of it, and how dev was made, if here."""
-    kept: dict[str, Selection] = {}
+    kept: dict[str, LabelledRows] = {}
     dropped: dict[str, dict[str, int]] = {}
     dev_split = None
     for split, rows in read.sentences.items():
-        every = Selection(rows.texts, rows.labels)
         chosen, reasons = encoded_texts.usable_rows(
-            texts, every.texts, every.labels, max_length=max_length
+            texts, rows.texts, rows.labels, max_length=max_length
         )
-        kept[split], dropped[split] = every.at(chosen), read.dropped[split] | reasons
+        kept[split], dropped[split] = rows.at(chosen), read.dropped[split] | reasons
     if "dev" not in kept:
         train, in_dev = kept["train"], _dev_mask(len(kept["train"].texts), seed)
         kept |= {"train": train.at(~in_dev), "dev": train.at(in_dev)}
         dropped["dev"] = {}
         dev_split = {"from": "train", "sentences": int(in_dev.sum()), "seed": seed}
     kept = {split: kept[split] for split in SPLITS if split in kept}
-    for split in kept:
-        if split != "train":
-            also = encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts)
-            kept[split] = kept[split].at(~also)
-            dropped[split]["also_in_train"] = int(also.sum())
+    for split in [name for name in kept if name != "train"]:
+        also = encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts)
+        kept[split] = kept[split].at(~also)
+        dropped[split]["also_in_train"] = int(also.sum())
     return kept, dropped, dev_split
 
 
@@ -243,7 +217,7 @@ def _dev_mask(count: int, seed: int) -> npt.NDArray[np.bool_]:
 def _write_sentences(
     folder: Path,
     texts: EncodedTexts,
-    kept: Mapping[str, Selection],
+    kept: Mapping[str, LabelledRows],
     vocabulary: Vocabulary,
     labels: list[str],
 ) -> dict[str, Any]:

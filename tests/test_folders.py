@@ -18,6 +18,17 @@ def write_corpus(folder, name="one", **more):
     (folder / "train.tokens.npy").write_bytes(b"tokens")
 
 
+@pytest.fixture
+def earlier(tmp_path):
+    """Write an earlier corpus; return its folder and check that it is unchanged, and alone."""
+    folder = tmp_path / "corpus"
+    write_corpus(folder)
+    before = contents(folder)
+    yield folder
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -42,45 +53,28 @@ def test_an_earlier_folder_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [DataError("bad row"), KeyboardInterrupt(), SystemExit(1)])
-def test_a_failure_leaves_the_earlier_folder(tmp_path, failure):
-    folder = tmp_path / "corpus"
-    write_corpus(folder)
-    before = contents(folder)
-    with pytest.raises(type(failure)), written_whole(folder) as temporary:
+def test_a_failure_leaves_the_earlier_folder(earlier, failure):
+    with pytest.raises(type(failure)), written_whole(earlier) as temporary:
         write_corpus(temporary, more=1)
         raise failure
-    assert contents(folder) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
-def test_a_process_killed_between_the_two_renames_is_made_good(tmp_path):
-    folder = tmp_path / "corpus"
-    write_corpus(folder)
-    before = contents(folder)
-    folder.rename(corpus_folder._previous(folder))  # what such a process leaves
-    check_replaceable(folder, "one")
-    assert contents(folder) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+def test_a_process_killed_between_the_two_renames_is_made_good(earlier):
+    earlier.rename(corpus_folder._previous(earlier))  # what such a process leaves
+    check_replaceable(earlier, "one")
 
 
-def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
-    folder = tmp_path / "corpus"
-    write_corpus(folder)
-    before = contents(folder)
-    rename = type(folder).rename
+def test_a_folder_that_cannot_be_replaced_stays(earlier, monkeypatch):
+    rename = type(earlier).rename
 
     def failing(path, target):
         if path.name.endswith(".part"):
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
-    monkeypatch.setattr(type(folder), "rename", failing)
-    with (
-        pytest.raises(DataError, match="cannot be replaced"),
-        written_whole(folder) as temporary,
-    ):
+    monkeypatch.setattr(type(earlier), "rename", failing)
+    with pytest.raises(DataError, match="cannot be replaced"), written_whole(earlier) as temporary:
         write_corpus(temporary, more=1)
-    assert contents(folder) == before
 
 
 def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
@@ -108,26 +102,27 @@ def test_nothing_or_an_empty_folder_or_the_same_corpus_may_be_replaced(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("fill", "problem"),
+    ("name", "content", "problem"),
     [
-        (lambda folder: (folder / "thesis.txt").touch(), "exists and is no prepared corpus"),
-        (lambda folder: (folder / "manifest.json").write_text("{"), "is no prepared corpus"),
-        (lambda folder: (folder / "manifest.json").write_text("[]"), "is no prepared corpus"),
-        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff"), "is no prepared corpus"),
-        (lambda folder: write_corpus(folder, "two"), "holds the corpus 'two', not 'one'"),
-        (
-            lambda folder: (write_corpus(folder), (folder / "notes.txt").touch()),
-            "also holds 'notes.txt', which is not part of a corpus",
-        ),
+        ("thesis.txt", b"", "exists and is no prepared corpus"),
+        ("manifest.json", b"{", "is no prepared corpus"),
+        ("manifest.json", b"[]", "is no prepared corpus"),
+        ("manifest.json", b"\xff", "is no prepared corpus"),
+        ("manifest.json", b'{"name": "two", "splits": {}}', "holds the corpus 'two', not 'one'"),
     ],
 )
-def test_anything_else_is_never_overwritten(tmp_path, fill, problem):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    fill(folder)
-    with pytest.raises(DataError, match=problem) as raised:
-        check_replaceable(folder, "one")
-    assert "choose another --out" in str(raised.value)
+def test_anything_else_is_never_overwritten(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{problem}.*choose another --out"):
+        check_replaceable(tmp_path, "one")
+
+
+def test_a_corpus_with_other_files_is_never_overwritten(tmp_path):
+    write_corpus(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    problem = "also holds 'notes.txt', which is not part of a corpus.*choose another --out"
+    with pytest.raises(DataError, match=problem):
+        check_replaceable(tmp_path, "one")
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):

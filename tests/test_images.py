@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from idx_files import idx, write, write_mnist
 
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers import mnist
 from arae_toolkit.data_prep.readers.source_files import SourceTree
 from arae_toolkit.errors import DataError
@@ -22,26 +23,29 @@ def test_images_come_back(tmp_path_factory, pixels):
     np.testing.assert_array_equal(mnist.read_images(file), pixels)
 
 
+def splits_in(folder, *, dev_images=5):
+    rows = Counter()
+    found = mnist.files(SourceTree(folder), PrepareOptions())
+    return *mnist.read_splits(found, rows=rows, dev_images=dev_images), sorted(rows.values())
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_the_last_training_images_are_the_dev_split(tmp_path, suffix):
     written = write_mnist(tmp_path, suffix=suffix)
-    rows = Counter()
-    found = mnist.find_files(SourceTree(tmp_path))
-    splits, shape = mnist.read_splits(found, rows=rows, dev_images=5)
+    splits, shape, rows = splits_in(tmp_path)
     assert shape == (3, 2)
     pixels, labels = written["train"]
     for split, part in (("train", slice(None, -5)), ("dev", slice(-5, None))):
         np.testing.assert_array_equal(splits[split].pixels, pixels[part])
         np.testing.assert_array_equal(splits[split].labels, labels[part])
     np.testing.assert_array_equal(splits["test"].pixels, written["t10k"][0])
-    assert sorted(rows.values()) == [4, 4, 12, 12]
+    assert rows == [4, 4, 12, 12]
 
 
 def test_too_few_images_for_a_dev_split(tmp_path):
     write_mnist(tmp_path, train=5)
-    found = mnist.find_files(SourceTree(tmp_path))
     with pytest.raises(DataError, match="5 images; more than the 5 of the dev split are needed"):
-        mnist.read_splits(found, rows=Counter(), dev_images=5)
+        splits_in(tmp_path)
 
 
 GOOD = idx(np.arange(12).reshape(3, 2, 2))
@@ -77,16 +81,15 @@ def test_a_label_that_is_no_digit_is_named_with_its_row(tmp_path):
 def test_files_that_do_not_fit_together_are_named(tmp_path):
     write_mnist(tmp_path, suffix="")
     write(tmp_path / "train-labels-idx1-ubyte", idx(np.arange(3)))
-    found = mnist.find_files(SourceTree(tmp_path))
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: 3 labels, but train-images"):
-        mnist.read_splits(found, rows=Counter(), dev_images=1)
+        splits_in(tmp_path, dev_images=1)
     write_mnist(tmp_path, suffix="")
     write(tmp_path / "t10k-images-idx3-ubyte", idx(np.zeros((4, 2, 3))))
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte: images of \(2, 3\) pixels"):
-        mnist.read_splits(found, rows=Counter(), dev_images=1)
+        splits_in(tmp_path, dev_images=1)
     (tmp_path / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(DataError, match="no t10k-images-idx3-ubyte here"):
-        mnist.find_files(SourceTree(tmp_path))
+        splits_in(tmp_path)
 
 
 @settings(max_examples=25)

@@ -20,8 +20,9 @@ def encoded(sentences):
     return packing.encode_texts(table, packing.every_word(table)), rows
 
 
-def no_labels(rows):
-    return np.full(len(rows), -1, dtype=np.int16)
+def usable(result, rows, max_length, labels=None):
+    labels = np.full(len(rows), -1) if labels is None else np.array(labels)
+    return packing.usable_rows(result, rows, labels.astype(np.int16), max_length=max_length)
 
 
 @settings(max_examples=40)
@@ -37,7 +38,7 @@ def test_every_text_is_tokenized_as_by_the_vocabulary(sentences):
 @given(texts, st.integers(1, 6))
 def test_the_vocabulary_and_ids_are_those_of_building_on_the_kept_texts(sentences, size):
     result, rows = encoded(sentences)
-    kept, _ = packing.usable_rows(result, rows, no_labels(rows), max_length=5)
+    kept, _ = usable(result, rows, 5)
     chosen = [sentences[row].replace("<unk>", " ") for row in kept]
     if not any(text.strip() for text in chosen):
         return
@@ -56,14 +57,11 @@ def test_the_vocabulary_and_ids_are_those_of_building_on_the_kept_texts(sentence
 @given(texts)
 def test_kept_sentences_are_the_first_of_each_and_all_rows_are_accounted_for(sentences):
     result, rows = encoded(sentences)
-    kept, dropped = packing.usable_rows(result, rows, no_labels(rows), max_length=4)
+    kept, dropped = usable(result, rows, 4)
     normal = [" ".join(text.lower().split()) for text in sentences]
-    expected = [
-        number
-        for number, text in enumerate(normal)
-        if 1 <= len(text.split()) <= 4 and text not in normal[:number]
-    ]
-    assert kept.tolist() == expected
+    fitting = [1 <= len(text.split()) <= 4 for text in normal]
+    first = [text not in normal[:number] for number, text in enumerate(normal)]
+    assert kept.tolist() == np.flatnonzero(np.logical_and(fitting, first)).tolist()
     assert len(kept) + sum(dropped.values()) == len(sentences)
     assert dropped["empty"] == normal.count("")
     assert dropped["too_long"] == sum(len(text.split()) > 4 for text in normal)
@@ -71,16 +69,14 @@ def test_kept_sentences_are_the_first_of_each_and_all_rows_are_accounted_for(sen
 
 def test_the_length_limit_counts_words_only():
     result, rows = encoded(["a b c", "a b c d"])
-    kept, dropped = packing.usable_rows(result, rows, no_labels(rows), max_length=3)
+    kept, dropped = usable(result, rows, 3)
     assert kept.tolist() == [0]
     assert dropped["too_long"] == 1
 
 
 def test_a_duplicate_with_another_label_is_counted_apart():
     result, rows = encoded(["good .", "Good.", "good .", "bad ."])
-    kept, dropped = packing.usable_rows(
-        result, rows, np.array([0, 1, 0, 1], np.int16), max_length=9
-    )
+    kept, dropped = usable(result, rows, 9, labels=[0, 1, 0, 1])
     assert kept.tolist() == [0, 3]
     assert dropped == {"empty": 0, "too_long": 0, "duplicate": 1, "duplicate_other_label": 1}
 
@@ -88,7 +84,7 @@ def test_a_duplicate_with_another_label_is_counted_apart():
 def test_sentences_that_differ_in_a_rare_word_are_not_the_same():
     result, rows = encoded(["a cat .", "a yak .", "a gnu ."])
     vocabulary = packing.vocabulary_of(result, rows[:1], size=10)
-    kept, _ = packing.usable_rows(result, rows, no_labels(rows), max_length=9)
+    kept, _ = usable(result, rows, 9)
     assert len(kept) == 3
     assert not packing.standing_in(result, rows[1:2], rows[2:]).any()
     both = packing.packed(result, rows[1:], vocabulary)
@@ -107,8 +103,7 @@ def test_the_mark_of_an_unknown_word_stays_unknown_and_takes_no_place():
 
 def test_sentences_of_another_split_are_found_whatever_their_spacing():
     result, rows = encoded(["A dog runs.", "two cats .", "a dog runs ."])
-    found = packing.standing_in(result, rows[:2], rows[2:])
-    assert found.tolist() == [True, False]
+    assert packing.standing_in(result, rows[:2], rows[2:]).tolist() == [True, False]
 
 
 def test_pairs_of_another_split_are_found_in_their_order():

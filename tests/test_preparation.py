@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import contextlib
-import json
 import zipfile
 
 import numpy as np
 import pytest
 from idx_files import write_mnist
+from source_files import no_progress, write_json_lines
 
 from arae_toolkit.data.corpus import UNLABELLED, Corpus, PackedSentences
 from arae_toolkit.data_prep import text_corpus
@@ -23,11 +22,6 @@ from arae_toolkit.storage import paths
 from arae_toolkit.storage.atomic_files import sha256_of_file
 
 COLOURS = ["red", "blue", "green", "white", "black", "brown"]
-
-
-@contextlib.contextmanager
-def no_progress(description, total=None):
-    yield lambda n=1: None
 
 
 def prepare(name, **settings):
@@ -57,11 +51,9 @@ def write_snli(folder):
         "test": [("A zebra runs.", "A dog runs.", "neutral"), ("A zebra runs.", "A cow.", "-")],
     }
     for split, pairs in rows.items():
-        lines = [
-            json.dumps({"gold_label": label, "sentence1": premise, "sentence2": hypothesis})
-            for premise, hypothesis, label in pairs
-        ]
-        (folder / f"snli_1.0_{split}.jsonl").write_text("\n".join(lines))
+        names = ("sentence1", "sentence2", "gold_label")
+        fields = [dict(zip(names, row, strict=True)) for row in pairs]
+        write_json_lines(folder / f"snli_1.0_{split}.jsonl", fields)
     return {
         "train": ["a red dog runs .", "a cat sleeps .", "a dog runs .", "a blue dog runs ."],
         "dev": ["a <unk> dog runs .", "a <unk> ."],
@@ -69,9 +61,16 @@ def write_snli(folder):
     }
 
 
+@pytest.fixture
+def source(tmp_path):
+    write_snli(tmp_path / "official")
+    return tmp_path / "official"
+
+
 def test_an_nli_corpus_from_its_files_to_its_arrays(tmp_path):
-    expected = write_snli(tmp_path / "official")
-    corpus = prepare("snli", source=tmp_path / "official")
+    source = tmp_path / "official"
+    expected = write_snli(source)
+    corpus = prepare("snli", source=source)
     assert corpus.folder == paths.corpus_folder("snli")
     assert {split: sentences_of(corpus, split) for split in expected} == expected
     assert corpus.split("train").labels is None
@@ -85,12 +84,8 @@ def test_an_nli_corpus_from_its_files_to_its_arrays(tmp_path):
 
     manifest = corpus.manifest
     assert manifest["splits"]["test"] == {"sentences": 2, "tokens": 9, "unknown_tokens": 2}
-    assert manifest["dropped"]["train"] == {
-        "empty": 2,
-        "too_long": 1,
-        "duplicate": 3,
-        "duplicate_other_label": 0,
-    }
+    dropped = {"empty": 2, "too_long": 1, "duplicate": 3, "duplicate_other_label": 0}
+    assert manifest["dropped"]["train"] == dropped
     assert manifest["dropped"]["dev"]["also_in_train"] == 1
     assert manifest["pairs"]["train"] == {
         "pairs": 2,
@@ -102,7 +97,7 @@ def test_an_nli_corpus_from_its_files_to_its_arrays(tmp_path):
     assert manifest["checks"] == {"evaluation_sentences_in_train": {"dev": 0, "test": 0}}
     assert manifest["sources"][0] == {
         "file": "captions.txt",
-        "sha256": sha256_of_file(tmp_path / "official" / "captions.txt"),
+        "sha256": sha256_of_file(source / "captions.txt"),
         "rows": 4,
     }
     assert corpus.max_length == 15
@@ -122,18 +117,16 @@ def test_folder_and_archive_give_the_same_corpus(tmp_path):
     assert first.vocabulary.sha256 == second.vocabulary.sha256
 
 
-def test_the_vocabulary_knows_no_word_of_dev_or_test_alone(tmp_path):
-    write_snli(tmp_path / "official")
-    words = prepare("snli", source=tmp_path / "official").vocabulary.words
+def test_the_vocabulary_knows_no_word_of_dev_or_test_alone(source):
+    words = prepare("snli", source=source).vocabulary.words
     assert "green" not in words
     assert "zebra" not in words
     assert "sleeps" in words
 
 
-def test_maximum_length_and_vocabulary_size_are_options(tmp_path):
-    write_snli(tmp_path / "official")
+def test_maximum_length_and_vocabulary_size_are_options(source):
     options = {"max_length": 4, "vocab_size": 3}
-    corpus = prepare("snli", source=tmp_path / "official", options=options)
+    corpus = prepare("snli", source=source, options=options)
     assert len(corpus.vocabulary) == 3 + 4
     assert max(corpus.split("train").lengths) == 4 + 1
     assert sentences_of(corpus, "train") == ["a cat <unk> .", "a <unk> <unk> ."]
@@ -167,7 +160,7 @@ def test_labels_of_ones_own_are_sorted_and_follow_the_sentences(tmp_path):
     path = tmp_path / "cars.jsonl"
     rows = [{"text": line, "colour": line.split()[1]} for line in lines(60)]
     rows[5]["colour"] = None
-    path.write_text("\n".join(json.dumps(row) for row in rows))
+    write_json_lines(path, rows)
     corpus = prepare(path, options={"label_field": "colour"})
     assert corpus.labels == sorted(COLOURS)
     for split in ("train", "dev"):
@@ -204,9 +197,7 @@ def test_the_synthetic_corpus_needs_no_files_and_repeats_itself(tmp_path):
     assert max(first.split("train").lengths) <= 20 + 1
 
 
-def test_what_is_up_to_date_is_left_alone(tmp_path):
-    source = tmp_path / "official"
-    write_snli(source)
+def test_what_is_up_to_date_is_left_alone(source):
     reported = []
     folder = prepare("snli", source=source).folder
     before = (folder / "manifest.json").stat().st_mtime_ns
@@ -215,9 +206,7 @@ def test_what_is_up_to_date_is_left_alone(tmp_path):
     assert (folder / "manifest.json").stat().st_mtime_ns == before
 
 
-def test_other_options_or_other_sources_are_prepared_anew(tmp_path):
-    source = tmp_path / "official"
-    write_snli(source)
+def test_other_options_or_other_sources_are_prepared_anew(source):
     first = prepare("snli", source=source).sha256
     assert prepare("snli", source=source, options={"max_length": 4}).max_length == 4
     (source / "captions.txt").write_text("A new caption.\n")
@@ -236,13 +225,11 @@ def test_a_split_without_usable_sentences_is_named(tmp_path):
         prepare(path, options={"max_length": 2})
 
 
-def test_a_failed_preparation_leaves_the_earlier_one(tmp_path):
-    source = tmp_path / "official"
-    write_snli(source)
+def test_a_failed_preparation_leaves_the_earlier_one(source):
     folder = prepare("snli", source=source).folder
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with (source / "snli_1.0_test.jsonl").open("a") as target:
-        target.write("\nno json")
+        target.write("no json")
     with pytest.raises(DataError, match=r"snli_1\.0_test\.jsonl:3: malformed JSON"):
         prepare("snli", source=source)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -279,23 +266,15 @@ def test_files_of_the_same_name_do_not_share_a_folder(tmp_path):
     first, second = (find(tmp_path / place / "cars.txt") for place in ("here", "there"))
     assert first != second
     assert Corpus(first).name == Corpus(second).name == "cars"
-    assert (
-        find(tmp_path / "here" / "cars.txt")
-        == first
-        == default_folder(str(tmp_path / "here" / "cars.txt"))
-    )
+    here = tmp_path / "here" / "cars.txt"
+    assert find(here) == first == default_folder(str(here))
 
 
 @pytest.mark.parametrize(
     ("name", "title"),
-    [
-        ("snli", "snli"),
-        ("some/reviews.jsonl.gz", "reviews"),
-        ("some/reviews", "reviews"),
-        ("some/.gz", ".gz"),
-        ("a.b.csv", "a.b"),
-    ],
-)
+    [("snli", "snli"), ("some/reviews.jsonl.gz", "reviews"), ("some/reviews", "reviews"),
+     ("some/.gz", ".gz"), ("a.b.csv", "a.b")],
+)  # fmt: skip
 def test_titles(name, title):
     assert title_of(name) == title
 
@@ -315,9 +294,8 @@ def test_options_are_checked():
             PrepareOptions(**wrong)
 
 
-def test_arrays_are_small_integers(tmp_path):
-    write_snli(tmp_path / "official")
-    corpus = prepare("snli", source=tmp_path / "official")
+def test_arrays_are_small_integers(source):
+    corpus = prepare("snli", source=source)
     packed = PackedSentences.open(corpus.folder, "train")
     assert packed.tokens.dtype == np.uint16
     assert isinstance(packed.tokens, np.memmap)

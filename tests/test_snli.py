@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-import json
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_files import good_rows, splits_of, write_json_lines
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers import snli
-from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceTree
 from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
 
@@ -18,11 +19,6 @@ WORDS = ["dogs", "run", "(", ")", "[", "]", "{", "}", '"', "1/2", "n't", "*"]
 
 def row(premise="A dog runs.", hypothesis="It moves.", label="entailment", **more):
     return {"gold_label": label, "sentence1": premise, "sentence2": hypothesis, **more}
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(fields) + "\n" for fields in rows), encoding="utf-8")
-    return SourceFile(path)
 
 
 def parse_of(words):
@@ -47,13 +43,13 @@ def test_parses_are_used_where_present_and_raw_text_where_not(tmp_path):
         row("Raw text.", sentence1_binary_parse=""),
         row("Raw text."),
     ]
-    found = list(snli.read_pairs(write(tmp_path / "rows.jsonl", rows), RowLog()))
+    found = list(snli.read_pairs(write_json_lines(tmp_path / "rows.jsonl", rows), RowLog()))
     assert [pair.premise for pair in found] == ["Two dogs ( brown", "Raw text.", "Raw text."]
     assert {pair.hypothesis for pair in found} == {"It moves."}
 
 
 def test_pairs_without_agreement_are_kept_as_unlabelled(tmp_path):
-    file = write(tmp_path / "rows.jsonl", [row(label="-"), row(label="neutral")])
+    file = write_json_lines(tmp_path / "rows.jsonl", [row(label="-"), row(label="neutral")])
     assert [pair.label for pair in snli.read_pairs(file, RowLog())] == [None, "neutral"]
 
 
@@ -68,32 +64,24 @@ def test_pairs_without_agreement_are_kept_as_unlabelled(tmp_path):
     ],
 )
 def test_a_row_that_is_no_pair_is_named(tmp_path, fields, problem):
-    file = write(tmp_path / "rows.jsonl", [row(), fields, row()])
-    with pytest.raises(DataError) as raised:
-        list(snli.read_pairs(file, RowLog()))
-    assert str(raised.value).startswith(f"{file.path}:2: {problem}")
-    log = RowLog(skip=True)
-    assert len(list(snli.read_pairs(file, log))) == 2
-    assert log.take_dropped() == {"malformed": 1}
+    file = write_json_lines(tmp_path / "rows.jsonl", [row(), fields, row()])
+    assert len(good_rows(partial(snli.read_pairs, file), f"{file}:2", problem)) == 2
 
 
 def test_train_has_captions_and_no_dev(tmp_path):
     for split in ("train", "dev", "test"):
-        write(tmp_path / f"snli_1.0_{split}.jsonl", [row(premise=f"A {split} dog.")])
+        write_json_lines(tmp_path / f"snli_1.0_{split}.jsonl", [row(premise=f"A {split} dog.")])
     (tmp_path / "captions.txt").write_text("One caption.\n")
     (tmp_path / "captions_more.txt").write_text("Another caption.\n")
     rows = snli.rows(SourceTree(tmp_path), PrepareOptions())
-    assert list(rows.sentences) == ["train"]
-    assert list(rows.sentences["train"](RowLog())) == [
-        Sentence("One caption."),
-        Sentence("Another caption."),
-    ]
+    captions = [Sentence("One caption."), Sentence("Another caption.")]
+    assert splits_of(snli, tmp_path) == {"train": captions}
     for split in ("train", "dev", "test"):
         (pair,) = rows.pairs[split](RowLog())
         assert pair == SentencePair(f"A {split} dog.", "It moves.", "entailment")
 
 
 def test_a_missing_split_is_named(tmp_path):
-    write(tmp_path / "snli_1.0_train.jsonl", [row()])
+    write_json_lines(tmp_path / "snli_1.0_train.jsonl", [row()])
     with pytest.raises(DataError, match=r"no snli_1\.0_dev\.jsonl here"):
         snli.rows(SourceTree(tmp_path), PrepareOptions())

@@ -10,36 +10,33 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from source_files import no_progress
 
 from arae_toolkit.data_prep.readers import downloads
-from arae_toolkit.data_prep.readers.downloads import Download
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree, find_source
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage import paths
 from arae_toolkit.storage.atomic_files import sha256_of_file
 
 
-@contextlib.contextmanager
-def no_progress(description, total=None):
-    yield lambda n=1: None
-
-
 def find(name, source=None, report=lambda _: None, progress=no_progress):
     return find_source(name, source=source, report=report, progress=progress)
 
 
+def content_of(name):
+    return gzip.compress(b"content") if name.endswith(".gz") else b"content"
+
+
 def make_files(folder, *names):
     for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(b"content") if name.endswith(".gz") else b"content")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content_of(name))
 
 
 def make_archive(path, *names):
-    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(name, gzip.compress(b"content") if name.endswith(".gz") else "content")
+            archive.writestr(name, content_of(name))
 
 
 @pytest.mark.parametrize("name", ["train.txt", "deep/er/train.txt.gz"])
@@ -107,15 +104,22 @@ def test_sources_are_looked_for_in_the_variable_then_in_the_cache(tmp_path, monk
     assert find("yelp") == tmp_path / "yelp"
 
 
-@pytest.mark.parametrize("name", ["yelp", "yahoo"])
-def test_a_corpus_that_may_not_be_redistributed_says_how_to_supply_it(name):
+def not_found(name, *parts):
+    """Check that one line says what was tried and how to supply a corpus; return its folder."""
     with pytest.raises(DataError) as raised:
         find(name)
     message = str(raised.value)
     kept = paths.cache_folder() / "sources" / name
-    for part in (f"corpus {name} not found", "no download", "--source", "ARAE_SOURCES", str(kept)):
-        assert part in message
+    said = f"corpus {name} not found", "--source", f"$ARAE_SOURCES/{name}", str(kept)
+    assert all(part in message for part in (*said, *parts))
     assert "\n" not in message
+    assert len(message) < 900
+    return kept
+
+
+@pytest.mark.parametrize("name", ["yelp", "yahoo"])
+def test_a_corpus_that_may_not_be_redistributed_says_how_to_supply_it(name):
+    not_found(name, "no download")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -133,10 +137,9 @@ def served(tmp_path, monkeypatch):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
-        files = tuple(
-            Download(f"{address}/{path.name}", sha256_of_file(path))
-            for path in sorted(folder.iterdir())
-        )
+        files = {
+            f"{address}/{path.name}": sha256_of_file(path) for path in sorted(folder.iterdir())
+        }
         monkeypatch.setitem(downloads.DOWNLOADS, "snli", files)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         yield folder
@@ -173,25 +176,18 @@ def test_a_file_that_is_not_the_expected_one_is_refused(served):
 
 
 def test_without_network_one_line_says_what_was_tried(monkeypatch):
-    unreachable = Download("http://127.0.0.1:9/snli_1.0.zip", hashlib.sha256(b"").hexdigest())
-    monkeypatch.setitem(downloads.DOWNLOADS, "snli", (unreachable,))
+    unreachable = "http://127.0.0.1:9/snli_1.0.zip"
+    monkeypatch.setitem(downloads.DOWNLOADS, "snli", {unreachable: hashlib.sha256().hexdigest()})
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with pytest.raises(DataError) as raised:
-        find("snli")
-    message = str(raised.value)
-    kept = paths.cache_folder() / "sources" / "snli"
-    for part in (unreachable.url, "--source", "ARAE_SOURCES", str(kept), "$ARAE_SOURCES/snli"):
-        assert part in message
-    assert "\n" not in message
-    assert len(message) < 900
+    kept = not_found("snli", unreachable)
     assert list(kept.parent.iterdir()) == []
 
 
 def test_every_download_has_an_https_address_and_a_sum():
     for files in downloads.DOWNLOADS.values():
-        for file in files:
-            assert file.url.startswith("https://")
-            assert len(bytes.fromhex(file.sha256)) == 32
+        for url, sha256 in files.items():
+            assert url.startswith("https://")
+            assert len(bytes.fromhex(sha256)) == 32
 
 
 def test_a_file_is_its_own_source(tmp_path):

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_files import good_rows, splits_of
 
 from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers import yahoo
-from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
+from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
 
@@ -103,26 +105,19 @@ def test_a_class_that_there_is_not(tmp_path):
 def test_a_bad_row_is_named_and_the_others_are_read(tmp_path, line, problem):
     path = tmp_path / "train.csv"
     path.write_text(f'"2","one","",""\n{line}\n"2","three","",""\n', encoding="utf-8")
-    with pytest.raises(DataError) as raised:
-        texts_of(SourceFile(path))
-    assert str(raised.value).startswith(f"{path}:2: {problem}")
-    log = RowLog(skip=True)
-    found = yahoo.read_sentences(SourceFile(path), EVERY_CLASS, "both", log)
-    assert [sentence.text for sentence in found] == ["one", "three"]
-    assert log.take_dropped() == {"malformed": 1}
+    read = partial(yahoo.read_sentences, SourceFile(path), EVERY_CLASS, "both")
+    assert [sentence.text for sentence in good_rows(read, f"{path}:2", problem)] == ["one", "three"]
 
 
 def test_splits_and_the_names_of_classes_txt(tmp_path):
     write(tmp_path / "train.csv", [(1, "a", "", "b")])
     write(tmp_path / "test.csv", [(1, "c", "", "d")])
     (tmp_path / "classes.txt").write_text("\n".join(["People", *NAMES[1:]]))
-    options = PrepareOptions(part="replies", classes=("people",))
-    rows = yahoo.rows(SourceTree(tmp_path), options)
-    assert rows.labels == ("society",)
-    assert {split: list(read(RowLog())) for split, read in rows.sentences.items()} == {
+    options = {"part": "replies", "classes": ("people",)}
+    assert splits_of(yahoo, tmp_path, **options) == {
         "train": [Sentence("b", "society")],
         "test": [Sentence("d", "society")],
     }
     (tmp_path / "classes.txt").write_text("People\n")
     with pytest.raises(DataError, match=r"classes\.txt: 1 class names, 10 are expected"):
-        yahoo.rows(SourceTree(tmp_path), options)
+        splits_of(yahoo, tmp_path, **options)

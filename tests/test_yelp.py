@@ -5,6 +5,7 @@ import gzip
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_files import splits_of
 
 from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
@@ -37,9 +38,8 @@ def test_the_splits_of_shen_et_al(tmp_path):
     for split in ("train", "dev", "test"):
         for label in (0, 1):
             (tmp_path / f"sentiment.{split}.{label}").write_text(f"{split} {label} .\n")
-    rows = yelp.rows(SourceTree(tmp_path), PrepareOptions())
-    assert rows.labels == ("negative", "positive")
-    assert {split: list(read(RowLog())) for split, read in rows.sentences.items()} == {
+    assert yelp.rows(SourceTree(tmp_path), PrepareOptions()).labels == ("negative", "positive")
+    assert splits_of(yelp, tmp_path) == {
         split: [Sentence(f"{split} 0 .", "negative"), Sentence(f"{split} 1 .", "positive")]
         for split in ("train", "dev", "test")
     }
@@ -48,4 +48,4 @@ def test_the_splits_of_shen_et_al(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     (tmp_path / "sentiment.train.0").write_text("bad .\n")
     with pytest.raises(DataError, match=r"no sentiment\.train\.1 here"):
-        yelp.rows(SourceTree(tmp_path), PrepareOptions())
+        splits_of(yelp, tmp_path)

@@ -1,4 +1,4 @@
-"""Settings from TOML files and ``key=value``, and to JSON and back."""
+"""Conversion of settings: from TOML files and ``key=value``, to JSON and back."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Sections(Protocol):
 
 
 Settings = TypeVar("Settings", bound=Sections)
+_SECTIONS = ("model", "training")
 
 
 def with_toml(config: Settings, path: Path) -> Settings:
@@ -45,11 +46,10 @@ def with_toml(config: Settings, path: Path) -> Settings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"cannot read these settings ({error})", path=path) from error
     for section, values in tables.items():
-        if section not in ("model", "training") or not isinstance(values, dict):
+        if section not in _SECTIONS or not isinstance(values, dict):
             raise DataError(f"unknown table [{section}]; use [model] and [training]", path=path)
         try:
-            for key, value in values.items():
-                config = with_value(config, f"{section}.{key}", value)
+            config = _with_values(config, {section: values})
         except ValueError as error:
             raise DataError(str(error), path=path) from error
     return config
@@ -80,7 +80,7 @@ def with_value(config: Settings, key: str, value: Any) -> Settings:
         ValueError: If there is no such setting, or the value has another type.
     """
     section, _, name = key.rpartition(".")
-    for candidate in ("model", "training"):
+    for candidate in _SECTIONS:
         part = getattr(config, candidate)
         hints = typing.get_type_hints(type(part))
         if section in ("", candidate) and name in hints:
@@ -88,6 +88,14 @@ def with_value(config: Settings, key: str, value: Any) -> Settings:
             return cast(Settings, replace(cast(Any, config), **{candidate: changed}))
     known = [f.name for part in (config.model, config.training) for f in dataclasses.fields(part)]
     raise ValueError(f"no setting {key!r}; there are {', '.join(known)}")
+
+
+def _with_values(config: Settings, values: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Return the settings with those of some sections changed."""
+    for section, part in values.items():
+        for name, value in part.items():
+            config = with_value(config, f"{section}.{name}", value)
+    return config
 
 
 def _checked(key: str, value: Any, hint: Any) -> Any:
@@ -122,14 +130,10 @@ def to_dict(config: Sections) -> dict[str, dict[str, Any]]:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(getattr(config, section)).items()
         }
-        for section in ("model", "training")
+        for section in _SECTIONS
     }
 
 
 def from_dict(values: Mapping[str, Mapping[str, Any]]) -> Config:
     """Return the settings that :func:`to_dict` wrote."""
-    config = Config()
-    for section, part in values.items():
-        for key, value in part.items():
-            config = with_value(config, f"{section}.{key}", value)
-    return config
+    return _with_values(Config(), values)

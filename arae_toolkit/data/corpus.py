@@ -141,7 +141,7 @@ def pack(
     Blocks of the input are turned into arrays at once, so a stream of a million sentences costs
     little more than the packed result.
     """
-    dtype = np.uint16 if vocab_size <= np.iinfo(np.uint16).max + 1 else np.uint32
+    dtype = token_dtype(vocab_size)
     blocks: list[npt.NDArray[Any]] = []
     lengths: list[int] = []
     pending: list[int] = []
@@ -159,6 +159,11 @@ def pack(
         offsets,
         None if labels is None else np.asarray(labels, dtype=np.int16),
     )
+
+
+def token_dtype(vocab_size: int) -> type[np.uint16 | np.uint32]:
+    """Return the smallest type of token ids: uint16 where the vocabulary allows it."""
+    return np.uint16 if vocab_size <= np.iinfo(np.uint16).max + 1 else np.uint32
 
 
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:

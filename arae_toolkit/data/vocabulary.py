@@ -1,4 +1,4 @@
-"""Text to token ids and back: one lower-casing word tokenizer, kept in ``tokenizer.json``."""
+"""The vocabulary: a lower-casing word tokenizer from text to ids and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and their fingerprints."""
+"""Atomic files, written whole or not at all, and their fingerprints."""
 
 from __future__ import annotations
 

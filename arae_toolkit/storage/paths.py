@@ -1,4 +1,4 @@
-"""Where corpora and runs are kept, in one place, so that every command looks in the same ones."""
+"""Folders of corpora, their sources and runs, the same for every command."""
 
 from __future__ import annotations
 

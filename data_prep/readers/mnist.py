@@ -1,4 +1,4 @@
-"""MNIST in its original idx form: grey values and labels."""
+"""Reader of MNIST in its original idx form: grey values and labels."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.data.corpus import save_array
 from arae_toolkit.data_prep.encoded_texts import label_counts
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
-from arae_toolkit.errors import DataError
 
 LABELS = tuple(str(digit) for digit in range(10))
 DEV_IMAGES = 5_000
@@ -30,8 +30,7 @@ MAX_BYTES = 1 << 31
 _BLOCK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class ImageSplit:
+class ImageSplit(NamedTuple):
     """The images of one split."""
 
     pixels: npt.NDArray[np.uint8]
@@ -57,23 +56,22 @@ class ImageFiles:
         return (*self.images.values(), *self.labels.values())
 
 
-def find_files(tree: SourceTree) -> ImageFiles:
+def files(tree: SourceTree, options: PrepareOptions) -> ImageFiles:
     """Return the files of an MNIST source, such as ``train-images-idx3-ubyte.gz``.
 
     Raises:
         DataError: If one is missing.
     """
-    prefixes = {"train": "train", "test": "t10k"}
+    del options  # nothing to choose
+    names = {"train": "train-{}{}idx{}-ubyte", "test": "t10k-{}{}idx{}-ubyte"}
 
-    def named(content: str) -> dict[str, SourceFile]:
+    def named(content: str, dimensions: int) -> dict[str, SourceFile]:
         return {
-            split: tree.need(
-                f"{prefix}-{content}-ubyte", f"{prefix}-{content.replace('-', '.')}-ubyte"
-            )
-            for split, prefix in prefixes.items()
+            split: tree.need(*(name.format(content, mark, dimensions) for mark in "-."))
+            for split, name in names.items()
         }
 
-    return ImageFiles(named("images-idx3"), named("labels-idx1"))
+    return ImageFiles(named("images", 3), named("labels", 1))
 
 
 def read_splits(
@@ -92,25 +90,21 @@ def read_splits(
     splits: dict[str, ImageSplit] = {}
     shapes: dict[str, tuple[int, int]] = {}
     for split, file in found.images.items():
-        images, labels = read_images(file), read_labels(found.labels[split])
+        label_file = found.labels[split]
+        images, labels = read_images(file), read_labels(label_file)
         if len(images) != len(labels):
-            raise DataError(
-                f"{len(labels):,} labels, but {file.name} has {len(images):,} images",
-                path=str(found.labels[split]),
-            )
-        rows[file] = rows[found.labels[split]] = len(images)
+            problem = f"{len(labels):,} labels, but {file.name} has {len(images):,} images"
+            raise label_file.error(problem)
+        rows[file] = rows[label_file] = len(images)
         splits[split] = ImageSplit(images.reshape(len(images), -1), labels)
         shapes[split] = (images.shape[1], images.shape[2])
     if shapes["test"] != shapes["train"]:
-        raise DataError(
-            f"images of {shapes['test']} pixels, those of train have {shapes['train']}",
-            path=str(found.images["test"]),
-        )
-    pixels, labels = splits["train"].pixels, splits["train"].labels
+        problem = f"images of {shapes['test']} pixels, those of train have {shapes['train']}"
+        raise found.images["test"].error(problem)
+    pixels, labels = splits["train"]
     if len(pixels) <= dev_images:
-        raise DataError(
-            f"{len(pixels):,} images; more than the {dev_images:,} of the dev split are needed",
-            path=str(found.images["train"]),
+        raise found.images["train"].error(
+            f"{len(pixels):,} images; more than the {dev_images:,} of the dev split are needed"
         )
     return {
         "train": ImageSplit(pixels[:-dev_images], labels[:-dev_images]),
@@ -119,25 +113,18 @@ def read_splits(
     }, shapes["train"]
 
 
-def write_images(
-    folder: Path,
-    found: ImageFiles,
-    *,
-    rows: Counter[SourceFile],
-    dev_images: int = DEV_IMAGES,
-) -> dict[str, Any]:
+def write_images(folder: Path, found: ImageFiles, *, rows: Counter[SourceFile]) -> dict[str, Any]:
     """Write the arrays of an image corpus and return what its manifest says of them.
 
     Args:
         folder: Where to write.
         found: The four files.
         rows: Where the images and labels of each file are counted.
-        dev_images: How many images at the end of train become the dev split.
 
     Raises:
         DataError: If a file cannot be used.
     """
-    splits, shape = read_splits(found, rows=rows, dev_images=dev_images)
+    splits, shape = read_splits(found, rows=rows)
     for split, content in splits.items():
         save_array(folder / f"{split}.pixels.npy", content.pixels)
         save_array(folder / f"{split}.labels.npy", content.labels)
@@ -151,7 +138,7 @@ def write_images(
             split: {"images": len(content.pixels), "labels": label_counts(content.labels, LABELS)}
             for split, content in splits.items()
         },
-        "dev_split": {"from": "train", "images": dev_images, "chosen": "the last ones"},
+        "dev_split": {"from": "train", "images": DEV_IMAGES, "chosen": "the last ones"},
         "checks": {
             "evaluation_images_in_train": {
                 split: sum(image.tobytes() in train for image in splits[split].pixels)
@@ -179,9 +166,8 @@ def read_labels(file: SourceFile) -> npt.NDArray[np.int16]:
     labels = _read_idx(file, LABELS_MAGIC, dimensions=1)
     wrong = np.flatnonzero(labels >= len(LABELS))
     if wrong.size:
-        raise DataError(
-            f"label {labels[wrong[0]]} is none of 0 to 9", path=str(file), line=int(wrong[0]) + 1
-        )
+        row = int(wrong[0])
+        raise file.error(f"label {labels[row]} is none of 0 to 9", line=row + 1)
     return labels.astype(np.int16)
 
 
@@ -194,24 +180,22 @@ def _read_idx(file: SourceFile, magic: int, *, dimensions: int) -> npt.NDArray[A
     with file.open() as stream:
         header = stream.read(header_bytes)
         if not header:
-            raise DataError("file is empty", path=str(file))
+            raise file.error("file is empty")
         found = int.from_bytes(header[:4], "big")
         if len(header) < 4 or found != magic:
-            raise DataError(f"wrong magic number {found}, {magic} is expected", path=str(file))
+            raise file.error(f"wrong magic number {found}, {magic} is expected")
         if len(header) < header_bytes:
-            raise DataError("truncated header", path=str(file))
+            raise file.error("truncated header")
         shape = struct.unpack(f">{dimensions}I", header[4:])
         expected = math.prod(shape)
         if expected > MAX_BYTES:
-            raise DataError(f"header announces {expected:,} bytes, too many", path=str(file))
+            raise file.error(f"header announces {expected:,} bytes, too many")
         content = bytearray()
         while len(content) <= expected and (block := stream.read(_BLOCK_BYTES)):
             content += block
     if len(content) != expected:
         size = "fewer" if len(content) < expected else "more"
-        raise DataError(
-            f"{size} bytes than the {expected:,} that its header announces", path=str(file)
-        )
+        raise file.error(f"{size} bytes than the {expected:,} that its header announces")
     if not expected:
-        raise DataError("no rows", path=str(file))
+        raise file.error("no rows")
     return np.frombuffer(bytes(content), dtype=np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""SNLI 1.0: JSONL files of sentence pairs, and files of captions as further unlabelled text."""
+"""Reader of SNLI 1.0: JSONL files of sentence pairs, and captions as further unlabelled text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows, json_rows
-from arae_toolkit.errors import DataError
 
 LABELS = ("entailment", "neutral", "contradiction")
 NO_AGREEMENT = "-"
@@ -18,18 +17,11 @@ NO_AGREEMENT = "-"
 
 # How a Penn Treebank parse writes characters that have a meaning in it, and quotation marks.
 _TREEBANK = {
-    "-LRB-": "(",
-    "-RRB-": ")",
-    "-LSB-": "[",
-    "-RSB-": "]",
-    "-LCB-": "{",
-    "-RCB-": "}",
-    "``": '"',
-    "''": '"',
-}
+    "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",
+    "``": '"', "''": '"',
+}  # fmt: skip
 _ESCAPED = re.compile(r"\\([/*])")
 _MARKED = re.compile("|".join([*map(re.escape, _TREEBANK), _ESCAPED.pattern]))
-_BRACKETS = frozenset("()")
 
 
 def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
@@ -60,22 +52,12 @@ def read_captions(files: list[SourceFile], log: RowLog) -> Iterator[Sentence]:
 
 
 def read_pairs(file: SourceFile, log: RowLog) -> Iterator[SentencePair]:
-    """Yield the pairs of one JSONL file; ``label`` is ``None`` where the gold label is ``-``."""
-    for row in json_rows(file, log):
-        try:
-            pair = _pair(row)
-        except DataError as error:
-            log.reject(error)
-            continue
-        yield pair
+    """Return the pairs of one JSONL file; ``label`` is ``None`` where the gold label is ``-``."""
+    return log.accepted(json_rows(file, log), _pair)
 
 
 def _pair(row: Row) -> SentencePair:
-    """Return the pair of one row.
-
-    Raises:
-        DataError: If a field is missing or not what it should be.
-    """
+    """Return the pair of one row."""
     label = row.text("gold_label")
     if label not in LABELS and label != NO_AGREEMENT:
         expected = ", ".join((*LABELS, NO_AGREEMENT))
@@ -102,7 +84,7 @@ def words_of_parse(parse: str) -> str:
         >>> words_of_parse("( ( Two dogs ) ( -LRB- ( brown -RRB- ) ) )")
         'Two dogs ( brown )'
     """
-    words = [word for word in parse.split() if word not in _BRACKETS]
+    words = [word for word in parse.split() if word not in ("(", ")")]
     if _MARKED.search(parse):
         words = [_TREEBANK.get(word) or _ESCAPED.sub(r"\1", word) for word in words]
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Where the files of a corpus come from: a folder or archive at hand, or a checked download."""
+"""Source files of a corpus: in a folder or archive at hand, or from a checked download."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ class SourceFile:
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Open the decompressed content."""
         return open_binary(self.path, member=self.member)
+
+    def error(self, problem: str, *, line: int | None = None, hint: str | None = None) -> DataError:
+        """Return an error that names this file."""
+        return DataError(problem, path=str(self), line=line, hint=hint)
 
     def sha256(self) -> str:
         """Fingerprint of the file as it lies there; of the archive, for a member of one.
@@ -116,11 +120,8 @@ class SourceTree:
 
     def relative(self, file: SourceFile) -> str:
         """Return the name of a file below the root, as the manifest records it."""
-        if file.path == self.root:
-            inside = Path(file.path.name)
-        else:
-            inside = file.path.relative_to(self.root)
-        return (inside / file.member if file.member else inside).as_posix()
+        inside = file.path.relative_to(self.root if file.path != self.root else self.root.parent)
+        return (inside / (file.member or "")).as_posix()
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -177,13 +178,13 @@ def find_source(
     for folder in (given, kept):
         if folder is not None and folder.exists():
             return folder
-    downloads = DOWNLOADS.get(name, ())
+    downloads = DOWNLOADS.get(name, {})
     failure = "it may not be redistributed, so there is no download"
     if downloads:
         try:
             fetch(downloads, kept, report=report, progress=progress)
         except (OSError, ValueError) as error:
-            failure = f"download from {downloads[0].url} failed: {_brief(error)}"
+            failure = f"download from {next(iter(downloads))} failed: {_brief(error)}"
         else:
             return kept
     variable = f"${SOURCES_VARIABLE}/{name}" + ("" if given else f" ({SOURCES_VARIABLE} not set)")

@@ -1,4 +1,4 @@
-"""Rows out of source files: what every reader checks, and what happens to a row that fails."""
+"""Rows of source files, as every reader checks them, and the fate of a row that fails."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.text_lines import read_lines
+
+_T = TypeVar("_T")
 
 UNDECODABLE, MALFORMED, OTHER_CLASS = "undecodable", "malformed", "other_class"
 """Why a row was dropped: bytes that are no text; text that is no row; a class not asked for."""
@@ -80,7 +82,21 @@ class RowLog:
                 self.rows[file] += 1
                 yield number, line
         if not self.rows[file]:
-            raise DataError("file is empty", path=str(file))
+            raise file.error("file is empty")
+
+    def accepted(self, rows: Iterator[Row], convert: Callable[[Row], _T]) -> Iterator[_T]:
+        """Yield what ``convert`` makes of each row; one that it cannot use is rejected.
+
+        Raises:
+            DataError: For the first such row, unless bad rows are skipped.
+        """
+        for row in rows:
+            try:
+                converted = convert(row)
+            except DataError as error:
+                self.reject(error)
+            else:
+                yield converted
 
 
 SentenceReader = Callable[[RowLog], Iterator[Sentence]]
@@ -120,35 +136,27 @@ class Row:
 
     def error(self, problem: str, *, hint: str | None = None) -> DataError:
         """Return an error that names this row."""
-        return DataError(problem, path=str(self.file), line=self.line, hint=hint)
+        return self.file.error(problem, line=self.line, hint=hint)
 
     def text(self, name: str) -> str:
         """Return a field that must hold text.
 
         Raises:
-            DataError: If it is missing, no string, or holds what is no text.
+            DataError: If it is missing, no string, or holds what JSON can express and UTF-8 text
+                cannot hold: a NUL or half of a surrogate pair.
         """
         value = self.fields.get(name)
         if not isinstance(value, str):
             if name not in self.fields:
                 raise self.error(f"no field {name!r}; the fields here are {_listed(self.fields)}")
             raise self.error(f"field {name!r} is {_kind(value)}, text is expected")
-        self.check_text(value)
-        return value
-
-    def check_text(self, text: str) -> None:
-        """Refuse what JSON can express and UTF-8 text cannot hold.
-
-        Raises:
-            DataError: If ``text`` holds a NUL or half of a surrogate pair.
-        """
-        if "\0" in text:
+        if "\0" in value:
             raise self.error("NUL character in text")
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise self.error("half of a surrogate pair in text") from error
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise self.error("half of a surrogate pair in text") from error
+        return value
 
 
 def _listed(fields: Mapping[str, Any]) -> str:
@@ -159,7 +167,10 @@ def _listed(fields: Mapping[str, Any]) -> str:
 
 def _kind(value: Any) -> str:
     """Say in JSON's words what a value is."""
-    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    names = {
+        dict: "an object", list: "a list", str: "a string", bool: "true or false",
+        type(None): "null",
+    }  # fmt: skip
     return names.get(type(value), "a number")
 
 
@@ -174,16 +185,12 @@ def json_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
         # as malformed too.
         except (ValueError, RecursionError) as error:
             problem = f"malformed JSON ({getattr(error, 'msg', 'too deep or too large a number')}"
-            column = (
-                f" at column {error.colno})" if isinstance(error, json.JSONDecodeError) else ")"
-            )
-            log.reject(DataError(problem + column, path=str(file), line=number))
+            if isinstance(error, json.JSONDecodeError):
+                problem += f" at column {error.colno}"
+            log.reject(file.error(problem + ")", line=number))
             continue
         if not isinstance(value, dict):
-            problem = f"{_kind(value) if not isinstance(value, str) else 'a string'}, "
-            log.reject(
-                DataError(problem + "a JSON object is expected", path=str(file), line=number)
-            )
+            log.reject(file.error(f"{_kind(value)}, a JSON object is expected", line=number))
             continue
         yield Row(value, file, number)
 
@@ -194,24 +201,18 @@ def csv_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
     Raises:
         DataError: If the header cannot be used, whether bad rows are skipped or not.
     """
-    line = 0  # the last physical line that the CSV parser has taken
-
-    def physical_lines() -> Iterator[str]:
-        nonlocal line
-        for number, text in log.lines(file):
-            line = number
-            yield text + "\n"
-
+    physical_lines = (text + "\n" for _, text in log.lines(file))
     if file.name.lower().endswith(".tsv"):
-        parsed = csv.reader(physical_lines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+        parsed = csv.reader(physical_lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
-        parsed = csv.reader(physical_lines(), strict=True)
+        parsed = csv.reader(physical_lines, strict=True)
     header: list[str] | None = None
     while True:
         try:
             values = next(parsed, None)
+            line = log.rows[file]  # the last physical line that the parser has taken
         except csv.Error as error:
-            bad = DataError(f"malformed CSV ({error})", path=str(file), line=line)
+            bad = file.error(f"malformed CSV ({error})", line=log.rows[file])
             if header is None:
                 raise bad from error
             log.reject(bad)
@@ -224,4 +225,4 @@ def csv_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
             yield Row(dict(zip(header, values, strict=True)), file, line)
         elif values:
             problem = f"{len(values)} columns, but the header has {len(header)}"
-            log.reject(DataError(problem, path=str(file), line=line))
+            log.reject(file.error(problem, line=line))

@@ -1,4 +1,4 @@
-"""Text of one's own: a text, JSONL or CSV file, or a folder or archive with train, dev and test."""
+"""Reader of one's own text: a text, JSONL or CSV file, or a folder or archive of the splits."""
 
 from __future__ import annotations
 
@@ -33,50 +33,36 @@ def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
     if len(tree.files) == 1:
         files = {"train": tree.files[0]}
     else:
-        files = {split: file for split in SPLIT_NAMES if (file := _split_file(tree, split))}
+        suffixes = (*JSON_SUFFIXES, *TABLE_SUFFIXES, *TEXT_SUFFIXES)
+        named = {
+            split: tree.find(*(stem + suffix for stem in stems for suffix in suffixes))
+            for split, stems in SPLIT_NAMES.items()
+        }
+        files = {split: file for split, file in named.items() if file}
     if "train" not in files:
-        suffixes = " ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES))
-        raise DataError(f"no training file here: train with one of {suffixes}", path=tree.root)
+        known_suffixes = " ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES))
+        problem = f"no training file here: train with one of {known_suffixes}"
+        raise DataError(problem, path=tree.root)
     known: set[str] = set()
     return TextRows(
         files=tuple(files.values()),
         sentences={
-            split: partial(
-                read_sentences,
-                file,
-                text_field=options.text_field,
-                label_field=options.label_field,
-                known=known,
-                training=split == "train",
-            )
+            split: partial(read_sentences, file, options, known, training=split == "train")
             for split, file in files.items()
         },
     )
 
 
-def _split_file(tree: SourceTree, split: str) -> SourceFile | None:
-    """Return the file of one split."""
-    suffixes = (*JSON_SUFFIXES, *TABLE_SUFFIXES, *TEXT_SUFFIXES)
-    return tree.find(*(stem + suffix for stem in SPLIT_NAMES[split] for suffix in suffixes))
-
-
 def read_sentences(
-    file: SourceFile,
-    log: RowLog,
-    *,
-    text_field: str,
-    label_field: str | None,
-    known: set[str],
-    training: bool,
+    file: SourceFile, options: PrepareOptions, known: set[str], log: RowLog, *, training: bool
 ) -> Iterator[Sentence]:
     """Yield the sentences of one file, its form told by its suffix.
 
     Args:
         file: A JSONL or CSV file; anything else is text, one sentence a line.
-        log: Where rows are counted.
-        text_field: Field or column of the text.
-        label_field: Field or column of the label, if there is one.
+        options: Which fields or columns hold the text and, if there is one, the label.
         known: The labels of train: filled by the training file, the only ones allowed in others.
+        log: Where rows are counted.
         training: Whether this is the training file.
 
     Raises:
@@ -84,37 +70,32 @@ def read_sentences(
     """
     name = file.name.lower()
     if name.endswith(JSON_SUFFIXES):
-        found = json_rows(file, log)
+        rows_of_file = json_rows(file, log)
     elif name.endswith(TABLE_SUFFIXES):
-        found = csv_rows(file, log)
+        rows_of_file = csv_rows(file, log)
     else:
-        if label_field is not None:
-            raise DataError(
-                "a text file has no labels", path=str(file), hint="--label-field needs JSONL or CSV"
-            )
+        if options.label_field is not None:
+            raise file.error("a text file has no labels", hint="--label-field needs JSONL or CSV")
         yield from (Sentence(line) for _, line in log.lines(file))
         return
-    for row in found:
-        try:
-            sentence = Sentence(row.text(text_field), _label(row, label_field))
-            if sentence.label is not None and not training and sentence.label not in known:
-                raise row.error(f"label {sentence.label[:40]!r} is none of train's")
-        except DataError as error:
-            log.reject(error)
-            continue
-        if training and sentence.label is not None:
-            known.add(sentence.label)
+
+    def sentence(row: Row) -> Sentence:
+        text, label = row.text(options.text_field), _label(row, options.label_field)
+        if label is not None and not training and label not in known:
+            raise row.error(f"label {label[:40]!r} is none of train's")
+        return Sentence(text, label)
+
+    for found in log.accepted(rows_of_file, sentence):
+        if training and found.label is not None:
+            known.add(found.label)
             if len(known) > MAX_LABELS:
-                raise row.error(f"more than {MAX_LABELS:,} labels; is this the right label field?")
-        yield sentence
+                problem = f"more than {MAX_LABELS:,} labels; is this the right label field?"
+                raise file.error(problem, line=log.rows[file])
+        yield found
 
 
 def _label(row: Row, name: str | None) -> str | None:
-    """Return the label of a row; ``None`` if it is null or empty.
-
-    Raises:
-        DataError: If the field is missing, or holds a list or an object.
-    """
+    """Return the label of a row; ``None`` if it is null or empty."""
     if name is None:
         return None
     value: Any = row.fields.get(name)

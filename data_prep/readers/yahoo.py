@@ -1,4 +1,4 @@
-"""Yahoo Answers topics as Zhang et al. (2015) wrote them: class, title, content, best answer."""
+"""Reader of Yahoo Answers topics as in Zhang et al. (2015): class, title, content, answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _class_names(file: SourceFile | None) -> list[str]:
         return list(CLASSES.values())
     names = [line.strip() for _, line in RowLog().lines(file) if line.strip()]
     if len(names) != len(CLASSES):
-        raise DataError(f"{len(names)} class names, {len(CLASSES)} are expected", path=str(file))
+        raise file.error(f"{len(names)} class names, {len(CLASSES)} are expected")
     return names
 
 
@@ -82,15 +82,13 @@ def chosen_classes(asked: Sequence[str], names: Sequence[str]) -> dict[int, str]
     numbers = {str(number): number for number in range(1, len(short) + 1)}
     numbers |= {name.casefold(): number for number, name in enumerate(names, start=1)}
     numbers |= {name: number for number, name in enumerate(short, start=1)}
-    chosen: set[int] = set()
     for name in asked:
-        number = numbers.get(name.strip().casefold())
-        if number is None:
+        if name.strip().casefold() not in numbers:
             known = ", ".join(short)
             raise DataError(f"{name!r} is no class of yahoo; choose from {known}, or a number")
-        chosen.add(number)
-    if not chosen:
+    if not asked:
         raise DataError("no class of yahoo is chosen")
+    chosen = {numbers[name.strip().casefold()] for name in asked}
     return {number: short[number - 1] for number in sorted(chosen)}
 
 
@@ -106,25 +104,21 @@ def read_sentences(
         try:
             label, title, answer = _fields(line)
         except ValueError as error:
-            log.reject(DataError(str(error), path=str(file), line=number))
+            log.reject(file.error(str(error), line=number))
             continue
         if label not in classes:
             log.dropped[OTHER_CLASS] += 1
             continue
-        if title.strip() and part != "replies":
-            yield Sentence(_text(" ".join(_LINE_BREAK.split(title))), classes[label])
-        if answer.strip() and part != "titles":
-            for text in _LINE_BREAK.split(answer):
-                if text.strip():
-                    yield Sentence(_text(text), classes[label])
+        texts = [] if part == "replies" else [" ".join(_LINE_BREAK.split(title))]
+        if part != "titles":
+            texts += _LINE_BREAK.split(answer)
+        for text in texts:
+            if text.strip():
+                yield Sentence(_RARE_WORD.sub("<unk>", text).strip(), classes[label])
 
 
 def _fields(line: str) -> tuple[int, str, str]:
-    """Return class, title and best answer of one row.
-
-    Raises:
-        ValueError: If the row does not have the four columns, or its class is none of the corpus.
-    """
+    """Return class, title and best answer of one row, or raise ValueError if it is no such row."""
     try:
         values = next(csv.reader([line], strict=True))
     except csv.Error as error:
@@ -137,8 +131,3 @@ def _fields(line: str) -> tuple[int, str, str]:
     if not 1 <= int(label) <= len(CLASSES):
         raise ValueError(f"class {label} is none of 1 to {len(CLASSES)}")
     return int(label), values[1], values[3]
-
-
-def _text(text: str) -> str:
-    """Return the text with the corpus's mark of a rare word replaced by ours."""
-    return _RARE_WORD.sub("<unk>", text).strip()

@@ -1,4 +1,4 @@
-"""Yelp reviews in the form of Shen et al. (2017): one tokenized sentence a line, a file a label."""
+"""Reader of Yelp reviews as in Shen et al. (2017): a tokenized sentence a line, a file a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements that a scene rules out: something it says, changed to what cannot be true besides it.
+"""Statements that a scene rules out: what it says is changed to what cannot be true besides.
 
 As in picture captions, two sentences are taken to speak of the same event.
 """
@@ -8,66 +8,71 @@ from __future__ import annotations
 from functools import cache
 
 from arae_toolkit.data_prep.synthetic import lexicon
-from arae_toolkit.data_prep.synthetic.additions import ADDITIONS
-from arae_toolkit.data_prep.synthetic.entailment import INSIDE, OUTSIDE, Derivation
-from arae_toolkit.data_prep.synthetic.generalization import (
-    say,
+from arae_toolkit.data_prep.synthetic.entailment import (
+    INSIDE,
+    OUTSIDE,
+    Derivation,
     soften,
     soften_place,
     soften_subject,
     state,
 )
-from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, plural, words
+from arae_toolkit.data_prep.synthetic.grammar import (
+    Rand,
+    Table,
+    plural,
+    word_table,
+    word_tables,
+    words,
+)
 from arae_toolkit.data_prep.synthetic.incompatibility import (
     excluded_place,
     excluded_scene,
     spots_exclude,
 )
-from arae_toolkit.data_prep.synthetic.neutral import LATER
-from arae_toolkit.data_prep.synthetic.scene_sampling import draw_thing
-from arae_toolkit.data_prep.synthetic.scenes import (
-    Place,
-    Scene,
-    Subject,
-    Thing,
-    existential,
-    garment_text,
-    infinitive,
-    place_text,
-    progressive,
-    subject_text,
-)
-from arae_toolkit.data_prep.synthetic.word_tables import (
+from arae_toolkit.data_prep.synthetic.neutral import ADDITIONS, LATER
+from arae_toolkit.data_prep.synthetic.scene_sampling import (
     EACH_OWN,
     GARMENTS,
     LETTERS,
     NOUNS,
     PLURALS,
+    THINGS,
+    draw_thing,
     spots_of,
+)
+from arae_toolkit.data_prep.synthetic.scenes import (
+    Place,
+    Scene,
+    Subject,
+    Thing,
+    clause,
+    existential,
+    garment_text,
+    infinitive,
+    place_text,
+    progressive,
+    statement_text,
 )
 
 _COLORS = words(lexicon.COLORS)
-_FUR = ("black", "white", "brown", "gray")
-_FUR_LIKE = {"tan": ("black", "white", "gray")}
-_OPPOSITES = {word: Table(words(others)) for word, others in lexicon.OPPOSITES.items()}
-_ADVERB_OPPOSITES = {
-    adverb: Table(words(others)) for adverb, others in lexicon.ADVERB_OPPOSITES.items()
-}
-_OTHER_COUNTS = {count: Table(words(other)) for count, other in lexicon.OTHER_COUNTS.items()}
-_ONE = Table(["a single", "only one", "just one", "one"])
+_FUR = ["black", "white", "brown", "gray"]
+_FUR_LIKE = {"tan": ["black", "white", "gray"]}
+_OPPOSITES = word_tables(lexicon.OPPOSITES)
+_ADVERB_OPPOSITES = word_tables(lexicon.ADVERB_OPPOSITES)
+_OTHER_COUNTS = word_tables(lexicon.OTHER_COUNTS)
+_ONE = word_table("a single, only one, just one, one")
 _SWAPS = {
-    ("adult", "m"): Table(["woman", "girl", "lady", "boy", "grandmother"]),
-    ("adult", "f"): Table(["man", "boy", "guy", "girl", "grandfather"]),
-    ("adult", "n"): Table(["toddler", "child", "little girl", "little boy"]),
-    ("child", "m"): Table(["girl", "woman", "man", "schoolgirl", "grandmother"]),
-    ("child", "f"): Table(["boy", "man", "woman", "schoolboy", "grandfather"]),
-    ("child", "n"): Table(["man", "woman", "lady", "grandfather", "grandmother"]),
+    ("adult", "m"): word_table("woman, girl, lady, boy, grandmother"),
+    ("adult", "f"): word_table("man, boy, guy, girl, grandfather"),
+    ("adult", "n"): word_table("toddler, child, little girl, little boy"),
+    ("child", "m"): word_table("girl, woman, man, schoolgirl, grandmother"),
+    ("child", "f"): word_table("boy, man, woman, schoolboy, grandfather"),
+    ("child", "n"): word_table("man, woman, lady, grandfather, grandmother"),
 }
-_ANIMAL_SWAPS = Table(
-    ["dog", "cat", "bird", "horse", "duck", "cow", "rabbit", "monkey", "goat", "puppy"]
-)
+_ANIMAL_SWAPS = word_table("dog, cat, bird, horse, duck, cow, rabbit, monkey, goat, puppy")
 _SINGULARS = {many: head for head, many in PLURALS.items()}
-_OVERLAPS = [frozenset(words(line)) for line in lexicon.OVERLAPS.strip().split("\n")]
+_OVERLAPS = [frozenset(words(line)) for line in lexicon.OVERLAPS.strip().splitlines()]
 _UNISEX = frozenset(garment.singular for garment in GARMENTS["n"].items)
 _NEVER_ASLEEP = frozenset({"sleep", "rest"})
 
@@ -77,10 +82,9 @@ def _changed(rand: Rand, scene: Scene, *kept: str) -> str:
     draft = soften(rand, scene, frozenset(kept))
     if rand() < 0.75:
         for _ in range(3):
-            added = ADDITIONS.pick(rand)(rand, scene, draft)
-            if added is not None:
-                return say(rand, added)
-    return say(rand, draft)
+            if (added := ADDITIONS.pick(rand)(rand, scene, draft)) is not None:
+                return statement_text(rand, added)
+    return statement_text(rand, draft)
 
 
 def other_activity(rand: Rand, scene: Scene) -> str | None:
@@ -101,8 +105,7 @@ def other_place(rand: Rand, scene: Scene) -> str | None:
     for _ in range(6):
         spot, adjectives = spots_of(scene.activity).pick(rand)
         if spots_exclude(spot, scene.place.spot):
-            adjective = adjectives.pick(rand) if rand() < 0.3 else ""
-            place = Place(spot, "the ", adjective)
+            place = Place(spot, "the ", adjectives.pick(rand) if rand() < 0.3 else "")
             break
     else:
         other = excluded_place(rand, scene)
@@ -120,8 +123,7 @@ def elsewhere(rand: Rand, scene: Scene) -> str | None:
         return None
     side = scene.place.spot.side
     if side != "either" and rand() < 0.45:
-        options = INSIDE if side == "out" else OUTSIDE
-        return state(rand, scene, options.pick(rand))
+        return state(rand, scene, (INSIDE if side == "out" else OUTSIDE).pick(rand))
     place = excluded_place(rand, scene)
     if place is None or rand() < 0.5:
         return state(rand, scene, f"not {place_text(soften_place(rand, scene.place))}")
@@ -143,14 +145,12 @@ def other_subject(rand: Rand, scene: Scene) -> str | None:
             return None
     if LETTERS[other.kind] not in activity.kinds:
         return None
-    extra = scene.extra
-    if any(pronoun in extra.split() for pronoun in ("his", "her", "its")):
-        extra = ""
+    extra = "" if {"his", "her", "its"} & set(scene.extra.split()) else scene.extra
     garment = scene.subject.garment
     if garment is not None and (garment.singular not in _UNISEX or rand() < 0.5):
         garment = None
-    subject = scene.subject._replace(noun=other, adjective=adjective, garment=garment)
-    return _changed(rand, scene._replace(subject=subject, extra=extra), "noun", "adjective")
+    changed = scene.of(noun=other, adjective=adjective, garment=garment)
+    return _changed(rand, changed._replace(extra=extra), "noun", "adjective")
 
 
 def other_count(rand: Rand, scene: Scene) -> str | None:
@@ -169,8 +169,8 @@ def other_count(rand: Rand, scene: Scene) -> str | None:
             if thing.head not in _SINGULARS:
                 return None
             thing = Thing(thing.category, _SINGULARS[thing.head], "a", thing.adjective)
-    changed = subject._replace(quantifier=quantifier, many=many)
-    return _changed(rand, scene._replace(subject=changed, thing=thing, extra=extra), "count")
+    changed = scene.of(quantifier=quantifier, many=many)
+    return _changed(rand, changed._replace(thing=thing, extra=extra), "count")
 
 
 def other_look(rand: Rand, scene: Scene) -> str | None:
@@ -184,9 +184,8 @@ def other_look(rand: Rand, scene: Scene) -> str | None:
     else:
         return None
     if rand() < 0.25 and other not in ("very large", "very small"):
-        return state(rand, scene._replace(subject=subject._replace(adjective="")), other)
-    changed = scene._replace(subject=subject._replace(adjective=other))
-    return _changed(rand, changed, "adjective", "noun")
+        return state(rand, scene.of(adjective=""), other)
+    return _changed(rand, scene.of(adjective=other), "adjective", "noun")
 
 
 def other_color(rand: Rand, scene: Scene) -> str | None:
@@ -194,13 +193,11 @@ def other_color(rand: Rand, scene: Scene) -> str | None:
     subject = scene.subject
     if subject.garment is None or subject.color not in _COLORS:
         return None
-    color = _other(rand, tuple(_COLORS), subject.color)
+    color = _other(rand, _COLORS, subject.color)
     if rand() < 0.5:
         bare = soften_subject(rand, subject._replace(garment=None))
-        be = "are" if subject.many else "is"
-        worn = garment_text(subject.garment, color, subject.many)
-        return f"{subject_text(bare)} {be} wearing {worn}"
-    return _changed(rand, scene._replace(subject=subject._replace(color=color)), "garment")
+        return clause(bare, f"wearing {garment_text(subject.garment, color, subject.many)}")
+    return _changed(rand, scene.of(color=color), "garment")
 
 
 def other_thing(rand: Rand, scene: Scene) -> str | None:
@@ -209,8 +206,8 @@ def other_thing(rand: Rand, scene: Scene) -> str | None:
     if thing is None:
         return None
     if thing.adjective in _COLORS and thing.category not in ("fed", "petted", "leashed", "sight"):
-        changed = thing._replace(adjective=_other(rand, tuple(_COLORS), thing.adjective))
-    elif lexicon.THINGS[thing.category][1]:
+        changed = thing._replace(adjective=_other(rand, _COLORS, thing.adjective))
+    elif THINGS[thing.category].exclusive:
         changed = draw_thing(rand, thing.category, shared=scene.subject.many)
         if not _heads_exclude(thing.head, changed.head):
             return None
@@ -230,16 +227,15 @@ def other_manner(rand: Rand, scene: Scene) -> str | None:
 def denied(rand: Rand, scene: Scene) -> str | None:
     """Deny what the scene says, or something that follows from it."""
     soft = soften(rand, scene, frozenset({"count"}))
-    if soft.subject.many and soft.subject.quantifier != "the":
-        soft = soft._replace(subject=soft.subject._replace(quantifier="the"))
+    if soft.subject.many:
+        soft = soft.of(quantifier="the")
     return progressive(soft._replace(adverb="", extra="", second=None), negated=True)
 
 
 def not_yet(rand: Rand, scene: Scene) -> str | None:
     """Say that it is only going to be done."""
     soft = soften(rand, scene._replace(posture="", adverb="", second=None))
-    be = "are" if soft.subject.many else "is"
-    return f"{subject_text(soft.subject)} {be} only {LATER.pick(rand)} {infinitive(soft)}"
+    return clause(soft.subject, f"only {LATER.pick(rand)} {infinitive(soft)}")
 
 
 def nobody(rand: Rand, scene: Scene) -> str | None:
@@ -251,7 +247,7 @@ def nobody(rand: Rand, scene: Scene) -> str | None:
     if not noun.human:
         return None
     person = noun._replace(singular="nobody" if rand() < 0.5 else "no one")
-    return progressive(soft._replace(subject=Subject("", person, False)))
+    return progressive(soft.of(Subject("", person, False)))
 
 
 def other_posture(rand: Rand, scene: Scene) -> str | None:
@@ -269,13 +265,13 @@ def other_posture(rand: Rand, scene: Scene) -> str | None:
 
 def other_meanwhile(rand: Rand, scene: Scene) -> str | None:
     """Have the second subject sleep, or not do what it does."""
-    if scene.second is None or scene.second_verb is None or scene.second_verb.base == "sleep":
+    if scene.second is None or scene.second.verb.base == "sleep":
         return None
-    subject = soften_subject(rand, scene.second)
-    be = "are" if subject.many else "is"
-    if rand() < 0.5 and scene.second_verb.base not in ("rest", "sit", "relax", "stand"):
-        return f"{subject_text(subject)} {be} sleeping"
-    return f"{subject_text(subject)} {be} not {scene.second_verb.ing}{scene.second_rest}"
+    subject, verb, rest = scene.second
+    subject = soften_subject(rand, subject)
+    if rand() < 0.5 and verb.base not in ("rest", "sit", "relax", "stand"):
+        return clause(subject, "sleeping")
+    return clause(subject, f"not {verb.ing}{rest}")
 
 
 def other_being(rand: Rand, scene: Scene) -> str | None:
@@ -283,11 +279,8 @@ def other_being(rand: Rand, scene: Scene) -> str | None:
     other = excluded_scene(rand, scene)
     if other is None:
         return None
-    subject = scene.subject
-    if subject.quantifier == "the":
-        subject = subject._replace(quantifier="some" if subject.many else "a")
-    keep = frozenset({"count", "activity"})
-    return existential(soften(rand, other._replace(subject=subject), keep))
+    other = other.of(scene.subject.indefinite())
+    return existential(soften(rand, other, frozenset({"count", "activity"})))
 
 
 @cache
@@ -299,7 +292,7 @@ def _heads_exclude(first: str, second: str) -> bool:
     return not any(first in group and second in group for group in _OVERLAPS)
 
 
-def _other(rand: Rand, options: tuple[str, ...], taken: str) -> str:
+def _other(rand: Rand, options: list[str], taken: str) -> str:
     """Return an option that is not taken."""
     left = [option for option in options if option != taken]
     return left[int(rand() * len(left))]

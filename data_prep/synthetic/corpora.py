@@ -1,32 +1,42 @@
 """Embedded corpora of any size from our own grammar: captions, pairs, sentiment and topics.
 
-Every stream is determined by its seed, and a longer stream starts with the shorter one: the first
-sentences of ``caption_sentences(1000, seed=1)`` are those of ``caption_sentences(10, seed=1)``.
+Every stream yields ``count`` rows (``ValueError`` if that is negative) and is determined by its
+seed. A longer stream starts with the shorter one: the first sentences of
+``caption_sentences(1000, seed=1)`` are those of ``caption_sentences(10, seed=1)``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import permutations
+from itertools import chain, permutations
 from random import Random
+from typing import TypeVar
+
+import numpy as np
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.readers.snli import LABELS as NLI_LABELS
+from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.data_prep.synthetic import sentiment_templates, topic_templates
 from arae_toolkit.data_prep.synthetic.contradiction import CONTRADICTIONS
 from arae_toolkit.data_prep.synthetic.entailment import ENTAILMENTS
 from arae_toolkit.data_prep.synthetic.grammar import Rand, TextGrammar, read_rules
 from arae_toolkit.data_prep.synthetic.neutral import NEUTRALS
-from arae_toolkit.data_prep.synthetic.scene_sampling import draw_scene, worded
-from arae_toolkit.data_prep.synthetic.scenes import Scene, sentence
+from arae_toolkit.data_prep.synthetic.scene_sampling import draw_scene
+from arae_toolkit.data_prep.synthetic.scenes import Scene, caption_text, sentence
 
-MIN_TOKENS = 4
-MAX_TOKENS = 20
+MIN_TOKENS, MAX_TOKENS = 4, 20
+FEWEST_EVALUATION_ROWS, MOST_EVALUATION_ROWS = 100, 5_000
+SAMPLE_ROWS = 200
+"""Rows by which the generator is recognised."""
+
 _TOKEN = re.compile(r"[\w'-]+|[^\w\s]")
-NLI_LABELS = ("entailment", "neutral", "contradiction")
 _ORDERS = tuple(permutations(NLI_LABELS))
-_CORPORA = {
+_TEMPLATES = {
     "sentiment": (
         sentiment_templates.SHARED,
         {"negative": sentiment_templates.NEGATIVE, "positive": sentiment_templates.POSITIVE},
@@ -41,17 +51,68 @@ _CORPORA = {
     ),
 }
 _DERIVATIONS = dict(zip(NLI_LABELS, (ENTAILMENTS, NEUTRALS, CONTRADICTIONS), strict=True))
+_Row = TypeVar("_Row", Sentence, SentencePair)
+
+
+def rows(name: str, options: PrepareOptions) -> TextRows:
+    """Return the splits of a synthetic corpus.
+
+    ``synthetic`` is like SNLI, ``synthetic-sentiment`` like Yelp and ``synthetic-topics`` like
+    Yahoo. Half of the ``size`` training sentences of ``synthetic`` are captions, half are the two
+    sides of pairs. Dev and test have a twentieth as many rows as train has sentences, within
+    bounds.
+    """
+    size = options.size
+    evaluation = min(max(size // 20, FEWEST_EVALUATION_ROWS), MOST_EVALUATION_ROWS)
+    counts = {"train": size, "dev": evaluation, "test": evaluation}
+    if name in LABELLED:
+        seeds = _seeds(options.seed, list(counts))
+        return TextRows(
+            files=(),
+            sentences={
+                split: _reader(LABELLED[name], count, seeds[split])
+                for split, count in counts.items()
+            },
+            labels=tuple(_TEMPLATES[name.removeprefix("synthetic-")][1]),
+        )
+    counts["train"] = size // 4
+    seeds = _seeds(options.seed, ["captions", *counts])
+    captions = _reader(caption_sentences, size - 2 * counts["train"], seeds["captions"])
+    return TextRows(
+        files=(),
+        sentences={"train": captions},
+        pairs={
+            split: _reader(entailment_pairs, count, seeds[split]) for split, count in counts.items()
+        },
+        labels=NLI_LABELS,
+        label_pairs=True,
+    )
+
+
+def _reader(
+    stream: Callable[..., Iterator[_Row]], count: int, seed: int
+) -> Callable[[RowLog], Iterator[_Row]]:
+    """Return a reader of the first rows of a stream, which hold nothing to be logged."""
+    return lambda _: stream(count, seed=seed)
+
+
+def _seeds(seed: int, names: Sequence[str]) -> dict[str, int]:
+    """Return a seed of its own for each name."""
+    return {
+        name: int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        for number, name in enumerate(names)
+    }
+
+
+def fingerprint(name: str) -> str:
+    """Return a SHA-256 over a generator's first rows, which changes when the grammar does."""
+    streams = [LABELLED[name]] if name in LABELLED else [caption_sentences, entailment_pairs]
+    samples = chain.from_iterable(stream(SAMPLE_ROWS, seed=0) for stream in streams)
+    return hashlib.sha256("".join(map(repr, samples)).encode()).hexdigest()
 
 
 def caption_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
     """Yield caption-like sentences: raw, with a capital and a full stop.
-
-    Args:
-        count: How many.
-        seed: The same seed gives the same sentences.
-
-    Raises:
-        ValueError: If ``count`` is negative.
 
     Example:
         >>> for sentence in caption_sentences(3, seed=0):
@@ -62,7 +123,7 @@ def caption_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
     """
     rand = _rand(count, seed, "captions")
     for _ in range(count):
-        while not _fits(text := worded(rand, draw_scene(rand))):
+        while not _fits(text := caption_text(rand, draw_scene(rand))):
             pass
         yield Sentence(sentence(text))
 
@@ -71,13 +132,6 @@ def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
     """Yield pairs whose label follows from how the hypothesis was derived from the premise.
 
     Each premise comes three times in turn, once with each label, in random order.
-
-    Args:
-        count: How many pairs.
-        seed: The same seed gives the same pairs.
-
-    Raises:
-        ValueError: If ``count`` is negative.
 
     Example:
         >>> pairs = list(entailment_pairs(3, seed=2))
@@ -93,7 +147,7 @@ def entailment_pairs(count: int, *, seed: int) -> Iterator[SentencePair]:
     left = count
     while left > 0:
         scene = draw_scene(rand)
-        premise = worded(rand, scene)
+        premise = caption_text(rand, scene)
         if not _fits(premise):
             continue
         for label in _ORDERS[int(rand() * len(_ORDERS))][:left]:
@@ -107,20 +161,13 @@ def sentiment_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
 
     Both labels share their templates; the words that judge carry the sentiment.
 
-    Args:
-        count: How many.
-        seed: The same seed gives the same sentences.
-
-    Raises:
-        ValueError: If ``count`` is negative.
-
     Example:
         >>> for sentence in sentiment_sentences(2, seed=9):
         ...     print(sentence.label, "|", sentence.text)
         negative | this is my least favorite place .
         positive | this bakery was not at all disappointing .
     """
-    return _templates(count, _rand(count, seed, "sentiment"), _grammars("sentiment"))
+    return _template_sentences("sentiment", count, seed)
 
 
 def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
@@ -128,28 +175,28 @@ def topic_sentences(count: int, *, seed: int) -> Iterator[Sentence]:
 
     All labels share their frames; the words that fill them carry the topic.
 
-    Args:
-        count: How many.
-        seed: The same seed gives the same sentences.
-
-    Raises:
-        ValueError: If ``count`` is negative.
-
     Example:
         >>> for sentence in topic_sentences(2, seed=1):
         ...     print(sentence.label, "|", sentence.text)
         politics | Do you know what a veto is?
         science | My teacher asked me whether sulfur melts when it is heated.
     """
-    return _templates(count, _rand(count, seed, "topics"), _grammars("topics"))
+    return _template_sentences("topics", count, seed)
 
 
-def _templates(count: int, rand: Rand, grammars: dict[str, TextGrammar]) -> Iterator[Sentence]:
-    """Yield sentences of each label's grammar, the labels in random order."""
+LABELLED = {
+    "synthetic-sentiment": sentiment_sentences,
+    "synthetic-topics": topic_sentences,
+}
+"""The corpora whose sentences are labelled, and what yields them."""
+
+
+def _template_sentences(corpus: str, count: int, seed: int) -> Iterator[Sentence]:
+    """Yield sentences of the grammars of a corpus, their labels in random order."""
+    rand, grammars = _rand(count, seed, corpus), _grammars(corpus)
     labels = tuple(grammars)
     for _ in range(count):
-        label = labels[int(rand() * len(labels))]
-        text = grammars[label].expand("start", rand)
+        label, text = labels[int(rand() * len(labels))], ""
         while not MIN_TOKENS <= len(_TOKEN.findall(text)) <= MAX_TOKENS:
             text = grammars[label].expand("start", rand)
         yield Sentence(text, label)
@@ -158,7 +205,7 @@ def _templates(count: int, rand: Rand, grammars: dict[str, TextGrammar]) -> Iter
 @cache
 def _grammars(corpus: str) -> dict[str, TextGrammar]:
     """Return a corpus's grammar of each label: the shared rules and the label's own."""
-    shared, labels = _CORPORA[corpus]
+    shared, labels = _TEMPLATES[corpus]
     return {
         label: TextGrammar(read_rules(shared) | read_rules(own)) for label, own in labels.items()
     }

@@ -1,4 +1,4 @@
-"""The machinery of our grammars: weighted choice, English word forms, and text templates.
+"""English word forms, weighted choice and text templates: the machinery of the grammars.
 
 Randomness enters as ``rand``, the bound ``random`` method of one ``random.Random``. Everything that
 can be worked out before drawing (cumulative weights, word forms, parsed templates) is.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
@@ -20,81 +20,38 @@ _VOWELS = frozenset("aeiouAEIOU")
 # Written with a vowel, spoken with a consonant.
 _CONSONANT_SOUNDS = ("uni", "use", "euro", "one", "ukulele")
 
-_PLURALS = {
-    "person": "people",
-    "child": "children",
-    "sheep": "sheep",
-    "deer": "deer",
-    "fish": "fish",
-    "goose": "geese",
-    "mouse": "mice",
-    "leaf": "leaves",
-    "loaf": "loaves",
-    "knife": "knives",
-    "scarf": "scarves",
-    "calf": "calves",
-    "shelf": "shelves",
-    "photo": "photos",
-    "piano": "pianos",
-    "cello": "cellos",
-    "banjo": "banjos",
-    "kangaroo": "kangaroos",
-    "kimono": "kimonos",
-    "poncho": "ponchos",
-    "tuxedo": "tuxedos",
-    "taco": "tacos",
-    "burrito": "burritos",
-    "avocado": "avocados",
-    "radio": "radios",
-    "studio": "studios",
-    "video": "videos",
-}
 
-# base: third person, -ing form, past participle
-_IRREGULAR_VERBS = {
-    "be": ("is", "being", "been"),
-    "have": ("has", "having", "had"),
-    "do": ("does", "doing", "done"),
-    "go": ("goes", "going", "gone"),
-    "eat": ("eats", "eating", "eaten"),
-    "drink": ("drinks", "drinking", "drunk"),
-    "read": ("reads", "reading", "read"),
-    "write": ("writes", "writing", "written"),
-    "draw": ("draws", "drawing", "drawn"),
-    "sing": ("sings", "singing", "sung"),
-    "throw": ("throws", "throwing", "thrown"),
-    "catch": ("catches", "catching", "caught"),
-    "ride": ("rides", "riding", "ridden"),
-    "drive": ("drives", "driving", "driven"),
-    "build": ("builds", "building", "built"),
-    "buy": ("buys", "buying", "bought"),
-    "sell": ("sells", "selling", "sold"),
-    "feed": ("feeds", "feeding", "fed"),
-    "hold": ("holds", "holding", "held"),
-    "fly": ("flies", "flying", "flown"),
-    "blow": ("blows", "blowing", "blown"),
-    "make": ("makes", "making", "made"),
-    "take": ("takes", "taking", "taken"),
-    "give": ("gives", "giving", "given"),
-    "teach": ("teaches", "teaching", "taught"),
-    "lie": ("lies", "lying", "lain"),
-    "shake": ("shakes", "shaking", "shaken"),
-    "hang": ("hangs", "hanging", "hung"),
-    "sew": ("sews", "sewing", "sewn"),
-    "mow": ("mows", "mowing", "mown"),
-    "saw": ("saws", "sawing", "sawn"),
-    "dig": ("digs", "digging", "dug"),
-    "hide": ("hides", "hiding", "hidden"),
-    "hit": ("hits", "hitting", "hit"),
-    "cut": ("cuts", "cutting", "cut"),
-    "put": ("puts", "putting", "put"),
-    "bring": ("brings", "bringing", "brought"),
-    "wear": ("wears", "wearing", "worn"),
-    "spin": ("spins", "spinning", "spun"),
-    "sweep": ("sweeps", "sweeping", "swept"),
-    "sleep": ("sleeps", "sleeping", "slept"),
-    "ski": ("skis", "skiing", "skied"),
-}
+def words(text: str) -> list[str]:
+    """Return the entries of a comma-separated list.
+
+    Example:
+        >>> words("dog, hot dog")
+        ['dog', 'hot dog']
+    """
+    return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return the second word of each entry by its first."""
+    return dict(entry.split() for entry in words(text))
+
+
+_PLURALS = _pairs(
+    "person people, child children, sheep sheep, deer deer, fish fish, goose geese, "
+    "mouse mice, leaf leaves, loaf loaves, knife knives, scarf scarves, calf calves, "
+    "shelf shelves, photo photos, piano pianos, cello cellos, banjo banjos, kimono kimonos, "
+    "poncho ponchos, tuxedo tuxedos, taco tacos, burrito burritos, avocado avocados"
+)
+_THIRD_PERSONS = {"be": "is", "have": "has", "do": "does", "go": "goes"}
+_ING_FORMS = {"be": "being", "lie": "lying"}
+_PARTICIPLES = _pairs(
+    "be been, have had, do done, go gone, eat eaten, drink drunk, read read, write written, "
+    "draw drawn, sing sung, throw thrown, catch caught, ride ridden, drive driven, build built, "
+    "buy bought, sell sold, feed fed, hold held, fly flown, blow blown, make made, take taken, "
+    "give given, teach taught, lie lain, shake shaken, hang hung, sew sewn, mow mown, saw sawn, "
+    "dig dug, hide hidden, hit hit, cut cut, put put, bring brought, wear worn, spin spun, "
+    "sweep swept, sleep slept"
+)
 # A closed syllable with one vowel doubles its last letter, but not where it is unstressed.
 _NO_DOUBLING = frozenset(
     {"water", "listen", "hammer", "open", "shovel", "gallop", "travel", "visit"}
@@ -118,22 +75,24 @@ def verb_forms(base: str) -> Verb:
         >>> verb_forms("jog")
         Verb(base='jog', third='jogs', ing='jogging', participle='jogged')
     """
-    if base in _IRREGULAR_VERBS:
-        return Verb(base, *_IRREGULAR_VERBS[base])
+    ends_in_consonant_y = re.search("[^aeiou]y$", base)
     doubled = base
     if re.fullmatch(r"(.*[^aeiou])?[aeiou][bdgklmnprt]", base) and base not in _NO_DOUBLING:
         doubled = base + base[-1]
-    third = f"{base[:-1]}ies" if re.search("[^aeiou]y$", base) else base + "s"
+    third = f"{base[:-1]}ies" if ends_in_consonant_y else base + "s"
     if re.search("(s|x|ch|sh|z)$", base):
         third = base + "es"
     ing = f"{base[:-1]}ing" if re.search("[^eo]e$", base) else f"{doubled}ing"
     if base.endswith("e"):
-        past = base + "d"
-    elif re.search("[^aeiou]y$", base):
-        past = f"{base[:-1]}ied"
+        participle = base + "d"
     else:
-        past = f"{doubled}ed"
-    return Verb(base, third, ing, past)
+        participle = f"{base[:-1]}ied" if ends_in_consonant_y else f"{doubled}ed"
+    return Verb(
+        base,
+        _THIRD_PERSONS.get(base, third),
+        _ING_FORMS.get(base, ing),
+        _PARTICIPLES.get(base, participle),
+    )
 
 
 @cache
@@ -171,14 +130,27 @@ def with_article(phrase: str) -> str:
     return "a " + phrase
 
 
-def words(text: str) -> list[str]:
-    """Return the entries of a comma-separated list.
+def rows(text: str) -> list[list[str]]:
+    """Return the fields of each line of a table whose columns are separated by ``|``.
 
     Example:
-        >>> words("dog, hot dog")
-        ['dog', 'hot dog']
+        >>> rows("dog | animal")
+        [['dog', 'animal']]
     """
-    return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
+    lines = filter(str.strip, text.splitlines())
+    return [[field.strip() for field in line.split("|")] for line in lines]
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    r"""Yield the first line of each block, and the indented lines that follow it.
+
+    Example:
+        >>> list(blocks("one\n  two\n  three\nfour"))
+        [('one', '  two\n  three'), ('four', '')]
+    """
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        first, _, others = block.partition("\n")
+        yield first, others
 
 
 class Table(Generic[T]):
@@ -215,6 +187,16 @@ class Table(Generic[T]):
         return self.items[bisect(self.cumulative, rand())]
 
 
+def word_table(text: str) -> Table[str]:
+    """Return the weighted choice among the entries of a comma-separated list."""
+    return Table(words(text))
+
+
+def word_tables(lists: Mapping[str, str]) -> dict[str, Table[str]]:
+    """Return a weighted choice for each of some comma-separated lists."""
+    return {name: word_table(text) for name, text in lists.items()}
+
+
 def read_rules(text: str) -> dict[str, list[str]]:
     r"""Read rules of the form ``name = first | second``, continued on indented lines.
 
@@ -223,8 +205,8 @@ def read_rules(text: str) -> dict[str, list[str]]:
         {'animal': ['owl', 'fox', 'hare']}
     """
     rules: dict[str, list[str]] = {}
-    for block in re.split(r"\n(?=\S)", text.strip()):
-        name, _, alternatives = block.partition(" = ")
+    for first, others in blocks(text):
+        name, _, alternatives = f"{first}\n{others}".partition(" = ")
         rules[name] = [" ".join(alternative.split()) for alternative in alternatives.split("|")]
     return rules
 

@@ -1,4 +1,4 @@
-"""What excludes what: activities and places that nobody can combine."""
+"""Activities and places that exclude each other: nobody does both, nobody is at both."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from functools import cache
 
 from arae_toolkit.data_prep.synthetic import lexicon
 from arae_toolkit.data_prep.synthetic.grammar import Rand, Table, words
-from arae_toolkit.data_prep.synthetic.scene_sampling import draw_rest
+from arae_toolkit.data_prep.synthetic.scene_sampling import (
+    ACTIVITIES,
+    LETTERS,
+    PLACE_ROWS,
+    draw_rest,
+    falling_weights,
+)
 from arae_toolkit.data_prep.synthetic.scenes import Activity, Place, Scene, Spot
-from arae_toolkit.data_prep.synthetic.word_tables import ACTIVITIES, LETTERS, PLACE_ROWS
 
 _NOTHING: frozenset[str] = frozenset()
 _COMPATIBLE = [frozenset(line.split()) for line in lexicon.COMPATIBLE]
@@ -52,17 +57,15 @@ def activities_excluded_by(activity: Activity, kind: str) -> Table[Activity] | N
         and groups_exclude(activity.group, other.group)
         and not (posed and other.group in posed)
     ]
-    return Table(found, [1 / (rank + 12) for rank in range(len(found))]) if found else None
+    return Table(found, falling_weights(len(found))) if found else None
 
 
 @cache
 def spots_excluded_by(spot: Spot) -> Table[Spot] | None:
     """Return the places where nobody is who is at this one, or ``None`` if none is ruled out."""
+    spots = [other for rows in PLACE_ROWS.values() for other, _ in rows]
     found = [
-        other
-        for rows in PLACE_ROWS.values()
-        for other, _ in rows
-        if other.category not in _WATER and spots_exclude(spot, other)
+        other for other in spots if other.category not in _WATER and spots_exclude(spot, other)
     ]
     return Table(found) if found else None
 
@@ -79,6 +82,4 @@ def excluded_scene(rand: Rand, scene: Scene) -> Scene | None:
     if table is None:
         return None
     other = draw_rest(rand, scene.subject, table.pick(rand))
-    if scene.posture:
-        other = other._replace(posture="")
-    return other
+    return other._replace(posture="") if scene.posture else other

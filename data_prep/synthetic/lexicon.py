@@ -1,4 +1,4 @@
-"""The words of the caption grammar, as plain data: people, animals, things, places, activities.
+"""Words of the caption grammar, as plain data: people, animals, things, places, activities.
 
 Within each list the most common words come first; the grammar draws them with falling weight.
 Fields of a row are separated by ``|``. All of it is our own invention.
@@ -84,50 +84,19 @@ OCCUPATIONS = {
     "child": "cousin, twin, classmate, neighbor, friend, orphan, champion, beginner",
 }
 
-# name | kind | what it is an example of
-ANIMALS = """
-dog|dog|animal
-cat|cat|animal
-bird|bird|animal
-horse|horse|animal
-puppy|dog|dog
-duck|bird|bird
-cow|grazer|animal
-kitten|cat|cat
-sheep|grazer|animal
-goat|grazer|animal
-squirrel|wild|animal
-pigeon|bird|bird
-monkey|wild|animal
-poodle|dog|dog
-seagull|bird|bird
-pony|horse|horse
-terrier|dog|dog
-rabbit|wild|animal
-collie|dog|dog
-goose|bird|bird
-golden retriever|dog|dog
-deer|grazer|animal
-sparrow|bird|bird
-donkey|grazer|animal
-beagle|dog|dog
-bulldog|dog|dog
-swan|bird|bird
-lamb|grazer|animal
-parrot|bird|bird
-hound|dog|dog
-greyhound|dog|dog
-calf|grazer|animal
-crow|bird|bird
-fox|wild|animal
-llama|grazer|animal
-tabby cat|cat|cat
-raccoon|wild|animal
-zebra|grazer|animal
-spaniel|dog|dog
-owl|bird|bird
-bear cub|wild|animal
-"""
+# Kind -> nouns. Where a noun names the kind, the others are examples of it (a puppy is a dog), and
+# it is an example of "animal"; else all of them are.
+ANIMALS = {
+    "dog": (
+        "dog, puppy, poodle, terrier, collie, golden retriever, beagle, bulldog, hound, greyhound, "
+        "spaniel"
+    ),
+    "cat": "cat, kitten, tabby cat",
+    "bird": "bird, duck, pigeon, seagull, goose, sparrow, swan, parrot, crow, owl",
+    "horse": "horse, pony",
+    "grazer": "cow, sheep, goat, deer, donkey, lamb, calf, llama, zebra",
+    "wild": "squirrel, monkey, rabbit, fox, raccoon, bear cub",
+}
 
 # What can be seen, by kind of subject.
 ADJECTIVES = {
@@ -214,42 +183,13 @@ MORE_COLORS = (
     "striped, bright, dark, colorful, plaid, light blue, long, heavy, new, silver, turquoise"
 )
 
-# garment | who can wear it: a any, m, f
-GARMENTS = """
-shirt|a
-hat|a
-jacket|a
-coat|a
-dress|f
-t-shirt|a
-sweater|a
-cap|a
-helmet|a
-skirt|f
-vest|a
-uniform|a
-scarf|a
-suit|m
-sweatshirt|a
-hoodie|a
-tank top|a
-apron|a
-blouse|f
-raincoat|a
-straw hat|a
-tie|m
-baseball cap|a
-costume|a
-robe|a
-cardigan|a
-poncho|a
-bow tie|m
-headband|a
-leather jacket|a
-wig|a
-kimono|f
-backpack|a
-"""
+# With :m or :f those that only men or women wear.
+GARMENTS = (
+    "shirt, hat, jacket, coat, dress:f, t-shirt, sweater, cap, helmet, skirt:f, vest, uniform, "
+    "scarf, suit:m, sweatshirt, hoodie, tank top, apron, blouse:f, raincoat, straw hat, tie:m, "
+    "baseball cap, costume, robe, cardigan, poncho, bow tie:m, headband, leather jacket, wig, "
+    "kimono:f, backpack"
+)
 # Only as plurals.
 GARMENT_PAIRS = (
     "shorts, jeans, boots, gloves, sunglasses, pants, sneakers, overalls, sandals, mittens"
@@ -260,281 +200,193 @@ ANIMAL_COLLARS = "collar, leash, harness, ribbon, bandana, bow"
 # Where
 # ---------------------------------------------------------------------------------------------
 
-# category -> (side: out, in or either, rows)
-# place: where one is / where one moves | noun | adjectives
-PLACES = {
-    "green": (
-        "out",
-        """
-        in/through|park|city, sunny, crowded, quiet, large, small, public, shady
-        in/around|garden|flower, beautiful, small, quiet, sunny, botanical, vegetable
-        on/across|lawn|green, wide, neat, sunny
-        in/around|backyard|small, sunny, green, fenced
-        in/across|field|grassy, open, green, large, wide, muddy
-        in/through|meadow|green, sunny, wide, flowery
-        near/past|pond|small, quiet, shallow, muddy
-        under/around|tree|tall, large, big, shady, old, apple
-        on/past|bench|wooden, park, green, stone
-        by/past|fountain|large, stone, marble, public
-        in/around|playground|new, sunny, busy, colorful
-        on/up|hill|grassy, green, small, steep
-        in/through|orchard|sunny, old, apple, cherry
-        in/through|campground|quiet, busy, crowded
-        on/around|picnic blanket|colorful, large, checkered
-        """,
-    ),
-    "beach": (
-        "out",
-        """
-        on/along|beach|sandy, wet, sunny, crowded, quiet, rocky, tropical
-        by/along|ocean|blue, calm, wide
-        on/along|shore|rocky, sandy, quiet
-        on/along|pier|wooden, long, old
-        near/past|lighthouse|white, tall, old
-        on/across|sand|wet, hot, white, soft
-        near/past|sand dune|large, steep, tall
-        on/along|boardwalk|wooden, busy, sunny
-        """,
-    ),
-    "water": (
-        "either",
-        """
-        in/across|lake|calm, blue, cold, clear, large
-        in/down|river|cold, shallow, wide, clear, calm
-        in/through|water|clear, cold, blue, shallow
-        in/through|ocean|blue, calm, warm
-        """,
-    ),
-    "sea": (
-        "out",
-        """
-        in/across|ocean|blue, calm, warm, cold, deep
-        in/across|waves|big, large, high, small, blue
-        """,
-    ),
-    "yard": (
-        "out",
-        """
-        in/around|garden|flower, beautiful, small, quiet, sunny, botanical, vegetable, large
-        in/around|backyard|small, sunny, green, fenced
-        in/around|front yard|small, neat, sunny
-        in/through|orchard|sunny, old, apple, cherry
-        in/through|vineyard|large, sunny, old
-        on/across|terrace|sunny, small, stone
-        """,
-    ),
-    "pool": (
-        "either",
-        """
-        in/across|pool|blue, swimming, large, outdoor, indoor, shallow, hotel, deep
-        in/around|wading pool|small, shallow, round
-        """,
-    ),
-    "waterside": (
-        "out",
-        """
-        by/along|river|wide, calm, muddy, cold
-        near/around|lake|calm, blue, quiet, frozen, large
-        on/along|dock|wooden, small, sunny, old
-        on/across|bridge|wooden, stone, narrow, old, long
-        beside/along|stream|small, rocky, narrow, clear
-        near/past|waterfall|small, beautiful, tall
-        by/along|canal|quiet, narrow, wide
-        in/around|harbor|busy, small, quiet
-        """,
-    ),
-    "street": (
-        "out",
-        """
-        on/down|street|busy, city, narrow, crowded, quiet, wet, cobblestone
-        on/along|sidewalk|busy, crowded, narrow, city
-        on/down|road|dirt, country, long, empty, dusty, winding
-        on/around|street corner|busy, quiet
-        in/across|parking lot|empty, large, full
-        in/through|alley|narrow, dark, quiet
-        in/across|town square|busy, crowded, sunny, old
-        outside/past|store|small, busy, brick, shoe, toy
-        in front of/past|building|tall, brick, large, old, white, glass
-        at/through|intersection|busy, wide
-        near/past|statue|large, bronze, stone, famous
-        in/through|downtown area|busy, crowded
-        outside/past|church|old, small, white, stone
-        by/past|brick wall|tall, old, red, painted
-        on/down|driveway|long, gravel, steep
-        in/through|village|small, quiet, mountain, old
-        """,
-    ),
-    "snow": (
-        "out",
-        """
-        in/through|snow|deep, fresh, white, soft
-        on/down|slope|snowy, steep, icy, gentle
-        on/down|mountain|snowy, tall, icy
-        on/down|snowy hill|steep, small, tall
-        on/across|frozen lake|large, small
-        near/past|ski lodge|wooden, busy, cozy
-        """,
-    ),
-    "forest": (
-        "out",
-        """
-        in/through|forest|dark, green, quiet, pine, thick
-        on/along|trail|narrow, dirt, rocky, steep, forest, winding
-        in/through|woods|quiet, dark, snowy
-        on/along|path|narrow, stone, muddy, winding, gravel
-        on/over|rocks|large, wet, mossy, steep
-        on/along|cliff|steep, rocky, high
-        near/past|campfire|small, bright, warm
-        by/past|tent|small, large, green, orange
-        in/through|canyon|deep, narrow, rocky
-        in/through|valley|green, wide, quiet
-        near/past|cabin|wooden, small, old
-        """,
-    ),
-    "farm": (
-        "either",
-        """
-        on/around|farm|small, large, family, quiet
-        in/through|barn|red, old, wooden, large
-        in/around|stable|clean, old, wooden
-        by/along|fence|wooden, white, wire, long
-        in/across|pasture|green, wide, fenced
-        near/past|tractor|old, red, green, rusty
-        beside/past|haystack|large, tall, dry
-        """,
-    ),
-    "kitchen": (
-        "in",
-        """
-        in/around|kitchen|small, clean, modern, bright, busy, messy, large
-        at/around|counter|kitchen, clean, long, marble
-        by/around|stove|hot, old, gas
-        at/around|kitchen table|small, wooden, round
-        """,
-    ),
-    "home": (
-        "in",
-        """
-        in/around|living room|cozy, small, bright, messy, large
-        on/around|couch|old, comfortable, brown, leather, soft, green
-        in/around|bedroom|small, tidy, bright, messy
-        at/around|table|wooden, round, small, long, dining
-        on/across|carpet|soft, red, old, thick
-        in/down|hallway|narrow, long, dark, bright
-        near/past|fireplace|warm, stone, brick
-        by/past|window|large, open, bright, tall
-        in/around|armchair|comfortable, old, leather, brown
-        on/around|bed|large, soft, unmade, bunk
-        in/around|basement|dark, messy, finished
-        """,
-    ),
-    "cafe": (
-        "in",
-        """
-        in/through|restaurant|busy, small, fancy, crowded, Italian, new
-        in/around|cafe|small, cozy, crowded, busy, quiet
-        at/past|bar|crowded, long, busy
-        in/around|diner|small, old-fashioned, busy
-        in/around|coffee shop|busy, quiet, small, cozy
-        in/through|cafeteria|crowded, school, noisy
-        in/around|bakery|small, busy, warm
-        """,
-    ),
-    "stage": (
-        "either",
-        """
-        on/across|stage|large, small, brightly lit, dark, wooden, outdoor
-        at/around|concert|crowded, loud, outdoor, small
-        at/around|festival|music, crowded, summer, street
-        in/through|theater|dark, small, crowded, old
-        at/around|party|birthday, crowded, lively, garden
-        at/around|wedding|beautiful, large, outdoor
-        in/through|ballroom|large, elegant, crowded
-        at/through|fair|county, busy, colorful
-        """,
-    ),
-    "shop": (
-        "in",
-        """
-        in/through|supermarket|large, busy, crowded
-        in/around|bookstore|small, quiet, old, busy
-        in/through|store|clothing, small, grocery, busy, toy
-        in/around|flower shop|small, colorful
-        in/through|shopping mall|busy, crowded, large
-        in/around|hardware store|old, large
-        """,
-    ),
-    "market": (
-        "either",
-        """
-        at/through|market|outdoor, crowded, busy, fish, farmers, colorful
-        at/past|fruit stand|small, colorful, busy
-        at/past|food truck|busy, yellow, small
-        at/past|vegetable stall|crowded, small
-        at/through|flea market|busy, crowded, outdoor
-        """,
-    ),
-    "school": (
-        "in",
-        """
-        in/around|classroom|bright, small, crowded, quiet, noisy
-        in/through|library|quiet, large, public, school
-        at/around|desk|wooden, messy, large, small
-        in/around|office|small, busy, bright, modern, quiet
-        in/through|museum|art, large, quiet, science
-        in/through|lecture hall|large, crowded
-        in/around|art studio|bright, messy, small
-        in/around|laboratory|clean, bright, modern
-        """,
-    ),
-    "work": (
-        "in",
-        """
-        in/around|workshop|dusty, small, messy, bright
-        in/around|garage|messy, dark, large, small
-        in/through|factory|noisy, large, old, busy
-        in/through|warehouse|large, dusty, cold
-        in/around|shed|small, wooden, old
-        """,
-    ),
-    "site": (
-        "out",
-        """
-        at/across|construction site|large, busy, dusty, muddy
-        on/up|ladder|tall, wooden, metal
-        on/across|roof|steep, flat, tiled
-        on/up|scaffold|high, tall, metal
-        on/along|railroad track|old, rusty
-        """,
-    ),
-    "gym": (
-        "either",
-        """
-        in/around|gym|small, crowded, school, modern, bright
-        on/across|court|basketball, tennis, indoor, outdoor, empty
-        in/around|stadium|large, crowded, full
-        on/across|field|soccer, baseball, football, muddy
-        on/around|mat|blue, soft, yoga
-        on/around|track|running, wet, red
-        at/around|skate park|busy, concrete, new
-        on/around|ice rink|large, crowded, outdoor
-        """,
-    ),
-    "station": (
-        "either",
-        """
-        at/through|train station|busy, crowded, old, large
-        at/past|bus stop|crowded, busy, empty
-        on/along|platform|crowded, train, long
-        on/through|train|crowded, full, fast, subway
-        on/through|bus|crowded, city, tour, full
-        in/through|airport|busy, crowded, large
-        in/through|subway station|busy, dark, crowded
-        in/through|waiting room|small, full, quiet
-        on/around|ferry|crowded, large, white
-        """,
-    ),
-}
+# category | side (out, in or either)
+# and, indented, its places: where one is / where one moves | noun | adjectives
+PLACES = """
+green|out
+    in/through|park|city, sunny, crowded, quiet, large, small, public, shady
+    in/around|garden|flower, beautiful, small, quiet, sunny, botanical, vegetable
+    on/across|lawn|green, wide, neat, sunny
+    in/around|backyard|small, sunny, green, fenced
+    in/across|field|grassy, open, green, large, wide, muddy
+    in/through|meadow|green, sunny, wide, flowery
+    near/past|pond|small, quiet, shallow, muddy
+    under/around|tree|tall, large, big, shady, old, apple
+    on/past|bench|wooden, park, green, stone
+    by/past|fountain|large, stone, marble, public
+    in/around|playground|new, sunny, busy, colorful
+    on/up|hill|grassy, green, small, steep
+    in/through|orchard|sunny, old, apple, cherry
+    in/through|campground|quiet, busy, crowded
+    on/around|picnic blanket|colorful, large, checkered
+beach|out
+    on/along|beach|sandy, wet, sunny, crowded, quiet, rocky, tropical
+    by/along|ocean|blue, calm, wide
+    on/along|shore|rocky, sandy, quiet
+    on/along|pier|wooden, long, old
+    near/past|lighthouse|white, tall, old
+    on/across|sand|wet, hot, white, soft
+    near/past|sand dune|large, steep, tall
+    on/along|boardwalk|wooden, busy, sunny
+water|either
+    in/across|lake|calm, blue, cold, clear, large
+    in/down|river|cold, shallow, wide, clear, calm
+    in/through|water|clear, cold, blue, shallow
+    in/through|ocean|blue, calm, warm
+sea|out
+    in/across|ocean|blue, calm, warm, cold, deep
+    in/across|waves|big, large, high, small, blue
+yard|out
+    in/around|garden|flower, beautiful, small, quiet, sunny, botanical, vegetable, large
+    in/around|backyard|small, sunny, green, fenced
+    in/around|front yard|small, neat, sunny
+    in/through|orchard|sunny, old, apple, cherry
+    in/through|vineyard|large, sunny, old
+    on/across|terrace|sunny, small, stone
+pool|either
+    in/across|pool|blue, swimming, large, outdoor, indoor, shallow, hotel, deep
+    in/around|wading pool|small, shallow, round
+waterside|out
+    by/along|river|wide, calm, muddy, cold
+    near/around|lake|calm, blue, quiet, frozen, large
+    on/along|dock|wooden, small, sunny, old
+    on/across|bridge|wooden, stone, narrow, old, long
+    beside/along|stream|small, rocky, narrow, clear
+    near/past|waterfall|small, beautiful, tall
+    by/along|canal|quiet, narrow, wide
+    in/around|harbor|busy, small, quiet
+street|out
+    on/down|street|busy, city, narrow, crowded, quiet, wet, cobblestone
+    on/along|sidewalk|busy, crowded, narrow, city
+    on/down|road|dirt, country, long, empty, dusty, winding
+    on/around|street corner|busy, quiet
+    in/across|parking lot|empty, large, full
+    in/through|alley|narrow, dark, quiet
+    in/across|town square|busy, crowded, sunny, old
+    outside/past|store|small, busy, brick, shoe, toy
+    in front of/past|building|tall, brick, large, old, white, glass
+    at/through|intersection|busy, wide
+    near/past|statue|large, bronze, stone, famous
+    in/through|downtown area|busy, crowded
+    outside/past|church|old, small, white, stone
+    by/past|brick wall|tall, old, red, painted
+    on/down|driveway|long, gravel, steep
+    in/through|village|small, quiet, mountain, old
+snow|out
+    in/through|snow|deep, fresh, white, soft
+    on/down|slope|snowy, steep, icy, gentle
+    on/down|mountain|snowy, tall, icy
+    on/down|snowy hill|steep, small, tall
+    on/across|frozen lake|large, small
+    near/past|ski lodge|wooden, busy, cozy
+forest|out
+    in/through|forest|dark, green, quiet, pine, thick
+    on/along|trail|narrow, dirt, rocky, steep, forest, winding
+    in/through|woods|quiet, dark, snowy
+    on/along|path|narrow, stone, muddy, winding, gravel
+    on/over|rocks|large, wet, mossy, steep
+    on/along|cliff|steep, rocky, high
+    near/past|campfire|small, bright, warm
+    by/past|tent|small, large, green, orange
+    in/through|canyon|deep, narrow, rocky
+    in/through|valley|green, wide, quiet
+    near/past|cabin|wooden, small, old
+farm|either
+    on/around|farm|small, large, family, quiet
+    in/through|barn|red, old, wooden, large
+    in/around|stable|clean, old, wooden
+    by/along|fence|wooden, white, wire, long
+    in/across|pasture|green, wide, fenced
+    near/past|tractor|old, red, green, rusty
+    beside/past|haystack|large, tall, dry
+kitchen|in
+    in/around|kitchen|small, clean, modern, bright, busy, messy, large
+    at/around|counter|kitchen, clean, long, marble
+    by/around|stove|hot, old, gas
+    at/around|kitchen table|small, wooden, round
+home|in
+    in/around|living room|cozy, small, bright, messy, large
+    on/around|couch|old, comfortable, brown, leather, soft, green
+    in/around|bedroom|small, tidy, bright, messy
+    at/around|table|wooden, round, small, long, dining
+    on/across|carpet|soft, red, old, thick
+    in/down|hallway|narrow, long, dark, bright
+    near/past|fireplace|warm, stone, brick
+    by/past|window|large, open, bright, tall
+    in/around|armchair|comfortable, old, leather, brown
+    on/around|bed|large, soft, unmade, bunk
+    in/around|basement|dark, messy, finished
+cafe|in
+    in/through|restaurant|busy, small, fancy, crowded, Italian, new
+    in/around|cafe|small, cozy, crowded, busy, quiet
+    at/past|bar|crowded, long, busy
+    in/around|diner|small, old-fashioned, busy
+    in/around|coffee shop|busy, quiet, small, cozy
+    in/through|cafeteria|crowded, school, noisy
+    in/around|bakery|small, busy, warm
+stage|either
+    on/across|stage|large, small, brightly lit, dark, wooden, outdoor
+    at/around|concert|crowded, loud, outdoor, small
+    at/around|festival|music, crowded, summer, street
+    in/through|theater|dark, small, crowded, old
+    at/around|party|birthday, crowded, lively, garden
+    at/around|wedding|beautiful, large, outdoor
+    in/through|ballroom|large, elegant, crowded
+    at/through|fair|county, busy, colorful
+shop|in
+    in/through|supermarket|large, busy, crowded
+    in/around|bookstore|small, quiet, old, busy
+    in/through|store|clothing, small, grocery, busy, toy
+    in/around|flower shop|small, colorful
+    in/through|shopping mall|busy, crowded, large
+    in/around|hardware store|old, large
+market|either
+    at/through|market|outdoor, crowded, busy, fish, farmers, colorful
+    at/past|fruit stand|small, colorful, busy
+    at/past|food truck|busy, yellow, small
+    at/past|vegetable stall|crowded, small
+    at/through|flea market|busy, crowded, outdoor
+school|in
+    in/around|classroom|bright, small, crowded, quiet, noisy
+    in/through|library|quiet, large, public, school
+    at/around|desk|wooden, messy, large, small
+    in/around|office|small, busy, bright, modern, quiet
+    in/through|museum|art, large, quiet, science
+    in/through|lecture hall|large, crowded
+    in/around|art studio|bright, messy, small
+    in/around|laboratory|clean, bright, modern
+work|in
+    in/around|workshop|dusty, small, messy, bright
+    in/around|garage|messy, dark, large, small
+    in/through|factory|noisy, large, old, busy
+    in/through|warehouse|large, dusty, cold
+    in/around|shed|small, wooden, old
+site|out
+    at/across|construction site|large, busy, dusty, muddy
+    on/up|ladder|tall, wooden, metal
+    on/across|roof|steep, flat, tiled
+    on/up|scaffold|high, tall, metal
+    on/along|railroad track|old, rusty
+gym|either
+    in/around|gym|small, crowded, school, modern, bright
+    on/across|court|basketball, tennis, indoor, outdoor, empty
+    in/around|stadium|large, crowded, full
+    on/across|field|soccer, baseball, football, muddy
+    on/around|mat|blue, soft, yoga
+    on/around|track|running, wet, red
+    at/around|skate park|busy, concrete, new
+    on/around|ice rink|large, crowded, outdoor
+station|either
+    at/through|train station|busy, crowded, old, large
+    at/past|bus stop|crowded, busy, empty
+    on/along|platform|crowded, train, long
+    on/through|train|crowded, full, fast, subway
+    on/through|bus|crowded, city, tour, full
+    in/through|airport|busy, crowded, large
+    in/through|subway station|busy, dark, crowded
+    in/through|waiting room|small, full, quiet
+    on/around|ferry|crowded, large, white
+"""
 # Categories of places far enough apart that nobody is at both. Besides, whatever is outdoors
 # excludes whatever is indoors.
 PLACES_APART = {
@@ -578,358 +430,150 @@ SPOTS = (
 # What
 # ---------------------------------------------------------------------------------------------
 
-# category -> (hypernym phrase, two different ones exclude each other, adjectives, nouns)
-# A noun with ~ is a mass noun, with + a plural; the others are countable.
-THINGS = {
-    "food": (
-        "some food",
-        True,
-        "large, big, delicious, small, tasty, huge, homemade",
-        "sandwich, apple, ~pizza, ~ice cream, hot dog, banana, burger, ~cake, salad, +noodles, "
-        "cookie, ~popcorn, +french fries, ~bread, orange, ~cheese, +pancakes, "
-        "slice of watermelon, muffin, bowl of soup, donut, ~rice, peach, plate of spaghetti, "
-        "pretzel, taco, pear, ~chicken, bagel, lollipop, +grapes, ~chocolate, carrot, "
-        "plate of sushi, burrito, cupcake, bowl of cereal, +blueberries, croissant, omelet, "
-        "+waffles, ear of corn, ~yogurt",
-    ),
-    "drink": (
-        "something",
-        True,
-        "large, cold, small, refreshing",
-        "~water, ~coffee, cup of tea, ~juice, glass of milk, soda, bottle of water, ~lemonade, "
-        "cup of coffee, milkshake, glass of orange juice, ~hot chocolate, smoothie, mug of cocoa, "
-        "~cider",
-    ),
-    "dish": (
-        "some food",
-        False,
-        "big, large, delicious, hot, traditional, spicy, simple",
-        "meal, ~dinner, ~breakfast, pot of soup, ~lunch, ~pasta, +vegetables, pan of noodles, "
-        "stew, bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, "
-        "pan of mushrooms",
-    ),
-    "baked": (
-        "some food",
-        True,
-        "large, big, delicious, small, fresh, sweet, round",
-        "cake, ~bread, +cookies, pizza, pie, apple pie, +muffins, +cupcakes, loaf of bread, "
-        "+biscuits, +rolls, birthday cake, +pretzels, tart, ~gingerbread",
-    ),
-    "grilled": (
-        "some food",
-        True,
-        "large, juicy, thick, spicy",
-        "+sausages, ~meat, +burgers, steak, ~corn, ~fish, ~chicken, +ribs, +vegetables, "
-        "+hot dogs, ~salmon",
-    ),
-    "vegetable": (
-        "some food",
-        False,
-        "large, fresh, ripe, small",
-        "+onions, +carrots, +vegetables, +tomatoes, potato, +peppers, ~lettuce, +apples, "
-        "cucumber, +mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, "
-        "mango, eggplant",
-    ),
-    "dishware": (
-        "something",
-        True,
-        "dirty, large, clean, small",
-        "+dishes, plate, +pots, +glasses, bowl, +pans, +cups, +spoons, frying pan, teapot, kettle",
-    ),
-    "reading": (
-        "something",
-        True,
-        "thick, old, small, large, new, interesting",
-        "book, newspaper, magazine, letter, map, comic book, menu, novel, storybook, brochure, "
-        "poem, textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, "
-        "travel guide",
-    ),
-    "writing": (
-        "something",
-        False,
-        "long, short, secret, friendly",
-        "letter, note, postcard, list, poem, story, report, shopping list, diary, essay, song, "
-        "message",
-    ),
-    "picture": (
-        "something",
-        False,
-        "large, colorful, small, beautiful, detailed, strange",
-        "picture, portrait, landscape, flower, mural, cartoon, still life, sunset, castle, "
-        "dragon, map, rainbow, sailboat, self portrait, butterfly, rocket",
-    ),
-    "instrument": (
-        "an instrument",
-        True,
-        "large, old, small, wooden, shiny, red",
-        "guitar, piano, violin, drum, flute, accordion, trumpet, saxophone, cello, keyboard, "
-        "harmonica, banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, "
-        "xylophone, mandolin, oboe, organ, sitar",
-    ),
-    "music": (
-        "something",
-        False,
-        "old, sad, famous, happy, slow",
-        "song, folk song, lullaby, hymn, love song, ballad, duet, Christmas carol, opera, chorus, "
-        "melody",
-    ),
-    "game": (
-        "a game",
-        True,
-        "",
-        "~soccer, ~basketball, ~football, ~tennis, ~volleyball, ~baseball, ~frisbee, ~rugby, "
-        "~hockey, ~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, "
-        "~table tennis, ~kickball",
-    ),
-    "tablegame": (
-        "a game",
-        True,
-        "",
-        "~chess, ~cards, ~checkers, ~a board game, ~a video game, ~dominoes, ~pool, ~darts, ~bingo",
-    ),
-    "ball": (
-        "something",
-        True,
-        "red, white, yellow, small, large, blue, orange, bouncy, muddy",
-        "ball, soccer ball, frisbee, tennis ball, football, baseball, beach ball, basketball, "
-        "rugby ball",
-    ),
-    "bike": (
-        "something",
-        True,
-        "red, blue, new, old, small, shiny, black, green, rusty",
-        "bike, bicycle, scooter, skateboard, tricycle, unicycle, mountain bike, motorcycle, "
-        "tandem bike",
-    ),
-    "mount": (
-        "an animal",
-        True,
-        "brown, white, black, large, gray, small, young",
-        "horse, pony, donkey, camel, elephant, llama, mule",
-    ),
-    "vehicle": (
-        "a vehicle",
-        True,
-        "red, old, blue, white, yellow, green, large, small, rusty, black, shiny, dusty",
-        "car, truck, tractor, van, bus, taxi, golf cart, jeep, pickup truck, convertible, "
-        "sports car, fire truck, delivery van, snowplow, bulldozer",
-    ),
-    "loaded": (
-        "something",
-        True,
-        "red, white, large, small, old, yellow",
-        "truck, van, car, trailer, wagon, pickup truck, ship, delivery van, bus, train",
-    ),
-    "boat": (
-        "a boat",
-        True,
-        "small, red, yellow, wooden, blue, old, narrow",
-        "canoe, kayak, rowboat, raft, dinghy, gondola, paddle boat",
-    ),
-    "load": (
-        "something",
-        True,
-        "large, heavy, small, wooden, full, big",
-        "box, bag, basket, suitcase, ladder, chair, bucket, crate, backpack, tray, "
-        "stack of books, table, sack of potatoes, bundle of sticks, cardboard box, "
-        "bag of groceries, barrel, wooden plank, basket of laundry, bouquet of flowers, umbrella, "
-        "surfboard, mattress, rolled carpet, trunk",
-    ),
-    "cart": (
-        "something",
-        True,
-        "heavy, large, small, full, red, old",
-        "cart, stroller, wheelbarrow, shopping cart, wagon, lawn mower, baby carriage, sled, "
-        "hand truck",
-    ),
-    "machine": (
-        "something",
-        False,
-        "old, broken, rusty, large, small, new",
-        "bike, car, roof, fence, truck, engine, computer, window, motorcycle, door, boat, wheel, "
-        "radio, washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, "
-        "pipe, sewing machine, toaster, camera, printer, lamp, wall",
-    ),
-    "structure": (
-        "something",
-        True,
-        "small, wooden, tall, large, new, stone",
-        "wall, fence, house, shed, bench, birdhouse, tower, treehouse, table, bookshelf, deck, "
-        "doghouse, staircase, model airplane, raft, cabinet, chicken coop",
-    ),
-    "surface": (
-        "something",
-        True,
-        "large, dirty, white, small, wooden, old, tall",
-        "window, floor, table, wall, car, door, mirror, statue, bathtub, counter, fence, "
-        "chalkboard, carpet, blackboard, fish tank, oven, sink, staircase",
-    ),
-    "plant": (
-        "something",
-        False,
-        "small, tall, colorful, young, green, large",
-        "+flowers, tree, plant, +roses, rosebush, +vegetables, +tulips, bush, cactus, +tomatoes, "
-        "fern, +sunflowers, hedge, vine, +daisies, +strawberries, +beans, orchid, potted plant",
-    ),
-    "fruit": (
-        "some fruit",
-        True,
-        "ripe, red, fresh, large",
-        "+apples, +strawberries, +oranges, +cherries, +grapes, +pears, +blueberries, +peaches, "
-        "+lemons, +plums, +berries, +olives, +raspberries, +apricots",
-    ),
-    "goods": (
-        "something",
-        False,
-        "large, new, cheap, small, colorful, expensive",
-        "+flowers, +vegetables, dress, book, +shoes, hat, ~bread, +apples, toy, ~fish, ticket, "
-        "newspaper, necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, "
-        "~ice cream, ring, lamp, +postcards, painting, +groceries, rug, watch, ~honey, phone, "
-        "+spices, vase, bracelet",
-    ),
-    "device": (
-        "something",
-        True,
-        "old, new, small, black, silver, shiny",
-        "laptop, computer, cell phone, tablet, typewriter, calculator, copy machine, microscope, "
-        "printer",
-    ),
-    "sight": (
-        "something",
-        False,
-        "large, old, beautiful, colorful, tall, strange, bright, small",
-        "painting, statue, building, sunset, rainbow, mountain, bridge, castle, boat, airplane, "
-        "waterfall, map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, "
-        "balloon, mural, hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, "
-        "poster, exhibit, spider web",
-    ),
-    "show": (
-        "something",
-        False,
-        "long, exciting, funny, old, famous",
-        "movie, parade, football game, concert, play, soccer match, puppet show, race, cartoon, "
-        "baseball game, magic show, street performance, documentary, air show, circus act, "
-        "news program, wedding",
-    ),
-    "fed": (
-        "an animal",
-        True,
-        "small, white, brown, hungry, large, young, black, gray",
-        "duck, pigeon, dog, horse, goat, cat, bird, cow, rabbit, chicken, lamb, sheep, squirrel, "
-        "kitten, calf, deer, donkey, giraffe, pony, swan, goose, turtle, parrot, pig, elephant",
-    ),
-    "petted": (
-        "an animal",
-        True,
-        "small, white, brown, fluffy, black, gray, large, friendly, sleepy",
-        "dog, cat, horse, puppy, kitten, rabbit, goat, pony, lamb, cow, guinea pig, hamster, "
-        "parrot, donkey, turtle, baby goat, golden retriever",
-    ),
-    "leashed": (
-        "a dog",
-        False,
-        "small, brown, black, large, white, fluffy, old, playful",
-        "dog, puppy, poodle, terrier, beagle, collie, golden retriever, bulldog, spaniel, "
-        "greyhound",
-    ),
-    "toy": (
-        "a toy",
-        True,
-        "red, small, colorful, wooden, blue, yellow, green, new, old",
-        "toy car, doll, toy train, teddy bear, ball, toy truck, puzzle, kite, balloon, water gun, "
-        "yo-yo, robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, "
-        "toy airplane, jump rope",
-    ),
-    "garment": (
-        "something",
-        True,
-        "red, blue, warm, long, colorful, white, small, striped, green",
-        "sweater, scarf, hat, dress, blanket, shirt, quilt, costume, +mittens, +socks, curtain, "
-        "flag, apron",
-    ),
-    "gift": (
-        "something",
-        True,
-        "large, small, colorful, birthday, big",
-        "present, box, gift, package, letter, envelope, parcel, Christmas present, bottle, jar, "
-        "umbrella",
-    ),
-    "obstacle": (
-        "something",
-        False,
-        "small, wooden, low, large, high, muddy",
-        "fence, puddle, log, bench, hurdle, wall, stream, fallen tree, rock, bush, hedge, gate, "
-        "rope, ditch",
-    ),
-    "climbed": (
-        "something",
-        True,
-        "tall, steep, large, high, rocky, old",
-        "tree, rock, wall, mountain, rope, ladder, cliff, hill, boulder, fence, rope ladder, "
-        "climbing wall",
-    ),
-    "held": (
-        "something",
-        False,
-        "large, small, red, white, colorful, blue, yellow",
-        "flag, sign, camera, balloon, umbrella, baby, flower, cup, stick, phone, newspaper, kite, "
-        "basket, lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, "
-        "stuffed animal, rope, fishing rod, paintbrush, torch, broom, shell",
-    ),
-    "stick": (
-        "something",
-        True,
-        "large, long, yellow, small, red, blue",
-        "stick, ball, frisbee, tennis ball, bone, branch, toy, rope, shoe, sock, stuffed toy, "
-        "newspaper",
-    ),
-    "chased": (
-        "something",
-        True,
-        "small, red, brown, yellow, white, gray",
-        "ball, squirrel, cat, bird, butterfly, frisbee, rabbit, tennis ball, pigeon, duck, leaf, "
-        "mouse",
-    ),
-    "bird_food": (
-        "some food",
-        False,
-        "small, dry",
-        "+seeds, ~bread, +crumbs, worm, ~corn, +berries, fish, +nuts",
-    ),
-    "grazing": ("some food", False, "green, fresh", "~grass, ~hay, +leaves, apple, carrot, ~straw"),
-    "circus": (
-        "some things",
-        True,
-        "colorful, red, orange, yellow",
-        "+balls, +oranges, +torches, +bowling pins, +clubs, +rings, +plates, +apples",
-    ),
-    "someone": (
-        "somebody",
-        False,
-        "young, old, smiling, tall",
-        "friend, neighbor, woman, man, child, stranger, teacher, baby, tourist, police officer, "
-        "clown, cousin",
-    ),
-    "listened": (
-        "something",
-        False,
-        "famous, old, interesting, funny, good",
-        "story, song, speech, lecture, radio, concert, singer, teacher, storyteller, band, choir",
-    ),
-    "ride": (
-        "something",
-        True,
-        "red, late, crowded, yellow",
-        "bus, train, taxi, ferry, streetcar, school bus",
-    ),
-    "specimen": (
-        "something",
-        True,
-        "small, strange, large, glass, clear",
-        "rock, leaf, insect, test tube, fossil, beetle, bone, flask, shell, plant, crystal, "
-        "mushroom, feather",
-    ),
-}
+# category | said more broadly | one (two different ones exclude each other) or any | adjectives
+# and, indented, nouns: with ~ mass nouns, with + plurals; the others are countable.
+THINGS = """
+food|some food|one|large, big, delicious, small, tasty, huge, homemade
+    sandwich, apple, ~pizza, ~ice cream, hot dog, banana, burger, ~cake, salad, +noodles, cookie,
+    ~popcorn, +french fries, ~bread, orange, ~cheese, +pancakes, slice of watermelon, muffin,
+    bowl of soup, donut, ~rice, peach, plate of spaghetti, pretzel, taco, pear, ~chicken, bagel,
+    lollipop, +grapes, ~chocolate, carrot, plate of sushi, burrito, cupcake, bowl of cereal,
+    +blueberries, croissant, omelet, +waffles, ear of corn, ~yogurt
+drink|something|one|large, cold, small, refreshing
+    ~water, ~coffee, cup of tea, ~juice, glass of milk, soda, bottle of water, ~lemonade,
+    cup of coffee, milkshake, glass of orange juice, ~hot chocolate, smoothie, mug of cocoa, ~cider
+dish|some food|any|big, large, delicious, hot, traditional, spicy, simple
+    meal, ~dinner, ~breakfast, pot of soup, ~lunch, ~pasta, +vegetables, pan of noodles, stew,
+    bowl of salad, ~rice, +eggs, pot of curry, ~sauce, omelet, +dumplings, ~bacon, pan of mushrooms
+baked|some food|one|large, big, delicious, small, fresh, sweet, round
+    cake, ~bread, +cookies, pizza, pie, apple pie, +muffins, +cupcakes, loaf of bread, +biscuits,
+    +rolls, birthday cake, +pretzels, tart, ~gingerbread
+grilled|some food|one|large, juicy, thick, spicy
+    +sausages, ~meat, +burgers, steak, ~corn, ~fish, ~chicken, +ribs, +vegetables, +hot dogs,
+    ~salmon
+vegetable|some food|any|large, fresh, ripe, small
+    +onions, +carrots, +vegetables, +tomatoes, potato, +peppers, ~lettuce, +apples, cucumber,
+    +mushrooms, ~garlic, lemon, ~celery, pumpkin, ~cabbage, pineapple, +herbs, mango, eggplant
+dishware|something|one|dirty, large, clean, small
+    +dishes, plate, +pots, +glasses, bowl, +pans, +cups, +spoons, frying pan, teapot, kettle
+reading|something|one|thick, old, small, large, new, interesting
+    book, newspaper, magazine, letter, map, comic book, menu, novel, storybook, brochure, poem,
+    textbook, sign, picture book, recipe, dictionary, manual, postcard, notebook, travel guide
+writing|something|any|long, short, secret, friendly
+    letter, note, postcard, list, poem, story, report, shopping list, diary, essay, song, message
+picture|something|any|large, colorful, small, beautiful, detailed, strange
+    picture, portrait, landscape, flower, mural, cartoon, still life, sunset, castle, dragon, map,
+    rainbow, sailboat, self portrait, butterfly, rocket
+instrument|an instrument|one|large, old, small, wooden, shiny, red
+    guitar, piano, violin, drum, flute, accordion, trumpet, saxophone, cello, keyboard, harmonica,
+    banjo, tambourine, clarinet, bass guitar, harp, ukulele, trombone, tuba, xylophone, mandolin,
+    oboe, organ, sitar
+music|something|any|old, sad, famous, happy, slow
+    song, folk song, lullaby, hymn, love song, ballad, duet, Christmas carol, opera, chorus, melody
+game|a game|one|
+    ~soccer, ~basketball, ~football, ~tennis, ~volleyball, ~baseball, ~frisbee, ~rugby, ~hockey,
+    ~cricket, ~badminton, ~golf, ~lacrosse, ~softball, ~dodgeball, ~handball, ~table tennis,
+    ~kickball
+tablegame|a game|one|
+    ~chess, ~cards, ~checkers, ~a board game, ~a video game, ~dominoes, ~pool, ~darts, ~bingo
+ball|something|one|red, white, yellow, small, large, blue, orange, bouncy, muddy
+    ball, soccer ball, frisbee, tennis ball, football, baseball, beach ball, basketball, rugby ball
+bike|something|one|red, blue, new, old, small, shiny, black, green, rusty
+    bike, bicycle, scooter, skateboard, tricycle, unicycle, mountain bike, motorcycle, tandem bike
+mount|an animal|one|brown, white, black, large, gray, small, young
+    horse, pony, donkey, camel, elephant, llama, mule
+vehicle|a vehicle|one|red, old, blue, white, yellow, green, large, small, rusty, black, shiny, dusty
+    car, truck, tractor, van, bus, taxi, golf cart, jeep, pickup truck, convertible, sports car,
+    fire truck, delivery van, snowplow, bulldozer
+loaded|something|one|red, white, large, small, old, yellow
+    truck, van, car, trailer, wagon, pickup truck, ship, delivery van, bus, train
+boat|a boat|one|small, red, yellow, wooden, blue, old, narrow
+    canoe, kayak, rowboat, raft, dinghy, gondola, paddle boat
+load|something|one|large, heavy, small, wooden, full, big
+    box, bag, basket, suitcase, ladder, chair, bucket, crate, backpack, tray, stack of books, table,
+    sack of potatoes, bundle of sticks, cardboard box, bag of groceries, barrel, wooden plank,
+    basket of laundry, bouquet of flowers, umbrella, surfboard, mattress, rolled carpet, trunk
+cart|something|one|heavy, large, small, full, red, old
+    cart, stroller, wheelbarrow, shopping cart, wagon, lawn mower, baby carriage, sled, hand truck
+machine|something|any|old, broken, rusty, large, small, new
+    bike, car, roof, fence, truck, engine, computer, window, motorcycle, door, boat, wheel, radio,
+    washing machine, clock, tractor, sink, flat tire, lawn mower, bridge, chair, pipe,
+    sewing machine, toaster, camera, printer, lamp, wall
+structure|something|one|small, wooden, tall, large, new, stone
+    wall, fence, house, shed, bench, birdhouse, tower, treehouse, table, bookshelf, deck, doghouse,
+    staircase, model airplane, raft, cabinet, chicken coop
+surface|something|one|large, dirty, white, small, wooden, old, tall
+    window, floor, table, wall, car, door, mirror, statue, bathtub, counter, fence, chalkboard,
+    carpet, blackboard, fish tank, oven, sink, staircase
+plant|something|any|small, tall, colorful, young, green, large
+    +flowers, tree, plant, +roses, rosebush, +vegetables, +tulips, bush, cactus, +tomatoes, fern,
+    +sunflowers, hedge, vine, +daisies, +strawberries, +beans, orchid, potted plant
+fruit|some fruit|one|ripe, red, fresh, large
+    +apples, +strawberries, +oranges, +cherries, +grapes, +pears, +blueberries, +peaches, +lemons,
+    +plums, +berries, +olives, +raspberries, +apricots
+goods|something|any|large, new, cheap, small, colorful, expensive
+    +flowers, +vegetables, dress, book, +shoes, hat, ~bread, +apples, toy, ~fish, ticket, newspaper,
+    necklace, +souvenirs, ~fruit, bag, guitar, ~jewelry, balloon, ~cheese, ~ice cream, ring, lamp,
+    +postcards, painting, +groceries, rug, watch, ~honey, phone, +spices, vase, bracelet
+device|something|one|old, new, small, black, silver, shiny
+    laptop, computer, cell phone, tablet, typewriter, calculator, copy machine, microscope, printer
+sight|something|any|large, old, beautiful, colorful, tall, strange, bright, small
+    painting, statue, building, sunset, rainbow, mountain, bridge, castle, boat, airplane,
+    waterfall, map, fountain, train, tower, parade, +fireworks, cathedral, +stars, flower, balloon,
+    mural, hot air balloon, dinosaur skeleton, ship, whale, windmill, sculpture, poster, exhibit,
+    spider web
+show|something|any|long, exciting, funny, old, famous
+    movie, parade, football game, concert, play, soccer match, puppet show, race, cartoon,
+    baseball game, magic show, street performance, documentary, air show, circus act, news program,
+    wedding
+fed|an animal|one|small, white, brown, hungry, large, young, black, gray
+    duck, pigeon, dog, horse, goat, cat, bird, cow, rabbit, chicken, lamb, sheep, squirrel, kitten,
+    calf, deer, donkey, giraffe, pony, swan, goose, turtle, parrot, pig, elephant
+petted|an animal|one|small, white, brown, fluffy, black, gray, large, friendly, sleepy
+    dog, cat, horse, puppy, kitten, rabbit, goat, pony, lamb, cow, guinea pig, hamster, parrot,
+    donkey, turtle, baby goat, golden retriever
+leashed|a dog|any|small, brown, black, large, white, fluffy, old, playful
+    dog, puppy, poodle, terrier, beagle, collie, golden retriever, bulldog, spaniel, greyhound
+toy|a toy|one|red, small, colorful, wooden, blue, yellow, green, new, old
+    toy car, doll, toy train, teddy bear, ball, toy truck, puzzle, kite, balloon, water gun, yo-yo,
+    robot, dollhouse, spinning top, toy boat, drum, puppet, hula hoop, marble, toy airplane,
+    jump rope
+garment|something|one|red, blue, warm, long, colorful, white, small, striped, green
+    sweater, scarf, hat, dress, blanket, shirt, quilt, costume, +mittens, +socks, curtain, flag,
+    apron
+gift|something|one|large, small, colorful, birthday, big
+    present, box, gift, package, letter, envelope, parcel, Christmas present, bottle, jar, umbrella
+obstacle|something|any|small, wooden, low, large, high, muddy
+    fence, puddle, log, bench, hurdle, wall, stream, fallen tree, rock, bush, hedge, gate, rope,
+    ditch
+climbed|something|one|tall, steep, large, high, rocky, old
+    tree, rock, wall, mountain, rope, ladder, cliff, hill, boulder, fence, rope ladder,
+    climbing wall
+held|something|any|large, small, red, white, colorful, blue, yellow
+    flag, sign, camera, balloon, umbrella, baby, flower, cup, stick, phone, newspaper, kite, basket,
+    lantern, candle, trophy, microphone, map, paper bag, bouquet, water bottle, stuffed animal,
+    rope, fishing rod, paintbrush, torch, broom, shell
+stick|something|one|large, long, yellow, small, red, blue
+    stick, ball, frisbee, tennis ball, bone, branch, toy, rope, shoe, sock, stuffed toy, newspaper
+chased|something|one|small, red, brown, yellow, white, gray
+    ball, squirrel, cat, bird, butterfly, frisbee, rabbit, tennis ball, pigeon, duck, leaf, mouse
+bird_food|some food|any|small, dry
+    +seeds, ~bread, +crumbs, worm, ~corn, +berries, fish, +nuts
+grazing|some food|any|green, fresh
+    ~grass, ~hay, +leaves, apple, carrot, ~straw
+circus|some things|one|colorful, red, orange, yellow
+    +balls, +oranges, +torches, +bowling pins, +clubs, +rings, +plates, +apples
+someone|somebody|any|young, old, smiling, tall
+    friend, neighbor, woman, man, child, stranger, teacher, baby, tourist, police officer, clown,
+    cousin
+listened|something|any|famous, old, interesting, funny, good
+    story, song, speech, lecture, radio, concert, singer, teacher, storyteller, band, choir
+ride|something|one|red, late, crowded, yellow
+    bus, train, taxi, ferry, streetcar, school bus
+specimen|something|one|small, strange, large, glass, clear
+    rock, leaf, insect, test tube, fossil, beetle, bone, flask, shell, plant, crystal, mushroom,
+    feather
+"""
 
 # With several people, each has their own: "two boys ride bikes", not "ride a bike".
 EACH_OWN = "bike mount instrument reading writing held device leashed garment stick drink"

@@ -1,16 +1,17 @@
-"""Scenes: who does what, to what, where; and how they are put into words.
+"""Scenes, the meanings of captions (who does what, to what, where), and their wording.
 
-A scene is the meaning of one caption. It is drawn in
-:mod:`~arae_toolkit.data_prep.synthetic.scene_sampling`; an entailment pair is one scene and another
-derived from it.
+A scene is drawn in :mod:`~arae_toolkit.data_prep.synthetic.scene_sampling`; a pair is one scene and
+a statement that follows from it (``entailment``), is left open by it (``neutral``) or is ruled out
+by it (``contradiction``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from arae_toolkit.data_prep.synthetic.grammar import Verb, verb_forms, with_article
+from arae_toolkit.data_prep.synthetic.grammar import Rand, Verb, verb_forms, with_article
 
 POSTURES = {"sit": verb_forms("sit"), "stand": verb_forms("stand")}
 
@@ -49,6 +50,17 @@ class Subject(NamedTuple):
     link: str = ""
     color: str = ""
     garment: Garment | None = None
+
+    @property
+    def be(self) -> str:
+        """The verb "is" or "are" that agrees with it."""
+        return "are" if self.many else "is"
+
+    def indefinite(self) -> Subject:
+        """Return "a" or "some" of them instead of "the"."""
+        if self.quantifier != "the":
+            return self
+        return self._replace(quantifier="some" if self.many else "a")
 
 
 class Thing(NamedTuple):
@@ -95,6 +107,14 @@ class Activity:
     flags: frozenset[str]
 
 
+class Second(NamedTuple):
+    """Who else does something meanwhile: "while a dog runs around"."""
+
+    subject: Subject
+    verb: Verb
+    rest: str
+
+
 class Scene(NamedTuple):
     """The meaning of a caption; empty or ``None`` where it says nothing."""
 
@@ -106,9 +126,11 @@ class Scene(NamedTuple):
     posture: str = ""
     adverb: str = ""
     extra: str = ""
-    second: Subject | None = None
-    second_verb: Verb | None = None
-    second_rest: str = ""
+    second: Second | None = None
+
+    def of(self, subject: Subject | None = None, **changes: Any) -> Scene:
+        """Return the scene with another subject, or with some of its subject changed."""
+        return self._replace(subject=(subject or self.subject)._replace(**changes))
 
 
 def subject_text(subject: Subject) -> str:
@@ -164,27 +186,32 @@ def _tail(scene: Scene, *, place: bool = True) -> str:
     text = f" {place_text(scene.place, scene.moving)}" if place and scene.place else ""
     if scene.extra:
         text = f"{text} {scene.extra}"
-    if scene.second is not None and scene.second_verb is not None:
-        verb = scene.second_verb.base if scene.second.many else scene.second_verb.third
-        text = f"{text} while {subject_text(scene.second)} {verb}{scene.second_rest}"
+    if scene.second is not None:
+        subject, verb, rest = scene.second
+        doing = verb.base if subject.many else verb.third
+        text = f"{text} while {subject_text(subject)} {doing}{rest}"
     return text
+
+
+def clause(subject: Subject, text: str) -> str:
+    """Return "the man is (text)"."""
+    return f"{subject_text(subject)} {subject.be} {text}"
+
+
+def _whereabouts(scene: Scene) -> str:
+    """Return the place where somebody sits or stands, with a space in front."""
+    return f" {place_text(scene.place)}" if scene.place else ""
 
 
 def progressive(scene: Scene, *, negated: bool = False) -> str:
     """Return "two boys are (not) playing soccer in a park"."""
-    be = "are" if scene.subject.many else "is"
-    if negated:
-        be += " not"
+    how = "not " if negated else ""
     if scene.adverb:
-        be = f"{be} {scene.adverb}"
+        how = f"{how}{scene.adverb} "
+    doing = f"{scene.activity.verb.ing}{_after_verb(scene)}{_tail(scene, place=not scene.posture)}"
     if scene.posture:
-        where = f" {place_text(scene.place)}" if scene.place else ""
-        return (
-            f"{subject_text(scene.subject)} {be} {POSTURES[scene.posture].ing}{where} "
-            f"{scene.activity.verb.ing}{_after_verb(scene)}{_tail(scene, place=False)}"
-        )
-    verb = scene.activity.verb.ing
-    return f"{subject_text(scene.subject)} {be} {verb}{_after_verb(scene)}{_tail(scene)}"
+        how = f"{how}{POSTURES[scene.posture].ing}{_whereabouts(scene)} "
+    return clause(scene.subject, how + doing)
 
 
 def infinitive(scene: Scene) -> str:
@@ -194,15 +221,13 @@ def infinitive(scene: Scene) -> str:
 
 def simple(scene: Scene) -> str:
     """Return "two boys play soccer in a park"."""
-    many = scene.subject.many
     adverb = f"{scene.adverb} " if scene.adverb else ""
     verb = POSTURES[scene.posture] if scene.posture else scene.activity.verb
-    start = f"{subject_text(scene.subject)} {adverb}{verb.base if many else verb.third}"
+    start = f"{subject_text(scene.subject)} {adverb}"
+    start += verb.base if scene.subject.many else verb.third
     if scene.posture:
-        where = f" {place_text(scene.place)}" if scene.place else ""
-        doing = scene.activity.verb.ing
-        return f"{start}{where} {doing}{_after_verb(scene)}{_tail(scene, place=False)}"
-    return f"{start}{_after_verb(scene)}{_tail(scene)}"
+        start = f"{start}{_whereabouts(scene)} {scene.activity.verb.ing}"
+    return f"{start}{_after_verb(scene)}{_tail(scene, place=not scene.posture)}"
 
 
 def fragment(scene: Scene) -> str:
@@ -214,10 +239,7 @@ def fragment(scene: Scene) -> str:
 
 def existential(scene: Scene) -> str:
     """Return "there are two boys playing soccer in a park"; never "there is the boy"."""
-    subject = scene.subject
-    if subject.quantifier == "the":
-        scene = scene._replace(subject=subject._replace(quantifier="some" if subject.many else "a"))
-    return f"there {'are' if scene.subject.many else 'is'} {fragment(scene)}"
+    return f"there {scene.subject.be} {fragment(scene.of(scene.subject.indefinite()))}"
 
 
 def fronted(scene: Scene) -> str:
@@ -241,3 +263,39 @@ def passive(scene: Scene) -> str:
 def sentence(text: str) -> str:
     """Return the text with a capital and a full stop."""
     return f"{text[0].upper()}{text[1:]}."
+
+
+_Form = Callable[[Scene], str]
+
+
+def caption_text(rand: Rand, scene: Scene) -> str:
+    """Return a scene in words, in one of the ways captions have, without capital and full stop."""
+    style = rand()
+    if scene.posture:
+        return progressive(scene) if style < 0.4 else simple(scene)
+    forms = ((0.4, progressive), (0.64, simple), (0.82, fragment), (0.9, existential))
+    # Whatever the scene holds must be said: pairs are derived from the scene, not from the words.
+    return _in_a_form(scene, style, forms, passive_allowed=not scene.adverb)
+
+
+def statement_text(rand: Rand, scene: Scene) -> str:
+    """Return a scene in words, mostly as a full sentence in the present."""
+    style = rand()
+    if scene.posture:
+        return progressive(scene)
+    forms = ((0.68, progressive), (0.8, simple), (0.87, existential), (0.92, fragment))
+    return _in_a_form(scene, style, forms, passive_allowed=True)
+
+
+def _in_a_form(
+    scene: Scene, style: float, forms: tuple[tuple[float, _Form], ...], *, passive_allowed: bool
+) -> str:
+    """Return the scene in the first form whose bound lies above ``style``, or in a rare form."""
+    for bound, form in forms:
+        if style < bound:
+            return form(scene)
+    if scene.place is not None and style < 0.95:
+        return fronted(scene)
+    if passive_allowed and scene.thing is not None and "passive" in scene.activity.flags:
+        return passive(scene)
+    return progressive(scene)

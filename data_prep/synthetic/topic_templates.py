@@ -1,4 +1,4 @@
-"""The templates of the topic grammar: questions and replies, as plain data.
+"""Templates of the topic grammar: questions and replies, as plain data.
 
 The notation is that of :func:`~arae_toolkit.data_prep.synthetic.grammar.read_rules`. A rule whose
 name starts with ``zipf_`` lists its common alternatives first. All of it is our own invention.
