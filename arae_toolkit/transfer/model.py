@@ -11,15 +11,14 @@ from pathlib import Path
 import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary, shortened
-from arae_toolkit.devices import Precision, dtype_of
+from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
-from arae_toolkit.models.model_folder import ModelFolder, load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter
 from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
-KINDS = ("transfer", "cross-aligned", "infilling", "delete-and-replace")
-"""Of model folders: the first is that of autoencoders with decoders by attribute."""
 SCORER_FOLDER = "scorer"
 
 
@@ -99,13 +98,13 @@ class TransferModel:
         """
         folder = Path(folder)
         content = load_model_folder(folder, device=device)
-        if content.vocabulary is None or content.config.get("kind") not in KINDS:
+        if content.vocabulary is None or content.config.get("kind") not in BY_FOLDER_KIND:
             raise CheckpointMismatch(
                 f"{folder}: no transfer model; name a folder that 'arae-toolkit pretrain' has "
                 "written for a labelled corpus such as yelp"
             )
         try:
-            rewriter = rewriter_of(content, precision)
+            rewriter = BY_FOLDER_KIND[content.config["kind"]].load(content, precision)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
@@ -191,26 +190,3 @@ class TransferModel:
             + weights.content * math.log((one.content_bleu + 1) / 101)
             - weights.fluency * one.nats_per_token
         )
-
-
-def rewriter_of(content: ModelFolder, precision: Precision = "fp32") -> Rewriter:
-    """Return the rewriter of a model folder of one of :data:`KINDS`."""
-    kind = content.config["kind"]
-    if kind == "infilling":
-        from arae_toolkit.transfer.infilling.rewriter import Infilling
-
-        infilling = Infilling.from_content(content)
-        infilling.precision = precision
-        return infilling
-    if kind == "delete-and-replace":
-        from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteAndReplace
-
-        return DeleteAndReplace.from_content(content)
-    if kind == "cross-aligned":
-        from arae_toolkit.transfer.cross_aligned.rewriter import CrossAlignedRewriter
-
-        return CrossAlignedRewriter.from_content(content)
-    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
-
-    dtype = dtype_of(precision)
-    return LatentRewriter.of_folder(content, dtype=dtype)

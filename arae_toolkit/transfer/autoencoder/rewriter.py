@@ -10,7 +10,7 @@ from torch import Tensor
 
 from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
-from arae_toolkit.devices import reduced
+from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
@@ -47,12 +47,11 @@ class LatentRewriter:
         self._searches: dict[tuple[int, float], Search] = {}
 
     @classmethod
-    def of_folder(
-        cls, content: ModelFolder, *, dtype: torch.dtype = torch.float32
-    ) -> LatentRewriter:
+    def from_content(cls, content: ModelFolder, *, precision: Precision = "fp32") -> LatentRewriter:
         """Return the rewriter of a model folder."""
         assert content.vocabulary is not None, "a text model has a vocabulary"
-        return cls(TransferAutoencoder.of_folder(content), content.vocabulary, dtype=dtype)
+        model = TransferAutoencoder.of_folder(content)
+        return cls(model, content.vocabulary, dtype=dtype_of(precision))
 
     @property
     def vocabulary(self) -> Vocabulary:

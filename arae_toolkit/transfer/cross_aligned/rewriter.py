@@ -10,6 +10,7 @@ from torch import Tensor
 
 from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
 from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.devices import Precision
 from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.ops.linear_cross_entropy import token_statistics
@@ -38,8 +39,11 @@ class CrossAlignedRewriter:
         self._searches: dict[float, Search] = {}
 
     @classmethod
-    def from_content(cls, content: ModelFolder) -> CrossAlignedRewriter:
-        """Return the rewriter of a model folder."""
+    def from_content(
+        cls, content: ModelFolder, *, precision: Precision = "fp32"
+    ) -> CrossAlignedRewriter:
+        """Return the rewriter of a model folder; it computes in fp32 whatever the precision."""
+        del precision
         assert content.vocabulary is not None, "a text model has a vocabulary"
         return cls(CrossAligned.of_folder(content), content.vocabulary)
 

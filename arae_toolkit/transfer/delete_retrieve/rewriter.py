@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import torch
 
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
+from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import (
     CONFIG,
@@ -25,10 +26,12 @@ from arae_toolkit.models.model_folder import (
     load_model_folder,
     save_model_folder,
 )
+from arae_toolkit.training.experiment import RunOptions
 from arae_toolkit.training.run_identity import Identity, check_folder
 from arae_toolkit.transfer.delete_retrieve.retrieval import Memory, Span, marked_spans, markers_of
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.transfer.salience import Floats, NgramSalience
+from arae_toolkit.transfer.scorer.training import provide_scorer
 from arae_toolkit.version import __version__
 
 DELETE_AND_REPLACE = "delete-and-replace"
@@ -135,12 +138,15 @@ class DeleteAndReplace:
         return spans
 
     @classmethod
-    def from_content(cls, content: ModelFolder) -> DeleteAndReplace:
-        """Return what a model folder of this kind holds.
+    def from_content(
+        cls, content: ModelFolder, *, precision: Precision = "fp32"
+    ) -> DeleteAndReplace:
+        """Return what a model folder of this kind holds; it multiplies nothing in any precision.
 
         Raises:
             CheckpointMismatch: If it is of another kind, or its parts do not fit together.
         """
+        del precision
         if content.config.get("kind") != DELETE_AND_REPLACE or content.vocabulary is None:
             raise CheckpointMismatch(f"not a model of the kind {DELETE_AND_REPLACE}")
         arrays = {name: tensor.cpu().numpy() for name, tensor in content.tensors.items()}
@@ -236,6 +242,28 @@ def build_delete_replace(
     )
     model.save_pretrained(folder, run=identity)
     return model
+
+
+def train_delete_replace(
+    corpus: Corpus,
+    settings: None,
+    folder: Path,
+    *,
+    scorer_folder: Path,
+    **options: Unpack[RunOptions],
+) -> None:
+    """Build the model, and put the corpus's scorer beside it: the system's place in the registry.
+
+    Args:
+        corpus: With labelled sentences.
+        settings: None: nothing is learned.
+        folder: Of the model.
+        scorer_folder: Where the corpus's scorer is, or is to be.
+        options: Of the scorer's run.
+    """
+    del settings
+    build_delete_replace(corpus, folder)
+    provide_scorer(corpus, scorer_folder, folder, listeners=(), options=options)
 
 
 def _most_salient_word(sentence: Sentence, salience: Floats) -> list[Span]:

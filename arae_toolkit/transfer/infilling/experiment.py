@@ -15,12 +15,15 @@ from arae_toolkit.transfer.infilling.network import INFILLING, new_infilling_net
 from arae_toolkit.transfer.infilling.settings import InfillingConfig
 from arae_toolkit.transfer.infilling.training import InfillingTraining, evaluate
 from arae_toolkit.transfer.salience import log_ratios, word_counts
+from arae_toolkit.transfer.scorer.training import provide_scorer
 
 
 def train_infilling(
     corpus: Corpus,
     config: InfillingConfig,
     folder: Path,
+    *,
+    scorer_folder: Path | None = None,
     **options: Unpack[RunOptions],
 ) -> None:
     """Train on a corpus's train split, resuming what the folder holds.
@@ -29,6 +32,8 @@ def train_infilling(
         corpus: Text with labels.
         config: Network and schedule.
         folder: Of the model.
+        scorer_folder: Where the corpus's scorer is, or is to be: a copy goes into the model's
+            folder, which is no complete transfer model without.
         options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
@@ -37,6 +42,8 @@ def train_infilling(
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
+    if scorer_folder is not None:
+        provide_scorer(corpus, scorer_folder, folder, listeners=(), options=options)
     vocabulary, labels, train = corpus.vocabulary, corpus.labels, corpus.split("train")
     settings, arguments = config.training, asdict(config.model)
     network = new_infilling_network(arguments, len(vocabulary), len(labels), seed=settings.seed)

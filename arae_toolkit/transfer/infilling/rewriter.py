@@ -116,7 +116,7 @@ class Infilling:
         return proposals
 
     @classmethod
-    def from_content(cls, content: ModelFolder) -> Infilling:
+    def from_content(cls, content: ModelFolder, *, precision: Precision = "fp32") -> Infilling:
         """Return the model of a folder of this kind.
 
         Raises:
@@ -133,7 +133,9 @@ class Infilling:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"weights and config disagree ({reason})") from error
         device = content.tensors["word_bias"].device
-        return cls(network.to(device), content.vocabulary, labels, arguments=arguments)
+        model = cls(network.to(device), content.vocabulary, labels, arguments=arguments)
+        model.precision = precision
+        return model
 
     @classmethod
     def from_pretrained(
