@@ -10,9 +10,13 @@ from torch import Tensor, nn
 
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.mlp import Normalization
-from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
-from arae_toolkit.pretraining import critic_gradients
+from arae_toolkit.ops import (
+    batch_norm_double_backward,
+    batch_norm_double_backward_cuda,
+    critic_gradients,
+)
 from arae_toolkit.pretraining.objectives import critic_objective, gradient_penalty
+from arae_toolkit.pretraining.steps import set_gradients
 
 ROWS, SIZE = 7, 5
 
@@ -44,7 +48,7 @@ def test_gradients_equal_those_of_automatic_differentiation(
     real, generated, mix = _codes()
     layers = critic_gradients.hidden_layers(critic.layers)
     assert layers is not None and len(layers) == len(sizes)
-    objective, penalty = critic_gradients.set_gradients(
+    objective, penalty = set_gradients(
         critic,
         real,
         generated,
@@ -86,9 +90,7 @@ def test_batch_normalization_of_every_layer_is_written_out_too() -> None:
     critic = _critic("none")
     critic.layers = network
     assert critic_gradients.hidden_layers(network) is not None
-    critic_gradients.set_gradients(
-        critic, real, generated, mix=mix, penalty_weight=1.0, of_batch_mean=False
-    )
+    set_gradients(critic, real, generated, mix=mix, penalty_weight=1.0, of_batch_mean=False)
     scores = [other(codes)[:, 0] for codes in (real, generated)]
     penalty = gradient_penalty(lambda codes: other(codes)[:, 0], real, generated, mix=mix)
     (penalty - critic_objective(*scores)).backward()
@@ -104,7 +106,7 @@ def test_other_normalizations_are_left_to_automatic_differentiation(
     critic = _critic(normalization)
     assert critic_gradients.hidden_layers(critic.layers) is None
     real, generated, mix = _codes()
-    _, penalty = critic_gradients.set_gradients(
+    _, penalty = set_gradients(
         critic, real, generated, mix=mix, penalty_weight=1.0, of_batch_mean=False
     )
     assert penalty is not None and float(penalty) > 0

@@ -20,9 +20,8 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.generation.continuous_batching import Places, StepDecoder
 from arae_toolkit.generation.decoding import Decoding, Search, _choice, decode
-from arae_toolkit.generation.incremental_lstm import LSTMStepper
 from arae_toolkit.generation.token_sampling import BLOCK_WORDS, draw, likeliest
-from arae_toolkit.nn.lstm_decoder import DecoderState
+from arae_toolkit.nn.lstm_decoder import DecoderState, LSTMStepper
 
 WORDS = (EOS, 4, 5)  # a vocabulary of three words, the ids below 4 never being words
 VOCAB_SIZE = 6

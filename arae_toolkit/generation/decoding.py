@@ -11,9 +11,8 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.generation.continuous_batching import Choice, Places, StepDecoder
-from arae_toolkit.generation.incremental_lstm import LSTMStepper
 from arae_toolkit.generation.token_sampling import draw, likeliest
-from arae_toolkit.nn.lstm_decoder import LSTMDecoder
+from arae_toolkit.nn.lstm_decoder import LSTMDecoder, LSTMStepper
 
 Method = Literal["greedy", "sample", "beam"]
 

@@ -11,8 +11,7 @@ from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.nn.embedding import WordTable
 from arae_toolkit.ops.cudnn_lstm import lstm_states
-from arae_toolkit.ops.input_gate_cache import WordGates
-from arae_toolkit.ops.packed_lstm import packed_states, packs
+from arae_toolkit.ops.packed_lstm import WordGates, packed_states, packs
 from arae_toolkit.ops.prefix_lstm import PrefixTree, last_states
 
 

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.ops.input_gate_cache import WordGates
-from arae_toolkit.ops.packed_lstm import cell_step
+from arae_toolkit.ops.packed_lstm import WordGates, cell_step
 
 MOST_TOKENS = 65_536  # of the sentences read together
 

@@ -25,12 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.nn.critic import Critic
 from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
 from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised, behind_activation
 from arae_toolkit.ops.batch_norm_double_backward_cuda import fits
 from arae_toolkit.ops.triton_support import runs_kernels
-from arae_toolkit.pretraining.objectives import NORM_OFFSET, critic_objective, gradient_penalty
 
 REAL, GENERATED = 0, 1
 
@@ -84,47 +82,8 @@ def hidden_layers(network: nn.Sequential) -> list[HiddenLayer] | None:
     return layers if type(last) is nn.Linear else None
 
 
-def set_gradients(
-    critic: Critic,
-    real: Tensor,
-    generated: Tensor,
-    *,
-    mix: Tensor | None,
-    penalty_weight: float,
-    of_batch_mean: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Set the gradients of ``-objective + penalty_weight * penalty``; return both terms.
-
-    Where :func:`hidden_layers` has no answer, by automatic differentiation.
-
-    Args:
-        critic: Its parameters must have no gradients.
-        real: Encoded sentences. Shape (B, Z).
-        generated: Generated codes. Shape (B, Z).
-        mix: Where between the two the penalty is probed, (B, 1); ``None`` for no penalty.
-        penalty_weight: Of the penalty.
-        of_batch_mean: See :func:`~arae_toolkit.pretraining.objectives.gradient_penalty`.
-
-    Returns:
-        Scalar tensors; the penalty is ``None`` without ``mix``.
-    """
-    layers = hidden_layers(critic.layers)
-    if layers is not None:
-        share = 1 / len(real) if of_batch_mean else 1.0
-        return _written_out(
-            critic.layers, layers, real, generated, mix, penalty_weight=penalty_weight, share=share
-        )
-    objective = critic_objective(critic(real), critic(generated))
-    loss, penalty = -objective, None
-    if mix is not None:
-        penalty = gradient_penalty(critic, real, generated, mix=mix, of_batch_mean=of_batch_mean)
-        loss = loss + penalty_weight * penalty
-    loss.backward(inputs=list(critic.parameters()))
-    return objective.detach(), None if penalty is None else penalty.detach()
-
-
 @torch.no_grad()
-def _written_out(
+def written_out(
     network: nn.Sequential,
     layers: Sequence[HiddenLayer],
     real: Tensor,
@@ -133,8 +92,23 @@ def _written_out(
     *,
     penalty_weight: float,
     share: float,
+    offset: float,
 ) -> tuple[Tensor, Tensor | None]:
-    """Do what :func:`set_gradients` does; the penalised slope is that of ``share`` times f."""
+    """Set the gradients of ``-objective + penalty_weight * penalty``; return both terms.
+
+    Args:
+        network: The critic's layers; its parameters must have no gradients.
+        layers: From :func:`hidden_layers`.
+        real: Encoded sentences. Shape (B, Z).
+        generated: Generated codes. Shape (B, Z).
+        mix: Where between the two the penalty is probed, (B, 1); ``None`` for no penalty.
+        penalty_weight: Of the penalty.
+        share: The penalised slope is that of ``share`` times the scores.
+        offset: Added to squared norms before their root.
+
+    Returns:
+        Scalar tensors; the penalty is ``None`` without ``mix``.
+    """
     last = network[-1]
     assert isinstance(last, nn.Linear)
     rows = len(real)
@@ -157,7 +131,7 @@ def _written_out(
     top_gradient = difference
     if mix is not None:
         slope = _slope_of_scores(layers, passed, last.weight * share, passes)
-        penalties, pull = passes.penalty_pull(slope, offset=NORM_OFFSET, weight=penalty_weight)
+        penalties, pull = passes.penalty_pull(slope, offset=offset, weight=penalty_weight)
         penalty = penalties.mean()
         pull = _penalty_gradients(layers, passed, pull, passes)
         top_gradient = difference + share * pull.sum(dim=0, keepdim=True)
