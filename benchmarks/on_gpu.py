@@ -17,7 +17,7 @@ from pathlib import Path
 SESSION = "arae_toolkit.benchmarks.gpu_session"
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "sklearn", "click", "rich", "jsonlines", "safetensors"),
-    *("sacrebleu", "pooch", "matplotlib"),
+    *("sacrebleu", "rapidfuzz", "pooch", "matplotlib"),
 )
 FOLDERS = ("recipes", "data_prep", "benchmarks")
 

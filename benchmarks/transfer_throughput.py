@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jsonlines
 import numpy as np
 
 from arae_toolkit.benchmarks.common import (
@@ -238,7 +239,7 @@ def wait_for_first_row(command: Sequence[str], text: str) -> None:
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(f"{json.dumps({'text': text})}\n".encode())
+        jsonlines.Writer(process.stdin).write({"text": text})
         process.stdin.close()
         answer = process.stdout.readline()
         process.kill()  # its way out is not waited for

@@ -27,7 +27,7 @@ from arae_toolkit.version import __version__
 
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
-    *("safetensors", "sacrebleu", "pooch", "matplotlib", "tensorboard", "torchtext"),
+    *("safetensors", "sacrebleu", "rapidfuzz", "pooch", "matplotlib", "tensorboard", "torchtext"),
 )
 
 

@@ -10,15 +10,12 @@ import pytest
 import small
 import torch
 from definitions import edit_distance
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.evaluation.code_space import (
     CodeMonitors,
     collapse_warning,
     covariance_trace,
-    edit_distances,
     edit_neighbours,
     measure_codes,
 )
@@ -72,22 +69,6 @@ def test_codes_come_in_the_order_of_the_rows() -> None:
     rows = np.array([6, 0, 3])
     expected = torch.cat([arae.encoder(store.batch(rows[i : i + 1])) for i in range(3)]).detach()
     torch.testing.assert_close(codes_of(arae, store, rows), expected)
-
-
-@given(
-    word_list=st.lists(st.integers(0, 3), max_size=4),
-    others=st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=1, max_size=4),
-)
-def test_edit_distances_equal_their_definition(
-    word_list: list[int], others: list[list[int]]
-) -> None:
-    """The table over many sentences at once against the recursion."""
-    lengths = np.array([len(other) for other in others])
-    padded = np.full((len(others), max(1, lengths.max())), -1)
-    for row, other in enumerate(others):
-        padded[row, : len(other)] = other
-    found = edit_distances(word_list, padded, lengths)
-    assert found.tolist() == [edit_distance(word_list, other) for other in others]
 
 
 def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from killed_runs import KillAt, Killed, assert_same_end, rows_of
+from rapidfuzz.distance import Levenshtein
 from small_transfer import MARKERS, small_labelled_corpus
 
 from arae_toolkit.data.samplers import BalancedSampler
@@ -16,7 +17,6 @@ from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.infilling.edits import edit_distance
 from arae_toolkit.transfer.infilling.experiment import train_infilling
 from arae_toolkit.transfer.infilling.mask_filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.infilling.masking import (
@@ -445,7 +445,7 @@ def test_strength_goes_from_nothing_to_much(untrained):
     assert asked(untrained, sentences, targets, strength=0.0) == [[s] for s in sentences]
     changed = [
         sum(
-            edit_distance(source, own[0])
+            Levenshtein.distance(source, own[0])
             for source, own in zip(
                 sentences, asked(untrained, sentences, targets, strength=strength), strict=True
             )

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import small_instruments
+import torch
 
 from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
@@ -23,7 +24,7 @@ from arae_toolkit.evaluation.transfer.ngram_classifier import (
     NgramJudgeSettings,
     train_ngram_judge,
 )
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 
 LABELS = ("cold", "warm", "hot")
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red"]
@@ -176,6 +177,23 @@ def test_a_judge_comes_back_as_it_was(judge, tmp_path):
     assert np.array_equal(again.probabilities(texts), judge.probabilities(texts))
     assert (again.labels, again.dev_accuracy) == (judge.labels, judge.dev_accuracy)
     assert json.dumps(again.settings) == json.dumps(judge.settings)
+
+
+def test_a_folder_with_the_ngrams_among_the_weights_gives_the_same_judge(ngram_judge, tmp_path):
+    """As judges were written before the vocabulary was kept as JSON."""
+    ngram_judge.save(tmp_path, {"corpus": "abc"})
+    content = load_model_folder(tmp_path)
+    vectorizer = content.config.pop("vectorizer")
+    lines = bytearray("\n".join(vectorizer["vocabulary"]).encode())
+    tensors = {
+        **content.tensors,
+        "ngrams": torch.frombuffer(lines, dtype=torch.uint8),
+        "rarity": torch.tensor(vectorizer["idf"]),
+    }
+    save_model_folder(tmp_path, config=content.config, vocabulary=None, tensors=tensors)
+    older = load_kept(tmp_path, {"corpus": "abc"}, NgramJudge.of)
+    texts, _ = marked(30, 6)
+    assert np.array_equal(older.probabilities(texts), ngram_judge.probabilities(texts))
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ def fit(scores, **settings):
     best = keep_best_epoch(
         network,
         EpochSampler(np.ones(8), batch_size=4, seed=0),
-        loss_of=lambda rows, iteration: network.weight.sum(),
+        loss_of=lambda rows, random: network.weight.sum(),
         score_of=score,
         rate=0.1,
         **settings,

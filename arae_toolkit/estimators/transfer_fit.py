@@ -20,6 +20,7 @@ from arae_toolkit.data_prep.readers.downloads import Advance
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
+from arae_toolkit.storage.atomic_files import write_json_lines
 from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.autoencoder.experiment import TransferKind, pretrain_transfer
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
@@ -63,7 +64,7 @@ def train_on_texts(
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "texts.jsonl"
         rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
-        source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_json_lines(source, rows, dumps=json.dumps)
         options = PrepareOptions(
             label_field="label",
             vocab_size=vocab_size,

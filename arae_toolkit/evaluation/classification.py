@@ -1,4 +1,4 @@
-"""How well classes are predicted: accuracy, confusions, calibration. NumPy only."""
+"""How well classes are predicted: accuracy, confusions, calibration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
 
 CALIBRATION_BINS = 15
 Matrix = npt.NDArray[np.float64]
@@ -37,21 +42,20 @@ class Classification:
 
     def per_class(self) -> list[dict[str, Any]]:
         """Return precision, recall and F1 of each class, in percent, with its number of rows."""
-        rows = []
-        for index, label in enumerate(self.labels):
-            hits = int(self.confusion[index, index])
-            gold, given = int(self.confusion[index].sum()), int(self.confusion[:, index].sum())
-            precision, recall = _percent(hits, given), _percent(hits, gold)
-            rows.append(
-                {
-                    "label": label,
-                    "rows": gold,
-                    "precision": precision,
-                    "recall": recall,
-                    "f1": _percent(2 * hits, given + gold),
-                }
+        gold, predicted = np.indices(self.confusion.shape).reshape(2, -1)
+        measured = precision_recall_fscore_support(
+            gold, predicted, sample_weight=self.confusion.ravel(), zero_division=0.0
+        )
+        return [
+            {
+                "label": label,
+                "rows": int(rows),
+                **dict(zip(("precision", "recall", "f1"), (100 * shares).tolist(), strict=True)),
+            }
+            for label, shares, rows in zip(
+                self.labels, np.transpose(measured[:3]), measured[3], strict=True
             )
-        return rows
+        ]
 
 
 def measure_classification(
@@ -78,15 +82,14 @@ def measure_classification(
             f"of {len(labels)} names"
         )
     predicted = probabilities.argmax(axis=1)
-    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(confusion, (gold, predicted), 1)
+    # Not log_loss: it warns of rows that sum to 1 in float32 only, and clips those at 1e-7.
     of_gold = np.clip(probabilities[np.arange(len(gold)), gold], 1e-12, None)
     return Classification(
-        accuracy=100 * float((predicted == gold).mean()),
+        accuracy=100 * float(accuracy_score(gold, predicted)),
         calibration_error=calibration_error(probabilities.max(axis=1), predicted == gold),
         nats=float(-np.log(of_gold).mean()),
         majority=100 * float(np.bincount(gold, minlength=len(labels)).max() / len(gold)),
-        confusion=confusion,
+        confusion=confusion_matrix(gold, predicted, labels=range(len(labels))),
         labels=tuple(labels),
     )
 
@@ -105,7 +108,3 @@ def calibration_error(confidence: Matrix, right: npt.NDArray[np.bool_]) -> float
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     distance = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
     return 100 * float(np.abs(distance).sum() / len(confidence))
-
-
-def _percent(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else 0.0

@@ -107,8 +107,8 @@ def _fitted(
     counts = torch.bincount(labels, minlength=classes).float()
     weight = len(labels) / counts.clamp(min=1)
 
-    def loss_of(rows: Indices, iteration: int) -> torch.Tensor:
-        del iteration  # nothing is random within one
+    def loss_of(rows: Indices, random: torch.Generator) -> torch.Tensor:
+        del random  # nothing is drawn
         chosen = torch.from_numpy(rows)
         return functional.cross_entropy(network(codes[chosen]), labels[chosen], weight=weight)
 

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 from torch import Tensor
 
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.token_batches import Store
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.nn.critic import Critic
-from arae_toolkit.nn.priors import AnyPrior
 
 UNIQUE_SAMPLES = 512
 # Below these a prior has collapsed or never met the encoder.
@@ -58,71 +60,46 @@ class CodeMonitors:
 
 @torch.no_grad()
 def measure_codes(
-    model: ARAE,
-    store: TokenStore,
+    model: ARAE | ImageARAE,
+    store: Store,
     *,
     rows: Indices,
     neighbours: npt.NDArray[np.int64],
     critic: Critic | None = None,
     seed: int = 0,
 ) -> CodeMonitors:
-    """Measure the code space on some sentences and as many draws from the prior.
+    """Measure the code space on some sentences or images and as many draws from the prior.
 
     Args:
         model: The model.
-        store: Sentences.
+        store: Sentences or images.
         rows: Which of them to encode.
-        neighbours: Pairs of row numbers of ``store``, from :func:`edit_neighbours`. Shape (N, 2).
+        neighbours: Pairs of row numbers of ``store``, from :func:`edit_neighbours` or
+            :func:`~arae_toolkit.evaluation.image_reconstruction.pixel_neighbours`. Shape (N, 2).
         critic: For the Wasserstein estimate.
         seed: Fixes the draws.
     """
     model.eval()
-    return code_monitors(
-        codes_of(model, store, rows),
-        codes_of(model, store, neighbours.flatten()),
-        prior=model.prior,
-        samples=model.sample(UNIQUE_SAMPLES, seed=seed),
-        critic=critic,
-        seed=seed,
-    )
-
-
-@torch.no_grad()
-def code_monitors(
-    code: Tensor,
-    neighbours: Tensor,
-    *,
-    prior: AnyPrior,
-    samples: Sequence[Hashable],
-    critic: Critic | None = None,
-    seed: int = 0,
-) -> CodeMonitors:
-    """Compare codes with as many draws from the prior.
-
-    Args:
-        code: Of real rows. Shape (N, Z).
-        neighbours: Codes of pairs of neighbouring rows, one pair behind the other. Shape (2M, Z).
-        prior: In evaluation mode.
-        samples: Decoded draws from the prior, to be told apart.
-        critic: For the Wasserstein estimate.
-        seed: Fixes the draws.
-    """
-    generated = prior.sample(len(code), generator=torch.Generator(code.device).manual_seed(seed))
+    samples: Sequence[Hashable] | Tensor = model.sample(UNIQUE_SAMPLES, seed=seed)
+    if isinstance(samples, Tensor):
+        samples = [sample.tobytes() for sample in (samples >= 0.5).numpy(force=True)]
+    code = codes_of(model, store, rows)
+    generator = torch.Generator(code.device).manual_seed(seed)
+    generated = model.prior.sample(len(code), generator=generator)
     wasserstein = float("nan")
     if critic is not None:
         critic.eval()
         wasserstein = float(critic(code).mean() - critic(generated).mean())
         critic.train()
-    first, second = neighbours[::2], neighbours[1::2]
+    pairs = codes_of(model, store, neighbours.flatten())
+    cosine = float(torch.cosine_similarity(pairs[::2], pairs[1::2]).mean())
     shuffled = code[torch.randperm(len(code), generator=torch.Generator().manual_seed(seed))]
     return CodeMonitors(
         code_norm=float(code.norm(dim=1).mean()),
         generated_norm=float(generated.norm(dim=1).mean()),
         code_variance=covariance_trace(code),
         generated_variance=covariance_trace(generated),
-        neighbour_cosine=float(torch.cosine_similarity(first, second).mean())
-        if len(neighbours)
-        else float("nan"),
+        neighbour_cosine=cosine,
         random_cosine=float(torch.cosine_similarity(code, shuffled).mean()),
         mean_distance=float((code.mean(dim=0) - generated.mean(dim=0)).norm()),
         wasserstein=wasserstein,
@@ -177,45 +154,12 @@ def edit_neighbours(
     """
     random = np.random.default_rng(seed)
     rows = random.permutation(len(sentences))[: max(pool, origins)]
-    lengths = np.asarray(sentences.lengths)[rows]
-    padded = np.full((len(rows), int(lengths.max())), -1, dtype=np.int64)
-    for index, row in enumerate(rows):
-        padded[index, : lengths[index]] = sentences[int(row)]
+    words = [np.asarray(sentences[int(row)]).tolist() for row in rows]
+    distances = cdist(words[:origins], words, scorer=Levenshtein.distance)
     pairs = []
-    for index in range(min(origins, len(rows))):
-        distances = edit_distances(padded[index, : lengths[index]], padded, lengths)
-        near = np.flatnonzero(distances <= most_edits)
+    for index, own in enumerate(distances):
+        near = np.flatnonzero(own <= most_edits)
         near = near[near != index]
         chosen = random.permutation(near)[:each]
         pairs += [(rows[index], rows[other]) for other in chosen]
     return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def edit_distances(
-    words: Sequence[int] | npt.NDArray[np.int64],
-    others: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Return the word edit distance (Levenshtein) of one sentence to each of many.
-
-    Args:
-        words: One sentence.
-        others: Padded sentences. Shape (N, T).
-        lengths: Their lengths. Shape (N,).
-
-    Returns:
-        Shape (N,), int64.
-    """
-    count, width = others.shape
-    above = np.tile(np.arange(width + 1), (count, 1))
-    for row, word in enumerate(words, start=1):
-        current = np.empty_like(above)
-        current[:, 0] = row
-        cost = (others != word).astype(np.int64)
-        for column in range(1, width + 1):
-            current[:, column] = np.minimum(
-                np.minimum(above[:, column], current[:, column - 1]) + 1,
-                above[:, column - 1] + cost[:, column - 1],
-            )
-        above = current
-    return above[np.arange(count), lengths]

@@ -7,20 +7,23 @@ wants a network and no run on disk that could go on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.optim.update import Update, adam
 
 WARMUP = 100
 """Iterations over which the rate rises from 0, a tenth of all where there are fewer than 1,000."""
 CLIP_NORM = 5.0
+EVALUATION_BATCH = 256
 LAST_RATE = 0.02
 """Share of the rate that is left at the end."""
 
@@ -44,7 +47,7 @@ def keep_best_epoch(
     network: nn.Module,
     sampler: EpochSampler,
     *,
-    loss_of: Callable[[Indices, int], Tensor],
+    loss_of: Callable[[Indices, torch.Generator], Tensor],
     score_of: Callable[[], float],
     epochs: int,
     rate: float,
@@ -58,7 +61,8 @@ def keep_best_epoch(
     Args:
         network: Moved in place; in training mode for losses, in evaluation mode for scores.
         sampler: Rows of each batch.
-        loss_of: Returns the loss, a mean, of these rows in the iteration of this number.
+        loss_of: Returns the loss, a mean, of these rows. What is random in it comes from the
+            generator, which each iteration seeds anew.
         score_of: Returns how good the present weights are on held-out rows; higher is better.
         epochs: Passes over the rows, at most.
         rate: Adam's, at its highest.
@@ -74,6 +78,7 @@ def keep_best_epoch(
     update = Update(
         network.parameters(), adam(list(network.parameters()), rate=rate), clip_norm=CLIP_NORM
     )
+    random = torch.Generator(next(network.parameters()).device)
     total = epochs * sampler.batches_per_epoch
     best: BestEpoch | None = None
     weights: Mapping[str, Tensor] = {}
@@ -83,8 +88,9 @@ def keep_best_epoch(
             epoch * sampler.batches_per_epoch, (epoch + 1) * sampler.batches_per_epoch
         ):
             update.set_rate(rate * share_of_rate(iteration, total))
+            random.manual_seed((sampler.seed * 1_000_003 + iteration) % 2**63)
             rows = sampler.at(iteration)
-            update.descend(loss_of(rows, iteration))
+            update.descend(loss_of(rows, random))
             advance(len(rows))
         network.eval()
         with torch.no_grad():
@@ -102,6 +108,19 @@ def keep_best_epoch(
     assert best is not None, "there is at least one epoch"
     network.load_state_dict(weights)
     return best
+
+
+def epochs_for(iterations: int, *, per_epoch: int, fewest: int, most: int) -> int:
+    """Return how many epochs of so many batches make a wanted number of iterations."""
+    return min(max(math.ceil(iterations / max(1, per_epoch)), fewest), most)
+
+
+def batches_by_length(store: TokenStore) -> Iterator[tuple[Indices, TokenBatch]]:
+    """Yield all rows in batches of like lengths, for reading them once: row numbers, sentences."""
+    order = np.argsort(store.host_lengths, kind="stable")
+    for start in range(0, len(order), EVALUATION_BATCH):
+        rows = order[start : start + EVALUATION_BATCH]
+        yield rows, store.batch(rows)
 
 
 def share_of_rate(iteration: int, iterations: int) -> float:

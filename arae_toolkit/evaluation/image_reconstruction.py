@@ -1,4 +1,4 @@
-"""The same measurements for images: reconstruction in nats, and the monitors of the code space."""
+"""Reconstruction of images in nats, and their nearest neighbours."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import torch
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore, binarised
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.evaluation.code_space import UNIQUE_SAMPLES, CodeMonitors, code_monitors
-from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.image_arae import ImageARAE
-from arae_toolkit.nn.critic import Critic
 
 BATCH_ROWS = 1024
 
@@ -55,38 +52,6 @@ def measure_images(
         nats_per_pixel=nats / pixels,
         pixel_accuracy=100 * correct / pixels,
         images=len(chosen),
-    )
-
-
-@torch.no_grad()
-def measure_image_codes(
-    model: ImageARAE,
-    store: PixelStore,
-    *,
-    rows: Indices,
-    neighbours: npt.NDArray[np.int64],
-    critic: Critic | None = None,
-    seed: int = 0,
-) -> CodeMonitors:
-    """Measure the code space on some images and as many draws from the prior.
-
-    Args:
-        model: The model.
-        store: Images.
-        rows: Which of them to encode.
-        neighbours: Pairs of row numbers of ``store``, from :func:`pixel_neighbours`. Shape (N, 2).
-        critic: For the Wasserstein estimate.
-        seed: Fixes the draws.
-    """
-    model.eval()
-    samples = model.sample(UNIQUE_SAMPLES, seed=seed) >= 0.5
-    return code_monitors(
-        codes_of(model, store, rows),
-        codes_of(model, store, neighbours.flatten()),
-        prior=model.prior,
-        samples=[sample.tobytes() for sample in samples.numpy(force=True)],
-        critic=critic,
-        seed=seed,
     )
 
 

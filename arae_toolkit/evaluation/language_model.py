@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
-from arae_toolkit.evaluation.early_stopping import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.nn.initialization import uniform
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
-EVALUATION_BATCH = 256
 INITIAL_BOUND = 0.1
 
 
@@ -55,8 +54,8 @@ class LanguageModelSettings:
 
     def epochs(self, rows: int) -> int:
         """Return how often the rows are passed over."""
-        per_epoch = max(1, rows // self.batch_size)
-        return min(max(math.ceil(self.iterations / per_epoch), 2), self.most_epochs)
+        per_epoch = rows // self.batch_size
+        return epochs_for(self.iterations, per_epoch=per_epoch, fewest=2, most=self.most_epochs)
 
 
 class LanguageModelNetwork(nn.Module):
@@ -120,27 +119,21 @@ class SentenceNats:
         return 100 * int(self.unknown.sum()) / words if words else 0.0
 
 
+@dataclass(eq=False)
 class LanguageModel:
     """A trained language model with its vocabulary.
 
-    Args:
+    Attributes:
         network: Trained.
         vocabulary: Of what it was trained on.
         settings: It was trained with.
         held_out_perplexity: Per token, on the text that chose the epoch.
     """
 
-    def __init__(
-        self,
-        network: LanguageModelNetwork,
-        vocabulary: Vocabulary,
-        settings: LanguageModelSettings,
-        held_out_perplexity: float,
-    ) -> None:
-        """Keep the parts."""
-        self.network, self.vocabulary = network, vocabulary
-        self.held_out_perplexity = held_out_perplexity
-        self.settings: dict[str, Any] = asdict(settings)
+    network: LanguageModelNetwork
+    vocabulary: Vocabulary
+    settings: LanguageModelSettings
+    held_out_perplexity: float
 
     def read(self, texts: Sequence[str]) -> SentenceNats:
         """Return how surprising texts are. A word that the vocabulary lacks is ``<unk>``.
@@ -154,17 +147,27 @@ class LanguageModel:
             pack(self.vocabulary.encode_batch(texts), vocab_size=len(self.vocabulary))
         )
 
+    @torch.no_grad()
     def read_packed(self, sentences: PackedSentences) -> SentenceNats:
         """Return how surprising sentences of this vocabulary's ids are."""
-        device = self.network.decoder.projection.weight.device
-        return _read(self.network, sentences, device)
+        self.network.eval()
+        store = TokenStore(sentences, device=self.network.decoder.projection.weight.device)
+        nats = np.zeros(len(store))
+        for rows, batch in batches_by_length(store):
+            assert batch.packing is not None, "a store packs what it is asked for by number"
+            found = self.network.token_nats(batch).double().cpu().numpy()
+            nats[rows] = np.bincount(batch.packing.rows.cpu().numpy(), found, minlength=len(rows))
+        unknown = np.add.reduceat(
+            (sentences.tokens == UNKNOWN).astype(np.int64), sentences.offsets[:-1]
+        )
+        return SentenceNats(nats, np.asarray(store.host_lengths), unknown)
 
     def save(self, folder: Path, run: Mapping[str, str]) -> None:
         """Write a model folder; ``run`` says what it was trained on."""
         config = {
             "kind": "language-model",
             "run": dict(run),
-            "settings": self.settings,
+            "settings": asdict(self.settings),
             "held_out_perplexity": self.held_out_perplexity,
         }
         save_model_folder(
@@ -212,10 +215,9 @@ def train_language_model(
         raise ValueError(f"{len(train)} sentences to learn, {len(held_out)} held out")
     store = TokenStore(train, device=device)
     network = _network(len(vocabulary), settings).to(device)
-    random = torch.Generator(device)
+    model = LanguageModel(network, vocabulary, settings, math.nan)
 
-    def nats_per_token(rows: Indices, iteration: int) -> Tensor:
-        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+    def nats_per_token(rows: Indices, random: torch.Generator) -> Tensor:
         samples = settings.softmax_samples
         batch = store.batch(rows)
         with reduced(device, dtype):
@@ -228,34 +230,13 @@ def train_language_model(
         network,
         EpochSampler(store.host_lengths, batch_size=settings.batch_size, seed=settings.seed),
         loss_of=nats_per_token,
-        score_of=lambda: -_read(network, held_out, device).perplexity,
+        score_of=lambda: -model.read_packed(held_out).perplexity,
         epochs=settings.epochs(len(train)),
         rate=settings.rate,
         patience=settings.patience,
         advance=advance,
     )
-    return LanguageModel(network, vocabulary, settings, -best.score)
-
-
-@torch.no_grad()
-def _read(
-    network: LanguageModelNetwork, sentences: PackedSentences, device: torch.device
-) -> SentenceNats:
-    """Return how surprising sentences are."""
-    network.eval()
-    store = TokenStore(sentences, device=device)
-    nats = np.zeros(len(store))
-    order = np.argsort(store.host_lengths, kind="stable")
-    for start in range(0, len(order), EVALUATION_BATCH):
-        rows = order[start : start + EVALUATION_BATCH]
-        batch = store.batch(rows)
-        assert batch.packing is not None, "a store packs what it is asked for by number"
-        found = network.token_nats(batch).double().cpu().numpy()
-        nats[rows] = np.bincount(batch.packing.rows.cpu().numpy(), found, minlength=len(rows))
-    unknown = np.add.reduceat(
-        (sentences.tokens == UNKNOWN).astype(np.int64), sentences.offsets[:-1]
-    )
-    return SentenceNats(nats, np.asarray(store.host_lengths), unknown)
+    return replace(model, held_out_perplexity=-best.score)
 
 
 def _network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:

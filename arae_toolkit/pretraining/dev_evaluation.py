@@ -21,11 +21,7 @@ from arae_toolkit.evaluation.code_space import (
     measure_codes,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
-from arae_toolkit.evaluation.image_reconstruction import (
-    measure_image_codes,
-    measure_images,
-    pixel_neighbours,
-)
+from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
 from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
@@ -129,7 +125,7 @@ def image_evaluation(
         len(dev),
         config,
         reconstruction=lambda rows: measure_images(model, dev, rows=rows),
-        monitors=lambda rows, critic: measure_image_codes(
+        monitors=lambda rows, critic: measure_codes(
             model, dev, rows=rows, neighbours=neighbours, critic=critic, seed=seed
         ),
         note=note,

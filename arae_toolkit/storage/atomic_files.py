@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from arae_toolkit.errors import ToolkitError
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @contextmanager
@@ -62,6 +64,16 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with a final newline, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_json_lines(
+    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = _ENCODER.encode
+) -> None:
+    """Write each row as a line of JSON, all of them or none."""
+    import jsonlines  # here, because help needs this module and no library
+
+    with replacing(path) as temporary, jsonlines.open(temporary, mode="w", dumps=dumps) as target:
+        target.write_all(rows)
 
 
 def sha256_of_bytes(content: bytes) -> str:

@@ -1,16 +1,17 @@
-"""Text lines out of files and streams that may hold anything: bounded memory, errors with a row."""
+"""Lines of text or JSON out of files and streams that may hold anything: errors name their row."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from arae_toolkit.errors import DataError
 
@@ -74,6 +75,53 @@ def _skip_rest_of_line(stream: BinaryIO) -> None:
     while block := stream.readline(_BLOCK_BYTES):
         if block.endswith(b"\n"):
             return
+
+
+def read_json(
+    lines: Iterable[tuple[int, str]], *, loads: Callable[[Any], Any] = json.loads
+) -> Iterator[tuple[int, Any, BaseException | None]]:
+    """Yield the JSON value of each line that is not blank, with its number and what is wrong.
+
+    Args:
+        lines: Numbered, as :func:`read_lines` yields them.
+        loads: What reads a value.
+
+    Returns:
+        Number, value, and the error of ``loads`` or ``None``; reading goes on behind an error.
+
+    Example:
+        >>> [(number, value) for number, value, _ in read_json([(1, "[7]"), (2, " "), (3, "[")])]
+        [(1, [7]), (3, None)]
+    """
+    import jsonlines  # here, because it takes as long to load as all else that help needs
+
+    number = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal number
+        for number, text in lines:  # noqa: B007
+            yield text
+
+    reader = jsonlines.Reader(texts(), loads=loads)
+    while True:
+        value, problem = None, None
+        try:
+            value = reader.read(allow_none=True, skip_empty=True)
+        except EOFError:
+            return
+        except jsonlines.InvalidLineError as error:
+            problem = error.__cause__
+        except RecursionError as error:
+            problem = error
+        yield number, value, problem
+
+
+def kind_of(value: Any) -> str:
+    """Return what a JSON value is, in words."""
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", str: "a string", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
 
 
 @contextmanager

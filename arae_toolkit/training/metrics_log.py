@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.atomic_files import write_json_lines
 
 METRICS = "metrics.jsonl"
 Row = Mapping[str, Any]
@@ -49,7 +49,7 @@ class RunLog:
         if not self.path.exists():
             return
         kept = [row for row in read_rows(self.path) if row["iteration"] <= iteration]
-        write_text(self.path, "".join(_line(row) for row in kept))
+        write_json_lines(self.path, map(_finite, kept))
 
     def row(self, row: Row) -> None:
         """Append a row and show it.
@@ -57,9 +57,11 @@ class RunLog:
         Raises:
             ToolkitError: If the file cannot be written.
         """
+        import jsonlines  # here, because help needs this module and no library
+
         try:
-            with self.path.open("a", encoding="utf-8") as target:
-                target.write(_line(row))
+            with jsonlines.open(self.path, mode="a") as target:
+                target.write(_finite(row))
         except OSError as error:
             raise ToolkitError(
                 f"{self.path}: cannot write ({error.strerror}); free some space and start the "
@@ -81,12 +83,12 @@ class RunLog:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read ``metrics.jsonl``; a last line cut short by a kill is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
+    import jsonlines
+
+    rows: list[dict[str, Any]] = []
+    with path.open("rb") as source, suppress(jsonlines.InvalidLineError):
+        for row in jsonlines.Reader(source).iter(type=dict):
+            rows.append(row)  # one by one: those before a bad line count
     return rows
 
 
@@ -117,9 +119,9 @@ class TensorBoardListener:
         """Leave notes to the other listeners."""
 
 
-def _line(row: Row) -> str:
-    finite = {
+def _finite(row: Row) -> Row:
+    """Return a row in which what is not a number is null: JSON has no NaN."""
+    return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in row.items()
     }
-    return json.dumps(finite, ensure_ascii=False) + "\n"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.errors import DataError
-from arae_toolkit.storage.text_lines import read_lines
+from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 _T = TypeVar("_T")
 
@@ -149,7 +149,7 @@ class Row:
         if not isinstance(value, str):
             if name not in self.fields:
                 raise self.error(f"no field {name!r}; the fields here are {_listed(self.fields)}")
-            raise self.error(f"field {name!r} is {_kind(value)}, text is expected")
+            raise self.error(f"field {name!r} is {kind_of(value)}, text is expected")
         if "\0" in value:
             raise self.error("NUL character in text")
         try:
@@ -165,34 +165,19 @@ def _listed(fields: Mapping[str, Any]) -> str:
     return ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "none"
 
 
-def _kind(value: Any) -> str:
-    """Say in JSON's words what a value is."""
-    names = {
-        dict: "an object", list: "a list", str: "a string", bool: "true or false",
-        type(None): "null",
-    }  # fmt: skip
-    return names.get(type(value), "a number")
-
-
 def json_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
     """Yield the objects of a JSONL file; blank lines are passed over."""
-    for number, line in log.lines(file):
-        if not line.strip():
+    for number, value, error in read_json(log.lines(file)):
+        if isinstance(error, json.JSONDecodeError):
+            problem = f"malformed JSON ({error.msg} at column {error.colno})"
+        elif error is not None:  # beyond the interpreter's stack, or thousands of digits
+            problem = "malformed JSON (too deep or too large a number)"
+        elif not isinstance(value, dict):
+            problem = f"{kind_of(value)}, a JSON object is expected"
+        else:
+            yield Row(value, file, number)
             continue
-        try:
-            value = json.loads(line)
-        # Nesting deeper than the interpreter's stack, and integers of thousands of digits, count
-        # as malformed too.
-        except (ValueError, RecursionError) as error:
-            problem = f"malformed JSON ({getattr(error, 'msg', 'too deep or too large a number')}"
-            if isinstance(error, json.JSONDecodeError):
-                problem += f" at column {error.colno}"
-            log.reject(file.error(problem + ")", line=number))
-            continue
-        if not isinstance(value, dict):
-            log.reject(file.error(f"{_kind(value)}, a JSON object is expected", line=number))
-            continue
-        yield Row(value, file, number)
+        log.reject(file.error(problem, line=number))
 
 
 def csv_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:

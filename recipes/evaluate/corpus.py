@@ -14,7 +14,8 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, open_request
-from arae_toolkit.recipes.shared.rows import Row, RowFormat, kind_of
+from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.storage.text_lines import kind_of
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

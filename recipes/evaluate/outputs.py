@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.evaluate.corpus import Known, UnusableRow, parsed_rows, problem_of_label
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, RowFormat, kind_of
+from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, RowFormat
+from arae_toolkit.storage.text_lines import kind_of
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

@@ -31,11 +31,11 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
-    json_line,
     open_request,
     significant,
     write_answers,
     write_lines,
+    write_rows,
 )
 from arae_toolkit.recipes.shared.rows import Row, RowFormat
 
@@ -88,8 +88,10 @@ def sample(
     index = 0
     for batch in draw_sentences(model, count, seed=seed, unique=unique, decoding=decoding):
         numbered = enumerate(batch, start=index)
-        rows = ({"text": text, "seed": seed, "index": number} for number, text in numbered)
-        write_lines(batch if row_format == "lines" else map(json_line, rows))
+        if row_format == "lines":
+            write_lines(batch)
+        else:
+            write_rows({"text": text, "seed": seed, "index": at} for at, text in numbered)
         index += len(batch)
 
 
@@ -258,7 +260,7 @@ def encode(
         batches = answers_to(request, compute, model.vocabulary, most_words=model.max_length)
         if out is None:
             for batch in batches:
-                write_lines(json_line(row.answered(fields_of(code))) for row, code in batch)
+                write_rows(row.answered(fields_of(code)) for row, code in batch)
         else:
             unusable = [math.nan] * model.code_size
             with growing_array(out, model.code_size) as append:

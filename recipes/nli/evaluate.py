@@ -29,7 +29,8 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import OnError, open_request, significant
-from arae_toolkit.recipes.shared.rows import Name, Row, field_in, kind_of
+from arae_toolkit.recipes.shared.rows import Name, Row, field_in
+from arae_toolkit.storage.text_lines import kind_of
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision

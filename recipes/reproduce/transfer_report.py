@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import jsonlines
 import numpy as np
 
 from arae_toolkit.devices import dtype_of
@@ -142,7 +142,8 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
 def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:
     """Print sentences drawn at random from what a system wrote, each with all it became."""
     path = folder / system.run / "seed-0" / "outputs" / f"{system.name}.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    with jsonlines.open(path) as lines:
+        _, *rows = lines  # the first says what wrote them
     texts = list(dict.fromkeys(row["text"] for row in rows))
     chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
     for text in (texts[index] for index in chosen):
@@ -170,9 +171,10 @@ def rewritten_inputs(
 
     model = TransferModel.from_pretrained(system.model_in(folder / system.run / "seed-0"))
     known = set(model.vocabulary.words).__contains__
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with jsonlines.open(path) as lines:
+        rows = [row for row in lines if row["part"] == part]
     found = []
-    for row in (row for row in rows if row["part"] == part):
+    for row in rows:
         others = [name for name in labels if name != row["label"]]
         outputs = model.transfer(
             [readable_text(row["text"], known)] * len(others),

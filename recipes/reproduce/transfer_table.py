@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import jsonlines
 import numpy as np
 
 from arae_toolkit.recipes.reproduce.transfer_systems import System
@@ -18,7 +19,7 @@ from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import json_line
 from arae_toolkit.reports.results import Metric, summarise
 from arae_toolkit.reports.transfer_tables import metric_name
-from arae_toolkit.storage.atomic_files import write_json, write_text
+from arae_toolkit.storage.atomic_files import write_json, write_json_lines
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -180,7 +181,8 @@ def outputs_of(
     if isinstance(model.rewriter, Infilling):
         head["search"] = asdict(model.rewriter.search)
     if kept.exists():
-        first, *rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
+        with jsonlines.open(kept) as lines:
+            first, *rows = lines
         written = [row.pop("transferred") for row in rows]
         if first == head and rows == asked:
             return written
@@ -197,13 +199,8 @@ def outputs_of(
             )
             outputs += [one.text for one in found]
             advance(len(found))
-    lines = [json_line(head)]
-    lines += [
-        json_line({**row, "transferred": output})
-        for row, output in zip(asked, outputs, strict=True)
-    ]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_text(kept, "\n".join(lines) + "\n")
+    answered = [{**row, "transferred": output} for row, output in zip(asked, outputs, strict=True)]
+    write_json_lines(kept, [head, *answered], dumps=json_line)
     return outputs
 
 

@@ -6,6 +6,7 @@ next rows are read, so these commands can stand in a pipe that never ends.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -188,6 +189,16 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.buffer.flush()
 
 
+def write_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows to stdout as JSONL in UTF-8, whatever the locale, all at once, and flush."""
+    import jsonlines  # here, because help needs this module and no library
+
+    text = io.BytesIO()
+    jsonlines.Writer(text, dumps=json_line).write_all(rows)
+    sys.stdout.buffer.write(text.getbuffer())
+    sys.stdout.buffer.flush()
+
+
 def json_line(fields: Mapping[str, Any]) -> str:
     """Return fields as one line of JSON.
 
@@ -225,7 +236,7 @@ def write_answers(
         lines_of: Returns an answer as lines of text.
     """
     if output_format == "jsonl":
-        write_lines(json_line(row.answered(answer)) for row, answer in batch)
+        write_rows(row.answered(answer) for row, answer in batch)
     else:
         write_lines(line for _, answer in batch for line in lines_of(answer))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Literal, NoReturn
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.storage.text_lines import read_lines
+from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 RowFormat = Literal["lines", "jsonl"]
 Name = str | tuple[str, ...]
@@ -56,32 +56,31 @@ def read_rows(
     Raises:
         DataError: If the stream itself fails, as a truncated archive does.
     """
-    for line, text, problem in _numbered_lines(stream, path=path):
-        if problem is not None:
-            yield Row(line, {}, problem=problem)
-        elif row_format == "lines":
-            yield row_of_line(line, text, names)
-        elif text.strip():
-            yield row_of_json(line, text, names)
-
-
-def _numbered_lines(stream: BinaryIO, *, path: str) -> Iterator[tuple[int, str, str | None]]:
-    """Yield number, text and problem of each line, an unusable one in its place.
-
-    ``read_lines`` stops at an unusable line, with the stream behind it: reading starts again there,
-    which keeps the order and collects nothing, however many such lines follow each other.
-    """
     before = 0
     while True:
         try:
-            for number, text in read_lines(stream, path=path):
-                yield before + number, text, None
+            for row in _rows_of(read_lines(stream, path=path), names, row_format):
+                yield replace(row, line=before + row.line) if before else row
             return
         except DataError as error:
+            # The stream stands behind an unusable line: reading starts again there, which keeps
+            # the order and collects nothing, however many such lines follow each other.
             if error.line is None:
                 raise
             before += error.line
-            yield before, "", error.problem
+            yield Row(before, {}, problem=error.problem)
+
+
+def _rows_of(
+    lines: Iterable[tuple[int, str]], names: Sequence[Name], row_format: RowFormat
+) -> Iterator[Row]:
+    """Yield the rows of lines that can be used."""
+    if row_format == "lines":
+        yield from (row_of_line(line, text, names) for line, text in lines)
+    else:
+        decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
+        for line, value, error in read_json(lines, loads=decoder.decode):
+            yield row_of_json(line, value, error, names)
 
 
 def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -> Row:
@@ -123,13 +122,11 @@ def row_of_line(line: int, text: str, names: Sequence[Name]) -> Row:
     return row_of_texts(line, parts, names)
 
 
-def row_of_json(line: int, text: str, names: Sequence[Name]) -> Row:
-    """Return the row of one JSON object."""
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
-    except json.JSONDecodeError as error:
+def row_of_json(line: int, value: Any, error: BaseException | None, names: Sequence[Name]) -> Row:
+    """Return the row of one JSON value, or of the error of reading it."""
+    if isinstance(error, json.JSONDecodeError):
         return Row(line, {}, problem=f"not JSON ({error.msg} at character {error.pos + 1})")
-    except (ValueError, RecursionError) as error:
+    if error is not None:
         return Row(line, {}, problem=f"not usable JSON ({error})")
     if not isinstance(value, dict):
         return Row(line, {}, problem=f"{kind_of(value)}, where a JSON object is expected")
@@ -158,14 +155,6 @@ def _problem_of_text(field: str, text: Any) -> str | None:
     if _SURROGATE.search(text):
         return "not UTF-8 (half a surrogate pair)"
     return None
-
-
-def kind_of(value: Any) -> str:
-    """Return what a JSON value is, in words."""
-    if value is None:
-        return "null"
-    kinds = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +19,13 @@ from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.classification import Classes, Matrix
-from arae_toolkit.evaluation.early_stopping import keep_best_epoch
+from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
+from arae_toolkit.evaluation.transfer.ngram_classifier import description_of
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
 from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.nn.initialization import uniform
 
-EVALUATION_BATCH = 256
 INITIAL_BOUND = 0.1
 
 
@@ -63,10 +62,8 @@ class NeuralJudgeSettings:
             >>> [NeuralJudgeSettings().epochs(rows) for rows in (300_000, 150_000, 16_000)]
             [2, 4, 10]
         """
-        per_epoch = max(1, rows // self.batch_size)
-        return min(
-            max(math.ceil(self.iterations / per_epoch), self.fewest_epochs), self.most_epochs
-        )
+        bounds = {"fewest": self.fewest_epochs, "most": self.most_epochs}
+        return epochs_for(self.iterations, per_epoch=rows // self.batch_size, **bounds)
 
 
 class JudgeNetwork(nn.Module):
@@ -104,34 +101,25 @@ class JudgeNetwork(nn.Module):
         return scores.float()
 
 
+@dataclass(eq=False)
 class NeuralJudge:
     """Judges a text by a trained network.
 
-    Args:
+    Attributes:
         network: Trained.
         vocabulary: Of the corpus it was trained on.
         labels: Values of the attribute, in the order of the scores.
         settings: It was trained with.
         dev_accuracy: Percent.
-
-    Attributes:
         name: ``bilstm``.
     """
 
-    name = "bilstm"
-
-    def __init__(
-        self,
-        network: JudgeNetwork,
-        vocabulary: Vocabulary,
-        labels: Sequence[str],
-        settings: NeuralJudgeSettings,
-        dev_accuracy: float,
-    ) -> None:
-        """Keep the parts."""
-        self.network, self.vocabulary, self.labels = network, vocabulary, tuple(labels)
-        self.dev_accuracy = dev_accuracy
-        self.settings: dict[str, Any] = asdict(settings)
+    network: JudgeNetwork
+    vocabulary: Vocabulary
+    labels: tuple[str, ...]
+    settings: dict[str, Any]
+    dev_accuracy: float
+    name: str = "bilstm"
 
     @property
     def device(self) -> torch.device:
@@ -147,28 +135,22 @@ class NeuralJudge:
 
     def save(self, folder: Path, run: Mapping[str, str]) -> None:
         """Write a model folder; ``run`` says what it was trained on."""
-        config = {
-            "kind": self.name,
-            "run": dict(run),
-            "settings": self.settings,
-            "labels": list(self.labels),
-            "dev_accuracy": self.dev_accuracy,
-        }
         save_model_folder(
-            folder, config=config, vocabulary=self.vocabulary, tensors=self.network.state_dict()
+            folder,
+            config=description_of(self, run),
+            vocabulary=self.vocabulary,
+            tensors=self.network.state_dict(),
         )
 
     @classmethod
     def of(cls, content: ModelFolder) -> NeuralJudge:
         """Return the judge that :meth:`save` wrote."""
-        settings = NeuralJudgeSettings(**content.config["settings"])
-        labels, vocabulary = content.config["labels"], content.vocabulary
+        config, vocabulary = content.config, content.vocabulary
         assert vocabulary is not None, "it was saved with one"
-        network = _network(len(vocabulary), len(labels), settings)
+        settings, labels = config["settings"], tuple(config["labels"])
+        network = _network(len(vocabulary), len(labels), NeuralJudgeSettings(**settings))
         network.load_state_dict(content.tensors)
-        return cls(
-            network.eval(), vocabulary, labels, settings, float(content.config["dev_accuracy"])
-        )
+        return cls(network.eval(), vocabulary, labels, settings, float(config["dev_accuracy"]))
 
 
 def train_neural_judge(
@@ -207,10 +189,8 @@ def train_neural_judge(
     counts = np.bincount(gold, minlength=len(labels))
     weights = torch.from_numpy(len(gold) / np.maximum(counts, 1)).float().to(device)
     classes = torch.from_numpy(gold).to(device)
-    random = torch.Generator(device)
 
-    def loss_of(rows: Indices, iteration: int) -> Tensor:
-        random.manual_seed((settings.seed * 1_000_003 + iteration) % 2**63)
+    def loss_of(rows: Indices, random: torch.Generator) -> Tensor:
         batch = store.batch(rows)
         if settings.word_drop:
             batch = batch.damaged(share=settings.word_drop, generator=random)
@@ -232,7 +212,7 @@ def train_neural_judge(
         rate=settings.rate,
         advance=advance,
     )
-    return NeuralJudge(network, vocabulary, labels, settings, best.score)
+    return NeuralJudge(network, vocabulary, tuple(labels), asdict(settings), best.score)
 
 
 def labelled(sentences: PackedSentences) -> tuple[PackedSentences, Classes]:
@@ -251,10 +231,8 @@ def labelled(sentences: PackedSentences) -> tuple[PackedSentences, Classes]:
 def _probabilities(network: JudgeNetwork, store: TokenStore) -> Matrix:
     """Return the probabilities of all sentences. Shape (N, A)."""
     result = np.empty((len(store), network.output.out_features))
-    order = np.argsort(store.host_lengths, kind="stable")
-    for start in range(0, len(order), EVALUATION_BATCH):
-        rows = order[start : start + EVALUATION_BATCH]
-        result[rows] = network(store.batch(rows)).double().softmax(dim=1).cpu().numpy()
+    for rows, batch in batches_by_length(store):
+        result[rows] = network(batch).double().softmax(dim=1).cpu().numpy()
     return result
 
 

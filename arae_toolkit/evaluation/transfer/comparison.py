@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +45,9 @@ class SystemOutputs:
 
     def at(self, rows: npt.NDArray[np.int64]) -> SystemOutputs:
         """Return some of the rows, in this order."""
-        chosen = rows.tolist()
-        return SystemOutputs(
-            [self.sources[row] for row in chosen],
-            [self.outputs[row] for row in chosen],
-            [self.source_labels[row] for row in chosen],
-            [self.target_labels[row] for row in chosen],
-            [self.references[row] for row in chosen] if self.references else (),
+        parts = {name: part for name, part in vars(self).items() if len(part)}
+        return replace(
+            self, **{name: [part[row] for row in rows.tolist()] for name, part in parts.items()}
         )
 
     def limited(self, count: int | None) -> SystemOutputs:
@@ -61,9 +57,7 @@ class SystemOutputs:
     @property
     def copies(self) -> SystemOutputs:
         """The same rows with each source as its output."""
-        return SystemOutputs(
-            self.sources, self.sources, self.source_labels, self.target_labels, self.references
-        )
+        return replace(self, outputs=self.sources)
 
     @property
     def human(self) -> SystemOutputs | None:
@@ -71,8 +65,7 @@ class SystemOutputs:
         rows, first, others = human_rows(self.references)
         if not len(rows):
             return None
-        kept = self.at(rows)
-        return SystemOutputs(kept.sources, first, kept.source_labels, kept.target_labels, others)
+        return replace(self.at(rows), outputs=first, references=others)
 
 
 def spread_rows(total: int, count: int) -> npt.NDArray[np.int64]:

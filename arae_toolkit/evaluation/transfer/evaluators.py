@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -114,44 +115,23 @@ def instruments_of(
     folder, settings = folder or default_folder(corpus), settings or InstrumentSettings()
     _check_labels(corpus)
 
-    def ngrams(_: Advance) -> NgramJudge:
-        splits = [labelled(corpus.split(split)) for split in ("train", "dev")]
-        (train, gold), (dev, dev_gold) = (
-            (texts_of(sentences, corpus.vocabulary), classes) for sentences, classes in splits
-        )
+    train, dev, rows = corpus.split("train"), corpus.split("dev"), corpus.rows("train")
+
+    def train_ngrams() -> NgramJudge:
+        (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
+        texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
         return train_ngram_judge(
-            train, gold, dev, dev_gold, labels=corpus.labels, settings=settings.ngrams
-        )
-
-    def neural(advance: Advance) -> NeuralJudge:
-        return train_neural_judge(
-            corpus.split("train"),
-            corpus.split("dev"),
-            corpus.vocabulary,
-            corpus.labels,
-            settings=settings.neural,
-            advance=advance,
-            device=device,
-            dtype=dtype,
-        )
-
-    def language_model(advance: Advance) -> LanguageModel:
-        return train_language_model(
-            corpus.split("train"),
-            corpus.split("dev"),
-            corpus.vocabulary,
-            settings=settings.language_model,
-            advance=advance,
-            device=device,
-            dtype=dtype,
+            *(texts, gold, held_out_texts, held_out_gold),
+            labels=corpus.labels,
+            settings=settings.ngrams,
         )
 
     def kept(
         name: str,
         part: Any,
         load: Callable[[Any], Made],
-        make: Callable[[Advance], Made],
-        rows: int | None,
+        make: Callable[..., Made],
+        rows: int | None = None,
     ) -> Made:
         run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
         found = load_kept(folder / name, run, load)
@@ -159,25 +139,31 @@ def instruments_of(
             return found
         began = time.perf_counter()
         if rows is None:
-            made = make(lambda _: None)
+            made = make()
         else:
             with progress(f"training {name} on {corpus.name}", rows) as advance:
-                made = make(advance)
+                made = make(
+                    *(train, dev, corpus.vocabulary),
+                    settings=part,
+                    advance=advance,
+                    device=device,
+                    dtype=dtype,
+                )
         made.save(folder / name, run)
         note(f"{name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder / name}")
         return made
 
-    train_rows = corpus.rows("train")
-    neural_rows = train_rows * settings.neural.epochs(train_rows)
-    model_rows = train_rows * settings.language_model.epochs(train_rows)
-    judges: list[Judge] = [
-        kept("ngrams", settings.ngrams, NgramJudge.of, ngrams, None),
-        kept("bilstm", settings.neural, NeuralJudge.of, neural, neural_rows),
-    ]
-    model = kept(
-        "language-model", settings.language_model, LanguageModel.of, language_model, model_rows
+    neural, reader = settings.neural, settings.language_model
+    train_neural = partial(train_neural_judge, labels=corpus.labels)
+    judges: tuple[Judge, ...] = (
+        kept("ngrams", settings.ngrams, NgramJudge.of, train_ngrams),
+        kept("bilstm", neural, NeuralJudge.of, train_neural, rows * neural.epochs(rows)),
     )
-    return Instruments(tuple(judges), model, folder)
+    language_model = kept(
+        *("language-model", reader, LanguageModel.of, train_language_model),
+        rows * reader.epochs(rows),
+    )
+    return Instruments(judges, language_model, folder)
 
 
 def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made]) -> Made | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,7 @@ def measure_transfer(
             },
             "language_model": {
                 "held_out_perplexity": language_model.held_out_perplexity,
-                "settings": language_model.settings,
+                "settings": asdict(language_model.settings),
             },
         },
     )

@@ -114,14 +114,14 @@ class Memory:
             appearances[np.unique(content)] += 1
         self._common = appearances > max(_FEW, _COMMON * len(contents))
         self._weights = TfidfVectorizer(
-            analyzer=list,
+            analyzer=self._rarer,
             lowercase=False,
             vocabulary={word: word for word in range(vocab_size)},
             dtype=np.float32,
         )
         self._table: Any = None
         if contents:
-            self._table = self._weights.fit_transform(self._rarer(contents)).T.tocsr()
+            self._table = self._weights.fit_transform(contents).T.tocsr()
 
     def nearest(self, contents: Sequence[Sentence], *, count: int) -> list[list[list[Sentence]]]:
         """Return the markers of the sentences whose other words are most like those given.
@@ -137,9 +137,9 @@ class Memory:
             return [[] for _ in contents]
         found: list[list[list[Sentence]]] = []
         for start in range(0, len(contents), _QUERIES):
-            part = self._rarer(contents[start : start + _QUERIES])
-            likeness = (self._weights.transform(part) @ self._table).tocsr()
-            for row in range(len(part)):
+            part = self._weights.transform(contents[start : start + _QUERIES])
+            likeness = (part @ self._table).tocsr()
+            for row in range(part.shape[0]):
                 entries = slice(likeness.indptr[row], likeness.indptr[row + 1])
                 places = _largest(likeness.data[entries], likeness.indices[entries], 8 * count)
                 found.append(self._distinct(places, count))
@@ -171,9 +171,9 @@ class Memory:
         numbers = self._markers[self._bounds(row)]
         return [tokens[numbers == number].tolist() for number in range(1, int(numbers.max()) + 1)]
 
-    def _rarer(self, contents: Sequence[Any]) -> list[list[int]]:
-        """Return contents without the words that most sentences share."""
-        return [[int(word) for word in content if not self._common[word]] for content in contents]
+    def _rarer(self, content: Sequence[Any]) -> list[int]:
+        """Return the words of a content but for those that most sentences share."""
+        return [int(word) for word in content if not self._common[word]]
 
 
 def _largest(values: Floats, places: npt.NDArray[Any], count: int) -> Integers:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 ARTICLES = ("a", "an")
-# Vowel letters that are spoken as consonants: a year's sound (unit, use, euro), a w's (one).
-_LIKE_CONSONANT = re.compile(r"uni(?:[^mn]|$)|u[bfkrst][aeiou]|eu|ew|one(?:\W|s?$)|once")
+# Vowel letters that are spoken as consonants: a year's sound (unit, use, euro, US), a w's (one).
+_LIKE_CONSONANT = re.compile(
+    r"uni(?!dent)(?:[^mn]|$)|u[bfkrst][aeiou]|ukr|u(?:[knv]|ps|s[ab]?)?(?:\W|$)"
+    r"|eu|ew|one(?:\W|s?$)|once"
+)
 _SILENT_H = re.compile(r"h(?:our|onest|ono|eir)")
 _LIKE_VOWEL_NUMBER = re.compile(r"8|1[18](?:\D|$)")
-_SPELLED_OUT = re.compile(r"[^aeiouy\W\d_]+(?:\d|$)")
+_SPELLED_OUT = re.compile(r"[^aeiouy\W\d_]+(?:\d|$)|[^aeiouy\W\d_]-")
 _VOWEL_NAMES = frozenset("fhlmnrsx")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import Postfix, Prefix
 
 Words = Sequence[int]
 Floats = npt.NDArray[np.float32]
@@ -19,10 +20,8 @@ def changed_regions(source: Words, other: Words) -> tuple[tuple[int, int], tuple
         >>> changed_regions([5, 6, 7, 8, 2], [5, 6, 9, 9, 8, 2])
         ((1, 4), (1, 5))
     """
-    shorter = min(len(source), len(other))
-    start = next((i for i in range(shorter) if source[i] != other[i]), shorter)
-    rest = shorter - start
-    same = next((i for i in range(rest) if source[-1 - i] != other[-1 - i]), rest)
+    start = Prefix.similarity(source, other)
+    same = min(Postfix.similarity(source, other), min(len(source), len(other)) - start)
     first = max(0, start - 1)
     ends = (min(len(words), len(words) - same + 1) for words in (source, other))
     end, other_end = ends
@@ -68,18 +67,3 @@ def repetitions(source: Words, other: Words, *, among: npt.NDArray[np.bool_]) ->
     said = Counter(word for word in other if among[word])
     before = Counter(source)
     return sum(max(0, count - max(1, before[word])) for word, count in said.items())
-
-
-def edit_distance(first: Words, second: Words) -> int:
-    """Return how many words are to be changed, put in or left out to get from one to the other.
-
-    Example:
-        >>> edit_distance([5, 6, 7], [5, 8])
-        2
-    """
-    row = list(range(len(second) + 1))
-    for i, word in enumerate(first, start=1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(second, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]

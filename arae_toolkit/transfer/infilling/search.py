@@ -8,14 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import Levenshtein
 
 from arae_toolkit.data.vocabulary import UNKNOWN
-from arae_toolkit.transfer.infilling.edits import (
-    changed_regions,
-    edit_distance,
-    repetitions,
-    unlikeness,
-)
+from arae_toolkit.transfer.infilling.edits import changed_regions, repetitions, unlikeness
 from arae_toolkit.transfer.infilling.mask_filling import NO_PLACE, Template, fill
 from arae_toolkit.transfer.infilling.network import EMPTY
 from arae_toolkit.transfer.infilling.sentence_scoring import (
@@ -276,7 +272,7 @@ class InfillingSearch:
         )
         for (task, one, (start, stop), region), nats in zip(chosen, found.tolist(), strict=True):
             before = task.reading.costs[:, start:stop].sum()
-            changed = edit_distance(task.source[start:stop], one.words[slice(*region)])
+            changed = Levenshtein.distance(task.source[start:stop], one.words[slice(*region)])
             task.found[one.words] = replace(
                 one, nats=nats - float(before), changed=changed, close=True
             )
