@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import torch
@@ -20,6 +21,10 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import console
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 from arae_toolkit.storage.paths import corpus_folder
+
+F = TypeVar("F", bound=Callable[..., Any])
+Measured = tuple[dict[str, Metric], dict[str, Any]]
+"""The metrics of a measurement by name, and the details that its result holds beside them."""
 
 
 class Benchmark(ExamplesCommand):
@@ -33,46 +38,107 @@ class Benchmark(ExamplesCommand):
             raise click.ClickException(str(error)) from error
 
 
-out_option = click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the result files.",
-)
-corpus_option = click.option(
-    "--corpus",
-    "corpus_path",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="A prepared text corpus.  [default: snli in the cache]",
-)
-threads_option = click.option(
-    "--threads", type=click.IntRange(1), help="Computing threads.  [default: torch's choice]"
-)
-device_option = click.option(
-    "--device",
-    "device_name",
-    type=click.Choice(["cpu", "cuda"]),
-    default="cpu",
-    show_default=True,
-    help="Where to compute.",
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights and data."
-)
+SHARED = {
+    "corpus": click.Option(
+        ["--corpus", "corpus_path"],
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="A prepared text corpus.  [default: snli in the cache]",
+    ),
+    "seed": click.Option(
+        ["--seed"],
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Of weights and data.",
+    ),
+    "device": click.Option(
+        ["--device", "device_name"],
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Where to compute.",
+    ),
+    "threads": click.Option(
+        ["--threads"], type=click.IntRange(1), help="Computing threads.  [default: torch's choice]"
+    ),
+    "out": click.Option(
+        ["--out"],
+        type=click.Path(path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder of the result files.",
+    ),
+}
+"""Options that several programs have."""
+
+
+def number(flag: str, default: float, help_text: str, *, least: int = 1) -> Callable[[F], F]:
+    """Return an option for a whole number from ``least`` on, or above 0 if the default is none."""
+    whole = isinstance(default, int)
+    kind = click.IntRange(least) if whole else click.FloatRange(0, min_open=True)
+    return click.option(flag, type=kind, default=default, show_default=True, help=help_text)
+
+
+def precision_option(help_text: str) -> Callable[[F], F]:
+    """Return the option ``--precision`` of a training."""
+    kind = click.Choice(["fp32", "bf16"])
+    return click.option("--precision", type=kind, default="fp32", show_default=True, help=help_text)
+
+
+def program(
+    name: str, *examples: str, takes: Sequence[str] = ("corpus", "seed", "device", "threads")
+) -> Callable[[Callable[..., Measured | None]], click.Command]:
+    """Return a decorator that makes a command of a function that measures.
+
+    The function is called with the :class:`Setting`, then by name with the corpus and the seed if
+    the command takes them, and with its own options. What it returns is shown and written; ``None``
+    if it has done so itself.
+
+    Args:
+        name: The module of this package that measures; the result is called alike, unless the
+            function changes ``Setting.name``.
+        examples: Arguments that the help shows.
+        takes: Which of the shared options the command has, beside ``--out``.
+    """
+
+    def decorate(measure: Callable[..., Measured | None]) -> click.Command:
+        @wraps(measure)
+        def run(
+            out: Path, device_name: str = "cpu", threads: int | None = None, **given: Any
+        ) -> None:
+            here = setting(name, out, device_name=device_name, threads=threads)
+            if "corpus" in takes:
+                here.corpus = given["corpus"] = open_corpus(given.pop("corpus_path"))
+            if "seed" in takes:
+                here.seeds = [given["seed"]]
+            measured = measure(here, **given)
+            if measured is not None:
+                show(here.name, measured[0])
+                click.echo(here.save(*measured))
+
+        start = f"python -m arae_toolkit.benchmarks.{name}"
+        lines = [f"{start} {words}".rstrip() for words in examples]
+        command = click.command(cls=Benchmark, examples=lines)(run)
+        command.params += [SHARED[key] for key in (*takes, "out")]
+        return command
+
+    return decorate
 
 
 @dataclass
 class Setting:
-    """Where a measurement runs, and since when.
+    """Where a measurement runs, on what, and since when.
 
     Attributes:
         program: The module of this package that measures.
         name: Of the result.
         out: Folder of the results.
         device: Where to compute.
+        corpus: What is measured on; the result names it.
+        seeds: Of the runs behind the numbers.
         started: Clock at the start.
+        done: Called after each run of a version.
         trials: How often what the limits rest on is timed; the fastest counts.
         trial_seconds: What such a trial takes at least.
     """
@@ -81,7 +147,10 @@ class Setting:
     name: str
     out: Path
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    corpus: Corpus | None = None
+    seeds: Sequence[int] = ()
     started: float = field(default_factory=time.perf_counter)
+    done: Callable[[], object] = lambda: None
     trials: int = 4
     trial_seconds: float = 0.02
 
@@ -93,36 +162,36 @@ class Setting:
         self._finish_queue()
         return time.perf_counter() - start
 
-    def write(
-        self,
-        metrics: Mapping[str, Metric],
-        *,
-        corpus: Corpus | None = None,
-        seeds: Sequence[int] = (),
-        details: Mapping[str, Any] | None = None,
-        seconds: float | None = None,
-        command: str | None = None,
-    ) -> None:
-        """Write the result, show its numbers on stderr and its path on stdout."""
-        show(self.name, metrics)
-        click.echo(
-            self.save(
-                metrics,
-                corpus=corpus,
-                seeds=seeds,
-                details=details,
-                seconds=seconds,
-                command=command,
-            )
-        )
+    def rate(self, work: Callable[[], object], count: float) -> Callable[[], float]:
+        """Return a function that runs ``work`` and returns its rate: ``count`` a second."""
+        return lambda: count / self.seconds(work)
+
+    def alternate(
+        self, works: Mapping[str, Callable[[], float]], *, rounds: int
+    ) -> dict[str, list[float]]:
+        """Run the works in turn, A B A B ..., so that a slower moment meets them all.
+
+        Args:
+            works: By name, what to run; each returns its measured number.
+            rounds: How often each is run.
+
+        Returns:
+            The numbers of each, in the order of the rounds.
+        """
+        numbers: dict[str, list[float]] = {name: [] for name in works}
+        for turn in range(rounds):
+            for name, work in works.items():
+                numbers[name].append(work())
+                self.done()
+            latest = ", ".join(f"{name} {values[-1]:.4g}" for name, values in numbers.items())
+            note(f"round {turn + 1} of {rounds}: {latest}")
+        return numbers
 
     def save(
         self,
         metrics: Mapping[str, Metric],
-        *,
-        corpus: Corpus | None = None,
-        seeds: Sequence[int] = (),
         details: Mapping[str, Any] | None = None,
+        *,
         seconds: float | None = None,
         command: str | None = None,
     ) -> Path:
@@ -131,8 +200,8 @@ class Setting:
             self.out,
             self.name,
             command=command or command_line(self.program),
-            corpus=None if corpus is None else corpus_identity(corpus),
-            seeds=seeds,
+            corpus=None if self.corpus is None else corpus_identity(self.corpus),
+            seeds=self.seeds,
             device=name_of(self.device),
             seconds=time.perf_counter() - self.started if seconds is None else seconds,
             metrics=metrics,
@@ -146,29 +215,21 @@ class Setting:
 
 
 def setting(
-    program: str,
-    out: Path,
-    *,
-    subject: str = "",
-    device_name: str = "cpu",
-    threads: int | None = None,
+    program: str, out: Path, *, device_name: str = "cpu", threads: int | None = None
 ) -> Setting:
     """Set the number of threads, if one is given, and start the clock.
 
     Args:
         program: The module that measures.
         out: Folder of the results.
-        subject: What is measured, where one program measures several things.
         device_name: ``cpu`` or ``cuda``; results of the latter have a name of their own.
         threads: Computing threads.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     keep_freed_memory()  # as `pretrain` does; the textbook version gains by it as well
-    parts = (program, subject, device_name if device_name != "cpu" and not subject else "")
-    return Setting(
-        program, "-".join(part for part in parts if part), out, choose_device(device_name)
-    )
+    name = program if device_name == "cpu" else f"{program}-{device_name}"
+    return Setting(program, name, out, choose_device(device_name))
 
 
 def open_corpus(path: Path | None) -> Corpus:
@@ -183,36 +244,26 @@ def open_corpus(path: Path | None) -> Corpus:
     return corpus
 
 
-def alternate(
-    works: Mapping[str, Callable[[], float]],
-    *,
-    rounds: int,
-    done: Callable[[], object] = lambda: None,
-) -> dict[str, list[float]]:
-    """Run the works in turn, A B A B ..., so that a slower moment of the machine meets them all.
+def median(values: Sequence[float], unit: str) -> Metric:
+    """Return the median of several rounds with their spread."""
+    return summarise(values, unit, centre="median")
 
-    Args:
-        works: By name, what to run; each returns its measured number.
-        rounds: How often each is run.
-        done: Called after each run.
 
-    Returns:
-        The numbers of each, in the order of the rounds.
-    """
-    numbers: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(rounds):
-        for name, work in works.items():
-            numbers[name].append(work())
-            done()
-        latest = ", ".join(f"{name} {values[-1]:.4g}" for name, values in numbers.items())
-        note(f"round {turn + 1} of {rounds}: {latest}")
-    return numbers
+def rate_metrics(numbers: Mapping[str, Sequence[float]], unit: str) -> dict[str, Metric]:
+    """Return the rate of each version from what :meth:`Setting.alternate` has measured."""
+    return {f"{name}, rate": median(values, unit) for name, values in numbers.items()}
 
 
 def ratios(numbers: Sequence[float], reference: Sequence[float]) -> Metric:
     """Return the median ratio of two series measured in alternation, round by round."""
     pairs = zip(numbers, reference, strict=True)
-    return summarise([number / other for number, other in pairs], "ratio", centre="median")
+    return median([number / other for number, other in pairs], "ratio")
+
+
+def repeat(work: Callable[[], object], times: int) -> None:
+    """Run ``work`` so many times."""
+    for _ in range(times):
+        work()
 
 
 def note(text: str) -> None:

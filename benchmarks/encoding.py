@@ -9,11 +9,9 @@ counts these states for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import click
 import numpy as np
@@ -21,82 +19,48 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.benchmarks.arithmetic import Product, needed_recurrence
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    alternate,
-    corpus_option,
-    device_option,
-    out_option,
+    number,
+    program,
+    rate_metrics,
     ratios,
-    seed_option,
-    setting,
-    threads_option,
 )
-from arae_toolkit.benchmarks.counts import Counts, count_sentences, mean_counts
-from arae_toolkit.benchmarks.limits import arithmetic_metrics
-from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
-from arae_toolkit.benchmarks.runs import corpus_of_run
+from arae_toolkit.benchmarks.roofline.arithmetic import Product, needed_recurrence
+from arae_toolkit.benchmarks.roofline.counts import Counts, count_sentences, mean_counts
+from arae_toolkit.benchmarks.roofline.limits import arithmetic_metrics
+from arae_toolkit.benchmarks.roofline.rates import MatrixRates
+from arae_toolkit.benchmarks.runs import trained_model
 from arae_toolkit.benchmarks.textbook import Encoder, Sizes
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.ops.prefix_lstm import alphabetical_batches
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import summarise
 
-NAME = "encoding"
 BATCH_SIZE, LIBRARY_BATCH_SIZE = 64, 1024
 TOLERANCE = 1e-3
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.encoding runs/snli --corpus corpora/snli --threads 2",
-        "python -m arae_toolkit.benchmarks.encoding runs/snli --device cuda --count 100000",
-    ],
+@program(
+    "encoding",
+    "runs/snli --corpus corpora/snli --threads 2",
+    "runs/snli --device cuda --count 100000",
 )
 @click.argument("run")
-@corpus_option
-@click.option(
-    "--count", type=click.IntRange(1), default=10_000, show_default=True, help="Sentences a run."
-)
-@click.option(
-    "--rounds", type=click.IntRange(2), default=5, show_default=True, help="Runs of each version."
-)
-@seed_option
-@device_option
-@threads_option
-@out_option
+@number("--count", 10_000, "Sentences a run.")
+@number("--rounds", 5, "Runs of each version.", least=2)
 def main(
-    run: str,
-    corpus_path: Path | None,
-    count: int,
-    rounds: int,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+    here: Setting, corpus: Corpus, seed: int, *, run: str, count: int, rounds: int
+) -> Measured:
     """Measure how many sentences a second the model of RUN encodes."""
-    here = setting(NAME, out, device_name=device_name, threads=threads)
-    folder = find_run(run)
-    corpus = corpus_of_run(folder, corpus_path)
-    model = ARAE.from_pretrained(folder, device=here.device)
-    metrics, details = measure(here, model, texts_of(corpus, count, seed=seed), rounds=rounds)
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+    model = trained_model(here, find_run(run), corpus)
+    return measure(here, model, texts_of(corpus, count, seed=seed), rounds=rounds)
 
 
-def measure(
-    here: Setting,
-    model: ARAE,
-    texts: Sequence[str],
-    *,
-    rounds: int,
-    done: Callable[[], object] = lambda: None,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
+def measure(here: Setting, model: ARAE, texts: Sequence[str], *, rounds: int) -> Measured:
     """Return the metrics and details of this benchmark.
 
     Args:
@@ -104,7 +68,6 @@ def measure(
         model: On the same device.
         texts: Encoded in each run.
         rounds: Runs of each version.
-        done: Called after each run.
     """
     encoder = textbook_encoder(model)
 
@@ -119,24 +82,20 @@ def measure(
     products = batch.products(model)
     by_itself = batch.products(model, shared=False)
     rates = MatrixRates(here)
-    measure_products(rates, [*products, *by_itself])
-    numbers = alternate(
+    rates.measure([*products, *by_itself], torch.float32)
+    numbers = here.alternate(
         {
-            "library": lambda: len(texts) / here.seconds(library),
-            "textbook": lambda: len(texts) / here.seconds(textbook),
+            "library": here.rate(library, len(texts)),
+            "textbook": here.rate(textbook, len(texts)),
         },
         rounds=rounds,
-        done=done,
     )
-    measure_products(rates, [*products, *by_itself])
+    rates.measure([*products, *by_itself], torch.float32)
     limit, looser = (
         batch.counts.sentences / rates.limit_seconds(some, torch.float32)
         for some in (products, by_itself)
     )
-    metrics: dict[str, Metric] = {
-        f"{name}, rate": summarise(values, "sentences/s", centre="median")
-        for name, values in numbers.items()
-    }
+    metrics = rate_metrics(numbers, "sentences/s")
     metrics["library over textbook"] = ratios(numbers["library"], numbers["textbook"])
     metrics |= arithmetic_metrics("library", limit, numbers["library"])
     metrics |= arithmetic_metrics("library, every sentence by itself", looser, numbers["library"])

@@ -9,119 +9,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import click
 from torch.profiler import ProfilerActivity, profile
 
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    corpus_option,
+    median,
     note,
-    open_corpus,
-    out_option,
-    seed_option,
-    setting,
-    threads_option,
+    number,
+    program,
+    repeat,
 )
-from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.training_rate import precisions_of
 from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
 from arae_toolkit.config.presets import preset
-from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import Metric
 
-NAME = "iteration_profile"
-TEXTBOOK = "textbook"
+TEXTBOOK, PRESETS = "textbook", ("paper-2018", "default", "fast")
 WARM_UP = 3
 PROJECTION, FORWARD, BACKWARD = "projection and softmax", "LSTMs forward", "LSTMs backward"
 TABLES, OPTIMIZERS, REST = "word tables", "optimizers and clipping", "critic, generator and rest"
 PARTS = (PROJECTION, FORWARD, BACKWARD, TABLES, OPTIMIZERS, REST)
 
 
-@click.command(
-    cls=Benchmark,
-    examples=["python -m arae_toolkit.benchmarks.iteration_profile --corpus corpora/snli"],
-)
-@corpus_option
-@click.option(
-    "--rounds", type=click.IntRange(2), default=4, show_default=True, help="Of every version."
-)
-@click.option(
-    "--iterations", type=click.IntRange(1), default=10, show_default=True, help="In one round."
-)
-@seed_option
-@threads_option
-@out_option
-def main(
-    corpus_path: Path | None,
-    rounds: int,
-    iterations: int,
-    seed: int,
-    threads: int | None,
-    out: Path,
-) -> None:
+@program("iteration_profile", "--corpus corpora/snli", takes=("corpus", "seed", "threads"))
+@number("--rounds", 4, "Of every version.", least=2)
+@number("--iterations", 10, "In one round.")
+def main(here: Setting, corpus: Corpus, seed: int, *, rounds: int, iterations: int) -> Measured:
     """Measure which part of the model an iteration's time is spent on, on a CPU."""
-    here = setting(NAME, out, threads=threads)
-    corpus = open_corpus(corpus_path)
-    configs = {name: preset(name, corpus=corpus.name) for name in ("paper-2018", "default", "fast")}
-    metrics, details = measure(
-        here, corpus, configs, rounds=rounds, iterations=iterations, seed=seed
-    )
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
-
-
-def measure(
-    here: Setting,
-    corpus: Corpus,
-    configs: dict[str, Config],
-    *,
-    rounds: int,
-    iterations: int,
-    seed: int,
-    sizes: Sizes | None = None,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
-    """Return the metrics and details of this benchmark.
-
-    Args:
-        here: The clock and the device.
-        corpus: Its train split is used.
-        configs: The library's settings, by name, of one batch size.
-        rounds: Rounds of every version.
-        iterations: Iterations in one round, timed and then profiled.
-        seed: Of weights, batches and noise.
-        sizes: Of the textbook version, by default the published ones.
-    """
-    sizes = sizes or Sizes()
-    batch_size = next(iter(configs.values())).training.batch_size
-    textbook, data = textbook_training(
-        corpus, sizes=sizes, batch_size=batch_size, device=here.device, seed=seed
-    )
-    batches = data.epochs()
-    works: dict[str, Callable[[], Any]] = {
-        TEXTBOOK: lambda: textbook.iteration(next(batches), data)
-    }
-    gates = {TEXTBOOK: {4 * sizes.code, 4 * sizes.hidden}}
+    configs = {name: preset(name, corpus=corpus.name) for name in PRESETS}
+    batch_size = configs[PRESETS[0]].training.batch_size
+    textbook, iterate = textbook_training(here, corpus, batch_size=batch_size, seed=seed)
+    works: dict[str, Callable[[], object]] = {TEXTBOOK: iterate}
+    gates = {TEXTBOOK: {4 * textbook.sizes.code, 4 * textbook.sizes.hidden}}
     for label, config in configs.items():
         for precision in precisions_of(here.device):
-            _, algorithm = library_training(
-                corpus, config, device=here.device, precision=precision, seed=seed
-            )
+            _, algorithm = library_training(here, corpus, config, precision=precision, seed=seed)
             name = f"{label} {precision}"
             works[name] = in_order(algorithm)
             gates[name] = {4 * config.model.code_size, 4 * config.model.hidden_size}
     for work in works.values():
-        _repeat(work, WARM_UP)
+        repeat(work, WARM_UP)
     seconds: dict[str, list[float]] = {name: [] for name in works}
     shares: dict[str, list[dict[str, float]]] = {name: [] for name in works}
     for turn in range(rounds):
         for name, work in works.items():
-            seconds[name].append(here.seconds(partial(_repeat, work, iterations)))
+            seconds[name].append(here.seconds(partial(repeat, work, iterations)))
             with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiled:
-                _repeat(work, iterations)
+                repeat(work, iterations)
             shares[name].append(
                 shares_of(profiled.events(), vocab_size=len(corpus.vocabulary), gates=gates[name])
             )
@@ -131,12 +69,12 @@ def measure(
         wholes = [
             100 * own / other for own, other in zip(seconds[name], seconds[TEXTBOOK], strict=True)
         ]
-        metrics[f"{name}, an iteration"] = summarise(wholes, "percent", centre="median")
+        metrics[f"{name}, an iteration"] = median(wholes, "percent")
         for part in PARTS:
             values = [
                 whole * share[part] for whole, share in zip(wholes, shares[name], strict=True)
             ]
-            metrics[f"{name}, {part}"] = summarise(values, "percent", centre="median")
+            metrics[f"{name}, {part}"] = median(values, "percent")
     details = {
         "unit": "percent of the textbook version's iteration, round by round",
         "batch_size": batch_size,
@@ -199,11 +137,6 @@ def _sizes(event: Any) -> set[int]:
         for size in shape
         if isinstance(size, int)
     }
-
-
-def _repeat(work: Callable[[], Any], times: int) -> None:
-    for _ in range(times):
-        work()
 
 
 if __name__ == "__main__":

@@ -7,28 +7,18 @@ captured CUDA graphs (on a CPU the last two are the same).
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 from torch.profiler import ProfilerActivity, profile
 
-from arae_toolkit.benchmarks.common import (
-    Benchmark,
-    Setting,
-    corpus_option,
-    device_option,
-    open_corpus,
-    out_option,
-    seed_option,
-    setting,
-    threads_option,
-)
-from arae_toolkit.benchmarks.textbook import Sizes
+from arae_toolkit.benchmarks.common import Setting, number, program, repeat
 from arae_toolkit.benchmarks.training_rate import precisions_of
-from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
-from arae_toolkit.config.overrides import with_value
-from arae_toolkit.config.presets import preset
+from arae_toolkit.benchmarks.versions import (
+    in_order,
+    library_training,
+    preset_of,
+    textbook_training,
+)
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.storage.atomic_files import write_text
 
@@ -38,31 +28,12 @@ LAUNCHES = ("LaunchKernel", "GraphLaunch", "MemcpyAsync", "MemsetAsync")
 """Parts of the names of the calls by which a program gives a CUDA device something to do."""
 
 
-@click.command(
-    cls=Benchmark,
-    examples=["python -m arae_toolkit.benchmarks.kernels --corpus corpora/snli --device cuda"],
-)
-@corpus_option
-@click.option(
-    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="Sentences."
-)
-@seed_option
-@device_option
-@threads_option
-@out_option
-def main(
-    corpus_path: Path | None,
-    batch_size: int,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+@program(NAME, "--corpus corpora/snli --device cuda")
+@number("--batch-size", 64, "Sentences.", least=2)
+def main(here: Setting, corpus: Corpus, seed: int, *, batch_size: int) -> None:
     """Write kernels-VERSION.txt for each version; print the paths."""
-    here = setting(NAME, out, device_name=device_name, threads=threads)
-    corpus = open_corpus(corpus_path)
     for name, iteration in versions(here, corpus, batch_size=batch_size, seed=seed).items():
-        path = out / f"{NAME}-{name}.txt"
+        path = here.out / f"{NAME}-{name}.txt"
         write_text(
             path, f"{name}, {batch_size} sentences, {here.device}\n\n{table(here, iteration)}"
         )
@@ -71,26 +42,21 @@ def main(
 
 def versions(
     here: Setting, corpus: Corpus, *, batch_size: int, seed: int
-) -> dict[str, Callable[[], Any]]:
+) -> dict[str, Callable[[], object]]:
     """Return, by name, functions that train by one iteration, in the best precision there is."""
-    device, precision = here.device, precisions_of(here.device)[-1]
-    textbook, data = textbook_training(
-        corpus, sizes=Sizes(), batch_size=batch_size, device=device, seed=seed
-    )
-    batches = data.epochs()
-    works: dict[str, Callable[[], Any]] = {
-        "textbook-fp32": lambda: textbook.iteration(next(batches), data)
-    }
-    config = with_value(preset("default", corpus=corpus.name), "training.batch_size", batch_size)
+    precision = precisions_of(here.device)[-1]
+    _, iterate = textbook_training(here, corpus, batch_size=batch_size, seed=seed)
+    works: dict[str, Callable[[], object]] = {"textbook-fp32": iterate}
+    config = preset_of(corpus, "default", batch_size)
     for name, cuda_graphs in (("eager", False), ("graphs", True)):
         _, algorithm = library_training(
-            corpus, config, device=device, precision=precision, seed=seed, cuda_graphs=cuda_graphs
+            here, corpus, config, precision=precision, seed=seed, cuda_graphs=cuda_graphs
         )
         works[f"{name}-{precision}"] = in_order(algorithm)
     return works
 
 
-def table(here: Setting, iteration: Callable[[], Any]) -> str:
+def table(here: Setting, iteration: Callable[[], object]) -> str:
     """Return the profiler's table of one iteration, after how long it took and its launches.
 
     Args:
@@ -98,8 +64,7 @@ def table(here: Setting, iteration: Callable[[], Any]) -> str:
         iteration: Trains by one iteration.
     """
     on_cuda = here.device.type == "cuda"
-    for _ in range(WARM_UP):
-        iteration()
+    repeat(iteration, WARM_UP)
     seconds = min(here.seconds(iteration) for _ in range(WARM_UP))
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_cuda
     with profile(activities=activities) as profiled:

@@ -1,8 +1,8 @@
 """One command for a machine with a GPU and no network: ``python benchmarks/on_gpu.py --help``.
 
 It needs no installation: it checks which packages are missing, makes ``arae_toolkit`` importable as
-it is once installed, and hands over to :mod:`arae_toolkit.benchmarks.gpu_session`. Nothing but the
-standard library may be imported here.
+it is once installed, and hands over to :mod:`arae_toolkit.benchmarks.gpu.gpu_session`. Nothing but
+the standard library may be imported here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-SESSION = "arae_toolkit.benchmarks.gpu_session"
+SESSION = "arae_toolkit.benchmarks.gpu.gpu_session"
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "sklearn", "click", "rich", "jsonlines", "safetensors"),
     *("sacrebleu", "rapidfuzz", "pooch", "matplotlib"),

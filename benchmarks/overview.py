@@ -6,30 +6,17 @@ sampled with ``<eos>`` ruled out, so that both versions decode the same number o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
 from arae_toolkit.benchmarks import encoding, sampling, training_rate
-from arae_toolkit.benchmarks.common import (
-    Benchmark,
-    Setting,
-    corpus_option,
-    device_option,
-    note,
-    open_corpus,
-    out_option,
-    seed_option,
-    setting,
-    threads_option,
-)
+from arae_toolkit.benchmarks.common import Setting, note, number, program
 from arae_toolkit.benchmarks.overview_table import Row, markdown, row_of
-from arae_toolkit.benchmarks.training_rate import precisions_of
-from arae_toolkit.config.overrides import with_value
+from arae_toolkit.benchmarks.training_rate import PRESETS, configs_of, precisions_of
 from arae_toolkit.config.presets import preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import EOS
@@ -37,8 +24,6 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining.experiment import new_model
 from arae_toolkit.reports.results import Metric
 
-NAME = "overview"
-PRESETS = ("paper-2018", "default")
 NEVER = -1e4
 """Score that no word is chosen with."""
 
@@ -89,59 +74,27 @@ def extent_of(device: torch.device, *, rounds: int, quick: bool = False) -> Exte
     return Extent(rounds=rounds)
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.overview --corpus corpora/snli --threads 1",
-        "python -m arae_toolkit.benchmarks.overview --device cuda --batch-size 1024 --no-graphs",
-    ],
+@program(
+    "overview", "--corpus corpora/snli --threads 1", "--device cuda --batch-size 1024 --no-graphs"
 )
-@corpus_option
-@click.option(
-    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="In training."
-)
-@click.option(
-    "--rounds", type=click.IntRange(2), default=5, show_default=True, help="Runs of each version."
-)
+@number("--batch-size", 64, "In training.", least=2)
+@number("--rounds", 5, "Runs of each version.", least=2)
 @click.option(
     "--graphs/--no-graphs",
+    "cuda_graphs",
     default=True,
     show_default=True,
     help="Whether the library captures its training steps, on CUDA.",
 )
 @click.option("--training-only", is_flag=True, help="Leave encoding and sampling out.")
 @click.option("--quick", is_flag=True, help="Rough numbers, in seconds.")
-@seed_option
-@device_option
-@threads_option
-@out_option
-def main(
-    corpus_path: Path | None,
-    batch_size: int,
-    rounds: int,
-    graphs: bool,
-    training_only: bool,
-    quick: bool,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+def main(here: Setting, corpus: Corpus, *, rounds: int, quick: bool, **options: Any) -> None:
     """Measure training, encoding and sampling; show the table on stdout."""
-    subject = f"{device_name}-{batch_size}" + ("" if graphs else "-eager")
-    here = setting(NAME, out, subject=subject, device_name=device_name, threads=threads)
-    corpus = open_corpus(corpus_path)
+    eager = "" if options["cuda_graphs"] else "-eager"
+    here.name = f"{here.program}-{here.device.type}-{options['batch_size']}{eager}"
     extent = extent_of(here.device, rounds=rounds, quick=quick)
-    metrics, details, rows = measure(
-        here,
-        corpus,
-        extent,
-        batch_size=batch_size,
-        seed=seed,
-        cuda_graphs=graphs,
-        training_only=training_only,
-    )
-    path = here.save(metrics, corpus=corpus, seeds=[seed], details=details)
+    metrics, details, rows = measure(here, corpus, extent, **options)
+    path = here.save(metrics, details)
     click.echo(markdown(rows))
     note(str(path))
 
@@ -155,7 +108,6 @@ def measure(
     seed: int = 0,
     cuda_graphs: bool = True,
     training_only: bool = False,
-    done: Callable[[], object] = lambda: None,
 ) -> tuple[dict[str, Metric], dict[str, Any], list[Row]]:
     """Return the metrics, the details and the rows of the table.
 
@@ -167,7 +119,6 @@ def measure(
         seed: Of weights, batches and noise.
         cuda_graphs: Whether the library captures its training steps on a CUDA device.
         training_only: Leave encoding and sampling out.
-        done: Called after each run.
     """
     here.trials, here.trial_seconds = extent.trials, extent.trial_seconds
     metrics: dict[str, Metric] = {}
@@ -175,19 +126,14 @@ def measure(
     rows: list[Row] = []
     names = [f"{name} {p}" for name in PRESETS for p in precisions_of(here.device)]
     size = min(batch_size, corpus.rows("train"))
-    configs = {
-        name: with_value(preset(name, corpus=corpus.name), "training.batch_size", size)
-        for name in PRESETS
-    }
     measured, details["training"] = training_rate.measure(
         here,
         corpus,
-        configs,
+        configs_of(corpus, size),
         rounds=extent.rounds,
         iterations=extent.iterations,
         seed=seed,
         cuda_graphs=cuda_graphs,
-        done=done,
     )
     metrics |= _prefixed("training", measured)
     for name in names:
@@ -198,9 +144,7 @@ def measure(
     model = fresh_model(corpus, here.device)
     if extent.encoded:
         texts = encoding.texts_of(corpus, extent.encoded, seed=seed)
-        measured, details["encoding"] = encoding.measure(
-            here, model, texts, rounds=extent.rounds, done=done
-        )
+        measured, details["encoding"] = encoding.measure(here, model, texts, rounds=extent.rounds)
         metrics |= _prefixed("encoding", measured)
         rows.append(row_of("encoding", measured, "textbook", "library"))
     if extent.sampled:
@@ -211,7 +155,6 @@ def measure(
             one_by_one=0,
             rounds=extent.rounds,
             seed=seed,
-            done=done,
         )
         metrics |= _prefixed("sampling", measured)
         reference = f"textbook, batches of {sampling.BATCH_SIZE}"

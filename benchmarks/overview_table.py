@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from arae_toolkit.reports.results import Metric
 
@@ -43,10 +42,6 @@ class Row:
     bandwidth: Metric | None
     chain: Metric | None
     binding: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the row as JSON-ready values."""
-        return asdict(self)
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text, one for each of :data:`COLUMNS`."""

@@ -6,63 +6,39 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from arae_toolkit.benchmarks.common import Benchmark, Setting, out_option, setting
+from arae_toolkit.benchmarks.common import Measured, Setting, median, number, program
 from arae_toolkit.benchmarks.programs import PROGRAM
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import summarise
 
-NAME = "preparation"
 # getrusage counts memory in bytes on macOS and in kibibytes elsewhere.
 BYTES_A_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a finished program took.
-
-    Attributes:
-        seconds: Wall time.
-        peak_bytes: Most memory resident at once.
-    """
-
-    seconds: float
-    peak_bytes: int
-
-
-@click.command(
-    cls=Benchmark,
-    examples=["python -m arae_toolkit.benchmarks.preparation --size 1100000 --rounds 3"],
-)
-@click.option(
-    "--size",
-    type=click.IntRange(100),
-    default=1_100_000,
-    show_default=True,
-    help="Training sentences drawn.",
-)
-@click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="Runs.")
-@out_option
-def main(size: int, rounds: int, out: Path) -> None:
+@program("preparation", "--size 1100000 --rounds 3", takes=())
+@number("--size", 1_100_000, "Training sentences drawn.", least=100)
+@number("--rounds", 1, "Runs.")
+def main(here: Setting, *, size: int, rounds: int) -> Measured:
     """Measure ``arae-toolkit prepare synthetic`` at a given size."""
-    here = setting(NAME, out)
     with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "corpus"
-        costs = []
-        for turn in range(rounds):
-            prepared = Path(folder) / f"corpus{turn}"
-            costs.append(prepare(here, size, prepared))
-        corpus = Corpus(prepared)
-        here.write(metrics_of(costs, corpus), corpus=corpus, seeds=[0])
+        costs = [prepare(here, size, Path(folder, str(turn))) for turn in range(rounds)]
+        here.corpus, here.seeds = Corpus(Path(folder, "0")), [0]
+        kept = here.corpus.rows("train")
+    seconds, peaks = zip(*costs, strict=True)
+    metrics = {
+        "seconds": median(seconds, "seconds"),
+        "peak memory": summarise([peak / 1e9 for peak in peaks], "GB"),
+        "distinct training sentences": summarise([kept], "sentences"),
+        "rate": median([kept / second for second in seconds], "sentences/s"),
+    }
+    return metrics, {}
 
 
-def prepare(here: Setting, size: int, folder: Path) -> Cost:
-    """Prepare the synthetic corpus in a process of its own.
+def prepare(here: Setting, size: int, folder: Path) -> tuple[float, float]:
+    """Prepare the synthetic corpus in a process of its own; return its seconds and peak bytes.
 
     Raises:
         ToolkitError: If it fails; what it said has gone to stderr.
@@ -79,19 +55,7 @@ def prepare(here: Setting, size: int, folder: Path) -> Cost:
     seconds = here.seconds(wait)
     if process.returncode:
         raise ToolkitError(f"prepare synthetic failed with exit code {process.returncode}")
-    return Cost(seconds, peaks[0])
-
-
-def metrics_of(costs: list[Cost], corpus: Corpus) -> dict[str, Metric]:
-    """Return the metrics of some runs that prepared the same corpus."""
-    seconds = [cost.seconds for cost in costs]
-    kept = corpus.rows("train")
-    return {
-        "seconds": summarise(seconds, "seconds", centre="median"),
-        "peak memory": summarise([cost.peak_bytes / 1e9 for cost in costs], "GB"),
-        "distinct training sentences": summarise([kept], "sentences"),
-        "rate": summarise([kept / second for second in seconds], "sentences/s", centre="median"),
-    }
+    return seconds, peaks[0]
 
 
 if __name__ == "__main__":

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
     command_line,
-    corpus_option,
-    device_option,
     note,
-    out_option,
-    setting,
-    threads_option,
+    number,
+    program,
+    show,
 )
-from arae_toolkit.benchmarks.runs import corpus_of_run, log_rows, run_config, training_command
+from arae_toolkit.benchmarks.runs import log_rows, run_config, trained_model, training_command
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
@@ -38,7 +34,6 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import Metric, summarise
 
-NAME = "pretraining"
 SPLITS = ("dev", "test")
 MONITORED_SENTENCES = 2000
 MOST_SWAPS = 4
@@ -71,20 +66,17 @@ MONITOR_UNITS = {
 CURVE = ("iteration", "epoch", "seconds", *UNITS, *MONITOR_UNITS, "wasserstein")
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.pretraining runs/snli runs/snli-ae --corpus corpora/snli"
-    ],
+@program(
+    "pretraining",
+    "runs/snli runs/snli-ae --corpus corpora/snli",
+    takes=("corpus", "device", "threads"),
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@corpus_option
-@click.option(
+@number(
     "--samples",
-    type=click.IntRange(SAMPLES_SHOWN),
-    default=10_000,
-    show_default=True,
-    help="Sentences sampled for the shares of distinct and of copied ones.",
+    10_000,
+    "Sentences sampled for the shares of distinct and of copied ones.",
+    least=SAMPLES_SHOWN,
 )
 @click.option(
     "--training-device",
@@ -92,79 +84,43 @@ CURVE = ("iteration", "epoch", "seconds", *UNITS, *MONITOR_UNITS, "wasserstein")
     show_default=True,
     help="What the runs were trained on, in words; the run folder does not tell.",
 )
-@device_option
-@threads_option
-@out_option
 def main(
-    runs: tuple[str, ...],
-    corpus_path: Path | None,
-    samples: int,
-    training_device: str,
-    device_name: str,
-    threads: int | None,
-    out: Path,
+    here: Setting, corpus: Corpus, *, runs: tuple[str, ...], samples: int, training_device: str
 ) -> None:
     """Measure the models of one or more run folders on dev and test."""
     for run in runs:
         folder = find_run(run)
-        here = setting(
-            NAME,
-            out,
-            subject=folder.resolve().name,
-            device_name=device_name,
-            threads=threads,
+        config = run_config(folder)
+        here.name = f"{here.program}-{folder.resolve().name}"
+        here.seeds = [config["settings"]["training"]["seed"]]
+        model = trained_model(here, folder, corpus)
+        metrics, details = measure(here, model, corpus, samples=samples)
+        curve = log_rows(folder, "dev")
+        if not curve:
+            raise ToolkitError(
+                f"{folder}: the log holds no evaluation; let the run finish an epoch"
+            )
+        metrics["training_epochs"] = summarise([curve[-1]["epoch"]], "epochs")
+        metrics["training_seconds"] = summarise([curve[-1]["seconds"]], "seconds")
+        show(here.name, metrics)
+        path = here.save(
+            metrics,
+            {
+                "model": config["run"]["model"],
+                "precision": config["run"]["precision"],
+                "training_device": training_device,
+                "measured_by": command_line(here.program),
+                "settings": config["settings"],
+                "curve": [{key: row[key] for key in CURVE if key in row} for row in curve],
+                **details,
+            },
+            seconds=curve[-1]["seconds"],
+            command=training_command(config),
         )
-        measure_run(here, folder, corpus_path, samples=samples, training_device=training_device)
+        click.echo(path)
 
 
-def measure_run(
-    here: Setting, folder: Path, corpus_path: Path | None, *, samples: int, training_device: str
-) -> None:
-    """Measure one run folder and write its result.
-
-    Args:
-        here: The clock, the device and where to write.
-        folder: Of the run.
-        corpus_path: Its corpus.
-        samples: Sentences sampled.
-        training_device: What the run was trained on.
-    """
-    config = run_config(folder)
-    corpus = corpus_of_run(folder, corpus_path)
-    model = ARAE.from_pretrained(folder, device=here.device)
-    metrics, details = measure(here, model, corpus, samples=samples)
-    curve = log_rows(folder, "dev")
-    if not curve:
-        raise ToolkitError(f"{folder}: the log holds no evaluation; let the run finish an epoch")
-    here.write(
-        metrics | trained_for(curve[-1]),
-        corpus=corpus,
-        seeds=[config["settings"]["training"]["seed"]],
-        seconds=curve[-1]["seconds"],
-        command=training_command(config),
-        details={
-            "model": config["run"]["model"],
-            "precision": config["run"]["precision"],
-            "training_device": training_device,
-            "measured_by": command_line(NAME),
-            "settings": config["settings"],
-            "curve": [{key: row[key] for key in CURVE if key in row} for row in curve],
-            **details,
-        },
-    )
-
-
-def trained_for(last: dict[str, Any]) -> dict[str, Metric]:
-    """Return how long a run has trained, from the last row of its log."""
-    return {
-        "training_epochs": summarise([last["epoch"]], "epochs"),
-        "training_seconds": summarise([last["seconds"]], "seconds"),
-    }
-
-
-def measure(
-    here: Setting, model: ARAE, corpus: Corpus, *, samples: int
-) -> tuple[dict[str, Metric], dict[str, Any]]:
+def measure(here: Setting, model: ARAE, corpus: Corpus, *, samples: int) -> Measured:
     """Return the metrics of a model, and samples and interpolations as details.
 
     Args:

@@ -8,9 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.errors import ToolkitError
@@ -19,89 +17,57 @@ from arae_toolkit.reports.results import Metric, summarise
 PROGRAM = "from arae_toolkit.recipes.cli import main; main(prog_name='arae-toolkit')"
 
 
-@dataclass(frozen=True)
-class Stream:
-    """What a command did with a stream of rows.
-
-    Attributes:
-        answers: Lines it wrote.
-        early_bytes: Most memory it had held when it had been given a tenth of the rows.
-        peak_bytes: The same when it had been given all of them.
-    """
-
-    answers: int
-    early_bytes: int
-    peak_bytes: int
-
-
-def run_on_stream(arguments: Sequence[str], rows: Iterable[str], *, count: int) -> Stream:
-    """Run a command on rows from stdin, handed over as fast as it takes them.
+def measure_stream(
+    here: Setting, command: Sequence[str], rows: Iterable[str], *, lines: int
+) -> dict[str, Metric]:
+    """Return rate and memory of a command whose rows are handed over as fast as it takes them.
 
     Args:
-        arguments: Of the command, without the program's name.
-        rows: At least ``count`` lines without their line break.
-        count: How many it gets.
+        here: The clock.
+        command: Its arguments, without the program's name.
+        rows: From its stdin, without line breaks; more than are taken.
+        lines: How many are taken.
 
     Raises:
         ToolkitError: If it fails, what it said has gone to stderr; or if this system does not tell
             how much memory a process has held.
     """
-    command = [sys.executable, "-c", PROGRAM, *arguments]
-    early = peak = 0
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
-        ThreadPoolExecutor(1) as beside,
-    ):
-        assert process.stdin is not None
-        assert process.stdout is not None
-        answers = beside.submit(_count_lines, process.stdout)
-        # A pipe breaks when the command has failed, and then its exit code says so.
-        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-            for number, row in zip(range(1, count + 1), rows, strict=False):
-                stdin.write(f"{row}\n".encode())
-                if number == max(1, count // 10):
-                    early = peak_memory(process.pid)
-            stdin.flush()
-            peak = peak_memory(process.pid)  # while it lives: its last batches are on their way
-    if process.returncode:
-        raise ToolkitError(f"{' '.join(arguments)} failed with exit code {process.returncode}")
-    return Stream(answers.result(), early, peak)
+    answers = early = peak = 0
 
+    def run() -> None:
+        nonlocal answers, early, peak
+        with (
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as process,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            written = beside.submit(sum, (1 for _ in process.stdout))
+            # A pipe breaks when the command has failed, and then its exit code says so.
+            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                for number, row in zip(range(1, lines + 1), rows, strict=False):
+                    stdin.write(f"{row}\n".encode())
+                    if number == max(1, lines // 10):
+                        early = peak_memory(process.pid)
+                stdin.flush()
+                peak = peak_memory(process.pid)  # while it lives: its last batches are on their way
+        if process.returncode:
+            raise ToolkitError(f"{' '.join(command)} failed with exit code {process.returncode}")
+        answers = written.result()
 
-def measure_stream(
-    here: Setting, command: Sequence[str], rows: Iterable[str], *, lines: int
-) -> dict[str, Metric]:
-    """Return rate and memory of a command over a long stream of rows.
-
-    Args:
-        here: The clock.
-        command: Its arguments.
-        rows: Of the stream, without line breaks; more than are taken.
-        lines: How many are taken.
-
-    Raises:
-        ToolkitError: See :func:`run_on_stream`.
-    """
-    results = []
-
-    def work() -> None:
-        results.append(run_on_stream(command, rows, count=lines))
-
-    seconds = here.seconds(work)
-    (stream,) = results
-    early, peak = stream.early_bytes / 1e6, stream.peak_bytes / 1e6
+    seconds = here.seconds(run)
     return {
         "stream, rows": summarise([lines], "rows"),
-        "stream, answers": summarise([stream.answers], "rows"),
+        "stream, answers": summarise([answers], "rows"),
         "stream, rate": summarise([lines / seconds], "rows/s"),
-        "stream, peak memory after a tenth": summarise([early], "MB"),
-        "stream, peak memory at the end": summarise([peak], "MB"),
-        "stream, growth": summarise([peak - early], "MB"),
+        "stream, peak memory after a tenth": summarise([early / 1e6], "MB"),
+        "stream, peak memory at the end": summarise([peak / 1e6], "MB"),
+        "stream, growth": summarise([(peak - early) / 1e6], "MB"),
     }
-
-
-def _count_lines(stream: IO[bytes]) -> int:
-    return sum(1 for _ in stream)
 
 
 def peak_memory(process_id: int) -> int:

@@ -8,89 +8,32 @@ are timed with all that is done between them, against a large square product in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import click
 import torch
 
-from arae_toolkit.benchmarks.common import (
-    Benchmark,
-    Setting,
-    corpus_option,
-    device_option,
-    open_corpus,
-    out_option,
-    seed_option,
-    setting,
-    threads_option,
-)
-from arae_toolkit.benchmarks.counts import counts_of_iterations
-from arae_toolkit.benchmarks.rates import MatrixRates, fastest_in_a_row
+from arae_toolkit.benchmarks.common import Measured, Setting, median, number, program
+from arae_toolkit.benchmarks.roofline.counts import counts_of_iterations
+from arae_toolkit.benchmarks.roofline.rates import MatrixRates, fastest_in_a_row
 from arae_toolkit.benchmarks.training_rate import DTYPES, precisions_of
-from arae_toolkit.benchmarks.versions import library_training
-from arae_toolkit.config.overrides import with_value
-from arae_toolkit.config.presets import preset
+from arae_toolkit.benchmarks.versions import library_training, preset_of
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, matrix_products
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import Metric
 
-NAME = "projection_rate"
 BATCHES = 50
 PRODUCTS, FLOPS_PER_TERM = 3, 2
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.projection_rate --corpus corpora/snli --threads 1",
-        "python -m arae_toolkit.benchmarks.projection_rate --device cuda --batch-size 1024",
-    ],
-)
-@corpus_option
-@click.option(
-    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="Sentences."
-)
-@click.option(
-    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of all measurements."
-)
-@seed_option
-@device_option
-@threads_option
-@out_option
-def main(
-    corpus_path: Path | None,
-    batch_size: int,
-    rounds: int,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+@program("projection_rate", "--corpus corpora/snli --threads 1", "--device cuda --batch-size 1024")
+@number("--batch-size", 64, "Sentences.", least=2)
+@number("--rounds", 5, "Of all measurements.")
+def main(here: Setting, corpus: Corpus, seed: int, *, batch_size: int, rounds: int) -> Measured:
     """Measure the projection of as many tokens as the batches of a corpus have."""
-    subject = f"{device_name}-{batch_size}"
-    here = setting(NAME, out, subject=subject, device_name=device_name, threads=threads)
-    corpus = open_corpus(corpus_path)
-    metrics, details = measure(here, corpus, batch_size=batch_size, rounds=rounds, seed=seed)
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
-
-
-def measure(
-    here: Setting, corpus: Corpus, *, batch_size: int, rounds: int, seed: int
-) -> tuple[dict[str, Metric], dict[str, Any]]:
-    """Return the metrics and details of this benchmark.
-
-    Args:
-        here: The clock and the device.
-        corpus: For its vocabulary and the lengths of its sentences.
-        batch_size: B.
-        rounds: Of all measurements.
-        seed: Of the batches.
-    """
-    config = with_value(preset("paper-2018", corpus=corpus.name), "training.batch_size", batch_size)
+    here.name = f"{here.program}-{here.device.type}-{batch_size}"
+    config = preset_of(corpus, "paper-2018", batch_size)
     _, algorithm = library_training(
-        corpus, config, device=here.device, precision="fp32", seed=seed, cuda_graphs=False
+        here, corpus, config, precision="fp32", seed=seed, cuda_graphs=False
     )
     read = counts_of_iterations(corpus.split("train"), algorithm.sampler, config, range(BATCHES))
     tokens, words = round(read.reconstruction.tokens), len(corpus.vocabulary)
@@ -111,7 +54,7 @@ def measure(
             ("square matrix product", [rate / 1e9 for rate in rates], "GFLOP/s"),
             ("share of the matrix rate", shares, "percent"),
         ):
-            metrics[f"{precision}, {name}"] = summarise(values, unit, centre="median")
+            metrics[f"{precision}, {name}"] = median(values, unit)
     details = {"batch_size": batch_size, "tokens": tokens, "words": words, "columns": size}
     return metrics, details
 

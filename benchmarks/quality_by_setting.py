@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    alternate,
-    corpus_option,
+    median,
     note,
-    open_corpus,
-    out_option,
-    setting,
-    threads_option,
+    number,
+    precision_option,
+    program,
+    repeat,
 )
 from arae_toolkit.benchmarks.training_rate import WARM_UP
 from arae_toolkit.benchmarks.versions import in_order, library_training
@@ -40,8 +38,9 @@ from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_recon
 from arae_toolkit.nn.weight_tying import check_tying
 from arae_toolkit.reports.results import Metric, summarise
 
-NAME, ITERATIONS = "quality_by_setting", "iterations"
 SENTENCES = 2000
+ROUNDS, TIMED = 3, 12
+"""In which the rates are measured, and iterations of each in a round."""
 UNTIED = "tied_embeddings=none"
 SETTINGS = (
     f"default {UNTIED}",
@@ -57,17 +56,13 @@ SETTINGS = (
 """A preset, and what is changed in it."""
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.quality_by_setting --corpus corpora/snli --threads 1",
-        "python -m arae_toolkit.benchmarks.quality_by_setting --setting default "
-        "--setting 'default batch_size=256'",
-        "python -m arae_toolkit.benchmarks.quality_by_setting --iterations 2000 --setting default "
-        "--setting 'default softmax_samples=512'",
-    ],
+@program(
+    "quality_by_setting",
+    "--corpus corpora/snli --threads 1",
+    "--setting default --setting 'default batch_size=256'",
+    "--iterations 2000 --setting default --setting 'default softmax_samples=512'",
+    takes=("corpus", "threads"),
 )
-@corpus_option
 @click.option(
     "--setting",
     "settings",
@@ -75,58 +70,62 @@ SETTINGS = (
     metavar="'PRESET KEY=VALUE ...'",
     help="A setting to train; may be repeated.  [default: those of docs/performance.md]",
 )
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0, min_open=True),
-    default=100.0,
-    show_default=True,
-    help="Training time of each seed, in processor time of this process.",
-)
-@click.option(
-    "--iterations",
-    type=click.IntRange(0),
-    default=0,
-    help="Of each seed, whatever --seconds says.",
-)
-@click.option(
-    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Of each setting."
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of the training.",
-)
-@threads_option
-@out_option
+@number("--seconds", 100.0, "Training time of each seed, in processor time of this process.")
+@number("--iterations", 0, "Of each seed, whatever --seconds says.", least=0)
+@number("--seeds", 3, "Of each setting.")
+@precision_option("Of the training.")
 def main(
-    corpus_path: Path | None,
+    here: Setting,
+    corpus: Corpus,
+    *,
     settings: tuple[str, ...],
     seconds: float,
     iterations: int,
     seeds: int,
     precision: Precision,
-    threads: int | None,
-    out: Path,
-) -> None:
+) -> Measured:
     """Train several settings for the same time or iterations, and compare what they learned."""
-    here = setting(NAME, out, subject=ITERATIONS if iterations else "", threads=threads)
-    corpus = open_corpus(corpus_path)
+    here.name += "-iterations" * (iterations > 0)
+    here.seeds = range(seeds)
     try:
         configs = configs_of(settings or SETTINGS, corpus=corpus.name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--setting'") from error
-    metrics, details = measure(
-        here,
-        corpus,
-        configs,
-        seconds=seconds,
-        iterations=iterations,
-        seeds=range(seeds),
-        precision=precision,
-    )
-    here.write(metrics, corpus=corpus, seeds=range(seeds), details=details)
+    rates = iteration_rates(here, corpus, configs, precision=precision)
+    first = next(iter(configs))  # all rates are compared with its
+    metrics: dict[str, Metric] = {}
+    for name, config in configs.items():
+        done = iterations or max(1, round(seconds * float(np.median(rates[name]))))
+        fixed = with_value(config, "training.iterations", done)
+        reached = [
+            train(here, corpus, fixed, seed=seed, precision=precision, name=name)
+            for seed in here.seeds
+        ]
+        metrics |= {
+            f"{name}, nats per sentence": summarise(
+                [one.nats_per_sentence for one in reached], "nats"
+            ),
+            f"{name}, given back": summarise([one.exact for one in reached], "percent"),
+            f"{name}, iterations": summarise([done], "iterations"),
+            f"{name}, epochs": summarise(
+                [done * config.training.batch_size / corpus.rows("train")], "epochs"
+            ),
+            f"{name}, sentences a second over the first": median(
+                [
+                    own * config.training.batch_size / other / configs[first].training.batch_size
+                    for own, other in zip(rates[name], rates[first], strict=True)
+                ],
+                "ratio",
+            ),
+        }
+    details = {
+        "precision": precision,
+        "seconds": None if iterations else seconds,
+        "dev_sentences": min(SENTENCES, corpus.rows("dev")),
+        "settings": list(configs),
+        "iterations_per_second": rates,
+    }
+    return metrics, details
 
 
 def configs_of(settings: Sequence[str], *, corpus: str) -> dict[str, Config]:
@@ -143,113 +142,31 @@ def configs_of(settings: Sequence[str], *, corpus: str) -> dict[str, Config]:
     return configs
 
 
-def measure(
-    here: Setting,
-    corpus: Corpus,
-    configs: Mapping[str, Config],
-    *,
-    seconds: float,
-    seeds: Sequence[int],
-    precision: Precision,
-    iterations: int = 0,
-    rounds: int = 3,
-    timed: int = 12,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
-    """Return the metrics and details of this benchmark.
-
-    Args:
-        here: The clock and the device.
-        corpus: Trained on train, evaluated on dev.
-        configs: What is compared, by name; the first is what all rates are compared with.
-        seconds: Processor time of a training.
-        seeds: Of each.
-        precision: Of the training.
-        iterations: Of a training, whatever ``seconds`` says; 0 trains for those.
-        rounds: In which the rates are measured.
-        timed: Iterations of each in a round.
-    """
-    rates = iteration_rates(
-        here, corpus, configs, precision=precision, rounds=rounds, iterations=timed
-    )
-    first = next(iter(configs))
-    metrics: dict[str, Metric] = {}
-    for name, config in configs.items():
-        done = iterations or max(1, round(seconds * float(np.median(rates[name]))))
-        fixed = with_value(config, "training.iterations", done)
-        reached = [
-            train(here, corpus, fixed, seed=seed, precision=precision, name=name) for seed in seeds
-        ]
-        metrics |= {
-            f"{name}, nats per sentence": summarise(
-                [one.nats_per_sentence for one in reached], "nats"
-            ),
-            f"{name}, given back": summarise([one.exact for one in reached], "percent"),
-            f"{name}, iterations": summarise([done], "iterations"),
-            f"{name}, epochs": summarise(
-                [done * config.training.batch_size / corpus.rows("train")], "epochs"
-            ),
-            f"{name}, sentences a second over the first": summarise(
-                [
-                    own * config.training.batch_size / other / configs[first].training.batch_size
-                    for own, other in zip(rates[name], rates[first], strict=True)
-                ],
-                "ratio",
-                centre="median",
-            ),
-        }
-    details = {
-        "precision": precision,
-        "seconds": None if iterations else seconds,
-        "dev_sentences": min(SENTENCES, corpus.rows("dev")),
-        "settings": list(configs),
-        "iterations_per_second": rates,
-    }
-    return metrics, details
-
-
 def iteration_rates(
-    here: Setting,
-    corpus: Corpus,
-    configs: Mapping[str, Config],
-    *,
-    precision: Precision,
-    rounds: int,
-    iterations: int,
+    here: Setting, corpus: Corpus, configs: Mapping[str, Config], *, precision: Precision
 ) -> dict[str, list[float]]:
     """Return iterations a second of processor time of each setting, by round, in turns."""
 
     def work(config: Config) -> Any:
-        _, algorithm = library_training(
-            corpus, config, device=here.device, precision=precision, seed=0
-        )
+        _, algorithm = library_training(here, corpus, config, precision=precision, seed=0)
         iterate = in_order(algorithm)
-        for _ in range(WARM_UP[here.device.type]):
-            iterate()
+        repeat(iterate, WARM_UP[here.device.type])
 
         def run() -> float:
             start = time.process_time()
-            for _ in range(iterations):
-                iterate()
-            return iterations / (time.process_time() - start)
+            repeat(iterate, TIMED)
+            return TIMED / (time.process_time() - start)
 
         return run
 
-    return alternate({name: work(config) for name, config in configs.items()}, rounds=rounds)
+    return here.alternate({name: work(config) for name, config in configs.items()}, rounds=ROUNDS)
 
 
 def train(
-    here: Setting,
-    corpus: Corpus,
-    config: Config,
-    *,
-    seed: int,
-    precision: Precision,
-    name: str,
+    here: Setting, corpus: Corpus, config: Config, *, seed: int, precision: Precision, name: str
 ) -> Reconstruction:
     """Train a whole run of a setting, and return what it has learned."""
-    model, algorithm = library_training(
-        corpus, config, device=here.device, precision=precision, seed=seed
-    )
+    model, algorithm = library_training(here, corpus, config, precision=precision, seed=seed)
     for iteration in range(algorithm.iterations):
         algorithm.iteration(iteration)
     dev = corpus.split("dev")

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.benchmarks.common import open_corpus
+from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.model_folder import CONFIG
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
@@ -31,20 +32,24 @@ def run_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def corpus_of_run(folder: Path, corpus_path: Path | None) -> Corpus:
-    """Open the corpus that a run was trained on.
+def trained_model(here: Setting, folder: Path, corpus: Corpus) -> ARAE:
+    """Return the model of a run, on the device of a measurement.
+
+    Args:
+        here: Where to compute.
+        folder: Of the run.
+        corpus: What the model is to be measured on.
 
     Raises:
-        CheckpointMismatch: If it is another one.
+        CheckpointMismatch: If the run was trained on another corpus.
     """
-    corpus = open_corpus(corpus_path)
     trained_on = run_config(folder)["corpus"]
     if corpus.sha256 != trained_on["sha256"]:
         raise CheckpointMismatch(
             f"{folder}: trained on another {trained_on['name']} than {corpus.folder} holds; "
             "name its corpus with --corpus"
         )
-    return corpus
+    return ARAE.from_pretrained(folder, device=here.device)
 
 
 def training_command(config: Mapping[str, Any]) -> str:

@@ -10,87 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import click
 import torch
 
-from arae_toolkit.benchmarks.arithmetic import Product
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    alternate,
-    corpus_option,
-    device_option,
-    out_option,
+    number,
+    program,
+    rate_metrics,
     ratios,
-    seed_option,
-    setting,
-    threads_option,
 )
-from arae_toolkit.benchmarks.counts import Counts, count_sentences
-from arae_toolkit.benchmarks.limits import arithmetic_metrics
-from arae_toolkit.benchmarks.rates import MatrixRates, measure_products
-from arae_toolkit.benchmarks.runs import corpus_of_run
+from arae_toolkit.benchmarks.roofline.arithmetic import Product
+from arae_toolkit.benchmarks.roofline.counts import Counts, count_sentences
+from arae_toolkit.benchmarks.roofline.limits import arithmetic_metrics
+from arae_toolkit.benchmarks.roofline.rates import MatrixRates
+from arae_toolkit.benchmarks.runs import trained_model
 from arae_toolkit.benchmarks.textbook import Decoder, Sizes
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import summarise
 
-NAME = "sampling"
 BATCH_SIZE = 64
 LIBRARY_BATCH_SIZE = 512
 COMPARED = 512
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.sampling runs/snli --corpus corpora/snli --threads 2",
-        "python -m arae_toolkit.benchmarks.sampling runs/snli --device cuda --count 100000",
-    ],
+@program(
+    "sampling",
+    "runs/snli --corpus corpora/snli --threads 2",
+    "runs/snli --device cuda --count 100000",
 )
 @click.argument("run")
-@corpus_option
-@click.option(
-    "--count", type=click.IntRange(1), default=10_000, show_default=True, help="Sentences a run."
-)
-@click.option(
-    "--one-by-one",
-    type=click.IntRange(1),
-    default=500,
-    show_default=True,
-    help="Sentences a run of the version that decodes each by itself.",
-)
-@click.option(
-    "--rounds", type=click.IntRange(2), default=3, show_default=True, help="Runs of each version."
-)
-@seed_option
-@device_option
-@threads_option
-@out_option
-def main(
-    run: str,
-    corpus_path: Path | None,
-    count: int,
-    one_by_one: int,
-    rounds: int,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+@number("--count", 10_000, "Sentences a run.")
+@number("--one-by-one", 500, "Sentences a run of the version that decodes each by itself.")
+@number("--rounds", 3, "Runs of each version.", least=2)
+def main(here: Setting, corpus: Corpus, *, run: str, **extent: int) -> Measured:
     """Measure how many sentences a second the model of RUN samples."""
-    here = setting(NAME, out, device_name=device_name, threads=threads)
-    folder = find_run(run)
-    corpus = corpus_of_run(folder, corpus_path)
-    model = ARAE.from_pretrained(folder, device=here.device)
-    metrics, details = measure(
-        here, model, count=count, one_by_one=one_by_one, rounds=rounds, seed=seed
-    )
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+    return measure(here, trained_model(here, find_run(run), corpus), **extent)
 
 
 def measure(
@@ -101,8 +61,7 @@ def measure(
     one_by_one: int,
     rounds: int,
     seed: int,
-    done: Callable[[], object] = lambda: None,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
+) -> Measured:
     """Return the metrics and details of this benchmark.
 
     Args:
@@ -112,13 +71,12 @@ def measure(
         one_by_one: Sentences in a run of the version that decodes each by itself; 0 leaves it out.
         rounds: Runs of each version.
         seed: Of the codes.
-        done: Called after each run.
     """
     decoder = textbook_decoder(model)
 
     def rate(work: Callable[[int], object], sentences: int) -> Callable[[], float]:
         work(min(sentences, BATCH_SIZE))  # warm up
-        return lambda: sentences / here.seconds(lambda: work(sentences))
+        return here.rate(lambda: work(sentences), sentences)
 
     def in_batches(size: int) -> Callable[[int], object]:
         return lambda sentences: textbook_sample(
@@ -138,14 +96,11 @@ def measure(
     counts = count_samples(model, decoder, sentences=together, seed=seed)
     products = products_of_sampling(model, sentences=together, counts=counts, count=count)
     rates = MatrixRates(here)
-    measure_products(rates, products)
-    numbers = alternate(works, rounds=rounds, done=done)
-    measure_products(rates, products)
+    rates.measure(products, torch.float32)
+    numbers = here.alternate(works, rounds=rounds)
+    rates.measure(products, torch.float32)
     limit = together / rates.limit_seconds(products, torch.float32)
-    metrics: dict[str, Metric] = {
-        f"{name}, rate": summarise(values, "sentences/s", centre="median")
-        for name, values in numbers.items()
-    }
+    metrics = rate_metrics(numbers, "sentences/s")
     for name, values in numbers.items():
         if name != "library":
             metrics[f"library over {name}"] = ratios(numbers["library"], values)

@@ -8,25 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import click
 import numpy as np
 
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    corpus_option,
-    device_option,
     note,
-    open_corpus,
-    out_option,
-    seed_option,
-    setting,
-    threads_option,
+    number,
+    precision_option,
+    program,
 )
-from arae_toolkit.benchmarks.textbook import Sizes
 from arae_toolkit.benchmarks.versions import (
     TextbookModel,
     in_order,
@@ -34,16 +26,14 @@ from arae_toolkit.benchmarks.versions import (
     textbook_training,
 )
 from arae_toolkit.config.presets import preset
-from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import measure_reconstruction
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import summarise
 
-NAME = "time_to_quality"
 SENTENCES = 2000
 
 
@@ -62,85 +52,21 @@ class Moment:
     nats_per_token: float
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.time_to_quality --corpus corpora/snli --threads 2",
-        "python -m arae_toolkit.benchmarks.time_to_quality --precision bf16 --minutes 5",
-    ],
-)
-@corpus_option
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Training time of the textbook version.",
-)
-@click.option(
-    "--every",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Seconds of training between the library's evaluations.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of the library's training.",
-)
-@seed_option
-@device_option
-@threads_option
-@out_option
+@program("time_to_quality", "--corpus corpora/snli --threads 2", "--precision bf16 --minutes 5")
+@number("--minutes", 10.0, "Training time of the textbook version.")
+@number("--every", 10.0, "Seconds of training between the library's evaluations.")
+@precision_option("Of the library's training.")
 def main(
-    corpus_path: Path | None,
+    here: Setting,
+    corpus: Corpus,
+    seed: int,
+    *,
     minutes: float,
     every: float,
     precision: Precision,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+) -> Measured:
     """Train the textbook version for some minutes, then the library until it is as good."""
-    here = setting(NAME, out, device_name=device_name, threads=threads)
-    corpus = open_corpus(corpus_path)
-    config = preset("default", corpus=corpus.name)
-    metrics, details = measure(
-        here, corpus, config, seconds=60 * minutes, every=every, precision=precision, seed=seed
-    )
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
-
-
-def measure(
-    here: Setting,
-    corpus: Corpus,
-    config: Config,
-    *,
-    seconds: float,
-    every: float,
-    precision: Precision,
-    seed: int,
-    sizes: Sizes | None = None,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
-    """Return the metrics and details of this benchmark.
-
-    Args:
-        here: The clock and the device.
-        corpus: Trained on train, evaluated on dev.
-        config: The library's settings.
-        seconds: Training time of the textbook version.
-        every: Seconds of training between two evaluations of the library.
-        precision: Of the library's training.
-        seed: Of weights, batches and noise.
-        sizes: Of the textbook version, by default the published ones.
-
-    Raises:
-        ToolkitError: If the library is not as good in the textbook version's time.
-    """
+    config, seconds = preset("default", corpus=corpus.name), 60 * minutes
     dev = corpus.split("dev")
     store = TokenStore(dev, device=here.device)
     rows = np.random.default_rng(seed).permutation(len(dev))[:SENTENCES]
@@ -148,17 +74,13 @@ def measure(
     def nats_per_token(model: ARAE) -> float:
         return measure_reconstruction(model, store, rows=rows).nats_per_token
 
-    textbook, data = textbook_training(
-        corpus,
-        sizes=sizes or Sizes(),
-        batch_size=config.training.batch_size,
-        device=here.device,
-        seed=seed,
+    textbook, iterate = textbook_training(
+        here, corpus, batch_size=config.training.batch_size, seed=seed
     )
-    evaluated, batches = TextbookModel(textbook, corpus), data.epochs()
+    evaluated = TextbookModel(textbook, corpus)
     reference = train(
         here,
-        lambda: textbook.iteration(next(batches), data),
+        iterate,
         lambda: nats_per_token(evaluated.current()),
         every=seconds / 10,
         stop=lambda moment: moment.seconds >= 0.999 * seconds,
@@ -166,9 +88,7 @@ def measure(
     target = reference[-1].nats_per_token
     note(f"the library is to reach {target:.4f} nats per token")
 
-    model, algorithm = library_training(
-        corpus, config, device=here.device, precision=precision, seed=seed
-    )
+    model, algorithm = library_training(here, corpus, config, precision=precision, seed=seed)
     moments = train(
         here,
         in_order(algorithm),

@@ -1,104 +1,73 @@
 """Training sentences per second: the library against the textbook version, in one process.
 
 Short runs in alternation (textbook, library, textbook, ...), and for the library the shares of the
-three limits that it reaches; see :mod:`arae_toolkit.benchmarks.limits`.
+three limits that it reaches; see :mod:`arae_toolkit.benchmarks.roofline.limits`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import click
 import torch
 
-from arae_toolkit.benchmarks.arithmetic import flops_by_part
 from arae_toolkit.benchmarks.common import (
-    Benchmark,
+    Measured,
     Setting,
-    alternate,
-    corpus_option,
-    device_option,
     note,
-    open_corpus,
-    out_option,
+    number,
+    program,
+    rate_metrics,
     ratios,
-    seed_option,
-    setting,
-    threads_option,
+    repeat,
 )
-from arae_toolkit.benchmarks.counts import IterationCounts, counts_of_iterations
-from arae_toolkit.benchmarks.limits import Machine, Work, work_of_iteration
-from arae_toolkit.benchmarks.textbook import Sizes
-from arae_toolkit.benchmarks.versions import in_order, library_training, textbook_training
-from arae_toolkit.config.overrides import with_value
-from arae_toolkit.config.presets import preset
+from arae_toolkit.benchmarks.roofline.arithmetic import flops_by_part
+from arae_toolkit.benchmarks.roofline.counts import IterationCounts, counts_of_iterations
+from arae_toolkit.benchmarks.roofline.limits import Machine, Work, work_of_iteration
+from arae_toolkit.benchmarks.versions import (
+    in_order,
+    library_training,
+    preset_of,
+    textbook_training,
+)
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, has_bfloat16
-from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.results import summarise
 
-NAME = "training_rate"
+PRESETS = ("paper-2018", "default")
 WARM_UP = {"cpu": 3, "cuda": 150}
 """Iterations before the first that is timed. On CUDA most widths have been captured by then."""
 BATCH_SIZE = 64
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-@click.command(
-    cls=Benchmark,
-    examples=[
-        "python -m arae_toolkit.benchmarks.training_rate --corpus corpora/snli --threads 2",
-        "python -m arae_toolkit.benchmarks.training_rate --batch-size 1024 --iterations 3",
-        "python -m arae_toolkit.benchmarks.training_rate --device cuda --iterations 100",
-    ],
+@program(
+    "training_rate",
+    "--corpus corpora/snli --threads 2",
+    "--batch-size 1024 --iterations 3",
+    "--device cuda --iterations 100",
 )
-@corpus_option
-@click.option(
-    "--rounds", type=click.IntRange(2), default=7, show_default=True, help="Runs of each version."
-)
-@click.option(
-    "--iterations", type=click.IntRange(1), default=20, show_default=True, help="In one run."
-)
-@click.option(
+@number("--rounds", 7, "Runs of each version.", least=2)
+@number("--iterations", 20, "In one run.")
+@number(
     "--batch-size",
-    type=click.IntRange(2),
-    default=BATCH_SIZE,
-    show_default=True,
-    help="Sentences an iteration; another than the default has a result of its own.",
+    BATCH_SIZE,
+    "Sentences an iteration; another than the default has a result of its own.",
+    least=2,
 )
-@seed_option
-@device_option
-@threads_option
-@out_option
-def main(
-    corpus_path: Path | None,
-    rounds: int,
-    iterations: int,
-    batch_size: int,
-    seed: int,
-    device_name: str,
-    threads: int | None,
-    out: Path,
-) -> None:
+def main(here: Setting, corpus: Corpus, *, batch_size: int, **extent: Any) -> Measured:
     """Measure training sentences a second, and the share of the arithmetic limit."""
-    subject = ""
     if batch_size != BATCH_SIZE:
-        subject = f"batch-{batch_size}" + f"-{device_name}" * (device_name != "cpu")
-    here = setting(NAME, out, subject=subject, device_name=device_name, threads=threads)
-    corpus = open_corpus(corpus_path)
-    configs = {
-        name: with_value(preset(name, corpus=corpus.name), "training.batch_size", batch_size)
-        for name in ("paper-2018", "default")
-    }
-    metrics, details = measure(
-        here, corpus, configs, rounds=rounds, iterations=iterations, seed=seed
-    )
-    here.write(metrics, corpus=corpus, seeds=[seed], details=details)
+        on_gpu = "-cuda" * (here.device.type == "cuda")
+        here.name = f"{here.program}-batch-{batch_size}{on_gpu}"
+    return measure(here, corpus, configs_of(corpus, batch_size), **extent)
+
+
+def configs_of(corpus: Corpus, batch_size: int) -> dict[str, Config]:
+    """Return the presets that are measured, by name, with one batch size."""
+    return {name: preset_of(corpus, name, batch_size) for name in PRESETS}
 
 
 def measure(
@@ -109,10 +78,8 @@ def measure(
     rounds: int,
     iterations: int,
     seed: int,
-    sizes: Sizes | None = None,
     cuda_graphs: bool = True,
-    done: Callable[[], object] = lambda: None,
-) -> tuple[dict[str, Metric], dict[str, Any]]:
+) -> Measured:
     """Return the metrics and details of this benchmark.
 
     Args:
@@ -122,28 +89,27 @@ def measure(
         rounds: Runs of each version.
         iterations: Iterations in one run.
         seed: Of weights, batches and noise.
-        sizes: Of the textbook version, by default the published ones.
         cuda_graphs: Whether the library captures its steps on a CUDA device.
-        done: Called after each run.
     """
     batch_size = next(iter(configs.values())).training.batch_size
     warm_up = WARM_UP[here.device.type if cuda_graphs else "cpu"]
     timed = range(warm_up, warm_up + rounds * iterations)
-    works = {"textbook": _textbook(here, corpus, sizes or Sizes(), batch_size, iterations, seed)}
+
+    def run(iterate: Callable[[], object], size: int, warm_up: int) -> Callable[[], float]:
+        repeat(iterate, warm_up)
+        return here.rate(lambda: repeat(iterate, iterations), iterations * size)
+
+    _, iterate = textbook_training(here, corpus, batch_size=batch_size, seed=seed)
+    works = {"textbook": run(iterate, batch_size, WARM_UP["cpu"])}
     needed: dict[str, Work] = {}
     read: dict[str, IterationCounts] = {}
     for config_name, config in configs.items():
         for precision in precisions_of(here.device):
             name = f"{config_name} {precision}"
             _, algorithm = library_training(
-                corpus,
-                config,
-                device=here.device,
-                precision=precision,
-                seed=seed,
-                cuda_graphs=cuda_graphs,
+                here, corpus, config, precision=precision, seed=seed, cuda_graphs=cuda_graphs
             )
-            works[name] = _library(here, algorithm, iterations, warm_up)
+            works[name] = run(in_order(algorithm), algorithm.sampler.batch_size, warm_up)
             # The limits are those of the very sentences that are timed.
             if config_name not in read:
                 read[config_name] = counts_of_iterations(
@@ -157,13 +123,11 @@ def measure(
             )
     machine = Machine(here)
     note(f"{rounds} rounds of {iterations} iterations of each of {', '.join(works)}")
-    _measure_machine(machine, needed.values())
-    numbers = alternate(works, rounds=rounds, done=done)
-    _measure_machine(machine, needed.values())
+    machine.measure(needed.values())
+    numbers = here.alternate(works, rounds=rounds)
+    machine.measure(needed.values())
 
-    metrics: dict[str, Metric] = {}
-    for name, values in numbers.items():
-        metrics[f"{name}, rate"] = summarise(values, "sentences/s", centre="median")
+    metrics = rate_metrics(numbers, "sentences/s")
     limits = {name: machine.limits(work) for name, work in needed.items()}
     for name in needed:
         metrics[f"{name}, over textbook"] = ratios(numbers[name], numbers["textbook"])
@@ -194,49 +158,6 @@ def measure(
 def precisions_of(device: torch.device) -> list[Precision]:
     """Return the precisions worth measuring on a device."""
     return ["fp32", "bf16"] if has_bfloat16(device) else ["fp32"]
-
-
-def _textbook(
-    here: Setting,
-    corpus: Corpus,
-    sizes: Sizes,
-    batch_size: int,
-    iterations: int,
-    seed: int,
-) -> Callable[[], float]:
-    """Return a run of the textbook version that returns its rate, warmed up."""
-    textbook, data = textbook_training(
-        corpus, sizes=sizes, batch_size=batch_size, device=here.device, seed=seed
-    )
-    batches = data.epochs()
-
-    def run(times: int = iterations) -> None:
-        for batch in islice(batches, times):
-            textbook.iteration(batch, data)
-
-    run(WARM_UP["cpu"])
-    return lambda: iterations * batch_size / here.seconds(run)
-
-
-def _library(
-    here: Setting, algorithm: Algorithm, iterations: int, warm_up: int
-) -> Callable[[], float]:
-    """Return a run of the library that returns its rate, warmed up."""
-    iterate = in_order(algorithm)
-
-    def run(times: int = iterations) -> None:
-        for _ in range(times):
-            iterate()
-
-    run(warm_up)
-    return lambda: iterations * algorithm.sampler.batch_size / here.seconds(run)
-
-
-def _measure_machine(machine: Machine, works: Iterable[Work]) -> None:
-    """Measure what the limits need: before and after the rounds, at the machine's best."""
-    machine.measure_copies()
-    for work in works:
-        machine.measure(work)
 
 
 if __name__ == "__main__":

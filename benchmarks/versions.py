@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-import torch
-
+from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Sizes, Textbook
 from arae_toolkit.config.overrides import with_value
+from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
@@ -19,21 +19,26 @@ from arae_toolkit.pretraining.experiment import new_model
 
 
 def library_training(
+    here: Setting,
     corpus: Corpus,
     config: Config,
     *,
-    device: torch.device,
     precision: Precision,
     seed: int,
     cuda_graphs: bool = True,
 ) -> tuple[ARAE, Algorithm]:
     """Return a fresh model of the library and its training, set up as ``pretrain`` does."""
     config = with_value(config, "training.seed", seed)
-    store = TokenStore(corpus.split("train"), device=device)
-    model = new_model(corpus, config, kind="arae").to(device)
+    store = TokenStore(corpus.split("train"), device=here.device)
+    model = new_model(corpus, config, kind="arae").to(here.device)
     assert isinstance(model, ARAE), "a text corpus"
     algorithm = Algorithm(model, config, store, precision=precision, cuda_graphs=cuda_graphs)
     return model, algorithm
+
+
+def preset_of(corpus: Corpus, name: str, batch_size: int) -> Config:
+    """Return a preset for a corpus, with another batch size."""
+    return with_value(preset(name, corpus=corpus.name), "training.batch_size", batch_size)
 
 
 def in_order(algorithm: Algorithm) -> Callable[[], object]:
@@ -43,17 +48,19 @@ def in_order(algorithm: Algorithm) -> Callable[[], object]:
 
 
 def textbook_training(
-    corpus: Corpus, *, sizes: Sizes, batch_size: int, device: torch.device, seed: int
-) -> tuple[Textbook, PaddedSentences]:
-    """Return a fresh textbook model and its training sentences."""
+    here: Setting, corpus: Corpus, *, batch_size: int, seed: int
+) -> tuple[Textbook, Callable[[], object]]:
+    """Return a fresh textbook model, and a function that trains it by its next iteration."""
     data = PaddedSentences(
         corpus.split("train"),
         max_length=corpus.max_length,
         batch_size=batch_size,
-        device=device,
+        device=here.device,
         seed=seed,
     )
-    return Textbook(len(corpus.vocabulary), device=device, sizes=sizes, seed=seed), data
+    textbook = Textbook(len(corpus.vocabulary), device=here.device, sizes=Sizes(), seed=seed)
+    batches = data.epochs()
+    return textbook, lambda: textbook.iteration(next(batches), data)
 
 
 class TextbookModel:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,25 +93,17 @@ def benchmark(
     from arae_toolkit.devices import choose_device
 
     device = choose_device(device_name)
-    here = setting(
-        "benchmark",
-        out or Path(),
-        subject=device.type,
-        device_name=device.type,
-        threads=threads,
-    )
+    here = setting("benchmark", out or Path(), device_name=device.type, threads=threads)
+    here.name, here.seeds = f"benchmark-{device.type}", [0]
     extent = extent_of(device, rounds=rounds, quick=quick)
-    with _corpus(corpus_path, quick=quick) as corpus:
-        with progress("measuring", extent.runs(device)) as advance:
-            metrics, details, rows = measure(
-                here, corpus, extent, batch_size=batch_size, done=advance
-            )
+    with _corpus(corpus_path, quick=quick) as here.corpus:
+        with progress("measuring", extent.runs(device)) as here.done:
+            metrics, details, rows = measure(here, here.corpus, extent, batch_size=batch_size)
         if out is not None:
             command = shlex.join(["arae-toolkit", *sys.argv[1:]])
-            path = here.save(metrics, corpus=corpus, seeds=[0], details=details, command=command)
-            _say(f"written: {path}")
+            _say(f"written: {here.save(metrics, details, command=command)}")
     if as_json:
-        table = {"rows": [row.as_dict() for row in rows], "metrics": metrics, "details": details}
+        table = {"rows": [asdict(row) for row in rows], "metrics": metrics, "details": details}
         click.echo(json.dumps(table, indent=2, ensure_ascii=False))
     else:
         _show(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,20 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small
 import torch
 from click.testing import CliRunner, Result
-from small_benchmarks import SIZES, tiny_corpus
+from small_benchmarks import call, measure_small_networks, tiny_corpus
 
-from arae_toolkit.benchmarks import (
-    gpu_session,
-    on_gpu,
-    overview,
-    parts,
-    rates,
-    sessions,
-    training_rate,
-)
+from arae_toolkit.benchmarks import on_gpu, overview, training_rate
+from arae_toolkit.benchmarks.common import setting
+from arae_toolkit.benchmarks.gpu import gpu_session, parts
 from arae_toolkit.benchmarks.overview_table import COLUMNS, Row, markdown, row_of
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep import options
@@ -46,12 +40,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure small networks, and time each product once."""
-    monkeypatch.setattr(overview, "preset", lambda name, corpus: small.SMALL)
-    monkeypatch.setattr(training_rate, "Sizes", lambda: SIZES)
-    monkeypatch.setattr(rates, "fastest", lambda here, work: here.seconds(work))
-    monkeypatch.setattr(rates, "SQUARE", {"cpu": 32})
-    monkeypatch.setattr(rates, "COPY_BYTES", 4096)
+    """Measure small networks."""
+    measure_small_networks(monkeypatch)
 
 
 def _benchmark(*arguments: object) -> Result:
@@ -125,25 +115,9 @@ def test_a_corpus_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert not done.stdout
 
 
-@pytest.mark.usefixtures("small_networks")
-def test_the_overview_writes_its_result_and_only_what_is_asked(
-    corpus: Corpus, tmp_path: Path
-) -> None:
-    arguments = ["--corpus", str(corpus.folder), "--batch-size", "8", "--quick", "--out"]
-    flags = ["--no-graphs", "--training-only"]
-    done = CliRunner().invoke(overview.main, [*arguments, str(tmp_path), *flags])
-    assert done.exit_code == 0, done.output
-    assert _first_cells(done.stdout) == NAMES
-    result = read_results(tmp_path)["overview-cpu-8-eager"]
-    assert result["details"]["training"]["batch_size"] == 8
-    assert not any(name.startswith("sampling") for name in result["metrics"])
-
-
 def test_a_batch_is_never_larger_than_the_corpus(
     small_networks: None, corpus: Corpus, tmp_path: Path
 ) -> None:
-    from arae_toolkit.benchmarks.common import setting
-
     rows = corpus.rows("train")
     here = setting("overview", tmp_path)
     _, details, _ = overview.measure(
@@ -176,29 +150,7 @@ def test_cells() -> None:
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _part(folder: Path, program: str, *, seconds: float = 20, **options: Any) -> parts.Outcome:
-    return parts.run_part(
-        "part",
-        [sys.executable, "-c", program],
-        folder=folder,
-        seconds=seconds,
-        environment=os.environ,
-        working_folder=folder,
-        **options,
-    )
-
-
-def test_a_part_that_ends_is_done_and_one_that_fails_is_not(tmp_path: Path) -> None:
-    done = _part(tmp_path, "import sys; sys.stderr.write('seen')")
-    assert (done.outcome, done.exit_code) == ("done", 0)
-    assert (tmp_path / "part.log").read_text() == "seen"
-    failed = _part(tmp_path, "raise ValueError('broken')")
-    assert (failed.outcome, failed.exit_code) == ("failed", 1)
-    assert "broken" in (tmp_path / "part.log").read_text()
-    assert json.loads(json.dumps(failed.as_dict()))["command"][1] == "-c"
-
-
-def test_a_part_that_hangs_is_killed_with_all_it_started(
+def test_a_command_that_hangs_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "GRACE_SECONDS", 0.2)
@@ -210,8 +162,9 @@ def test_a_part_that_hangs_is_killed_with_all_it_started(
         f"{deaf}"
     )
     began = time.monotonic()
-    hung = _part(tmp_path, program, seconds=1.5)
-    assert hung.outcome == "timed out"
+    command, log = [sys.executable, "-c", program], tmp_path / "log"
+    ended = parts.run_limited(command, log=log, seconds=1.5, folder=tmp_path)
+    assert ended == (-signal.SIGKILL, True)
     assert time.monotonic() - began < 10
     child = int((tmp_path / "child").read_text())
     with pytest.raises(ProcessLookupError):
@@ -222,16 +175,6 @@ def test_a_part_that_hangs_is_killed_with_all_it_started(
             time.sleep(0.05)
 
 
-def test_a_part_may_end_with_its_time(tmp_path: Path) -> None:
-    program = (
-        "import signal, sys, time;"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143));"
-        "time.sleep(60)"
-    )
-    assert _part(tmp_path, program, seconds=1, may_be_stopped=True).outcome == "stopped"
-    assert _part(tmp_path, program, seconds=1).outcome == "timed out"
-
-
 def test_large_files_are_cut_and_can_be_joined(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "folder").mkdir(parents=True)
@@ -239,9 +182,9 @@ def test_large_files_are_cut_and_can_be_joined(tmp_path: Path) -> None:
     (source / "weights").write_bytes(weights)
     (source / "small").write_text("as it is")
     (source / "state").write_text("left out")
-    names = parts.carry_away(source, target, part_bytes=1000, without=["state"])
-    assert sorted(names) == sorted(path.name for path in target.iterdir())
-    assert names[0] == "small"
+    parts.carry_away(source, target, part_bytes=1000, without=["state"])
+    names = sorted(path.name for path in target.iterdir())
+    assert names == ["README.txt", "small", *(f"weights.part-{part:03}" for part in range(3))]
     assert max(path.stat().st_size for path in target.iterdir()) <= 1000
     joining = (target / "README.txt").read_text().splitlines()[-1]
     subprocess.run(joining, shell=True, cwd=target, check=True)
@@ -274,90 +217,107 @@ def test_linked_folders_are_the_package(tmp_path: Path, monkeypatch: pytest.Monk
     assert not on_gpu.is_installed(environment)
 
 
-@pytest.mark.parametrize(
-    ("rows", "rate", "seconds", "epochs"),
-    [(1000, None, 60, 10), (1000, 100.0, 100, 8), (1000, 1.0, 100, 1)],
-)
-def test_epochs_fit_into_the_time(
-    rows: int, rate: float | None, seconds: float, epochs: int
-) -> None:
-    assert gpu_session.planned_epochs(rows, rate, seconds) == epochs
-
-
 def test_the_training_follows_the_measured_rate(tmp_path: Path) -> None:
-    session = sessions.Session(tmp_path, tmp_path, "cuda", minutes=1, quick=False)
-    assert gpu_session.measured_rate(session) == ("bf16", None)
+    """In the lower precision where that was measured; as many epochs as fit into the time."""
+    session = gpu_session.Session(tmp_path, "cuda", minutes=1, quick=False)
+    assert gpu_session.plan_training(session, 1000, 60) == ("bf16", 10)
     path = tmp_path / "results" / "overview-cuda-64.json"
     path.parent.mkdir()
-    metrics = {"training, default fp32, rate": {"value": 7.0}}
+    metrics = {"training, default fp32, rate": {"value": 100.0}}
     path.write_text(json.dumps({"metrics": metrics}))
-    assert gpu_session.measured_rate(session) == ("fp32", 7.0)
-    metrics["training, default bf16, rate"] = {"value": 9.0}
+    assert gpu_session.plan_training(session, 1000, 100) == ("fp32", 8)
+    metrics["training, default bf16, rate"] = {"value": 1.0}
     path.write_text(json.dumps({"metrics": metrics}))
-    assert gpu_session.measured_rate(session) == ("bf16", 9.0)
+    assert gpu_session.plan_training(session, 1000, 100) == ("bf16", 1)
 
 
-def test_a_session_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With commands that fail at once in place of all but the training."""
-    out = tmp_path / "out"
-    ran: list[str] = []
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace all commands but the making of corpus and model by ones that fail; name them."""
+    names: list[str] = []
 
-    def run_part(name: str, command: list[str], **options: Any) -> parts.Outcome:
-        ran.append(name)
-        if name == "training":
+    def run(command: list[str], *, log: Path, **_: Any) -> tuple[int, bool]:
+        names.append(log.stem)
+        if log.stem == "training":
             folder = Path(command[command.index("--out") + 1])
             folder.mkdir()
             (folder / "model.safetensors").write_bytes(bytes(2_500_000))
             (folder / gpu_session.TRAINING_STATE).write_bytes(b"large")
-        outcome = "done" if name in ("corpus", "training") else "failed"
-        return parts.Outcome(name, outcome, 0.1, 0, tuple(command), f"{name}.log")
+            return 143, True
+        return int(log.stem != "corpus"), False
 
-    monkeypatch.setattr(sessions, "run_part", run_part)
+    monkeypatch.setattr(gpu_session, "run_limited", run)
     monkeypatch.setattr(Corpus, "__init__", lambda self, folder: None)
     monkeypatch.setattr(Corpus, "rows", lambda self, split: 100)
-    arguments = ["--device", "cpu", "--minutes", "1", "--parts-of-mb", "1", "--out", str(out)]
-    done = CliRunner().invoke(gpu_session.main, arguments)
-    assert done.exit_code == 1
+    return names
+
+
+def test_a_session_goes_on_after_a_failure(tmp_path: Path, ran: list[str]) -> None:
+    words = ("--device", "cpu", "--minutes", 1, "--parts-of-mb", 1, "--out", tmp_path)
+    done = call("gpu.gpu_session", *words, code=1)
     assert "not finished: tests, table-64" in done.stderr
     assert ran == [
         *("tests", "corpus", "table-64", "table-1024", "projection-64", "projection-1024"),
         *("time_to_quality", "kernels", "seeds", "training"),
     ]
-    summary = json.loads((out / "summary.json").read_text())
+    summary = json.loads((tmp_path / "summary.json").read_text())
     assert [part["name"] for part in summary["parts"]] == ran
-    assert sorted(path.name for path in (out / "model").iterdir()) == [
+    outcomes = {part["name"]: part["outcome"] for part in summary["parts"]}
+    assert (outcomes["corpus"], outcomes["tests"]) == ("done", "failed")
+    assert outcomes["training"] == "stopped"
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "README.txt",
         *(f"model.safetensors.part-{part:03}" for part in range(3)),
     ]
 
 
+def test_parts_can_be_left_out(tmp_path: Path, ran: list[str]) -> None:
+    """What is left then runs as ever; what is not in a quick session is noted."""
+    left_out = [f"--skip={part}" for part in ("tests", "table", "projection", "time", "kernels")]
+    call("gpu.gpu_session", "--device", "cpu", "--quick", *left_out, "--out", tmp_path)
+    assert ran == ["corpus", "training"]
+    parts = json.loads((tmp_path / "summary.json").read_text())["parts"]
+    assert [part["outcome"] for part in parts] == ["done", "skipped", "stopped"]
+
+
 def test_some_time_is_kept_for_the_training(tmp_path: Path) -> None:
     """A part that comes late gets less than its share, and none at all at the end."""
-    session = sessions.Session(tmp_path, tmp_path, "cuda", minutes=10, quick=False)
+    session = gpu_session.Session(tmp_path, "cuda", minutes=10, quick=False)
     assert session.share("seeds") == pytest.approx(0.2 * 600)
     session.started -= 400
     assert session.share("seeds") == pytest.approx(200 - 0.2 * 600, abs=1)
     session.started -= 100
     assert not session.run("seeds", "-c", "pass", seconds=session.share("seeds"))
-    assert session.outcomes[0].outcome == "skipped"
+    assert session.parts[0]["outcome"] == "skipped"
 
 
-def test_parts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left then runs as ever."""
-    ran: list[str] = []
+SLEEP = "import time; time.sleep(60)"
+ENDS_ITSELF = (
+    f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)); {SLEEP}"
+)
 
-    def run_part(name: str, command: list[str], **options: Any) -> parts.Outcome:
-        ran.append(name)
-        return parts.Outcome(name, "done", 0.1, 0, tuple(command), f"{name}.log")
 
-    monkeypatch.setattr(sessions, "run_part", run_part)
-    monkeypatch.setattr(Corpus, "__init__", lambda self, folder: None)
-    monkeypatch.setattr(Corpus, "rows", lambda self, split: 100)
-    left_out = [f"--skip={part}" for part in ("tests", "table", "time", "kernels", "seeds")]
-    arguments = ["--device", "cpu", *left_out, "--out", str(tmp_path / "out")]
-    done = CliRunner().invoke(gpu_session.main, arguments)
-    assert done.exit_code == 0, done.output
-    assert ran == ["corpus", "projection-64", "projection-1024", "training"]
+@pytest.mark.parametrize(
+    ("program", "may_be_stopped", "outcome", "code"),
+    [
+        ("import sys; sys.stderr.write('seen')", False, "done", 0),
+        ("raise SystemExit(5)", False, "done", 5),  # pytest selected no test
+        ("raise ValueError('seen')", True, "failed", 1),
+        (ENDS_ITSELF, True, "stopped", 143),
+        (ENDS_ITSELF, False, "timed out", 143),
+        (SLEEP, True, "timed out", -signal.SIGTERM),
+    ],
+)
+def test_what_became_of_a_part(
+    program: str, may_be_stopped: bool, outcome: str, code: int, tmp_path: Path
+) -> None:
+    session = gpu_session.Session(tmp_path, "cpu", minutes=1, quick=True)
+    seconds = 1 if "sleep" in program else 20
+    session.run("part", "-c", program, seconds=seconds, may_be_stopped=may_be_stopped)
+    (part,) = json.loads((tmp_path / "summary.json").read_text())["parts"]
+    assert (part["outcome"], part["exit_code"]) == (outcome, code)
+    assert part["command"][1:] == ["-c", program]
+    assert ("seen" in (tmp_path / part["log"]).read_text()) == ("seen" in program)
 
 
 @pytest.mark.slow
@@ -369,11 +329,13 @@ def test_a_whole_session_on_the_cpu(tmp_path: Path) -> None:
     summary = json.loads((out / "summary.json").read_text())
     outcomes = {part["name"]: part["outcome"] for part in summary["parts"]}
     assert done.returncode == 0, (done.stderr, outcomes)
-    assert set(outcomes.values()) <= {"done", "stopped"}
+    left_out = {name for name, outcome in outcomes.items() if outcome == "skipped"}
+    assert left_out == {"time_to_quality", "seeds"}
+    assert set(outcomes.values()) <= {"done", "stopped", "skipped"}
     assert done.stdout.strip() == str(out / "summary.json")
     assert {path.name for path in (out / "results").iterdir()} == {
         "overview-cpu-8.json",
-        "overview-cpu-8-eager.json",
+        "projection_rate-cpu-8.json",
     }
     assert len(list((out / "kernels").iterdir())) == 3
     assert (out / "model" / "model.safetensors.part-000").stat().st_size == 2_000_000

@@ -1,120 +1,38 @@
-"""The benchmarks compare what is equal, count what is there, and run at small sizes."""
+"""The benchmarks compare what is equal, and their limits count what is there."""
 
 from __future__ import annotations
 
-import json
-import re
-from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import click
 import numpy as np
 import pytest
 import small
 import torch
-from click.testing import CliRunner
-from small_benchmarks import SIZES, quiet, tiny_corpus
+from small_benchmarks import SIZES
 from torch import Tensor
 
-from arae_toolkit.benchmarks import (
-    arithmetic,
-    common,
-    counts,
-    encoding,
-    gpu_session,
-    iteration_profile,
-    kernels,
-    limits,
-    overview,
-    preparation,
-    pretraining,
-    quality_by_setting,
-    rates,
-    runs,
-    sampling,
-    startup,
-    tables,
-    time_to_quality,
-    training_rate,
-)
+from arae_toolkit.benchmarks import common, encoding, sampling
+from arae_toolkit.benchmarks.roofline import arithmetic, counts, limits, rates
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Textbook
-from arae_toolkit.config.overrides import to_dict, with_overrides
+from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
-from arae_toolkit.config.schema import Config
-from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.optim.update import Update
-from arae_toolkit.pretraining.experiment import pretrain
 from arae_toolkit.pretraining.steps import (
     critic_step,
     encoder_step,
     generator_step,
     reconstruction_step,
 )
-from arae_toolkit.reports.results import read_results
 
 CPU = torch.device("cpu")
 MAX_LENGTH = 10
 ADAM_RATE = 1e-4
-PROGRAMS: dict[str, click.Command] = {
-    module.__name__.removeprefix("arae_toolkit.benchmarks."): module.main
-    for module in (
-        encoding,
-        gpu_session,
-        iteration_profile,
-        kernels,
-        overview,
-        preparation,
-        pretraining,
-        quality_by_setting,
-        sampling,
-        startup,
-        tables,
-        time_to_quality,
-        training_rate,
-    )
-}
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return tiny_corpus(tmp_path_factory.mktemp("corpora"))
-
-
-@pytest.fixture(scope="module")
-def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with two short runs, ``tiny`` and ``tiny-ae``."""
-    folder = tmp_path_factory.mktemp("trained")
-    config = small.settings("epochs=2", "batch_size=16", "evaluate_every=5")
-    pretrain(corpus, config, folder / "tiny")
-    pretrain(corpus, config, folder / "tiny-ae", kind="ae")
-    return folder
-
-
-@pytest.fixture
-def quick_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time each matrix product once, and small squares."""
-    monkeypatch.setattr(rates, "fastest", lambda here, work: here.seconds(work))
-    monkeypatch.setattr(rates, "SQUARE", {"cpu": 32})
-    monkeypatch.setattr(rates, "COPY_BYTES", 4096)
-
-
-def _call(program: str, *arguments: object, code: int = 0) -> Any:
-    done = CliRunner().invoke(PROGRAMS[program], [str(word) for word in arguments])
-    assert done.exit_code == code, done.output
-    return done
-
-
 # --- the textbook version is the same algorithm ------------------------------------------------
 
 
@@ -254,15 +172,12 @@ def test_a_whole_iteration_of_the_textbook_moves_every_network() -> None:
     data = PaddedSentences(
         small.sentences(small.vocabulary()), max_length=MAX_LENGTH, batch_size=8, device=CPU
     )
-    before = [network.state_dict()["0.weight"].clone() for network in _perceptrons(both)]
+    perceptrons = both.textbook.generator, both.textbook.critic
+    before = [network.state_dict()["0.weight"].clone() for network in perceptrons]
     losses = both.textbook.iteration(both.padded, data)
     assert all(bool(torch.isfinite(value)) for value in losses.values())
-    for network, weight in zip(_perceptrons(both), before, strict=True):
+    for network, weight in zip(perceptrons, before, strict=True):
         assert not torch.equal(weight, network.state_dict()["0.weight"])
-
-
-def _perceptrons(both: _Both) -> list[torch.nn.Module]:
-    return [both.textbook.generator, both.textbook.critic]
 
 
 def test_the_textbook_learns() -> None:
@@ -291,11 +206,7 @@ def test_padding_holds_every_sentence() -> None:
         assert data.tokens[row, :length].tolist() == sentences[row].tolist()
         assert not data.tokens[row, length:].any()
     seen = torch.cat([tokens for tokens, _ in data.epoch()])
-    assert _sorted(seen).equal(_sorted(data.tokens))
-
-
-def _sorted(tokens: Tensor) -> Tensor:
-    return torch.tensor(sorted(tokens.tolist()))
+    assert sorted(seen.tolist()) == sorted(data.tokens.tolist())
 
 
 # --- arithmetic --------------------------------------------------------------------------------
@@ -547,166 +458,6 @@ def test_every_way_gives_the_product_and_the_fastest_counts(
     assert measured.limit_seconds([product], torch.float32, at_once=True) == 5
 
 
-def test_runs_alternate_and_ratios_are_of_the_same_round() -> None:
-    order: list[str] = []
-    values = {"a": iter([10.0, 20.0, 90.0]), "b": iter([5.0, 10.0, 30.0])}
-
-    def work(name: str) -> Any:
-        def run() -> float:
-            order.append(name)
-            return next(values[name])
-
-        return run
-
-    numbers = common.alternate({"a": work("a"), "b": work("b")}, rounds=3)
-    assert order == ["a", "b"] * 3
-    assert common.ratios(numbers["a"], numbers["b"])["value"] == 2
-
-
-# --- programs ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("program", sorted(PROGRAMS))
-def test_a_program_explains_itself(program: str) -> None:
-    shown = _call(program, "--help").output
-    started_by = "python benchmarks/on_gpu.py" if program == "gpu_session" else None
-    assert (started_by or f"python -m arae_toolkit.benchmarks.{program}") in shown
-    for parameter in PROGRAMS[program].params:
-        if isinstance(parameter, click.Option) and not parameter.hidden:
-            assert parameter.help
-
-
-@pytest.mark.usefixtures("quick_products")
-def test_training_rate(corpus: Corpus, tmp_path: Path) -> None:
-    here = common.setting("training_rate", tmp_path)
-    base = small.settings("generator_sizes=[11,11]", "critic_sizes=[11,11]")
-    configs = {"default": base, "separate": with_overrides(base, ["encoder_update=separate"])}
-    metrics, details = training_rate.measure(
-        here, corpus, configs, rounds=2, iterations=2, seed=0, sizes=SIZES
-    )
-    names = [f"{c} {p}" for c in configs for p in training_rate.precisions_of(CPU)]
-    assert list(details["binding_limit"]) == names
-    for name in names:
-        rates = details["sentences_per_second"][name]
-        assert metrics[f"{name}, rate"]["value"] == pytest.approx(np.median(rates), rel=1e-4)
-        for limit, share in (
-            ("arithmetic limit", "share of the arithmetic limit"),
-            ("arithmetic limit, token by token", "share of the limit"),
-            ("bandwidth limit", "share of the bandwidth limit"),
-            ("chain limit", "share of the chain limit"),
-        ):
-            percent = 100 * np.median(rates) / metrics[f"{name}, {limit}"]["value"]
-            assert metrics[f"{name}, {share}"]["value"] == pytest.approx(percent, rel=1e-3)
-        assert metrics[f"{name}, over textbook"]["spread"] is not None
-    # The lengths behind the limit are those of the rows that iterations 3 to 6 reconstruct.
-    lengths = corpus.split("train").lengths
-    sampler = EpochSampler(lengths, batch_size=base.training.batch_size, seed=0)
-    rows = list(islice(sampler.epoch(0), 3, 7))
-    assert details["tokens_per_sentence"] == pytest.approx(np.mean(lengths[np.stack(rows)]))
-    assert len(details["read_by_an_iteration"]["separate"]["encoder"]) == 1
-
-
-@pytest.mark.usefixtures("quick_products")
-def test_training_rate_from_the_command_line(
-    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training_rate, "preset", lambda name, corpus: small.SMALL)
-    monkeypatch.setattr(training_rate, "Sizes", lambda: SIZES)
-    done = _call(
-        *("training_rate", "--corpus", corpus.folder, "--rounds", 2, "--iterations", 1),
-        *("--threads", torch.get_num_threads(), "--out", tmp_path),
-    )
-    assert Path(done.stdout.strip()) == tmp_path / "training_rate.json"
-    result = read_results(tmp_path)["training_rate"]
-    assert result["corpus"]["sha256"] == corpus.sha256
-    assert "paper-2018 fp32, over textbook" in result["metrics"]
-    assert result["details"]["gigabytes_per_second"] > 0
-    assert result["machine"]["threads"] == torch.get_num_threads()
-
-
-def _time_to_quality(corpus: Corpus, config: Config, folder: Path, seconds: float) -> Any:
-    here = common.setting("time_to_quality", folder)
-    return time_to_quality.measure(
-        *(here, corpus, config),
-        **{"seconds": seconds, "every": 0.1, "precision": "fp32", "seed": 0, "sizes": SIZES},
-    )
-
-
-def test_time_to_quality(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Textbook, "rate", 1e-3)  # so that it is soon overtaken
-    metrics, details = _time_to_quality(corpus, small.settings("batch_size=16"), tmp_path, 0.8)
-    reached, target = details["library"][-1], details["textbook"][-1]
-    assert reached["nats_per_token"] <= target["nats_per_token"]
-    assert metrics["textbook, nats per token"]["value"] == pytest.approx(
-        target["nats_per_token"], rel=1e-4
-    )
-    assert metrics["library over textbook"]["value"] == pytest.approx(
-        reached["seconds"] / target["seconds"], rel=1e-3
-    )
-
-
-def test_time_to_quality_says_when_it_is_not_reached(corpus: Corpus, tmp_path: Path) -> None:
-    frozen = small.settings("batch_size=16", "autoencoder_rate=0.0", "adversarial_weight=0.0")
-    with pytest.raises(ToolkitError, match="the textbook version was at"):
-        _time_to_quality(corpus, frozen, tmp_path, 0.5)
-
-
-def test_evaluations_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    clock = SimpleNamespace(perf_counter=lambda: now[0])
-    monkeypatch.setattr(common, "time", clock)
-    monkeypatch.setattr(time_to_quality, "time", clock)
-    nats = iter([3.0, 2.0, 1.0])
-
-    def takes(seconds: float) -> None:
-        now[0] += seconds
-
-    def evaluate() -> float:
-        takes(1000)
-        return next(nats)
-
-    moments = time_to_quality.train(
-        common.setting("x", tmp_path),
-        lambda: takes(4),
-        evaluate,
-        every=10,
-        stop=lambda moment: moment.nats_per_token <= 1,
-    )
-    assert [moment.nats_per_token for moment in moments] == [3, 2, 1]
-    assert [moment.seconds for moment in moments] == [12, 24, 36]
-    assert moments[-1].iterations == 9
-
-
-def test_sampling(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
-    _call(
-        *("sampling", trained / "tiny", "--corpus", corpus.folder, "--count", 130),
-        *("--one-by-one", 3, "--rounds", 2, "--out", tmp_path),
-    )
-    metrics = read_results(tmp_path)["sampling"]["metrics"]
-    assert metrics["same sentences"]["value"] == 100
-    rate, limit = (metrics[f"library, {name}"]["value"] for name in ("rate", "arithmetic limit"))
-    share = metrics["library, share of the arithmetic limit"]["value"]
-    assert share == pytest.approx(100 * rate / limit, rel=1e-3)
-    assert metrics["library over textbook, one by one"]["value"] > 0
-
-
-def test_encoding(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
-    _call(
-        *("encoding", trained / "tiny", "--corpus", corpus.folder, "--count", 300),
-        *("--rounds", 2, "--out", tmp_path),
-    )
-    result = read_results(tmp_path)["encoding"]
-    assert result["metrics"]["same codes"]["value"] == 100
-    assert result["metrics"]["library over textbook"]["value"] > 0
-    assert result["metrics"]["library, share of the arithmetic limit"]["value"] > 0
-    looser = "library, every sentence by itself, share of the arithmetic limit"
-    assert result["metrics"][looser]["value"] > 0
-    assert result["details"]["batches"] == 1
-    tokens = result["details"]["tokens_per_sentence"] * 300
-    assert result["details"]["distinct_words"] < tokens
-    assert 0 < result["details"]["distinct_beginnings_per_token"] < 1
-
-
 def test_the_products_of_encoding_are_those_of_the_formula() -> None:
     model = small.model(small.vocabulary())
     batch = encoding.count_batches(model, ["a man runs .", "a man eats .", "two dogs sleep ."])
@@ -748,112 +499,3 @@ def test_the_products_of_sampling_are_those_of_the_formula() -> None:
     )
     assert flops["output map"] == 2 * 32.5 * 14 * 12
     assert flops["projection"] == 2 * 32.5 * 12 * words
-
-
-def test_kernels(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "preset", lambda name, corpus: small.SMALL)
-    monkeypatch.setattr(kernels, "Sizes", lambda: SIZES)
-    done = _call("kernels", "--corpus", corpus.folder, "--batch-size", 8, "--out", tmp_path)
-    paths = [Path(line) for line in done.stdout.split()]
-    assert [path.name.split("-")[1] for path in paths] == ["textbook", "eager", "graphs"]
-    for path in paths:
-        text = path.read_text()
-        assert "ms an iteration" in text
-        assert "aten::mm" in text
-
-
-def test_startup(tmp_path: Path) -> None:
-    _call("startup", "--rounds", 2, "--out", tmp_path)
-    metrics = read_results(tmp_path)["startup"]["metrics"]
-    assert metrics["arae-toolkit"]["unit"] == "milliseconds"
-    assert 0 < metrics["over an empty program"]["value"] < 30
-
-
-def test_preparation(tmp_path: Path) -> None:
-    _call("preparation", "--size", 200, "--out", tmp_path)
-    result = read_results(tmp_path)["preparation"]
-    assert 0.01 < result["metrics"]["peak memory"]["value"] < 4
-    assert result["metrics"]["distinct training sentences"]["value"] == result["corpus"]["rows"]
-
-
-def test_a_failure_is_one_line(trained: Path, tmp_path: Path) -> None:
-    done = _call("sampling", trained / "tiny", "--corpus", tmp_path / "nowhere", code=1)
-    assert re.fullmatch(r"Error: .*no prepared corpus here.*\n", done.stderr)
-
-
-# --- trained runs ------------------------------------------------------------------------------
-
-
-def test_pretraining_and_the_tables(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
-    out = tmp_path / "results"
-    _call(
-        *("pretraining", trained / "tiny", trained / "tiny-ae", "--corpus", corpus.folder),
-        *("--samples", 30, "--out", out),
-    )
-    results = read_results(out)
-    assert list(results) == ["pretraining-tiny", "pretraining-tiny-ae"]
-    arae, plain = results.values()
-    for result in (arae, plain):
-        metrics, log = result["metrics"], result["details"]["curve"]
-        assert len(log) >= 2
-        # The last evaluation of the training was over all of dev, by the same weights.
-        assert metrics["dev_nats_per_sentence"]["value"] == pytest.approx(
-            log[-1]["nats_per_sentence"], rel=1e-4
-        )
-        assert metrics["dev_nats_per_sentence_0_swaps"] == metrics["dev_nats_per_sentence"]
-        assert result["seconds"] == log[-1]["seconds"]
-        assert len(result["details"]["samples"]) == 20
-        assert len(result["details"]["interpolations"]) == 5
-        assert result["details"]["sentences"]["test"] == corpus.rows("test")
-    assert plain["command"].startswith("arae-toolkit pretrain synthetic --model ae")
-
-    readme = tmp_path / "README.md"
-    blocks = [f"<!-- results:{name} -->\n<!-- /results -->" for name in ("pretraining", "samples")]
-    readme.write_text("# x\n\n" + "\n\n".join(blocks) + "\n\nend\n")
-    places = ("--results", out, "--readme", readme)
-    assert "out of date" in _call("tables", *places, "--check", code=1).stderr
-    _call("tables", *places)
-    _call("tables", *places, "--check")
-    text = readme.read_text()
-    assert text.startswith("# x\n")
-    assert text.endswith("\n\nend\n")
-    assert arae["details"]["samples"][0] in text
-    for figure in re.findall(r"\]\((.*?\.png)\)", text):
-        assert 1000 < (tmp_path / figure).stat().st_size < 100_000
-    readme.write_text(text.replace("| 2.19 |", "| 2.20 |", 1))
-    _call("tables", *places, "--check", code=1)
-
-
-def test_another_corpus_than_the_runs_own_is_refused(trained: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    options = PrepareOptions(size=100, seed=9)
-    prepare_corpus("synthetic", out=other, options=options, report=str, progress=quiet)
-    done = _call("pretraining", trained / "tiny", "--corpus", other, "--out", tmp_path, code=1)
-    assert "trained on another synthetic" in done.stderr
-
-
-def test_copies_are_counted() -> None:
-    words = small.vocabulary()
-    samples = ["a man runs .", "a dog runs .", "a dog sleeps .", "runs"]
-    assert pretraining.copied_share(samples, small.sentences(words), words) == 50
-
-
-@pytest.mark.parametrize(
-    ("config", "kind", "options"),
-    [
-        (preset("default", corpus="snli"), "arae", ""),
-        (preset("paper-2018", corpus="snli"), "ae", " --model ae --preset paper-2018"),
-        (
-            with_overrides(preset("demo", corpus="snli"), ["epochs=7", "critic_sizes=[5]"]),
-            "arae",
-            " --preset demo --set 'critic_sizes=[5]' --set epochs=7",
-        ),
-    ],
-)
-def test_the_command_that_trained_a_run(config: Config, kind: str, options: str) -> None:
-    content = {
-        "corpus": {"name": "snli"},
-        "run": {"model": kind, "precision": "fp32"},
-        "settings": json.loads(json.dumps(to_dict(config))),
-    }
-    assert runs.training_command(content) == f"arae-toolkit pretrain snli{options}"

@@ -69,25 +69,28 @@ def test_codes_and_nats_equal_the_cpus() -> None:
     assert on_gpu.reconstruct(texts) == on_cpu.reconstruct(texts)
 
 
-def _trained(
-    *, cuda_graphs: bool, precision: str = "fp32", settings: tuple[str, ...] = ()
-) -> Algorithm:
-    """Train the small model for some iterations; return it with its notes."""
+def _algorithm(*settings: str, **options: Any) -> Algorithm:
+    """Return the training of the small model on the device."""
     words = small.vocabulary()
-    config = small.settings("batch_size=8", "epochs=20", *settings)
-    model = small.model(words).to("cuda")
     store = TokenStore(small.sentences(words), device=torch.device("cuda"))
-    algorithm = Algorithm(
-        model,
-        config,
-        store,
-        precision=precision,  # type: ignore[arg-type]
-        cuda_graphs=cuda_graphs,
-    )
+    config = small.settings("batch_size=8", "epochs=20", *settings)
+    return Algorithm(small.model(words).to("cuda"), config, store, **options)
+
+
+def _trained(*settings: str, **options: Any) -> Algorithm:
+    """Train the small model for some iterations."""
+    algorithm = _algorithm(*settings, **options)
     for iteration in range(8):
         scalars = algorithm.iteration(iteration)
     assert all(math.isfinite(value.item()) for value in scalars.values())
     return algorithm
+
+
+def _assert_same_weights(first: Algorithm, second: Algorithm) -> None:
+    """Within rounding, for sums are taken in another order."""
+    weights = first.model.state_dict()
+    for key, value in second.model.state_dict().items():
+        torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
 
 
 SCHEDULES = {
@@ -101,25 +104,17 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_graphs_train_to_the_same_weights_as_operation_by_operation(name: str) -> None:
     """Captured and not, the same rows and the same noise: weights agree within rounding."""
-    graphs = _trained(cuda_graphs=True, settings=SCHEDULES[name])
-    plain = _trained(cuda_graphs=False, settings=SCHEDULES[name])
+    graphs = _trained(*SCHEDULES[name], cuda_graphs=True)
+    plain = _trained(*SCHEDULES[name], cuda_graphs=False)
     assert graphs.static is not None and graphs.static.graphs > 0, "nothing was captured"
     assert plain.static is not None and plain.static.graphs == 0
-    weights = graphs.model.state_dict()
-    for key, value in plain.model.state_dict().items():
-        torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
+    _assert_same_weights(graphs, plain)
 
 
 def test_a_capture_that_fails_costs_one_line_and_nothing_else() -> None:
     """What waits for the device cannot be captured: one note, and the weights of a plain run."""
-    words, notes = small.vocabulary(), []
-    store = TokenStore(small.sentences(words), device=torch.device("cuda"))
-    algorithm = Algorithm(
-        small.model(words).to("cuda"),
-        small.settings("batch_size=8", "epochs=20"),
-        store,
-        note=notes.append,
-    )
+    notes: list[str] = []
+    algorithm = _algorithm(note=notes.append)
     assert algorithm.static is not None
     run = algorithm.run
 
@@ -133,9 +128,7 @@ def test_a_capture_that_fails_costs_one_line_and_nothing_else() -> None:
         algorithm.iteration(iteration)
     assert len(notes) == 1 and notes[0].startswith("CUDA graphs are off (")
     assert algorithm.static.graphs == 0
-    plain = _trained(cuda_graphs=False).model.state_dict()
-    for key, value in algorithm.model.state_dict().items():
-        torch.testing.assert_close(value, plain[key], rtol=1e-2, atol=2e-3, msg=key)
+    _assert_same_weights(algorithm, _trained(cuda_graphs=False))
     assert torch.isfinite(torch.randn(3, device="cuda")).all(), "the device's own generator works"
 
 
@@ -153,10 +146,8 @@ def test_the_learning_rate_reaches_a_captured_graph() -> None:
 
 def test_noise_differs_between_replays_and_repeats_with_the_iteration() -> None:
     """The seed of an iteration reaches the graph."""
-    algorithm = _trained(
-        cuda_graphs=True,
-        settings=("autoencoder_rate=0.0", "generator_steps=0", "critic_steps=0", "code_noise=1.0"),
-    )
+    off = ("autoencoder_rate=0.0", "generator_steps=0", "critic_steps=0")
+    algorithm = _trained(*off, "code_noise=1.0", cuda_graphs=True)
     static = algorithm.static
     assert static is not None and static.graphs == 1
     plan = algorithm.planner.plan(0)
@@ -169,14 +160,7 @@ def test_noise_differs_between_replays_and_repeats_with_the_iteration() -> None:
 
 def test_graphs_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     """A run that was stopped and resumed on the device ends where an unbroken one does."""
-    words = small.vocabulary()
-    config = small.settings("batch_size=8", "epochs=8")
-
-    def algorithm() -> Algorithm:
-        store = TokenStore(small.sentences(words), device=torch.device("cuda"))
-        return Algorithm(small.model(words).to("cuda"), config, store)
-
-    whole, first, second = algorithm(), algorithm(), algorithm()
+    whole, first, second = (_algorithm("epochs=8") for _ in range(3))
     for iteration in range(8):
         whole.iteration(iteration)
     for iteration in range(4):
@@ -187,9 +171,7 @@ def test_graphs_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     restore_training_state(tensors, path=path, modules=second.modules, updates=second.updates)
     for iteration in range(4, 8):
         second.iteration(iteration)
-    weights = second.model.state_dict()
-    for key, value in whole.model.state_dict().items():
-        torch.testing.assert_close(weights[key], value, rtol=1e-2, atol=2e-3, msg=key)
+    _assert_same_weights(second, whole)
 
 
 SAMPLING = [

@@ -62,7 +62,7 @@ def test_programs_of_the_wheel_run_by_their_full_name(built, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    for name in ("benchmarks.startup", "benchmarks.gpu_session"):
+    for name in ("benchmarks.startup", "benchmarks.gpu.gpu_session"):
         command = [sys.executable, "-m", f"arae_toolkit.{name}", "--help"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.benchmarks.arithmetic import Product
 from arae_toolkit.benchmarks.common import Setting
+from arae_toolkit.benchmarks.roofline.arithmetic import Product
 from arae_toolkit.devices import matrix_products
 
 SQUARE = {"cpu": 2048, "cuda": 8192}
@@ -49,11 +49,20 @@ class MatrixRates:
     ) -> None:
         """Measure every shape (again): the limit is what the machine can do at its best.
 
+        Float32 factors are rounded to TF32 where a device can: cuDNN's LSTM rounds them unless it
+        is told not to, so a limit without would be one that can be beaten.
+
         Args:
             products: What is measured; each shape once.
             dtype: Of the reduced products.
             at_once: Leave out all ways but the one call.
         """
+        with matrix_products(self.setting.device, "tf32"):
+            self._measure(products, dtype, at_once=at_once)
+
+    def _measure(
+        self, products: Iterable[Product], dtype: torch.dtype, *, at_once: bool = False
+    ) -> None:
         for key in sorted({_key(product, dtype) for product in products}, key=str):
             whole, *others = _ways(self.setting, *key)
             seconds = fastest_in_a_row(self.setting, whole)
@@ -82,7 +91,7 @@ class MatrixRates:
         """Return the rate of a large square product, in floating-point operations a second."""
         side = SQUARE[self.setting.device.type]
         square = Product("square", side, side, side, reduced=True)
-        self.measure([square], dtype)
+        self._measure([square], dtype)
         return square.flops / self.fastest[square.shape, dtype]
 
 
@@ -121,22 +130,6 @@ def _ways(
         cuts += [(SLICE_ROWS, columns)] * (rows > SLICE_ROWS)
         cuts += [(rows, SLICE_COLUMNS)] * (columns > SLICE_COLUMNS)
     return [in_slices(second, *cut) for cut in cuts for second in (plain, transposed)]
-
-
-def measure_products(
-    rates: MatrixRates,
-    products: Iterable[Product],
-    dtype: torch.dtype = torch.float32,
-    *,
-    at_once: bool = False,
-) -> None:
-    """Measure products for a limit, with float32 factors rounded to TF32 where a device can.
-
-    cuDNN's LSTM rounds them unless it is told not to, so a limit without would be one that can be
-    beaten.
-    """
-    with matrix_products(rates.setting.device, "tf32"):
-        rates.measure(products, dtype, at_once=at_once)
 
 
 def fastest(setting: Setting, work: Callable[[], object]) -> float:

@@ -26,9 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
-from arae_toolkit.benchmarks.counts import Counts, IterationCounts
+from arae_toolkit.benchmarks.roofline.counts import Counts, IterationCounts
 from arae_toolkit.config.schema import Config
 
 
@@ -110,41 +111,18 @@ def products_of_iteration(
     batch = training.batch_size
     tokens = round(batch * tokens_per_sentence)
 
-    def lstm(
-        part: str, inputs: int, size: int, *, backward: bool, times: float = 1
-    ) -> list[Product]:
-        return list(
-            lstm_products(
-                part,
-                batch=batch,
-                tokens=tokens,
-                inputs=inputs,
-                size=size,
-                backward=backward,
-                times=times,
-            )
-        )
-
+    lstm = partial(lstm_products, batch=batch, tokens=tokens)
+    encoder = {"inputs": model.embedding_size, "size": model.code_size}
+    inputs, critic_steps = model.embedding_size + model.code_size, training.critic_steps
     products = [
-        *lstm("encoder", model.embedding_size, model.code_size, backward=True),
-        *lstm("decoder", model.embedding_size + model.code_size, model.hidden_size, backward=True),
+        *lstm("encoder", **encoder, backward=True),
+        *lstm("decoder", inputs=inputs, size=model.hidden_size, backward=True),
         *_scoring_products(config, tokens, vocab_size),
-        *lstm(
-            "critic's encoder passes",
-            model.embedding_size,
-            model.code_size,
-            backward=False,
-            times=training.critic_steps,
-        ),
+        *lstm("critic's encoder passes", **encoder, backward=False, times=critic_steps),
     ]
     if training.encoder_update == "separate":
-        products += lstm(
-            "encoder update",
-            model.embedding_size,
-            model.code_size,
-            backward=True,
-            times=training.encoder_steps,
-        )
+        times = training.encoder_steps
+        products += lstm("encoder update", **encoder, backward=True, times=times)
     return products + list(_perceptron_products(config, needed=False))
 
 

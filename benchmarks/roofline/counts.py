@@ -8,7 +8,7 @@ each *distinct* word of what is encoded together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain, islice
 from statistics import fmean
 
@@ -75,12 +75,7 @@ def count_sentences(sentences: Sequence[Sequence[int] | Indices]) -> Counts:
 
 def mean_counts(counts: Sequence[Counts]) -> Counts:
     """Return the mean of each number."""
-    return Counts(
-        fmean(one.sentences for one in counts),
-        fmean(one.tokens for one in counts),
-        fmean(one.distinct for one in counts),
-        fmean(one.longest for one in counts),
-    )
+    return Counts(*(fmean(numbers) for numbers in zip(*map(astuple, counts), strict=True)))
 
 
 def critic_passes(training: TrainingConfig) -> list[int]:

@@ -1,29 +1,34 @@
 """Three limits that no implementation of an iteration can beat, and the share of each reached.
 
 *Arithmetic*: the needed matrix products take as long as this machine takes for them by themselves,
-shape by shape in the fastest of several ways; see :mod:`arae_toolkit.benchmarks.arithmetic`.
-*Bandwidth*: parameters, gradients and the optimizers' moments must pass through memory, at the rate
-of a large copy. *Chain*: the steps of an LSTM depend on one another, and each takes as long as it
-takes alone. The three may overlap in time, so the lowest of them is the one that binds.
+shape by shape in the fastest of several ways; see
+:mod:`arae_toolkit.benchmarks.roofline.arithmetic`. *Bandwidth*: parameters, gradients and the
+optimizers' moments must pass through memory, at the rate of a large copy. *Chain*: the steps of an
+LSTM depend on one another, and each takes as long as it takes alone. The three may overlap in time,
+so the lowest of them is the one that binds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 
-from arae_toolkit.benchmarks.arithmetic import (
+from arae_toolkit.benchmarks.common import Setting
+from arae_toolkit.benchmarks.roofline.arithmetic import (
     Product,
     needed_products,
     products_of_iteration,
     scored_words,
 )
-from arae_toolkit.benchmarks.common import Setting
-from arae_toolkit.benchmarks.counts import IterationCounts
-from arae_toolkit.benchmarks.rates import MatrixRates, copy_rate, measure_products, step_seconds
+from arae_toolkit.benchmarks.roofline.counts import IterationCounts
+from arae_toolkit.benchmarks.roofline.rates import (
+    MatrixRates,
+    copy_rate,
+    step_seconds,
+)
 from arae_toolkit.config.schema import Config
 from arae_toolkit.reports.results import Metric, summarise
 
@@ -226,18 +231,16 @@ class Machine:
         self.bytes_per_second = 0.0
         self.step_seconds: dict[tuple[int, int, torch.dtype], float] = {}
 
-    def measure(self, work: Work) -> None:
-        """Measure products and steps (again)."""
-        measure_products(self.rates, work.needed, work.dtype)
-        measure_products(self.rates, work.token_by_token, work.dtype, at_once=True)
-        for size in work.steps:
-            key = (work.sentences, size, work.dtype)
-            seconds = step_seconds(self.setting, rows=work.sentences, size=size, dtype=work.dtype)
-            self.step_seconds[key] = min(seconds, self.step_seconds.get(key, seconds))
-
-    def measure_copies(self) -> None:
-        """Measure the bandwidth (again)."""
+    def measure(self, works: Iterable[Work]) -> None:
+        """Measure bandwidth, products and steps (again)."""
         self.bytes_per_second = max(self.bytes_per_second, copy_rate(self.setting))
+        for work in works:
+            self.rates.measure(work.needed, work.dtype)
+            self.rates.measure(work.token_by_token, work.dtype, at_once=True)
+            for size in work.steps:
+                key = rows, _, dtype = work.sentences, size, work.dtype
+                seconds = step_seconds(self.setting, rows=rows, size=size, dtype=dtype)
+                self.step_seconds[key] = min(seconds, self.step_seconds.get(key, seconds))
 
     def limits(self, work: Work) -> Limits:
         """Return the limits of what has been measured."""

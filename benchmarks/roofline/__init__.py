@@ -1,0 +1,1 @@
+"""What no implementation can beat: needed products, memory traffic and dependent steps."""
