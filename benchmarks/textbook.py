@@ -39,7 +39,6 @@ class Encoder(nn.Module):
     """LSTM whose last state, on the unit sphere, is the code."""
 
     def __init__(self, vocab_size: int, sizes: Sizes) -> None:
-        """Make the layers."""
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, sizes.embedding, padding_idx=PAD)
         self.lstm = nn.LSTM(sizes.embedding, sizes.code, batch_first=True)
@@ -55,7 +54,6 @@ class Decoder(nn.Module):
     """LSTM fed the code beside the previous word."""
 
     def __init__(self, vocab_size: int, sizes: Sizes) -> None:
-        """Make the layers."""
         super().__init__()
         self.code_gain = sizes.code_gain
         self.embedding = nn.Embedding(vocab_size, sizes.embedding, padding_idx=PAD)
@@ -136,7 +134,6 @@ class PaddedSentences:
         device: torch.device,
         seed: int = 0,
     ) -> None:
-        """Pad every sentence."""
         self.lengths = torch.from_numpy(sentences.lengths.copy())
         inside = torch.arange(max_length + 1) < self.lengths[:, None]
         self.tokens = torch.full(inside.shape, PAD)
@@ -180,7 +177,6 @@ class Textbook:
     def __init__(
         self, vocab_size: int, *, device: torch.device, sizes: Sizes | None = None, seed: int = 0
     ) -> None:
-        """Make networks, starting weights and optimizers."""
         self.sizes = sizes = sizes or Sizes()
         self.device = device
         start = torch.Generator().manual_seed(seed)

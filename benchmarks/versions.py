@@ -72,7 +72,6 @@ class TextbookModel:
     """
 
     def __init__(self, textbook: Textbook, corpus: Corpus) -> None:
-        """Make a model of the same sizes."""
         sizes = textbook.sizes
         self.textbook = textbook
         self.model = ARAE(

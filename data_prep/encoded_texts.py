@@ -37,7 +37,6 @@ class TextTable:
     """Different texts, each held once and known by its index."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._indices: dict[str, int] = {}
 
     def __len__(self) -> int:

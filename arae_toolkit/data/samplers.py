@@ -54,7 +54,6 @@ class BalancedSampler:
     def __init__(
         self, lengths: Indices, labels: Indices, classes: int, *, batch_size: int, seed: int
     ) -> None:
-        """Sort the rows by class."""
         self._rows = [np.flatnonzero(labels == label) for label in range(classes)]
         sizes = [len(rows) for rows in self._rows]
         self.batches_per_epoch = balanced_batches(sizes, batch_size)
@@ -101,7 +100,6 @@ class EpochSampler:
     def __init__(
         self, lengths: npt.NDArray[Any], *, batch_size: int, seed: int, pool: int = 50
     ) -> None:
-        """Check the sizes."""
         if len(lengths) == 0:
             raise ValueError("cannot sample from a split without rows")
         self.lengths = np.asarray(lengths)

@@ -68,7 +68,6 @@ class LanguageModelNetwork(nn.Module):
     """
 
     def __init__(self, vocab_size: int, *, embedding_size: int, hidden_size: int) -> None:
-        """Make the layers."""
         super().__init__()
         # A code of one coordinate that is always 0 is none.
         self.decoder = LSTMDecoder(

@@ -97,7 +97,6 @@ class Search:
         places: int | None = None,
         capture: bool = True,
     ) -> None:
-        """Prepare the decoder's weights."""
         self.decoding, self.steps = decoding, decoding.max_length or max_length
         self._decoder, kind = decoder, device.type if device.type in WINDOW else "cpu"
         self.window = WINDOW[kind] if expected is None else max(1, min(WINDOW[kind], expected))

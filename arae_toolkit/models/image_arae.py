@@ -37,7 +37,6 @@ class ImageEncoder(nn.Module):
     """
 
     def __init__(self, pixel_count: int, *, hidden_sizes: Sequence[int], code_size: int) -> None:
-        """Make the layers."""
         super().__init__()
         self.layers = mlp(
             pixel_count, hidden_sizes, code_size, activation=nn.ReLU(), normalization="batch"
@@ -58,7 +57,6 @@ class ImageDecoder(nn.Module):
     """
 
     def __init__(self, pixel_count: int, *, hidden_sizes: Sequence[int], code_size: int) -> None:
-        """Make the layers."""
         super().__init__()
         self.layers = mlp(
             code_size, hidden_sizes, pixel_count, activation=nn.ReLU(), normalization="batch"

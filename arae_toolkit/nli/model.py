@@ -54,7 +54,6 @@ class NLIModel(nn.Module):
         *,
         arguments: dict[str, Any],
     ) -> None:
-        """Wrap trained networks."""
         super().__init__()
         if not members:
             raise ValueError("a model needs at least one network")

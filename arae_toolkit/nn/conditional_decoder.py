@@ -41,7 +41,6 @@ class AttributeDecoders(nn.Module):
         code_size: int,
         code_gain: float,
     ) -> None:
-        """Make the decoders."""
         super().__init__()
         self.attributes, self.form, self.code_gain = attributes, form, code_gain
         joined = form == "joined"

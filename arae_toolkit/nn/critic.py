@@ -28,7 +28,6 @@ class Critic(nn.Module):
         hidden_sizes: Sequence[int],
         normalization: Normalization = "none",
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.layers = mlp(
             code_size,
@@ -60,7 +59,6 @@ class AttributeClassifier(nn.Module):
     """
 
     def __init__(self, *, code_size: int, hidden_sizes: Sequence[int], attributes: int) -> None:
-        """Make the layers."""
         super().__init__()
         self.layers = mlp(
             code_size,

@@ -61,7 +61,6 @@ class LSTMDecoder(nn.Module):
         code_gain: float = 1.0,
         output_map: bool = False,
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.code_gain = code_gain
         self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
@@ -198,7 +197,6 @@ class LSTMStepper:
     """
 
     def __init__(self, decoder: LSTMDecoder, *, dtype: torch.dtype = torch.float32) -> None:
-        """Arrange the weights."""
         embedding_size = decoder.embedding.embedding_dim
         (from_input, from_state, input_bias, state_bias) = (
             weight.detach() for weight in decoder.lstm.all_weights[0]

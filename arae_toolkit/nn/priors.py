@@ -47,7 +47,6 @@ class Generator(nn.Module):
         normalization: Normalization = "layer",
         output: OutputBound = "sphere",
     ) -> None:
-        """Make the layers."""
         super().__init__()
         if normalization == "spectral":
             raise ValueError(
@@ -86,7 +85,6 @@ class SphericalPrior(nn.Module):
     """Fixed prior: a standard Gaussian scaled to the unit sphere (the AAE's)."""
 
     def __init__(self, *, code_size: int) -> None:
-        """Remember Z."""
         super().__init__()
         self.code_size = code_size
 

@@ -34,7 +34,6 @@ class AttributeRecognizer(nn.Module):
         filters: int = 128,
         widths: Sequence[int] = (1, 2, 3),
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.widths = tuple(widths)
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)

@@ -83,7 +83,6 @@ class StepGraph:
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Capture nothing yet."""
         self._device = device
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream: torch.cuda.Stream | None = None

@@ -31,7 +31,6 @@ class Update:
         *,
         clip_norm: float = 0.0,
     ) -> None:
-        """Remember the three."""
         self.parameters = list(parameters)
         self.optimizer, self.clip_norm = optimizer, clip_norm
 

@@ -67,7 +67,6 @@ class DevEvaluation:
         samples: Callable[[], list[str]] | None = None,
         note: Note,
     ) -> None:
-        """Choose the rows, once for all evaluations."""
         self.model, self.train, self.note = model, train, note
         self.reconstruction, self.monitors, self.samples = reconstruction, monitors, samples
         self.seed = config.training.seed
@@ -155,7 +154,6 @@ class SamplePictures:
         seed: int,
         tell: Note,
     ) -> None:
-        """Choose the images between which to walk."""
         self.folder, self.model, self.seed, self.tell = folder / "samples", model, seed, tell
         count = min(2 * WALKS, len(dev) // 2 * 2)
         self.ends = dev.batch(np.arange(count)).pixels > 0

@@ -49,7 +49,6 @@ class Adversary:
         random: torch.Generator,
         dtype: torch.dtype,
     ) -> None:
-        """Remember them all."""
         self.model, self.critic, self.generator = model, critic, generator
         self.updates, self.training = updates, training
         self.rows, self.random, self.dtype = rows, random, dtype

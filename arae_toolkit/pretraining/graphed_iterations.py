@@ -38,7 +38,6 @@ class StaticSource:
     """
 
     def __init__(self, plan: Plan, store: Store, *, width: int) -> None:
-        """Take the memory."""
         self.store, self.width = store, width
         self.longest = int(store.host_lengths.max())
         sizes = [len(rows) for rows in plan.rows.values()]
@@ -105,7 +104,6 @@ class StaticIterations:
         capture: bool,
         note: Callable[[str], None],
     ) -> None:
-        """Start without any graph."""
         self._run, self._store, self._generator = run, store, generator
         self._seed, self._clear, self._note = seed, clear, note
         self._slots: dict[Shape, _Slot] = {}

@@ -67,7 +67,6 @@ class Planner:
     def __init__(
         self, training: TrainingConfig, sampler: EpochSampler, *, rows: int, adversarial: bool
     ) -> None:
-        """Remember the four."""
         self.training, self.sampler = training, sampler
         self.rows, self.adversarial = rows, adversarial
         self._batches: Iterator[Indices] | None = None
@@ -174,7 +173,6 @@ class HostSource:
     """
 
     def __init__(self, plan: Plan, store: Store, *, groups: int = 1) -> None:
-        """Remember the three."""
         self.plan, self.store, self.groups = plan, store, groups
 
     def batches(self, name: str) -> tuple[Sequence[Batch], Tensor | None]:

@@ -117,7 +117,6 @@ class Interrupted(ToolkitError):
     """Training was asked to stop; the checkpoint is written."""
 
     def __init__(self, signal_number: int, iteration: int) -> None:
-        """Remember the signal, whose number gives the exit code."""
         self.exit_code = 128 + signal_number
         super().__init__(
             f"stopped after iteration {iteration}; the same command goes on from there"
@@ -128,7 +127,6 @@ class Window:
     """Sums of named scalars between two log lines, kept on the device until they are read."""
 
     def __init__(self, device: torch.device) -> None:
-        """Start empty."""
         self._device = device
         self._names: list[str] = []
         self._totals = torch.zeros(0, dtype=torch.float64, device=device)

@@ -40,7 +40,6 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, listeners: Sequence[Listener] = ()) -> None:
-        """Remember the two."""
         self.path = folder / METRICS
         self.listeners = list(listeners)
 

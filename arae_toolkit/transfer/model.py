@@ -63,7 +63,6 @@ class TransferModel:
     """
 
     def __init__(self, rewriter: Rewriter, scorer: Scorer) -> None:
-        """Wrap the two."""
         self.rewriter, self.scorer = rewriter, scorer
         self.preference = Preference()
 

@@ -225,7 +225,6 @@ class Machine:
     """
 
     def __init__(self, setting: Setting) -> None:
-        """Start with nothing measured."""
         self.setting = setting
         self.rates = MatrixRates(setting)
         self.bytes_per_second = 0.0

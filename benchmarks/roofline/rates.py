@@ -37,7 +37,6 @@ class MatrixRates:
     """
 
     def __init__(self, setting: Setting) -> None:
-        """Start with nothing measured."""
         self.setting = setting
         self.fastest: dict[Measured, float] = {}
         """Seconds of a product in the fastest of all ways."""

@@ -232,7 +232,6 @@ class TextGrammar:
     """
 
     def __init__(self, rules: Mapping[str, Sequence[str]]) -> None:
-        """Parse all templates."""
         self._rules: dict[str, Table[tuple[str, ...]]] = {}
         for name, alternatives in rules.items():
             parsed, weights = [], []

@@ -26,7 +26,6 @@ class SeedsFailed(ToolkitError):
     """Some seeds were not trained to their end; the others were. The first one's exit code."""
 
     def __init__(self, failed: Sequence[SeedRun], total: int) -> None:
-        """Count them."""
         self.exit_code = failed[0].exit_code
         super().__init__(
             f"{len(failed)} of {total} seeds failed, as shown above; the same command tries them "
@@ -38,7 +37,6 @@ class SeedsStopped(ToolkitError):
     """Training was asked to stop; each seed that was running has written its checkpoint."""
 
     def __init__(self, signal_number: int, done: int, total: int) -> None:
-        """Remember the signal, whose number gives the exit code."""
         self.exit_code = 128 + signal_number
         super().__init__(f"stopped with {done} of {total} seeds done; the same command goes on")
 

@@ -35,7 +35,6 @@ class SeveralDisplay:
     """
 
     def __init__(self, runs: Sequence[SeedRun], *, epochs: float) -> None:
-        """Take note of what was logged before, which is not shown again."""
         self.runs, self.epochs = runs, epochs
         self._live: Live | None = None
         self._next_refresh = 0.0

@@ -86,7 +86,6 @@ class Measurer:
     def __init__(
         self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
     ) -> None:
-        """Remember the four."""
         self.corpus, self.split = corpus, split
         self.sources, self.instruments = sources, instruments
 

@@ -64,7 +64,6 @@ class TrainingDisplay:
     """
 
     def __init__(self, *, iterations: int, batch_size: int, rows: str = "sentences") -> None:
-        """Start counting."""
         self.iterations, self.batch_size, self.rows = iterations, batch_size, rows
         self._first: tuple[int, float] | None = None
         self._bar: Progress | None = None

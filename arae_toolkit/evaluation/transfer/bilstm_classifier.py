@@ -80,7 +80,6 @@ class JudgeNetwork(nn.Module):
     def __init__(
         self, vocab_size: int, classes: int, *, embedding_size: int, state_size: int, dropout: float
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.dropout = dropout
         self.encoder = BiLSTMEncoder(

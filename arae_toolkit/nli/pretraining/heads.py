@@ -33,7 +33,6 @@ class PairLanguageModel(nn.Module):
     """
 
     def __init__(self, encoder: BiLSTMEncoder, labels: int, *, generates: bool) -> None:
-        """Make the heads with their starting weights still to be drawn."""
         super().__init__()
         self.encoder = encoder
         vocab_size, embedding_size = encoder.embedding.weight.shape

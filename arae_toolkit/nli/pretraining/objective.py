@@ -69,7 +69,6 @@ class PairObjective:
         dropout: float,
         dtype: torch.dtype,
     ) -> None:
-        """Remember the five."""
         self.model, self.share, self.softmax_samples = model, share, softmax_samples
         self.dropout, self.dtype = dropout, dtype
 

@@ -46,7 +46,6 @@ class AttributeAdversary:
         iterations: int,
         dtype: torch.dtype,
     ) -> None:
-        """Make the optimizers."""
         self.model, self.training, self.store = model, training, store
         self.iterations, self.dtype = iterations, dtype
         self.modules: Mapping[str, nn.Module] = {}

@@ -50,7 +50,6 @@ class BackTranslation:
         iterations: int,
         dtype: torch.dtype,
     ) -> None:
-        """Sort the rows by value."""
         self.model, self.training, self.store, self.update = model, training, store, update
         self.first, self.dtype = int(training.cycle_start * iterations), dtype
         self.modules: Mapping[str, nn.Module] = {}

@@ -55,7 +55,6 @@ class TransferEvaluation:
         training: TrainingConfig,
         dtype: torch.dtype,
     ) -> None:
-        """Choose the rows, once for all evaluations."""
         self.model, self.vocabulary, self.scorer = model, vocabulary, scorer
         self.train, self.store, self.dev, self.dtype = train, store, dev, dtype
         self.seed = training.seed

@@ -45,7 +45,6 @@ class Judges:
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Wrap the networks."""
         self.discriminators, self.dropout, self.generator = discriminators, dropout, generator
         self.dtype = dtype
 

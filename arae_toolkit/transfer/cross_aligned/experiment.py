@@ -57,7 +57,6 @@ class CrossAlignedEvaluation:
         count: int,
         seed: int,
     ) -> None:
-        """Choose the rows, once for all evaluations."""
         self.model, self.vocabulary, self.scorer, self.seed = model, vocabulary, scorer, seed
         self.store = AttributeStore(dev, device=model.device)
         self.rows = np.random.default_rng(seed).permutation(len(dev))[:count]

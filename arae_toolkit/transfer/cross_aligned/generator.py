@@ -52,7 +52,6 @@ class AttributeGenerator(nn.Module):
         attribute_size: int,
         code_size: int,
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.attribute = nn.Embedding(attributes, attribute_size)

@@ -36,7 +36,6 @@ class AttributeEncoder(nn.Module):
     def __init__(
         self, vocab_size: int, *, attributes: int, embedding_size: int, code_size: int
     ) -> None:
-        """Make the layers."""
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.attribute = nn.Embedding(attributes, code_size)
@@ -74,7 +73,6 @@ class StateDiscriminator(nn.Module):
     """
 
     def __init__(self, *, state_size: int, filters: int, widths: Sequence[int]) -> None:
-        """Make the layers."""
         super().__init__()
         self.widths = tuple(widths)
         self.filters = nn.ModuleList(nn.Linear(width * state_size, filters) for width in widths)

@@ -43,7 +43,6 @@ class CrossAlignedTraining:
         *,
         precision: Precision = "fp32",
     ) -> None:
-        """Make the optimizers."""
         self.model, self.intervals, self.store = model, settings, store
         self.dtype = dtype_of(precision)
         self.device = store.device

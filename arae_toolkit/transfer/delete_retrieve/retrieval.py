@@ -103,7 +103,6 @@ class Memory:
         *,
         vocab_size: int,
     ) -> None:
-        """Count the words of the sentences."""
         offsets = np.asarray(sentences.offsets)
         marked = np.add.reduceat(markers, offsets[:-1], dtype=np.int64) > 0
         self._rows = rows[marked[rows]]

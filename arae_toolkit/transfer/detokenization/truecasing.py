@@ -38,7 +38,6 @@ class Casing:
     """
 
     def __init__(self, words: Sequence[str], casings: Mapping[str, str]) -> None:
-        """Look at every word once."""
         self._words, self._casings = words, casings
         self._starts = sentence_starts(words)
         letters = [letter for word in words for letter in word if _has_case(letter)]

@@ -51,7 +51,6 @@ class Infilling:
         search: Search | None = None,
         precision: Precision = "fp32",
     ) -> None:
-        """Prepare the search."""
         self.network, self.vocabulary = network.eval(), vocabulary
         self.attributes, self.arguments = tuple(attributes), arguments
         self.search = search or Search()

@@ -83,7 +83,6 @@ class InfillingSearch:
     """
 
     def __init__(self, words: WordScores, search: Search) -> None:
-        """Remember both."""
         self.words, self.search = words, search
         self._salience: Floats = words.network.salience.cpu().numpy()
         self._usage: Floats = words.directions.cpu().numpy()

@@ -103,7 +103,6 @@ class WordScores:
         dtype: torch.dtype,
         directions: Tensor | None = None,
     ) -> None:
-        """Gather what belongs to the words."""
         self.network, self.dtype = network, dtype
         self.directions = usage(network) if directions is None else directions
         seen = network.counts.sum(dim=0)

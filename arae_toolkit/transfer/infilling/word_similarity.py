@@ -38,7 +38,6 @@ class Kinship:
     def __init__(
         self, directions: Tensor, ids: Tensor, *, weight: float, dtype: torch.dtype
     ) -> None:
-        """Keep those of the words that may be chosen."""
         self.weight = weight
         self._directions = directions.to(dtype)
         self._chosen = self._directions[ids]

@@ -52,7 +52,6 @@ class Scorer(nn.Module):
         hidden_size: int = 256,
         filters: int = 128,
     ) -> None:
-        """Make the networks."""
         super().__init__()
         self.attributes = tuple(attributes)
         self.dtype = torch.float32

@@ -121,7 +121,6 @@ class ScorerTraining:
         *,
         precision: Precision = "fp32",
     ) -> None:
-        """Make the optimizers."""
         self.scorer, self.intervals, self.store = scorer, settings, store
         self.dtype = dtype_of(precision)
         self.device = store.device
