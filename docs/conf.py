@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.writers.html5 import HTML5Translator
 
+import arae_toolkit
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.version import __version__
 
