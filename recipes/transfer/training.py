@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.shared.child_processes import signals_noted
-from arae_toolkit.recipes.shared.progress import console, progress
-from arae_toolkit.recipes.shared.training_display import TrainingDisplay, training_display
+from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -29,70 +26,6 @@ BALANCED = ("cross-aligned", "infilling")
 """Batches of theirs hold as many sentences of each label."""
 KINDS = (*AUTOENCODERS, "cross-aligned", "infilling", "delete-and-replace")
 """Of transfer models."""
-
-
-def open_corpus(
-    name: str, source: Path | None, *, part: str | None = None, classes: str | None = None
-) -> Corpus:
-    """Return the prepared corpus, preparing it where needed.
-
-    Args:
-        name: Of the corpus, or a path.
-        source: Where its files are.
-        part: Of yahoo: ``titles``, ``replies`` or ``both``.
-        classes: Of yahoo, separated by commas.
-
-    Raises:
-        click.UsageError: If ``part`` or ``classes`` is given for another corpus than yahoo.
-    """
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import find_or_prepare, prepare_corpus
-    from arae_toolkit.storage.paths import corpus_folder
-
-    def report(text: str) -> None:
-        console().print(text, markup=False, highlight=False)
-
-    if part is None and classes is None:
-        return Corpus(find_or_prepare(name, source=source, report=report, progress=progress))
-    if name != "yahoo":
-        raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
-    options = PrepareOptions()
-    chosen = tuple(word.strip() for word in (classes or "").split(",") if word.strip())
-    options = PrepareOptions(part=part or options.part, classes=chosen or options.classes)
-    folder = corpus_folder("-".join(("yahoo", *variant_of(part, chosen))))
-    return Corpus(
-        prepare_corpus(
-            name, source=source, out=folder, options=options, report=report, progress=progress
-        )
-    )
-
-
-def open_quick_corpus(name: str, folder: Path, *, size: int) -> Corpus:
-    """Return a synthetic corpus of so many sentences, prepared into a folder of ``folder``."""
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import prepare_corpus
-
-    return Corpus(
-        prepare_corpus(
-            name,
-            out=folder / "corpus",
-            options=PrepareOptions(size=size),
-            report=lambda text: console().print(text, markup=False, highlight=False),
-            progress=progress,
-        )
-    )
-
-
-def variant_of(part: str | None, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a folder's name says of a part and classes of yahoo.
-
-    Example:
-        >>> variant_of("titles", ("science", "sports"))
-        ('titles', 'science', 'sports')
-    """
-    return (*((part,) if part else ()), *(name.replace(" ", "-") for name in classes))
 
 
 def default_scorer(corpus: Corpus) -> Path:
@@ -131,13 +64,7 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
 
 
 def epochs_of(kind: str, settings: Any, corpus: Corpus) -> float:
-    """Return the epochs of a whole run of a model that learns.
-
-    Args:
-        kind: One of :data:`KINDS`.
-        settings: From :func:`settings_of`.
-        corpus: To be trained on.
-    """
+    """Return the epochs of a whole run of a model that learns."""
     schedule = settings.training
     if kind in BALANCED and schedule.iterations:
         return float(schedule.iterations / _balanced_epoch(corpus, schedule))
@@ -174,8 +101,8 @@ def train_transfer(
     common: dict[str, Any] = {"device": device, "precision": precision}
     check_labelled(corpus)
     per_epoch = _balanced_epoch(corpus, settings.training) if kind in BALANCED else None
-    with signals_noted() as received:
-        common["stop_signal"] = lambda: received[0]
+    with signals_noted() as stop_signal:
+        common["stop_signal"] = stop_signal
         own_scorer = train_scorer_of(corpus, scorer, **common)
         # The scorer goes into the folder only once it is known to hold no other run.
         if kind == "delete-and-replace":
@@ -185,13 +112,9 @@ def train_transfer(
             copy_scorer(own_scorer, folder)
             return
         place = f", {device}, {precision}, to {folder}"
-        with training_display(
-            corpus,
-            settings,
-            title=f"transfer {kind}",
-            place=place,
-            per_epoch=per_epoch,
-        ) as display:
+        title = f"transfer {kind}"
+        shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
+        with shown as display:
             common["listeners"] = [display, *listeners]
             if kind == "infilling":
                 from arae_toolkit.transfer.infilling.experiment import train_infilling
@@ -235,36 +158,13 @@ def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
         ) from error
 
 
-def train_scorer_of(
-    corpus: Corpus,
-    scorer: Path | None,
-    *,
-    device: torch.device,
-    precision: Precision,
-    stop_signal: Callable[[], int] = lambda: 0,
-) -> Path:
+def train_scorer_of(corpus: Corpus, scorer: Path | None, **how: Any) -> Path:
     """Train a corpus's scorer, going on with what its folder holds, and return the folder."""
     from arae_toolkit.transfer.labelled_corpus import check_labelled
     from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
 
     check_labelled(corpus)
     folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))
-    display = _display(corpus, settings.training)
-    display.note(f"scorer of {corpus.name}, to {folder}")
-    with display.live():
-        train_scorer(
-            corpus,
-            settings,
-            folder,
-            device=device,
-            precision=precision,
-            listeners=[display],
-            stop_signal=stop_signal,
-        )
+    with training_display(corpus, settings, title="scorer", place=f", to {folder}") as display:
+        train_scorer(corpus, settings, folder, listeners=[display], **how)
     return folder
-
-
-def _display(corpus: Corpus, schedule: Any) -> TrainingDisplay:
-    """Return a display of a training that visits every sentence once an epoch."""
-    per_epoch = max(1, corpus.rows("train") // schedule.batch_size)
-    return TrainingDisplay(iterations=schedule.epochs * per_epoch, batch_size=schedule.batch_size)
