@@ -10,7 +10,7 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.transfer.infilling.edits import changed_regions, repetitions
+from arae_toolkit.transfer.infilling.search import changed_regions, repetitions
 
 THE, GOOD, SONG, MOON = 5, 6, 7, 8
 MARKING = np.isin(np.arange(9), [SONG, MOON])

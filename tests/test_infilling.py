@@ -18,29 +18,30 @@ from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.transfer.infilling.experiment import train_infilling
-from arae_toolkit.transfer.infilling.mask_filling import NO_PLACE, Template, fill
-from arae_toolkit.transfer.infilling.masking import (
-    hide_at_random,
-    hide_for_infilling,
-    with_places,
-    words_of,
+from arae_toolkit.transfer.infilling.mask_filling import UNMASKED, Template, fill
+from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling, with_masks
+from arae_toolkit.transfer.infilling.network import (
+    EMPTY,
+    MASK,
+    known_words,
+    new_infilling_network,
 )
-from arae_toolkit.transfer.infilling.network import EMPTY, HIDDEN, new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
 from arae_toolkit.transfer.infilling.search import InfillingSearch
-from arae_toolkit.transfer.infilling.sentence_scoring import (
-    gains_from_hiding,
-    margins,
-    read,
-    region_costs,
-)
 from arae_toolkit.transfer.infilling.settings import (
     InfillingConfig,
     InfillingModelConfig,
     InfillingTrainingConfig,
     Search,
 )
-from arae_toolkit.transfer.infilling.token_scoring import Guidance, Places, WordScores
+from arae_toolkit.transfer.infilling.token_scoring import (
+    Positions,
+    TokenScorer,
+    gains_from_masking,
+    margins,
+    pseudo_likelihoods,
+    region_costs,
+)
 from arae_toolkit.transfer.infilling.training import InfillingTraining
 
 CPU = torch.device("cpu")
@@ -76,8 +77,8 @@ def network(seed=1, *, vocab_size=V, attributes=A):
 
 def scores(made=None, **changes):
     """Return the words of a network with nothing favoured, unless asked for."""
-    guidance = replace(Guidance(weight=0.0, most=0.0, words=V, rarity=0.0), **changes)
-    return WordScores(made or network(), guidance, dtype=torch.float32)
+    plain = Search(guidance=0.0, most_guidance=0.0, words=V, rarity=0.0, kinship=0.0)
+    return TokenScorer(made or network(), replace(plain, **changes), dtype=torch.float32)
 
 
 def drawn(count, *, seed=0, longest=9, least=UNKNOWN):
@@ -113,7 +114,7 @@ def test_a_place_is_seen_from_all_words_but_its_own():
     for place in range(len(sentence) - 1):
         other = [*sentence[:place], 4 + (sentence[place] + 1) % 20, *sentence[place + 1 :]]
         around = [made.states(batch_of([one], device=CPU), told(1)) for one in (sentence, other)]
-        same = (around[0].places == around[1].places).all(dim=2)[0]
+        same = (around[0].positions == around[1].positions).all(dim=2)[0]
         assert same.nonzero().flatten().tolist() == [place]
         gaps = (around[0].gaps == around[1].gaps).all(dim=2)[0]
         assert not gaps.any()
@@ -123,34 +124,34 @@ def test_a_gap_is_seen_as_a_word_put_there_would_be():
     made, sentence = network(), drawn(1, longest=10, seed=5)[0]
     around = made.states(batch_of([sentence], device=CPU), told(1))
     for gap in range(len(sentence)):
-        longer = [*sentence[:gap], HIDDEN, *sentence[gap:]]
-        there = made.states(batch_of([longer], device=CPU), told(1)).places[0, gap]
+        longer = [*sentence[:gap], MASK, *sentence[gap:]]
+        there = made.states(batch_of([longer], device=CPU), told(1)).positions[0, gap]
         assert torch.allclose(around.gaps[0, gap], there, atol=1e-6)
 
 
 def test_a_batch_equals_its_rows_and_padding_changes_nothing():
     made, sentences = network(), drawn(12)
     batch, attributes = batch_of(sentences, device=CPU), told(12)
-    around, recognized = made.states(batch, attributes), made.recognize(batch)
+    around, recognized = made.states(batch, attributes), made.classify(batch)
     for row, sentence in enumerate(sentences):
         alone, own = batch_of([sentence], device=CPU), attributes[row : row + 1]
         states = made.states(alone, own)
         size = len(sentence)
-        assert torch.allclose(states.places[0], around.places[row, :size], atol=1e-5)
+        assert torch.allclose(states.positions[0], around.positions[row, :size], atol=1e-5)
         assert torch.allclose(states.gaps[0], around.gaps[row, :size], atol=1e-5)
-        assert torch.allclose(made.recognize(alone)[0], recognized[row], atol=1e-5)
+        assert torch.allclose(made.classify(alone)[0], recognized[row], atol=1e-5)
 
 
 def test_the_recognizer_adds_up_what_words_say_with_their_neighbours():
     """Two sentences side by side, with hidden words of no account between, are a sum."""
     made = network()
     with torch.no_grad():
-        made.seen.weight[HIDDEN] = 0  # as padding
+        made.seen.weight[MASK] = 0  # as padding
         for layer in (made.near, made.far, made.says):
             layer.bias.zero_()
-    first, second = [5, 6, 7, HIDDEN, HIDDEN], [HIDDEN, HIDDEN, 8, 9]
-    parts = [made.recognize(batch_of([one], device=CPU)) for one in (first, second)]
-    whole = made.recognize(batch_of([[*first, *second]], device=CPU))
+    first, second = [5, 6, 7, MASK, MASK], [MASK, MASK, 8, 9]
+    parts = [made.classify(batch_of([one], device=CPU)) for one in (first, second)]
+    whole = made.classify(batch_of([[*first, *second]], device=CPU))
     assert torch.allclose(whole, parts[0] + parts[1], atol=1e-5)
 
 
@@ -161,12 +162,12 @@ def test_places_are_made_and_words_hidden():
     batch = batch_of([[5, 6, 7, EOS], [8, EOS]], device=CPU)
     hidden = torch.tensor([[False, True, False, False], [True, False, False, False]])
     gaps = torch.tensor([[True, False, True, False], [False, True, False, False]])
-    part = with_places(batch, hidden, gaps)
-    expected = [[HIDDEN, 5, HIDDEN, HIDDEN, 7, EOS], [HIDDEN, HIDDEN, EOS, PAD, PAD, PAD]]
+    part = with_masks(batch, hidden, gaps)
+    expected = [[MASK, 5, MASK, MASK, 7, EOS], [MASK, MASK, EOS, PAD, PAD, PAD]]
     assert part.batch.tokens.tolist() == expected
     assert part.batch.lengths.tolist() == [6, 3]
-    assert part.targets[part.hidden].tolist() == [EMPTY, 6, EMPTY, 8, EMPTY]
-    assert torch.equal(part.hidden, part.batch.tokens == HIDDEN)
+    assert part.targets[part.masked].tolist() == [EMPTY, 6, EMPTY, 8, EMPTY]
+    assert torch.equal(part.masked, part.batch.tokens == MASK)
 
 
 def test_what_is_hidden_tells_the_sentence():
@@ -174,20 +175,20 @@ def test_what_is_hidden_tells_the_sentence():
     settings = replace(QUICK.training, empty=0.5)
     sentences, made = drawn(64), network()
     batch, labels = batch_of(sentences, device=CPU), told(64)
-    part = hide_for_infilling(
+    part = mask_for_infilling(
         batch, labels, made.salience, settings, torch.Generator().manual_seed(3)
     )
-    whole = torch.where(part.hidden, part.targets, part.batch.tokens)
+    whole = torch.where(part.masked, part.targets, part.batch.tokens)
     for row, sentence in enumerate(sentences):
         length = int(part.batch.lengths[row])
-        places = part.hidden[row, :length] & (part.targets[row, :length] == EMPTY)
+        places = part.masked[row, :length] & (part.targets[row, :length] == EMPTY)
         assert whole[row, :length][~places].tolist() == sentence
         words = [word for word in sentence if word not in (UNKNOWN, EOS)]
-        is_word_hidden = part.hidden[row] & (part.targets[row] != EMPTY)
+        is_word_hidden = part.masked[row] & (part.targets[row] != EMPTY)
         assert is_word_hidden.any() == bool(words)
-    assert (part.targets[part.hidden] == EMPTY).any()
-    assert not (part.asked & part.hidden).any()
-    assert (part.asked <= words_of(part.batch)).all()
+    assert (part.targets[part.masked] == EMPTY).any()
+    assert not (part.asked & part.masked).any()
+    assert (part.asked <= known_words(part.batch)).all()
 
 
 def test_words_that_mark_the_sentences_own_attribute_are_hidden():
@@ -196,19 +197,19 @@ def test_words_that_mark_the_sentences_own_attribute_are_hidden():
     settings = replace(QUICK.training, share=0.0, beside=0.0, empty=0.0, asked=0.0)
     batch = batch_of([[5, 6, 7, 8, EOS]] * 400, device=CPU)
     labels = torch.arange(400) % 2
-    part = hide_for_infilling(batch, labels, salience, settings, torch.Generator().manual_seed(0))
-    own = part.hidden[labels == 0].float().mean(dim=0)
+    part = mask_for_infilling(batch, labels, salience, settings, torch.Generator().manual_seed(0))
+    own = part.masked[labels == 0].float().mean(dim=0)
     assert own[0] == 1 and own[1] == own[3] == own[4] == 0
     # The bound is drawn evenly between 0.3 and 3.
     assert own[2] == pytest.approx((0.6 - 0.3) / (3 - 0.3), abs=0.06)
-    assert part.hidden[labels == 1].float().mean(dim=0).tolist() == [0, 1, 0, 0, 0]
+    assert part.masked[labels == 1].float().mean(dim=0).tolist() == [0, 1, 0, 0, 0]
 
 
 def test_words_hidden_at_random_are_a_share():
     sentences = [[5, UNKNOWN, 6, 7, 8, EOS]] * 2000
     batch = batch_of(sentences, device=CPU)
-    hidden = hide_at_random(batch, share=0.2, generator=torch.Generator().manual_seed(0))
-    share = (hidden.tokens == HIDDEN).float().mean(dim=0)
+    hidden = mask_at_random(batch, share=0.2, generator=torch.Generator().manual_seed(0))
+    share = (hidden.tokens == MASK).float().mean(dim=0)
     assert share[[0, 2, 3, 4]].tolist() == pytest.approx([0.2] * 4, abs=0.03)
     assert share[[1, 5]].tolist() == [0, 0]
 
@@ -252,9 +253,9 @@ def test_costs_are_those_of_a_softmax_over_the_words_that_may_be_filled_in():
     words = scores(made, words=20)
     frequent = made.counts.sum(dim=0).argsort(descending=True, stable=True)[:20].sort().values
     assert words.ids.tolist() == [EMPTY, *frequent.tolist()]
-    [reading] = read([sentence], [target], words, ways=4)
+    [reading] = pseudo_likelihoods([sentence], [target], words, ways=4)
     around = made.states(batch_of([sentence], device=CPU), torch.tensor([target]))
-    for kind, states in ((0, around.places), (1, around.gaps)):
+    for kind, states in ((0, around.positions), (1, around.gaps)):
         for place, word in enumerate(sentence):
             if kind == 0 and word in (UNKNOWN, EOS):
                 assert reading.costs[0, place] == 0
@@ -279,15 +280,17 @@ def test_costs_are_those_of_a_softmax_over_the_words_that_may_be_filled_in():
 
 def test_rarity_is_left_out_and_guidance_moves_the_choice_alone():
     made, sentence = network(), [5, 6, 7, EOS]
-    plain = read([sentence], [0], scores(made), ways=2)[0]
-    rare = read([sentence], [0], scores(made, rarity=1.0), ways=2)[0]
+    plain = pseudo_likelihoods([sentence], [0], scores(made), ways=2)[0]
+    rare = pseudo_likelihoods([sentence], [0], scores(made, rarity=1.0), ways=2)[0]
     own = made.counts.double()
     own = own / own.sum(dim=1, keepdim=True)
     frequency = 0.7 * own[0] + 0.3 * own.mean(dim=0) + 1 / made.counts.sum()
     saved = -frequency[[5, 6, 7]].log().numpy()
     assert plain.costs[0, :3] - rare.costs[0, :3] == pytest.approx(saved, abs=1e-4)
     assert np.allclose(plain.costs[1], rare.costs[1])  # nothing is not rare
-    guided = read([sentence], [0], scores(made, weight=99.0, most=99.0), ways=2)[0]
+    guided = pseudo_likelihoods(
+        [sentence], [0], scores(made, guidance=99.0, most_guidance=99.0), ways=2
+    )[0]
     assert np.array_equal(guided.costs, plain.costs)
     likely = made.salience[0].clone()
     likely[[6, *range(UNKNOWN + 1)]] = -9  # beside the first place
@@ -300,19 +303,19 @@ def test_places_are_looked_at_in_parts():
     around = torch.randn(count, 2 * SIZES.hidden_size, generator=random)
     standing = torch.randint(UNKNOWN, V, (count,), generator=random)
     eos = torch.full_like(standing, EOS)
-    places = Places(around, told(count), standing, eos, eos, standing)
-    whole = words.look(places, ways=2)
+    places = Positions(around, told(count), standing, eos, eos, standing)
+    whole = words.score(places, ways=2)
     for start in range(0, count, 60):
-        part = words.look(places.part(start, start + 60), ways=2)
+        part = words.score(places.part(start, start + 60), ways=2)
         for one, all_of_them in zip(part, whole, strict=True):
             assert torch.allclose(one, all_of_them[start : start + 60], atol=1e-5)
-    assert [len(one) for one in words.look(places.part(0, 0), ways=2)] == [0, 0, 0]
+    assert [len(one) for one in words.score(places.part(0, 0), ways=2)] == [0, 0, 0]
 
 
 def test_a_region_costs_what_its_words_and_gaps_do():
     words, sentences = scores(rarity=0.5), drawn(20)
     targets = told(20).tolist()
-    readings = read(sentences, targets, words, ways=1)
+    readings = pseudo_likelihoods(sentences, targets, words, ways=1)
     regions = [(min(1, len(s) - 1), len(s) - number % 2) for number, s in enumerate(sentences)]
     expected = [
         reading.costs[:, start:stop].sum()
@@ -326,12 +329,12 @@ def test_a_region_costs_what_its_words_and_gaps_do():
 def test_margins_and_what_hiding_gains():
     words, sentences = scores(), [[5, UNKNOWN, 7, EOS], [EOS], [8, EOS]]
     targets = [2, 0, 1]
-    whole, gains = gains_from_hiding(sentences, targets, words)
+    whole, gains = gains_from_masking(sentences, targets, words)
     assert whole == pytest.approx(margins(sentences, targets, words))
-    logits = words.network.recognize(batch_of([sentences[0]], device=CPU))[0]
+    logits = words.network.classify(batch_of([sentences[0]], device=CPU))[0]
     others = logits[:2].logsumexp(dim=0)
     assert whole[0] == pytest.approx(float(logits[2] - others), abs=1e-5)
-    hidden = margins([[HIDDEN, UNKNOWN, 7, EOS]], [2], words)
+    hidden = margins([[MASK, UNKNOWN, 7, EOS]], [2], words)
     assert gains[0][0] == pytest.approx(float(hidden[0] - whole[0]), abs=1e-5)
     assert [np.isfinite(own).tolist() for own in gains] == [
         [True, False, True, False],
@@ -345,8 +348,8 @@ def test_margins_and_what_hiding_gains():
 
 def test_one_place_is_filled_with_the_best_words():
     words, sentence = scores(), [5, 6, 7, EOS]
-    [reading] = read([sentence], [1], words, ways=3)
-    template = Template([5, HIDDEN, 7, EOS], [NO_PLACE, 6, NO_PLACE, NO_PLACE], 1)
+    [reading] = pseudo_likelihoods([sentence], [1], words, ways=3)
+    template = Template([5, MASK, 7, EOS], [UNMASKED, 6, UNMASKED, UNMASKED], 1)
     [ways] = fill([template], words, ways=3)
     assert len(ways) == 3
     for filled, word, cost in zip(ways, reading.best[0, 1], reading.best_costs[0, 1], strict=True):
@@ -359,19 +362,19 @@ def test_one_place_is_filled_with_the_best_words():
 def test_the_surest_place_is_filled_first_and_then_seen():
     """Oracle: by hand, one word after the other."""
     words = scores()
-    template = Template([HIDDEN, 5, HIDDEN, HIDDEN, EOS], [8, NO_PLACE, EMPTY, 9, NO_PLACE], 2)
+    template = Template([MASK, 5, MASK, MASK, EOS], [8, UNMASKED, EMPTY, 9, UNMASKED], 2)
     [ways] = fill([template], words, ways=1)
     now, nats, changed = list(template.words), 0.0, 0
     originals = list(template.originals)
-    while HIDDEN in now:
-        [reading] = read([now], [2], words, ways=1)
-        places = [place for place, word in enumerate(now) if word == HIDDEN]
+    while MASK in now:
+        [reading] = pseudo_likelihoods([now], [2], words, ways=1)
+        places = [place for place, word in enumerate(now) if word == MASK]
         place = min(places, key=lambda place: reading.best_costs[0, place, 0])
         word = int(reading.best[0, place, 0])
         nats += float(reading.best_costs[0, place, 0])
         changed += word != originals[place]
         now[place : place + 1] = [word] if word != EMPTY else []
-        originals[place : place + 1] = [NO_PLACE] if word != EMPTY else []
+        originals[place : place + 1] = [UNMASKED] if word != EMPTY else []
     assert list(ways[0].words) == now
     assert ways[0].nats == pytest.approx(nats, abs=1e-3)
     assert ways[0].changed == changed
@@ -386,8 +389,8 @@ def test_templates_are_filled_alike_together_and_alone():
         hidden[-1], hidden[0] = False, True
         templates.append(
             Template(
-                np.where(hidden, HIDDEN, sentence).tolist(),
-                np.where(hidden, sentence, NO_PLACE).tolist(),
+                np.where(hidden, MASK, sentence).tolist(),
+                np.where(hidden, sentence, UNMASKED).tolist(),
                 number % A,
             )
         )
@@ -433,7 +436,7 @@ def test_every_proposal_is_a_sentence(untrained):
         assert len(own) == 30
         for proposal in own:
             assert proposal[-1] == EOS and proposal.count(EOS) == 1
-            assert PAD not in proposal and HIDDEN not in proposal
+            assert PAD not in proposal and MASK not in proposal
             assert proposal.count(UNKNOWN) == source.count(UNKNOWN)
             assert len(proposal) > 1 or source == [EOS]
     assert asked(untrained, [], []) == []

@@ -9,16 +9,13 @@ import pytest
 import torch
 
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
-from arae_toolkit.transfer.infilling.edits import repetitions, unlikeness
 from arae_toolkit.transfer.infilling.network import EMPTY, InfillingNetwork, new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
-from arae_toolkit.transfer.infilling.search import InfillingSearch
-from arae_toolkit.transfer.infilling.sentence_scoring import read
+from arae_toolkit.transfer.infilling.search import InfillingSearch, repetitions, unlikeness
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
-from arae_toolkit.transfer.infilling.token_scoring import Guidance, WordScores
+from arae_toolkit.transfer.infilling.token_scoring import TokenScorer, pseudo_likelihoods
 from arae_toolkit.transfer.infilling.word_similarity import (
     ENDINGS,
-    Kinship,
     ending_of,
     usage,
     with_endings,
@@ -34,6 +31,11 @@ SIZES = InfillingModelConfig(embedding_size=16, hidden_size=8, attribute_size=4,
 def word(use: int, attribute: int) -> int:
     """Return the word of a use that marks an attribute."""
     return FIRST + use * ATTRIBUTES + attribute
+
+
+def guided(kinship: float) -> Search:
+    """Return settings that fill in what marks the target, and words used like those replaced."""
+    return Search(guidance=9.0, most_guidance=9.0, words=V, rarity=0.0, kinship=kinship)
 
 
 @pytest.fixture
@@ -79,10 +81,11 @@ def test_nothing_to_take_out_changes_nothing(network: InfillingNetwork) -> None:
 
 
 def test_gains_are_cosines_times_the_weight(network: InfillingNetwork) -> None:
-    ids = torch.tensor([EMPTY, word(0, 1), word(1, 1)])
-    kinship = Kinship(usage(network), ids, weight=4.0, dtype=torch.float32)
-    gains = kinship.gains(torch.tensor([word(0, 0), EMPTY]))
-    assert gains.shape == (2, 3)
+    scorer = TokenScorer(network, Search(kinship=4.0), dtype=torch.float32)
+    gains = scorer.similarity_gains(torch.tensor([word(0, 0), EMPTY]))
+    assert gains.shape == (2, len(scorer.ids))
+    columns = [scorer.ids.tolist().index(one) for one in (EMPTY, word(0, 1), word(1, 1))]
+    gains = gains[:, columns]
     assert gains[0, 1].item() == pytest.approx(4.0, abs=1e-4)
     assert gains[0, 2].item() < 1.0
     assert not gains[:, 0].any() and not gains[1].any()
@@ -135,7 +138,7 @@ def test_the_search_is_told_how_its_words_end(network: InfillingNetwork) -> None
     infilling = Infilling(small, vocabulary, ("a", "b"), arguments=asdict(SIZES))
     infilling.search = Search(endings=2.0)
     infilling.precision = "fp32"
-    directions, plain = infilling.scores.directions, usage(small)
+    directions, plain = infilling.scorer.directions, usage(small)
     songs, laws, sky = (vocabulary.words.index(one) for one in ("songs", "laws", "sky"))
     for other, more in ((laws, 2.0), (sky, 0.0)):
         cosine = float(plain[songs] @ plain[other])
@@ -144,9 +147,8 @@ def test_the_search_is_told_how_its_words_end(network: InfillingNetwork) -> None
 
 def test_a_word_used_alike_is_put_in_and_costs_no_less(network: InfillingNetwork) -> None:
     def reading(kinship: float) -> tuple[list[int], dict[int, float]]:
-        guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=kinship)
-        words = WordScores(network, guidance, dtype=torch.float32)
-        [found] = read([sentence], [1], words, ways=USES)
+        scorer = TokenScorer(network, guided(kinship), dtype=torch.float32)
+        [found] = pseudo_likelihoods([sentence], [1], scorer, ways=USES)
         best = found.best[0, 1].tolist()
         return best, dict(zip(best, found.best_costs[0, 1].tolist(), strict=True))
 
@@ -186,8 +188,7 @@ def favour(network: InfillingNetwork, chosen: int, *, nats: float) -> None:
 
 def searched(network: InfillingNetwork, search: Search, *, kinship: float) -> InfillingSearch:
     """Return a search that is guided to the target wherever it can be."""
-    guidance = Guidance(weight=9.0, most=9.0, words=V, rarity=0.0, kinship=kinship)
-    return InfillingSearch(WordScores(network, guidance, dtype=torch.float32), search)
+    return InfillingSearch(TokenScorer(network, guided(kinship), dtype=torch.float32), search)
 
 
 @pytest.mark.parametrize(("unlike_weight", "preferred"), [(0.0, 4), (50.0, 2)])
@@ -214,7 +215,7 @@ def test_a_word_said_again_costs(network: InfillingNetwork) -> None:
         **{"rarity": 0.0, "close": 99, "change_weight": 0.0, "rounds": 3, "repeated_weight": 99.0},
     )
     searching = searched(network, search, kinship=0.0)
-    careless = InfillingSearch(searching.words, replace(search, repeated_weight=0.0))
+    careless = InfillingSearch(searching.scorer, replace(search, repeated_weight=0.0))
     source = (word(0, 0), word(1, 0), word(3, 0), EOS)
     [found] = searching.candidates([source], [1])
     assert {one.repeated for one in found if one.close} == {0, 1}

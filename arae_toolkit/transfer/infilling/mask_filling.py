@@ -1,33 +1,32 @@
-"""Filling in the hidden words of many sentences, those first that the model is surest of."""
+"""Mask filling: the masked words of many sentences, those first that the model is surest of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
-from arae_toolkit.transfer.infilling.network import EMPTY, HIDDEN
-from arae_toolkit.transfer.infilling.token_scoring import Places, WordScores
+from arae_toolkit.transfer.infilling.network import EMPTY, MASK
+from arae_toolkit.transfer.infilling.token_scoring import Positions, TokenScorer
 
-NO_PLACE = -1
-_ROWS = 512  # read together
-_MOST_ROUNDS = 3  # about so many times a sentence is read, however many of its words are hidden
+UNMASKED = -1
+_ROWS = 512  # in a batch
+_MOST_ROUNDS = 3  # about so many times a sentence is read, however many of its words are masked
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with places to be filled in.
+    """A sentence with masked positions.
 
     Attributes:
-        words: Ids, ``HIDDEN`` at the places, ``<eos>`` last.
-        originals: What stood at each place, ``EMPTY`` where nothing did; ``NO_PLACE`` elsewhere.
+        words: Ids, ``MASK`` at the positions, ``<eos>`` last.
+        originals: What stood at each position, ``EMPTY`` where nothing did; ``UNMASKED`` elsewhere.
         target: Attribute that the words are to mark.
     """
 
@@ -36,30 +35,35 @@ class Template:
     target: int
 
     @classmethod
-    def hiding(
-        cls, source: Sequence[int], places: Sequence[int], target: int, *, after: int | None = None
+    def masking(
+        cls,
+        source: Sequence[int],
+        positions: Sequence[int],
+        target: int,
+        *,
+        after: int | None = None,
     ) -> Template:
-        """Return a sentence with words hidden, and perhaps one more place after one of them.
+        """Return a sentence with words masked, and perhaps one more mask after one of them.
 
         Example:
-            >>> Template.hiding([5, 6, 7], [1], 0, after=1).originals
+            >>> Template.masking([5, 6, 7], [1], 0, after=1).originals
             [-1, 6, 0, -1]
         """
         words: list[int] = []
         originals: list[int] = []
-        hidden = frozenset(places)
-        for place, word in enumerate(source):
-            words.append(HIDDEN if place in hidden else word)
-            originals.append(word if place in hidden else NO_PLACE)
-            if place == after:
-                words.append(HIDDEN)
+        masked = frozenset(positions)
+        for position, word in enumerate(source):
+            words.append(MASK if position in masked else word)
+            originals.append(word if position in masked else UNMASKED)
+            if position == after:
+                words.append(MASK)
                 originals.append(EMPTY)
         return cls(words, originals, target)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A sentence whose places are filled.
+    """A sentence whose masks are filled.
 
     Attributes:
         words: Ids, ``<eos>`` last.
@@ -70,6 +74,14 @@ class Filled:
     words: tuple[int, ...]
     nats: float
     changed: int
+
+
+class _Choice(NamedTuple):
+    """The best words for one masked position, the best first, and what each costs."""
+
+    position: int
+    words: list[int]
+    nats: list[float]
 
 
 @dataclass
@@ -83,122 +95,88 @@ class _Row:
     nats: float = 0.0
     changed: int = 0
 
-    def put(self, place: int, word: int, nats: float) -> None:
-        """Fill a place."""
-        self.changed += word != self.originals[place]
-        self.nats += nats
-        self.words[place], self.originals[place] = word, NO_PLACE
+    def fill_surest(self, choices: Sequence[_Choice]) -> None:
+        """Fill some of the positions, so that one or more are left; drop those without a word."""
+        count = min(-(-len(choices) // _MOST_ROUNDS), len(choices) - 1)
+        for position, words, nats in sorted(choices, key=lambda choice: choice.nats[0])[:count]:
+            self.changed += words[0] != self.originals[position]
+            self.nats += nats[0]
+            self.words[position], self.originals[position] = words[0], UNMASKED
+        kept = [position for position, word in enumerate(self.words) if word != EMPTY]
+        self.words = [self.words[position] for position in kept]
+        self.originals = [self.originals[position] for position in kept]
 
-    def closed(self, place: int, word: int, nats: float) -> Filled:
-        """Return what comes of filling the last place."""
-        middle = (word,) if word != EMPTY else ()
-        return Filled(
-            (*self.words[:place], *middle, *self.words[place + 1 :]),
-            self.nats + nats,
-            self.changed + (word != self.originals[place]),
-        )
-
-    def close_empty_places(self) -> None:
-        """Drop the places that were filled with no word."""
-        if EMPTY in self.words:
-            kept = [place for place, word in enumerate(self.words) if word != EMPTY]
-            self.words = [self.words[place] for place in kept]
-            self.originals = [self.originals[place] for place in kept]
-
-
-@dataclass
-class _Choices:
-    """The best words for each hidden place of some rows.
-
-    Attributes:
-        rows: Of each place, rising. Shape (P,).
-        places: Shape (P,).
-        words: The best first. Shape (P, K).
-        nats: What each costs. Shape (P, K).
-    """
-
-    rows: npt.NDArray[np.int64]
-    places: list[int]
-    words: list[list[int]]
-    nats: list[list[float]]
+    def filled(self, choice: _Choice) -> list[Filled]:
+        """Return what comes of each of the best words at the last position."""
+        position, found = choice.position, []
+        before, after = self.words[:position], self.words[position + 1 :]
+        for word, nats in zip(choice.words, choice.nats, strict=True):
+            words = (*before, *((word,) if word != EMPTY else ()), *after)
+            changed = self.changed + (word != self.originals[position])
+            if len(words) > 1:
+                found.append(Filled(words, self.nats + nats, changed))
+        return found
 
 
-def fill(templates: Sequence[Template], words: WordScores, *, ways: int) -> list[list[Filled]]:
+def fill(templates: Sequence[Template], scorer: TokenScorer, *, ways: int) -> list[list[Filled]]:
     """Return each template filled in a few ways that differ in the word put in last.
 
-    In each round the model reads every sentence, and the places are filled that it is surest of.
+    In each round the model reads every sentence, and the masks are filled that it is surest of.
 
     Args:
-        templates: Each with a place or more.
-        words: That may be filled in.
-        ways: Words that are tried at the last place.
+        templates: Each with a mask or more.
+        scorer: Of the words that may be filled in.
+        ways: Words that are tried at the last position.
 
     Returns:
         For each template its fillings, the best first. Sentences that would have no words left are
         left out.
     """
     results: list[list[Filled]] = [[] for _ in templates]
-    open_rows = [
+    rows = [
         _Row(number, list(template.words), list(template.originals), template.target)
         for number, template in enumerate(templates)
     ]
-    while open_rows:
-        open_rows.sort(key=lambda row: len(row.words))
+    while rows:
+        rows.sort(key=lambda row: len(row.words))
         left: list[_Row] = []
-        for start in range(0, len(open_rows), _ROWS):
-            part = open_rows[start : start + _ROWS]
-            choices = _choices(part, words, ways)
-            bounds = np.searchsorted(choices.rows, np.arange(len(part) + 1)).tolist()
-            for row, first, last in zip(part, bounds[:-1], bounds[1:], strict=True):
-                if last - first == 1:
-                    results[row.number] = _last_ways(row, choices, first)
+        for start in range(0, len(rows), _ROWS):
+            part = rows[start : start + _ROWS]
+            for row, choices in zip(part, _choices(part, scorer, ways), strict=True):
+                if len(choices) == 1:
+                    results[row.number] = row.filled(choices[0])
                 else:
-                    _put_surest(row, choices, first, last)
+                    row.fill_surest(choices)
                     left.append(row)
-        open_rows = left
+        rows = left
     return results
 
 
-def _put_surest(row: _Row, choices: _Choices, first: int, last: int) -> None:
-    """Fill some of a row's places, so that one or more are left."""
-    count = min(-(-(last - first) // _MOST_ROUNDS), last - first - 1)
-    surest = sorted(range(first, last), key=lambda entry: choices.nats[entry][0])
-    for entry in surest[:count]:
-        row.put(choices.places[entry], choices.words[entry][0], choices.nats[entry][0])
-    row.close_empty_places()
-
-
 @torch.no_grad()
-def _choices(rows: Sequence[_Row], words: WordScores, ways: int) -> _Choices:
-    """Return the best words for each hidden place."""
-    device = words.device
+def _choices(rows: Sequence[_Row], scorer: TokenScorer, ways: int) -> list[list[_Choice]]:
+    """Return the best words for each masked position of each row."""
+    device = scorer.device
     batch = batch_of([row.words for row in rows], device=device)
     targets = torch.tensor([row.target for row in rows], device=device)
-    where = batch.tokens == HIDDEN
+    masked = batch.tokens == MASK
     originals = batch_of([row.originals for row in rows], device=device).tokens
-    numbers, places = where.nonzero(as_tuple=True)
-    with reduced(device, words.dtype):
-        around = words.network.states(batch, targets).places[where]
+    numbers, positions = masked.nonzero(as_tuple=True)
+    with reduced(device, scorer.dtype):
+        context = scorer.network.states(batch, targets).positions[masked]
     padded = functional.pad(batch.tokens, (1, 0), value=EOS)
-    _, best, costs = words.look(
-        Places(
-            around,
+    _, best, costs = scorer.score(
+        Positions(
+            context,
             targets[numbers],
-            batch.tokens[where],
-            before=padded[numbers, places],
-            after=batch.tokens[numbers, places + 1],
-            replaced=originals[where],
+            batch.tokens[masked],
+            before=padded[numbers, positions],
+            after=batch.tokens[numbers, positions + 1],
+            replaced=originals[masked],
         ),
         ways=ways,
     )
-    return _Choices(numbers.cpu().numpy(), places.tolist(), best.tolist(), costs.tolist())
-
-
-def _last_ways(row: _Row, choices: _Choices, entry: int) -> list[Filled]:
-    """Return what comes of each of the best words at the one place left."""
-    place = choices.places[entry]
-    filled = [
-        row.closed(place, word, nats)
-        for word, nats in zip(choices.words[entry], choices.nats[entry], strict=True)
-    ]
-    return [sentence for sentence in filled if len(sentence.words) > 1]
+    found: list[list[_Choice]] = [[] for _ in rows]
+    choices = map(_Choice, positions.tolist(), best.tolist(), costs.tolist())
+    for number, choice in zip(numbers.tolist(), choices, strict=True):
+        found[number].append(choice)
+    return found

@@ -1,4 +1,4 @@
-"""A masked language model that is told an attribute, and a recognizer of attributes beside it."""
+"""A masked language model conditioned on an attribute, beside a text CNN that classifies it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
-from arae_toolkit.data.vocabulary import BOS, PAD
+from arae_toolkit.data.vocabulary import BOS, EOS, PAD, UNKNOWN
 from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.ops.linear_cross_entropy import projected_nats
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
@@ -18,13 +18,18 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
 INFILLING = "infilling"
 """Kind of the model folder."""
 
-# Two ids that stand in no sentence serve as marks: what a hidden word is read as, and what is
-# predicted where there is a place but no word.
-HIDDEN, EMPTY = BOS, PAD
+# Two ids that stand in no sentence serve as the mask, and as what is predicted where there is a
+# masked position but no word.
+MASK, EMPTY = BOS, PAD
 
 
-class Around(NamedTuple):
-    """What two LSTMs have read around each token.
+def known_words(batch: TokenBatch) -> Tensor:
+    """Return where the known words of sentences are. Shape (B, T), bool."""
+    return real_tokens(batch) & (batch.tokens != UNKNOWN) & (batch.tokens != EOS)
+
+
+class Context(NamedTuple):
+    """The states of two LSTMs around each token, as in context2vec.
 
     Attributes:
         before: The state after the tokens before each, and after the last. Shape (B, T + 1, H).
@@ -36,27 +41,27 @@ class Around(NamedTuple):
     after: Tensor
 
     @property
-    def places(self) -> Tensor:
-        """What stands around each token, the token itself not read. Shape (B, T, 2H)."""
+    def positions(self) -> Tensor:
+        """The context of each token, the token itself left out. Shape (B, T, 2H)."""
         return torch.cat([self.before[:, :-1], self.after[:, 1:]], dim=2)
 
     @property
     def gaps(self) -> Tensor:
-        """What stands around the gap before each token. Shape (B, T, 2H)."""
+        """The context of the gap before each token. Shape (B, T, 2H)."""
         return torch.cat([self.before[:, :-1], self.after[:, :-1]], dim=2)
 
 
 class InfillingNetwork(nn.Module):
-    """Predicts words from those around them and an attribute; recognizes attributes.
+    """Predicts words from their context and an attribute; classifies attributes.
 
     Two LSTMs, one for each direction, read each word's embedding beside that of the attribute. A
     word is predicted from the state of the one before it and of the other after it, so neither has
-    read the word itself: one reading gives the likelihood of every word of a sentence, hidden or
-    not, and of what would stand in every gap (as context2vec does, Melamud et al., CoNLL 2016). The
+    read the word itself: one pass gives the pseudo-likelihood of every word of a sentence, masked
+    or not, and of what would stand in every gap (context2vec, Melamud et al., CoNLL 2016). The
     softmax shares the embeddings.
 
-    The recognizer is not told the attribute. Its scores are a sum over the words of what each says
-    together with the two words on either side, so that hiding a word takes away what it says and
+    The classifier does not see the attribute. Its scores are a sum over the words of what each says
+    together with the two words on either side, so that masking a word takes away what it says and
     nothing else.
 
     Args:
@@ -65,7 +70,7 @@ class InfillingNetwork(nn.Module):
         embedding_size: E.
         hidden_size: H, of each direction.
         attribute_size: Coordinates of an attribute's embedding.
-        channels: Of each of the recognizer's layers.
+        channels: Of each of the classifier's layers.
 
     Attributes:
         salience: How strongly words mark attributes in the training sentences, in nats. Shape
@@ -123,18 +128,18 @@ class InfillingNetwork(nn.Module):
         *,
         dropout: float = 0.0,
         generator: torch.Generator | None = None,
-    ) -> Around:
-        """Return what was read before and after each token.
+    ) -> Context:
+        """Return the context of each token.
 
         Args:
-            batch: Sentences, with or without words hidden.
-            attributes: What the network is told of each. Shape (B,), int64.
+            batch: Sentences, with or without words masked.
+            attributes: Those that the network is conditioned on. Shape (B,), int64.
             dropout: Share of the embeddings' coordinates set to 0.
             generator: Source of the dropout; ``None`` turns it off.
         """
         words = dropped(self.embedding(batch.tokens), dropout, generator)
-        told = self.attribute(attributes)[:, None, :].expand(-1, words.shape[1], -1)
-        inputs = torch.cat([words, told], dim=2)
+        condition = self.attribute(attributes)[:, None, :].expand(-1, words.shape[1], -1)
+        inputs = torch.cat([words, condition], dim=2)
         # Read backwards within its own length, a sentence is not touched by its padding.
         columns = torch.arange(batch.tokens.shape[1], device=batch.device)
         mirrored = batch.lengths[:, None] - 1 - columns
@@ -142,46 +147,46 @@ class InfillingNetwork(nn.Module):
         ahead, _ = self.forward_lstm(inputs)
         behind, _ = self.backward_lstm(inputs.gather(1, places.expand_as(inputs)))
         behind = behind.gather(1, places.expand_as(behind)) * (mirrored >= 0)[:, :, None]
-        return Around(functional.pad(ahead, (0, 0, 1, 0)), functional.pad(behind, (0, 0, 0, 1)))
+        return Context(functional.pad(ahead, (0, 0, 1, 0)), functional.pad(behind, (0, 0, 0, 1)))
 
-    def predicted(self, around: Tensor, attributes: Tensor) -> Tensor:
-        """Return what is to be compared with each word's embedding, for N places.
+    def predicted(self, context: Tensor, attributes: Tensor) -> Tensor:
+        """Return what is to be compared with each word's embedding, for N positions.
 
         Args:
-            around: What was read before and after them. Shape (N, 2H).
+            context: Of each. Shape (N, 2H).
             attributes: Of their sentences. Shape (N,), int64.
 
         Returns:
             Shape (N, E), float32.
         """
-        features = torch.cat([around, self.attribute(attributes).to(around.dtype)], dim=1)
+        features = torch.cat([context, self.attribute(attributes).to(context.dtype)], dim=1)
         return functional.gelu(self.word(features)).float()
 
     def nats_at(
         self,
-        around: Tensor,
+        context: Tensor,
         attributes: Tensor,
         targets: Tensor,
         *,
         sample: SoftmaxSample | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Return the summed negative log-likelihood of what stands at N places, in nats. Scalar.
+        """Return the summed negative log-likelihood of what stands at N positions, in nats. Scalar.
 
         Args:
-            around: What was read before and after them. Shape (N, 2H).
-            attributes: What the network was told of their sentences. Shape (N,), int64.
+            context: Of each. Shape (N, 2H).
+            attributes: Those that the network is conditioned on. Shape (N,), int64.
             targets: Words, ``EMPTY`` where there is none. Shape (N,), int64.
             sample: Of the softmax; over all words where ``None``.
             dtype: Precision of the softmax's products.
         """
-        predicted = self.predicted(around, attributes)
+        predicted = self.predicted(context, attributes)
         weight, bias = self.embedding.weight, self.word_bias
         if sample is None:
             return projected_nats(predicted, weight, bias, targets, dtype=dtype)
         return sampled_nats(predicted, weight, bias, targets, sample=sample, dtype=dtype)
 
-    def recognize(
+    def classify(
         self,
         batch: TokenBatch,
         *,
@@ -191,7 +196,7 @@ class InfillingNetwork(nn.Module):
         """Return the score of each attribute for each sentence, before softmax. Shape (B, A).
 
         Args:
-            batch: Sentences; hidden words say nothing but that there is one.
+            batch: Sentences; masked words say nothing but that there is one.
             dropout: Share of embeddings' and layers' coordinates set to 0.
             generator: Source of the dropout; ``None`` turns it off.
         """
@@ -215,7 +220,7 @@ def new_infilling_network(
 
 
 def _with_neighbours(values: Tensor) -> Tensor:
-    """Return each place's values between those of its neighbours, 0 at the ends. (B, T, 3C)."""
+    """Return each position's values between those of its neighbours, 0 at the ends. (B, T, 3C)."""
     before = functional.pad(values[:, :-1], (0, 0, 1, 0))
     after = functional.pad(values[:, 1:], (0, 0, 0, 1))
     return torch.cat([before, values, after], dim=2)

@@ -1,4 +1,4 @@
-"""A rewriter that hides what marks an attribute and fills in what marks another."""
+"""The infilling rewriter: masks what marks an attribute and fills in what marks another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from arae_toolkit.transfer.infilling.network import (
 )
 from arae_toolkit.transfer.infilling.search import InfillingSearch
 from arae_toolkit.transfer.infilling.settings import Search
-from arae_toolkit.transfer.infilling.token_scoring import Guidance, WordScores
+from arae_toolkit.transfer.infilling.token_scoring import TokenScorer
 from arae_toolkit.transfer.infilling.word_similarity import usage, with_endings
 from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.version import __version__
@@ -69,16 +69,14 @@ class Infilling:
 
     @precision.setter
     def precision(self, precision: Precision) -> None:
-        search = self.search
-        self.scores = WordScores(
+        words, search = self.vocabulary.words, self.search
+        self.scorer = TokenScorer(
             self.network,
-            Guidance(
-                search.guidance, search.most_guidance, search.words, search.rarity, search.kinship
-            ),
+            search,
             dtype=dtype_of(precision),
-            directions=with_endings(self._usage, self.vocabulary.words, weight=search.endings),
+            directions=with_endings(self._usage, words, weight=search.endings),
         )
-        self._precision, self._searching = precision, InfillingSearch(self.scores, search)
+        self._precision, self._searching = precision, InfillingSearch(self.scorer, search)
 
     def propose(
         self,
@@ -91,13 +89,8 @@ class Infilling:
     ) -> list[list[Sentence]]:
         """Return what the search has found for each sentence, the best first.
 
-        Args:
-            sentences: N sentences.
-            targets: Index into ``attributes`` for each.
-            count: Proposals for each sentence; where fewer were found, the last is repeated.
-            strength: Of the wish for the target against that to change few words: at 0 sentences
-                stay as they are.
-            seed: Not used: nothing is drawn.
+        Where fewer than ``count`` were found, the last is repeated. The strength weighs the target
+        against few edits: at 0 sentences stay as they are. Nothing is drawn.
         """
         del seed
         proposals: list[list[Sentence]] = [[] for _ in sentences]

@@ -1,30 +1,31 @@
-"""The search for a rewritten sentence: what is hidden, what is filled in, and which is best."""
+"""The search for a rewritten sentence: what is masked, what is filled in, which edit is best."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
 from arae_toolkit.data.vocabulary import UNKNOWN
-from arae_toolkit.transfer.infilling.edits import changed_regions, repetitions, unlikeness
-from arae_toolkit.transfer.infilling.mask_filling import NO_PLACE, Template, fill
+from arae_toolkit.transfer.infilling.mask_filling import UNMASKED, Template, fill
 from arae_toolkit.transfer.infilling.network import EMPTY
-from arae_toolkit.transfer.infilling.sentence_scoring import (
+from arae_toolkit.transfer.infilling.settings import Search
+from arae_toolkit.transfer.infilling.token_scoring import (
     Floats,
-    Reading,
-    gains_from_hiding,
+    PseudoLikelihood,
+    TokenScorer,
+    gains_from_masking,
     margins,
-    read,
+    pseudo_likelihoods,
     region_costs,
 )
-from arae_toolkit.transfer.infilling.settings import Search
-from arae_toolkit.transfer.infilling.token_scoring import WordScores
 
+Ids = Sequence[int]
 Words = tuple[int, ...]
 _MARKS = 0.1  # nats from which a word is said to mark an attribute
 _MOST_LEFT = 2.5  # nats of one word: beyond it, rarity says more than meaning
@@ -39,11 +40,11 @@ class Candidate:
         nats: By which it fits together less well than the source: its words are less likely given
             each other and the target.
         changed: Words changed, put in or left out.
-        margin: Nats by which the recognizer prefers the target.
+        margin: Nats by which the classifier prefers the target.
         left: Nats by which its words mark other attributes, each by itself.
         unlike: How little new words are used like those they replace: 1 less the cosine, for each.
         repeated: How often it says a word of an attribute again that the source does not.
-        close: Whether it was read for ``nats`` and ``changed``, or these are estimates.
+        close: Whether ``nats`` and ``changed`` were computed, or are estimates.
     """
 
     words: Words
@@ -62,7 +63,7 @@ class _Task:
 
     source: Words
     target: int
-    reading: Reading
+    likelihood: PseudoLikelihood
     margin: float
     gains: Floats
     found: dict[Words, Candidate] = field(default_factory=dict)
@@ -71,21 +72,21 @@ class _Task:
 class InfillingSearch:
     """Searches rewritten sentences.
 
-    A sentence is read once, which tells for each of its words and gaps what could stand there under
-    the target. Changes of one word come of that; where more words mark other attributes, these are
-    hidden together and filled in one after the other. The recognizer looks at all that comes of it,
-    the best are read, and where the recognizer is not content with the best one that is changed
-    further.
+    A sentence's pseudo-likelihood tells for each of its words and gaps what could stand there under
+    the target. Edits of one word come of that; where more words mark other attributes, these are
+    masked together and filled in one after the other. The classifier scores all that comes of it,
+    the best get a pseudo-likelihood, and where the classifier's margin for the best one is small
+    that is edited further.
 
     Args:
-        words: That may be filled in.
+        scorer: Of the words that may be filled in.
         search: What is tried.
     """
 
-    def __init__(self, words: WordScores, search: Search) -> None:
-        self.words, self.search = words, search
-        self._salience: Floats = words.network.salience.cpu().numpy()
-        self._usage: Floats = words.directions.cpu().numpy()
+    def __init__(self, scorer: TokenScorer, search: Search) -> None:
+        self.scorer, self.search = scorer, search
+        self._salience: Floats = scorer.network.salience.cpu().numpy()
+        self._usage: Floats = scorer.directions.cpu().numpy()
         attributes = len(self._salience)
         self._marking = self._salience.max(axis=0) > search.least_left
         self._of_others = np.stack(
@@ -103,34 +104,34 @@ class InfillingSearch:
             strength: See :meth:`cost`.
 
         Returns:
-            For each sentence, from the best on; those that were read come first.
+            For each sentence, from the best on; those that are no estimates come first.
         """
         search = self.search
         tasks = self._start([tuple(sentence) for sentence in sentences], targets)
         templates = [(task, template) for task in tasks for template in self._templates(task)]
-        filled = fill([template for _, template in templates], self.words, ways=search.ways)
+        filled = fill([template for _, template in templates], self.scorer, ways=search.ways)
         new = [
-            (task, Candidate(one.words, one.nats - _hidden_nats(task, template), one.changed))
+            (task, Candidate(one.words, one.nats - _masked_nats(task, template), one.changed))
             for (task, template), ways in zip(templates, filled, strict=True)
             for one in ways
         ]
         for task in tasks:
             base = task.found[task.source]
-            new += [(task, edit) for edit in self._edits(task, base, task.reading)]
+            new += [(task, edit) for edit in self._edits(task, base, task.likelihood)]
         self._add(new)
-        self._read_best(tasks, strength)
+        self._score_best(tasks, strength)
         for _ in range(search.rounds):
             bests = [(task, self._ordered(task, strength)[0]) for task in tasks]
             short = [pair for pair in bests if pair[1].margin < search.enough_margin * strength]
-            readings = read(
+            likelihoods = pseudo_likelihoods(
                 [best.words for _, best in short],
                 [task.target for task, _ in short],
-                self.words,
+                self.scorer,
                 ways=search.ways,
             )
-            parts = zip(short, readings, strict=True)
+            parts = zip(short, likelihoods, strict=True)
             self._add([(task, e) for (task, b), r in parts for e in self._edits(task, b, r)])
-            self._read_best([task for task, _ in short], strength)
+            self._score_best([task for task, _ in short], strength)
         return [self._ordered(task, strength) for task in tasks]
 
     def cost(self, candidate: Candidate, *, strength: float = 1.0) -> float:
@@ -154,7 +155,7 @@ class InfillingSearch:
         return self.search.worse_weight * worse + self.search.better_weight * better
 
     def _ordered(self, task: _Task, strength: float) -> list[Candidate]:
-        """Return what was found, from the best on; what was read comes first."""
+        """Return what was found, from the best on; estimates come last."""
 
         def key(one: Candidate) -> tuple[bool, float, Words]:
             return not one.close, self.cost(one, strength=strength), one.words
@@ -162,15 +163,14 @@ class InfillingSearch:
         return sorted(task.found.values(), key=key)
 
     def _start(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[_Task]:
-        readings = read(sentences, targets, self.words, ways=self.search.ways)
-        whole, gains = gains_from_hiding(sentences, targets, self.words)
-        tasks = []
-        for number, sentence in enumerate(sentences):
-            margin = float(whole[number])
-            task = _Task(sentence, targets[number], readings[number], margin, gains[number])
-            left = self._left(sentence, task.target)
-            task.found[sentence] = Candidate(sentence, 0.0, 0, margin, left, close=True)
-            tasks.append(task)
+        likelihoods = pseudo_likelihoods(sentences, targets, self.scorer, ways=self.search.ways)
+        whole, gains = gains_from_masking(sentences, targets, self.scorer)
+        parts = zip(sentences, targets, likelihoods, whole.tolist(), gains, strict=True)
+        tasks = [_Task(*part) for part in parts]
+        for task in tasks:
+            left = self._left(task.source, task.target)
+            source = Candidate(task.source, 0.0, 0, task.margin, left, close=True)
+            task.found[task.source] = source
         return tasks
 
     def _left(self, words: Words, target: int) -> float:
@@ -179,10 +179,10 @@ class InfillingSearch:
         return float(beyond.clip(0.0, _MOST_LEFT).sum())
 
     def _templates(self, task: _Task) -> list[Template]:
-        """Return the source with the words hidden that mark other attributes most.
+        """Return the source with the words masked that mark other attributes most.
 
-        As many are hidden as make the recognizer doubt, and a few more or fewer; once also with one
-        more place after the word that marks most.
+        As many are masked as make the classifier doubt, and a few more or fewer; once also with one
+        more mask after the word that marks most.
         """
         search, source = self.search, np.asarray(task.source)
         marks = task.gains + search.salience_weight * self._of_others[task.target][source]
@@ -195,50 +195,41 @@ class InfillingSearch:
         if middle < search.fewest:
             return []
         sizes = range(max(1, middle - search.spread), min(middle + search.spread, len(order)) + 1)
-        templates = [
-            Template.hiding(task.source, order[:size], task.target) for size in sizes if size > 1
-        ]
         return [
-            *templates,
-            Template.hiding(task.source, order[:middle], task.target, after=order[0]),
+            *(Template.masking(task.source, order[:n], task.target) for n in sizes if n > 1),
+            Template.masking(task.source, order[:middle], task.target, after=order[0]),
         ]
 
-    def _edits(self, task: _Task, base: Candidate, reading: Reading) -> list[Candidate]:
+    def _edits(self, task: _Task, base: Candidate, likelihood: PseudoLikelihood) -> list[Candidate]:
         """Return the sentences that differ from a base in one word and seem best."""
-        size = len(base.words)
-        standing = np.zeros((2, size), dtype=np.int64)
-        standing[0] = base.words
-        standing[1] = EMPTY
-        nats = reading.best_costs - reading.costs[:, :, None]
+        size, best = len(base.words), likelihood.best
+        standing = np.array([base.words, [EMPTY] * size])
+        nats = likelihood.best_costs - likelihood.costs[:, :, None]
         marks = self._salience[task.target]
-        marked = marks[reading.best] - marks[standing][:, :, None]
-        possible = reading.best != standing[:, :, None]
+        marked = marks[best] - marks[standing][:, :, None]
+        possible = best != standing[:, :, None]
         possible[0, standing[0] <= UNKNOWN] = False
         if size == 2:  # the last word is not deleted
-            possible[0] &= reading.best[0] != EMPTY
+            possible[0] &= best[0] != EMPTY
         seems = self._fit_cost(base.nats + nats) - self.search.margin_weight * marked
         seems = np.where(possible, seems, np.inf)
         order = np.argsort(seems, axis=None, kind="stable")[: self.search.edits]
         edits = []
-        for kind, place, way in zip(*np.unravel_index(order, seems.shape), strict=True):
-            if not possible[kind, place, way]:
+        for kind, position, way in zip(*np.unravel_index(order, seems.shape), strict=True):
+            if not possible[kind, position, way]:
                 break
-            word = int(reading.best[kind, place, way])
+            word = int(best[kind, position, way])
             middle = (word,) if word != EMPTY else ()
-            edits.append(
-                Candidate(
-                    (*base.words[:place], *middle, *base.words[place + 1 - int(kind) :]),
-                    base.nats + float(nats[kind, place, way]),
-                    base.changed + 1,
-                )
-            )
+            words = (*base.words[:position], *middle, *base.words[position + 1 - int(kind) :])
+            edit_nats = base.nats + float(nats[kind, position, way])
+            edits.append(Candidate(words, edit_nats, base.changed + 1))
         return edits
 
     def _add(self, new: Sequence[tuple[_Task, Candidate]]) -> None:
-        """Have the recognizer look at sentences, and keep them."""
+        """Have the classifier score sentences, and keep them."""
         fresh = [(task, one) for task, one in new if one.words not in task.found]
         found = margins(
-            [one.words for _, one in fresh], [task.target for task, _ in fresh], self.words
+            [one.words for _, one in fresh], [task.target for task, _ in fresh], self.scorer
         )
         for (task, one), margin in zip(fresh, found.tolist(), strict=True):
             known = task.found.get(one.words)
@@ -251,8 +242,8 @@ class InfillingSearch:
                     repeated=repetitions(task.source, one.words, among=self._marking),
                 )
 
-    def _read_best(self, tasks: Sequence[_Task], strength: float) -> None:
-        """Read the sentences that seem best, for how well they fit together."""
+    def _score_best(self, tasks: Sequence[_Task], strength: float) -> None:
+        """Compute the pseudo-likelihoods of the sentences that seem best."""
 
         def key(one: Candidate) -> tuple[float, Words]:
             return self.cost(one, strength=strength), one.words
@@ -267,23 +258,75 @@ class InfillingSearch:
             [one.words for _, one, _, _ in chosen],
             [task.target for task, _, _, _ in chosen],
             [region for _, _, _, region in chosen],
-            self.words,
+            self.scorer,
         )
         for (task, one, (start, stop), region), nats in zip(chosen, found.tolist(), strict=True):
-            before = task.reading.costs[:, start:stop].sum()
+            before = task.likelihood.costs[:, start:stop].sum()
             changed = Levenshtein.distance(task.source[start:stop], one.words[slice(*region)])
             task.found[one.words] = replace(
                 one, nats=nats - float(before), changed=changed, close=True
             )
 
 
-def _hidden_nats(task: _Task, template: Template) -> float:
-    """Return what the source's words cost that a template hides, each given all others."""
-    hidden: list[int] = []
-    place = 0
-    for original in template.originals:
-        if original not in (NO_PLACE, EMPTY):
-            hidden.append(place)
-        place += original != EMPTY
-    nats: npt.NDArray[np.float32] = task.reading.costs[0, hidden]
+def _masked_nats(task: _Task, template: Template) -> float:
+    """Return what the source's words cost that a template masks, each given all others."""
+    originals = [word for word in template.originals if word != EMPTY]  # one for each source word
+    masked = [position for position, word in enumerate(originals) if word != UNMASKED]
+    nats: npt.NDArray[np.float32] = task.likelihood.costs[0, masked]
     return float(nats.sum())
+
+
+def changed_regions(source: Ids, other: Ids) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return where two sentences differ, with a word on either side: first and past-last places.
+
+    Example:
+        >>> changed_regions([5, 6, 7, 8, 2], [5, 6, 9, 9, 8, 2])
+        ((1, 4), (1, 5))
+    """
+    start = Prefix.similarity(source, other)
+    same = min(Postfix.similarity(source, other), min(len(source), len(other)) - start)
+    first = max(0, start - 1)
+    ends = (min(len(words), len(words) - same + 1) for words in (source, other))
+    end, other_end = ends
+    return (first, end), (first, other_end)
+
+
+def unlikeness(source: Ids, other: Ids, usage: Floats) -> float:
+    """Return how little the new words of a sentence are used like those they stand for.
+
+    Where the two differ, words are compared in turn, as far as both go.
+
+    Args:
+        source: A sentence.
+        other: What has become of it.
+        usage: A vector for each word, of length 1 at least or 0; see
+            :mod:`~arae_toolkit.transfer.infilling.word_similarity`. Shape (V, D).
+
+    Returns:
+        For each pair how far its product falls short of what the old word's is with itself, and of
+        1 where the old word has none; summed. Of unit vectors that is 1 less the cosine.
+    """
+    (start, stop), (_, other_stop) = changed_regions(source, other)
+    total = 0.0
+    for old, new in zip(source[start:stop], other[start:other_stop], strict=False):
+        if old != new:
+            itself, both = usage[old] @ usage[old], usage[old] @ usage[new]
+            total += max(1.0, float(itself)) - float(both)
+    return total
+
+
+def repetitions(source: Ids, other: Ids, *, among: npt.NDArray[np.bool_]) -> int:
+    """Return how often a sentence says words again that its source does not.
+
+    Args:
+        source: A sentence.
+        other: What has become of it.
+        among: Which words are looked at: nearly every sentence says *the* again. Shape (V,).
+
+    Example:
+        >>> repetitions([5, 6, 7, 7], [5, 8, 8, 7], among=np.ones(9, dtype=bool))
+        1
+    """
+    said = Counter(word for word in other if among[word])
+    before = Counter(source)
+    return sum(max(0, count - max(1, before[word])) for word, count in said.items())

@@ -16,12 +16,12 @@ class InfillingModelConfig:
     attribute_size: int = 32
     """Coordinates of an attribute value's embedding."""
     channels: int = 192
-    """Of each layer of the recognizer of attributes."""
+    """Channels of each layer of the attribute classifier."""
 
 
 @dataclass(frozen=True)
 class InfillingTrainingConfig:
-    """One training: hidden words are told from the others and from the sentence's attribute."""
+    """One training: masked words are predicted from the others and the sentence's attribute."""
 
     batch_size: int = 128
     """Sentences an iteration, as many of each attribute value."""
@@ -38,32 +38,32 @@ class InfillingTrainingConfig:
     dropout: float = 0.1
     """Share of the embeddings' coordinates dropped."""
     recognizer_dropout: float = 0.3
-    """The same of what the recognizer of attributes reads and of its layers."""
+    """Share of the attribute classifier's inputs and layers dropped."""
     recognizer_weight: float = 1.0
-    """Of the recognizer's cross-entropy, in nats a sentence, beside the nats of a hidden word."""
+    """Weight of the classifier's cross-entropy, in nats a sentence, beside the nats of a word."""
     recognizer_hides: float = 0.15
-    """Most words hidden from the recognizer: a sentence's share is drawn between 0 and twice it."""
+    """Mean share of the words masked for the classifier; a sentence's own is at most twice it."""
     softmax_samples: int = 512
-    """Words, beside those hidden, that the softmax is estimated from."""
+    """Words, beside those masked, that the softmax is estimated from."""
     smoothing: float = 1.0
-    """Added to counts where the salience of words is counted."""
+    """Number added to each count of words for their salience."""
     least_salience: float = 0.3
-    """Nats. Words that mark their sentence's attribute more than a bound are hidden; the bound is
-    drawn for each sentence from here ..."""
+    """Least bound in nats: words that mark their sentence's attribute more than a bound, drawn for
+    each sentence, are masked."""
     most_salience: float = 3.0
-    """... up to here."""
+    """Greatest bound in nats."""
     share: float = 0.1
-    """Of the words hidden whatever they mark; in a third of the sentences three times it."""
+    """Share of the words masked whatever they mark; in a third of the sentences three times it."""
     beside: float = 0.2
-    """Share of the neighbours of hidden words that are hidden too."""
+    """Share of the neighbours of masked words that are masked too."""
     asked: float = 0.15
-    """Share of the visible words that are told as well."""
+    """Share of the visible words that are predicted as well."""
     empty: float = 0.2
-    """Chance that a place is made beside a hidden word where there is none: that must be told,
-    too. Elsewhere it is a tenth of it."""
+    """Chance that a mask is put beside a masked word where there is no word, which is to be
+    predicted, too. Elsewhere it is a tenth of it."""
 
     seed: int = 0
-    """Fixes starting weights, batches, hidden words and dropout."""
+    """Fixes starting weights, batches, masked words and dropout."""
     log_every: int = 100
     """Iterations between log lines."""
     save_every: int = 1000
@@ -89,48 +89,46 @@ class Search:
     words: int = 4000
     """As many of the most frequent words may be filled in."""
     guidance: float = 1.0
-    """Nats a word gains, where words are chosen, for each nat by which it marks the target ..."""
+    """Nats a word gains, where words are chosen, for each nat by which it marks the target."""
     most_guidance: float = 3.0
-    """... and the most that it gains."""
+    """Most nats a word gains for marking the target."""
     kinship: float = 6.0
     """Nats a word gains, where words are chosen, for being used like the one it replaces."""
     endings: float = 0.4
-    """What is added to the likeness of words that end alike, which is 1 for a word and itself."""
+    """What is added to the similarity of words that end alike, which is 1 for a word and itself."""
     ways: int = 4
-    """Words tried at each place of a sentence, and at the last place of a template."""
+    """Words tried at each position of a sentence, and at the last one of a template."""
     edits: int = 10
-    """Changes of a single word that the recognizer looks at, of those that seem best."""
+    """Edits of a single word that the classifier scores, of those that seem best."""
     salience_weight: float = 0.3
-    """Of what a word marks by itself, beside what the recognizer says of it in its sentence, where
-    words to hide are chosen."""
+    """Weight of a word's salience, beside what the classifier says of it in its sentence, where
+    words to mask are chosen."""
     fewest: int = 2
-    """Words are hidden together where the recognizer needs as many to be: a change of one word
-    needs no template."""
+    """Least words masked together: an edit of one word needs no template."""
     spread: int = 1
-    """So many words more and fewer are hidden, too."""
+    """Number of words by which more and fewer are masked, too."""
     close: int = 4
-    """Sentences that are read, of those that seem best, for how likely they are."""
+    """Sentences whose pseudo-likelihood is computed, of those that seem best."""
     rounds: int = 1
-    """Times that a further word of the best sentence is changed, where the recognizer is not
-    content ..."""
+    """Times that a further word of the best sentence is changed, where its margin is small."""
     enough_margin: float = 1.0
-    """... with this margin in nats, times the strength."""
+    """Margin in nats, times the strength, from which the best sentence is changed no further."""
     wanted_margin: float = 2.0
-    """Nats by which the recognizer should prefer the target."""
+    """Nats by which the classifier should prefer the target."""
     margin_weight: float = 2.0
-    """Cost of a nat that is missing there."""
+    """Cost of a nat missing from the wanted margin."""
     worse_weight: float = 0.5
-    """Cost of a nat by which a sentence fits together less well than the source ..."""
+    """Cost of a nat of pseudo-likelihood that a sentence has less than the source."""
     better_weight: float = 0.05
-    """... and what one is worth by which it does so better: no sentence is changed for that."""
+    """Worth of a nat that it has more: so little that no sentence is changed for it."""
     left_weight: float = 2.5
-    """Cost of a nat by which one of its words, by itself, marks other attributes ..."""
+    """Cost of a nat by which one of its words, by itself, marks other attributes."""
     least_left: float = 0.4
-    """... beyond so many."""
+    """Nats of other attributes that a word may mark at no cost."""
     change_weight: float = 1.0
-    """Cost of a word changed, put in or left out ..."""
+    """Cost of a word changed, put in or left out."""
     unlike_weight: float = 4.0
-    """... and of one that is not used like the word it replaces."""
+    """Cost of a word that is not used like the one it replaces."""
     repeated_weight: float = 8.0
     """Cost of a word that marks an attribute and is said once more than the source says it."""
     rarity: float = 1.0

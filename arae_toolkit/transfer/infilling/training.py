@@ -1,4 +1,4 @@
-"""Training an infilling model: one update, the schedule around it, and what dev says of it."""
+"""Training of an infilling model: one update, its schedule, and the evaluation on dev."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam
 from arae_toolkit.training.loop import far_above_guessing
-from arae_toolkit.transfer.infilling.masking import hide_at_random, hide_for_infilling
+from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling
 from arae_toolkit.transfer.infilling.network import InfillingNetwork
 from arae_toolkit.transfer.infilling.settings import InfillingTrainingConfig
 
@@ -28,7 +28,7 @@ _EVALUATION_BATCH = 256
 
 
 class InfillingTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: words filled in, attributes recognized.
+    """What :func:`~arae_toolkit.training.loop.fit` trains: masks filled, attributes classified.
 
     Args:
         network: Moved in place; its ``salience`` is counted already.
@@ -88,23 +88,23 @@ class InfillingTraining:
         batch = self.store.batch(rows)
         labels = self.labels[torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)]
         network, random = self.network, self.random
-        part = hide_for_infilling(batch, labels, network.salience, settings, random)
-        visible = hide_at_random(batch, share=settings.recognizer_hides, generator=random)
+        part = mask_for_infilling(batch, labels, network.salience, settings, random)
+        visible = mask_at_random(batch, share=settings.recognizer_hides, generator=random)
         sample = SoftmaxSample(settings.softmax_samples, random)
         with reduced(self.device, self.dtype):
             states = network.states(part.batch, labels, dropout=settings.dropout, generator=random)
-            told = part.hidden | part.asked
+            asked = part.masked | part.asked
             nats = network.nats_at(
-                states.places[told],
-                labels[told.nonzero(as_tuple=True)[0]],
-                part.targets[told],
+                states.positions[asked],
+                labels[asked.nonzero(as_tuple=True)[0]],
+                part.targets[asked],
                 sample=sample,
                 dtype=self.dtype,
             )
-            scores = network.recognize(
+            scores = network.classify(
                 visible, dropout=settings.recognizer_dropout, generator=random
             )
-        nats = nats / told.sum().clamp(min=1)
+        nats = nats / asked.sum().clamp(min=1)
         recognition = functional.cross_entropy(scores, labels)
         norm = update.descend(nats + settings.recognizer_weight * recognition)
         right = scores.detach().argmax(dim=1) == labels
@@ -121,20 +121,20 @@ class InfillingTraining:
         return weights
 
     def problem(self, means: Mapping[str, float]) -> str | None:
-        """Return that hidden words cost far more than guessing, if they do."""
+        """Return that masked words cost far more than guessing, if they do."""
         return far_above_guessing(means, "nats_per_word", math.log(len(self.network.word_bias)))
 
 
 @torch.no_grad()
 def evaluate(training: InfillingTraining, dev: PackedSentences) -> dict[str, Any]:
-    """Return how well hidden words and attributes of a labelled split are told.
+    """Return how well masked words and attributes of a labelled split are predicted.
 
-    The words hidden are the same in every evaluation.
+    The words masked are the same in every evaluation.
 
     Returns:
-        ``nats_per_hidden_word`` and, the network being told another attribute than the sentence's,
+        ``nats_per_hidden_word`` and, conditioned on another attribute than the sentence's,
         ``nats_per_hidden_word_misled``; ``recognized``, the percentage of sentences whose
-        attribute is.
+        attribute is predicted.
     """
     assert dev.labels is not None, "the corpus has labels"
     network, settings = training.network, training.intervals
@@ -144,26 +144,25 @@ def evaluate(training: InfillingTraining, dev: PackedSentences) -> dict[str, Any
     rows = np.flatnonzero(all_labels >= 0)
     order = rows[np.argsort(store.host_lengths[rows], kind="stable")]
     network.eval()
-    told, misled = 0.0, 0.0
-    count, right = 0, 0
+    totals, count, right = np.zeros(2), 0, 0
     for start in range(0, len(order), _EVALUATION_BATCH):
         chosen = order[start : start + _EVALUATION_BATCH]
         batch = store.batch(chosen)
         labels = torch.from_numpy(all_labels[chosen]).to(training.device)
-        part = hide_for_infilling(batch, labels, network.salience, settings, random)
+        part = mask_for_infilling(batch, labels, network.salience, settings, random)
         with reduced(training.device, training.dtype):
-            nats = []
-            for attributes in (labels, (labels + 1) % network.attribute.num_embeddings):
-                around = network.states(part.batch, attributes).places[part.hidden]
-                of_each = attributes[part.hidden.nonzero(as_tuple=True)[0]]
-                answers = part.targets[part.hidden]
-                nats.append(network.nats_at(around, of_each, answers, dtype=training.dtype))
-            scores = network.recognize(batch)
-        told, misled = told + float(nats[0]), misled + float(nats[1])
-        count += int(part.hidden.sum())
+            others = (labels + 1) % network.attribute.num_embeddings
+            for number, attributes in enumerate((labels, others)):
+                context = network.states(part.batch, attributes).positions[part.masked]
+                of_each = attributes[part.masked.nonzero(as_tuple=True)[0]]
+                answers = part.targets[part.masked]
+                nats = network.nats_at(context, of_each, answers, dtype=training.dtype)
+                totals[number] += float(nats)
+            scores = network.classify(batch)
+        count += int(part.masked.sum())
         right += int((scores.argmax(dim=1) == labels).sum())
     return {
-        "nats_per_hidden_word": told / max(1, count),
-        "nats_per_hidden_word_misled": misled / max(1, count),
+        "nats_per_hidden_word": float(totals[0]) / max(1, count),
+        "nats_per_hidden_word_misled": float(totals[1]) / max(1, count),
         "recognized": 100 * right / max(1, len(order)),
     }

@@ -1,4 +1,4 @@
-"""Which words are used alike, whatever attribute they mark: *travel* and *listen*, not *physics*.
+"""Similarity of words by use, whatever attribute they mark: *travel* and *listen*, not *physics*.
 
 A masked language model gives words similar embeddings that stand in similar places: plural nouns,
 verbs in the past tense, names. It also gives those similar ones that mark the same attribute. With
@@ -23,28 +23,6 @@ ENDINGS = ("ing", "ed", "ly", "s")
 _SHORTEST_STEM = 2  # letters before an ending: "is" and "red" have none
 _LEAST_SEEN = 5  # of rarer words the embedding says little
 _MOST_SALIENCE = 3.0  # nats; beyond it, rarity says more than meaning
-
-
-class Kinship:
-    """How much words are used like others.
-
-    Args:
-        directions: Of all words; see :func:`usage` and :func:`with_endings`. Shape (V, D).
-        ids: Of the words that may be chosen. Shape (F,), int64.
-        weight: Nats gained at a product of 1.
-        dtype: Precision of the products.
-    """
-
-    def __init__(
-        self, directions: Tensor, ids: Tensor, *, weight: float, dtype: torch.dtype
-    ) -> None:
-        self.weight = weight
-        self._directions = directions.to(dtype)
-        self._chosen = self._directions[ids]
-
-    def gains(self, replaced: Tensor) -> Tensor:
-        """Return what each word would gain in place of others. Shape (N,) to (N, F), float32."""
-        return functional.linear(self._directions[replaced], self._chosen).float().mul_(self.weight)
 
 
 @torch.no_grad()
