@@ -18,7 +18,7 @@ from arae_toolkit.evaluation.language_model import (
     LanguageModelNetwork,
     LanguageModelSettings,
 )
-from arae_toolkit.evaluation.transfer.evaluators import Instruments
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.recipes.shared.progress import progress
@@ -85,7 +85,7 @@ def measurer(corpus, tmp_path):
     for parameter in network.parameters():
         parameter.data.zero_()
     model = LanguageModel(network.eval(), corpus.vocabulary, LanguageModelSettings(3, 3), 7.0)
-    instruments = Instruments((Marker(corpus.labels),), model, tmp_path)
+    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path)
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 

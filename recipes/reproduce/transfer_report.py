@@ -55,10 +55,10 @@ def write_table(
         more: Returns further details once all systems are trained.
     """
     from arae_toolkit.devices import choose_device
-    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
+    from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     device = choose_device(choices.device)
-    instruments = instruments_of(
+    instruments = evaluators_of(
         corpus,
         device=device,
         dtype=dtype_of(choices.precision),
@@ -110,7 +110,9 @@ def write_table(
                 for system, by_seed in cells.items()
             },
             "directions": list(cells["copy"][0]["directions"]),
-            "judges_dev_accuracy": {judge.name: judge.dev_accuracy for judge in instruments.judges},
+            "judges_dev_accuracy": {
+                judge.name: judge.dev_accuracy for judge in instruments.classifiers
+            },
             "bleu_signature": signature["bleu"],
             "signature": signature,
             **more(),

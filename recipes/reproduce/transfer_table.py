@@ -24,7 +24,7 @@ from arae_toolkit.storage.atomic_files import write_json, write_json_lines
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.transfer.evaluators import Instruments
+    from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 
 ROWS_AT_ONCE = 500
 UNITS = {
@@ -84,7 +84,7 @@ class Measurer:
     """
 
     def __init__(
-        self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
+        self, corpus: Corpus, split: str, sources: Sources, instruments: Evaluators
     ) -> None:
         self.corpus, self.split = corpus, split
         self.sources, self.instruments = sources, instruments
@@ -122,7 +122,7 @@ class Measurer:
             outputs,
             self.sources.labels,
             self.sources.targets,
-            judges=self.instruments.judges,
+            classifiers=self.instruments.classifiers,
             language_model=self.instruments.language_model,
             reverse=reverse,
         )
