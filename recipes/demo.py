@@ -18,7 +18,7 @@ from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.code_space import CodeMonitors
+    from arae_toolkit.evaluation.code_space import CodeSpaceStatistics
     from arae_toolkit.evaluation.reconstruction import Reconstruction
     from arae_toolkit.models.arae import ARAE
 
@@ -65,7 +65,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     import numpy as np
 
     from arae_toolkit.data.token_batches import TokenStore
-    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_codes
+    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
     from arae_toolkit.evaluation.reconstruction import measure_reconstruction
     from arae_toolkit.storage.atomic_files import write_text
 
@@ -74,7 +74,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     rows = np.arange(min(1000, len(test)))
     reconstruction = measure_reconstruction(model, store, rows=rows)
     neighbours = edit_neighbours(test, seed=0)
-    monitors = measure_codes(model, store, rows=rows, neighbours=neighbours)
+    monitors = measure_code_space(model, store, rows=rows, neighbours=neighbours)
     texts = [model.vocabulary.decode(test[row].tolist()) for row in range(10)]
     pairs = [(texts[2 * i], texts[2 * i + 1]) for i in range(INTERPOLATIONS)]
     walks = [model.interpolate(first, second, steps=5) for first, second in pairs]
@@ -102,7 +102,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     write_text(path, f"# Demonstration\n\n{body}## Go on\n\n{commands}")
 
 
-def _figures(reconstruction: Reconstruction, monitors: CodeMonitors) -> list[list[str]]:
+def _figures(reconstruction: Reconstruction, monitors: CodeSpaceStatistics) -> list[list[str]]:
     return [
         ["reconstruction", f"{reconstruction.nats_per_sentence:.2f} nats a sentence"],
         ["likeliest tokens right", f"{reconstruction.token_accuracy:.1f} %"],

@@ -15,14 +15,14 @@ from arae_toolkit.evaluation.language_model import (
     LanguageModelNetwork,
     LanguageModelSettings,
 )
-from arae_toolkit.evaluation.transfer.bilstm_classifier import NeuralJudgeSettings
-from arae_toolkit.evaluation.transfer.evaluators import InstrumentSettings
-from arae_toolkit.evaluation.transfer.ngram_classifier import NgramJudgeSettings
+from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
+from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifierSettings
 
 SIZES = {"train": 2_000, "dev": 120, "test": 80}
-SETTINGS = InstrumentSettings(
-    ngrams=NgramJudgeSettings(longest=2),
-    neural=NeuralJudgeSettings(
+SETTINGS = EvaluatorSettings(
+    ngrams=NgramClassifierSettings(longest=2),
+    neural=BiLSTMClassifierSettings(
         embedding_size=12, state_size=16, batch_size=32, most_epochs=2, rate=0.02
     ),
     language_model=LanguageModelSettings(

@@ -23,7 +23,7 @@ from arae_toolkit.evaluation.transfer.comparison import (
     spread_rows,
     with_baselines,
 )
-from arae_toolkit.evaluation.transfer.evaluators import Instruments, instruments_of
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
@@ -68,7 +68,13 @@ def language_model():
 def measured(language_model):
     def measure(outputs=SWAPPED, judges=(MARKER,), origins=ORIGINS, **more):
         return measure_transfer(
-            SOURCES, outputs, origins, TARGETS, judges=judges, language_model=language_model, **more
+            SOURCES,
+            outputs,
+            origins,
+            TARGETS,
+            classifiers=judges,
+            language_model=language_model,
+            **more,
         )
 
     return measure
@@ -195,7 +201,7 @@ def test_copying_and_references_stand_beside_the_systems(language_model, tmp_pat
         {"ours": system(references=references), "theirs": system(SOURCES, references)}
     )
     assert list(systems) == ["ours", "theirs", "copy", "references"]
-    found = compare(systems, Instruments((MARKER,), language_model, tmp_path))
+    found = compare(systems, Evaluators((MARKER,), language_model, tmp_path))
     assert found["copy"].overall == found["theirs"].overall
     human = found["references"].overall
     assert (human.rows, human.accuracy["marker"]) == (2, 100)
@@ -233,7 +239,7 @@ def runs(tmp_path_factory, corpus):
     """Where the judges are kept, trained once."""
     folder = tmp_path_factory.mktemp("runs")
     kept = folder / "judges" / f"{corpus.name}-{corpus.sha256[:8]}"
-    instruments_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
+    evaluators_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
     return folder
 
 
@@ -249,7 +255,7 @@ def call(corpus, runs, monkeypatch):
 
     def invoke(*arguments, code=0, named=True, **settings):
         monkeypatch.setenv(locations.RUNS_VARIABLE, str(runs))
-        monkeypatch.setattr(evaluators, "InstrumentSettings", lambda: small_instruments.SETTINGS)
+        monkeypatch.setattr(evaluators, "EvaluatorSettings", lambda: small_instruments.SETTINGS)
         corpus_option = ("--corpus", corpus.folder) if named else ()
         reverse = () if "--reverse" in arguments else ("--no-reverse",)
         words = (*arguments, *corpus_option, *reverse)

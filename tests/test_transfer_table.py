@@ -12,7 +12,7 @@ from small_instruments import equal_chances
 from small_transfer import prepared_corpus
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation.transfer.evaluators import Instruments
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.transfer.infilling.network import new_infilling_network
@@ -65,7 +65,7 @@ class Marker:
 @pytest.fixture
 def measurer(corpus, tmp_path):
     model = equal_chances(corpus.vocabulary)
-    instruments = Instruments((Marker(corpus.labels),), model, tmp_path)
+    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path)
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 

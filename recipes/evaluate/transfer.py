@@ -246,12 +246,12 @@ def _measured(
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
     from arae_toolkit.evaluation.transfer.comparison import compare
-    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
+    from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     keep_freed_memory()
     place = choose_device(device)
     dtype = dtype_of(precision)
-    instruments = instruments_of(corpus, device=place, dtype=dtype, note=say, progress=progress)
+    instruments = evaluators_of(corpus, device=place, dtype=dtype, note=say, progress=progress)
     held_out = corpus.split(OTHER_SPLIT[split])
 
     def reverse_of(name: str) -> Any:

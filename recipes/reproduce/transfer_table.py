@@ -37,7 +37,7 @@ from arae_toolkit.transfer.systems import AUTOENCODERS
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.transfer.evaluators import Instruments
+    from arae_toolkit.evaluation.transfer.evaluators import Evaluators
     from arae_toolkit.reports.markdown import Result
 
 ROWS_AT_ONCE = 500
@@ -98,7 +98,7 @@ class Measurer:
     """
 
     def __init__(
-        self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
+        self, corpus: Corpus, split: str, sources: Sources, instruments: Evaluators
     ) -> None:
         self.corpus, self.split = corpus, split
         self.sources, self.instruments = sources, instruments
@@ -136,7 +136,7 @@ class Measurer:
             outputs,
             self.sources.labels,
             self.sources.targets,
-            judges=self.instruments.judges,
+            classifiers=self.instruments.classifiers,
             language_model=self.instruments.language_model,
             reverse=reverse,
         )
@@ -305,10 +305,10 @@ def write_table(
 ) -> Result:
     """Train and measure the systems of a table, write its results and return them."""
     from arae_toolkit.devices import choose_device, dtype_of
-    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
+    from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     device = choose_device(choices.device)
-    instruments = instruments_of(
+    instruments = evaluators_of(
         corpus,
         device=device,
         dtype=dtype_of(choices.precision),
@@ -346,7 +346,9 @@ def write_table(
                 for system, by_seed in cells.items()
             },
             "directions": list(cells["copy"][0]["directions"]),
-            "judges_dev_accuracy": {judge.name: judge.dev_accuracy for judge in instruments.judges},
+            "judges_dev_accuracy": {
+                judge.name: judge.dev_accuracy for judge in instruments.classifiers
+            },
             "bleu_signature": signature["bleu"],
             "signature": signature,
             **{name: made() for name, made in more.items()},
