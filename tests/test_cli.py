@@ -193,7 +193,7 @@ def script_with(body):
     return [
         *(sys.executable, "-c"),
         "import click, sys, time\n"
-        "from arae_toolkit.recipes.shared.progress import ExamplesCommand\n"
+        "from arae_toolkit.recipes.shared.commands import ExamplesCommand\n"
         "from arae_toolkit.recipes.shared.commands import ToolkitGroup\n"
         "group = ToolkitGroup('arae-toolkit')\n"
         "@group.command(cls=ExamplesCommand)\n"
