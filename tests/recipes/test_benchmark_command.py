@@ -27,7 +27,7 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.reports.results import read_results, summarise
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 PRECISIONS = training_rate.precisions_of(CPU)
 NAMES = [f"training, {name} {p}" for name in overview.PRESETS for p in PRECISIONS]

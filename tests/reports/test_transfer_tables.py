@@ -220,7 +220,7 @@ def test_titles_say_how_a_system_was_asked():
 
 
 def test_own_sentences_are_thirty_for_each_topic():
-    path = Path(__file__).parent / "data" / "topics.jsonl"
+    path = Path(__file__).parents[1] / "data" / "topics.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for label in ("science", "music", "politics"):
         for part in ("titles", "replies"):

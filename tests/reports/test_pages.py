@@ -20,7 +20,7 @@ from arae_toolkit.reports.pages import (
 from arae_toolkit.reports.plots import draw_code_space, draw_training_curve
 from arae_toolkit.reports.results import Metric, read_results, summarise, write_result
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CORPUS: Any = {"name": "tiny", "rows": 1234, "sha256": "ab" * 32}
 
 
