@@ -30,7 +30,7 @@ try:
     program(sys.argv[1:] or None, prog_name="arae-toolkit")
 except SystemExit:
     pass
-print([n for n in sys.modules if n.startswith("arae_toolkit.recipes.nli.train")], file=sys.stderr)
+print([n for n in sys.modules if n.startswith("arae_toolkit.recipes.nli.")], file=sys.stderr)
 """
 
 
@@ -157,5 +157,5 @@ def test_commands_of_a_group_are_completed_without_importing_them(typed, answer,
         COMP_CWORD=str(len(typed.split()) - 1),
     )
     assert shown.split() == answer
-    assert ("nli_predict" in modules) == imported
-    assert "nli_evaluate" not in modules
+    assert ("nli.predict" in modules) == imported
+    assert "nli.evaluate" not in modules

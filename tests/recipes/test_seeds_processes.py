@@ -357,15 +357,15 @@ def test_folders_come_in_the_order_of_the_seeds(
 PROGRAM_ON_A_TERMINAL = """
 import os, sys, time
 from pathlib import Path
-from arae_toolkit.recipes import pretrain_seeds
+from arae_toolkit.recipes.pretrain import seeds
 from arae_toolkit.recipes.pretrain.seeds_display import SeveralDisplay
 
-pretrain_seeds.POLL_SECONDS = 0.01
-pretrain_seeds.command_of = lambda words: [sys.executable, "-S", "-c", sys.argv[2], *words]
-runs = [pretrain_seeds.SeedRun(seed, Path(sys.argv[1], f"r{seed}")) for seed in range(3)]
+seeds.POLL_SECONDS = 0.01
+seeds.command_of = lambda words: [sys.executable, "-S", "-c", sys.argv[2], *words]
+runs = [seeds.SeedRun(seed, Path(sys.argv[1], f"r{seed}")) for seed in range(3)]
 display = SeveralDisplay(runs, epochs=1)
 with display.live():
-    pretrain_seeds.train_all(
+    seeds.train_all(
         runs, ["x"], jobs=2, environment=os.environ, stop_signal=lambda: 0, watcher=display
     )
     display.show()
