@@ -1,4 +1,4 @@
-"""scikit-learn estimators: over a model folder, over pairs of texts, and over labelled texts."""
+"""scikit-learn estimators: sentence encoder, pair classifier, text transfer."""
 
 from arae_toolkit.estimators.nli_classifier import NLIClassifier
 from arae_toolkit.estimators.sentence_encoder import SentenceEncoder

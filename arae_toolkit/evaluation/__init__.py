@@ -1,1 +1,1 @@
-"""Measurements on trained models. Every number can be computed again from a model folder alone."""
+"""Measurements on trained models, each to be had again from a model folder alone."""

@@ -1,1 +1,1 @@
-"""Encoders, decoders, priors and critics, and the autoencoders put together from them."""
+"""Autoencoders with a prior over their codes, for text and images, and the folders that keep them."""
