@@ -1,1 +1,1 @@
-"""Autoencoders with a prior over their codes, for text and images, and the folders that keep them."""
+"""Autoencoders of text and images with a prior over their codes, and the folders they lie in."""
