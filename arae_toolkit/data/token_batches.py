@@ -32,24 +32,20 @@ class Batch(Protocol):
 
     def __len__(self) -> int:
         """Return B."""
-        ...
 
     @property
     def device(self) -> torch.device:
         """Where the rows lie."""
-        ...
 
     @property
     def symbols(self) -> int | Tensor:
         """Tokens or pixels in all rows together, given without waiting for the device."""
-        ...
 
     def corrupted(self, *, share: float, generator: torch.Generator) -> Batch:
         """Return the rows with a share of their symbols hidden, for a denoising encoder.
 
         Nothing is drawn from the generator where nothing can be hidden.
         """
-        ...
 
 
 class Store(Protocol):
@@ -65,23 +61,18 @@ class Store(Protocol):
 
     def __len__(self) -> int:
         """Return N."""
-        ...
 
     def batch(self, indices: Indices) -> Batch:
         """Gather the rows of these numbers, in this order."""
-        ...
 
     def batch_on_device(self, rows: Tensor, *, width: int) -> Batch:
         """Gather rows named on the device, padded to ``width``, by operations alike for any."""
-        ...
 
     def width(self, indices: Indices) -> int:
         """Return the symbols of the longest of these rows."""
-        ...
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[Sequence[Batch], Tensor]:
         """Gather rows as a few batches, with the order that puts these rows back in place."""
-        ...
 
 
 @dataclass(frozen=True)

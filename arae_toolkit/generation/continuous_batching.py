@@ -34,11 +34,9 @@ class StepDecoder(Protocol):
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""
-        ...
 
     def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
         """Return the next word's scores (B, V) and the next state, all free to be overwritten."""
-        ...
 
 
 class ContinuousBatcher:

@@ -33,7 +33,6 @@ class Prior(Protocol):
 
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes. Shape (count, Z)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Token sampling: the next word from its scores, by argmax or drawn by chance.
 
 A pass over a whole vocabulary that also keeps track of positions, as ``argmax`` or a sort does,
-costs a CPU several times the plain maximum or sum of the same numbers. So these functions first reduce
-the vocabulary by blocks of words, and look for positions inside the few blocks that matter.
+costs a CPU several times the plain maximum or sum of the same numbers. So these functions first
+reduce the vocabulary by blocks of words, and look for positions inside the few that matter.
 
 Inside, a sentence is a column: the transposed scores (V, B) are what the fast decoder computes on a
 CPU, and reductions along their first dimension read memory in its order.

@@ -22,7 +22,6 @@ class Prior(Protocol):
 
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior. Shape (count, Z)."""
-        ...
 
 
 class Generator(nn.Module):

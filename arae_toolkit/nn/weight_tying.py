@@ -30,22 +30,18 @@ class Sizes(Protocol):
     @property
     def tied_embeddings(self) -> Tying:
         """See :func:`tie`."""
-        ...
 
     @property
     def embedding_size(self) -> int:
         """E."""
-        ...
 
     @property
     def scoring_size(self) -> int:
         """Columns of the softmax's table."""
-        ...
 
     @property
     def output_map(self) -> bool:
         """See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`."""
-        ...
 
 
 def check_tying(sizes: Sizes) -> None:

@@ -15,17 +15,14 @@ class Length(Protocol):
     @property
     def batch_size(self) -> int:
         """Rows an iteration."""
-        ...
 
     @property
     def epochs(self) -> int:
         """Passes over the training split."""
-        ...
 
     @property
     def iterations(self) -> int:
         """Iterations of the whole run, whatever the epochs; 0 trains for the epochs."""
-        ...
 
 
 def iterations(config: Length, *, batches_per_epoch: int) -> int:

@@ -40,20 +40,16 @@ class Extension(Protocol):
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """Its own networks by name, those of the model excepted."""
-        ...
 
     @property
     def updates(self) -> Mapping[str, Update]:
         """Its optimizers by name."""
-        ...
 
     def prepare(self, iteration: int) -> None:
         """Get ready for an iteration, counted from 0."""
-        ...
 
     def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return what joins the reconstruction's update of the encoder in this iteration."""
-        ...
 
     def run(self, code_gradient_norm: Tensor) -> Scalars:
         """Run its steps, behind those of Algorithm 1; return the same names each time.
@@ -61,7 +57,6 @@ class Extension(Protocol):
         Args:
             code_gradient_norm: Of this iteration's reconstruction, scalar tensor.
         """
-        ...
 
 
 # Where sentences are read padded, rows of like lengths are encoded together.

@@ -47,11 +47,9 @@ class Source(Protocol):
 
     def batches(self, name: str) -> tuple[Sequence[Batch], Tensor | None]:
         """Return the batches of some rows and the order that puts these rows back in place."""
-        ...
 
     def scalar(self, name: str) -> Tensor:
         """Return a scalar tensor."""
-        ...
 
 
 class IterationPlanner:

@@ -42,7 +42,6 @@ class GradientTerm(Protocol):
             batch: What the codes are of.
             reference_norm: Mean norm of the reconstruction's gradient over rows, scalar tensor.
         """
-        ...
 
 
 @dataclass(frozen=True)

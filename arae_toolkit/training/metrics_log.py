@@ -20,15 +20,12 @@ class Listener(Protocol):
 
     def row(self, row: Row) -> None:
         """Take a row: ``kind`` is ``train`` or ``dev``, ``iteration`` counts finished ones."""
-        ...
 
     def tick(self, iteration: int) -> None:
         """Be told, after each iteration, how many are finished."""
-        ...
 
     def note(self, text: str) -> None:
         """Take a line of text, such as a warning or where a checkpoint lies."""
-        ...
 
 
 class RunLog:

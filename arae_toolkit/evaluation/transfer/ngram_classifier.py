@@ -39,7 +39,6 @@ class TextClassifier(Protocol):
 
     def probabilities(self, texts: Sequence[str]) -> Matrix:
         """Return the probability of each value for each text. Shape (N, A)."""
-        ...
 
 
 @dataclass(frozen=True)
