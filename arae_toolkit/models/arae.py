@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,11 @@ from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
-from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    constructor_arguments,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
@@ -76,23 +80,9 @@ class ARAE(nn.Module):
         prior: PriorKind = "generator",
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals(), "vocabulary")
         super().__init__()
-        self.vocabulary, self.max_length = vocabulary, max_length
-        self.arguments: dict[str, Any] = {
-            "max_length": max_length,
-            "encoder": encoder,
-            "embedding_size": embedding_size,
-            "code_size": code_size,
-            "hidden_size": hidden_size,
-            "noise_size": noise_size,
-            "generator_sizes": list(generator_sizes),
-            "generator_normalization": generator_normalization,
-            "generator_output": generator_output,
-            "code_gain": code_gain,
-            "output_map": output_map,
-            "tied_embeddings": tied_embeddings,
-            "prior": prior,
-        }
+        self.vocabulary, self.max_length, self.arguments = vocabulary, max_length, arguments
         vocab_size = len(vocabulary)
         self.encoder = ENCODERS[encoder](
             vocab_size, embedding_size=embedding_size, code_size=code_size
