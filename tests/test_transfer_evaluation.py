@@ -17,7 +17,6 @@ from arae_toolkit.data.corpus import pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
-    LanguageModelNetwork,
     LanguageModelSettings,
 )
 from arae_toolkit.evaluation.transfer import evaluators
@@ -29,6 +28,7 @@ from arae_toolkit.evaluation.transfer.comparison import (
 )
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
+from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations

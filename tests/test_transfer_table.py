@@ -15,10 +15,10 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
-    LanguageModelNetwork,
     LanguageModelSettings,
 )
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
+from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.recipes.shared.progress import progress

@@ -19,10 +19,14 @@ from arae_toolkit.evaluation.code_space import (
     collapse_warning,
     edit_neighbours,
     measure_code_space,
+    pixel_neighbours,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
-from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
-from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
+from arae_toolkit.evaluation.reconstruction import (
+    codes_of,
+    measure_images,
+    measure_reconstruction,
+)
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.nn.priors import FittedGaussian

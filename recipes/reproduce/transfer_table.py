@@ -108,7 +108,7 @@ class Measurer:
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
             if all(found.get(name) == value for name, value in wanted.items()):
                 return found
-        from arae_toolkit.evaluation.perplexity import reverse_perplexity
+        from arae_toolkit.evaluation.language_model import reverse_perplexity
         from arae_toolkit.evaluation.transfer.metrics import measure_transfer
 
         # Real text that is neither an output nor what one was made from.

@@ -28,7 +28,7 @@ from arae_toolkit.evaluation.transfer.ngram_classifier import TextClassifier
 UNKNOWN_LABEL = -1
 Rows = npt.NDArray[np.int64]
 Reverse = Callable[[Sequence[str]], float]
-"""Returns the reverse perplexity of outputs; see :mod:`arae_toolkit.evaluation.perplexity`."""
+"""Returns the reverse perplexity of outputs; see :mod:`arae_toolkit.evaluation.language_model`."""
 
 
 @dataclass(frozen=True)
