@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -107,16 +107,16 @@ class TokenBatch:
         """Real tokens in all sentences together."""
         return self.lengths.sum() if self.packing is None else len(self.packing.places)
 
-    def corrupted(self, *, share: float, generator: torch.Generator) -> TokenBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> Self:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
         if not share:
             return self
         tokens = drop_words(self.tokens, self.lengths, share=share, generator=generator)
         return self.with_tokens(tokens)
 
-    def with_tokens(self, tokens: Tensor) -> TokenBatch:
+    def with_tokens(self, tokens: Tensor) -> Self:
         """Return sentences of the same lengths with other words. Shape (B, T)."""
-        return TokenBatch(tokens, self.lengths, self.packing)
+        return replace(self, tokens=tokens)
 
 
 class TokenStore:

@@ -22,12 +22,12 @@ from arae_toolkit.models.model_folder import (
 )
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.embedding import Tying, tie_embeddings
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.mlp import Normalization
 from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
 from arae_toolkit.nn.sentence_encoding import encode_sentences
-from arae_toolkit.nn.weight_tying import Tying, tie
 
 EncoderKind = Literal["lstm", "bilstm-max"]
 ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
@@ -57,7 +57,7 @@ class ARAE(nn.Module):
         generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         output_map: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
-        tied_embeddings: See :func:`~arae_toolkit.nn.weight_tying.tie`.
+        tied_embeddings: See :func:`~arae_toolkit.nn.embedding.tie_embeddings`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
 
@@ -95,7 +95,12 @@ class ARAE(nn.Module):
             code_gain=code_gain,
             output_map=output_map,
         )
-        tie(self.encoder, self.decoder, tying=tied_embeddings)
+        tie_embeddings(
+            self.encoder.embedding,
+            self.decoder.embedding,
+            self.decoder.projection,
+            tying=tied_embeddings,
+        )
         self.prior = new_prior(
             prior,
             noise_size=noise_size,

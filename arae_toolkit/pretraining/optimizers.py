@@ -29,25 +29,23 @@ def encoder_update(encoder: nn.Module, training: TrainingConfig) -> Update:
 
 def critic_update(critic: nn.Module, training: TrainingConfig) -> Update:
     """Return the critic's update (step 2)."""
-    parameters = list(critic.parameters())
-    rate = training.adversarial_rate_critic
-    return Update(parameters, adam(parameters, rate=rate, betas=_betas(training)))
+    return _adversarial(critic, training, rate=training.adversarial_rate_critic)
 
 
 def generator_update(generator: nn.Module, training: TrainingConfig) -> Update:
     """Return the generator's update (step 3)."""
-    parameters = list(generator.parameters())
-    rate = training.adversarial_rate_generator
-    optimizer = adam(parameters, rate=rate, betas=_betas(training))
-    return Update(parameters, optimizer, clip_norm=training.clip_norm)
+    rate, clip_norm = training.adversarial_rate_generator, training.clip_norm
+    return _adversarial(generator, training, rate=rate, clip_norm=clip_norm)
 
 
 def classifier_update(classifier: nn.Module, training: TrainingConfig) -> Update:
     """Return the latent attribute classifier's update (step 2b)."""
-    parameters = list(classifier.parameters())
-    rate = training.classifier_rate
-    return Update(parameters, adam(parameters, rate=rate, betas=_betas(training)))
+    return _adversarial(classifier, training, rate=training.classifier_rate)
 
 
-def _betas(training: TrainingConfig) -> tuple[float, float]:
-    return training.adversarial_beta1, training.adversarial_beta2
+def _adversarial(
+    network: nn.Module, training: TrainingConfig, *, rate: float, clip_norm: float = 0.0
+) -> Update:
+    parameters = list(network.parameters())
+    betas = (training.adversarial_beta1, training.adversarial_beta2)
+    return Update(parameters, adam(parameters, rate=rate, betas=betas), clip_norm=clip_norm)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Results, metric_cell, sources, table
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ def benchmarks_block(results: Results) -> str:
     Raises:
         ToolkitError: If nothing has been measured.
     """
-    rows, sources = [], {}
+    rows, found = [], {}
     for suffix, place in (("", ""), ("-cuda", ", GPU")):
         for row in COMPARISONS:
             result = results.get(row.result + suffix)
             if result is None or row.own not in result["metrics"]:
                 continue
-            sources[result["name"]] = result
+            found[result["name"]] = result
             names = (row.reference, row.own, row.ratio)
             cells = [metric_cell(result, name) if name else "" for name in names]
             rows.append([row.label + place, *cells, "" if suffix else row.target])
@@ -117,6 +117,5 @@ def benchmarks_block(results: Results) -> str:
         raise ToolkitError(
             "no benchmark has been run; see python -m arae_toolkit.benchmarks.training_rate"
         )
-    where = [f"- `{result['command']}`: {place_of(result)}" for result in sources.values()]
     heads = ["", "textbook", "arae-toolkit", "ratio", "target"]
-    return table(heads, rows) + "\n\n" + "\n".join(where)
+    return table(heads, rows) + "\n\n" + sources(found.values())

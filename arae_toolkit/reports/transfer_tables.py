@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, sources, table
 
 TABLE3 = {
     "cross-aligned": (77.1, 17.75, 65.9, 124.2),
@@ -137,7 +137,7 @@ def measured_on(result: Result) -> str:
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
             f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. "
             f"{trained} BLEU: `{details['bleu_signature']}`.",
-            f"- `{result['command']}`: {place_of(result)}",
+            sources([result]),
         ]
     )
 
@@ -148,9 +148,7 @@ def table3_block(results: Results) -> str:
     Raises:
         ToolkitError: If it has not been measured.
     """
-    result = results.get("table3")
-    if result is None:
-        raise ToolkitError("Table 3 has not been measured; see arae-toolkit reproduce table3")
+    result = measured(results, "table3", "Table 3", "arae-toolkit reproduce table3")
     return "\n\n".join([transfer_table(result), measured_on(result)])
 
 
@@ -160,12 +158,9 @@ def ideas_block(results: Results) -> str:
     Raises:
         ToolkitError: If that, or Table 3, has not been measured.
     """
-    result = results.get("table3")
-    if result is None or PAPERS_WAY not in result["details"]["systems"]:
-        raise ToolkitError(
-            "Table 3 has not been measured; see arae-toolkit reproduce table3 --system "
-            f"{PAPERS_WAY}"
-        )
+    there = {k: r for k, r in results.items() if PAPERS_WAY in r["details"].get("systems", ())}
+    command = f"arae-toolkit reproduce table3 --system {PAPERS_WAY}"
+    result = measured(there, "table3", "Table 3", command)
     combined = {
         system: result["metrics"][metric_name(system, "overall", "combined")]["value"]
         for system in result["details"]["systems"]

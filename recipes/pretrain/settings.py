@@ -45,7 +45,7 @@ def check_tables(config: Config, *, transfer: bool) -> None:
     Raises:
         click.BadParameter: Saying why.
     """
-    from arae_toolkit.nn.weight_tying import check_separate, check_tying
+    from arae_toolkit.config.schema import check_separate, check_tying
 
     try:
         (check_separate if transfer else check_tying)(config.model)

@@ -125,7 +125,7 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
     """Return the settings that a system's seed is trained with."""
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
-    from arae_toolkit.nn.weight_tying import check_separate
+    from arae_toolkit.config.schema import check_separate
 
     config = preset(choices.preset, corpus=corpus.name, transfer=True)
     if system.kind in AUTOENCODERS:

@@ -12,7 +12,6 @@ from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.evaluation.transfer.metrics import (
     Reverse,
     TransferResult,
-    human_rows,
     measure_transfer,
 )
 
@@ -62,10 +61,14 @@ class SystemOutputs:
     @property
     def human(self) -> SystemOutputs | None:
         """The rows that have references, the first one as the output; ``None`` without any."""
-        rows, first, others = human_rows(self.references)
-        if not len(rows):
+        rows = [row for row, some in enumerate(self.references) if some]
+        if not rows:
             return None
-        return replace(self.at(rows), outputs=first, references=others)
+        answered = self.at(np.array(rows, dtype=np.int64))
+        first = [some[0] for some in answered.references]
+        return replace(
+            answered, outputs=first, references=[list(some[1:]) for some in answered.references]
+        )
 
 
 def spread_rows(total: int, count: int) -> npt.NDArray[np.int64]:

@@ -166,23 +166,6 @@ def measure_transfer(
     )
 
 
-def human_rows(
-    references: Sequence[Sequence[str]],
-) -> tuple[Rows, list[str], list[list[str]]]:
-    """Return what people wrote as the outputs of one more system.
-
-    Args:
-        references: For each source none, one or more texts.
-
-    Returns:
-        The numbers of the rows that have a reference, its first one as the output, and the others
-        as what that is compared with.
-    """
-    rows = [row for row, some in enumerate(references) if some]
-    first = [references[row][0] for row in rows]
-    return np.array(rows, dtype=np.int64), first, [list(references[row][1:]) for row in rows]
-
-
 @dataclass(frozen=True)
 class _Texts:
     """Texts as words separated by spaces, row by row."""
