@@ -194,7 +194,7 @@ def check_tying(model: ModelConfig) -> None:
     """Refuse settings whose tables cannot be one.
 
     Raises:
-        ValueError: If what reads words and what scores them have vectors of different model.
+        ValueError: If what reads words and what scores them have vectors of different sizes.
     """
     if model.tied_embeddings != "none" and model.embedding_size != model.scoring_size:
         raise ValueError(
@@ -210,9 +210,8 @@ def check_separate(model: ModelConfig) -> None:
     Raises:
         ValueError: If a table is to be shared, or a map is to stand before one.
     """
-    asked = (("tied_embeddings", model.tied_embeddings != "none"), ("output_map", model.output_map))
-    for name, wanted in asked:
-        if wanted:
+    for name, separate in (("tied_embeddings", "none"), ("output_map", False)):
+        if getattr(model, name) != separate:
             raise ValueError(
                 f"{name}: the decoders of a transfer model have a table of word vectors each"
             )

@@ -1,4 +1,4 @@
-"""The image autoencoder with a prior over its codes: perceptrons over binarised pixels (section 5).
+"""The ARAE of images: perceptrons over binarised pixels (section 5, Figure 2).
 
 Its codes, priors and critic are those of the text model, and so is the training.
 """
@@ -138,7 +138,7 @@ class ImageARAE(nn.Module):
         super().__init__()
         height, width = image_shape
         self.image_shape = (int(height), int(width))
-        self.pixel_count = math.prod(self.image_shape)
+        self.pixel_count, self.code_size = math.prod(self.image_shape), code_size
         self.arguments = {**arguments, "image_shape": list(self.image_shape)}
         self.encoder = ImageEncoder(
             self.pixel_count, hidden_sizes=encoder_sizes, code_size=code_size
@@ -164,11 +164,6 @@ class ImageARAE(nn.Module):
     def uniform_nats_per_token(self) -> float:
         """What a pixel costs when ink and paper are equally likely."""
         return math.log(2)
-
-    @property
-    def code_size(self) -> int:
-        """Z."""
-        return int(self.arguments["code_size"])
 
     def initialize(self, *, generator: torch.Generator, perceptron_deviation: float = 0.0) -> None:
         """Draw starting weights; see :mod:`arae_toolkit.nn.initialization`.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.nn.mlp import Normalization, mlp
-from arae_toolkit.ops.grouped_batch_norm import forward_groups
+from arae_toolkit.ops.batch_norm_double_backward import forward_groups
 
 OutputBound = Literal["sphere", "tanh", "none"]
 PriorKind = Literal["generator", "sphere", "fitted"]

@@ -1,4 +1,4 @@
-"""From a prepared corpus and settings to a trained model folder."""
+"""Pretraining: from a prepared corpus and settings to a trained model folder."""
 
 from __future__ import annotations
 
@@ -104,7 +104,11 @@ def pretrain(
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
     if corpus.kind == "text":
-        _check_lengths(corpus, longest=config.training.longest_sentence)
+        longest = config.training.longest_sentence
+        for split in ("train", "dev"):
+            if not len(corpus.split(split).of_at_most(longest)):
+                problem = f"no sentence of at most {longest} words in {split}"
+                raise DataError(problem, path=corpus.folder)
     state = _state_to_resume(folder, resume)
     experiment = Experiment(folder, config, {"model": kind, "corpus": corpus.sha256}, **options)
     device, precision, log = experiment.device, experiment.precision, experiment.log
@@ -143,19 +147,6 @@ def pretrain(
         vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
         resume_from=state,
     )
-
-
-def _check_lengths(corpus: Corpus, *, longest: int) -> None:
-    """Refuse a corpus without sentences of at most so many words; 0 is any number.
-
-    Raises:
-        DataError: Naming the split.
-    """
-    for split in ("train", "dev"):
-        if not len(corpus.split(split).of_at_most(longest)):
-            raise DataError(
-                f"no sentence of at most {longest} words in {split}", path=corpus.folder
-            )
 
 
 def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> Path | None:

@@ -28,6 +28,15 @@ TITLES = {
     "cross-sentence": "cross-sentence",
 }
 
+MEASURES = {
+    "dev_accuracy": "dev",
+    "test_accuracy": "test",
+    "test_ensemble_accuracy": "seeds averaged, test",
+    "test_hypothesis_only": "hypothesis alone, test",
+    "test_calibration_error": "calibration error, points",
+}
+"""Heads of the columns by metric."""
+
 
 def cell_name(labels: str, objective: str, split: str) -> str:
     """Return the name of a cell's metric.
@@ -101,27 +110,8 @@ def inference_block(results: Results) -> str:
             result["name"].removeprefix("nli-"),
             f"{result['details']['labels']['count']:,}",
             str(len(result["seeds"])),
-            *(
-                metric_cell(result, name)
-                for name in (
-                    "dev_accuracy",
-                    "test_accuracy",
-                    "test_ensemble_accuracy",
-                    "test_hypothesis_only",
-                    "test_calibration_error",
-                )
-            ),
+            *(metric_cell(result, name) for name in MEASURES),
         ]
         for result in found
     ]
-    heads = [
-        "run",
-        "labels",
-        "seeds",
-        "dev",
-        "test",
-        "seeds averaged, test",
-        "hypothesis alone, test",
-        "calibration error, points",
-    ]
-    return table(heads, rows)
+    return table(["run", "labels", "seeds", *MEASURES.values()], rows)

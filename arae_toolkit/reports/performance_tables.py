@@ -42,8 +42,8 @@ def gpu_block(results: Results) -> str:
     if not measured:
         raise ToolkitError("nothing measured; see python -m arae_toolkit.benchmarks.overview")
     rows, found = [], []
-    for result in sorted(measured, key=lambda result: _batch_size(result, "training")):
-        size = _batch_size(result, "training")
+    for result in sorted(measured, key=_batch_size):
+        size = _batch_size(result)
         found.append(result)
         for version, binding in result["details"]["training"]["binding_limit"].items():
             name = f"training, {version}"
@@ -144,11 +144,10 @@ def seeds_block(results: Results) -> str:
     return table(heads, rows) + "\n\n" + sources(found)
 
 
-def _batch_size(result: Result, *part: str) -> int:
+def _batch_size(result: Result) -> int:
+    """Return the sentences of an iteration, of the training where several things are measured."""
     details = result["details"]
-    for name in part:
-        details = details[name]
-    return int(details["batch_size"])
+    return int(details.get("training", details)["batch_size"])
 
 
 def _measured(results: Results, name: str) -> Result:

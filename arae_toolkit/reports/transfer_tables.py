@@ -89,9 +89,7 @@ def transfer_table(
         heads.append("paper: transfer / BLEU / forward / reverse")
     rows = []
     for system in systems:
-        cells = [
-            metric_cell(result, metric_name(system, direction, measure)) for measure in measures
-        ]
+        cells = _cells(result, system, direction, measures)
         if not any(cells):
             continue
         row = [title_of(system), *cells]
@@ -99,6 +97,11 @@ def transfer_table(
             row.append(" / ".join(str(value) for value in TABLE3.get(system, ())))
         rows.append(row)
     return table(heads, rows)
+
+
+def _cells(result: Result, system: str, direction: str, measures: Sequence[str]) -> list[str]:
+    names = [metric_name(system, direction, measure) for measure in measures]
+    return [metric_cell(result, name) for name in names]
 
 
 def directions_table(result: Result) -> str:
@@ -110,10 +113,7 @@ def directions_table(result: Result) -> str:
         [
             title_of(system),
             *(
-                " / ".join(
-                    metric_cell(result, metric_name(system, direction, measure)).replace(" %", "")
-                    for measure in measures
-                )
+                " / ".join(_cells(result, system, direction, measures)).replace(" %", "")
                 for direction in directions
             ),
         ]
@@ -169,8 +169,7 @@ def ideas_block(results: Results) -> str:
     rows = []
     for system in sorted(combined, key=lambda name: -combined[name]):
         gain = f"{combined[system] - combined[PAPERS_WAY]:+.1f}" if system != PAPERS_WAY else ""
-        names = [metric_name(system, "overall", measure) for measure in measures]
-        rows.append([title_of(system), *(metric_cell(result, name) for name in names), gain])
+        rows.append([title_of(system), *_cells(result, system, "overall", measures), gain])
     heads = ["", *(MEASURES[measure] for measure in measures), "gain"]
     return table(heads, rows)
 

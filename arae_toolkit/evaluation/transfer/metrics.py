@@ -128,16 +128,12 @@ def measure_transfer(
     for name, values, least in (("target", targets, 0), ("source", origins, UNKNOWN_LABEL)):
         if values.min() < least or values.max() >= len(labels):
             raise ValueError(f"a {name} label is none of the judges' {len(labels)}")
-    texts = _Texts(
-        [words_of(text) for text in sources],
-        [words_of(text) for text in outputs],
-        [[words_of(text) for text in some] for some in references or [[]] * rows],
-    )
+    read, written = ([words_of(text) for text in texts] for texts in (sources, outputs))
+    texts = (read, written, [list(map(words_of, some)) for some in references or [[]] * rows])
     hits = {
-        judge.name: judge.probabilities(texts.outputs).argmax(axis=1) == targets
-        for judge in classifiers
+        judge.name: judge.probabilities(written).argmax(axis=1) == targets for judge in classifiers
     }
-    nats = language_model.read(texts.outputs)
+    nats = language_model.read(written)
     every = np.arange(rows)
     overall, bleu_signature = _measures(texts, hits, nats, every, reverse=reverse)
     directions = {}
@@ -166,24 +162,8 @@ def measure_transfer(
     )
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """Texts as words separated by spaces, row by row."""
-
-    sources: Sequence[str]
-    outputs: Sequence[str]
-    references: Sequence[Sequence[str]]
-
-    def at(self, rows: Rows) -> _Texts:
-        return _Texts(
-            [self.sources[row] for row in rows],
-            [self.outputs[row] for row in rows],
-            [self.references[row] for row in rows],
-        )
-
-
 def _measures(
-    texts: _Texts,
+    texts: tuple[Sequence[str], Sequence[str], Sequence[Sequence[str]]],
     hits: Mapping[str, npt.NDArray[np.bool_]],
     nats: SentenceNats,
     rows: Rows,
@@ -191,17 +171,14 @@ def _measures(
     reverse: Reverse | None,
 ) -> tuple[Measures, str]:
     """Return what is measured over some rows, and the signature of BLEU."""
-    chosen = texts.at(rows)
+    sources, outputs = ([part[row] for row in rows] for part in texts[:2])
+    answered = {place: texts[2][row] for place, row in enumerate(rows) if texts[2][row]}
     accuracy = {name: 100 * float(right[rows].mean()) for name, right in hits.items()}
-    bleu = corpus_bleu(chosen.outputs, [[source] for source in chosen.sources])
-    answered = [row for row, some in enumerate(chosen.references) if some]
-    reference_bleu = (
-        corpus_bleu(
-            [chosen.outputs[row] for row in answered], [chosen.references[row] for row in answered]
-        ).score
-        if answered
-        else None
-    )
+    bleu = corpus_bleu(outputs, [[source] for source in sources])
+    reference_bleu = None
+    if answered:
+        answers = [outputs[place] for place in answered]
+        reference_bleu = corpus_bleu(answers, list(answered.values())).score
     own = nats.at(rows)
     measures = Measures(
         rows=len(rows),
@@ -211,11 +188,11 @@ def _measures(
         reference_bleu=reference_bleu,
         referenced=len(answered),
         forward_perplexity=own.perplexity,
-        reverse_perplexity=None if reverse is None else reverse(chosen.outputs),
-        copied=copy_rate(chosen.outputs, chosen.sources),
-        distinct_1=distinct(chosen.outputs, 1),
-        distinct_2=distinct(chosen.outputs, 2),
-        words=mean_words(chosen.outputs),
+        reverse_perplexity=None if reverse is None else reverse(outputs),
+        copied=copy_rate(outputs, sources),
+        distinct_1=distinct(outputs, 1),
+        distinct_2=distinct(outputs, 2),
+        words=mean_words(outputs),
         unknown=own.unknown_percent,
     )
     return measures, bleu.signature
