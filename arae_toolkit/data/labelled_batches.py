@@ -108,7 +108,7 @@ class AttributeStore:
         return self._store.width(indices)
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
-        """Gather sentences in batches of like lengths; see :meth:`TokenStore.grouped`."""
+        """Gather sentences in length-bucketed batches; see :meth:`TokenStore.grouped`."""
         return self._store.grouped(indices, groups=groups)
 
 

@@ -1,4 +1,4 @@
-"""Sentences resident on the device, and seeded batches of them or of other rows."""
+"""Sentences resident on the device, and length-bucketed batches of them."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class TokenStore:
         return int(self.host_lengths[indices].max())
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
-        """Gather rows as a few batches of like lengths, which wastes less on padding.
+        """Gather rows as a few length-bucketed batches, which wastes less on padding.
 
         Returns:
             The batches, and the order that puts their rows, laid end to end, back into that of
@@ -216,7 +216,7 @@ MOST_PADDED_TOKENS = 8192
 def length_bucketed_batches(
     sentences: Sequence[list[int]], batch_size: int, *, device: torch.device
 ) -> Iterator[tuple[list[int], TokenBatch]]:
-    """Yield sentences in batches of like lengths, with the row numbers they hold.
+    """Yield sentences in length-bucketed batches, with the row numbers they hold.
 
     A batch ends early where its padding would grow large: one very long text among short ones
     does not make them all long.

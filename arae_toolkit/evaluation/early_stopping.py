@@ -115,7 +115,7 @@ def epochs_for(iterations: int, *, per_epoch: int, fewest: int, most: int) -> in
 
 
 def batches_by_length(store: TokenStore) -> Iterator[tuple[Indices, TokenBatch]]:
-    """Yield all rows in batches of like lengths, for reading them once: row numbers, sentences."""
+    """Yield all rows in length-bucketed batches, for reading them once: row numbers, sentences."""
     order = np.argsort(store.host_lengths, kind="stable")
     for start in range(0, len(order), EVALUATION_BATCH):
         rows = order[start : start + EVALUATION_BATCH]

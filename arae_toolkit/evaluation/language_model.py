@@ -37,24 +37,24 @@ class LanguageModelSettings:
     """Sizes and training of a language model."""
 
     embedding_size: int = 256
-    """E."""
+    """E is the size of a word vector."""
     hidden_size: int = 256
-    """H."""
+    """H is the size of the LSTM's state."""
     batch_size: int = 128
-    """Sentences an iteration."""
+    """An iteration takes so many sentences."""
     iterations: int = 4_900
-    """Wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
+    """So many iterations are wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
     most_epochs: int = 12
-    """However small the corpus. The epoch that is best on held-out text is kept."""
+    """There are no more epochs than this however small the corpus. The epoch that is best on held-out text is kept."""
     patience: int = 2
     """Stop after so many epochs in turn that were no better; 0 trains all of them."""
     rate: float = 3e-3
-    """Adam's."""
+    """Adam learns at this rate."""
     softmax_samples: int = 512
-    """Words beside the batch's own that the training softmax runs over; 0 takes all of them.
+    """The training softmax runs over the batch's words and so many others; 0 takes all of them.
     Perplexity is always measured over the whole vocabulary."""
     seed: int = 0
-    """Fixes starting weights, batches and sampled words."""
+    """It fixes starting weights, batches and sampled words."""
 
     def epochs(self, rows: int) -> int:
         """Return how often the rows are passed over."""

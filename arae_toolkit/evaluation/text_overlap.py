@@ -1,4 +1,4 @@
-"""What two sets of sentences have in common, and how varied one is: BLEU, copies, distinct n-grams.
+"""Overlap and variety of sets of sentences: BLEU, copies, distinct n-grams.
 
 Sentences are compared by their words, as the toolkit's tokenizer splits them, whatever the spacing
 and letter case of their source.

@@ -1,4 +1,4 @@
-"""What training and evaluation need of a model, whether its rows are sentences or images."""
+"""Protocols of models, whether their rows are sentences or images."""
 
 from __future__ import annotations
 

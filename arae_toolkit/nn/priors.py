@@ -1,4 +1,4 @@
-"""Priors over codes (learned, fixed, fitted) and the critic that compares them with the encoder."""
+"""Priors over codes: learned, fixed and fitted."""
 
 from __future__ import annotations
 

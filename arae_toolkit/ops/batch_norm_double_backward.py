@@ -51,7 +51,7 @@ def slope_of_scores(
 
 def penalty_gradients(
     norm: nn.BatchNorm1d,
-    pull: Tensor,
+    gradient: Tensor,
     layer: Normalised,
     leak: float,
     *,
@@ -64,7 +64,7 @@ def penalty_gradients(
 
     Args:
         norm: The normalization.
-        pull: The penalty's gradient at u. Shape (B, H).
+        gradient: The penalty's gradient at u. Shape (B, H).
         layer: Of the forward pass.
         leak: LeakyReLU's slope below 0.
         slope: Of the scores at y. Shape (B, H).
@@ -77,14 +77,14 @@ def penalty_gradients(
     values, inverse = layer.values[BETWEEN], layer.inverse[BETWEEN]
     entering = norm.weight * slope
     by_values = -inverse * (
-        pull * (entering * values).mean(dim=0) + entering * (pull * values).mean(dim=0)
+        gradient * (entering * values).mean(dim=0) + entering * (gradient * values).mean(dim=0)
     )
-    by_deviation = inverse * values * (pull * inner_slope).mean(dim=0)
+    by_deviation = inverse * values * (gradient * inner_slope).mean(dim=0)
     falling = _behind_normalization(by_values, values, inverse) - by_deviation
-    pull = _behind_normalization(pull, values, inverse)
-    scale_gradient = (slope * pull).sum(dim=0)
-    pull = behind_activation(norm.weight * pull, layer.outputs[BETWEEN], leak)
-    return pull, falling, scale_gradient
+    gradient = _behind_normalization(gradient, values, inverse)
+    scale_gradient = (slope * gradient).sum(dim=0)
+    gradient = behind_activation(norm.weight * gradient, layer.outputs[BETWEEN], leak)
+    return gradient, falling, scale_gradient
 
 
 def backward(
@@ -111,7 +111,7 @@ def backward(
     return upstream, scale, shift, upstream.sum(dim=(0, 1))
 
 
-def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
+def slope_penalty(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
     """Return each row's ``(|slope| - 1)^2``, and the gradient of their mean times ``weight``.
 
     Args:
@@ -123,8 +123,8 @@ def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tenso
         Shapes (B,) and (B, Z).
     """
     norms = (slopes.square().sum(dim=1, keepdim=True) + offset).sqrt()
-    pull = slopes * ((1 - 1 / norms) * (2 * weight / len(slopes)))
-    return (norms - 1).square()[:, 0], pull
+    gradient = slopes * ((1 - 1 / norms) * (2 * weight / len(slopes)))
+    return (norms - 1).square()[:, 0], gradient
 
 
 def behind_activation(slope: Tensor, outputs: Tensor, leak: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""The learning rate of every training, and the length of a run."""
+"""Learning-rate schedules, and the length of a run."""
 
 from __future__ import annotations
 

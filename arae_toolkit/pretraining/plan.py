@@ -166,7 +166,7 @@ class HostSource:
     Args:
         plan: The plan.
         store: The rows.
-        groups: At most so many batches of like lengths hold rows whose order is free.
+        groups: At most so many length-bucketed batches hold rows whose order is free.
     """
 
     def __init__(self, plan: IterationPlan, store: Store, *, groups: int = 1) -> None:

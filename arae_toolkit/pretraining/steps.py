@@ -1,4 +1,4 @@
-"""One function per update of Algorithm 1. None of them waits for the device.
+"""The updates of Algorithm 1, one function each. None of them waits for the device.
 
 Each runs its own forward pass, differentiates with respect to its own parameters alone, and steps
 its own optimizer. What it returns are detached scalar tensors, named with their units.

@@ -1,4 +1,4 @@
-"""One training from settings to a model folder: the driver of every run."""
+"""The driver of every run, from settings to a model folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fit(): run a training to its end, and be ready to be stopped or killed at any moment."""
+"""The training loop, which may be stopped or killed at any moment and resumed."""
 
 from __future__ import annotations
 

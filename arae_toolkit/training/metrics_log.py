@@ -1,4 +1,4 @@
-"""What a run tells while it trains: ``metrics.jsonl``, and listeners that show it."""
+"""The metrics log of a run: ``metrics.jsonl``, and listeners that show it."""
 
 from __future__ import annotations
 

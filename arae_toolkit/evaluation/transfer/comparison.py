@@ -118,7 +118,7 @@ def compare(
 
     Args:
         systems: By name; see :func:`with_baselines`.
-        evaluators: Judges and language model of the corpus.
+        evaluators: Of the corpus.
         reverse: Returns what measures the reverse perplexity of the system of a name.
     """
     return {

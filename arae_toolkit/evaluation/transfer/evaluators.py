@@ -60,11 +60,11 @@ class EvaluatorSettings:
     """Settings of all evaluators."""
 
     ngrams: NgramClassifierSettings = field(default_factory=NgramClassifierSettings)
-    """The first judge."""
+    """The first classifier is made by these."""
     neural: BiLSTMClassifierSettings = field(default_factory=BiLSTMClassifierSettings)
-    """The second judge."""
+    """The second classifier is made by these."""
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
-    """Of forward perplexity."""
+    """The model of forward perplexity is made by these."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _advice(folder: Path) -> str:
 
 
 def _check_labels(corpus: Corpus) -> None:
-    """Refuse a corpus from which no judge can learn.
+    """Refuse a corpus from which no classifier can learn.
 
     Raises:
         DataError: Saying what is missing.

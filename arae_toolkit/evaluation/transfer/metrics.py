@@ -1,4 +1,4 @@
-"""How well sentences were rewritten: the automatic metrics of Table 3, and what they hide.
+"""Automatic metrics of text transfer (Table 3), and what they hide.
 
 Every number of a system stands beside that of copying the input: a system that changes nothing has
 BLEU 100 and reads fluently, and a system that answers every sentence with the same one of the
@@ -37,10 +37,10 @@ class Measures:
 
     Attributes:
         rows: Outputs.
-        accuracy: Percent that a judge says to be of the target, by judge.
+        accuracy: Percent that a classifier says to be of the target, by classifier.
         source_bleu: BLEU of the outputs to their sources, from 0 to 100.
-        combined: Square root of accuracy times BLEU to the source, by the strictest judge; from 0
-            to 100. Low where either is.
+        combined: Square root of accuracy times BLEU to the source, by the strictest classifier;
+            from 0 to 100. Low where either is.
         reference_bleu: BLEU to the references, over the rows that have some; ``None`` without.
         referenced: Rows that have references.
         forward_perplexity: Per token, of the outputs to a model of real text.
@@ -113,7 +113,7 @@ def measure_transfer(
         references: For each source, what people have made of it: none, one or more texts.
 
     Raises:
-        ValueError: If the lengths differ, there is no row or no judge, or a label does not exist.
+        ValueError: If the lengths differ, there is no row or no classifier, or a label does not exist.
     """
     rows = len(sources)
     given = (outputs, source_labels, target_labels, *([] if references is None else [references]))
@@ -131,7 +131,8 @@ def measure_transfer(
     read, written = ([words_of(text) for text in texts] for texts in (sources, outputs))
     texts = (read, written, [list(map(words_of, some)) for some in references or [[]] * rows])
     hits = {
-        judge.name: judge.probabilities(written).argmax(axis=1) == targets for judge in classifiers
+        classifier.name: classifier.probabilities(written).argmax(axis=1) == targets
+        for classifier in classifiers
     }
     nats = language_model.read(written)
     every = np.arange(rows)
@@ -147,12 +148,12 @@ def measure_transfer(
         {
             "bleu": bleu_signature,
             "judges": {
-                judge.name: {
-                    "dev_accuracy": judge.dev_accuracy,
-                    "labels": list(judge.labels),
-                    "settings": judge.settings,
+                classifier.name: {
+                    "dev_accuracy": classifier.dev_accuracy,
+                    "labels": list(classifier.labels),
+                    "settings": classifier.settings,
                 }
-                for judge in classifiers
+                for classifier in classifiers
             },
             "language_model": {
                 "held_out_perplexity": language_model.held_out_perplexity,
