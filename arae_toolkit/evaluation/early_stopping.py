@@ -132,6 +132,5 @@ def share_of_rate(iteration: int, iterations: int) -> float:
     warmup = min(WARMUP, max(1, iterations // 10))
     if iteration < warmup:
         return ramp(iteration, length=warmup)
-    return learning_rate(
-        1.0, iteration - warmup, iterations=iterations - warmup, warmup=0, floor=COSINE_FLOOR
-    )
+    left = iterations - warmup
+    return learning_rate(1.0, iteration - warmup, iterations=left, warmup=0, floor=COSINE_FLOOR)

@@ -43,9 +43,9 @@ class LanguageModelSettings:
     batch_size: int = 128
     """An iteration takes so many sentences."""
     iterations: int = 4_900
-    """So many iterations are wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
+    """So many are wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
     most_epochs: int = 12
-    """There are no more epochs than this however small the corpus. The epoch that is best on held-out text is kept."""
+    """There are no more epochs than this. The one that is best on held-out text is kept."""
     patience: int = 2
     """Stop after so many epochs in turn that were no better; 0 trains all of them."""
     rate: float = 3e-3

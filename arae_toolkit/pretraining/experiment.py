@@ -103,8 +103,8 @@ def pretrain(
     """
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
+    longest = config.training.longest_sentence
     if corpus.kind == "text":
-        longest = config.training.longest_sentence
         for split in ("train", "dev"):
             if not len(corpus.split(split).of_at_most(longest)):
                 problem = f"no sentence of at most {longest} words in {split}"
@@ -118,8 +118,7 @@ def pretrain(
         store: Store
         evaluate: Evaluate[Algorithm]
         if isinstance(model, ARAE):
-            sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
-            store = TokenStore(sentences, device=device)
+            store = TokenStore(corpus.split("train").of_at_most(longest), device=device)
             evaluate = text_evaluation(model, store, corpus, config, note=log.note)
         else:
             store = PixelStore(corpus.pixels("train"), device=device)

@@ -92,9 +92,13 @@ class GANRounds:
                 scalars |= self._move_encoder(source, turn, step, reference_norm)
         if training.critic_steps in encoder_after:
             scalars |= self._move_encoder(source, turn, training.critic_steps, reference_norm)
-        if self.generator is not None:
+        generator, prior = self.generator, self.model.prior
+        if generator is not None:
             for _ in range(training.generator_steps):
-                scalars |= self._move_generator(self.generator)
+                noise = generator.draw_noise(self.rows, generator=self.random)
+                scalars |= generator_step(self.critic, generator, noise, self.updates["generator"])
+                if generator is not prior:
+                    update_average(prior, generator, decay=training.generator_average)
         return scalars
 
     def _fakes(self, steps: int) -> list[tuple[Tensor, Tensor | None]]:
@@ -131,14 +135,6 @@ class GANRounds:
             reference_norm=reference_norm,
             dtype=self.dtype,
         )
-
-    def _move_generator(self, generator: Generator) -> Scalars:
-        noise = generator.draw_noise(self.rows, generator=self.random)
-        scalars = generator_step(self.critic, generator, noise, self.updates["generator"])
-        if generator is not self.model.prior:
-            decay = self.training.generator_average
-            update_average(self.model.prior, generator, decay=decay)
-        return scalars
 
 
 def new_critic(config: Config, device: torch.device) -> Critic:

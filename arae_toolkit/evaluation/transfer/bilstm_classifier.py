@@ -40,8 +40,8 @@ class BiLSTMClassifierSettings:
     dropout: float = 0.3
     """This share of the coordinates of embeddings and of the sentence's vector is dropped."""
     word_drop: float = 0.05
-    """This share of the words is replaced by ``<unk>``, so that the classifier has seen what it has in place of
-    words that it does not know."""
+    """This share of the words is replaced by ``<unk>``, so that the classifier has seen what it has
+    in place of words that it does not know."""
     batch_size: int = 64
     """An iteration takes so many sentences."""
     iterations: int = 9_000

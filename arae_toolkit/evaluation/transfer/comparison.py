@@ -61,13 +61,13 @@ class SystemOutputs:
     @property
     def human(self) -> SystemOutputs | None:
         """The rows that have references, the first one as the output; ``None`` without any."""
-        rows = [row for row, some in enumerate(self.references) if some]
-        if not rows:
+        answered = self.at(np.flatnonzero([len(some) for some in self.references]))
+        if not len(answered):
             return None
-        answered = self.at(np.array(rows, dtype=np.int64))
-        first = [some[0] for some in answered.references]
         return replace(
-            answered, outputs=first, references=[list(some[1:]) for some in answered.references]
+            answered,
+            outputs=[some[0] for some in answered.references],
+            references=[some[1:] for some in answered.references],
         )
 
 

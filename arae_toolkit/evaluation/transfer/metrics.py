@@ -113,7 +113,7 @@ def measure_transfer(
         references: For each source, what people have made of it: none, one or more texts.
 
     Raises:
-        ValueError: If the lengths differ, there is no row or no classifier, or a label does not exist.
+        ValueError: If the lengths differ, there is no row or classifier, or a label does not exist.
     """
     rows = len(sources)
     given = (outputs, source_labels, target_labels, *([] if references is None else [references]))

@@ -1,7 +1,7 @@
 """Classifiers of a text's attribute: what they promise, and one of n-grams.
 
-A classifier is trained apart from every system that it judges, on the train split alone; what it reaches
-on dev bounds how far it can be trusted.
+A classifier is trained apart from every system that it judges, on the train split alone; what it
+reaches on dev bounds how far it can be trusted.
 """
 
 from __future__ import annotations
@@ -204,8 +204,9 @@ def _weighting() -> TfidfTransformer:
 def _unit_rows(features: Any) -> Any:
     """Scale a sparse matrix in place so that each row's squares sum to 1.
 
-    In float32 throughout, as every published classifier was trained: scikit-learn sums in float64, and
-    so small a difference in the features grows to other answers for 4 of 10,000 sentences of Yelp.
+    In float32 throughout, as every published classifier was trained: scikit-learn sums in float64,
+    and so small a difference in the features grows to other answers for 4 of 10,000 sentences of
+    Yelp.
     """
     squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()
     norms = np.sqrt(np.where(squares > 0, squares, 1)).astype(np.float32)
