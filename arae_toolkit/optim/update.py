@@ -1,4 +1,4 @@
-"""Parameters with the optimizer that moves them, in the form that is quickest on their device.
+"""One parameter update: an optimizer in the form that is quickest on its device.
 
 On a CUDA device the learning rate and the step count lie on the device as well, so that a captured
 graph reads the current ones.

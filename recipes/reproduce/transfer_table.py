@@ -122,7 +122,7 @@ class Measurer:
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
             if all(found.get(name) == value for name, value in wanted.items()):
                 return found
-        from arae_toolkit.evaluation.perplexity import reverse_perplexity
+        from arae_toolkit.evaluation.language_model import reverse_perplexity
         from arae_toolkit.evaluation.transfer.metrics import measure_transfer
 
         # Real text that is neither an output nor what one was made from.
@@ -361,7 +361,7 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
     """Return the settings that a system's seed is trained with."""
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
-    from arae_toolkit.nn.weight_tying import check_separate
+    from arae_toolkit.config.schema import check_separate
 
     config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
     if system.kind in AUTOENCODERS:

@@ -12,9 +12,12 @@ from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import draw
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER
-from arae_toolkit.pretraining.optimizers import classifier_update, encoder_update
-from arae_toolkit.pretraining.schedules import attribute_weight
+from arae_toolkit.pretraining.algorithm import (
+    ATTRIBUTE_ENCODER,
+    classifier_update,
+    encoder_update,
+)
+from arae_toolkit.pretraining.plan import attribute_weight
 from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.steps import (

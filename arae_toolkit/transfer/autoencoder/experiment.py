@@ -10,14 +10,13 @@ import numpy as np
 import torch
 
 from arae_toolkit.config.overrides import to_dict
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.schema import Config, check_separate
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.nn.priors import PriorKind
-from arae_toolkit.nn.weight_tying import check_separate
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.metrics_log import Listener
