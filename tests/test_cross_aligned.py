@@ -35,6 +35,7 @@ from arae_toolkit.transfer.cross_aligned.settings import (
     CrossAlignedSizes,
 )
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
+from arae_toolkit.transfer.rewriter import network_of
 
 CPU = torch.device("cpu")
 QUICK = CrossAlignedConfig(
@@ -424,7 +425,7 @@ def test_at_no_strength_a_sentence_keeps_its_own_value(rewriter):
 
 def test_a_saved_model_is_the_trained_one(learned, tmp_path):
     content = load_model_folder(learned)
-    model = CrossAligned.of_folder(content)
+    model = network_of(CrossAligned, content)
     assert not model.training and model.arguments == content.config["model"]
     save_model_folder(
         tmp_path, config=content.config, vocabulary=content.vocabulary, tensors=model.state_dict()

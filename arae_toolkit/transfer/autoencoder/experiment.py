@@ -25,7 +25,7 @@ from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdve
 from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
 from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.autoencoder.rewriter import HIDDEN_FROM, LATENT
+from arae_toolkit.transfer.autoencoder.rewriter import LATENT, MASKED_FROM
 from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
 from arae_toolkit.transfer.salience import word_salience
 from arae_toolkit.transfer.scorer.scorer import Scorer
@@ -173,7 +173,7 @@ def training_chances(chances: torch.Tensor | None, device: torch.device) -> torc
     """
     if chances is None:
         return None
-    return chances.where(chances >= HIDDEN_FROM * chances.max(), 0.0).to(device)
+    return chances.where(chances >= MASKED_FROM * chances.max(), 0.0).to(device)
 
 
 def _short_enough(corpus: Corpus, split: str, config: Config) -> PackedSentences:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.models.arae import ENCODERS, EncoderKind
-from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders, DecoderForm
 from arae_toolkit.nn.critic import AttributeClassifier
@@ -146,18 +145,6 @@ class TransferAutoencoder(nn.Module):
             initialization.perceptron(
                 perceptron, deviation=perceptron_deviation, generator=generator
             )
-
-    @classmethod
-    def of_folder(cls, content: ModelFolder) -> TransferAutoencoder:
-        """Return the model of a folder, in evaluation mode.
-
-        Raises:
-            KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
-        """
-        assert content.vocabulary is not None, "a text model has a vocabulary"
-        model = cls(len(content.vocabulary), **content.config["model"])
-        model.load_state_dict(content.tensors)
-        return model.eval()
 
     def edited(self, code: Tensor, target: int, *, strength: float) -> Tensor:
         """Return codes moved on the sphere to where the classifier sees more of the target.

@@ -14,7 +14,6 @@ from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
@@ -26,7 +25,7 @@ from arae_toolkit.transfer.cross_aligned.rewriter import (
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
 from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import Scorer, quick_evaluation
 from arae_toolkit.transfer.scorer.training import provide_scorer
 
 _BATCH_ROWS = 256
@@ -34,9 +33,6 @@ _BATCH_ROWS = 256
 
 class CrossAlignedEvaluation:
     """Measures reconstruction and a quick transfer on dev, as for the other transfer models.
-
-    The transfer is scored by the model's own scorer, and by the mean of the sentences' BLEU: good
-    to watch a run by, and no result.
 
     Args:
         model: In training.
@@ -57,7 +53,7 @@ class CrossAlignedEvaluation:
         count: int,
         seed: int,
     ) -> None:
-        self.model, self.vocabulary, self.scorer, self.seed = model, vocabulary, scorer, seed
+        self.model, self.vocabulary, self.scorer = model, vocabulary, scorer
         self.store = AttributeStore(dev, device=model.device)
         self.rows = np.random.default_rng(seed).permutation(len(dev))[:count]
         self.sentences = [dev[row].tolist() for row in self.rows]
@@ -72,29 +68,14 @@ class CrossAlignedEvaluation:
             code = model.encoder(batch.whole, batch.labels)
             nats += float(sentence_nats(model, batch.whole, batch.labels, code).sum())
             tokens += int(batch.symbols)
+        rewriter, labels = (
+            CrossAlignedRewriter(model, self.vocabulary),
+            self.store.labels[self.rows],
+        )
         return {
             "nats_per_sentence": nats / len(self.rows),
             "nats_per_token": nats / tokens,
-            **self._transfer(),
-        }
-
-    def _transfer(self) -> dict[str, Any]:
-        """Return how sentences come out that are given the next value each."""
-        targets = ((self.store.labels[self.rows] + 1) % len(self.model.attributes)).tolist()
-        rewriter = CrossAlignedRewriter(self.model, self.vocabulary)
-        proposals = rewriter.propose(self.sentences, targets, count=1, strength=1.0, seed=0)
-        found = [own[0] for own in proposals]
-        probability = self.scorer.probabilities(found)
-        bleu = [content_bleu(*both) for both in zip(self.sentences, found, strict=True)]
-        samples = [
-            f"{self.vocabulary.decode(source)}  ->  {self.model.attributes[target]}: "
-            f"{self.vocabulary.decode(words)}"
-            for source, target, words in zip(self.sentences, targets, found, strict=True)
-        ]
-        return {
-            "transferred": 100 * float((probability.argmax(axis=1) == targets).mean()),
-            "content_bleu": float(np.mean(bleu)),
-            "samples": samples[:10],
+            **quick_evaluation(rewriter, self.scorer, self.sentences, labels),
         }
 
 

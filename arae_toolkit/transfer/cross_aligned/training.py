@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -192,4 +193,4 @@ class CrossAlignedTraining:
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that a token costs far more than guessing, if it does."""
-        return far_above_guessing(means, "nats_per_token", self.model.uniform_nats_per_token)
+        return far_above_guessing(means, "nats_per_token", math.log(self.model.vocab_size))
