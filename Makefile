@@ -10,7 +10,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 GPU ?=
 
-.PHONY: help venv demo test slow check format types gpu
+.PHONY: help venv demo test slow check format types gpu docs
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make slow    run the tests that take minutes"
 	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
 	@echo "make check   linters and types"
+	@echo "make docs    build the site into build/docs"
 	@echo "make format  format the code and fix what can be fixed"
 	@echo "make venv    only create the environment"
 
@@ -31,7 +32,7 @@ $(READY): pyproject.toml constraints.txt
 	  exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -c constraints.txt -e '.[dev,tensorboard]'
+	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,tensorboard]'
 	@touch $@
 
 demo: $(READY)
@@ -47,6 +48,10 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+	@echo build/docs/index.html
 
 gpu:
 	$(GPU_PYTHON) benchmarks/on_gpu.py $(GPU)

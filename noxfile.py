@@ -16,7 +16,7 @@ TORCH = next(
 
 def install(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", TORCH)
-    session.install("-c", "constraints.txt", "-e", ".[dev,tensorboard]")
+    session.install("-c", "constraints.txt", "-e", ".[dev,docs,tensorboard]")
 
 
 def make(session: nox.Session, target: str) -> None:
@@ -42,6 +42,13 @@ def test(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     install(session)
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site, warnings being errors."""
+    install(session)
+    make(session, "docs")
 
 
 @nox.session

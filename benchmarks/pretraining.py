@@ -25,7 +25,7 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.evaluation.code_space import edit_neighbours, measure_codes
+from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
 from arae_toolkit.evaluation.reconstruction import (
     measure_reconstruction,
     swapped_reconstruction_nats,
@@ -143,7 +143,7 @@ def measure(here: Setting, model: ARAE, corpus: Corpus, *, samples: int) -> Meas
         nats = swapped_reconstruction_nats(model, stores["dev"], swaps=swaps, seed=SEED)
         metrics[f"dev_nats_per_sentence_{swaps}_swaps"] = summarise([nats], "nats")
     dev = corpus.split("dev")
-    monitors = measure_codes(
+    monitors = measure_code_space(
         model,
         stores["dev"],
         rows=np.random.default_rng(SEED).permutation(len(dev))[:MONITORED_SENTENCES],

@@ -18,7 +18,7 @@ from arae_toolkit.benchmarks.training_rate import DTYPES, precisions_of
 from arae_toolkit.benchmarks.versions import library_training, preset_of
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision, matrix_products
-from arae_toolkit.ops.linear_cross_entropy import projected_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
 from arae_toolkit.reports.results import Metric
 
 BATCHES = 50
@@ -70,7 +70,7 @@ def _work(
     targets = torch.randint(words, (tokens,), device=here.device)
 
     def work() -> object:
-        nats = projected_nats(hidden, table, bias, targets, dtype=dtype)
+        nats = linear_cross_entropy(hidden, table, bias, targets, dtype=dtype)
         return torch.autograd.grad(nats, (hidden, table, bias))
 
     return work

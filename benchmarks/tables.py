@@ -1,23 +1,26 @@
-"""Writes the tables of results in README and docs, and the figures, from the files of results."""
+"""Writes what README and docs generate: tables of results, figures, and the tree of files."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from arae_toolkit.benchmarks.common import Benchmark, note
+from arae_toolkit.benchmarks.layout import replace_trees
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.pages import CODE_SPACE, TRAINING_CURVE, TRANSFER_FIGURE, replace_blocks
+from arae_toolkit.reports.pages import replace_blocks
 from arae_toolkit.reports.plots import draw_code_space, draw_training_curve, draw_transfer
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage.atomic_files import write_text
 
 DRAWINGS = {
-    TRAINING_CURVE: draw_training_curve,
-    CODE_SPACE: draw_code_space,
-    TRANSFER_FIGURE: draw_transfer,
+    "training-curve.png": draw_training_curve,
+    "code-space.png": draw_code_space,
+    "transfer.png": draw_transfer,
 }
+FIGURE = re.compile(r"\]\(([^)\s]*figures/([\w-]+\.png))\)")
 
 
 @click.command(
@@ -44,14 +47,24 @@ DRAWINGS = {
 )
 @click.option("--check", is_flag=True, help="Change nothing; fail if something is out of date.")
 def main(results_folder: Path, readme: Path, check: bool) -> None:
-    """Write every block marked ``<!-- results:NAME -->`` ... ``<!-- /results -->`` afresh."""
-    results = read_results(results_folder)
-    texts = [readme, *sorted((readme.parent / "docs").glob("*.md"))]
+    """Write every marked block of README and docs afresh.
+
+    A block of results stands between ``<!-- results:NAME -->`` and ``<!-- /results -->``. The
+    tree of folders and that of all modules stand between ``<!-- folders -->`` or ``<!-- tree -->``
+    and their ends.
+    """
+    results, root = read_results(results_folder), readme.parent
+    texts = [readme, *sorted((root / "docs").rglob("*.md"))]
     before = {path: path.read_text(encoding="utf-8") for path in texts}
-    after = {path: replace_blocks(text, results) for path, text in before.items()}
+    after = {
+        path: replace_trees(replace_blocks(text, results), root) for path, text in before.items()
+    }
     changed = [path for path in texts if before[path] != after[path]]
     figures = {
-        readme.parent / path: draw for path, draw in DRAWINGS.items() if path in after[readme]
+        (path.parent / place).resolve(): DRAWINGS[name]
+        for path, text in after.items()
+        for place, name in FIGURE.findall(text)
+        if name in DRAWINGS
     }
     if check:
         stale = changed + [path for path in figures if not path.exists()]
@@ -65,8 +78,8 @@ def main(results_folder: Path, readme: Path, check: bool) -> None:
         draw(results, path)
     for path in changed:
         write_text(path, after[path])
-    written = ", ".join(str(path) for path in changed)
-    note(f"{written or 'no text'} written; {len(figures)} figures")
+    texts_written = ", ".join(str(path) for path in changed)
+    note(f"{texts_written or 'no text'} written; {len(figures)} figures")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ COMMANDS = {
     PROGRAM,
     cls=ToolkitGroup,
     table=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="Data goes to stdout, everything else to stderr. 'arae-toolkit COMMAND --help' starts "
     "with examples.",
 )

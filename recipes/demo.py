@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.progress import console, progress
+from arae_toolkit.recipes.shared.corpora import prepared
+from arae_toolkit.recipes.shared.options import out_option
+from arae_toolkit.recipes.shared.progress import console
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.evaluation.code_space import CodeMonitors
+    from arae_toolkit.evaluation.code_space import CodeSpaceStatistics
     from arae_toolkit.evaluation.reconstruction import Reconstruction
     from arae_toolkit.models.arae import ARAE
 
@@ -27,17 +30,9 @@ INTERPOLATIONS = 3
     cls=ExamplesCommand,
     examples=["arae-toolkit demo", "arae-toolkit demo --size 5000 --out runs/quick"],
 )
-@click.option(
-    "--size",
-    type=click.IntRange(200),
-    default=SIZE,
-    show_default=True,
-    help="Training sentences to make.",
-)
+@click.option("--size", type=click.IntRange(200), default=SIZE, help="Training sentences to make.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the demo preset's.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/demo]"
-)
+@out_option("Folder of the run.", default="runs/demo")
 def demo(size: int, epochs: int | None, out: Path | None) -> None:
     """Make a corpus, pretrain on it, then sample, reconstruct and interpolate.
 
@@ -48,9 +43,6 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
 
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import prepare_corpus
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.pretraining.experiment import pretrain
 
@@ -58,28 +50,14 @@ def demo(size: int, epochs: int | None, out: Path | None) -> None:
     # another program has a core.
     torch.set_num_threads(1)
     folder = out or run_folder("demo")
-    options = PrepareOptions(size=size)
-    corpus = Corpus(
-        prepare_corpus(
-            "synthetic",
-            out=folder / "corpus",
-            options=options,
-            report=_say,
-            progress=progress,
-        )
-    )
+    corpus = prepared("synthetic", folder / "corpus", PrepareOptions(size=size))
     changes = [] if epochs is None else [f"epochs={epochs}"]
     config = with_overrides(preset("demo", corpus="synthetic"), changes)
     with training_display(corpus, config, title="arae") as display:
         pretrain(corpus, config, folder, listeners=[display])
-    model = ARAE.from_pretrained(folder)
     report = folder / "report.md"
-    _write_report(report, model, corpus)
+    _write_report(report, ARAE.from_pretrained(folder), corpus)
     click.echo(report)
-
-
-def _say(text: str) -> None:
-    console().print(text, markup=False, highlight=False)
 
 
 def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
@@ -87,7 +65,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     import numpy as np
 
     from arae_toolkit.data.token_batches import TokenStore
-    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_codes
+    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
     from arae_toolkit.evaluation.reconstruction import measure_reconstruction
     from arae_toolkit.storage.atomic_files import write_text
 
@@ -96,37 +74,35 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     rows = np.arange(min(1000, len(test)))
     reconstruction = measure_reconstruction(model, store, rows=rows)
     neighbours = edit_neighbours(test, seed=0)
-    monitors = measure_codes(model, store, rows=rows, neighbours=neighbours)
+    monitors = measure_code_space(model, store, rows=rows, neighbours=neighbours)
     texts = [model.vocabulary.decode(test[row].tolist()) for row in range(10)]
     pairs = [(texts[2 * i], texts[2 * i + 1]) for i in range(INTERPOLATIONS)]
     walks = [model.interpolate(first, second, steps=5) for first, second in pairs]
-    sections = [
+    reconstructed = zip(texts, model.reconstruct(texts), strict=True)
+    sections: list[tuple[str, list[str], list[list[str]]]] = [
         ("Measured on test sentences", ["", ""], _figures(reconstruction, monitors)),
         ("Samples", ["sentence"], [[text] for text in model.sample(10, seed=0)]),
+        ("Reconstructions", ["sentence", "after its code"], [list(pair) for pair in reconstructed]),
         (
-            "Reconstructions",
-            ["sentence", "after its code"],
-            [list(pair) for pair in zip(texts, model.reconstruct(texts), strict=True)],
+            "Interpolations",
+            [str(i + 1) for i in range(len(walks))],
+            [list(row) for row in zip(*walks, strict=True)],
         ),
-        ("Interpolations", [str(i + 1) for i in range(len(walks))], _columns(walks)),
     ]
+    body = ""
     for title, columns, cells in sections:
         _show(title, columns, cells)
-    commands = "\n".join(
-        f"    arae-toolkit {command}"
-        for command in (
-            f"sample {path.parent} --count 20",
-            f"reconstruct {path.parent} --text 'A man is sleeping on a bench.'",
-            "pretrain my-sentences.txt",
-        )
+        body += f"## {title}\n\n{_markdown(columns, cells)}\n\n"
+    run = path.parent
+    commands = (
+        f"    arae-toolkit sample {run} --count 20\n"
+        f"    arae-toolkit reconstruct {run} --text 'A man is sleeping on a bench.'\n"
+        "    arae-toolkit pretrain my-sentences.txt\n"
     )
-    body = "\n\n".join(
-        f"## {title}\n\n{_markdown(columns, cells)}" for title, columns, cells in sections
-    )
-    write_text(path, f"# Demonstration\n\n{body}\n\n## Go on\n\n{commands}\n")
+    write_text(path, f"# Demonstration\n\n{body}## Go on\n\n{commands}")
 
 
-def _figures(reconstruction: Reconstruction, monitors: CodeMonitors) -> list[list[str]]:
+def _figures(reconstruction: Reconstruction, monitors: CodeSpaceStatistics) -> list[list[str]]:
     return [
         ["reconstruction", f"{reconstruction.nats_per_sentence:.2f} nats a sentence"],
         ["likeliest tokens right", f"{reconstruction.token_accuracy:.1f} %"],
@@ -137,11 +113,6 @@ def _figures(reconstruction: Reconstruction, monitors: CodeMonitors) -> list[lis
         ["cosine of near sentences", f"{monitors.neighbour_cosine:.2f}"],
         ["cosine of random sentences", f"{monitors.random_cosine:.2f}"],
     ]
-
-
-def _columns(walks: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Turn lists into columns of a table."""
-    return [list(row) for row in zip(*walks, strict=True)]
 
 
 def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

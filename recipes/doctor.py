@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Callable
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -106,47 +107,44 @@ def _memory() -> dict[str, int | None]:
 def _sources() -> dict[str, Any]:
     """Return the folders of raw corpora under ``$ARAE_SOURCES``."""
     example = source_folder("snli")
-    place = None if example is None else example.parent
-    found = [_entry(folder) for folder in _folders(place)]
-    return {"variable": SOURCES_VARIABLE, "looked_in": place and str(place), "found": found}
+    return _found(SOURCES_VARIABLE, None if example is None else example.parent)
 
 
 def _downloads() -> dict[str, Any]:
     """Return the raw corpora that the toolkit has downloaded."""
-    place = cache_folder() / "sources"
-    found = [_entry(folder) for folder in _folders(place)]
-    return {"variable": CACHE_VARIABLE, "looked_in": str(place), "found": found}
+    return _found(CACHE_VARIABLE, cache_folder() / "sources")
 
 
 def _corpora() -> dict[str, Any]:
     """Return the prepared corpora of the cache, a damaged one with its problem."""
     from arae_toolkit.data.corpus import Corpus
 
-    place = corpus_folder("snli").parent
-    found = []
-    for folder in _folders(place):
-        entry = _entry(folder)
+    def content(folder: Path) -> dict[str, Any]:
         try:
             manifest = Corpus(folder).manifest
-            entry |= {"kind": manifest["kind"], "splits": manifest["splits"]}
+            return {"kind": manifest["kind"], "splits": manifest["splits"]}
         except (DataError, KeyError) as error:
-            entry["problem"] = str(error)
-        found.append(entry)
-    return {"variable": CACHE_VARIABLE, "looked_in": str(place), "found": found}
+            return {"problem": str(error)}
+
+    return _found(CACHE_VARIABLE, corpus_folder("snli").parent, content)
 
 
 def _runs() -> dict[str, Any]:
     """Return the run folders, with whether each holds a model yet."""
-    place = run_folder("snli").parent
-    found = [
-        {
-            **_entry(folder),
-            "model": (folder / "config.json").is_file(),
-            "changed": datetime.fromtimestamp(folder.stat().st_mtime).isoformat(" ", "minutes"),
-        }
-        for folder in _folders(place)
-    ]
-    return {"variable": RUNS_VARIABLE, "looked_in": str(place), "found": found}
+
+    def content(folder: Path) -> dict[str, Any]:
+        changed = datetime.fromtimestamp(folder.stat().st_mtime).isoformat(" ", "minutes")
+        return {"model": (folder / "config.json").is_file(), "changed": changed}
+
+    return _found(RUNS_VARIABLE, run_folder("snli").parent, content)
+
+
+def _found(
+    variable: str, place: Path | None, content: Callable[[Path], dict[str, Any]] = lambda _: {}
+) -> dict[str, Any]:
+    """Return where something is looked for, and the folders that are found there."""
+    found = [{**_entry(folder), **content(folder)} for folder in _folders(place)]
+    return {"variable": variable, "looked_in": place and str(place), "found": found}
 
 
 def _folders(place: Path | None) -> list[Path]:
@@ -164,8 +162,7 @@ def _entry(folder: Path) -> dict[str, Any]:
 
 def as_text(findings: dict[str, Any]) -> str:
     """Return the findings as text for a reader."""
-    packages = findings["packages"]
-    memory = findings["memory"]
+    packages, memory = findings["packages"], findings["memory"]
     lines = [
         f"arae-toolkit {findings['toolkit']}, Python {findings['python']}, {findings['platform']}",
         "packages  " + ", ".join(f"{name} {packages[name]}" for name in packages if packages[name]),
@@ -173,11 +170,9 @@ def as_text(findings: dict[str, Any]) -> str:
         *(f"device    {_device_line(device)}" for device in findings["devices"]),
         f"memory    {_size(memory['total_bytes'])}, {_size(memory['available_bytes'])} available",
         "",
-        *_place_lines("sources", findings["sources"]),
-        *_place_lines("downloads", findings["downloads"]),
-        *_place_lines("corpora", findings["corpora"]),
-        *_place_lines("runs", findings["runs"]),
     ]
+    for title in ("sources", "downloads", "corpora", "runs"):
+        lines += _place_lines(title, findings[title])
     return "\n".join(lines)
 
 

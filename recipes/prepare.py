@@ -16,7 +16,7 @@ from arae_toolkit.data_prep.options import (
     PrepareOptions,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.progress import console, progress
+from arae_toolkit.recipes.shared.progress import console, number_table, progress
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -69,42 +69,35 @@ _DEFAULTS = PrepareOptions()
     help="Words in the vocabulary. By default 11,000 for snli and synthetic, "
     f"{OTHER_VOCAB_SIZE:,} for others.",
 )
-@click.option(
-    "--text-field", default=_DEFAULTS.text_field, show_default=True, help="PATH: field of the text."
-)
+@click.option("--text-field", default=_DEFAULTS.text_field, help="PATH: field of the text.")
 @click.option("--label-field", help="PATH: field of the label. By default there are no labels.")
 @click.option(
     "--part",
     type=click.Choice(["titles", "replies", "both"]),
     default=_DEFAULTS.part,
-    show_default=True,
     help="yahoo: which texts.",
 )
 @click.option(
     "--classes",
     default=",".join(_DEFAULTS.classes),
-    show_default=True,
     help="yahoo: topics by short name, full name or number, separated by commas.",
 )
 @click.option(
     "--size",
     type=click.IntRange(min=100),
     default=_DEFAULTS.size,
-    show_default=True,
     help="synthetic: training sentences drawn.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=_DEFAULTS.seed,
-    show_default=True,
     help="Seed of synthetic, and of a dev split taken from train (yahoo, PATH).",
 )
 @click.option(
     "--on-error",
     type=click.Choice(["fail", "skip"]),
     default="fail",
-    show_default=True,
     help="At a bad row: stop and write nothing, or drop and count it.",
 )
 @click.pass_context
@@ -151,14 +144,9 @@ def _check_options(ctx: click.Context, name: str) -> None:
 
 def print_summary(corpus: Corpus) -> None:
     """Print a table of what a prepared corpus holds and what was dropped, on stderr."""
-    from rich.table import Table
-
     manifest = corpus.manifest
     rows = manifest["splits"]
-    table = Table(title=_headline(manifest), title_justify="left", title_style="bold")
-    table.add_column("")
-    for split in rows:
-        table.add_column(split, justify="right")
+    table = number_table(_headline(manifest), rows, title_style="bold")
     for key in ("images", "sentences", "tokens"):
         if any(key in counts for counts in rows.values()):
             table.add_row(key, *(f"{counts[key]:,}" for counts in rows.values()))

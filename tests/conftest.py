@@ -32,3 +32,21 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARAE_DEBUG", raising=False)
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv(paths.RUNS_VARIABLE, str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare a small synthetic corpus once."""
+    import small_pretraining  # which loads torch, not to be loaded before the threads are set
+
+    return small_pretraining.prepare(tmp_path_factory.mktemp("corpora") / "synthetic")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a run that is never disturbed, once."""
+    import small_pretraining
+
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    small_pretraining.pretrain(synthetic, out, epochs=6)
+    return out

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from pathlib import Path
 
+from small_transfer import prepared_corpus
+
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep.synthetic.corpora import sentiment_sentences
-from arae_toolkit.evaluation.language_model import LanguageModelSettings
-from arae_toolkit.evaluation.transfer.bilstm_classifier import NeuralJudgeSettings
-from arae_toolkit.evaluation.transfer.evaluators import InstrumentSettings
-from arae_toolkit.evaluation.transfer.ngram_classifier import NgramJudgeSettings
-from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.evaluation.language_model import (
+    LanguageModel,
+    LanguageModelNetwork,
+    LanguageModelSettings,
+)
+from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
+from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifierSettings
 
 SIZES = {"train": 2_000, "dev": 120, "test": 80}
-SETTINGS = InstrumentSettings(
-    ngrams=NgramJudgeSettings(longest=2),
-    neural=NeuralJudgeSettings(
+SETTINGS = EvaluatorSettings(
+    ngrams=NgramClassifierSettings(longest=2),
+    neural=BiLSTMClassifierSettings(
         embedding_size=12, state_size=16, batch_size=32, most_epochs=2, rate=0.02
     ),
     language_model=LanguageModelSettings(
@@ -35,20 +38,19 @@ SETTINGS = InstrumentSettings(
 
 def labelled_corpus(folder: Path) -> Corpus:
     """Prepare the corpus in a folder: train, dev and test, negative and positive."""
-    source = folder / "reviews"
-    source.mkdir(parents=True)
     sentences = sentiment_sentences(sum(SIZES.values()), seed=3)
-    for split, size in SIZES.items():
-        lines = [
-            json.dumps({"text": row.text, "label": row.label}) for row in islice(sentences, size)
-        ]
-        (source / f"{split}.jsonl").write_text("\n".join(lines))
-    return Corpus(
-        prepare_corpus(
-            str(source),
-            out=folder / "prepared",
-            options=PrepareOptions(label_field="label"),
-            report=lambda line: None,
-            progress=progress,
-        )
+    return prepared_corpus(
+        folder,
+        {
+            split: [{"text": row.text, "label": row.label} for row in islice(sentences, size)]
+            for split, size in SIZES.items()
+        },
     )
+
+
+def equal_chances(vocabulary: Vocabulary) -> LanguageModel:
+    """Return a language model that gives every word the same chance."""
+    network = LanguageModelNetwork(len(vocabulary), embedding_size=3, hidden_size=3)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    return LanguageModel(network.eval(), vocabulary, LanguageModelSettings(3, 3), 7.0)

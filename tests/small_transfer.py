@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from command_line import json_lines
 
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.data.corpus import Corpus
@@ -29,20 +31,21 @@ def rows() -> list[dict[str, str]]:
     ]
 
 
+def prepared_corpus(folder: Path, splits: Mapping[str, Iterable[Mapping[str, str]]]) -> Corpus:
+    """Prepare a corpus of rows with ``text`` and ``label`` in a folder, split by split."""
+    source = folder / "reviews"
+    source.mkdir(parents=True)
+    for split, content in splits.items():
+        (source / f"{split}.jsonl").write_text(json_lines(content))
+    own = source if len(splits) > 1 else source / "train.jsonl"
+    options = PrepareOptions(label_field="label")
+    out = folder / "corpus"
+    return Corpus(prepare_corpus(str(own), out=out, options=options, report=str, progress=progress))
+
+
 def small_labelled_corpus(folder: Path) -> Corpus:
     """Prepare the corpus in a folder."""
-    source = folder / "reviews.jsonl"
-    source.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows()))
-    return Corpus(
-        prepare_corpus(
-            str(source),
-            out=folder / "corpus",
-            options=PrepareOptions(label_field="label"),
-            report=lambda line: None,
-            progress=progress,
-        )
-    )
+    return prepared_corpus(folder, {"train": rows()})
 
 
 SIZES = ModelConfig(

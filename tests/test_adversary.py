@@ -74,7 +74,7 @@ def test_an_iteration_moves_what_it_should(corpus, update):
 def test_the_autoencoder_never_yields_to_its_classifier(corpus):
     for update in ("joint", "separate"):
         adversary = _adversary(corpus, _changed(attribute_weight=0.0, encoder_update=update))
-        assert adversary.pulls() == [] and list(adversary.updates) == ["classifier"]
+        assert adversary.gradient_terms() == [] and list(adversary.updates) == ["classifier"]
 
 
 def test_the_pull_grows_with_the_iterations(corpus):
@@ -82,14 +82,14 @@ def test_the_pull_grows_with_the_iterations(corpus):
     weights = []
     for iteration in (0, 10, 50):
         adversary.prepare(iteration)
-        (pull,) = adversary.pulls()
+        (pull,) = adversary.gradient_terms()
         weights.append(pull.weight.item())
     assert weights[0] < weights[1] < weights[2] == 3.0
 
 
 def test_separate_updates_of_the_encoder_replace_the_pull(corpus):
     adversary = _adversary(corpus, _changed(encoder_update="separate", attribute_warmup=0))
-    assert adversary.pulls() == []
+    assert adversary.gradient_terms() == []
     adversary.updates[ATTRIBUTE_ENCODER].set_rate(0.5)
     before = {name: value.clone() for name, value in adversary.model.state_dict().items()}
     adversary.prepare(5)

@@ -88,7 +88,7 @@ def test_words_are_hidden_from_the_encoder_by_their_own_values_chances():
     chances = torch.zeros(2, 6)
     chances[0, 4] = chances[1, 5] = 1.0
     batch = AttributeStore(sentences, device=CPU, chances=chances).batch(np.arange(2))
-    damaged = batch.damaged(share=0.0, generator=torch.Generator().manual_seed(0))
+    damaged = batch.corrupted(share=0.0, generator=torch.Generator().manual_seed(0))
     assert damaged.tokens.tolist() == [[UNKNOWN, 5, EOS], [4, UNKNOWN, EOS]]
     assert damaged.parts is batch.parts
 
@@ -96,8 +96,8 @@ def test_words_are_hidden_from_the_encoder_by_their_own_values_chances():
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_without_chances_words_are_hidden_as_in_any_batch(share):
     batch = _store().batch(np.arange(4))
-    found = batch.damaged(share=share, generator=_random())
-    expected = batch.whole.damaged(share=share, generator=_random())
+    found = batch.corrupted(share=share, generator=_random())
+    expected = batch.whole.corrupted(share=share, generator=_random())
     assert torch.equal(found.tokens, expected.tokens)
     assert torch.equal(batch.tokens, _store().batch(np.arange(4)).tokens)
     assert (found.labels.tolist(), found.symbols) == ([0, 1, 1, 2], batch.symbols)
@@ -109,11 +109,11 @@ def test_a_word_stays_if_neither_its_share_nor_its_chance_hides_it():
     chances = torch.zeros(1, 6)
     chances[0, 4] = 0.5
     batch = AttributeStore(sentences, device=CPU, chances=chances).batch(np.arange(rows))
-    hidden = batch.damaged(share=0.2, generator=_random()).tokens == UNKNOWN
+    hidden = batch.corrupted(share=0.2, generator=_random()).tokens == UNKNOWN
     found = hidden.float().mean(dim=0).tolist()
     assert found == pytest.approx([1 - 0.8 * 0.5, 0.2, 0.0], abs=0.03)
     assert not hidden[:, 2].any()
-    everything = batch.damaged(share=1.0, generator=_random()).tokens
+    everything = batch.corrupted(share=1.0, generator=_random()).tokens
     assert everything.tolist() == [[UNKNOWN, UNKNOWN, EOS]] * rows
 
 

@@ -13,10 +13,10 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.ops import linear_cross_entropy
-from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats
+from arae_toolkit.ops.linear_cross_entropy_cuda import gradients_on_cuda
 from arae_toolkit.optim import update
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.pretraining.graphed_iterations import StaticIterations, StaticSource
+from arae_toolkit.pretraining.graphed_iterations import GraphedIterations, StaticSource
 from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource
 
 
@@ -28,7 +28,7 @@ def _algorithm(config: Config, *, prior: str = "generator") -> Algorithm:
 def _static(algorithm: Algorithm, *, capture: bool = False) -> list[str]:
     """Make an algorithm run from fixed memory; return the notes it will make."""
     notes: list[str] = []
-    algorithm.static = StaticIterations(
+    algorithm.static = GraphedIterations(
         algorithm.run,
         algorithm.store,
         generator=algorithm.random,
@@ -79,7 +79,7 @@ def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
         algorithm.iteration(1)
     assert set(reads.names) == {"aten::_local_scalar_dense"}, "norms and sums are compared"
     monkeypatch.setattr(update, "_clip_gradients", nn.utils.clip_grad_norm_)
-    monkeypatch.setattr(linear_cross_entropy, "chunked_nats", fused_nats)
+    monkeypatch.setattr(linear_cross_entropy, "gradients_on_cpu", gradients_on_cuda)
     with HostReads() as reads:
         algorithm.iteration(2)
     assert reads.names == []

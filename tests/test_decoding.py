@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from arae_toolkit.data.vocabulary import EOS, PAD
-from arae_toolkit.generation.continuous_batching import Places, StepDecoder
-from arae_toolkit.generation.decoding import Decoding, Search, _choice, decode
-from arae_toolkit.generation.token_sampling import BLOCK_WORDS, draw, likeliest
-from arae_toolkit.nn.lstm_decoder import DecoderState, LSTMStepper
+from arae_toolkit.generation.continuous_batching import ContinuousBatcher, StepDecoder
+from arae_toolkit.generation.decoding import Decoding, Search, _token_sampler, decode
+from arae_toolkit.generation.token_sampling import BLOCK_WORDS, draw, greedy_tokens
+from arae_toolkit.nn.lstm_decoder import DecoderState, IncrementalLSTM
 
 WORDS = (EOS, 4, 5)  # a vocabulary of three words, the ids below 4 never being words
 VOCAB_SIZE = 6
@@ -255,8 +255,13 @@ def _slow_sentence(decoder: StepDecoder, code: Tensor, steps: int) -> tuple[int,
 def test_refilled_places_decode_what_a_plain_loop_does(places: int, keep: bool) -> None:
     """More codes than places, in two calls of different sizes, as on a CPU and as on a GPU."""
     decoder = TableDecoder(9, rows=23, spread=2.0)
-    search = Places(
-        decoder, lambda scores, _: likeliest(scores), count=places, capacity=23, steps=4, keep=keep
+    search = ContinuousBatcher(
+        decoder,
+        lambda scores, _: greedy_tokens(scores),
+        count=places,
+        capacity=23,
+        steps=4,
+        keep=keep,
     )
     expected = [_slow_sentence(decoder, code[None], 4) for code in _codes(23)]
     assert len({len(words) for words in expected}) > 2, "sentences of one length show little"
@@ -282,8 +287,8 @@ def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(
 ) -> None:
     """So a GPU replays it as a graph. Looking whether all are done does read."""
     arae = small.model(small.vocabulary())
-    choose = _choice(Decoding(**settings))
-    search = Places(arae.decoder, choose, count=6, capacity=20, steps=9, keep=True)
+    choose = _token_sampler(Decoding(**settings))
+    search = ContinuousBatcher(arae.decoder, choose, count=6, capacity=20, steps=9, keep=True)
     codes = torch.randn(20, 10, generator=torch.Generator().manual_seed(6))
     uniform = torch.rand(20, 9, generator=torch.Generator().manual_seed(7))
     with HostReads() as reads:
@@ -302,7 +307,7 @@ def test_an_lstm_decodes_the_same_in_any_number_of_places(places: int) -> None:
     codes = torch.nn.functional.normalize(
         torch.randn(33, 10, generator=torch.Generator().manual_seed(6)), dim=1
     )
-    found = decode(arae.decoder, codes, decoding=Decoding(), max_length=9, places=places)
+    found = decode(arae.decoder, codes, decoding=Decoding(), max_length=9, slots=places)
     with torch.no_grad():
         for row, code in zip(found, codes, strict=True):
             slow = _slow_sentence(arae.decoder, code[None], 9)
@@ -324,7 +329,7 @@ def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings: dict[st
             decoding=decoding,
             max_length=9,
             generator=torch.Generator().manual_seed(1),
-            places=places,
+            slots=places,
         )
         for places in (3, 50)
     ]
@@ -359,7 +364,7 @@ def test_fast_steps_meet_the_decoders_own(
     """Scores and states, with words met before and new ones, and rows that leave."""
     config = small.settings(f"output_map={output_map}")
     decoder = small.model(small.vocabulary(), config).decoder
-    stepper = LSTMStepper(decoder, dtype=dtype)
+    stepper = IncrementalLSTM(decoder, dtype=dtype)
     random = torch.Generator().manual_seed(3)
     with torch.no_grad():
         codes = torch.randn(6, 10, generator=random)
@@ -391,7 +396,7 @@ def test_the_likeliest_word_is_the_first_of_the_highest(vocab_size: int) -> None
     tied = torch.randint(0, 3, (40, vocab_size), generator=random).float()
     for scores in (different, tied, torch.zeros(2, vocab_size), torch.full((2, 9), -torch.inf)):
         for laid_out in _layouts(scores):
-            assert torch.equal(likeliest(laid_out), (-scores).argsort(dim=1, stable=True)[:, 0])
+            assert torch.equal(greedy_tokens(laid_out), (-scores).argsort(dim=1, stable=True)[:, 0])
 
 
 def _slow_draw(
@@ -503,7 +508,7 @@ def test_memory_is_given_back_at_once(method: str) -> None:
     )
     search(torch.zeros(3, 10), search.draws(3, torch.Generator()))
     held = weakref.ref(search)
-    parts = [weakref.ref(search.places)] if method != "beam" else []
+    parts = [weakref.ref(search.batcher)] if method != "beam" else []
     gc.disable()
     try:
         del search

@@ -1,40 +1,42 @@
-"""What is written about the program is true: help, README, tree, examples, changelog."""
+"""What is written about the program is true: help, README, docs, examples, changelog."""
 
 from __future__ import annotations
 
 import ast
 import doctest
-import importlib
+import importlib.util
 import json
 import re
-import shlex
 from pathlib import Path
 
 import click
 import pytest
-from command_tree import command_named, command_names
+from click.testing import CliRunner
+from command_tree import command_named
+from documentation import COMMAND_NAMES, PAGES, ROOT, blocks_of, command_of, commands_in
 
 import arae_toolkit
 from arae_toolkit import errors
+from arae_toolkit.benchmarks.tables import main as write_pages
 from arae_toolkit.recipes.cli import COMMANDS, PROGRAM
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 200
 OPTIONS = ROOT / "tests" / "data" / "options.json"
-FOLDERS = {  # as the tree shows them; the modules of the first three are listed one by one
-    "arae_toolkit": "the library: computes, never prints",
-    "recipes": "the commands, installed as arae_toolkit.recipes",
-    "data_prep": "raw corpus -> packed tokens; no torch; installed as arae_toolkit.data_prep",
-    "tests": "test_<module>.py for each module, and contracts over the whole",
-    "benchmarks": "speed against a textbook and limits; installed as arae_toolkit.benchmarks",
-    "results": "the measured numbers and the samples, as files",
-    "docs": "what does not fit into a docstring",
+EQUATIONS = ROOT / "docs" / "algorithms.md"
+PACKAGES = {
+    "arae_toolkit": ROOT / "arae_toolkit",
+    "arae_toolkit.recipes": ROOT / "recipes",
+    "arae_toolkit.data_prep": ROOT / "data_prep",
 }
-LISTED = ("arae_toolkit", "recipes", "data_prep")
+MODULES = {
+    ".".join((package, *path.relative_to(folder).with_suffix("").parts)): path
+    for package, folder in PACKAGES.items()
+    for path in sorted(folder.rglob("*.py"))
+}
 
-
-COMMAND_NAMES = list(command_names())
 every_command = pytest.mark.parametrize("name", COMMAND_NAMES)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def options_of(command):
@@ -47,26 +49,16 @@ def options_of(command):
     )
 
 
-def code_blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
 def check_command_line(line):
-    """Assert that a command line names a command of ours and options that it has."""
-    words = shlex.split(line, comments=True)
-    arguments = words[words.index(PROGRAM) + 1 :]
-    for end in ("|", ">", ">>", "<", "&&", ";"):
-        if end in arguments:
-            arguments = arguments[: arguments.index(end)]
-    if not arguments or arguments[0].startswith("-"):
-        return
-    name = arguments[0]
-    if " ".join(arguments[:2]) in COMMAND_NAMES:
-        name = " ".join(arguments[:2])
-    known = {*options_of(command_named(name)), "--help", "--debug"}
-    for word in arguments[1:]:
-        if re.match(r"--?[a-z]", word):
-            assert word.split("=")[0] in known, f"{line!r}: {name} has no option {word}"
+    """Assert that the commands of ours in a line exist and have the options that it gives them."""
+    for program, *arguments in commands_in(line):
+        if program != PROGRAM or not arguments or arguments[0].startswith("-"):
+            continue
+        name = command_of(arguments)
+        known = {*options_of(command_named(name)), "--help", "--debug"}
+        for word in arguments[1:]:
+            if re.match(r"--?[a-z]", word):
+                assert word.split("=")[0] in known, f"{line!r}: {name} has no option {word}"
 
 
 # --- commands --------------------------------------------------------------------------------
@@ -108,96 +100,98 @@ def test_options_change_on_purpose_only(name):
     )
 
 
-# --- README ----------------------------------------------------------------------------------
+# --- README and docs -------------------------------------------------------------------------
 
 
-def first_sentence(path):
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    first = text.split("\n\n")[0].replace("\n", " ")
-    return re.sub(r":\w+:`~?([\w.]+)`", r"\1", first).replace("``", "").rstrip(".")
+def test_what_is_generated_is_up_to_date(monkeypatch):
+    """Tables, samples, and the trees of folders and modules."""
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(write_pages, ["--check"])
+    assert done.exit_code == 0, done.stderr
 
 
-def tree_lines():
-    """Yield name and purpose of every folder and module, the purpose from its first docstring."""
-    for folder, purpose in FOLDERS.items():
-        files = [path for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
-        if not [path for path in files if "__pycache__" not in path.parts]:
-            continue
-        yield f"{folder}/", purpose
-        if folder not in LISTED:
-            continue
-        inside = sorted(
-            (ROOT / folder).rglob("*.py"), key=lambda path: (len(path.parts), path.as_posix())
-        )
-        seen_folders = set()
-        for path in inside:
-            relative = path.relative_to(ROOT / folder)
-            if len(relative.parts) > 1 and relative.parent not in seen_folders:
-                seen_folders.add(relative.parent)
-                yield f"    {relative.parent.as_posix()}/", first_sentence(path)
-            if relative.name != "__init__.py" or len(relative.parts) == 1:
-                yield "    " * len(relative.parts) + relative.name, first_sentence(path)
-
-
-def tree():
-    lines = list(tree_lines())
-    width = max(len(name) for name, _ in lines) + 2
-    return "\n".join(f"{name:{width}}{purpose}" for name, purpose in lines)
-
-
-def test_the_tree_in_the_readme_is_that_of_the_files():
-    assert tree() in README, f"Paste this tree into README.md:\n\n{tree()}\n"
-
-
-def test_the_readme_opens_with_what_this_is_and_the_two_commands():
+def test_the_readme_is_short_and_opens_with_what_this_is_and_the_two_commands():
+    assert len(README.splitlines()) <= MOST_LINES
     start = README[: README.index("\n## ", README.index("```"))]
     assert start.startswith("# arae-toolkit\n")
     assert re.search(r"^make demo\b", start, flags=re.MULTILINE)
     assert re.search(r"^make test\b", start, flags=re.MULTILINE)
 
 
-def test_command_lines_in_the_readme_parse():
-    lines = [
-        line
-        for block in code_blocks("(?:console|sh|bash)?")
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.removeprefix("$ ").startswith(PROGRAM)
-    ]
-    assert len(lines) >= len(COMMANDS) - 1
-    for line in lines:
-        check_command_line(line.removeprefix("$ "))
+@every_page
+def test_the_code_of_a_page_could_run(page):
+    """Every command is shown somewhere; that the code does run, test_documentation_code.py says."""
+    for block in blocks_of(page):
+        assert block.language, f"{block.place}: a block of code names its language"
+        if block.language == "console":
+            for line in block.lines:
+                check_command_line(line)
+        if block.language == "python":
+            for node in ast.walk(ast.parse(block.text)):
+                assert not (isinstance(node, ast.Constant) and node.value is ...), block.place
+                if isinstance(node, ast.ImportFrom):
+                    module = importlib.import_module(node.module or "")
+                    assert all(hasattr(module, alias.name) for alias in node.names)
 
 
-def test_python_in_the_readme_uses_what_exists():
-    blocks = code_blocks("python")
-    assert blocks
-    for block in blocks:
-        for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom):
-                module = importlib.import_module(node.module or "")
-                assert all(hasattr(module, alias.name) for alias in node.names)
-            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in (
-                "ARAE",
-                "model",
-            ):
-                assert hasattr(arae_toolkit.ARAE, node.attr), f"ARAE has no {node.attr}"
+def test_the_commands_of_a_users_work_are_shown_in_code():
+    blocks = [block for page in PAGES for block in blocks_of(page) if block.language == "console"]
+    commands = [words for block in blocks for line in block.lines for words in commands_in(line)]
+    used = {words[1] for words in commands if words[0] == PROGRAM}
+    assert used >= set(COMMANDS) - {"demo"}
 
 
-def test_the_readme_lists_every_exit_code():
+def test_every_exit_code_is_listed():
     codes = {
         kind.exit_code
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.ToolkitError)
     }
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
-    assert listed == codes | {0, 2, 130, 143}
+    for page in (ROOT / "README.md", ROOT / "docs" / "files.md"):
+        rows = re.findall(r"^\| ([\d, ]+) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        listed = {int(code) for row in rows for code in row.split(",")}
+        assert listed == codes | {0, 2, 130, 143}, page.name
 
 
-@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
-def test_links_to_files_lead_somewhere(document):
-    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
+@every_page
+def test_links_to_files_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_of_docs_is_in_the_table_of_contents():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        if page.is_relative_to(ROOT / "docs") and page.name != "index.md":
+            name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
+            assert re.search(rf"^{name}$", index, flags=re.MULTILINE), f"no {name} in docs/index.md"
+
+
+@every_page
+def test_the_modules_that_a_page_names_exist(page):
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"<!-- results:.*?<!-- /results -->", "", text, flags=re.DOTALL)
+    for module in re.findall(r"python -m (arae_toolkit[\w.]+\w)", text):
+        assert importlib.util.find_spec(module), f"{page.name} names {module}"
+    files = [*MODULES.values(), *(ROOT / "tests").glob("**/*.py")]
+    for name in re.findall(r"`([\w/]+\.py)\b", text):
+        named = Path(name).parts
+        assert any(path.parts[-len(named) :] == named for path in files), f"{page.name}: {name}"
+
+
+def test_the_functions_named_beside_the_equations_exist_once():
+    defined = [
+        node.name
+        for name, path in MODULES.items()
+        if not name.startswith("arae_toolkit.recipes")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+    named = re.findall(r"\{py:\w+\}`\.(\w+)`", EQUATIONS.read_text(encoding="utf-8"))
+    assert len(named) > 15
+    for name in named:
+        assert defined.count(name) == 1, f"{name} is defined {defined.count(name)} times"
 
 
 def test_the_changelog_knows_this_version():
@@ -207,30 +201,26 @@ def test_the_changelog_knows_this_version():
     assert "### Numbers" in text
 
 
+def test_nothing_names_a_machine():
+    others = [ROOT / name for name in ("CHANGELOG.md", "Makefile", "pyproject.toml")]
+    for path in (*PAGES, *others):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"/(root|home|Users)/", text), f"{path.name} names a home folder"
+
+
 # --- docstrings ------------------------------------------------------------------------------
 
 
-def modules_with_examples():
-    for package, folder in (
-        ("arae_toolkit", "arae_toolkit"),
-        ("arae_toolkit.recipes", "recipes"),
-        ("arae_toolkit.data_prep", "data_prep"),
-    ):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if ">>> " in path.read_text(encoding="utf-8"):
-                parts = path.relative_to(ROOT / folder).with_suffix("").parts
-                yield ".".join((package, *parts)).removesuffix(".__init__")
-
-
-@pytest.mark.parametrize("module", sorted(modules_with_examples()))
+@pytest.mark.parametrize(
+    "module",
+    [
+        name.removesuffix(".__init__")
+        for name, path in MODULES.items()
+        if ">>> " in path.read_text(encoding="utf-8")
+    ],
+)
 def test_examples_in_docstrings_run(module):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     failed, tried = doctest.testmod(importlib.import_module(module), optionflags=flags)
     assert tried
     assert not failed, "the captured output shows the difference"
-
-
-def test_configuration_files_name_no_machine():
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        assert not re.search(r"/(root|home|Users)/", text), f"{name} names a home folder"

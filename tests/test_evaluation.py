@@ -13,11 +13,11 @@ from definitions import edit_distance
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.evaluation.code_space import (
-    CodeMonitors,
+    CodeSpaceStatistics,
     collapse_warning,
     covariance_trace,
     edit_neighbours,
-    measure_codes,
+    measure_code_space,
 )
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
@@ -25,7 +25,7 @@ from arae_toolkit.evaluation.reconstruction import (
     swapped_reconstruction_nats,
 )
 
-HEALTHY = CodeMonitors(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
+HEALTHY = CodeSpaceStatistics(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
 
 
 def test_reconstruction_equals_a_direct_count() -> None:
@@ -94,7 +94,7 @@ def test_monitors_of_a_model() -> None:
     words = small.vocabulary()
     arae, store = small.model(words), small.store(words)
     pairs = edit_neighbours(small.sentences(words), seed=0)
-    monitors = measure_codes(arae, store, rows=np.arange(8), neighbours=pairs)
+    monitors = measure_code_space(arae, store, rows=np.arange(8), neighbours=pairs)
     assert monitors.code_norm == pytest.approx(1, abs=1e-5)
     assert monitors.generated_norm == pytest.approx(1, abs=1e-5)
     assert monitors.neighbour_cosine > monitors.random_cosine - 1

@@ -31,8 +31,8 @@ class Push:
 class Following:
     """A network of its own that learns the norm of the reconstruction's gradient."""
 
-    def __init__(self, model, *, pulls=(), encoder_rate=None):
-        self.model, self.given, self.asked = model, pulls, []
+    def __init__(self, model, *, gradient_terms=(), encoder_rate=None):
+        self.model, self.given, self.asked = model, gradient_terms, []
         torch.manual_seed(1)
         self.network = nn.Linear(1, 1)
         parameters = list(self.network.parameters())
@@ -48,8 +48,8 @@ class Following:
     def prepare(self, iteration):
         self.asked.append(("prepare", iteration, self._weights()))
 
-    def pulls(self):
-        self.asked.append(("pulls", None, self._weights()))
+    def gradient_terms(self):
+        self.asked.append(("gradient_terms", None, self._weights()))
         return self.given
 
     def run(self, code_gradient_norm: Tensor):
@@ -67,10 +67,10 @@ def _algorithm(*assignments, prior="generator"):
     return Algorithm(model, config, small.store(words), extended=True)
 
 
-def _after(*pulls):
+def _after(*gradient_terms):
     """Return the weights of encoder and decoder after an iteration with these pulls."""
     algorithm = _algorithm("autoencoder_optimizer=sgd", "clip_norm=0", prior="fitted")
-    algorithm.extend(Following(algorithm.model, pulls=pulls))
+    algorithm.extend(Following(algorithm.model, gradient_terms=gradient_terms))
     algorithm.iteration(0)
     return (
         torch.cat([p.detach().flatten() for p in network.parameters()])
@@ -86,7 +86,7 @@ def test_it_is_prepared_before_an_iteration_and_runs_behind_it():
         scalars = algorithm.iteration(iteration)
         assert {"nats_per_token", "wasserstein", "following"} <= set(scalars)
         prepared, pulled, ran = extension.asked[-3:]
-        assert [name for name, *_ in extension.asked[-3:]] == ["prepare", "pulls", "run"]
+        assert [name for name, *_ in extension.asked[-3:]] == ["prepare", "gradient_terms", "run"]
         assert prepared[1] == iteration
         assert ran[1] == scalars["code_gradient_norm"].item()
         assert all(map(torch.equal, prepared[2], pulled[2]))
@@ -95,8 +95,8 @@ def test_it_is_prepared_before_an_iteration_and_runs_behind_it():
 
 def test_its_pulls_move_the_encoder_and_nothing_else():
     encoder, decoder = _after()
-    for pulls in ((Push(0.0),), (Push(0.5), Push(-0.5))):
-        encoder_then, decoder_then = _after(*pulls)
+    for gradient_terms in ((Push(0.0),), (Push(0.5), Push(-0.5))):
+        encoder_then, decoder_then = _after(*gradient_terms)
         torch.testing.assert_close(encoder_then, encoder)
         assert torch.equal(decoder_then, decoder)
     encoder_then, decoder_then = _after(Push(0.5))

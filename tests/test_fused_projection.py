@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.ops import linear_cross_entropy_cuda
-from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats, softmax_less_one_hot_
-from arae_toolkit.ops.triton_support import runs_kernels
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
+from arae_toolkit.ops.linear_cross_entropy_cuda import gradients_on_cuda, softmax_less_one_hot_
+from arae_toolkit.ops.triton_support import has_triton
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -22,6 +23,10 @@ def _inputs(rows: int = 37, *, size: int = 6, words: int = 11) -> tuple[Tensor, 
     weight = torch.randn(words, size, generator=random).to(DEVICE).requires_grad_()
     bias = torch.randn(words, generator=random).to(DEVICE).requires_grad_()
     return hidden, weight, bias, torch.randint(words, (rows,), generator=random).to(DEVICE)
+
+
+def _on_cuda(*inputs: Tensor, dtype: torch.dtype, ignored: int | None = None) -> Tensor:
+    return linear_cross_entropy(*inputs, dtype=dtype, ignored=ignored, gradients=gradients_on_cuda)
 
 
 def _plain(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
@@ -38,7 +43,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     """However rows are cut and sizes filled up; an ignored word counts nothing."""
     monkeypatch.setattr(linear_cross_entropy_cuda, "CHUNK_BYTES", chunk_bytes)
     hidden, weight, bias, targets = _inputs(size=size, words=words)
-    fast = fused_nats(hidden, weight, bias, targets, dtype=torch.float32, ignored=3)
+    fast = _on_cuda(hidden, weight, bias, targets, dtype=torch.float32, ignored=3)
     plain = _plain(hidden, weight, bias, targets)
     torch.testing.assert_close(fast, plain, rtol=1e-3, atol=1e-3)
     for ours, theirs in zip(
@@ -53,7 +58,7 @@ def test_bfloat16_costs_its_eight_bits() -> None:
     """Sum and gradients come within a percent of float32's."""
     inputs = _inputs(200, size=40, words=500)
     full, half = (
-        fused_nats(*inputs, dtype=dtype, ignored=3) for dtype in (torch.float32, torch.bfloat16)
+        _on_cuda(*inputs, dtype=dtype, ignored=3) for dtype in (torch.float32, torch.bfloat16)
     )
     assert half.item() == pytest.approx(full.item(), rel=0.01)
     for ours, theirs in zip(
@@ -65,7 +70,7 @@ def test_bfloat16_costs_its_eight_bits() -> None:
 def test_no_rows_cost_nothing() -> None:
     """An empty batch has a sum and gradients of 0."""
     hidden, weight, bias, targets = _inputs()
-    nats = fused_nats(hidden[:0], weight, bias, targets[:0], dtype=torch.float32)
+    nats = _on_cuda(hidden[:0], weight, bias, targets[:0], dtype=torch.float32)
     (gradient,) = torch.autograd.grad(nats, weight)
     assert float(nats.detach()) == 0
     assert not gradient.any()
@@ -74,7 +79,7 @@ def test_no_rows_cost_nothing() -> None:
 def test_gradients_are_used_up_once() -> None:
     """They are formed in the forward pass and scaled in place."""
     hidden, weight, bias, targets = _inputs()
-    nats = fused_nats(hidden, weight, bias, targets, dtype=torch.float32)
+    nats = _on_cuda(hidden, weight, bias, targets, dtype=torch.float32)
     torch.autograd.grad(nats, weight, retain_graph=True)
     with pytest.raises(RuntimeError, match="used up"):
         torch.autograd.grad(nats, weight)
@@ -101,7 +106,7 @@ def test_scores_become_their_gradient_between_what_lies_around(dtype: torch.dtyp
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="needs a CUDA device")
 def test_the_kernel_is_what_a_gpu_takes() -> None:
     """Where Triton is there, rows longer than a block and single words included."""
-    assert runs_kernels(DEVICE) == (importlib.util.find_spec("triton") is not None)
+    assert has_triton(DEVICE) == (importlib.util.find_spec("triton") is not None)
     for words in (1, 17, linear_cross_entropy_cuda.BLOCK_WORDS, 11004):
         scores = 3 * torch.randn(33, words, device=DEVICE)
         answers = torch.randint(words, (33,), device=DEVICE)
@@ -115,4 +120,4 @@ def test_the_kernel_is_what_a_gpu_takes() -> None:
 
 def test_without_a_gpu_there_is_no_kernel() -> None:
     """And nothing is tried."""
-    assert not runs_kernels(torch.device("cpu"))
+    assert not has_triton(torch.device("cpu"))

@@ -190,7 +190,7 @@ def _search(settings: dict[str, Any], *, expected: int, capture: bool) -> Search
         max_length=10,
         device=torch.device("cuda"),
         expected=expected,
-        places=16,
+        slots=16,
         capture=capture,
     )
 
@@ -206,9 +206,9 @@ def test_captured_steps_decode_what_uncaptured_ones_do(settings: dict[str, Any])
     words = captured(codes, uniform)
     assert torch.equal(words, uncaptured(codes, uniform))
     assert len(words.unique(dim=0)) > 20
-    graph = captured.places.graph
+    graph = captured.batcher.graph
     assert graph is not None and graph.failure is None and graph.captured
-    assert uncaptured.places.graph is None
+    assert uncaptured.batcher.graph is None
 
 
 @pytest.mark.parametrize("settings", SAMPLING)
@@ -219,7 +219,7 @@ def test_a_decoding_step_never_waits_for_the_device(settings: dict[str, Any]) ->
     search = _search(settings, expected=64, capture=False)
     search(codes, search.draws(64, random))
     with torch.no_grad(), _no_waiting():
-        search.places._step()
+        search.batcher._step()
 
 
 def test_greedy_sentences_equal_the_cpus() -> None:
@@ -231,7 +231,7 @@ def test_greedy_sentences_equal_the_cpus() -> None:
             codes.to(device),
             decoding=Decoding(),
             max_length=10,
-            places=7,
+            slots=7,
         ).cpu()
         for device in ("cpu", "cuda")
     ]

@@ -25,7 +25,7 @@ from arae_toolkit.data.image_batches import PixelStore, binarised
 from arae_toolkit.data.noise import drop_pixels
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.evaluation.code_space import measure_codes
+from arae_toolkit.evaluation.code_space import measure_code_space
 from arae_toolkit.evaluation.image_grid import GAP, GAP_GREY, ZOOM, grid, save_picture
 from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
 from arae_toolkit.evaluation.reconstruction import codes_of
@@ -240,7 +240,7 @@ def test_neighbours_differ_in_the_fewest_pixels():
 def test_monitors_describe_codes_and_samples():
     model, split, rows = trained_model(), store(60), np.arange(50)
     neighbours = pixel_neighbours(images(60), seed=0)
-    monitors = measure_codes(model, split, rows=rows, neighbours=neighbours)
+    monitors = measure_code_space(model, split, rows=rows, neighbours=neighbours)
     codes = codes_of(model, split, rows)
     assert monitors.code_norm == pytest.approx(1)
     assert monitors.generated_norm == pytest.approx(1)
@@ -248,7 +248,7 @@ def test_monitors_describe_codes_and_samples():
     assert monitors.neighbour_cosine > monitors.random_cosine
     distinct = len(torch.unique(model.sample(512) >= 0.5, dim=0))
     assert monitors.unique_samples == pytest.approx(100 * distinct / 512)
-    alone = measure_codes(model, split, rows=rows, neighbours=neighbours[:0])
+    alone = measure_code_space(model, split, rows=rows, neighbours=neighbours[:0])
     assert "neighbour_cosine" not in alone.values()
 
 

@@ -13,22 +13,22 @@ from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.evaluation.code_probe import probe_codes
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
-    NeuralJudge,
-    NeuralJudgeSettings,
+    BiLSTMClassifier,
+    BiLSTMClassifierSettings,
     labelled,
-    train_neural_judge,
+    train_bilstm_classifier,
 )
-from arae_toolkit.evaluation.transfer.evaluators import instruments_of, load_kept
+from arae_toolkit.evaluation.transfer.evaluators import evaluators_of, load_kept
 from arae_toolkit.evaluation.transfer.ngram_classifier import (
-    NgramJudge,
-    NgramJudgeSettings,
-    train_ngram_judge,
+    NgramClassifier,
+    NgramClassifierSettings,
+    train_ngram_classifier,
 )
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 
 LABELS = ("cold", "warm", "hot")
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red"]
-SMALL = NeuralJudgeSettings(
+SMALL = BiLSTMClassifierSettings(
     embedding_size=12, state_size=12, batch_size=16, most_epochs=4, rate=0.02, dropout=0.1
 )
 
@@ -46,7 +46,7 @@ def marked(count, seed, *, labels=LABELS):
 
 @pytest.fixture(scope="module")
 def ngram_judge():
-    return train_ngram_judge(*marked(200, 0), *marked(60, 1), labels=LABELS)
+    return train_ngram_classifier(*marked(200, 0), *marked(60, 1), labels=LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def packed(vocabulary, texts, classes):
 @pytest.fixture(scope="module")
 def neural_judge(vocabulary):
     splits = [packed(vocabulary, *marked(count, seed)) for count, seed in ((400, 0), (60, 1))]
-    return train_neural_judge(*splits, vocabulary, LABELS, settings=SMALL)
+    return train_bilstm_classifier(*splits, vocabulary, LABELS, settings=SMALL)
 
 
 @pytest.fixture(params=["ngram_judge", "neural_judge"])
@@ -107,8 +107,8 @@ def test_the_order_of_words_is_seen(vocabulary):
         return texts, np.array([label for _, label in rows])
 
     train, dev = draw(400), draw(60)
-    ngrams = train_ngram_judge(*train, *dev, labels=("a", "b"))
-    neural = train_neural_judge(
+    ngrams = train_ngram_classifier(*train, *dev, labels=("a", "b"))
+    neural = train_bilstm_classifier(
         packed(vocabulary, *train), packed(vocabulary, *dev), vocabulary, ("a", "b"), settings=SMALL
     )
     assert ngrams.dev_accuracy == 100
@@ -117,12 +117,12 @@ def test_the_order_of_words_is_seen(vocabulary):
 
 def test_values_count_alike_whatever_their_share():
     texts, classes = ["x"] * 90 + ["x"] * 10, np.array([0] * 90 + [1] * 10)
-    judge = train_ngram_judge(texts, classes, texts, classes, labels=("often", "seldom"))
+    judge = train_ngram_classifier(texts, classes, texts, classes, labels=("often", "seldom"))
     assert np.allclose(judge.probabilities(["x"]), 0.5, atol=1e-3)
 
 
 def test_the_penalty_is_chosen_on_dev(ngram_judge):
-    assert ngram_judge.settings["inverse_penalty"] in NgramJudgeSettings().inverse_penalties
+    assert ngram_judge.settings["inverse_penalty"] in NgramClassifierSettings().inverse_penalties
 
 
 def test_it_is_the_weighting_of_scikit_learn():
@@ -130,8 +130,8 @@ def test_it_is_the_weighting_of_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
     texts, classes = marked(200, 0)
-    settings = NgramJudgeSettings(longest=2, inverse_penalties=(3.0,))
-    ours = train_ngram_judge(texts, classes, texts, classes, labels=LABELS, settings=settings)
+    settings = NgramClassifierSettings(longest=2, inverse_penalties=(3.0,))
+    ours = train_ngram_classifier(texts, classes, texts, classes, labels=LABELS, settings=settings)
     vectorizer = TfidfVectorizer(
         token_pattern=r"\S+", ngram_range=(1, 2), min_df=2, sublinear_tf=True
     )
@@ -144,7 +144,7 @@ def test_it_is_the_weighting_of_scikit_learn():
 
 def test_a_second_training_gives_the_same_judge(neural_judge, vocabulary):
     splits = [packed(vocabulary, *marked(count, seed)) for count, seed in ((400, 0), (60, 1))]
-    again = train_neural_judge(*splits, vocabulary, LABELS, settings=SMALL)
+    again = train_bilstm_classifier(*splits, vocabulary, LABELS, settings=SMALL)
     texts, _ = marked(20, 4)
     assert np.array_equal(again.probabilities(texts), neural_judge.probabilities(texts))
 
@@ -154,7 +154,9 @@ def test_a_second_training_gives_the_same_judge(neural_judge, vocabulary):
 
 def test_a_label_that_does_not_occur_is_named():
     with pytest.raises(ValueError, match="'b': no training sentence has it"):
-        train_ngram_judge(["x", "y"], np.array([0, 0]), ["x"], np.array([0]), labels=("a", "b"))
+        train_ngram_classifier(
+            ["x", "y"], np.array([0, 0]), ["x"], np.array([0]), labels=("a", "b")
+        )
 
 
 def test_sentences_without_a_label_are_left_out(vocabulary):
@@ -170,7 +172,7 @@ def test_sentences_without_a_label_are_left_out(vocabulary):
 
 
 def test_a_judge_comes_back_as_it_was(judge, tmp_path):
-    kind = {"ngrams": NgramJudge, "bilstm": NeuralJudge}[judge.name]
+    kind = {"ngrams": NgramClassifier, "bilstm": BiLSTMClassifier}[judge.name]
     judge.save(tmp_path / "kept", {"corpus": "abc"})
     again = kind.of(load_model_folder(tmp_path / "kept"))
     texts, _ = marked(30, 6)
@@ -191,7 +193,7 @@ def test_a_folder_with_the_ngrams_among_the_weights_gives_the_same_judge(ngram_j
         "rarity": torch.tensor(vectorizer["idf"]),
     }
     save_model_folder(tmp_path, config=content.config, vocabulary=None, tensors=tensors)
-    older = load_kept(tmp_path, {"corpus": "abc"}, NgramJudge.of)
+    older = load_kept(tmp_path, {"corpus": "abc"}, NgramClassifier.of)
     texts, _ = marked(30, 6)
     assert np.array_equal(older.probabilities(texts), ngram_judge.probabilities(texts))
 
@@ -204,13 +206,13 @@ def corpus(tmp_path_factory):
 def test_instruments_are_trained_once_and_kept(corpus, tmp_path):
     notes = []
     arguments = {"folder": tmp_path / "kept", "note": notes.append}
-    first = instruments_of(corpus, settings=small_instruments.SETTINGS, **arguments)
+    first = evaluators_of(corpus, settings=small_instruments.SETTINGS, **arguments)
     assert [note.split(":")[0] for note in notes] == ["ngrams", "bilstm", "language-model"]
-    assert first.judges[0].dev_accuracy > 85
-    again = instruments_of(corpus, settings=small_instruments.SETTINGS, **arguments)
+    assert first.classifiers[0].dev_accuracy > 85
+    again = evaluators_of(corpus, settings=small_instruments.SETTINGS, **arguments)
     assert len(notes) == 3
     texts = texts_of(corpus.split("test"), corpus.vocabulary)
-    for one, other in zip(first.judges, again.judges, strict=True):
+    for one, other in zip(first.classifiers, again.classifiers, strict=True):
         assert np.array_equal(one.probabilities(texts), other.probabilities(texts))
     assert first.language_model.read(texts).perplexity == pytest.approx(
         again.language_model.read(texts).perplexity
@@ -220,23 +222,23 @@ def test_instruments_are_trained_once_and_kept(corpus, tmp_path):
 def test_other_settings_and_a_cut_off_training_are_no_match(ngram_judge, tmp_path):
     run = {"corpus": "abc"}
     ngram_judge.save(tmp_path, run)
-    assert load_kept(tmp_path, run, NgramJudge.of) is not None
-    assert load_kept(tmp_path, {"corpus": "other"}, NgramJudge.of) is None
-    assert load_kept(tmp_path / "nothing", run, NgramJudge.of) is None
+    assert load_kept(tmp_path, run, NgramClassifier.of) is not None
+    assert load_kept(tmp_path, {"corpus": "other"}, NgramClassifier.of) is None
+    assert load_kept(tmp_path / "nothing", run, NgramClassifier.of) is None
     weights = tmp_path / "model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[:-10])
     with pytest.raises(CheckpointMismatch, match="to have it trained again"):
-        load_kept(tmp_path, run, NgramJudge.of)
+        load_kept(tmp_path, run, NgramClassifier.of)
     weights.unlink()
-    assert load_kept(tmp_path, run, NgramJudge.of) is None
+    assert load_kept(tmp_path, run, NgramClassifier.of) is None
 
 
 def test_a_corpus_without_labels_is_refused_in_one_line(corpus, tmp_path):
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({**corpus.manifest, "labels": []}))
     with pytest.raises(DataError, match="two labels or more"):
-        instruments_of(type(corpus)(tmp_path))
+        evaluators_of(type(corpus)(tmp_path))
 
 
 # --- the probe of codes ----------------------------------------------------------------------

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import call
 
 from arae_toolkit.nli.model import NLIModel, network_of
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
-from arae_toolkit.recipes.cli import main
 
 SMALL = [
     part
@@ -30,19 +30,14 @@ LEARNS = [
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare a small synthetic corpus once."""
     out = tmp_path_factory.mktemp("corpora") / "synthetic"
-    result = _call("prepare", "synthetic", "--size", "1200", "--out", out)
-    assert result.exit_code == 0, result.stderr
+    call("prepare", "synthetic", "--size", "1200", "--out", out)
     return out
 
 
-def _call(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def _train(corpus: Path, folder: Path, *more: object) -> Result:
-    return _call(
+def _train(corpus: Path, folder: Path, *more: object, code: int = 0) -> Result:
+    return call(
         "nli", "--labels", "240", "--corpus", corpus, "--seeds", "2", "--device", "cpu",
-        "--out", folder / "nli-small", "--results", folder / "results", *SMALL, *more,
+        "--out", folder / "nli-small", "--results", folder / "results", *SMALL, *more, code=code,
     )  # fmt: skip
 
 
@@ -56,7 +51,6 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     """Train two seeds once; the labels are memorised, which no chance is."""
     folder = tmp_path_factory.mktemp("trained")
     result = _train(corpus, folder, "--objective", "supervised", *LEARNS)
-    assert result.exit_code == 0, result.stderr
     return folder, result
 
 
@@ -98,7 +92,6 @@ def test_the_same_command_again_trains_nothing(corpus: Path, trained: tuple[Path
     folder, first = trained
     before = (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns
     again = _train(corpus, folder, "--objective", "supervised", *LEARNS)
-    assert again.exit_code == 0
     assert again.stdout == first.stdout
     assert (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before
 
@@ -106,8 +99,9 @@ def test_the_same_command_again_trains_nothing(corpus: Path, trained: tuple[Path
 def test_other_settings_do_not_overwrite_a_run(corpus: Path, trained: tuple[Path, Result]) -> None:
     """A folder of another run is exit code 4, and names what differs."""
     folder, _ = trained
-    result = _train(corpus, folder, "--objective", "supervised", *LEARNS, "--set", "epochs=2")
-    assert result.exit_code == 4
+    result = _train(
+        corpus, folder, "--objective", "supervised", *LEARNS, "--set", "epochs=2", code=4
+    )
     assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
 
 
@@ -116,8 +110,7 @@ def test_a_folder_of_another_model_is_left_as_it_is(corpus: Path, tmp_path: Path
     run = tmp_path / "nli-small"
     run.mkdir()
     (run / "config.json").write_text('{"kind": "text"}')
-    result = _train(corpus, tmp_path, "--objective", "supervised", *LEARNS)
-    assert result.exit_code == 4
+    result = _train(corpus, tmp_path, "--objective", "supervised", *LEARNS, code=4)
     assert "holds another model already" in result.stderr.splitlines()[-1]
     assert (run / "config.json").read_text() == '{"kind": "text"}'
     assert [path.name for path in run.iterdir()] == ["config.json"]
@@ -125,8 +118,9 @@ def test_a_folder_of_another_model_is_left_as_it_is(corpus: Path, tmp_path: Path
 
 def test_too_few_labels_are_one_line_and_exit_code_3(corpus: Path) -> None:
     """It says how many there are."""
-    result = _call("nli", "--labels", "tiny", "--corpus", corpus, "--objective", "supervised")
-    assert result.exit_code == 3
+    result = call(
+        "nli", "--labels", "tiny", "--corpus", corpus, "--objective", "supervised", code=3
+    )
     last = result.stderr.splitlines()[-1]
     assert "tiny needs 28,000 labelled pairs, 9,334 of each class" in last
     assert "there are 300 (100 entailment, 100 neutral, 100 contradiction)" in last
@@ -144,8 +138,7 @@ def test_a_missing_encoder_names_the_command_that_makes_one(
     corpus: Path, options: list[str], command: str
 ) -> None:
     """And the way without."""
-    result = _call("nli", "--labels", "90", "--corpus", corpus, *options)
-    assert result.exit_code == 1
+    result = call("nli", "--labels", "90", "--corpus", corpus, *options, code=1)
     last = result.stderr.splitlines()[-1]
     assert command in last
     assert "--encoder random" in last
@@ -154,23 +147,21 @@ def test_a_missing_encoder_names_the_command_that_makes_one(
 def test_an_average_of_seeds_is_no_encoder(corpus: Path, trained: tuple[Path, Result]) -> None:
     """The message names a seed's folder, which is one."""
     folder = trained[0] / "nli-small"
-    result = _call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder)
-    assert result.exit_code == 4
+    result = call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder, code=4)
     assert str(folder / "seed-0") in result.stderr.splitlines()[-1]
 
 
 def test_wrong_usage_is_told_before_anything_is_read() -> None:
     """Names of splits, settings, and objectives that a model cannot start from."""
-    assert _call("nli", "--labels", "huge").exit_code == 2
-    assert _call("nli", "--model", "paper", "--objective", "masked-pairs").exit_code == 2
+    call("nli", "--labels", "huge", code=2)
+    call("nli", "--model", "paper", "--objective", "masked-pairs", code=2)
 
 
 def test_chance_level_is_named(corpus: Path, tmp_path: Path) -> None:
     """A rate of nearly nothing learns nothing: exit code 5, and the last line says so."""
     result = _train(
-        corpus, tmp_path, "--encoder", "random", "--set", "rate=1e-9", "--set", "epochs=1"
+        corpus, tmp_path, "--encoder", "random", "--set", "rate=1e-9", "--set", "epochs=1", code=5
     )
-    assert result.exit_code == 5
     assert "chance level" in result.stderr.splitlines()[-1]
 
 
@@ -180,21 +171,18 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(
     """Masked pairs, then a classifier over them, then one that learns from its sure answers."""
     encoder = tmp_path / "encoder"
     small = ["--set", "embedding_size=12", "--set", "code_size=16", "--set", "batch_size=16"]
-    made = _call(
+    made = call(
         "nli", "pretrain", "--corpus", corpus, "--device", "cpu", "--out", encoder, *small,
         "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90",
     )  # fmt: skip
-    assert made.exit_code == 0, made.stderr
     assert made.stdout == f"{encoder}\n"
     assert "nats/hidden word" in made.stderr
     options = [*LEARNS, "--encoder", encoder]
-    result = _train(corpus, tmp_path, *options)
-    assert result.exit_code == 0, result.stderr
+    _train(corpus, tmp_path, *options)
     pseudo = _train(
         corpus, tmp_path, *options, "--pseudo-labels",
         tmp_path / "nli-small", "--confidence", "0.4", "--out", tmp_path / "student",
     )  # fmt: skip
-    assert pseudo.exit_code == 0, pseudo.stderr
     assert "further pairs labelled by" in pseudo.stderr
     assert 0 < _result(tmp_path, "student")["details"]["pseudo_labels"] <= 60
 
@@ -211,18 +199,16 @@ def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_
         lstm.save_pretrained(tmp_path / f"lstm-{size}")
     result = _train(corpus, tmp_path, *LEARNS, "--encoder", tmp_path / "lstm-12")
     assert "its embeddings are taken" in result.stderr
-    refused = _train(corpus, tmp_path / "b", *LEARNS, "--encoder", tmp_path / "lstm-20")
-    assert refused.exit_code == 4
+    refused = _train(corpus, tmp_path / "b", *LEARNS, "--encoder", tmp_path / "lstm-20", code=4)
     assert "set embedding_size" in refused.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_table5_on_synthetic_pairs(tmp_path: Path) -> None:
     """The quick table has every row, in Markdown on stdout and in a file of results."""
-    result = _call(
+    result = call(
         "reproduce", "table5", "--quick", "--out", tmp_path / "t", "--results", tmp_path / "results"
     )
-    assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == [
         "random weights (supervised)", "AE", "ARAE", "hypothesis alone", "most frequent label",
@@ -246,21 +232,19 @@ def test_table5_is_put_together_from_finished_cells(
     small = ["--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"]
     sizes = [*small, "--set", "generator_sizes=[8]", "--set", "critic_sizes=[8]"]
     for kind in ("ae", "arae"):
-        made = _call(
+        call(
             "pretrain", corpus, "--model", kind, "--out", tmp_path / kind, *sizes,
             "--set", "epochs=1", "--set", "evaluation_sentences=50",
         )  # fmt: skip
-        assert made.exit_code == 0, made.stderr
     arguments = [
         "reproduce", "table5", "--labels", "300", "--labels", "tiny", "--seeds", "1",
         "--corpus", corpus, "--ae", tmp_path / "ae", "--arae", tmp_path / "arae",
         "--out", tmp_path / "t", "--results", tmp_path / "results",
     ]  # fmt: skip
-    first = _call(*arguments)
-    assert first.exit_code == 0, first.stderr
+    first = call(*arguments)
     assert "tiny needs 28,000" in first.stderr
     assert "left out" in first.stderr
-    again = _call(*arguments)
+    again = call(*arguments)
     assert again.stdout == first.stdout
     assert "epoch" not in again.stderr
 
@@ -275,11 +259,10 @@ def test_a_cell_at_chance_takes_no_other_with_it(
     model = PairModelConfig("bilstm-max", 12, 16, 12)
     training = PairTrainingConfig(batch_size=16, rate=1e-9)
     monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
-    result = _call(
+    result = call(
         "reproduce", "table5", "--labels", "300", "--seeds", "1", "--corpus", corpus, "--ae", run,
-        "--arae", run, "--out", tmp_path / "t", "--results", tmp_path / "results",
+        "--arae", run, "--out", tmp_path / "t", "--results", tmp_path / "results", code=5,
     )  # fmt: skip
-    assert result.exit_code == 5
     assert "300 labels, supervised" in result.stderr
     assert "chance level" in result.stderr
     assert "hypothesis alone" in result.stdout

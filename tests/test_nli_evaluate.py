@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import small_pairs
-from click.testing import CliRunner
+from command_line import call as call_program
+from command_line import json_lines
 
 from arae_toolkit.evaluation.classification import measure_classification
-from arae_toolkit.recipes.cli import main
 
 LABELS = small_pairs.LABELS
 PAIRS = [
@@ -36,14 +36,9 @@ def expected():
 @pytest.fixture
 def call(folder):
     """Run ``nli evaluate``; RUN is given by this function."""
-
-    def invoke(*arguments, run=folder, code=0, **settings):
-        words = ["nli", "evaluate", str(run), *map(str, arguments)]
-        result = CliRunner().invoke(main, words, prog_name="arae-toolkit", **settings)
-        assert result.exit_code == code, result.output
-        return result
-
-    return invoke
+    return lambda *words, run=folder, **settings: call_program(
+        "nli", "evaluate", run, *words, **settings
+    )
 
 
 def rows(label="gold_label", names=("premise", "hypothesis")):
@@ -51,10 +46,6 @@ def rows(label="gold_label", names=("premise", "hypothesis")):
         {names[0]: premise, names[1]: hypothesis, label: LABELS[gold]}
         for (premise, hypothesis), gold in zip(PAIRS, GOLD, strict=True)
     ]
-
-
-def lines(given):
-    return "".join(f"{json.dumps(row)}\n" for row in given)
 
 
 def report(result):
@@ -77,7 +68,7 @@ def check_numbers(found, expected):
 @pytest.mark.parametrize("names", [("premise", "hypothesis"), ("sentence1", "sentence2")])
 @pytest.mark.parametrize("label", ["gold_label", "label"])
 def test_the_numbers_are_those_of_the_library(call, expected, label, names):
-    result = call("-", "--json", input=lines(rows(label, names)))
+    result = call("-", "--json", input=json_lines(rows(label, names)))
     found = report(result)
     check_numbers(found, expected)
     assert (found["pairs"], found["unlabelled"], found["unusable"]) == (5, 0, 0)
@@ -87,34 +78,34 @@ def test_the_numbers_are_those_of_the_library(call, expected, label, names):
 
 def test_the_numbers_do_not_depend_on_the_batch_size(call, expected):
     for batch_size in (1, 2, 100):
-        content = lines(rows())
+        content = json_lines(rows())
         found = report(call("-", "--json", "--batch-size", batch_size, input=content))
         check_numbers(found, expected)
 
 
 def test_file_and_archive_give_the_same_numbers(call, expected, tmp_path):
     plain, packed = tmp_path / "pairs.txt", tmp_path / "pairs.jsonl.gz"
-    plain.write_text(lines(rows()))
-    packed.write_bytes(gzip.compress(lines(rows()).encode()))
+    plain.write_text(json_lines(rows()))
+    packed.write_bytes(gzip.compress(json_lines(rows()).encode()))
     for path in (plain, packed):
         check_numbers(report(call(path, "--json")), expected)
 
 
 def test_a_named_label_field_goes_before_the_usual_ones(call, expected):
     given = [{**row, "gold_label": "neutral"} for row in rows("answer")]
-    found = report(call("-", "--json", "--label-field", "answer", input=lines(given)))
+    found = report(call("-", "--json", "--label-field", "answer", input=json_lines(given)))
     check_numbers(found, expected)
 
 
 def test_the_gold_label_goes_before_one_that_predict_has_added(call, expected):
     given = [{**row, "label": "neutral"} for row in rows()]
-    check_numbers(report(call("-", "--json", input=lines(given))), expected)
+    check_numbers(report(call("-", "--json", input=json_lines(given))), expected)
 
 
 @pytest.mark.parametrize("missing", [{"gold_label": "-"}, {"gold_label": None}, {}])
 def test_rows_without_a_label_are_counted_and_left_out(call, expected, missing):
     unlabelled = {"premise": "a man", "hypothesis": "a dog", **missing}
-    content = lines([unlabelled, *rows(), unlabelled])
+    content = json_lines([unlabelled, *rows(), unlabelled])
     result = call("-", "--json", "--batch-size", 1, input=content)
     check_numbers(report(result), expected)
     assert report(result)["unlabelled"] == 2
@@ -122,7 +113,7 @@ def test_rows_without_a_label_are_counted_and_left_out(call, expected, missing):
 
 
 def test_tables_show_every_number(call, expected):
-    text = call("-", input=lines(rows())).stdout
+    text = call("-", input=json_lines(rows())).stdout
     for value in (expected.accuracy, expected.majority, expected.calibration_error):
         assert f" {value:.2f}\n" in text
     assert f" {expected.nats:.4f}\n" in text
@@ -140,7 +131,7 @@ def test_tables_show_every_number(call, expected):
 
 def test_several_networks_are_averaged(call, tmp_path):
     run = small_pairs.save_model(tmp_path / "several", 1, 2)
-    found = report(call("-", "--json", run=run, input=lines(rows())))
+    found = report(call("-", "--json", run=run, input=json_lines(rows())))
     probabilities = small_pairs.model(1, 2).probabilities(PAIRS)
     check_numbers(found, measure_classification(probabilities, np.array(GOLD), labels=LABELS))
 
@@ -165,7 +156,7 @@ BAD_ROWS = {
 
 @pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: row[:60])
 def test_an_unusable_row_is_named_and_the_others_are_measured(call, expected, bad):
-    content = f"{bad}\n{lines(rows())}"
+    content = f"{bad}\n{json_lines(rows())}"
     result = call("-", "--json", code=3, input=content)
     check_numbers(report(result), expected)
     assert report(result)["unusable"] == 1
@@ -175,14 +166,14 @@ def test_an_unusable_row_is_named_and_the_others_are_measured(call, expected, ba
 
 @pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: row[:60])
 def test_an_unusable_row_ends_a_request_that_asks_for_it(call, bad):
-    result = call("-", "--on-error", "fail", code=3, input=f"{lines(rows())}\n{bad}\n")
+    result = call("-", "--on-error", "fail", code=3, input=f"{json_lines(rows())}\n{bad}\n")
     assert result.stdout == ""
     assert result.stderr.startswith(f"arae-toolkit: error: <stdin>:7: {BAD_ROWS[bad]}")
 
 
 def test_a_file_without_a_label_is_an_error(call, tmp_path):
     path = tmp_path / "pairs.jsonl"
-    path.write_text(lines(rows("gold")))
+    path.write_text(json_lines(rows("gold")))
     result = call(path, code=3)
     assert result.stdout == ""
     assert f"error: {path}: no usable row has a label; see --label-field" in result.stderr
@@ -191,7 +182,7 @@ def test_a_file_without_a_label_is_an_error(call, tmp_path):
 
 
 def test_a_missing_run_and_a_missing_file_are_one_line(call, tmp_path):
-    result = call("-", run="nowhere", code=1, input=lines(rows()))
+    result = call("-", run="nowhere", code=1, input=json_lines(rows()))
     assert "'arae-toolkit nli --labels tiny'" in result.stderr
     result = call(tmp_path / "no.jsonl", code=3)
     assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.jsonl: no such file\n"

@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.nli.networks import VectorClassifier, new_network
-from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
-from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 
 CPU = torch.device("cpu")
 V, E, Z, H, A, A_C = 20, 5, 6, 7, 3, 4
@@ -81,12 +81,12 @@ def test_the_papers_vector_is_the_unit_code_times_the_root_of_its_size():
 def test_the_maximum_is_over_real_tokens_only():
     states = torch.tensor([[[1.0], [2.0], [9.0]], [[-3.0], [-2.0], [-4.0]]])
     given = TokenBatch(torch.zeros(2, 3, dtype=torch.int64), torch.tensor([2, 3]), None)
-    assert largest(states, given).tolist() == [[2.0], [-2.0]]
+    assert max_over_tokens(states, given).tolist() == [[2.0], [-2.0]]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_dropout_keeps_the_mean_and_drops_its_share(share):
-    values = dropped(torch.ones(100_000), share, torch.Generator().manual_seed(0))
+    values = seeded_dropout(torch.ones(100_000), share, torch.Generator().manual_seed(0))
     assert float(values.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((values == 0).float().mean()) == pytest.approx(share, abs=0.01)
     assert values.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)])

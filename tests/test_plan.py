@@ -8,16 +8,21 @@ import small
 
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.samplers import EpochSampler
-from arae_toolkit.pretraining.plan import RECONSTRUCTION, Planner, critic_blocks, encoder_turns
+from arae_toolkit.pretraining.plan import (
+    RECONSTRUCTION,
+    IterationPlanner,
+    critic_blocks,
+    encoder_turns,
+)
 
 LENGTHS = np.array([5, 8, 8, 5, 5, 9, 8, 10])
 
 
-def _planner(config: Config, *, adversarial: bool = True) -> Planner:
+def _planner(config: Config, *, adversarial: bool = True) -> IterationPlanner:
     sampler = EpochSampler(
         LENGTHS, batch_size=config.training.batch_size, seed=config.training.seed
     )
-    return Planner(config.training, sampler, rows=len(LENGTHS), adversarial=adversarial)
+    return IterationPlanner(config.training, sampler, rows=len(LENGTHS), adversarial=adversarial)
 
 
 @pytest.mark.parametrize(

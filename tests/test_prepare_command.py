@@ -1,21 +1,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command_line import start
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.recipes.cli import main
 from arae_toolkit.storage import paths
-
-PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
 
 
 def prepare(*arguments):
@@ -128,25 +125,12 @@ def test_bad_rows_are_skipped_and_counted_when_asked(tmp_path, reviews):
     assert Corpus(tmp_path / "out").manifest["dropped"]["train"]["malformed"] == 12
 
 
-def test_help_starts_with_examples_and_needs_no_heavy_library():
-    code = (
-        "import sys; from arae_toolkit.recipes.cli import main; "
-        "main(['prepare', '--help'], standalone_mode=False); "
-        "print(sorted({'torch', 'numpy', 'tokenizers'} & set(sys.modules)))"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-    assert output.index("Examples:") < output.index("Options:")
-    assert output.splitlines()[-1] == "[]"
-
-
 def test_a_killed_preparation_leaves_the_earlier_folder(tmp_path):
     out = tmp_path / "out"
     assert prepare("synthetic", "--size", 200, "--out", out).exit_code == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    command = [*PROGRAM, "prepare", "synthetic", "--size", "3000000", "--out", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ}) as process:
+    size = ("--size", 3_000_000)
+    with start("prepare", "synthetic", *size, "--out", out, stderr=subprocess.DEVNULL) as process:
         started = time.monotonic()
         while not list(tmp_path.glob(".out.*.part")):
             assert process.poll() is None

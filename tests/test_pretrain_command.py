@@ -9,31 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from small_pretraining import call, prepare, pretrain, start
+from command_line import call
+from small_pretraining import pretrain, same_state, start
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepare a small synthetic corpus once."""
-    return prepare(tmp_path_factory.mktemp("corpora") / "synthetic")
-
-
-@pytest.fixture(scope="module")
-def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a run that is never disturbed."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    assert pretrain(corpus, out, epochs=6).exit_code == 0
-    return out
-
-
-def test_it_trains_and_leaves_a_model(corpus: Path, tmp_path: Path) -> None:
+def test_it_trains_and_leaves_a_model(synthetic: Path, tmp_path: Path) -> None:
     """The folder goes to stdout, progress to stderr; the model loads and talks."""
-    result = pretrain(corpus, tmp_path)
-    assert result.exit_code == 0, result.stderr
+    result = pretrain(synthetic, tmp_path)
     assert result.stdout == f"{tmp_path}\n"
     assert "sentences/s" in result.stderr
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -47,18 +32,16 @@ def test_it_trains_and_leaves_a_model(corpus: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ae", "aae"])
-def test_baselines_train_too(corpus: Path, tmp_path: Path, kind: str) -> None:
+def test_baselines_train_too(synthetic: Path, tmp_path: Path, kind: str) -> None:
     """By default beside the ARAE's folder, and sampled in their own way."""
-    result = pretrain(corpus, tmp_path, "--model", kind, epochs=1)
-    assert result.exit_code == 0, result.stderr
+    pretrain(synthetic, tmp_path, "--model", kind, epochs=1)
     assert len(ARAE.from_pretrained(tmp_path).sample(2)) == 2
 
 
-def test_it_trains_on_sentences_of_at_most_some_words(corpus: Path, tmp_path: Path) -> None:
+def test_it_trains_on_sentences_of_at_most_some_words(synthetic: Path, tmp_path: Path) -> None:
     """Longer ones are in no batch and no evaluation, and none is written; the corpus stays."""
-    result = pretrain(corpus, tmp_path, "--set", "longest_sentence=7", epochs=1)
-    assert result.exit_code == 0, result.stderr
-    sentences = Corpus(corpus).split("train")
+    pretrain(synthetic, tmp_path, "--set", "longest_sentence=7", epochs=1)
+    sentences = Corpus(synthetic).split("train")
     short = int((sentences.lengths <= 7 + 1).sum())  # <eos> is no word
     assert 0 < short < len(sentences)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -70,46 +53,40 @@ def test_it_trains_on_sentences_of_at_most_some_words(corpus: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_no_sentence_that_is_short_enough_is_named(
-    corpus: Path, tmp_path: Path, split: str
+    synthetic: Path, tmp_path: Path, split: str
 ) -> None:
     """One line that names the split, before a model is written."""
-    other = shutil.copytree(corpus, tmp_path / "corpus")
+    other = shutil.copytree(synthetic, tmp_path / "corpus")
     words = Corpus(other).vocabulary
     for name in ("train", "dev"):
         text = "a dog runs in the park ." if name == split else "a dog ."
         pack(words.encode_batch([text] * 40), vocab_size=len(words)).save(other, name)
-    result = pretrain(other, tmp_path / "run", "--set", "longest_sentence=3")
-    assert result.exit_code == 3
+    result = pretrain(other, tmp_path / "run", "--set", "longest_sentence=3", code=3)
     assert f"{other}: no sentence of at most 3 words in {split}" in result.stderr
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_the_same_command_again_goes_on_or_is_complete(corpus: Path, tmp_path: Path) -> None:
+def test_the_same_command_again_goes_on_or_is_complete(synthetic: Path, tmp_path: Path) -> None:
     """A finished run is left alone; --resume never refuses it; other settings are refused."""
-    assert pretrain(corpus, tmp_path, epochs=1).exit_code == 0
+    pretrain(synthetic, tmp_path, epochs=1)
     before = (tmp_path / "metrics.jsonl").read_bytes()
-    again = pretrain(corpus, tmp_path, epochs=1)
-    assert again.exit_code == 0
+    again = pretrain(synthetic, tmp_path, epochs=1)
     assert "complete" in again.stderr
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
-    never = pretrain(corpus, tmp_path, "--resume", "never", epochs=1)
-    assert never.exit_code == 1
+    never = pretrain(synthetic, tmp_path, "--resume", "never", epochs=1, code=1)
     assert "holds a run already" in never.stderr
-    other = pretrain(corpus, tmp_path, "--seed", "5", epochs=1)
-    assert other.exit_code == 4
+    other = pretrain(synthetic, tmp_path, "--seed", "5", epochs=1, code=4)
     assert "training.seed" in other.stderr
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_state_of_another_folder_starts_a_complete_one(
-    corpus: Path, whole: Path, tmp_path: Path
+    synthetic: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """--resume PATH goes on in a folder of its own, which is a model folder as well."""
-    result = pretrain(corpus, tmp_path, "--resume", str(whole), epochs=6)
-    assert result.exit_code == 0, result.stderr
-    assert ARAE.from_pretrained(tmp_path).sample(5) == ARAE.from_pretrained(whole).sample(5)
-    other = pretrain(corpus, tmp_path / "short", "--resume", str(whole), epochs=5)
-    assert other.exit_code == 4
+    pretrain(synthetic, tmp_path, "--resume", str(undisturbed), epochs=6)
+    assert ARAE.from_pretrained(tmp_path).sample(5) == ARAE.from_pretrained(undisturbed).sample(5)
+    other = pretrain(synthetic, tmp_path / "short", "--resume", str(undisturbed), epochs=5, code=4)
     assert "training.epochs" in other.stderr
 
 
@@ -117,20 +94,17 @@ def test_a_state_of_another_folder_starts_a_complete_one(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_stopped_and_started_again_equals_never_stopped(
-    corpus: Path, whole: Path, tmp_path: Path, number: int, code: int
+    synthetic: Path, undisturbed: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     """Whatever the signal, the second start ends with the very weights of an undisturbed run."""
-    process = start(corpus, tmp_path / "stopped")
+    process = start(synthetic, tmp_path / "stopped")
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == code, errors
     if number != signal.SIGKILL:
         assert "goes on from there" in errors.splitlines()[-1]
-    assert pretrain(corpus, tmp_path / "stopped", epochs=6).exit_code == 0
-    first = load_file(tmp_path / "stopped" / "training_state.safetensors")
-    second = load_file(whole / "training_state.safetensors")
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    pretrain(synthetic, tmp_path / "stopped", epochs=6)
+    assert same_state(tmp_path / "stopped", undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -147,38 +121,34 @@ def test_stopped_and_started_again_equals_never_stopped(
     ],
 )
 def test_mistakes_get_one_line(
-    corpus: Path, tmp_path: Path, arguments: list[str], code: int, message: str
+    synthetic: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     """What is wrong, the right exit code, and no traceback."""
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    result = call("pretrain", corpus, "--out", tmp_path, *arguments)
-    assert result.exit_code == code, result.stderr
+    result = call("pretrain", synthetic, "--out", tmp_path, *arguments, code=code)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
     """One line that names what was looked for, exit code 3."""
-    result = call("pretrain", tmp_path / "nothing.txt")
-    assert result.exit_code == 3
+    result = call("pretrain", tmp_path / "nothing.txt", code=3)
     assert "nothing.txt" in result.stderr
 
 
-def test_divergence_is_exit_code_5(corpus: Path, tmp_path: Path) -> None:
+def test_divergence_is_exit_code_5(synthetic: Path, tmp_path: Path) -> None:
     """A rate far too high is stopped and named."""
     result = pretrain(
-        corpus, tmp_path, "--set", "autoencoder_rate=1e30", "--set", "warmup=0",
-        "--set", "clip_norm=0", "--set", "autoencoder_optimizer=sgd",
+        synthetic, tmp_path, "--set", "autoencoder_rate=1e30", "--set", "warmup=0",
+        "--set", "clip_norm=0", "--set", "autoencoder_optimizer=sgd", code=5,
     )  # fmt: skip
-    assert result.exit_code == 5
     assert "where guessing costs" in result.stderr.splitlines()[-1]
 
 
 def test_the_demo_runs_and_writes_its_report(tmp_path: Path) -> None:
     """Small, but the whole way: corpus, training, tables, report."""
     result = call("demo", "--size", "400", "--epochs", "1", "--out", tmp_path / "demo")
-    assert result.exit_code == 0, result.stderr
     report = Path(result.stdout.strip()).read_text()
     for title in ("Samples", "Reconstructions", "Interpolations", "nats a sentence"):
         assert title in report

@@ -10,47 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
-from small_pretraining import call, prepare, pretrain, start
+from command_line import call
+from small_pretraining import pretrain, same_state, start
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.recipes.pretrain.pretrain import pretrain as command
 from arae_toolkit.recipes.pretrain.seeds import NOT_PASSED_ON
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepare a small synthetic corpus once."""
-    return prepare(tmp_path_factory.mktemp("corpora") / "synthetic")
-
-
-@pytest.fixture(scope="module")
-def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a run that is never disturbed."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    assert pretrain(corpus, out, epochs=6).exit_code == 0
-    return out
-
-
-def _same_weights(first: Path, second: Path) -> bool:
-    states = [load_file(folder / "training_state.safetensors") for folder in (first, second)]
-    return states[0].keys() == states[1].keys() and all(
-        torch.equal(states[0][name], states[1][name]) for name in states[0]
-    )
-
-
-def test_several_seeds_are_those_trained_one_by_one(corpus: Path, tmp_path: Path) -> None:
+def test_several_seeds_are_those_trained_one_by_one(synthetic: Path, tmp_path: Path) -> None:
     """Bit for bit; with a table of means; and at once where they are trained already."""
     several = ("--seeds", "2", "--jobs", "2", "--seed", "3")
-    result = pretrain(corpus, tmp_path / "both", *several, epochs=1)
-    assert result.exit_code == 0, result.stderr
+    result = pretrain(synthetic, tmp_path / "both", *several, epochs=1)
     folders = [tmp_path / f"both-seed-{seed}" for seed in (3, 4)]
     assert result.stdout == "".join(f"{folder}\n" for folder in folders)
     assert not (tmp_path / "both").exists()
-    assert pretrain(corpus, tmp_path / "alone", "--seed", "4", epochs=1).exit_code == 0
-    assert _same_weights(tmp_path / "alone", folders[1])
-    assert not _same_weights(*folders)
+    pretrain(synthetic, tmp_path / "alone", "--seed", "4", epochs=1)
+    assert same_state(tmp_path / "alone", folders[1])
+    assert not same_state(*folders)
     assert "seed 3: epoch 1.00 of 1: " in result.stderr
 
     rows = [
@@ -67,20 +44,18 @@ def test_several_seeds_are_those_trained_one_by_one(corpus: Path, tmp_path: Path
     assert f"{sum(nats) / 2:.2f}" in table
 
     before = [(folder / "metrics.jsonl").read_bytes() for folder in folders]
-    again = pretrain(corpus, tmp_path / "both", *several, epochs=1)
-    assert again.exit_code == 0
+    again = pretrain(synthetic, tmp_path / "both", *several, epochs=1)
     assert again.stdout == result.stdout
     assert [(folder / "metrics.jsonl").read_bytes() for folder in folders] == before
     assert "epoch 1.00 of 1" not in again.stderr
     assert "this run is complete" in (folders[0] / "pretrain.log").read_text()
 
 
-def test_a_seed_that_fails_leaves_the_others_alone(corpus: Path, tmp_path: Path) -> None:
+def test_a_seed_that_fails_leaves_the_others_alone(synthetic: Path, tmp_path: Path) -> None:
     """One line for it, its exit code, and the results of the others."""
     (tmp_path / "x-seed-0").mkdir()
     (tmp_path / "x-seed-0" / "config.json").write_text("{}")
-    result = pretrain(corpus, tmp_path / "x", "--seeds", "2", epochs=1)
-    assert result.exit_code == 4
+    result = pretrain(synthetic, tmp_path / "x", "--seeds", "2", epochs=1, code=4)
     assert result.stdout == f"{tmp_path / 'x-seed-1'}\n"
     *_, failure, last = result.stderr.splitlines()
     assert failure.startswith(f"seed 0: {tmp_path / 'x-seed-0'}: ")
@@ -90,51 +65,53 @@ def test_a_seed_that_fails_leaves_the_others_alone(corpus: Path, tmp_path: Path)
 
 
 def test_several_seeds_interrupted_and_started_again(
-    corpus: Path, whole: Path, tmp_path: Path
+    synthetic: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Ctrl-C: each writes its checkpoint, and ends as one that was never disturbed."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
-    process = start(corpus, tmp_path / "x", "--seeds", "2", wait_for=folders)
+    process = start(synthetic, tmp_path / "x", "--seeds", "2", wait_for=folders)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the process group
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert errors.splitlines()[-1].endswith("of 2 seeds done; the same command goes on")
     assert "goes on from there" in _last_lines(folders)
     # By themselves, which saves the start of two processes; a slow test gives the same command.
-    assert pretrain(corpus, folders[0], epochs=6).exit_code == 0
-    assert _same_weights(folders[0], whole)
+    pretrain(synthetic, folders[0], epochs=6)
+    assert same_state(folders[0], undisturbed)
 
 
 @pytest.mark.slow
 def test_the_same_command_goes_on_with_every_seed(
-    corpus: Path, whole: Path, tmp_path: Path
+    synthetic: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Also with one that is complete, and one that was not begun."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1, 2)]
     command = ("--seeds", "3", "--jobs", "1")
-    process = start(corpus, tmp_path / "x", *command, wait_for=folders[:2])
+    process = start(synthetic, tmp_path / "x", *command, wait_for=folders[:2])
     process.terminate()
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 143, errors
     assert "with 1 of 3 seeds done" in errors
     assert not folders[2].exists()
-    assert pretrain(corpus, tmp_path / "x", *command, epochs=6).exit_code == 0
-    assert _same_weights(folders[0], whole)
+    pretrain(synthetic, tmp_path / "x", *command, epochs=6)
+    assert same_state(folders[0], undisturbed)
     log = (folders[1] / "pretrain.log").read_text()
     assert "going on from iteration" in log
-    assert pretrain(corpus, tmp_path / "alone", "--seed", "1", epochs=6).exit_code == 0
-    assert _same_weights(folders[1], tmp_path / "alone")
+    pretrain(synthetic, tmp_path / "alone", "--seed", "1", epochs=6)
+    assert same_state(folders[1], tmp_path / "alone")
     assert (folders[2] / "model.safetensors").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_several_seeds_stop_with_the_program_that_started_them(
-    corpus: Path, tmp_path: Path, number: int, code: int
+    synthetic: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     """Even if that one is killed and can pass nothing on: each writes its checkpoint."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
-    process = start(corpus, tmp_path / "x", "--seeds", "2", "--set", "epochs=500", wait_for=folders)
+    process = start(
+        synthetic, tmp_path / "x", "--seeds", "2", "--set", "epochs=500", wait_for=folders
+    )
     os.killpg(process.pid, number)  # as the program timeout does
     _, errors = process.communicate(timeout=120)
     assert process.returncode == code, errors
@@ -160,13 +137,12 @@ def test_the_scorer_that_all_seeds_want_is_trained_once(
         corpus, tmp_path / "x", "--seeds", "2", "--set", "classifier_sizes=[16]",
         "--scorer", str(shared), epochs=1,
     )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
     assert result.stdout == "".join(f"{folder}\n" for folder in folders)
     wanted = (shared / "model.safetensors").read_bytes()
     for folder in folders:
         assert (folder / "scorer" / "model.safetensors").read_bytes() == wanted
-    assert not _same_weights(*folders)
+    assert not same_state(*folders)
     assert not (tmp_path / "runs").exists()  # where one would be that was not asked for
     for folder in folders:  # of the scorer, which each seed looks for first
         assert "this run is complete" in (folder / "pretrain.log").read_text()
@@ -181,15 +157,13 @@ def test_seeds_of_a_transfer_model_have_its_length_and_measurements(
     words = ["pretrain", corpus.folder, "--model", "infilling", "--out", tmp_path / "x"]
     words += ["--device", "cpu", "--seeds", "2"]
     result = call(*words, "--set", "iterations=2", "--set", "batch_size=64")
-    assert result.exit_code == 0, result.stderr
     log = tmp_path / "x-seed-0" / "metrics.jsonl"
     reached = json.loads(log.read_text().splitlines()[-1])["epoch"]
     assert f"seed 0: epoch {reached:.2f} of {reached:.4g}: " in result.stderr
     summary = json.loads((tmp_path / "x-seeds.json").read_text())
     assert summary["metrics"]["nats_per_hidden_word"]["value"] > 0
     assert summary["details"]["settings"]["training"]["recognizer_weight"] == 1
-    refused = call(*words[:2], "--model", "delete-and-replace", "--seeds", "2")
-    assert refused.exit_code == 2
+    refused = call(*words[:2], "--model", "delete-and-replace", "--seeds", "2", code=2)
     assert "learns nothing: all seeds would be the same" in refused.stderr
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.ops import linear_cross_entropy_cpu
-from arae_toolkit.ops.linear_cross_entropy import projected_nats, token_statistics
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy, token_statistics
 
 
 def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -28,7 +28,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
     monkeypatch.setitem(linear_cross_entropy_cpu.CHUNK_ROWS, torch.float32, chunk_rows)
     monkeypatch.setitem(linear_cross_entropy_cpu.ROW_MULTIPLE, torch.float32, row_multiple)
     hidden, weight, bias, targets = _inputs()
-    fast = projected_nats(hidden, weight, bias, targets)
+    fast = linear_cross_entropy(hidden, weight, bias, targets)
     fast_gradients = torch.autograd.grad(0.3 * fast, (hidden, weight, bias))
     plain = functional.cross_entropy(
         functional.linear(hidden, weight, bias), targets, reduction="sum"
@@ -42,8 +42,8 @@ def test_value_and_gradients_equal_plain_cross_entropy(
 def test_bfloat16_is_near_float32() -> None:
     """The lower precision costs no more than its eight bits."""
     hidden, weight, bias, targets = _inputs()
-    full = projected_nats(hidden, weight, bias, targets)
-    half = projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16)
+    full = linear_cross_entropy(hidden, weight, bias, targets)
+    half = linear_cross_entropy(hidden, weight, bias, targets, dtype=torch.bfloat16)
     assert half.item() == pytest.approx(full.item(), rel=0.02)
 
 
@@ -52,8 +52,8 @@ def test_an_ignored_target_costs_nothing_and_pulls_nothing() -> None:
     hidden, weight, bias, targets = _inputs()
     real = targets != 3
     assert not real.all()
-    some = projected_nats(hidden, weight, bias, targets, ignored=3)
-    plain = projected_nats(hidden[real], weight, bias, targets[real])
+    some = linear_cross_entropy(hidden, weight, bias, targets, ignored=3)
+    plain = linear_cross_entropy(hidden[real], weight, bias, targets[real])
     torch.testing.assert_close(some, plain)
     for ours, theirs in zip(
         torch.autograd.grad(some, (hidden, weight, bias)),
@@ -66,7 +66,7 @@ def test_an_ignored_target_costs_nothing_and_pulls_nothing() -> None:
 def test_no_rows_cost_nothing() -> None:
     """An empty batch has a sum and gradients of 0."""
     hidden, weight, bias, targets = _inputs()
-    nats = projected_nats(hidden[:0], weight, bias, targets[:0])
+    nats = linear_cross_entropy(hidden[:0], weight, bias, targets[:0])
     (gradient,) = torch.autograd.grad(nats, weight)
     assert float(nats.detach()) == 0
     assert not gradient.any()
@@ -76,7 +76,7 @@ def test_large_scores_stay_finite() -> None:
     """A target of vanishing probability has a large cost, not an infinite one."""
     hidden = torch.full((1, 2), 100.0)
     weight = torch.tensor([[5.0, 5.0], [-5.0, -5.0]])
-    nats = projected_nats(hidden, weight, torch.zeros(2), torch.tensor([1]))
+    nats = linear_cross_entropy(hidden, weight, torch.zeros(2), torch.tensor([1]))
     assert float(nats) == pytest.approx(2000.0)
 
 
@@ -93,8 +93,8 @@ def test_scores_far_from_zero_cost_what_their_differences_do(
         hidden.copy_(hidden.round())
         weight.copy_(weight.mul(2).round())
         bias.zero_()
-    near = projected_nats(hidden, weight, bias, targets, dtype=dtype)
-    far = projected_nats(hidden, weight, bias + offset, targets, dtype=dtype)
+    near = linear_cross_entropy(hidden, weight, bias, targets, dtype=dtype)
+    far = linear_cross_entropy(hidden, weight, bias + offset, targets, dtype=dtype)
     expected = torch.autograd.grad(near, leaves)
     found = torch.autograd.grad(far, leaves)
     tolerance = 1e-4 if dtype is torch.float32 else 0.05
@@ -110,7 +110,7 @@ def test_the_gradient_of_a_sure_answer_is_precise_in_bfloat16() -> None:
     bias, targets = torch.zeros(3), torch.tensor([0])
     leaves = (hidden, weight)
     half = torch.autograd.grad(
-        projected_nats(hidden, weight, bias, targets, dtype=torch.bfloat16), leaves
+        linear_cross_entropy(hidden, weight, bias, targets, dtype=torch.bfloat16), leaves
     )
     full = torch.autograd.grad(
         functional.cross_entropy(functional.linear(hidden, weight, bias), targets), leaves
@@ -125,14 +125,16 @@ def test_what_is_not_a_number_stays_so() -> None:
     hidden, weight, bias, targets = _inputs()
     broken = weight.detach().clone()
     broken[3, 2] = torch.nan
-    assert torch.isnan(projected_nats(hidden, broken, bias, targets))
+    assert torch.isnan(linear_cross_entropy(hidden, broken, bias, targets))
 
 
 def test_statistics_agree_with_the_training_loss() -> None:
     """Per-token nats sum to the loss; correctness is that of the likeliest word."""
     hidden, weight, bias, targets = _inputs()
     nats, correct = token_statistics(hidden, weight, bias, targets)
-    torch.testing.assert_close(nats.sum(), projected_nats(hidden, weight, bias, targets).detach())
+    torch.testing.assert_close(
+        nats.sum(), linear_cross_entropy(hidden, weight, bias, targets).detach()
+    )
     scores = functional.linear(hidden, weight, bias)
     assert torch.equal(correct, scores.argmax(dim=1) == targets)
 
@@ -151,4 +153,4 @@ def test_wrong_shapes_raise() -> None:
     """The three shapes are named."""
     hidden, weight, bias, targets = _inputs()
     with pytest.raises(ValueError, match=r"\(37, 6\).*\(11, 6\).*\(36,\)"):
-        projected_nats(hidden, weight, bias, targets[:-1])
+        linear_cross_entropy(hidden, weight, bias, targets[:-1])

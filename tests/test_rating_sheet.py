@@ -6,12 +6,13 @@ import csv
 import json
 import re
 from collections import Counter
+from functools import partial
 from html.parser import HTMLParser
 
+import command_line
 import numpy as np
 import pytest
 import small_instruments
-from click.testing import CliRunner
 
 from arae_toolkit.data.corpus import texts_of
 from arae_toolkit.errors import DataError, ToolkitError
@@ -31,7 +32,6 @@ from arae_toolkit.evaluation.human.sheet_files import (
     write_rating_files,
 )
 from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
-from arae_toolkit.recipes.cli import main
 
 LABELS = ("negative", "positive")
 COUNT = 20
@@ -267,11 +267,7 @@ def test_a_sheet_of_another_key_is_refused(folder, tmp_path):
 # --- the commands ----------------------------------------------------------------------------
 
 
-def call(*arguments, code=0):
-    words = ["evaluate", *map(str, arguments)]
-    result = CliRunner().invoke(main, words, prog_name="arae-toolkit")
-    assert result.exit_code == code, result.output
-    return result
+call = partial(command_line.call, "evaluate")
 
 
 def test_from_outputs_to_scores(tmp_path):

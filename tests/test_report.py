@@ -1,4 +1,4 @@
-"""Tables and figures say what the files of results say; the README's blocks are up to date."""
+"""Tables and figures say what the files of results say."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import COMPARISONS, benchmarks_block
 from arae_toolkit.reports.pages import (
-    BLOCK,
+    examples_block,
     pretraining_block,
     replace_blocks,
     samples_block,
+    summary_block,
     trained_models,
 )
 from arae_toolkit.reports.plots import draw_code_space, draw_training_curve
@@ -176,9 +177,12 @@ def test_figures_are_small_and_repeat_themselves(folder: Path, draw: Any, tmp_pa
     assert first.read_bytes() != second.read_bytes()
 
 
-def test_the_readme_says_what_the_results_say() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    if not BLOCK.search(text):
-        pytest.skip("no block of results in the README")
-    current = replace_blocks(text, read_results(ROOT / "results"))
-    assert current == text, "run python -m arae_toolkit.benchmarks.tables"
+def test_the_summary_has_eight_rows_from_the_files_of_results() -> None:
+    rows = summary_block(read_results(ROOT / "results")).splitlines()[2:]
+    assert len(rows) == 8
+    assert all(line.split("|")[2].strip() for line in rows)
+
+
+def test_the_examples_are_the_first_samples(folder: Path) -> None:
+    block = examples_block(read_results(folder))
+    assert block == "```text\narae sample 0 .\narae sample 1 .\narae sample 2 .\n```"

@@ -8,8 +8,8 @@ import small
 import torch
 from torch import Tensor
 
-from arae_toolkit.ops.linear_cross_entropy import projected_nats
-from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 from arae_toolkit.pretraining.algorithm import Algorithm
 
 ROWS, WORDS, SIZE = 13, 40, 6
@@ -32,8 +32,8 @@ def test_a_sample_of_all_words_is_the_whole_softmax(size: int) -> None:
     """Value and all three gradients."""
     hidden, weight, bias, targets = _inputs()
     leaves = (hidden, weight, bias)
-    whole = projected_nats(hidden, weight, bias, targets)
-    found = sampled_nats(hidden, weight, bias, targets, sample=_sample(size))
+    whole = linear_cross_entropy(hidden, weight, bias, targets)
+    found = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(size))
     torch.testing.assert_close(found, whole)
     expected = torch.autograd.grad(whole, leaves)
     for one, other in zip(torch.autograd.grad(found, leaves), expected, strict=True):
@@ -46,10 +46,12 @@ def test_the_sum_over_the_vocabulary_is_right_on_average() -> None:
     row, target = hidden[:1], targets[:1]
     of_target = float(row[0] @ weight[target[0]] + bias[target[0]])
     estimates = [
-        np.exp(float(sampled_nats(row, weight, bias, target, sample=_sample(8, seed=seed))))
+        np.exp(
+            float(sampled_cross_entropy(row, weight, bias, target, sample=_sample(8, seed=seed)))
+        )
         for seed in range(4000)
     ]
-    truth = np.exp(float(projected_nats(row, weight, bias, target)))
+    truth = np.exp(float(linear_cross_entropy(row, weight, bias, target)))
     assert np.isfinite(of_target)
     error = np.std(estimates) / len(estimates) ** 0.5
     assert np.mean(estimates) == pytest.approx(truth, abs=4 * error)
@@ -59,20 +61,20 @@ def test_the_sum_over_the_vocabulary_is_right_on_average() -> None:
 def test_words_outside_the_batch_and_the_sample_have_no_gradient() -> None:
     """So many words are moved and no more; the sample follows its generator."""
     hidden, weight, bias, targets = _inputs()
-    nats = sampled_nats(hidden, weight, bias, targets, sample=_sample(5, seed=3))
+    nats = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(5, seed=3))
     (slope,) = torch.autograd.grad(nats, weight)
     moved = slope.abs().sum(dim=1) > 0
     assert int(moved.sum()) == len(targets.unique()) + 5
     assert bool(moved[targets].all())
-    again = sampled_nats(hidden, weight, bias, targets, sample=_sample(5, seed=3))
+    again = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(5, seed=3))
     assert float(again.detach()) == float(nats.detach())
 
 
 def test_no_sample_at_all_leaves_the_batchs_own_words() -> None:
     """Then the loss lies below the whole softmax's."""
     hidden, weight, bias, targets = _inputs()
-    own = sampled_nats(hidden, weight, bias, targets, sample=_sample(0))
-    whole = projected_nats(hidden, weight, bias, targets)
+    own = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(0))
+    whole = linear_cross_entropy(hidden, weight, bias, targets)
     assert float(own.detach()) < float(whole.detach())
 
 

@@ -20,10 +20,9 @@ import small
 from click.testing import CliRunner
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.recipes.pretrain import seed_runs
-from arae_toolkit.recipes.pretrain.seed_runs import SeedRun, beside, seed_folder, train_all
+from arae_toolkit.recipes.pretrain import seeds as pretrain_seeds
+from arae_toolkit.recipes.pretrain.seeds import SeedRun, beside, report, seed_folder, train_all
 from arae_toolkit.recipes.pretrain.seeds_display import SeveralDisplay
-from arae_toolkit.recipes.pretrain.seeds_summary import report
 from arae_toolkit.recipes.shared import child_processes
 from arae_toolkit.recipes.shared.child_processes import (
     child_environment,
@@ -63,12 +62,12 @@ class Recorder:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what replaces the training runs by short programs with a body of their own."""
-    monkeypatch.setattr(seed_runs, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(pretrain_seeds, "POLL_SECONDS", 0.01)
 
     def use(body: str) -> None:
         program = STAND_IN.format(body=body)
         monkeypatch.setattr(
-            seed_runs, "command_of", lambda words: [sys.executable, "-c", program, *words]
+            pretrain_seeds, "command_of", lambda words: [sys.executable, "-c", program, *words]
         )
 
     return use
@@ -126,7 +125,7 @@ def test_last_words_are_those_of_this_attempt(
 ) -> None:
     """The log of an earlier attempt is kept, and is not taken for that of this one."""
     (tmp_path / "0").mkdir()
-    log = tmp_path / "0" / seed_runs.LOG
+    log = tmp_path / "0" / pretrain_seeds.LOG
     log.write_text("error: of yesterday\n")
     stand_in("sys.stderr = open(os.devnull, 'w'); sys.exit(3)")
     (run,), _ = _train(tmp_path, 1)
@@ -325,13 +324,13 @@ def test_each_evaluation_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFix
     display = SeveralDisplay([run], epochs=3)
     log.write_text(_row(4) + _row(8, warning="mode collapse") + '{"kind": "dev", "iter')
     for _ in range(2):
-        run.look(stopping=False)
+        run.look()
         display.show()
     log.write_text("")
-    run.look(stopping=False)
+    run.look()
     display.show()
     log.write_text(_row(4) + _row(8) + _row(12))
-    run.look(stopping=False)
+    run.look()
     display.show()
     assert capsys.readouterr().err.splitlines() == [
         "seed 7: epoch 2.00 of 3: 9.50 nats/sentence",
@@ -358,15 +357,15 @@ def test_folders_come_in_the_order_of_the_seeds(
 PROGRAM_ON_A_TERMINAL = """
 import os, sys, time
 from pathlib import Path
-from arae_toolkit.recipes import several
+from arae_toolkit.recipes import pretrain_seeds
 from arae_toolkit.recipes.pretrain.seeds_display import SeveralDisplay
 
-several.POLL_SECONDS = 0.01
-several.command_of = lambda words: [sys.executable, "-S", "-c", sys.argv[2], *words]
-runs = [several.SeedRun(seed, Path(sys.argv[1], f"r{seed}")) for seed in range(3)]
+pretrain_seeds.POLL_SECONDS = 0.01
+pretrain_seeds.command_of = lambda words: [sys.executable, "-S", "-c", sys.argv[2], *words]
+runs = [pretrain_seeds.SeedRun(seed, Path(sys.argv[1], f"r{seed}")) for seed in range(3)]
 display = SeveralDisplay(runs, epochs=1)
 with display.live():
-    several.train_all(
+    pretrain_seeds.train_all(
         runs, ["x"], jobs=2, environment=os.environ, stop_signal=lambda: 0, watcher=display
     )
     display.show()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from arae_toolkit.ops import cuda_graph
-from arae_toolkit.ops.cuda_graph import WARM_UP_STEPS, StepGraph
+from arae_toolkit.ops.cuda_graph import WARM_UP_STEPS, GraphedStep
 
 CUDA = torch.device("cuda", 0)
 
@@ -59,7 +59,7 @@ def test_a_step_is_run_then_recorded_then_replayed(monkeypatch: pytest.MonkeyPat
     """Each call is one step: recording runs nothing, so it is followed by a replay."""
     recorded = _pretend(monkeypatch, error=None)
     runs: list[int] = []
-    graph = StepGraph(CUDA)
+    graph = GraphedStep(CUDA)
     for _ in range(WARM_UP_STEPS):
         graph(lambda: runs.append(1))
     assert len(runs) == WARM_UP_STEPS and not graph.captured
@@ -74,7 +74,7 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.M
     """The reason is kept, and every later call runs the step."""
     _pretend(monkeypatch, error="operation not permitted\nwhen stream is capturing")
     runs: list[int] = []
-    graph = StepGraph(CUDA)
+    graph = GraphedStep(CUDA)
     for _ in range(WARM_UP_STEPS + 4):
         graph(lambda: runs.append(1))
     assert not graph.captured
@@ -86,7 +86,7 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.M
 def test_without_a_gpu_steps_run_as_written() -> None:
     """Nothing is captured on a CPU."""
     runs: list[int] = []
-    graph = StepGraph(torch.device("cpu"))
+    graph = GraphedStep(torch.device("cpu"))
     for _ in range(WARM_UP_STEPS + 2):
         graph(lambda: runs.append(1))
     assert len(runs) == WARM_UP_STEPS + 2

@@ -17,13 +17,13 @@ from arae_toolkit.nn.priors import Generator, update_average
 from arae_toolkit.optim.update import Update
 from arae_toolkit.pretraining.objectives import critic_objective
 from arae_toolkit.pretraining.steps import (
-    CriticPull,
+    CriticTerm,
     critic_step,
     encode_rows,
     encoder_step,
     generator_step,
     reconstruction_step,
-    weighted_pull,
+    weighted_critic_gradient,
 )
 
 RATE = 0.05
@@ -107,7 +107,7 @@ def test_joint_reconstruction_leaves_the_critic_alone(
 ) -> None:
     """The critic's pull passes through it without leaving a trace."""
     with _only_moves(_networks(arae, critic), {"encoder", "decoder"}):
-        _reconstruct(arae, batch, pulls=[CriticPull(critic, torch.tensor(1.0))])
+        _reconstruct(arae, batch, gradient_terms=[CriticTerm(critic, torch.tensor(1.0))])
 
 
 def test_reconstruction_equals_plain_backpropagation(arae: ARAE, batch: TokenBatch) -> None:
@@ -203,7 +203,7 @@ def test_encoder_step_moves_the_encoder_down_the_critic(
 def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(critic: Critic) -> None:
     """The 2017 rule: the pull's mean norm is weight x reference, whatever the critic's slope."""
     code = torch.nn.functional.normalize(torch.randn(8, 10, generator=_random()), dim=1)
-    pull = weighted_pull(
+    pull = weighted_critic_gradient(
         critic,
         code,
         weight=torch.tensor(0.01),
@@ -211,14 +211,14 @@ def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(criti
         reference_norm=torch.tensor(5.0),
     )
     assert float(pull.norm(dim=1).mean()) == pytest.approx(0.05, rel=1e-4)
-    doubled = weighted_pull(
+    doubled = weighted_critic_gradient(
         critic,
         code,
         weight=torch.tensor(2.0),
         mode="scale",
         reference_norm=torch.tensor(5.0),
     )
-    single = weighted_pull(
+    single = weighted_critic_gradient(
         critic, code, weight=torch.tensor(1.0), mode="scale", reference_norm=torch.tensor(1.0)
     )
     torch.testing.assert_close(doubled, 2 * single)

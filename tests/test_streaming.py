@@ -221,18 +221,14 @@ def test_answers_are_written_as_json_with_the_fields_or_as_lines():
     @click.command()
     @click.argument("output_format")
     def command(output_format):
-        write_answers(
-            [(good, {"twice": "éé"}), (bad, None)],
-            output_format=output_format,
-            lines_of=lambda answer: ["-"] if answer is None else [answer["twice"], "."],
-        )
+        answers = [(good, {"twice": ["éé", "."]}), (bad, None)]
+        write_answers(answers, output_format, field="twice", lines=2)
 
-    assert (
-        CliRunner(charset="ascii").invoke(command, ["lines"]).stdout_bytes == "éé\n.\n-\n".encode()
-    )
+    lines = CliRunner(charset="ascii").invoke(command, ["lines"]).stdout_bytes
+    assert lines == "éé\n.\n\n\n".encode()
     as_json = CliRunner().invoke(command, ["jsonl"]).stdout
     assert [json.loads(line) for line in as_json.splitlines()] == [
-        {"id": 1, "text": "é", "twice": "éé"},
+        {"id": 1, "text": "é", "twice": ["éé", "."]},
         {"id": 2, "error": "no field 'text'"},
     ]
 

@@ -6,20 +6,16 @@ import gzip
 import json
 import math
 
+import command_line
 import numpy as np
 import pytest
 import small_instruments
 import small_rewriter
-from click.testing import CliRunner
+from command_line import json_lines
 
 from arae_toolkit import devices
 from arae_toolkit.data.corpus import pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation.language_model import (
-    LanguageModel,
-    LanguageModelNetwork,
-    LanguageModelSettings,
-)
 from arae_toolkit.evaluation.transfer import evaluators
 from arae_toolkit.evaluation.transfer.comparison import (
     SystemOutputs,
@@ -27,9 +23,8 @@ from arae_toolkit.evaluation.transfer.comparison import (
     spread_rows,
     with_baselines,
 )
-from arae_toolkit.evaluation.transfer.evaluators import Instruments, instruments_of
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
-from arae_toolkit.recipes.cli import main
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
 
@@ -66,17 +61,20 @@ class Yes(Marker):
 def language_model():
     """Equal chances for every word."""
     vocabulary = Vocabulary.build(SOURCES, size=100)
-    network = LanguageModelNetwork(len(vocabulary), embedding_size=3, hidden_size=3)
-    for parameter in network.parameters():
-        parameter.data.zero_()
-    return LanguageModel(network.eval(), vocabulary, LanguageModelSettings(3, 3), 7.0)
+    return small_instruments.equal_chances(vocabulary)
 
 
 @pytest.fixture
 def measured(language_model):
     def measure(outputs=SWAPPED, judges=(MARKER,), origins=ORIGINS, **more):
         return measure_transfer(
-            SOURCES, outputs, origins, TARGETS, judges=judges, language_model=language_model, **more
+            SOURCES,
+            outputs,
+            origins,
+            TARGETS,
+            classifiers=judges,
+            language_model=language_model,
+            **more,
         )
 
     return measure
@@ -203,7 +201,7 @@ def test_copying_and_references_stand_beside_the_systems(language_model, tmp_pat
         {"ours": system(references=references), "theirs": system(SOURCES, references)}
     )
     assert list(systems) == ["ours", "theirs", "copy", "references"]
-    found = compare(systems, Instruments((MARKER,), language_model, tmp_path))
+    found = compare(systems, Evaluators((MARKER,), language_model, tmp_path))
     assert found["copy"].overall == found["theirs"].overall
     human = found["references"].overall
     assert (human.rows, human.accuracy["marker"]) == (2, 100)
@@ -241,7 +239,7 @@ def runs(tmp_path_factory, corpus):
     """Where the judges are kept, trained once."""
     folder = tmp_path_factory.mktemp("runs")
     kept = folder / "judges" / f"{corpus.name}-{corpus.sha256[:8]}"
-    instruments_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
+    evaluators_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
     return folder
 
 
@@ -257,15 +255,11 @@ def call(corpus, runs, monkeypatch):
 
     def invoke(*arguments, code=0, named=True, **settings):
         monkeypatch.setenv(locations.RUNS_VARIABLE, str(runs))
-        monkeypatch.setattr(evaluators, "InstrumentSettings", lambda: small_instruments.SETTINGS)
-        words = ["evaluate", "transfer", *map(str, arguments)]
-        if named:
-            words += ["--corpus", str(corpus.folder)]
-        if "--reverse" not in words:
-            words.append("--no-reverse")
-        result = CliRunner().invoke(main, words, prog_name="arae-toolkit", **settings)
-        assert result.exit_code == code, result.output
-        return result
+        monkeypatch.setattr(evaluators, "EvaluatorSettings", lambda: small_instruments.SETTINGS)
+        corpus_option = ("--corpus", corpus.folder) if named else ()
+        reverse = () if "--reverse" in arguments else ("--no-reverse",)
+        words = (*arguments, *corpus_option, *reverse)
+        return command_line.call("evaluate", "transfer", *words, code=code, **settings)
 
     return invoke
 
@@ -279,10 +273,6 @@ def rows_of(sources, change=lambda text: text, **more):
     ]
 
 
-def lines(rows):
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
 def report(result):
     assert len(result.stdout.splitlines()) == 1
     return json.loads(result.stdout)
@@ -290,7 +280,7 @@ def report(result):
 
 def test_a_file_is_measured_beside_copying(call, sources, corpus, tmp_path):
     path = tmp_path / "ours.jsonl"
-    path.write_text(lines(rows_of(sources, lambda text: "i love this place !")))
+    path.write_text(json_lines(rows_of(sources, lambda text: "i love this place !")))
     found = report(call("--outputs", path, "--json", "--reverse"))
     assert list(found["systems"]) == ["ours", "copy"]
     ours, copy = (found["systems"][name]["overall"] for name in ("ours", "copy"))
@@ -313,21 +303,21 @@ def test_a_file_is_measured_beside_copying(call, sources, corpus, tmp_path):
 def test_file_archive_stdin_and_lines_give_the_same_numbers(call, sources, tmp_path):
     rows = rows_of(sources, lambda text: text.replace("was", "is"))
     plain, packed, table = (tmp_path / f"x.{end}" for end in ("jsonl", "jsonl.gz", "tsv"))
-    plain.write_text(lines(rows))
-    packed.write_bytes(gzip.compress(lines(rows).encode()))
+    plain.write_text(json_lines(rows))
+    packed.write_bytes(gzip.compress(json_lines(rows).encode()))
     # The target follows from the label that the test split gives the source.
     table.write_text("".join(f"{row['text']}\t{row['transferred']}\n" for row in rows))
     first = report(call("--outputs", plain, "--json"))
     assert report(call("--outputs", packed, "--json")) == first
     assert report(call("--outputs", table, "--json")) == first
-    stdin = report(call("--outputs", "x=-", "--json", input=lines(rows)))
+    stdin = report(call("--outputs", "x=-", "--json", input=json_lines(rows)))
     assert stdin == first
 
 
 def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     for path in paths:
-        path.write_text(lines(rows_of(sources)))
+        path.write_text(json_lines(rows_of(sources)))
     text = call("--outputs", paths[0], "--outputs", f"theirs={paths[1]}").stdout
     blocks = text.split("\n\n")
     assert blocks[0].startswith("ngrams: judges ")
@@ -343,7 +333,7 @@ def test_references_and_results(call, sources, tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "name_of", lambda device: f"{device.type} (by name)")
     rows = rows_of(sources)
     outputs, human = tmp_path / "ours.jsonl", tmp_path / "human.tsv"
-    outputs.write_text(lines(rows))
+    outputs.write_text(json_lines(rows))
     human.write_text("".join(f"{text.upper()}\tit was lovely .\t\n" for text in sources[0][:30]))
     results = tmp_path / "results"
     result = call("--outputs", outputs, "--references", human, "--results", results)
@@ -356,7 +346,7 @@ def test_references_and_results(call, sources, tmp_path, monkeypatch):
     assert found["device"] == f"{devices.choose_device('auto').type} (by name)"
     as_rows = tmp_path / "human.jsonl"
     as_rows.write_text(
-        lines({"text": text, "references": ["it was lovely ."]} for text in sources[0][:30])
+        json_lines({"text": text, "references": ["it was lovely ."]} for text in sources[0][:30])
     )
     again = report(call("--outputs", outputs, "--references", as_rows, "--json"))
     assert again["systems"] == found["details"]["systems"]
@@ -428,8 +418,8 @@ def test_lines_without_a_tab_and_files_that_are_not_there(call, tmp_path):
 )
 def test_references_that_cannot_be_used_are_named(call, row, problem, tmp_path):
     outputs, references = tmp_path / "ours.jsonl", tmp_path / "human.jsonl"
-    outputs.write_text(lines([GOOD]))
-    references.write_text(lines([row]))
+    outputs.write_text(json_lines([GOOD]))
+    references.write_text(json_lines([row]))
     result = call("--outputs", outputs, "--references", references, code=3)
     assert f"error: {references}" in result.stderr
     assert problem in result.stderr
@@ -437,7 +427,7 @@ def test_references_that_cannot_be_used_are_named(call, row, problem, tmp_path):
 
 def test_wrong_usage_is_told_at_once(call, tmp_path):
     path = tmp_path / "ours.jsonl"
-    path.write_text(lines([GOOD]))
+    path.write_text(json_lines([GOOD]))
     assert "RUN or --outputs is missing" in call(code=2).stderr
     assert "needs RUN or --corpus" in call("--outputs", path, named=False, code=2).stderr
     assert "two outputs" in call("--outputs", path, "--outputs", path, code=2).stderr
@@ -470,14 +460,11 @@ def test_a_damaged_judge_is_told_in_one_line(call, corpus, tmp_path, monkeypatch
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{")
     path = tmp_path / "ours.jsonl"
-    path.write_text(lines([GOOD]))
+    path.write_text(json_lines([GOOD]))
     monkeypatch.setenv(locations.RUNS_VARIABLE, str(own))
-    result = CliRunner().invoke(
-        main,
-        ["evaluate", "transfer", "--outputs", str(path), "--corpus", str(corpus.folder)],
-        prog_name="arae-toolkit",
+    result = command_line.call(
+        "evaluate", "transfer", "--outputs", path, "--corpus", corpus.folder, code=4
     )
-    assert result.exit_code == 4
     assert "to have it trained again" in result.stderr.splitlines()[-1]
 
 

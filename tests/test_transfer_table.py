@@ -8,20 +8,13 @@ from dataclasses import asdict
 import pytest
 import small_rewriter
 import torch
+from small_instruments import equal_chances
+from small_transfer import prepared_corpus
 
-from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.evaluation.language_model import (
-    LanguageModel,
-    LanguageModelNetwork,
-    LanguageModelSettings,
-)
-from arae_toolkit.evaluation.transfer.evaluators import Instruments
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
-from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.transfer.infilling.network import new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
@@ -39,24 +32,14 @@ LABELS = {"bad": "negative", "good": "positive", "some": "neutral"}
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Three labels; without a test split, whose text reverse perplexity would be measured on."""
-    folder = tmp_path_factory.mktemp("labelled")
-    source = folder / "reviews"
-    source.mkdir()
-    for split, texts in TEXTS.items():
-        rows = [
+    splits = {
+        split: [
             {"text": text, "label": next(LABELS[word] for word in text.split() if word in LABELS)}
             for text in texts
         ]
-        (source / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Corpus(
-        prepare_corpus(
-            str(source),
-            out=folder / "prepared",
-            options=PrepareOptions(label_field="label"),
-            report=lambda line: None,
-            progress=progress,
-        )
-    )
+        for split, texts in TEXTS.items()
+    }
+    return prepared_corpus(tmp_path_factory.mktemp("labelled"), splits)
 
 
 @pytest.fixture
@@ -81,11 +64,8 @@ class Marker:
 
 @pytest.fixture
 def measurer(corpus, tmp_path):
-    network = LanguageModelNetwork(len(corpus.vocabulary), embedding_size=3, hidden_size=3)
-    for parameter in network.parameters():
-        parameter.data.zero_()
-    model = LanguageModel(network.eval(), corpus.vocabulary, LanguageModelSettings(3, 3), 7.0)
-    instruments = Instruments((Marker(corpus.labels),), model, tmp_path)
+    model = equal_chances(corpus.vocabulary)
+    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path)
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from arae_toolkit.recipes.reproduce.transfer_options import command_line, table_options
+from arae_toolkit.recipes.reproduce.transfer_options import table_command, table_options
 from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 
 
@@ -20,7 +20,7 @@ def _asked(*words):
     @click.option("--quick", is_flag=True)
     @table_options
     def table(quick, choices):
-        seen.append((choices, command_line(), quick))
+        seen.append((choices, table_command(), quick))
 
     result = CliRunner().invoke(table, words, prog_name="table")
     assert result.exit_code == 0, result.output

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from arae_toolkit.recipes.reproduce.transfer_report import show_samples
 from arae_toolkit.recipes.reproduce.transfer_systems import System
+from arae_toolkit.recipes.reproduce.transfer_table import show_samples
 
 ROWS = [
     {"text": text, "label": "bad", "to": to, "transferred": f"{text} for {to}"}

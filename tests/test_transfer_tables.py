@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import small_rewriter
-from click.testing import CliRunner, Result
+from command_line import call
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import WEIGHTS
-from arae_toolkit.recipes.cli import main
 from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
@@ -31,10 +30,6 @@ SMALL = [
     *("--set", "generator_sizes=[16]", "--set", "critic_sizes=[16]"),
     *("--set", "classifier_sizes=[16]", "--limit", "15", "--split", "dev"),
 ]
-
-
-def _call(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +55,7 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
         *("--system", "delete-and-replace", "--out", tmp_path / "table"),
         *("--results", tmp_path / "results", *SMALL),
     ]
-    first = _call(*arguments)
-    assert first.exit_code == 0, first.stderr
+    first = call(*arguments)
     result = json.loads((tmp_path / "results" / "table3.json").read_text())
     assert result["details"]["systems"] == ["copy", "ae", "ae@c2", "delete-and-replace"]
     metrics = result["metrics"]
@@ -74,7 +68,7 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     assert "best of 2" in first.stdout
     weights = tmp_path / "table" / "ae" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
-    again = _call(*arguments)
+    again = call(*arguments)
     assert again.exit_code == 0 and again.stdout == first.stdout
     assert weights.stat().st_mtime_ns == written
 
@@ -86,12 +80,11 @@ def test_table4_rewrites_the_sentences_it_is_given(corpus, places, tmp_path):
         {"text": "The menu is awful here.", "label": "bad", "part": "replies"},
     ]
     inputs.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = _call(
+    call(
         *("reproduce", "table4", "--part", "titles", "--corpus", corpus, "--system", "ae"),
         *("--inputs", inputs, "--out", tmp_path / "table", "--results", tmp_path / "results"),
         *SMALL,
     )
-    assert done.exit_code == 0, done.stderr
     details = json.loads((tmp_path / "results" / "table4-titles.json").read_text())["details"]
     (row,) = details["inputs"]
     assert row["text"] == "The soup was great today." and set(row) == {"text", "label", "bad"}
@@ -104,12 +97,11 @@ def test_a_finished_model_that_knows_more_labels_is_a_row(corpus, places, tmp_pa
     row = {"text": "The food was bad.", "label": "bad", "part": "titles"}
     inputs.write_text(json.dumps(row) + "\n")
     files = sorted(path.name for path in model.rglob("*"))
-    done = _call(
+    done = call(
         *("reproduce", "table4", "--part", "titles", "--corpus", corpus, "--inputs", inputs),
         *("--system", "delete-and-replace", "--model", f"more-labels={model}"),
         *("--out", tmp_path / "table", "--results", tmp_path / "results", *SMALL),
     )
-    assert done.exit_code == 0, done.stderr
     result = json.loads((tmp_path / "results" / "table4-titles.json").read_text())
     details = result["details"]
     assert details["systems"] == ["copy", "delete-and-replace", "more-labels"]
@@ -130,14 +122,12 @@ def test_a_finished_model_that_knows_more_labels_is_a_row(corpus, places, tmp_pa
     ],
 )
 def test_a_model_that_cannot_be_a_row_is_refused(places, assignment, code, message):
-    done = _call("reproduce", "table4", "--model", assignment)
-    assert done.exit_code == code
+    done = call("reproduce", "table4", "--model", assignment, code=code)
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_unknown_system_is_answered_with_the_known():
-    done = _call("reproduce", "table3", "--system", "araee")
-    assert done.exit_code == 2
+    done = call("reproduce", "table3", "--system", "araee", code=2)
     assert "no system 'araee'; there are cross-aligned, ae" in done.stderr
 
 

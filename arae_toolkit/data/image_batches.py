@@ -44,7 +44,7 @@ class PixelBatch:
         """Pixels in all images together."""
         return self.pixels.numel()
 
-    def damaged(self, *, share: float, generator: torch.Generator) -> PixelBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> PixelBatch:
         """Return the images with a share of their pixels turned to paper."""
         if not share:
             return self

@@ -67,7 +67,7 @@ class AttributeBatch:
         """Where the real tokens are."""
         return self.whole.packing
 
-    def damaged(self, *, share: float, generator: torch.Generator) -> AttributeBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> AttributeBatch:
         """Return the sentences with words hidden from the encoder; the parts stay whole.
 
         Args:
@@ -75,7 +75,7 @@ class AttributeBatch:
             generator: Source of randomness.
         """
         if self.chances is None:
-            return replace(self, whole=self.whole.damaged(share=share, generator=generator))
+            return replace(self, whole=self.whole.corrupted(share=share, generator=generator))
         chance = self.chances[self.labels[:, None], self.tokens]
         chance = 1 - (1 - share) * (1 - chance)
         tokens = drop_words(self.tokens, self.lengths, share=chance, generator=generator)

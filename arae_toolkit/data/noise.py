@@ -1,4 +1,4 @@
-"""Noise on codes, on words and on pixels."""
+"""Noise on codes, words, pixels and activations, each from a given source of randomness."""
 
 from __future__ import annotations
 
@@ -78,3 +78,23 @@ def swap_words(
         first, second = swapped[rows, left], swapped[rows, right]
         swapped[rows, left], swapped[rows, right] = second, first
     return swapped
+
+
+def seeded_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """Set a share of the values to 0 and scale the others up, so that the mean stays.
+
+    Torch's own dropout draws from the global generator.
+
+    Args:
+        values: Any shape.
+        share: Chance of each value to be dropped, in [0, 1).
+        generator: Source of randomness on the values' device; ``None`` drops nothing.
+
+    Example:
+        >>> seeded_dropout(torch.ones(2), 0.5, None)
+        tensor([1., 1.])
+    """
+    if generator is None or not share:
+        return values
+    kept = torch.empty_like(values).bernoulli_(1 - share, generator=generator)
+    return values * kept.mul_(1 / (1 - share))

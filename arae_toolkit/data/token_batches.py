@@ -44,7 +44,7 @@ class Batch(Protocol):
         """Tokens or pixels in all rows together, given without waiting for the device."""
         ...
 
-    def damaged(self, *, share: float, generator: torch.Generator) -> Batch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> Batch:
         """Return the rows with a share of their symbols hidden, for a denoising encoder.
 
         Nothing is drawn from the generator where nothing can be hidden.
@@ -116,7 +116,7 @@ class TokenBatch:
         """Real tokens in all sentences together."""
         return self.lengths.sum() if self.packing is None else len(self.packing.places)
 
-    def damaged(self, *, share: float, generator: torch.Generator) -> TokenBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> TokenBatch:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
         if not share:
             return self
@@ -222,7 +222,7 @@ def real_tokens(batch: TokenBatch) -> Tensor:
 MOST_PADDED_TOKENS = 8192
 
 
-def like_length_batches(
+def length_bucketed_batches(
     sentences: Sequence[list[int]], batch_size: int, *, device: torch.device
 ) -> Iterator[tuple[list[int], TokenBatch]]:
     """Yield sentences in batches of like lengths, with the row numbers they hold.

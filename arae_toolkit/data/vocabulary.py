@@ -156,6 +156,6 @@ def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:
     return plain
 
 
-def shortened(words: list[int]) -> list[int]:
+def truncated(words: list[int]) -> list[int]:
     """Cut a sentence to :data:`MOST_WORDS` words, its ``<eos>`` kept."""
     return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]

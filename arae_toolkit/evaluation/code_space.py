@@ -27,7 +27,7 @@ LEAST_VARIANCE_RATIO = 0.2
 
 
 @dataclass(frozen=True)
-class CodeMonitors:
+class CodeSpaceStatistics:
     """The code space at one moment.
 
     Attributes:
@@ -59,7 +59,7 @@ class CodeMonitors:
 
 
 @torch.no_grad()
-def measure_codes(
+def measure_code_space(
     model: ARAE | ImageARAE,
     store: Store,
     *,
@@ -67,7 +67,7 @@ def measure_codes(
     neighbours: npt.NDArray[np.int64],
     critic: Critic | None = None,
     seed: int = 0,
-) -> CodeMonitors:
+) -> CodeSpaceStatistics:
     """Measure the code space on some sentences or images and as many draws from the prior.
 
     Args:
@@ -94,7 +94,7 @@ def measure_codes(
     pairs = codes_of(model, store, neighbours.flatten())
     cosine = float(torch.cosine_similarity(pairs[::2], pairs[1::2]).mean())
     shuffled = code[torch.randperm(len(code), generator=torch.Generator().manual_seed(seed))]
-    return CodeMonitors(
+    return CodeSpaceStatistics(
         code_norm=float(code.norm(dim=1).mean()),
         generated_norm=float(generated.norm(dim=1).mean()),
         code_variance=covariance_trace(code),
@@ -112,7 +112,7 @@ def covariance_trace(codes: Tensor) -> float:
     return float(codes.double().var(dim=0).sum())
 
 
-def collapse_warning(monitors: CodeMonitors) -> str | None:
+def collapse_warning(monitors: CodeSpaceStatistics) -> str | None:
     """Return a line that names a collapse of the prior and what to do, or ``None``."""
     remedy = "raise critic_steps, lower adversarial_rate_generator or adversarial_weight"
     if monitors.unique_samples < LEAST_UNIQUE_PERCENT:

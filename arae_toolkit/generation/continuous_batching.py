@@ -1,10 +1,10 @@
-"""Places for sentences in the making: who ends leaves, and the next code takes the place.
+"""Continuous batching: where a sentence ends, the next code takes its slot.
 
-So the matrix products of a step keep their size until the last code has found a place, however
+So the matrix products of a step keep their size until the last code has found a slot, however
 different in length the sentences are.
 
 All of a step works on tensors of fixed shape and waits for nothing, so that a GPU can replay it as
-a graph. On a CPU, where looking at numbers is free, places that stay empty at the end are given up.
+a graph. On a CPU, where looking at numbers is free, slots that stay empty at the end are dropped.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.nn.lstm_decoder import DecoderState
-from arae_toolkit.ops.cuda_graph import StepGraph
+from arae_toolkit.ops.cuda_graph import GraphedStep
 
 CHECK_EVERY = 8
 """Steps between two looks whether a GPU is done."""
 
 CAPTURED_ROUNDS = 8
-"""Codes for each place from which on it pays to capture the step as a graph."""
+"""Codes for each slot from which on it pays to capture the step as a graph."""
 
-Choice = Callable[[Tensor, Tensor | None], Tensor]
+TokenSampler = Callable[[Tensor, Tensor | None], Tensor]
 """From scores (B, V) and uniform numbers (B,), if there are any, to words (B,)."""
 
 
@@ -41,25 +41,25 @@ class StepDecoder(Protocol):
         ...
 
 
-class Places:
+class ContinuousBatcher:
     """Decodes codes into sentences, so many at a time.
 
-    Rows of the tables are codes; behind the last stands a row for places without a code.
+    Rows of the tables are codes; behind the last stands a row for slots without a code.
 
     Args:
         decoder: Makes scores.
         choose: Chooses words.
-        count: Places.
+        count: Slots.
         capacity: Most codes in one call of :meth:`decode`.
         steps: Most words in a sentence.
-        keep: Keep places that stay empty, as a GPU needs it.
+        keep: Keep slots that stay empty, as a GPU needs it.
         capture: Replay the step as a CUDA graph where that is possible.
     """
 
     def __init__(
         self,
         decoder: StepDecoder,
-        choose: Choice,
+        choose: TokenSampler,
         *,
         count: int,
         capacity: int,
@@ -71,12 +71,12 @@ class Places:
         self._decoder, self._choose = decoder, choose
         self._count, self._capacity, self._steps = min(count, capacity), capacity, steps
         self._keep, self._capture = keep, capture
-        self._open = 0  # places that are in use
+        self._active = 0  # slots that are in use
         self._allocated = False
-        self._graph: StepGraph | None = None
+        self._graph: GraphedStep | None = None
 
     @property
-    def graph(self) -> StepGraph | None:
+    def graph(self) -> GraphedStep | None:
         """The step as it runs on a GPU, once there was one to run."""
         return self._graph
 
@@ -105,9 +105,9 @@ class Places:
                 if not bool((self._row != self._capacity).any()):
                     break
         else:
-            while self._open > 0:
+            while self._active > 0:
                 self._step()
-                self._give_up_empty_places(len(code))
+                self._drop_empty_slots(len(code))
         return self._words[: len(code)].clone()
 
     def _allocate(self, start: DecoderState, uniform: Tensor | None) -> None:
@@ -119,7 +119,7 @@ class Places:
         )
         self._uniform = None if uniform is None else uniform.new_zeros(rows, self._steps)
         self._words = torch.empty(rows, self._steps, dtype=torch.int64, device=device)
-        # How many codes there are, and how many have been offered a place.
+        # How many codes there are, and how many have been offered a slot.
         self._limit = torch.zeros((), dtype=torch.int64, device=device)
         self._taken = torch.zeros((), dtype=torch.int64, device=device)
         self._row = torch.zeros(count, dtype=torch.int64, device=device)
@@ -130,10 +130,10 @@ class Places:
         self._code_gates = torch.empty_like(self._start.code_gates[:0])
         many = self._capacity >= CAPTURED_ROUNDS * count
         if self._keep and self._capture and many and device.type == "cuda":
-            self._graph = StepGraph(device)
+            self._graph = GraphedStep(device)
 
     def _fill(self, code: Tensor, uniform: Tensor | None) -> None:
-        """Put codes into the tables and the first of them into places."""
+        """Put codes into the tables and the first of them into slots."""
         start = self._decoder.start(code)
         if not self._allocated:
             self._allocate(start, uniform)
@@ -144,7 +144,7 @@ class Places:
         self._words.fill_(PAD)
         self._limit.fill_(len(code))
         self._taken.fill_(self._count)
-        self._open = self._count
+        self._active = self._count
         row = torch.arange(self._count, device=code.device)
         self._row.copy_(row.masked_fill_(row >= len(code), self._capacity))
         self._position.zero_()
@@ -154,17 +154,17 @@ class Places:
             self._cell.copy_(self._start.cell[self._row])
         else:
             self._hidden, self._cell, self._code_gates = self._start.rows(self._row)
-            self._give_up_empty_places(len(code))
+            self._drop_empty_slots(len(code))
 
     def _step(self) -> None:
-        """Choose a word at each place; where a sentence ends, let the next code in."""
-        row, position = self._row[: self._open], self._position[: self._open]
-        previous = self._previous[: self._open]
-        hidden, cell = self._hidden[: self._open], self._cell[: self._open]
+        """Choose a word in each slot; where a sentence ends, let the next code in."""
+        row, position = self._row[: self._active], self._position[: self._active]
+        previous = self._previous[: self._active]
+        hidden, cell = self._hidden[: self._active], self._cell[: self._active]
         if self._keep:
             gates = self._start.code_gates.index_select(0, row)
         else:
-            gates = self._code_gates[: self._open]
+            gates = self._code_gates[: self._active]
         scores, state = self._decoder.step(DecoderState(hidden, cell, gates), previous)
         chosen = self._choose(
             scores, None if self._uniform is None else self._uniform[row, position]
@@ -179,7 +179,7 @@ class Places:
         position.masked_fill_(ended, 0)
         previous.copy_(chosen.masked_fill(ended, BOS))
         if not self._keep:
-            self._take_on(state, ended)
+            self._admit(state, ended)
             return
         fresh = ended[:, None]
         first_hidden = self._start.hidden.index_select(0, row)
@@ -187,25 +187,25 @@ class Places:
         torch.where(fresh, first_hidden, state.hidden, out=hidden)
         torch.where(fresh, first_cell, state.cell, out=cell)
 
-    def _take_on(self, state: DecoderState, ended: Tensor) -> None:
+    def _admit(self, state: DecoderState, ended: Tensor) -> None:
         """Keep the state after a step, with the first state of the next code where one ended."""
         self._hidden, self._cell, _ = state
-        places = ended.nonzero()[:, 0]
-        if len(places) > 0:
-            first = self._start.rows(self._row[places])
-            self._hidden[places], self._cell[places] = first.hidden, first.cell
-            self._code_gates[places] = first.code_gates
+        slots = ended.nonzero()[:, 0]
+        if len(slots) > 0:
+            first = self._start.rows(self._row[slots])
+            self._hidden[slots], self._cell[slots] = first.hidden, first.cell
+            self._code_gates[slots] = first.code_gates
 
-    def _give_up_empty_places(self, codes: int) -> None:
-        """Move the places in use to the front, once no code is waiting."""
+    def _drop_empty_slots(self, codes: int) -> None:
+        """Move the slots in use to the front, once no code is waiting."""
         if int(self._taken) <= codes:
             return
-        used = (self._row[: self._open] != self._capacity).nonzero()[:, 0]
-        if len(used) == self._open:
+        used = (self._row[: self._active] != self._capacity).nonzero()[:, 0]
+        if len(used) == self._active:
             return
-        self._open = len(used)
+        self._active = len(used)
         for values in (self._row, self._position, self._previous):
-            values[: self._open] = values[used]
+            values[: self._active] = values[used]
         # The decoder made the states, and its tensors may be one and the same: no write in place.
         self._hidden, self._cell = self._hidden[used], self._cell[used]
         self._code_gates = self._code_gates[used]

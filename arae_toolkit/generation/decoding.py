@@ -1,4 +1,4 @@
-"""From codes to sentences: greedy search (section 5), sampling and beam search."""
+"""Decoding of codes to sentences: greedy (section 5), sampling and beam search."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
-from arae_toolkit.generation.continuous_batching import Choice, Places, StepDecoder
-from arae_toolkit.generation.token_sampling import draw, likeliest
-from arae_toolkit.nn.lstm_decoder import LSTMDecoder, LSTMStepper
+from arae_toolkit.generation.continuous_batching import ContinuousBatcher, StepDecoder, TokenSampler
+from arae_toolkit.generation.token_sampling import draw, greedy_tokens
+from arae_toolkit.nn.lstm_decoder import IncrementalLSTM, LSTMDecoder
 
 Method = Literal["greedy", "sample", "beam"]
 
 
-PLACES = {"cpu": 384, "cuda": 2048}
+SLOTS = {"cpu": 384, "cuda": 2048}
 """Sentences decoded side by side. More are no faster: their scores would leave a CPU's cache."""
 
 WINDOW = {"cpu": 8192, "cuda": 32_768}
-"""Codes handed over at once, from which ended sentences' places are filled; bounds the memory."""
+"""Codes handed over at once, from which ended sentences' slots are filled; bounds the memory."""
 
 
 BEAM_CODES = 512
@@ -82,7 +82,7 @@ class Search:
         max_length: Most words, unless ``decoding`` says otherwise.
         device: Where the decoder is.
         expected: About how many codes there will be in all, if that is known.
-        places: Sentences decoded side by side; by default what suits the device.
+        slots: Sentences decoded side by side; by default what suits the device.
         capture: Replay steps as CUDA graphs where that is possible.
     """
 
@@ -94,7 +94,7 @@ class Search:
         max_length: int,
         device: torch.device,
         expected: int | None = None,
-        places: int | None = None,
+        slots: int | None = None,
         capture: bool = True,
     ) -> None:
         self.decoding, self.steps = decoding, decoding.max_length or max_length
@@ -103,11 +103,11 @@ class Search:
         if decoding.method != "beam":
             stepper: StepDecoder = decoder
             if isinstance(decoder, LSTMDecoder):
-                stepper = LSTMStepper(decoder, dtype=decoding.dtype)
-            self.places = Places(
+                stepper = IncrementalLSTM(decoder, dtype=decoding.dtype)
+            self.batcher = ContinuousBatcher(
                 stepper,
-                _choice(decoding),
-                count=places or PLACES[kind],
+                _token_sampler(decoding),
+                count=slots or SLOTS[kind],
                 capacity=self.window,
                 steps=self.steps,
                 keep=device.type == "cuda",
@@ -156,15 +156,15 @@ class Search:
             return torch.cat(found)
         windows = code.split(self.window)
         draws = [None] * len(windows) if uniform is None else uniform.split(self.window)
-        return torch.cat([self.places.decode(*both) for both in zip(windows, draws, strict=True)])
+        return torch.cat([self.batcher.decode(*both) for both in zip(windows, draws, strict=True)])
 
 
-def _choice(decoding: Decoding) -> Choice:
+def _token_sampler(decoding: Decoding) -> TokenSampler:
     """Return how a word is chosen for each row of scores (B, V)."""
 
     def choose(scores: Tensor, uniform: Tensor | None) -> Tensor:
         if uniform is None:
-            return likeliest(scores)
+            return greedy_tokens(scores)
         temperature, top_k, top_p = decoding.temperature, decoding.top_k, decoding.top_p
         return draw(scores, uniform, temperature=temperature, top_k=top_k, top_p=top_p)
 
@@ -178,7 +178,7 @@ def decode(
     decoding: Decoding,
     max_length: int,
     generator: torch.Generator | None = None,
-    places: int | None = None,
+    slots: int | None = None,
 ) -> Tensor:
     """Return the ids of one sentence per code.
 
@@ -188,7 +188,7 @@ def decode(
         decoding: How words are chosen.
         max_length: Most words, unless ``decoding`` says otherwise.
         generator: Source of randomness on the code's device; needed by ``sample`` alone.
-        places: Sentences decoded side by side; by default what suits the device.
+        slots: Sentences decoded side by side; by default what suits the device.
 
     Returns:
         Right-padded ids, ``<eos>`` last in each row that ended before it was cut. Shape (B, T).
@@ -202,7 +202,7 @@ def decode(
         max_length=max_length,
         device=code.device,
         expected=len(code),
-        places=places,
+        slots=slots,
     )
     return search(code, search.draws(len(code), generator))
 

@@ -1,8 +1,8 @@
-"""The choice of the next word from its scores: the likeliest, or one drawn by chance.
+"""Token sampling: the next word from its scores, by argmax or drawn by chance.
 
-A pass over a whole vocabulary that also keeps track of places, as ``argmax`` or a sort does, costs
-a CPU several times the plain maximum or sum of the same numbers. So these functions first reduce
-the vocabulary by blocks of words, and look for places inside the few blocks that matter.
+A pass over a whole vocabulary that also keeps track of positions, as ``argmax`` or a sort does,
+costs a CPU several times the plain maximum or sum of the same numbers. So these functions first
+reduce the vocabulary by blocks of words, and look for positions inside the few blocks that matter.
 
 Inside, a sentence is a column: the transposed scores (V, B) are what the fast decoder computes on a
 CPU, and reductions along their first dimension read memory in its order.
@@ -23,7 +23,7 @@ NARROW = 64  # words that hold the nucleus of most distributions
 Reduction = Callable[..., Tensor]
 
 
-def likeliest(scores: Tensor) -> Tensor:
+def greedy_tokens(scores: Tensor) -> Tensor:
     """Return the word of the highest score in each row, the first of several.
 
     Args:
@@ -33,7 +33,7 @@ def likeliest(scores: Tensor) -> Tensor:
         Shape (B,), int64.
 
     Example:
-        >>> likeliest(torch.tensor([[0.0, 2.0, 2.0], [3.0, 1.0, 0.0]]))
+        >>> greedy_tokens(torch.tensor([[0.0, 2.0, 2.0], [3.0, 1.0, 0.0]]))
         tensor([1, 0])
     """
     vocab_size = scores.shape[1]
@@ -72,7 +72,7 @@ def draw(
     """
     vocab_size = scores.shape[1]
     if top_k == 1:
-        return likeliest(scores)
+        return greedy_tokens(scores)
     columns = scores.t().float()
     if 0 < top_k < vocab_size:
         values, words = _top(columns, top_k)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.token_batches import like_length_batches
+from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
@@ -290,7 +290,7 @@ class ARAE(nn.Module):
         """
         nats, tokens = [0.0] * len(texts), [0] * len(texts)
         sentences = self.vocabulary.encode_batch(texts)
-        for rows, batch in like_length_batches(sentences, batch_size, device=self.device):
+        for rows, batch in length_bucketed_batches(sentences, batch_size, device=self.device):
             sums = self.decoder.sentence_nats(self.encoder(batch), batch)
             for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
                 nats[row], tokens[row] = value, length

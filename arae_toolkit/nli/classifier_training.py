@@ -48,8 +48,8 @@ def classification_step(
     """
     premise, hypothesis = batch.premise, batch.hypothesis
     if word_drop:
-        premise = premise.damaged(share=word_drop, generator=generator)
-        hypothesis = hypothesis.damaged(share=word_drop, generator=generator)
+        premise = premise.corrupted(share=word_drop, generator=generator)
+        hypothesis = hypothesis.corrupted(share=word_drop, generator=generator)
     with reduced(batch.labels.device, dtype):
         scores = network(premise, hypothesis, generator)
     nats = functional.cross_entropy(scores, batch.labels, weight=class_weights)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
-from arae_toolkit.data.vocabulary import Vocabulary, shortened
+from arae_toolkit.data.vocabulary import Vocabulary, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
@@ -137,7 +137,7 @@ class NLIModel(nn.Module):
         probabilities do not depend on the others beyond rounding.
         """
         sides = [
-            [tuple(shortened(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
+            [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)
         ]
         lower = self.precision == "bf16"

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
-from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, largest
-from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 
 PairModelKind = Literal["paper", "bilstm-max", "attention"]
@@ -62,7 +62,7 @@ class VectorClassifier(nn.Module):
         """Return the vector of each sentence. Shape (B, Z), float32."""
         if isinstance(self.encoder, BiLSTMEncoder):
             states = self.encoder.states(batch, dropout=self.embedding_dropout, generator=generator)
-            return largest(states, batch)
+            return max_over_tokens(states, batch)
         code = self.encoder(batch, dropout=self.embedding_dropout, generator=generator)
         return cast(Tensor, code) * self.code_gain
 
@@ -85,8 +85,8 @@ class VectorClassifier(nn.Module):
     ) -> Tensor:
         """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
         parts = _pair_features(premise, hypothesis)
-        features = dropped(torch.cat(parts, dim=1), self.dropout, generator)
-        hidden = dropped(functional.relu(self.hidden(features)), self.dropout, generator)
+        features = seeded_dropout(torch.cat(parts, dim=1), self.dropout, generator)
+        hidden = seeded_dropout(functional.relu(self.hidden(features)), self.dropout, generator)
         return cast(Tensor, self.output(hidden)).float()
 
 
@@ -138,15 +138,17 @@ class AttentionClassifier(nn.Module):
             self.encoder.states(batch, dropout=self.embedding_dropout, generator=generator)
             for batch in batches
         ]
-        vectors = [largest(part, batch) for part, batch in zip(states, batches, strict=True)]
+        vectors = [
+            max_over_tokens(part, batch) for part, batch in zip(states, batches, strict=True)
+        ]
         pooled = [*_pair_features(*vectors)]
         for compared, batch in zip(
             self._compared(states, batches, generator), batches, strict=True
         ):
             total = compared.masked_fill(~real_tokens(batch)[:, :, None], 0.0).sum(dim=1)
-            pooled += [largest(compared, batch), total / batch.lengths[:, None]]
-        features = dropped(torch.cat(pooled, dim=1), self.dropout, generator)
-        hidden = dropped(functional.relu(self.hidden(features)), self.dropout, generator)
+            pooled += [max_over_tokens(compared, batch), total / batch.lengths[:, None]]
+        features = seeded_dropout(torch.cat(pooled, dim=1), self.dropout, generator)
+        hidden = seeded_dropout(functional.relu(self.hidden(features)), self.dropout, generator)
         return cast(Tensor, self.output(hidden)).float()
 
     def _compared(
@@ -168,7 +170,7 @@ class AttentionClassifier(nn.Module):
 
     def _compare(self, own: Tensor, other: Tensor, generator: torch.Generator | None) -> Tensor:
         features = torch.cat(_pair_features(own, other), dim=2)
-        compared = self.comparison(dropped(features, self.dropout, generator))
+        compared = self.comparison(seeded_dropout(features, self.dropout, generator))
         return functional.relu(compared).float()
 
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.nn.dropout import dropped
-from arae_toolkit.nn.embedding import WordTable
+from arae_toolkit.nn.embedding import TokenEmbedding
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
 
@@ -36,7 +36,7 @@ class BiLSTMEncoder(nn.Module):
         if code_size % 2:
             raise ValueError(f"code_size must be even for two directions, got {code_size}")
         self.code_size = code_size
-        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
         self.forward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
         self.backward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
 
@@ -52,7 +52,7 @@ class BiLSTMEncoder(nn.Module):
             dropout: Share of the embeddings' coordinates set to 0.
             generator: Source of the dropout; ``None`` turns it off.
         """
-        words = dropped(self.embedding(batch.tokens), dropout, generator)
+        words = seeded_dropout(self.embedding(batch.tokens), dropout, generator)
         columns = torch.arange(batch.tokens.shape[1], device=batch.device)
         mirrored = batch.lengths[:, None] - 1 - columns
         places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
@@ -63,10 +63,10 @@ class BiLSTMEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the code of each sentence. Shape (B, Z), float32, unit norm."""
-        return functional.normalize(largest(self.states(batch), batch), dim=1)
+        return functional.normalize(max_over_tokens(self.states(batch), batch), dim=1)
 
 
-def largest(states: Tensor, batch: TokenBatch) -> Tensor:
+def max_over_tokens(states: Tensor, batch: TokenBatch) -> Tensor:
     """Return the maximum over the tokens of each sentence, by coordinates.
 
     Args:

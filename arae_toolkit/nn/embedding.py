@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class WordTable(nn.Embedding):
+class TokenEmbedding(nn.Embedding):
     """A vector for each word, with a gradient that suits a table that is shared.
 
     The gradient of a table that also scores words has all rows, from the softmax. To it a CPU adds

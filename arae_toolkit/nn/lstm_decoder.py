@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, PAD
-from arae_toolkit.nn.embedding import WordTable
+from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import lstm_states
-from arae_toolkit.ops.linear_cross_entropy import projected_nats, token_statistics
-from arae_toolkit.ops.packed_lstm import WordGates, cell_step, packed_states, packs
-from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy, token_statistics
+from arae_toolkit.ops.packed_lstm import InputGateCache, cell_step, packed_states, packs
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 
 class DecoderState(NamedTuple):
@@ -63,7 +63,7 @@ class LSTMDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.code_gain = code_gain
-        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size + code_size, hidden_size, batch_first=True)
         self.output_map: nn.Linear | None = None
         if output_map:
@@ -114,11 +114,11 @@ class LSTMDecoder(nn.Module):
         states, targets = self(code, batch), batch.tokens.flatten()
         weight, bias = self.projection.weight, self.projection.bias
         if batch.packing is None:
-            return projected_nats(states, weight, bias, targets, dtype=dtype, ignored=PAD)
+            return linear_cross_entropy(states, weight, bias, targets, dtype=dtype, ignored=PAD)
         targets = targets[batch.packing.places]
         if sample is not None:
-            return sampled_nats(states, weight, bias, targets, sample=sample, dtype=dtype)
-        return projected_nats(states, weight, bias, targets, dtype=dtype)
+            return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
+        return linear_cross_entropy(states, weight, bias, targets, dtype=dtype)
 
     @torch.no_grad()
     def statistics(
@@ -185,7 +185,7 @@ class LSTMDecoder(nn.Module):
         return tuple(self.lstm.all_weights[0])  # type: ignore[return-value]
 
 
-class LSTMStepper:
+class IncrementalLSTM:
     """The steps of an :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`, for many sentences.
 
     What a word adds to the gates is the same wherever the word stands. It is computed once for
@@ -214,7 +214,7 @@ class LSTMStepper:
         self._projection = decoder.projection.weight.detach().to(dtype)
         self._bias = decoder.projection.bias.detach().to(dtype)
         self._biased: Tensor | None = None  # the projection with its bias for a last column
-        self._word_gates: WordGates | None = None
+        self._word_gates: InputGateCache | None = None
         self._scores = self._projection.new_empty(0)
 
     def start(self, code: Tensor) -> DecoderState:
@@ -239,8 +239,8 @@ class LSTMStepper:
             next state.
         """
         if self._word_gates is None:
-            self._word_gates = WordGates(self._embedding, self._from_word)
-        self._word_gates.meet(previous)
+            self._word_gates = InputGateCache(self._embedding, self._from_word)
+        self._word_gates.fill(previous)
         gates = self._word_gates.of(previous).add_(state.code_gates)
         if self.dtype is torch.float32:
             gates.addmm_(state.hidden, self._from_state.t())

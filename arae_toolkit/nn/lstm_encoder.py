@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.nn.dropout import dropped
-from arae_toolkit.nn.embedding import WordTable
+from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import lstm_states
-from arae_toolkit.ops.packed_lstm import WordGates, packed_states, packs
+from arae_toolkit.ops.packed_lstm import InputGateCache, packed_states, packs
 from arae_toolkit.ops.prefix_lstm import PrefixTree, last_states
 
 
@@ -28,7 +28,7 @@ class LSTMEncoder(nn.Module):
         """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
         self.code_size = code_size
-        self.embedding = WordTable(vocab_size, embedding_size, padding_idx=PAD)
+        self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
 
     def forward(
@@ -50,27 +50,27 @@ class LSTMEncoder(nn.Module):
             words = batch.tokens.flatten()[packing.places]
             last = packed_states(self.lstm, self.embedding, words, packing)[packing.ends]
         else:
-            words = dropped(self.embedding(batch.tokens), dropout, generator)
+            words = seeded_dropout(self.embedding(batch.tokens), dropout, generator)
             states = lstm_states(self.lstm, words)
             # Not by indices of rows and places: a GPU would sort them for the gradient.
             ends = (batch.lengths - 1)[:, None, None].expand(-1, 1, self.code_size)
             last = states.gather(1, ends)[:, 0]
         return functional.normalize(last.float(), dim=1)
 
-    def word_gates(self) -> WordGates:
+    def input_gates(self) -> InputGateCache:
         """Return what words add to the gates, for as long as the weights stay the same."""
         from_input, _, *biases = (weight.detach() for weight in self.lstm.all_weights[0])
-        return WordGates(self.embedding.weight.detach(), from_input, biases[0] + biases[1])
+        return InputGateCache(self.embedding.weight.detach(), from_input, biases[0] + biases[1])
 
-    def codes_of(self, tree: PrefixTree, word_gates: WordGates) -> Tensor:
+    def codes_of(self, tree: PrefixTree, input_gates: InputGateCache) -> Tensor:
         """Return the same codes of sentences whose beginnings they share, without gradients.
 
         Args:
             tree: Of B sentences.
-            word_gates: From :meth:`word_gates`, for any number of trees.
+            input_gates: From :meth:`input_gates`, for any number of trees.
 
         Returns:
             Shape (B, Z), float32, unit norm.
         """
         from_state = self.lstm.all_weights[0][1]
-        return functional.normalize(last_states(from_state, word_gates, tree), dim=1)
+        return functional.normalize(last_states(from_state, input_gates, tree), dim=1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.nn.mlp import Normalization, mlp
-from arae_toolkit.ops.grouped_batch_norm import by_groups
+from arae_toolkit.ops.grouped_batch_norm import forward_groups
 
 OutputBound = Literal["sphere", "tanh", "none"]
 PriorKind = Literal["generator", "sphere", "fitted"]
@@ -62,9 +62,9 @@ class Generator(nn.Module):
         return self._bounded(self.layers(noise))
 
     @torch.no_grad()
-    def by_groups(self, noise: Tensor) -> Tensor:
+    def forward_groups(self, noise: Tensor) -> Tensor:
         """Return generated codes, each group as if it came alone. Shape (G, B, S) to (G, B, Z)."""
-        return self._bounded(by_groups(self.layers, noise))
+        return self._bounded(forward_groups(self.layers, noise))
 
     def draw_noise(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return s ~ N(0, I). Shape (count, S), on the generator's device."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from arae_toolkit.data.token_batches import like_length_batches
+from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.ops.packed_lstm import packs
@@ -34,10 +34,10 @@ def encode_sentences(
     device = encoder.embedding.weight.device
     codes = torch.zeros(len(sentences), encoder.code_size, device=device)
     if isinstance(encoder, LSTMEncoder) and packs(device):
-        word_gates = encoder.word_gates()
+        input_gates = encoder.input_gates()
         for rows, tree in alphabetical_batches(sentences, batch_size):
-            codes[torch.tensor(rows)] = encoder.codes_of(tree, word_gates)
+            codes[torch.tensor(rows)] = encoder.codes_of(tree, input_gates)
     else:
-        for rows, batch in like_length_batches(sentences, batch_size, device=device):
+        for rows, batch in length_bucketed_batches(sentences, batch_size, device=device):
             codes[rows] = encoder(batch)
     return codes

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.bilstm_encoder import MASKED
-from arae_toolkit.nn.dropout import dropped
 
 
-class AttributeRecognizer(nn.Module):
+class TextCNN(nn.Module):
     """Filters over one to a few neighbouring words; the largest response of each is kept.
 
     Args:
@@ -69,5 +69,5 @@ class AttributeRecognizer(nn.Module):
             response = layer(seen.transpose(2, 3).flatten(2)).float()
             real = (columns < batch.lengths[:, None])[:, :, None]
             responses.append(response.masked_fill(~real, MASKED).amax(dim=1).relu())
-        features = dropped(torch.cat(responses, dim=1), dropout, generator)
+        features = seeded_dropout(torch.cat(responses, dim=1), dropout, generator)
         return self.output(features)  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:  # sizes are checked before torch is needed, which takes seconds to load
     from torch import nn
 
-    from arae_toolkit.nn.embedding import WordTable
+    from arae_toolkit.nn.embedding import TokenEmbedding
 
 Tying = Literal["none", "decoder", "all"]
 
@@ -15,7 +15,7 @@ Tying = Literal["none", "decoder", "all"]
 class ReadsWords(Protocol):
     """A network with a vector for each word that it reads."""
 
-    embedding: WordTable
+    embedding: TokenEmbedding
 
 
 class WritesWords(ReadsWords, Protocol):

@@ -28,7 +28,7 @@ from torch.nn import functional
 from arae_toolkit.ops import batch_norm_double_backward, batch_norm_double_backward_cuda
 from arae_toolkit.ops.batch_norm_double_backward import BETWEEN, Normalised, behind_activation
 from arae_toolkit.ops.batch_norm_double_backward_cuda import fits
-from arae_toolkit.ops.triton_support import runs_kernels
+from arae_toolkit.ops.triton_support import has_triton
 
 REAL, GENERATED = 0, 1
 
@@ -83,7 +83,7 @@ def hidden_layers(network: nn.Sequential) -> list[HiddenLayer] | None:
 
 
 @torch.no_grad()
-def written_out(
+def analytic_gradients(
     network: nn.Sequential,
     layers: Sequence[HiddenLayer],
     real: Tensor,
@@ -114,7 +114,7 @@ def written_out(
     rows = len(real)
     passes = (
         batch_norm_double_backward_cuda
-        if runs_kernels(real.device) and fits(rows)
+        if has_triton(real.device) and fits(rows)
         else batch_norm_double_backward
     )
     groups = [real, generated]

@@ -69,7 +69,7 @@ def end_failed_capture(device: torch.device, *generators: torch.Generator) -> No
 WARM_UP_STEPS = 3
 
 
-class StepGraph:
+class GraphedStep:
     """A step that is run as written at first, then captured as a CUDA graph and replayed.
 
     The step must read and write the same memory each time, never wait for the device, and draw no

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def by_groups(network: nn.Sequential, inputs: Tensor) -> Tensor:
+def forward_groups(network: nn.Sequential, inputs: Tensor) -> Tensor:
     """Return a network's outputs for groups of rows, as if each group came alone, in turn.
 
     Args:

@@ -1,22 +1,31 @@
-"""The decoder's softmax over the vocabulary, in chunks: a (B, T, V) tensor is never kept.
+"""Linear cross-entropy: projection, softmax and loss in chunks; a (B, T, V) tensor is never kept.
 
-How it is trained depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` suits a
-CPU's caches, :mod:`~arae_toolkit.ops.linear_cross_entropy_cuda` a GPU.
+The scores' gradient is known as soon as they are, so it is formed in the forward pass, by a way
+that depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` suits a CPU's caches,
+:mod:`~arae_toolkit.ops.linear_cross_entropy_cuda` a GPU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from arae_toolkit.ops.linear_cross_entropy_cpu import chunked_nats, chunks
-from arae_toolkit.ops.linear_cross_entropy_cuda import fused_nats
+from arae_toolkit.ops.linear_cross_entropy_cpu import chunks, gradients_on_cpu
+from arae_toolkit.ops.linear_cross_entropy_cuda import gradients_on_cuda
 
 ROWS_AT_ONCE = {"cpu": 170, "cuda": 4096}
 """Rows whose scores are held at once where no gradient is wanted."""
 
+Gradients = Callable[..., tuple[Tensor, Tensor, Tensor]]
+"""Takes what :func:`linear_cross_entropy` takes; returns the sum with its gradients at the states,
+(N, K), and at the table, (M, K), M >= V. The first H columns are those of states and weights; in
+the table the next one is the bias's."""
 
-def projected_nats(
+
+def linear_cross_entropy(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -24,6 +33,7 @@ def projected_nats(
     *,
     dtype: torch.dtype = torch.float32,
     ignored: int | None = None,
+    gradients: Gradients | None = None,
 ) -> Tensor:
     """Return the summed negative log-likelihood of the targets, in nats.
 
@@ -36,6 +46,7 @@ def projected_nats(
         targets: Gold ids. Shape (N,), int64.
         dtype: Precision of the matrix products, float32 or bfloat16; sums are always float32.
         ignored: Rows with this target count nothing; without one all count.
+        gradients: How to compute; by default what suits the device.
 
     Raises:
         ValueError: If the shapes disagree.
@@ -45,9 +56,46 @@ def projected_nats(
             f"hidden {tuple(hidden.shape)}, weight {tuple(weight.shape)} and targets "
             f"{tuple(targets.shape)} do not fit together"
         )
-    if hidden.is_cuda:
-        return fused_nats(hidden, weight, bias, targets, dtype=dtype, ignored=ignored)
-    return chunked_nats(hidden, weight, bias, targets, dtype=dtype, ignored=ignored)
+    gradients = gradients or (gradients_on_cuda if hidden.is_cuda else gradients_on_cpu)
+    total: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        gradients, hidden, weight, bias, targets, dtype, ignored
+    )
+    return total
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Summed cross-entropy of a linear layer's scores, gradients formed in the forward pass."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        gradients: Gradients,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype,
+        ignored: int | None,
+    ) -> Tensor:
+        total, *found = gradients(hidden, weight, bias, targets, dtype=dtype, ignored=ignored)
+        # Not saved by torch's own means: those would keep a reference, for which the weight's
+        # gradient, the largest of all, would be copied once more.
+        context.gradients = found
+        context.shape, context.hidden_dtype = weight.shape, hidden.dtype
+        return total
+
+    @staticmethod
+    def backward(
+        context: Any, *upstream: Tensor
+    ) -> tuple[None, Tensor, Tensor, Tensor, None, None, None]:
+        (scale,) = upstream
+        if context.gradients is None:
+            raise RuntimeError("the gradients of this sum were used up by an earlier backward pass")
+        (states, table), context.gradients = context.gradients, None
+        words, size = context.shape
+        hidden = (states[:, :size] * scale.to(states.dtype)).to(context.hidden_dtype)
+        weight, bias = table[:words, :size] * scale, table[:words, size] * scale
+        return None, hidden, weight, bias, None, None, None
 
 
 @torch.no_grad()

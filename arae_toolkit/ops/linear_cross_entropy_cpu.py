@@ -1,8 +1,8 @@
-"""The decoder's softmax as a CPU likes it: chunks of rows, whose scores are passed over once.
+"""Linear cross-entropy on a CPU: chunks of rows, whose scores are passed over once.
 
-The scores' gradient is known as soon as they are, so it is formed and used at once, while the chunk
-is in cache, and nothing but the small gradients is saved for the backward pass. Beside its three
-matrix products a chunk costs one pass, which turns scores into exponentials:
+The scores' gradient is used while the chunk is in cache, and nothing but the small gradients is
+saved for the backward pass. Beside its three matrix products a chunk costs one pass, which turns
+scores into exponentials:
 
 - Exponentials are not brought into range by the maximum first: they are hardly ever out of it.
   Where their sums tell that they were, the chunk is done again with the maximum taken off.
@@ -12,8 +12,6 @@ matrix products a chunk costs one pass, which turns scores into exponentials:
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,29 +29,42 @@ COLUMN_MULTIPLE = {torch.float32: 4, torch.bfloat16: 32}
 LEAST_SUM, GREATEST_SUM = 1e-15, 1e25
 
 
-def chunked_nats(
+def gradients_on_cpu(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor,
     targets: Tensor,
     *,
     dtype: torch.dtype,
-    ignored: int | None = None,
-) -> Tensor:
-    """See :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
-
-    Args:
-        hidden: Shape (N, H).
-        weight: Shape (V, H).
-        bias: Shape (V,).
-        targets: Shape (N,), int64.
-        dtype: Precision of the products and of the scores between them, float32 or bfloat16.
-        ignored: Rows with this target count nothing.
-    """
-    total: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden, weight, bias, targets, dtype, ignored
-    )
-    return total
+    ignored: int | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See :data:`~arae_toolkit.ops.linear_cross_entropy.Gradients`."""
+    count, size = hidden.shape
+    table = _table(weight, bias, dtype)
+    rows, starts = chunks(count, most=CHUNK_ROWS[dtype], multiple=ROW_MULTIPLE[dtype])
+    states, answers, counts = _padded_rows(hidden, targets, table, rows * len(starts), ignored)
+    total = torch.zeros((), device=hidden.device)
+    state_gradient = torch.empty(states.shape, device=hidden.device)
+    table_gradient = torch.empty(table.shape, device=hidden.device)
+    if not starts:
+        table_gradient.zero_()
+    # A buffer of this size would otherwise be mapped and unmapped for every chunk.
+    scores = table.new_empty(rows, len(table))
+    for start in starts:
+        chunk = slice(start, start + rows)
+        nats, factor, gradient = _one_chunk(states[chunk], answers[chunk], table, scores, size=size)
+        total += nats.mul_(counts[chunk]).sum()
+        factor *= counts[chunk]
+        torch.mul(gradient, factor, out=state_gradient[chunk])
+        scaled = (states[chunk] * factor).to(dtype)
+        if dtype is not torch.float32:
+            product = scores.t() @ scaled
+            (table_gradient.add_ if start else table_gradient.copy_)(product)
+        elif start:
+            table_gradient.addmm_(scores.t(), scaled)
+        else:
+            torch.mm(scores.t(), scaled, out=table_gradient)
+    return total, state_gradient[:count].to(hidden.dtype), table_gradient
 
 
 def chunks(rows: int, *, most: int, multiple: int = 1) -> tuple[int, range]:
@@ -65,62 +76,6 @@ def chunks(rows: int, *, most: int, multiple: int = 1) -> tuple[int, range]:
 def _up_to(number: int, multiple: int) -> int:
     """Return the least multiple that is no less than a number."""
     return -(-number // multiple) * multiple
-
-
-class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Summed cross-entropy of a linear layer's scores, gradients formed in the forward pass."""
-
-    @staticmethod
-    def forward(
-        context: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        targets: Tensor,
-        dtype: torch.dtype,
-        ignored: int | None,
-    ) -> Tensor:
-        count, size = hidden.shape
-        table = _table(weight, bias, dtype)
-        rows, starts = chunks(count, most=CHUNK_ROWS[dtype], multiple=ROW_MULTIPLE[dtype])
-        states, answers, counts = _filled_up(hidden, targets, table, rows * len(starts), ignored)
-        total = torch.zeros((), device=hidden.device)
-        state_gradient = torch.empty(states.shape, device=hidden.device)
-        table_gradient = torch.empty(table.shape, device=hidden.device)
-        if not starts:
-            table_gradient.zero_()
-        # A buffer of this size would otherwise be mapped and unmapped for every chunk.
-        scores = table.new_empty(rows, len(table))
-        for start in starts:
-            chunk = slice(start, start + rows)
-            nats, factor, gradient = _push(states[chunk], answers[chunk], table, scores, size=size)
-            total += nats.mul_(counts[chunk]).sum()
-            factor *= counts[chunk]
-            torch.mul(gradient, factor, out=state_gradient[chunk])
-            scaled = (states[chunk] * factor).to(dtype)
-            if dtype is not torch.float32:
-                product = scores.t() @ scaled
-                (table_gradient.add_ if start else table_gradient.copy_)(product)
-            elif start:
-                table_gradient.addmm_(scores.t(), scaled)
-            else:
-                torch.mm(scores.t(), scaled, out=table_gradient)
-        # Not saved by torch's own means: those would keep a reference, for which the weight's
-        # gradient, the largest of all, would be copied once more.
-        context.gradients = (state_gradient[:count, :size].to(hidden.dtype), table_gradient)
-        return total
-
-    @staticmethod
-    def backward(
-        context: Any, *upstream: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        (scale,) = upstream
-        if context.gradients is None:
-            raise RuntimeError("the gradients of this sum were used up by an earlier backward pass")
-        (states, table), context.gradients = context.gradients, None
-        size = states.shape[1]
-        slope = states * scale.to(states.dtype)
-        return slope, table[:, :size] * scale, table[:, size] * scale, None, None, None
 
 
 def _table(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
@@ -135,7 +90,7 @@ def _table(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
     return table
 
 
-def _filled_up(
+def _padded_rows(
     hidden: Tensor, targets: Tensor, table: Tensor, rows: int, ignored: int | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return states (M, K), targets (M,), and 1 where a row counts and 0 where not, (M, 1).
@@ -158,7 +113,7 @@ def _filled_up(
     return states, answers, counts
 
 
-def _push(
+def _one_chunk(
     states: Tensor, answers: Tensor, table: Tensor, scores: Tensor, *, size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the answers' nats, and their gradients with respect to the states, less a factor.

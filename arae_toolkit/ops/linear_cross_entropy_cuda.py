@@ -1,4 +1,4 @@
-"""The decoder's softmax as a GPU likes it: three large matrix products and one kernel between them.
+"""Linear cross-entropy on a GPU: three large matrix products and one kernel between them.
 
 Tensor cores want sizes that are multiples of eight, so words and columns are filled up with zeros.
 One of the added columns does some work: the states have a 1 there and the table the bias, so that
@@ -8,17 +8,17 @@ the products add the bias and sum up its gradient on the way.
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from arae_toolkit.ops.triton_support import runs_kernels
+from arae_toolkit.ops.triton_support import has_triton
 
 BLOCK_WORDS, WARPS = 2048, 8
-
-
 NO_WORD = -1
+MULTIPLE = 8
+CHUNK_BYTES = 2**29
+"""Of scores held at once. Larger chunks are quicker: the table's gradient is summed less often."""
 
 
 def softmax_less_one_hot_(scores: Tensor, answers: Tensor, *, ignored: int | None = None) -> Tensor:
@@ -33,7 +33,7 @@ def softmax_less_one_hot_(scores: Tensor, answers: Tensor, *, ignored: int | Non
     Returns:
         Shape (N,), float32.
     """
-    if runs_kernels(scores.device):
+    if has_triton(scores.device):
         return _by_kernel(scores, answers, ignored)
     return _by_operations(scores, answers, ignored)
 
@@ -69,87 +69,39 @@ def _by_operations(scores: Tensor, answers: Tensor, ignored: int | None) -> Tens
     return nats[:, 0]
 
 
-MULTIPLE = 8
-CHUNK_BYTES = 2**29
-"""Of scores held at once. Larger chunks are quicker: the table's gradient is summed less often."""
-
-
-def fused_nats(
+def gradients_on_cuda(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor,
     targets: Tensor,
     *,
     dtype: torch.dtype,
-    ignored: int | None = None,
-) -> Tensor:
-    """See :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
-
-    Args:
-        hidden: Shape (N, H).
-        weight: Shape (V, H).
-        bias: Shape (V,).
-        targets: Shape (N,), int64.
-        dtype: Precision of the products and of the scores between them.
-        ignored: Rows with this target count nothing.
-    """
-    total: Tensor = _FusedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden, weight, bias, targets, dtype, ignored
-    )
-    return total
-
-
-class _FusedCrossEntropy(torch.autograd.Function):
-    """Summed cross-entropy of a linear layer's scores, gradients formed in the forward pass."""
-
-    @staticmethod
-    def forward(
-        context: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        targets: Tensor,
-        dtype: torch.dtype,
-        ignored: int | None,
-    ) -> Tensor:
-        words, size = weight.shape
-        columns = _filled_up(size + 1)
-        table = weight.new_zeros(_filled_up(words), columns, dtype=dtype)
-        table[:words, :size] = weight
-        table[:words, size] = bias
-        states = hidden.new_zeros(len(hidden), columns, dtype=dtype)
-        states[:, :size] = hidden
-        states[:, size] = 1
-        rows = max(1, CHUNK_BYTES // (len(table) * dtype.itemsize))
-        # Scores of the words added are 0, as is their gradient: the kernel passes over them.
-        buffer = states.new_empty(min(rows, len(states)), len(table))
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        slopes: list[Tensor] = []
-        table_slope: Tensor | None = None
-        for chunk, answers in zip(states.split(rows), targets.split(rows), strict=True):
-            scores = torch.mm(chunk, table.t(), out=buffer[: len(chunk)])
-            nats = softmax_less_one_hot_(scores[:, :words], answers, ignored=ignored)
-            total += nats.sum()
-            slopes.append(torch.mm(scores, table))
-            more = _wide_product(scores.t(), chunk)
-            table_slope = more if table_slope is None else table_slope.add_(more)
-        assert table_slope is not None, "a tensor without rows is split into one chunk"
-        # See projection.py on why these are not saved by torch's own means.
-        context.gradients = (slopes[0] if len(slopes) == 1 else torch.cat(slopes), table_slope)
-        context.sizes, context.hidden_dtype = (words, size), hidden.dtype
-        return total
-
-    @staticmethod
-    def backward(
-        context: Any, *upstream: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        (scale,) = upstream
-        if context.gradients is None:
-            raise RuntimeError("the gradients of this sum were used up by an earlier backward pass")
-        (states, table), context.gradients = context.gradients, None
-        words, size = context.sizes
-        hidden = (states[:, :size] * scale).to(context.hidden_dtype)
-        return hidden, table[:words, :size] * scale, table[:words, size] * scale, None, None, None
+    ignored: int | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See :data:`~arae_toolkit.ops.linear_cross_entropy.Gradients`."""
+    words, size = weight.shape
+    columns = _filled_up(size + 1)
+    table = weight.new_zeros(_filled_up(words), columns, dtype=dtype)
+    table[:words, :size] = weight
+    table[:words, size] = bias
+    states = hidden.new_zeros(len(hidden), columns, dtype=dtype)
+    states[:, :size] = hidden
+    states[:, size] = 1
+    rows = max(1, CHUNK_BYTES // (len(table) * dtype.itemsize))
+    # Scores of the words added are 0, as is their gradient: the kernel passes over them.
+    buffer = states.new_empty(min(rows, len(states)), len(table))
+    total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    slopes: list[Tensor] = []
+    table_slope: Tensor | None = None
+    for chunk, answers in zip(states.split(rows), targets.split(rows), strict=True):
+        scores = torch.mm(chunk, table.t(), out=buffer[: len(chunk)])
+        nats = softmax_less_one_hot_(scores[:, :words], answers, ignored=ignored)
+        total += nats.sum()
+        slopes.append(torch.mm(scores, table))
+        more = _wide_product(scores.t(), chunk)
+        table_slope = more if table_slope is None else table_slope.add_(more)
+    assert table_slope is not None, "a tensor without rows is split into one chunk"
+    return total, slopes[0] if len(slopes) == 1 else torch.cat(slopes), table_slope
 
 
 def _filled_up(size: int) -> int:

@@ -199,7 +199,7 @@ def _add_product(base: Tensor, first: Tensor, second: Tensor, *, dtype: torch.dt
         base += torch.mm(first.to(dtype), second)
 
 
-class WordGates:
+class InputGateCache:
     """The product of an LSTM's input weights and a word, kept for the next time the word is met.
 
     It is the same wherever the word stands. The weights must not change meanwhile.
@@ -219,7 +219,7 @@ class WordGates:
         if self._table.is_cuda:
             self._table.copy_(functional.linear(embedding, matrix, bias))
 
-    def meet(self, words: Tensor) -> None:
+    def fill(self, words: Tensor) -> None:
         """Compute what words add, where that has not been done. Shape (B,), int64."""
         if self._table.is_cuda:
             return

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.ops.packed_lstm import WordGates, cell_step
+from arae_toolkit.ops.packed_lstm import InputGateCache, cell_step
 
 MOST_TOKENS = 65_536  # of the sentences read together
 
@@ -110,23 +110,23 @@ def alphabetical_batches(
 
 
 @torch.no_grad()
-def last_states(from_state: Tensor, word_gates: WordGates, tree: PrefixTree) -> Tensor:
+def last_states(from_state: Tensor, input_gates: InputGateCache, tree: PrefixTree) -> Tensor:
     """Return the state at the end of each sentence of an LSTM on a CPU. Shape (B, H), float32.
 
     Args:
         from_state: The LSTM's recurrent weights. Shape (4H, H), float32.
-        word_gates: What words, and the biases, add to its gates.
+        input_gates: What words, and the biases, add to its gates.
         tree: Of the B sentences.
     """
     matrix = from_state.t()
     last = from_state.new_empty(sum(map(len, tree.rows)), len(matrix))
     words, parents = torch.from_numpy(tree.words), torch.from_numpy(tree.parents)
-    word_gates.meet(words)
+    input_gates.fill(words)
     hidden: Tensor | None = None
     cell: Tensor | None = None
     offsets = pairwise([0, *accumulate(tree.counts)])
     for (start, end), ends, rows in zip(offsets, tree.ends, tree.rows, strict=True):
-        gates = word_gates.of(words[start:end])
+        gates = input_gates.of(words[start:end])
         if hidden is not None and cell is not None:
             before = parents[start:end]
             gates.addmm_(hidden.index_select(0, before), matrix)

@@ -1,4 +1,4 @@
-"""A softmax over the words of a batch and a sample of all others: an estimate, for training only.
+"""Sampled softmax: the words of a batch and a sample of all others, for training only.
 
 The sum over the vocabulary splits in two. The words that the batch holds are summed exactly: they
 are the frequent ones, which have most of the probability. Of all others a uniform sample stands
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.ops.linear_cross_entropy import projected_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SoftmaxSample:
     generator: torch.Generator
 
 
-def sampled_nats(
+def sampled_cross_entropy(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -44,7 +44,7 @@ def sampled_nats(
     sample: SoftmaxSample,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Estimate :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats` from fewer words.
+    """Estimate the linear cross-entropy over the vocabulary from fewer words.
 
     Args:
         hidden: Decoder states of real tokens only. Shape (N, H).
@@ -68,6 +68,6 @@ def sampled_nats(
     if len(drawn):
         shift[len(own) :] = math.log(len(others) / len(drawn))
     words = torch.cat([own, drawn])
-    return projected_nats(
+    return linear_cross_entropy(
         hidden, functional.embedding(words, weight), bias[words] + shift, targets, dtype=dtype
     )

@@ -13,7 +13,7 @@ _FAILURES = (ImportError, AttributeError, TypeError, OSError, SubprocessError, R
 
 
 @functools.cache
-def runs_kernels(device: torch.device) -> bool:
+def has_triton(device: torch.device) -> bool:
     """Return whether a device runs Triton's kernels; one of them is tried, once.
 
     Triton comes with torch for CUDA, but needs a C compiler to start a kernel for the first time.

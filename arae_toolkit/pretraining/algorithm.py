@@ -18,16 +18,16 @@ from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.pretraining.gan_round import Adversary, new_critic
-from arae_toolkit.pretraining.graphed_iterations import StaticIterations
+from arae_toolkit.pretraining.gan_round import GANRounds, new_critic
+from arae_toolkit.pretraining.graphed_iterations import GraphedIterations
 from arae_toolkit.pretraining.optimizers import (
     autoencoder_update,
     critic_update,
     encoder_update,
     generator_update,
 )
-from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, Planner, Source
-from arae_toolkit.pretraining.steps import CriticPull, Pull, reconstruction_step
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, IterationPlanner, Source
+from arae_toolkit.pretraining.steps import CriticTerm, GradientTerm, reconstruction_step
 from arae_toolkit.training.loop import far_above_guessing
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
@@ -51,7 +51,7 @@ class Extension(Protocol):
         """Get ready for an iteration, counted from 0."""
         ...
 
-    def pulls(self) -> Sequence[Pull]:
+    def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return what joins the reconstruction's update of the encoder in this iteration."""
         ...
 
@@ -108,11 +108,13 @@ class Algorithm:
             store.host_lengths, batch_size=training.batch_size, seed=training.seed
         )
         adversarial = model.arguments["prior"] != "fitted"
-        self.planner = Planner(training, self.sampler, rows=len(store), adversarial=adversarial)
+        self.planner = IterationPlanner(
+            training, self.sampler, rows=len(store), adversarial=adversarial
+        )
         self.random = torch.Generator(self.device)
         self.critic: Critic | None = None
         self.generator: Generator | None = None
-        self.adversary: Adversary | None = None
+        self.adversary: GANRounds | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.kept = {"code_gradient_norm": torch.zeros((), device=self.device)}
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
@@ -120,10 +122,10 @@ class Algorithm:
             self._add_adversary()
         with reduced(self.device, self.dtype):
             self._groups = 1 if packs(self.device) else LENGTH_GROUPS
-        self.static: StaticIterations | None = None
+        self.static: GraphedIterations | None = None
         # What an extension does depends on the rows drawn, which a captured graph has no place for.
         if self.device.type == "cuda" and not extended:
-            self.static = StaticIterations(
+            self.static = GraphedIterations(
                 self.run,
                 store,
                 generator=self.random,
@@ -212,10 +214,10 @@ class Algorithm:
     def _reconstruct(self, source: Source) -> Scalars:
         """Run step 1, with the encoder's part of step 3 where the update is a joint one."""
         training = self.config.training
-        pulls = [pull for extension in self.extensions for pull in extension.pulls()]
+        terms = [term for extension in self.extensions for term in extension.gradient_terms()]
         if self.critic is not None and training.encoder_update == "joint":
             weight = source.scalar("adversarial_weight")
-            pulls.insert(0, CriticPull(self.critic, weight, training.encoder_gradient))
+            terms.insert(0, CriticTerm(self.critic, weight, training.encoder_gradient))
         (batch,), _ = source.batches(RECONSTRUCTION)
         return reconstruction_step(
             self.model.encoder,
@@ -227,7 +229,7 @@ class Algorithm:
             word_drop=training.word_drop,
             per_token=training.loss_unit == "token",
             dtype=self.dtype,
-            pulls=pulls,
+            gradient_terms=terms,
             softmax_samples=training.softmax_samples,
         )
 
@@ -254,7 +256,7 @@ class Algorithm:
         if isinstance(prior, Generator):
             self.generator = copy.deepcopy(prior) if training.generator_average else prior
             self.updates["generator"] = generator_update(self.generator, training)
-        self.adversary = Adversary(
+        self.adversary = GANRounds(
             self.model,
             self.critic,
             self.generator,

@@ -15,10 +15,10 @@ from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.evaluation.code_space import (
-    CodeMonitors,
+    CodeSpaceStatistics,
     collapse_warning,
     edit_neighbours,
-    measure_codes,
+    measure_code_space,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
 from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
@@ -63,7 +63,7 @@ class DevEvaluation:
         config: Config,
         *,
         reconstruction: Callable[[Indices | None], Any],
-        monitors: Callable[[Indices, Critic | None], CodeMonitors],
+        monitors: Callable[[Indices, Critic | None], CodeSpaceStatistics],
         samples: Callable[[], list[str]] | None = None,
         note: Note,
     ) -> None:
@@ -104,7 +104,7 @@ def text_evaluation(
         len(dev),
         config,
         reconstruction=lambda rows: measure_reconstruction(model, store, rows=rows),
-        monitors=lambda rows, critic: measure_codes(
+        monitors=lambda rows, critic: measure_code_space(
             model, store, rows=rows, neighbours=neighbours, critic=critic, seed=seed
         ),
         samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed),
@@ -124,7 +124,7 @@ def image_evaluation(
         len(dev),
         config,
         reconstruction=lambda rows: measure_images(model, dev, rows=rows),
-        monitors=lambda rows, critic: measure_codes(
+        monitors=lambda rows, critic: measure_code_space(
             model, dev, rows=rows, neighbours=neighbours, critic=critic, seed=seed
         ),
         note=note,

@@ -23,7 +23,7 @@ from arae_toolkit.pretraining.plan import (
 from arae_toolkit.pretraining.steps import critic_step, encode_rows, encoder_step, generator_step
 
 
-class Adversary:
+class GANRounds:
     """The networks of the GAN rounds, with what moves them.
 
     Args:
@@ -109,7 +109,7 @@ class Adversary:
                 mix = torch.rand(self.rows, 1, generator=self.random, device=device)
             mixes.append(mix)
         if self.generator is not None and noise:
-            noise = list(self.generator.by_groups(torch.stack(noise)))
+            noise = list(self.generator.forward_groups(torch.stack(noise)))
         return list(zip(noise, mixes, strict=True))
 
     def _move_encoder(

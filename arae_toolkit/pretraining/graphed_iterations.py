@@ -18,7 +18,7 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import Batch, Store
 from arae_toolkit.ops.cuda_graph import capturing, end_failed_capture
 from arae_toolkit.optim.update import Scalars
-from arae_toolkit.pretraining.plan import RECONSTRUCTION, Plan
+from arae_toolkit.pretraining.plan import RECONSTRUCTION, IterationPlan
 
 # Widths up to here have a graph each; longer ones share, so that graphs do not grow too many.
 EXACT_WIDTH, WIDTH_MULTIPLE = 16, 4
@@ -37,7 +37,7 @@ class StaticSource:
             the longest of the store.
     """
 
-    def __init__(self, plan: Plan, store: Store, *, width: int) -> None:
+    def __init__(self, plan: IterationPlan, store: Store, *, width: int) -> None:
         self.store, self.width = store, width
         self.longest = int(store.host_lengths.max())
         sizes = [len(rows) for rows in plan.rows.values()]
@@ -46,7 +46,7 @@ class StaticSource:
         self._rows_of = dict(zip(plan.rows, self._rows.split(sizes), strict=True))
         self._scalar_of = dict(zip(plan.scalars, self._scalars.unbind(), strict=True))
 
-    def load(self, plan: Plan) -> None:
+    def load(self, plan: IterationPlan) -> None:
         """Copy the rows and scalars of a plan, without waiting for the device."""
         rows = torch.from_numpy(np.concatenate([plan.rows[name] for name in self._rows_of]))
         scalars = torch.tensor([plan.scalars[name] for name in self._scalar_of])
@@ -76,7 +76,7 @@ class _Slot:
     scalars: Scalars = field(default_factory=dict)
 
 
-class StaticIterations:
+class GraphedIterations:
     """Runs iterations from fixed memory; on a CUDA device as graphs.
 
     The first iteration of a shape runs operation by operation, which prepares libraries and
@@ -111,7 +111,7 @@ class StaticIterations:
         self._stream: torch.cuda.Stream | None = None
         self.capture = capture
 
-    def shape(self, plan: Plan) -> Shape:
+    def shape(self, plan: IterationPlan) -> Shape:
         """Return what two iterations must share to run from the same graph."""
         width = self._store.width(plan.rows[RECONSTRUCTION])
         if width > EXACT_WIDTH:
@@ -124,7 +124,7 @@ class StaticIterations:
         """How many shapes have been captured."""
         return sum(slot.graph is not None for slot in self._slots.values())
 
-    def __call__(self, plan: Plan) -> Scalars:
+    def __call__(self, plan: IterationPlan) -> Scalars:
         """Run an iteration; what it returns holds until the next one."""
         shape = self.shape(plan)
         slot = self._slots.get(shape)
@@ -141,7 +141,7 @@ class StaticIterations:
         slot.graph.replay()
         return slot.scalars
 
-    def _capture(self, slot: _Slot, plan: Plan) -> None:
+    def _capture(self, slot: _Slot, plan: IterationPlan) -> None:
         """Record the iteration of this shape; nothing is computed yet."""
         try:
             graph = torch.cuda.CUDAGraph()

@@ -22,7 +22,7 @@ def reconstruction_nll(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tens
 
     The decoder term of the ARAE objective (Zhao et al., ICML 2018, Algorithm 1, step 1), written
     plainly over padded scores. Training uses the equal
-    :func:`~arae_toolkit.ops.linear_cross_entropy.projected_nats`.
+    :func:`~arae_toolkit.ops.linear_cross_entropy.linear_cross_entropy`.
 
     Args:
         logits: Decoder scores before the softmax. Shape (B, T, V).

@@ -24,7 +24,7 @@ LEAST_GROUP_ROWS = 32
 
 
 @dataclass(frozen=True)
-class Plan:
+class IterationPlan:
     """One iteration: a function of (seed, iteration) alone.
 
     Attributes:
@@ -54,7 +54,7 @@ class Source(Protocol):
         ...
 
 
-class Planner:
+class IterationPlanner:
     """Makes the plans of a run.
 
     Args:
@@ -77,7 +77,7 @@ class Planner:
         """Iterations in the whole run."""
         return schedules.iterations(self.training, batches_per_epoch=self.sampler.batches_per_epoch)
 
-    def plan(self, iteration: int) -> Plan:
+    def plan(self, iteration: int) -> IterationPlan:
         """Return the plan of an iteration; quick when iterations come in order."""
         training = self.training
         rounds = 0
@@ -87,7 +87,7 @@ class Planner:
         rows = {RECONSTRUCTION: self._sampled(iteration)}
         for turn in range(rounds):
             rows.update(self._drawn(iteration, turn))
-        return Plan(
+        return IterationPlan(
             iteration=iteration,
             rounds=rounds,
             rate=autoencoder_rate(training, iteration, iterations=self.iterations),
@@ -172,7 +172,7 @@ class HostSource:
         groups: At most so many batches of like lengths hold rows whose order is free.
     """
 
-    def __init__(self, plan: Plan, store: Store, *, groups: int = 1) -> None:
+    def __init__(self, plan: IterationPlan, store: Store, *, groups: int = 1) -> None:
         self.plan, self.store, self.groups = plan, store, groups
 
     def batches(self, name: str) -> tuple[Sequence[Batch], Tensor | None]:

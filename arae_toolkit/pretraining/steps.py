@@ -19,7 +19,7 @@ from arae_toolkit.devices import reduced
 from arae_toolkit.models.interfaces import CodeDecoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
-from arae_toolkit.ops.critic_gradients import hidden_layers, written_out
+from arae_toolkit.ops.critic_gradients import analytic_gradients, hidden_layers
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.objectives import (
@@ -31,8 +31,8 @@ from arae_toolkit.pretraining.objectives import (
 )
 
 
-class Pull(Protocol):
-    """Something that pulls at the codes of a joint encoder update, beside the reconstruction."""
+class GradientTerm(Protocol):
+    """A gradient at the codes that joins the reconstruction's in a joint encoder update."""
 
     def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
         """Return the weighted gradient that is added to the reconstruction's. Shape (B, Z).
@@ -46,13 +46,13 @@ class Pull(Protocol):
 
 
 @dataclass(frozen=True)
-class CriticPull:
-    """The critic's pull on the codes of a joint encoder update.
+class CriticTerm:
+    """The critic's gradient term of a joint encoder update.
 
     Attributes:
         critic: Fixed during the update.
         weight: lambda(1), scalar tensor.
-        mode: ``scale`` or ``norm``; see :func:`weighted_pull`.
+        mode: ``scale`` or ``norm``; see :func:`weighted_critic_gradient`.
     """
 
     critic: Critic
@@ -62,7 +62,7 @@ class CriticPull:
     def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
         """Return the weighted gradient of ``mean f(z)``. Shape (B, Z)."""
         del batch
-        return weighted_pull(
+        return weighted_critic_gradient(
             self.critic, code, weight=self.weight, mode=self.mode, reference_norm=reference_norm
         )
 
@@ -78,7 +78,7 @@ def reconstruction_step(
     word_drop: float = 0.0,
     per_token: bool = False,
     dtype: torch.dtype = torch.float32,
-    pulls: Sequence[Pull] = (),
+    gradient_terms: Sequence[GradientTerm] = (),
     softmax_samples: int = 0,
 ) -> Scalars:
     """Train encoder and decoder to reconstruct (Algorithm 1, step 1).
@@ -93,7 +93,7 @@ def reconstruction_step(
         word_drop: Share of the encoder's input words (pixels) hidden from it.
         per_token: Descend nats per token (pixel) instead of nats per sentence (image).
         dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
-        pulls: Added to this update of the encoder: its part of step 3, and of step 3b.
+        gradient_terms: Added to this update of the encoder: its part of step 3, and of step 3b.
         softmax_samples: Words beside the batch's own that a text decoder's softmax is estimated
             from; 0 takes the whole vocabulary.
 
@@ -101,7 +101,7 @@ def reconstruction_step(
         ``nats_per_sentence`` and ``nats_per_token``, or ``nats_per_image`` and ``nats_per_pixel``;
         ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``.
     """
-    visible = batch.damaged(share=word_drop, generator=generator)
+    visible = batch.corrupted(share=word_drop, generator=generator)
     with reduced(batch.device, dtype):
         code = encoder(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
@@ -114,8 +114,8 @@ def reconstruction_step(
     gradient = leaf.grad
     assert gradient is not None
     norm_of_reconstruction = gradient.norm(dim=1).mean()
-    for pull in pulls:
-        gradient = gradient + pull.gradient(
+    for term in gradient_terms:
+        gradient = gradient + term.gradient(
             code.detach(), batch, reference_norm=norm_of_reconstruction
         )
     code.backward(gradient, inputs=list(encoder.parameters()))
@@ -211,7 +211,7 @@ def set_gradients(
     if layers is not None:
         share = 1 / len(real) if of_batch_mean else 1.0
         terms = {"penalty_weight": penalty_weight, "share": share, "offset": NORM_OFFSET}
-        return written_out(critic.layers, layers, real, generated, mix, **terms)
+        return analytic_gradients(critic.layers, layers, real, generated, mix, **terms)
     objective = critic_objective(critic(real), critic(generated))
     loss, penalty = -objective, None
     if mix is not None:
@@ -253,20 +253,20 @@ def encoder_step(
         batches: The m sentences or images, in one or more parts.
         update: Of the encoder's parameters.
         weight: lambda(1), scalar tensor.
-        mode: See :func:`weighted_pull`.
+        mode: See :func:`weighted_critic_gradient`.
         reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
         dtype: ``bfloat16`` runs the encoder's matrix products in it.
     """
     with reduced(batches[0].device, dtype):
         code = torch.cat([encoder(batch) for batch in batches])
-    pull = weighted_pull(
+    pull = weighted_critic_gradient(
         critic, code.detach(), weight=weight, mode=mode, reference_norm=reference_norm
     )
     code.backward(pull, inputs=update.parameters)
     return {"encoder_gradient_norm": update.apply()}
 
 
-def weighted_pull(
+def weighted_critic_gradient(
     critic: Critic,
     code: Tensor,
     *,

@@ -9,7 +9,7 @@ from functools import partial
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
-from arae_toolkit.reports.nli_tables import inference_block, table5_block
+from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.performance_tables import (
     SAME_ITERATIONS,
     gpu_block,
@@ -19,16 +19,17 @@ from arae_toolkit.reports.performance_tables import (
     settings_block,
 )
 from arae_toolkit.reports.transfer_tables import (
+    TABLE3,
     ideas_block,
     table3_block,
     table4_block,
     topics_block,
 )
 
-TRAINING_CURVE, CODE_SPACE = "docs/figures/training-curve.png", "docs/figures/code-space.png"
-TRANSFER_FIGURE = "docs/figures/transfer.png"
-"""Where the README finds the figures."""
+TRAINING_CURVE, CODE_SPACE = "../figures/training-curve.png", "../figures/code-space.png"
+"""Where the pages of ``docs/results`` find the figures."""
 TOPICS = ("science", "music", "politics")
+EXAMPLES = 5
 BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
 MODELS = {"arae": "ARAE", "ae": "AE", "aae": "AAE"}
 PAPER_NATS = {
@@ -128,22 +129,84 @@ def samples_block(results: Results) -> str:
     Raises:
         ToolkitError: If no ARAE has been measured.
     """
-    model = trained_models(results)[0]
-    if kind_of(model) != "arae":
-        raise ToolkitError(
-            "no ARAE has been measured; see python -m arae_toolkit.benchmarks.pretraining"
-        )
-    samples = "\n".join(model["details"]["samples"])
-    ways = "\n\n".join("\n".join(way["way"]) for way in model["details"]["interpolations"])
+    details = _first_arae(results)["details"]
+    samples = "\n".join(details["samples"])
+    ways = "\n\n".join("\n".join(way["way"]) for way in details["interpolations"])
     return (
-        f"The first {len(model['details']['samples'])} samples, greedy, none left out:\n\n"
+        f"The first {len(details['samples'])} samples, greedy, none left out:\n\n"
         f"```text\n{samples}\n```\n\n"
         f"From one sentence to another, both ends as the model gives them back:\n\n"
         f"```text\n{ways}\n```"
     )
 
 
+SUMMARY: Sequence[tuple[str, str, Sequence[str], str]] = (
+    (
+        "SNLI captions, held out: nats per sentence",
+        "pretraining-snli",
+        ["dev_nats_per_sentence"],
+        f"{PAPER_NATS['arae'][0]}",
+    ),
+    ("... sentences given back word for word, test", "pretraining-snli", ["test_exact"], ""),
+    ("... distinct among 10,000 samples", "pretraining-snli", ["unique_samples"], ""),
+    (
+        "SNLI from 28,000 labels: the paper's classifier on an ARAE, test",
+        "table5",
+        ["tiny, arae, test"],
+        f"{TABLE5['arae']['tiny']} %",
+    ),
+    (
+        "... attention on an encoder of masked pairs, test",
+        "nli-tiny-attention-masked-pairs",
+        ["test_accuracy"],
+        "",
+    ),
+    (
+        "Yelp sentiment: the paper's ARAE, transfer / BLEU",
+        "table3",
+        ["arae-1, overall, accuracy ngrams", "arae-1, overall, source_bleu"],
+        "{} % / {}".format(*TABLE3["arae-1"][:2]),
+    ),
+    (
+        "... infilling, transfer / BLEU",
+        "table3",
+        ["infilling, overall, accuracy ngrams", "infilling, overall, source_bleu"],
+        "",
+    ),
+    (
+        "Training on one core, times a textbook version's rate",
+        "training_rate",
+        ["default fp32, over textbook"],
+        "",
+    ),
+)
+"""Rows of the README's table: label, file of results, its metrics, and the paper's figures."""
+
+
+def summary_block(results: Results) -> str:
+    """Return the README's table: a row for each thing that the toolkit is for.
+
+    Raises:
+        ToolkitError: If a row has not been measured.
+    """
+    rows = []
+    for label, name, metrics, paper in SUMMARY:
+        if name not in results:
+            raise ToolkitError(f"{name} has not been measured, which the summary needs")
+        cells = [metric_cell(results[name], metric) for metric in metrics]
+        rows.append([label, " / ".join(cells), paper])
+    return table(["", "here", "paper"], rows)
+
+
+def examples_block(results: Results) -> str:
+    """Return the first samples of the first ARAE among the results."""
+    samples = "\n".join(_first_arae(results)["details"]["samples"][:EXAMPLES])
+    return f"```text\n{samples}\n```"
+
+
 BLOCKS: dict[str, Callable[[Results], str]] = {
+    "summary": summary_block,
+    "examples": examples_block,
     "pretraining": pretraining_block,
     "samples": samples_block,
     "benchmarks": benchmarks_block,
@@ -176,6 +239,20 @@ def replace_blocks(text: str, results: Results) -> str:
         return f"{start}{BLOCKS[name](results)}\n{end}"
 
     return BLOCK.sub(rendered, text)
+
+
+def _first_arae(results: Results) -> Result:
+    """Return the first ARAE among the results.
+
+    Raises:
+        ToolkitError: If none has been measured.
+    """
+    model = trained_models(results)[0]
+    if kind_of(model) != "arae":
+        raise ToolkitError(
+            "no ARAE has been measured; see python -m arae_toolkit.benchmarks.pretraining"
+        )
+    return model
 
 
 def _paper_cell(kind: str, metric: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from arae_toolkit.data.vocabulary import Vocabulary, shortened
+from arae_toolkit.data.vocabulary import Vocabulary, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
@@ -142,7 +142,7 @@ class TransferModel:
         if candidates < 1:
             raise ValueError(f"candidates must be at least 1, got {candidates}")
         values = [self.value_of(target) for target in targets]
-        sentences = [shortened(ids) for ids in self.vocabulary.encode_batch(list(texts))]
+        sentences = [truncated(ids) for ids in self.vocabulary.encode_batch(list(texts))]
         proposals = self.rewriter.propose(
             sentences, values, count=candidates, strength=strength, seed=seed
         )

@@ -14,13 +14,19 @@ from typing import Any
 import click
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.evaluate.report import aligned
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import json_option
+from arae_toolkit.recipes.shared.row_streams import aligned
 
 QUESTIONS = {
     "transfer": "of the target, percent",
     "naturalness": "naturalness, 1-5",
     "similarity": "similarity, 1-5",
+}
+AGREED = {
+    "attribute": "the same attribute",
+    "naturalness": "naturalness within one point",
+    "similarity": "similarity within one point",
 }
 
 
@@ -34,7 +40,7 @@ QUESTIONS = {
 )
 @click.argument("key", type=click.Path(path_type=Path))
 @click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@json_option
 def transfer_ratings(key: Path, sheets: tuple[Path, ...], as_json: bool) -> None:
     """Score SHEETS, each filled by one person, with the KEY that says which row is whose.
 
@@ -74,17 +80,9 @@ def _as_text(report: Mapping[str, Any]) -> str:
     blocks = [aligned(rows), f"rows rated: {rated} of {report['rows']:,}"]
     agreed = report["agreement"]
     if agreed is not None:
-        shares = [
-            ["two people agree, percent of rows", ""],
-            *(
-                [words, "-" if agreed[name] is None else f"{agreed[name]:.1f}"]
-                for name, words in (
-                    ("attribute", "the same attribute"),
-                    ("naturalness", "naturalness within one point"),
-                    ("similarity", "similarity within one point"),
-                )
-            ),
-        ]
+        shares = [["two people agree, percent of rows", ""]]
+        for name, words in AGREED.items():
+            shares.append([words, "-" if agreed[name] is None else f"{agreed[name]:.1f}"])
         blocks.append(aligned(shares))
     return "\n\n".join(blocks)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.child_processes import threads_of
-from arae_toolkit.recipes.shared.row_streams import significant
+from arae_toolkit.recipes.shared.row_streams import aligned, significant
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 
 if TYPE_CHECKING:
@@ -44,13 +43,12 @@ def as_json_object(
         "split": split,
         "signature": dict(first.signature),
         "systems": {
-            name: {
-                "overall": _numbers(asdict(result.overall)),
-                "directions": {
-                    direction: _numbers(asdict(measures))
-                    for direction, measures in result.directions.items()
-                },
-            }
+            name: significant(
+                {
+                    "overall": asdict(result.overall),
+                    "directions": {key: asdict(part) for key, part in result.directions.items()},
+                }
+            )
             for name, result in results.items()
         },
     }
@@ -68,31 +66,14 @@ def as_text(report: Mapping[str, Any]) -> str:
     lines.append(f"BLEU: {signature['bleu']}")
     blocks = ["\n".join(lines), _table("all rows", {n: s["overall"] for n, s in systems.items()})]
     directions = dict.fromkeys(d for system in systems.values() for d in system["directions"])
-    if len(directions) > 1:
-        blocks += [
-            _table(
-                direction,
-                {
-                    name: system["directions"][direction]
-                    for name, system in systems.items()
-                    if direction in system["directions"]
-                },
-            )
-            for direction in directions
-        ]
+    for direction in directions if len(directions) > 1 else ():
+        parts = {name: system["directions"].get(direction) for name, system in systems.items()}
+        blocks.append(_table(direction, {name: part for name, part in parts.items() if part}))
     return "\n\n".join(blocks)
 
 
 def write_report(
-    report: Mapping[str, Any],
-    folder: Path,
-    *,
-    name: str,
-    corpus: Corpus,
-    command: str,
-    seed: int,
-    device: str,
-    seconds: float,
+    report: Mapping[str, Any], folder: Path, *, name: str, corpus: Corpus, **made: Any
 ) -> Path:
     """Write a file of results and return its path.
 
@@ -101,10 +82,7 @@ def write_report(
         folder: For the file.
         name: Of the file; what no name of a file may hold becomes ``_``.
         corpus: Of the judges.
-        command: What was typed.
-        seed: Of the proposals.
-        device: ``cpu``, or ``cuda`` with the device's name.
-        seconds: What the command took.
+        made: Further arguments of :func:`~arae_toolkit.reports.results.write_result`.
     """
     metrics: dict[str, Metric] = {}
     for system, content in report["systems"].items():
@@ -118,34 +96,12 @@ def write_report(
     return write_result(
         folder,
         "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name),
-        command=command,
         corpus=corpus_identity(corpus),
-        seeds=[seed],
-        device=device,
-        seconds=seconds,
         metrics=metrics,
-        threads=threads_of(os.environ),
+        threads=threads_of(),
         details={key: report[key] for key in ("split", "signature", "systems")},
+        **made,
     )
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells as lines: the first column flush left, the others flush right.
-
-    Example:
-        >>> print(aligned([["words", "copy"], ["mean", "7"]]))
-        words  copy
-        mean      7
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> str:
@@ -168,10 +124,3 @@ def _cell(name: str, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if name in COUNTS else f"{value:,.2f}"
-
-
-def _numbers(value: Any) -> Any:
-    """Return the same with every float to six significant digits."""
-    if isinstance(value, dict):
-        return {key: _numbers(part) for key, part in value.items()}
-    return significant(value) if isinstance(value, float) else value

@@ -6,28 +6,29 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.transfer.metrics`.
 from __future__ import annotations
 
 import json
-import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.devices import dtype_of
-from arae_toolkit.recipes.evaluate.corpus import Known, open_corpus, told, with_references
+from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.evaluate.outputs import (
+    Known,
     OutputFields,
     named_source,
+    open_corpus,
     read_outputs,
     transferred_split,
+    with_references,
 )
-from arae_toolkit.recipes.evaluate.rating_sheet import write_sheet
 from arae_toolkit.recipes.evaluate.report import as_json_object, as_text, write_report
-from arae_toolkit.recipes.shared.child_processes import options_given
+from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.options import device_option, precision_option
-from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
+from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     "--split",
     type=click.Choice(["dev", "test"]),
     default="test",
-    show_default=True,
     help="Sentences that RUN's model rewrites.",
 )
 @click.option(
@@ -81,23 +81,14 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     help="At most so many sentences, evenly spread over split or file.",
 )
 @click.option("--to", metavar="LABEL", help="Target of outputs whose rows do not tell theirs.")
+@click.option("--text-field", default="text", help="The field of a row that holds the source.")
 @click.option(
-    "--text-field",
-    default="text",
-    show_default=True,
-    help="The field of a row that holds the source.",
-)
-@click.option(
-    "--output-field",
-    default="transferred",
-    show_default=True,
-    help="The field that holds what was made of it.",
+    "--output-field", default="transferred", help="The field that holds what was made of it."
 )
 @rewriting_options
 @click.option(
     "--reverse/--no-reverse",
     default=True,
-    show_default=True,
     help="Measure reverse perplexity, for which a language model of each system's outputs is "
     "trained.",
 )
@@ -106,7 +97,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     is_flag=True,
     help="Also measure how well fresh classifiers read the label from RUN's codes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@json_option
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -123,14 +114,11 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     "--rating-folder",
     type=click.Path(path_type=Path),
     default=Path("ratings"),
-    show_default=True,
     help="For --rating-sheet: where to write.",
 )
 @device_option
 @precision_option
-@click.pass_context
 def transfer(
-    ctx: click.Context,
     run: str | None,
     outputs: Sequence[str],
     references: str | None,
@@ -194,34 +182,30 @@ def transfer(
     from arae_toolkit.evaluation.transfer.comparison import with_baselines
 
     if rated_sources is not None:
-        write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
+        _write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
         return
     try:
         compared = with_baselines(systems)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    report = as_json_object(
-        _measured(compared, corpus, split, device, precision, reverse=reverse),
-        corpus,
-        split=split,
-    )
+    measured = _measured(compared, corpus, split, device, precision, reverse=reverse)
+    report = as_json_object(measured, corpus, split=split)
     if read_from_codes is not None:
         report["probe"] = read_from_codes
     if results is not None:
         from arae_toolkit.devices import choose_device, name_of
 
-        command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
         path = write_report(
             report,
             results,
             name=f"transfer-{'-'.join(systems)}",
             corpus=corpus,
-            command=command,
-            seed=seed,
+            command=command_line(),
+            seeds=[seed],
             device=name_of(choose_device(device)),
             seconds=time.monotonic() - began,
         )
-        told(str(path))
+        say(str(path))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
 
 
@@ -242,7 +226,7 @@ def _probed(
     if not isinstance(model, LatentRewriter):
         raise click.UsageError("--probe reads the codes of RUN, which has to be an autoencoder")
     found = asdict(probe_model(model.model, corpus, seed=seed))
-    told(
+    say(
         f"label read from the code by fresh classifiers: linear {found['linear']:.1f} %, "
         f"perceptron {found['perceptron']:.1f} %, most frequent label {found['majority']:.1f} %"
     )
@@ -262,12 +246,12 @@ def _measured(
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
     from arae_toolkit.evaluation.transfer.comparison import compare
-    from arae_toolkit.evaluation.transfer.evaluators import instruments_of
+    from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     keep_freed_memory()
     place = choose_device(device)
     dtype = dtype_of(precision)
-    instruments = instruments_of(corpus, device=place, dtype=dtype, note=told, progress=progress)
+    instruments = evaluators_of(corpus, device=place, dtype=dtype, note=say, progress=progress)
     held_out = corpus.split(OTHER_SPLIT[split])
 
     def reverse_of(name: str) -> Any:
@@ -283,3 +267,35 @@ def _measured(
         return measure
 
     return compare(systems, instruments, reverse=reverse_of)
+
+
+def _write_sheet(
+    systems: Mapping[str, SystemOutputs],
+    count: int,
+    folder: Path,
+    *,
+    labels: Sequence[str],
+    seed: int,
+) -> None:
+    """Write the files of a rating sheet and print their paths.
+
+    Raises:
+        DataError: If no source was answered by every system.
+        ToolkitError: If there is a sheet already.
+    """
+    from arae_toolkit.evaluation.human.ratings import draw_items
+    from arae_toolkit.evaluation.human.sheet_files import KEY, PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.transfer.comparison import REFERENCES
+
+    human = next((s.human for s in systems.values() if s.human is not None), None)
+    shown = dict(systems) if human is None else {**systems, REFERENCES: human}
+    try:
+        items = draw_items(shown, count, labels=labels, seed=seed)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    write_rating_files(folder, items, labels=labels)
+    say(
+        f"{len(items):,} rows of {', '.join(shown)}; raters get {TABLE} or {PAGE}, and not {KEY}\n"
+        f"score with: arae-toolkit evaluate transfer-ratings {folder / KEY} FILLED..."
+    )
+    click.echo(f"{folder / TABLE}\n{folder / PAGE}\n{folder / KEY}")

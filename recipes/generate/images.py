@@ -53,7 +53,10 @@ def run_or_image_run(draw: Draw, *, uses: Sequence[str]) -> Callable[[Command], 
                     raise click.UsageError("--out is for image models; sentences go to stdout")
                 return command(run=run, **options)
             _check_options(run, out, options, {*uses, "device"})
-            model = load_image_model(folder, options["device"])
+            from arae_toolkit.devices import choose_device
+            from arae_toolkit.models.image_arae import ImageARAE
+
+            model = ImageARAE.from_pretrained(folder, device=choose_device(options["device"]))
             picture = draw(model, folder, **{name: options[name] for name in uses})
             from arae_toolkit.evaluation.image_grid import save_picture
 
@@ -116,18 +119,6 @@ def image_run(run: str) -> Path | None:
     except (ToolkitError, OSError, ValueError):
         return None  # whoever loads the model says what is wrong with it
     return folder if isinstance(config, dict) and config.get("kind") == "image" else None
-
-
-def load_image_model(folder: Path, device: str) -> ImageARAE:
-    """Return the model of a folder.
-
-    Raises:
-        ToolkitError: If it is damaged, or there is no such device.
-    """
-    from arae_toolkit.devices import choose_device
-    from arae_toolkit.models.image_arae import ImageARAE
-
-    return ImageARAE.from_pretrained(folder, device=choose_device(device))
 
 
 def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray[np.uint8]:

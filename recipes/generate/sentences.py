@@ -9,35 +9,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.recipes.generate import images
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
+    answer_stream,
     answers_to,
     check_search,
     decoding_of,
     device_option,
+    line_or_json_options,
     load_model,
     output_format_option,
-    row_options,
     run_argument,
     sampling_options,
     search_options,
+    source_argument,
     text_options,
 )
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
     significant,
-    write_answers,
     write_lines,
     write_rows,
 )
 from arae_toolkit.recipes.shared.rows import Row, RowFormat
+
+if TYPE_CHECKING:
+    from arae_toolkit.models.arae import ARAE
 
 Fields = Mapping[str, Any]
 
@@ -52,14 +57,11 @@ Fields = Mapping[str, Any]
     ],
 )
 @images.run_or_image_run(images.draw_samples, uses=["count", "seed"])
-@click.option(
-    *("-n", "--count"), type=click.IntRange(0), default=10, show_default=True, help="How many."
-)
+@click.option(*("-n", "--count"), type=click.IntRange(0), default=10, help="How many.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=0,
-    show_default=True,
     help="The same seed gives the same sentences.",
 )
 @click.option("--unique", is_flag=True, help="Draw on until that many distinct ones are found.")
@@ -68,7 +70,6 @@ Fields = Mapping[str, Any]
     "row_format",
     type=click.Choice(["lines", "jsonl"]),
     default="lines",
-    show_default=True,
     help="Text, or JSONL with seed and index.",
 )
 @sampling_options
@@ -105,9 +106,9 @@ def sample(
     ],
 )
 @images.run_or_image_run(images.draw_reconstructions, uses=["source"])
-@click.argument("source", metavar="[FILE|-]", required=False)
+@source_argument
 @text_options
-@row_options
+@line_or_json_options
 @output_format_option
 @search_options
 @device_option
@@ -131,25 +132,26 @@ def reconstruct(
     """
     check_search(method, beam_size=beam_size)
 
-    def compute(batch: list[Row]) -> list[Fields]:
+    def compute(model: ARAE, batch: list[Row], output_format: RowFormat) -> list[Fields]:
         sentences = [row.texts[0] for row in batch]
+        decoding = decoding_of(method=method, beam_size=beam_size)
         answers = model.reconstruct(sentences, decoding=decoding)
-        if request.output_format == "lines":
+        if output_format == "lines":
             return [{"reconstruction": answer} for answer in answers]
         return [
             {"reconstruction": answer, "nats": significant(nats), "tokens": tokens}
             for answer, nats, tokens in zip(answers, *model.nats(sentences), strict=True)
         ]
 
-    def lines_of(answer: Fields | None) -> list[str]:
-        return [""] if answer is None else [answer["reconstruction"]]
-
-    with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
-        model = load_model(run, device)
-        decoding = decoding_of(method=method, beam_size=beam_size)
-        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
-            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
-    request.check()
+    answer_stream(
+        source,
+        partial(load_model, run, device),
+        compute,
+        field="reconstruction",
+        texts=[(text,) for text in texts],
+        names=[text_field],
+        **rows,
+    )
 
 
 @click.command(
@@ -163,13 +165,9 @@ def reconstruct(
 @images.run_or_image_run(images.draw_walks, uses=["inputs", "steps"])
 @click.argument("inputs", nargs=-1, metavar="[FIRST SECOND | FILE|-]")
 @click.option(
-    "--steps",
-    type=click.IntRange(2),
-    default=5,
-    show_default=True,
-    help="Sentences on the way, both ends included.",
+    "--steps", type=click.IntRange(2), default=5, help="Sentences on the way, both ends included."
 )
-@row_options
+@line_or_json_options
 @output_format_option
 @search_options
 @device_option
@@ -195,19 +193,21 @@ def interpolate(
         raise click.UsageError("two sentences, each in quotes, or one file are expected")
     pairs, source = ([inputs], None) if len(inputs) == 2 else ([], next(iter(inputs), None))
 
-    def compute(batch: list[Row]) -> list[Fields]:
-        walks = (model.interpolate(*row.texts, steps=steps, decoding=decoding) for row in batch)
-        return [{"steps": walk} for walk in walks]
-
-    def lines_of(answer: Fields | None) -> list[str]:
-        return [""] * steps if answer is None else answer["steps"]
-
-    with open_request(source, texts=pairs, names=["first", "second"], **rows) as request:
-        model = load_model(run, device)
+    def compute(model: ARAE, batch: list[Row], _: RowFormat) -> list[Fields]:
         decoding = decoding_of(method=method, beam_size=beam_size)
-        for batch in answers_to(request, compute, model.vocabulary, most_words=model.max_length):
-            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
-    request.check()
+        walk = partial(model.interpolate, steps=steps, decoding=decoding)
+        return [{"steps": walk(*row.texts)} for row in batch]
+
+    answer_stream(
+        source,
+        partial(load_model, run, device),
+        compute,
+        field="steps",
+        lines=steps,
+        texts=pairs,
+        names=["first", "second"],
+        **rows,
+    )
 
 
 @click.command(
@@ -219,9 +219,9 @@ def interpolate(
     ],
 )
 @run_argument
-@click.argument("source", metavar="[FILE|-]", required=False)
+@source_argument
 @text_options
-@row_options
+@line_or_json_options
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -252,23 +252,19 @@ def encode(
         codes: list[list[float]] = model.encode([row.texts[0] for row in batch]).tolist()
         return codes
 
-    def fields_of(code: list[float] | None) -> Fields | None:
-        return None if code is None else {"code": [significant(number) for number in code]}
-
-    with open_request(source, texts=columns(texts), names=[text_field], **rows) as request:
+    given = [(text,) for text in texts]
+    with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_model(run, device)
         batches = answers_to(request, compute, model.vocabulary, most_words=model.max_length)
         if out is None:
             for batch in batches:
-                write_rows(row.answered(fields_of(code)) for row, code in batch)
+                write_rows(
+                    row.answered(None if code is None else {"code": significant(code)})
+                    for row, code in batch
+                )
         else:
             unusable = [math.nan] * model.code_size
             with growing_array(out, model.code_size) as append:
                 for batch in batches:
                     append([unusable if code is None else code for _, code in batch])
     request.check()
-
-
-def columns(texts: Sequence[str]) -> list[tuple[str]]:
-    """Return texts of the command line as rows of one text."""
-    return [(text,) for text in texts]

@@ -14,6 +14,7 @@ import click
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.nli.options import (
+    answers_of,
     load_nli_model,
     pair_field_options,
     pair_fields,
@@ -21,16 +22,15 @@ from arae_toolkit.recipes.nli.options import (
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
-    answers_to,
     batch_size_option,
     device_option,
+    json_option,
     precision_option,
     run_argument,
 )
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.row_streams import OnError, open_request, significant
-from arae_toolkit.recipes.shared.rows import Name, Row, field_in
-from arae_toolkit.storage.text_lines import kind_of
+from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request, significant
+from arae_toolkit.recipes.shared.rows import Name, Row, field_in, problem_of_label
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
@@ -39,9 +39,7 @@ BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
 LABEL = ("gold_label", "label")
 NO_LABEL = (None, "", "-")
 """How a row says that it has none. SNLI has ``-`` where its annotators did not agree."""
-
-MOST_SHOWN = 40
-"""Characters of an unknown label in a message."""
+PERCENTS = ("precision", "recall", "f1")
 
 
 @click.command(
@@ -60,12 +58,11 @@ MOST_SHOWN = 40
     metavar="NAME",
     help="The field of a row that holds the label  [default: gold_label, else label]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@json_option
 @click.option(
     "--on-error",
     type=click.Choice(["skip", "fail"]),
     default="skip",
-    show_default=True,
     help="An unusable row is reported on stderr and makes the exit code 3. skip leaves it out, "
     "fail stops there.",
 )
@@ -96,7 +93,10 @@ def evaluate(
     scores, gold = array("d"), array("q")  # all that is kept: a million rows of three labels: 32 MB
 
     def problem_of(row: Row) -> str | None:
-        return problem_of_label(row.fields, label_name, model.labels)
+        field, label = field_in(row.fields, label_name), label_of(row.fields, label_name)
+        if field is None or label is None:
+            return None
+        return problem_of_label(field, label, model.labels)
 
     def compute(batch: list[Row]) -> list[int | None]:
         labelled = [row for row in batch if label_of(row.fields, label_name) is not None]
@@ -113,11 +113,8 @@ def evaluate(
         batch_size=batch_size,
     ) as request:
         model = load_nli_model(run, device, precision)
-        from arae_toolkit.data.vocabulary import MOST_WORDS
-
-        answers = answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)
         with progress("evaluating") as advance:
-            for batch in answers:
+            for batch in answers_of(model, request, compute):
                 gold.extend(label for _, label in batch if label is not None)
                 advance(len(batch))
     if not gold:
@@ -147,15 +144,6 @@ def label_of(fields: Mapping[str, Any], name: Name) -> Any:
     return None if value in NO_LABEL else value
 
 
-def problem_of_label(fields: Mapping[str, Any], name: Name, known: Sequence[str]) -> str | None:
-    """Return why the label of a row cannot be used, or ``None``."""
-    label = label_of(fields, name)
-    if label is None or label in known:
-        return None
-    shown = repr(label[:MOST_SHOWN]) if isinstance(label, str) else kind_of(label)
-    return f"field {field_in(fields, name)!r} is {shown}, not one of {', '.join(known)}"
-
-
 def measured(scores: array[float], gold: array[int], labels: Sequence[str]) -> dict[str, Any]:
     """Return what is measured, by name, as numbers that JSON can hold.
 
@@ -173,20 +161,17 @@ def measured(scores: array[float], gold: array[int], labels: Sequence[str]) -> d
         np.frombuffer(gold, dtype=np.int64),
         labels=labels,
     )
-    return {
-        "accuracy": significant(found.accuracy),
-        "majority": significant(found.majority),
-        "calibration_error": significant(found.calibration_error),
-        "nats": significant(found.nats),
-        "labels": [
-            {
-                name: significant(value) if isinstance(value, float) else value
-                for name, value in row.items()
-            }
-            for row in found.per_class()
-        ],
-        "confusion": found.confusion.tolist(),
-    }
+    report: dict[str, Any] = significant(
+        {
+            "accuracy": found.accuracy,
+            "majority": found.majority,
+            "calibration_error": found.calibration_error,
+            "nats": found.nats,
+            "labels": found.per_class(),
+            "confusion": found.confusion.tolist(),
+        }
+    )
+    return report
 
 
 def as_text(report: Mapping[str, Any]) -> str:
@@ -200,38 +185,10 @@ def as_text(report: Mapping[str, Any]) -> str:
         ["calibration error, points", f"{report['calibration_error']:.2f}"],
         ["nats a pair", f"{report['nats']:.4f}"],
     ]
-    percents = ("precision", "recall", "f1")
-    classes = [
-        ["label", "pairs", *percents],
-        *(
-            [row["label"], f"{row['rows']:,}", *(f"{row[name]:.2f}" for name in percents)]
-            for row in report["labels"]
-        ),
-    ]
-    confusion = [
-        ["gold \\ predicted", *names],
-        *(
-            [name, *(f"{count:,}" for count in counts)]
-            for name, counts in zip(names, report["confusion"], strict=True)
-        ),
-    ]
+    classes = [["label", "pairs", *PERCENTS]]
+    for row in report["labels"]:
+        classes.append([row["label"], f"{row['rows']:,}", *(f"{row[p]:.2f}" for p in PERCENTS)])
+    confusion = [["gold \\ predicted", *names]]
+    for name, counts in zip(names, report["confusion"], strict=True):
+        confusion.append([name, *(f"{count:,}" for count in counts)])
     return "\n\n".join(map(aligned, (totals, classes, confusion)))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells as lines: the first column flush left, numbers flush right.
-
-    Example:
-        >>> print(aligned([["label", "pairs"], ["neutral", "7"]]))
-        label    pairs
-        neutral      7
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

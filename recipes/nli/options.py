@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.options import answers_to, in_order
+from arae_toolkit.recipes.shared.row_streams import Answer, Request
 from arae_toolkit.recipes.shared.rows import Name, Row
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def load_nli_model(run: str, device: str, precision: Precision = "fp32") -> NLIM
     model = NLIModel.from_pretrained(folder, device=choose_device(device))
     model.precision = precision
     return model
+
+
+def answers_of(
+    model: NLIModel, request: Request, compute: Callable[[list[Row]], Sequence[Answer]]
+) -> Iterator[list[tuple[Row, Answer | None]]]:
+    """Yield the answers of a request, then tell how many texts were cut."""
+    from arae_toolkit.data.vocabulary import MOST_WORDS
+
+    return answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)
 
 
 def probabilities_of(rows: Sequence[Row], model: NLIModel) -> npt.NDArray[np.float64]:

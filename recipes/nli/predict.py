@@ -11,28 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.nli.options import (
+    answers_of,
     load_nli_model,
     pair_field_options,
     pair_fields,
     probabilities_of,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.options import (
-    answers_to,
-    batch_size_option,
-    device_option,
-    on_error_option,
-    output_format_option,
-    precision_option,
-    run_argument,
-)
+from arae_toolkit.recipes.shared.options import json_row_options, run_argument, source_argument
 from arae_toolkit.recipes.shared.row_streams import open_request, significant, write_answers
 from arae_toolkit.recipes.shared.rows import Row
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
-
-Fields = Mapping[str, Any]
 
 BATCH_SIZE = 256
 
@@ -47,21 +38,9 @@ BATCH_SIZE = 256
     ],
 )
 @run_argument
-@click.argument("source", metavar="[FILE|-]", required=False)
+@source_argument
 @pair_field_options
-@click.option(
-    "--format",
-    "row_format",
-    type=click.Choice(["jsonl", "lines"]),
-    default="jsonl",
-    show_default=True,
-    help="How rows are written: JSONL, or lines with a tab between premise and hypothesis.",
-)
-@output_format_option
-@on_error_option
-@batch_size_option(BATCH_SIZE)
-@device_option
-@precision_option
+@json_row_options("lines with a tab between premise and hypothesis", batch_size=BATCH_SIZE)
 def predict(
     run: str,
     source: str | None,
@@ -81,27 +60,18 @@ def predict(
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
 
-    def compute(batch: list[Row]) -> list[Fields]:
+    def compute(batch: list[Row]) -> list[Mapping[str, Any]]:
         return [
             {
                 "label": model.labels[scores.argmax()],
-                "probabilities": dict(
-                    zip(model.labels, map(significant, scores.tolist()), strict=True)
-                ),
+                "probabilities": significant(dict(zip(model.labels, scores.tolist(), strict=True))),
             }
             for scores in probabilities_of(batch, model)
         ]
 
-    def lines_of(answer: Fields | None) -> list[str]:
-        return [""] if answer is None else [answer["label"]]
-
     names = pair_fields(premise_field, hypothesis_field)
     with open_request(source, names=names, **rows) as request:
         model = load_nli_model(run, device, precision)
-        from arae_toolkit.data.vocabulary import MOST_WORDS
-
-        for batch in answers_to(
-            request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True
-        ):
-            write_answers(batch, output_format=request.output_format, lines_of=lines_of)
+        for batch in answers_of(model, request, compute):
+            write_answers(batch, request.output_format, field="label")
     request.check()

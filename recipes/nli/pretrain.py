@@ -9,19 +9,19 @@ import click
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective
-from arae_toolkit.recipes.nli.seeds import open_pairs
+from arae_toolkit.recipes.nli.seeds import draw_labels
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import open_pairs
 from arae_toolkit.recipes.shared.options import (
-    LABELS_METAVAR,
-    device_option,
     drawing_options,
-    known_labels,
+    labels_option,
     pairs_option,
-    precision_option,
+    refused_settings,
+    run_options,
     set_option,
 )
-from arae_toolkit.recipes.shared.training_display import TrainingDisplay
+from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -41,26 +41,14 @@ if TYPE_CHECKING:
     "--objective",
     type=click.Choice(PAIR_OBJECTIVES),
     default="masked-pairs",
-    show_default=True,
     help="masked-pairs: hidden words are predicted with the other sentence's help, and partners "
     "told from others; cross-sentence: the hypothesis is written from the premise as well.",
 )
-@click.option(
-    "--labels",
-    callback=known_labels,
-    metavar=LABELS_METAVAR,
-    help="For cross-sentence: the labels that the writer may be told.  [default: none]",
-)
+@labels_option("For cross-sentence: the labels that the writer may be told.  [default: none]")
 @drawing_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of training.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
 @set_option
-@device_option
-@precision_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the run.  [default: runs/CORPUS-OBJECTIVE]",
-)
+@run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
 def pretrain(
     corpus_name: str,
     objective: Objective,
@@ -82,40 +70,22 @@ def pretrain(
     if labels is not None and objective != "cross-sentence":
         raise click.UsageError("--labels needs --objective cross-sentence")
     corpus = open_pairs(corpus_name)
-    try:
+    with refused_settings():
         config = with_overrides(PRETRAINING, [f"seed={seed}", *assignments])
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.nli.label_splits import choose_rows
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
 
     labelled = None
     if labels is not None:
-        labelled = choose_rows(
-            corpus.pair_labels("train"),
-            labels,
-            names=corpus.labels,
-            seed=label_seed,
-            first=draw_from,
-            path=corpus.folder,
-        )
+        labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     keep_freed_memory()
     place = choose_device(device)
     folder = out or run_folder(f"{corpus.name}-{objective}")
-    training = config.training
     pairs = int(corpus.manifest["pairs"]["train"]["pairs"])
-    batch_size = min(training.batch_size, pairs)
-    per_epoch = pairs // batch_size
-    display = TrainingDisplay(
-        iterations=training.epochs * per_epoch, batch_size=batch_size, rows="pairs"
-    )
-    display.note(
-        f"{objective} on {corpus.name}: {pairs:,} pairs, {training.epochs} epochs of "
-        f"{per_epoch:,} iterations, {place}, {precision}, to {folder}"
-    )
-    with signals_noted() as received, display.live():
+    where = f", {place}, {precision}, to {folder}"
+    shown = training_display(corpus, config, title=objective, place=where, pairs=pairs)
+    with signals_noted() as stop_signal, shown as display:
         pretrain_pair_encoder(
             corpus,
             config,
@@ -125,6 +95,6 @@ def pretrain(
             device=place,
             precision=precision,
             listeners=[display],
-            stop_signal=lambda: received[0],
+            stop_signal=stop_signal,
         )
     click.echo(folder)

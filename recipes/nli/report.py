@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.nli.settings import PairConfig
+from arae_toolkit.recipes.nli.seeds import identity_of
 from arae_toolkit.recipes.shared.child_processes import threads_of
+from arae_toolkit.recipes.shared.progress import number_table
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 
 if TYPE_CHECKING:
@@ -27,10 +28,9 @@ def report(
     found: dict[int, Measured],
     folder: Path,
     *,
-    command: str,
     device: torch.device,
-    seconds: float,
     results: Path,
+    **made: Any,
 ) -> Path:
     """Print and write what was measured; return the path of the file.
 
@@ -39,37 +39,28 @@ def report(
         config: Of all seeds, apart from the seed.
         found: Measurements by seed.
         folder: The model folder; it names the file of results.
-        command: What was typed.
         device: Where it was computed.
-        seconds: What the command took.
         results: Folder for the file.
+        made: Further arguments of :func:`~arae_toolkit.reports.results.write_result`.
     """
     from rich.console import Console
 
-    metrics = {
-        **_seed_metrics(found),
-        **_other_metrics(task, folder, device, several=len(found) > 1),
-    }
+    several = len(found) > 1
+    metrics = {**_seed_metrics(found), **_other_metrics(task, folder, device, several=several)}
     console = Console(highlight=False)
     console.print(_table(metrics, len(found)))
     console.print(_confusion(task.corpus.labels, found))
     path = write_result(
         results,
         folder.name,
-        command=command,
         corpus=corpus_identity(task.corpus),
         seeds=list(found),
         device=device.type,
-        seconds=seconds,
         metrics=metrics,
-        threads=threads_of(os.environ),
+        threads=threads_of(),
+        **made,
         details={
-            "labels": {
-                "name": task.labelled.name,
-                "count": len(task.labelled.rows),
-                "seed": task.labelled.seed,
-                "sha256": task.labelled.sha256,
-            },
+            "labels": {"name": task.labelled.name, **identity_of(task.labelled)},
             "pseudo_labels": 0 if task.pseudo is None else len(task.pseudo.rows),
             "objective": task.objective,
             "encoder_sha256": None if task.encoder is None else task.encoder.sha256,
@@ -125,11 +116,7 @@ def _other_metrics(
 
 def _table(metrics: dict[str, Metric], seeds: int) -> Any:
     """Return accuracies on dev and test as a table."""
-    from rich.table import Table
-
-    table = Table(title="accuracy, percent", title_justify="left")
-    for column in ("", *SPLITS):
-        table.add_column(column, justify="right" if column else "left")
+    table = number_table("accuracy, percent", SPLITS)
     names = {
         "accuracy": f"classifier, {seeds} seed" + "s" * (seeds > 1),
         "ensemble_accuracy": f"the {seeds} averaged",
@@ -146,13 +133,9 @@ def _table(metrics: dict[str, Metric], seeds: int) -> Any:
 
 def _confusion(labels: list[str], found: dict[int, Measured]) -> Any:
     """Return how often each label is taken for each, over all seeds on test."""
-    from rich.table import Table
-
     total = np.sum([run["test"]["confusion"] for run in found.values()], axis=0)
     shares = 100 * total / np.maximum(1, total.sum(axis=1, keepdims=True))
-    table = Table(title="test: percent of each label (rows) taken for ...", title_justify="left")
-    for column in ("", *labels):
-        table.add_column(column, justify="right" if column else "left")
+    table = number_table("test: percent of each label (rows) taken for ...", labels)
     for label, row in zip(labels, shares, strict=True):
         table.add_row(label, *(f"{share:.1f}" for share in row))
     return table

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
-from arae_toolkit.recipes.shared.training_display import TrainingDisplay
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.nli.settings import OBJECTIVES, PairConfig
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
-    import torch
-
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import Measured, Task
+    from arae_toolkit.nli.label_splits import LabelledRows
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
+
+
+def draw_labels(corpus: Corpus, name: str, *, seed: int, first: int) -> LabelledRows:
+    """Return the pairs of a corpus whose labels may be used.
+
+    Args:
+        corpus: With labelled pairs.
+        name: ``tiny``, ``small``, ``medium``, ``full`` or a number of them.
+        seed: Draws them.
+        first: Draw from the first so many pairs only; 0 for all.
+    """
+    from arae_toolkit.nli.label_splits import choose_rows
+
+    labels, names = corpus.pair_labels("train"), corpus.labels
+    return choose_rows(labels, name, names=names, seed=seed, first=first, path=corpus.folder)
+
+
+def identity_of(labelled: LabelledRows) -> dict[str, Any]:
+    """Return what a file of results says of the labels that were used."""
+    return {"count": len(labelled.rows), "seed": labelled.seed, "sha256": labelled.sha256}
 
 
 def train_seeds(
@@ -29,11 +49,12 @@ def train_seeds(
     out: Path,
     seeds: Iterable[int],
     *,
-    device: torch.device,
     precision: Precision,
-    stop_signal: Callable[[], int],
+    **how: Any,
 ) -> dict[int, Measured]:
     """Train each seed into a folder of its own in ``out``, and make ``out`` their average.
+
+    How they are trained goes on to :func:`~arae_toolkit.nli.experiment.train_classifier`.
 
     Returns:
         The measurements by seed.
@@ -41,7 +62,6 @@ def train_seeds(
     Raises:
         CheckpointMismatch: If ``out`` holds a model of another kind, which would be lost.
     """
-    from arae_toolkit.errors import CheckpointMismatch
     from arae_toolkit.models.model_folder import CONFIG
     from arae_toolkit.nli.experiment import measured, train_classifier
     from arae_toolkit.nli.model import member_names, save_ensemble
@@ -50,69 +70,27 @@ def train_seeds(
         raise CheckpointMismatch(
             f"{out}: holds another model already; name another folder with --out"
         )
+    pairs = len(task.labelled.rows) + (0 if task.pseudo is None else len(task.pseudo.rows))
     results: dict[int, Measured] = {}
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
         found = measured(task, seeded, folder, precision)
         if found is None:
-            with _display(task, seeded, folder) as display:
+            title = f"{config.model.kind} from {task.objective}"
+            place = f", seed {seed}, to {folder}"
+            shown = training_display(task.corpus, seeded, title=title, place=place, pairs=pairs)
+            with shown as display:
                 found = train_classifier(
-                    task,
-                    seeded,
-                    folder,
-                    device=device,
-                    precision=precision,
-                    listeners=[display],
-                    stop_signal=stop_signal,
+                    task, seeded, folder, precision=precision, listeners=[display], **how
                 )
-        click.echo(
+        say(
             f"seed {seed}: dev {found['dev']['accuracy']:.2f} %, "
-            f"test {found['test']['accuracy']:.2f} %  ({folder})",
-            err=True,
+            f"test {found['test']['accuracy']:.2f} %  ({folder})"
         )
         results[seed] = found
     save_ensemble(out, [f"seed-{seed}" for seed in results])
     return results
-
-
-@contextmanager
-def _display(task: Task, config: PairConfig, folder: Path) -> Iterator[TrainingDisplay]:
-    """Yield a display that is live while the block runs, after a line on what is trained."""
-    training = config.training
-    pairs = len(task.labelled.rows) + (0 if task.pseudo is None else len(task.pseudo.rows))
-    batch_size = min(training.batch_size, pairs)
-    display = TrainingDisplay(
-        iterations=training.epochs * (pairs // batch_size), batch_size=batch_size, rows="pairs"
-    )
-    display.note(
-        f"{config.model.kind} from {task.objective} on {pairs:,} pairs of {task.corpus.name}, "
-        f"{training.epochs} epochs, seed {training.seed}, to {folder}"
-    )
-    with display.live():
-        yield display
-
-
-def open_pairs(name: str) -> Corpus:
-    """Return a prepared corpus with labelled pairs, preparing it where that has not been done.
-
-    Raises:
-        DataError: If it has no labelled pairs.
-    """
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.preparation import find_or_prepare
-    from arae_toolkit.errors import DataError
-    from arae_toolkit.recipes.shared.progress import console, progress
-
-    def report(text: str) -> None:
-        console().print(text, markup=False, highlight=False)
-
-    corpus = Corpus(find_or_prepare(name, report=report, progress=progress))
-    if not corpus.manifest.get("pairs"):
-        raise DataError(
-            "a corpus without labelled pairs", path=corpus.folder, hint="use snli or synthetic"
-        )
-    return corpus
 
 
 def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEncoder | None:
@@ -126,7 +104,6 @@ def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEn
     Raises:
         ToolkitError: If there is none; the message names the command that makes it.
     """
-    from arae_toolkit.errors import ToolkitError
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
     if given == "random" or (given is None and objective == "supervised"):
@@ -163,7 +140,6 @@ def objective_for(model: str, given: str | None) -> str:
     return objective
 
 
-def base_config(model: str, encoder: PretrainedEncoder | None) -> PairConfig:
-    """Return a model's settings, its sizes those of the encoder."""
-    config = MODELS[model]  # type: ignore[index]
+def fitted(config: PairConfig, encoder: PretrainedEncoder | None) -> PairConfig:
+    """Return settings whose sizes are those of the encoder, where there is one."""
     return config if encoder is None else replace(config, model=encoder.fitted(config.model))

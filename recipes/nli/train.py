@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import MODELS, OBJECTIVES, PairConfig
+from arae_toolkit.nli.settings import MODELS, OBJECTIVES, ModelName
 from arae_toolkit.recipes.nli.seeds import (
-    base_config,
+    draw_labels,
+    fitted,
     objective_for,
     open_encoder,
-    open_pairs,
     train_seeds,
 )
-from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
+from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
+from arae_toolkit.recipes.shared.corpora import open_pairs
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
-    LABELS_METAVAR,
-    device_option,
     drawing_options,
-    known_labels,
+    labels_option,
     pairs_option,
-    precision_option,
+    refused_settings,
     results_option,
+    run_options,
     set_option,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -66,21 +67,16 @@ SUBCOMMANDS = {
         "arae-toolkit nli evaluate nli-tiny snli_1.0_test.jsonl",
     ],
 )
-@click.option(
-    "--labels",
-    default="tiny",
-    show_default=True,
-    callback=known_labels,
-    metavar=LABELS_METAVAR,
-    help="Labelled pairs to learn from: 28,000, 59,000, 120,000, all, or so many; as many of each "
+@labels_option(
+    "Labelled pairs to learn from: 28,000, 59,000, 120,000, all, or so many; as many of each "
     "class.",
+    default="tiny",
 )
 @pairs_option
 @click.option(
     "--model",
     type=click.Choice(list(MODELS)),
     default="paper",
-    show_default=True,
     help="paper: the ARAE's encoder, [u, v, |u-v|, u*v] and a perceptron; bilstm-max: the same "
     "over two directions; attention: words aligned as well.",
 )
@@ -99,10 +95,9 @@ SUBCOMMANDS = {
     "--seeds",
     type=click.IntRange(1),
     default=3,
-    show_default=True,
     help="Trainings on the same labels; the spread over them is reported.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="The first.")
 @drawing_options
 @click.option(
     "--pseudo-labels",
@@ -113,24 +108,17 @@ SUBCOMMANDS = {
     "--confidence",
     type=click.FloatRange(0, 1),
     default=0.9,
-    show_default=True,
     help="For --pseudo-labels: the least probability of a label that is used.",
 )
 @set_option
-@device_option
-@precision_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the model.  [default: runs/nli-LABELS]",
-)
+@run_options("Folder of the model.", default="runs/nli-LABELS")
 @results_option
 @click.pass_context
 def nli(
     ctx: click.Context,
     labels: str,
     corpus_name: str,
-    model: str,
+    model: ModelName,
     objective: str | None,
     encoder: str | None,
     seeds: int,
@@ -159,60 +147,35 @@ def nli(
     corpus = open_pairs(corpus_name)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
-    from arae_toolkit.nli.label_splits import choose_rows
     from arae_toolkit.recipes.nli.report import report
 
-    labelled = choose_rows(
-        corpus.pair_labels("train"),
-        labels,
-        names=corpus.labels,
-        seed=label_seed,
-        first=draw_from,
-        path=corpus.folder,
-    )
+    labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     pretrained = open_encoder(encoder, chosen, corpus.name)
     if pretrained is None:
         chosen = "supervised"
-    config = _settings(base_config(model, pretrained), assignments)
+    with refused_settings():
+        config = with_overrides(fitted(MODELS[model], pretrained), assignments)
     place = choose_device(device)
     keep_freed_memory()
-    click.echo(
-        f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}",
-        err=True,
-    )
+    say(f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}")
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
         task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
     folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
-    with signals_noted() as received:
-        found = train_seeds(
-            task,
-            config,
-            folder,
-            range(seed, seed + seeds),
-            device=place,
-            precision=precision,
-            stop_signal=lambda: received[0],
-        )
-    command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
+    all_seeds = range(seed, seed + seeds)
+    with signals_noted() as stop:
+        how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
+        found = train_seeds(task, config, folder, all_seeds, **how)
     report(
         task,
         config,
         found,
         folder,
-        command=command,
+        command=command_line(),
         device=place,
         seconds=time.monotonic() - began,
         results=results,
     )
-
-
-def _settings(config: PairConfig, assignments: tuple[str, ...]) -> PairConfig:
-    """Return the settings with the command line's changes."""
-    try:
-        return with_overrides(config, assignments)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
 
 
 def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> str:
@@ -230,13 +193,11 @@ def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
     """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
     from arae_toolkit.nli.model import NLIModel
     from arae_toolkit.nli.pseudo_labels import confident_labels
-    from arae_toolkit.recipes.shared.find_run import find_run
 
     teacher = NLIModel.from_pretrained(find_run(run))
     pseudo, right = confident_labels(task, teacher, confidence=confidence)
-    click.echo(
+    say(
         f"{len(pseudo.rows):,} further pairs labelled by {run} with a probability of at least "
-        f"{confidence:g}" + (f", {right:.1f} % of them as people did" if right else ""),
-        err=True,
+        f"{confidence:g}" + (f", {right:.1f} % of them as people did" if right else "")
     )
     return pseudo

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.config.presets import PRESETS
-from arae_toolkit.recipes.pretrain.seeds import train_seeds
-from arae_toolkit.recipes.pretrain.settings import check_tables, settings_from
+from arae_toolkit.config.overrides import with_overrides, with_toml
+from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.transfer.training import (
-    AUTOENCODERS,
-    KINDS,
-    epochs_of,
-    open_corpus,
-    settings_of,
-    variant_of,
+from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    out_option,
+    preset_option,
+    refused_settings,
+    set_option,
 )
+from arae_toolkit.recipes.transfer.training import (
+    epochs_of,
+    settings_of,
+    train_scorer_of,
+    train_transfer,
+)
+from arae_toolkit.transfer.systems import AUTOENCODERS, SYSTEMS
 
 if TYPE_CHECKING:
+    from arae_toolkit.config.schema import Config
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.training.metrics_log import Listener
 
@@ -41,28 +50,20 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "kind",
-    type=click.Choice(KINDS),
+    type=click.Choice(tuple(SYSTEMS)),
     default="arae",
-    show_default=True,
     help="arae; ae, the plain autoencoder; aae, with a fixed spherical prior. On labelled "
     "sentences also cross-aligned, the baseline of Shen et al.; infilling, which hides the words "
     "that mark a label and writes others; and delete-and-replace, which learns nothing.",
 )
-@click.option(
-    "--preset",
-    "preset_name",
-    type=click.Choice(list(PRESETS)),
-    default="default",
-    show_default=True,
-    help="Named settings to start from.",
-)
+@preset_option("Named settings to start from.")
 @click.option(
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="TOML file with tables [model] and [training].",
 )
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@set_option
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
 @click.option(
     "--attribute/--no-attribute",
     default=True,
-    show_default=True,
     help="On a corpus with labels, train a model that transfers between them.",
 )
 @click.option(
@@ -85,25 +85,16 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder of the corpus's scorer of transfers, made where it is missing.",
 )
-@click.option(
-    "--device",
-    "device_name",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes a GPU if there is one.",
-)
+@device_option
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
-    show_default=True,
     help="Of matrix products; the critic is always fp32. tf32 rounds them on a GPU alone.",
 )
 @click.option(
     "--cuda-graphs/--no-cuda-graphs",
     default=True,
-    show_default=True,
     help="On a GPU, run iterations as captured graphs.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Same as --set seed=N.")
@@ -111,7 +102,6 @@ if TYPE_CHECKING:
     "--seeds",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="Train so many seeds, from that of the run upwards; each in a folder of its own.",
 )
 @click.option(
@@ -122,17 +112,14 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     default="auto",
-    show_default=True,
     metavar="auto|never|PATH",
     help="auto goes on with the run in the output folder, if there is one.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/CORPUS]"
-)
+@out_option("Folder of the run.", default="runs/CORPUS")
 def pretrain(
     corpus: str,
     kind: str,
-    preset_name: str,
+    preset: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
     source: Path | None,
@@ -140,7 +127,7 @@ def pretrain(
     classes: str | None,
     attribute: bool,
     scorer: Path | None,
-    device_name: str,
+    device: str,
     precision: Precision,
     cuda_graphs: bool,
     seed: int | None,
@@ -170,24 +157,13 @@ def pretrain(
     transfers = attribute and prepared.labels_sentences
     if kind not in AUTOENCODERS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
-    if kind not in AUTOENCODERS and (config_file or preset_name != "default"):
+    if kind not in AUTOENCODERS and (config_file or preset != "default"):
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
-    own = kind in AUTOENCODERS
-    config = settings_from(
-        preset_name,
-        prepared.name,
-        config_file,
-        assignments if own else (),
-        seed if own else None,
-        transfer=transfers,
-    )
-    if prepared.kind == "text" and own:
-        check_tables(config, transfer=transfers)
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
-    try:
+    own = changes if kind in AUTOENCODERS else ()
+    config = _settings(preset, prepared, config_file, own, transfer=transfers)
+    with refused_settings():
         settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--set'") from error
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
@@ -195,66 +171,77 @@ def pretrain(
             raise click.UsageError(f"--model {kind} learns nothing: all seeds would be the same")
         if transfers:  # once, before all seeds want it
             from arae_toolkit.devices import choose_device
-            from arae_toolkit.recipes.transfer.training import train_scorer_of
 
-            with signals_noted() as received:
+            with signals_noted() as stop_signal:
                 train_scorer_of(
                     prepared,
                     scorer,
-                    device=choose_device(device_name),
+                    device=choose_device(device),
                     precision=precision,
-                    stop_signal=lambda: received[0],
+                    stop_signal=stop_signal,
                 )
+        from arae_toolkit.recipes.pretrain.seeds import train_seeds
+
+        epochs = epochs_of(kind, settings, prepared)
         train_seeds(
-            prepared,
-            settings,
-            folder,
-            epochs=epochs_of(kind, settings, prepared),
-            seeds=seeds,
-            jobs=jobs,
-            device_name=device_name,
+            prepared, settings, folder, epochs=epochs, seeds=seeds, jobs=jobs, device_name=device
         )
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.shared.training_display import training_display
-    from arae_toolkit.recipes.transfer.training import train_transfer
 
     keep_freed_memory()
-    device = choose_device(device_name)
+    how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
     if transfers:
         _check_resume(resume, folder)
         train_transfer(
-            prepared,
-            settings,
-            folder,
-            kind=kind,
-            scorer=scorer,
-            device=device,
-            precision=precision,
-            listeners=_tensorboard(folder),
+            prepared, settings, folder, scorer=scorer, listeners=_tensorboard(folder), **how
         )
         click.echo(folder)
         return
-    place = f", {device}, {precision}, to {folder}"
-    with (
-        signals_noted() as received,
-        training_display(prepared, config, title=kind, place=place) as display,
-    ):
+    place = f", {how['device']}, {precision}, to {folder}"
+    shown = training_display(prepared, config, title=kind, place=place)
+    with signals_noted() as stop_signal, shown as display:
         run(
             prepared,
             config,
             folder,
-            kind=kind,  # type: ignore[arg-type]
-            device=device,
-            precision=precision,
             cuda_graphs=cuda_graphs,
             resume=resume if resume in ("auto", "never") else Path(resume),  # type: ignore[arg-type]
             listeners=[display, *_tensorboard(folder)],
-            stop_signal=lambda: received[0],
+            stop_signal=stop_signal,
+            **how,
         )
     click.echo(folder)
+
+
+def _settings(
+    name: str,
+    corpus: Corpus,
+    file: Path | None,
+    changes: Sequence[str],
+    *,
+    transfer: bool,
+) -> Config:
+    """Return a preset's settings with those of a file and of the command line, in this order.
+
+    Raises:
+        click.BadParameter: If there is no such setting, or the model cannot have such tables.
+    """
+    config = named_preset(name, corpus=corpus.name, transfer=transfer)
+    if file is not None:
+        config = with_toml(config, file)
+    with refused_settings():
+        config = with_overrides(config, changes)
+    if corpus.kind == "text":
+        from arae_toolkit.nn.weight_tying import check_separate, check_tying
+
+        hint = "; --no-attribute trains the plain model" if transfer else ""
+        with refused_settings(hint):
+            (check_separate if transfer else check_tying)(config.model)
+    return config
 
 
 def _check_resume(resume: str, folder: Path) -> None:

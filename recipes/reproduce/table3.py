@@ -6,12 +6,14 @@ import time
 
 import click
 
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.reproduce.transfer_options import (
     TableChoices,
-    command_line,
+    table_command,
     table_options,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.storage.paths import run_folder
 
 QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
@@ -28,9 +30,7 @@ SAMPLES_SHOWN = 6
         "arae-toolkit reproduce table3 --system ae --system arae-1@c8 --seeds 3 --precision bf16",
     ],
 )
-@click.option(
-    "--corpus", default="yelp", show_default=True, help="Name or prepared folder, with labels."
-)
+@click.option("--corpus", default="yelp", help="Name or prepared folder, with labels.")
 @click.option(
     "--quick", is_flag=True, help="On made-up reviews and with small networks, in about a minute."
 )
@@ -43,8 +43,7 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     them. What is finished is left alone, so that the same command goes on after a stop. Markdown
     goes to stdout, everything to results/table3.json.
     """
-    from arae_toolkit.recipes.reproduce.transfer_report import show_samples, write_table
-    from arae_toolkit.recipes.transfer.training import open_corpus, open_quick_corpus
+    from arae_toolkit.recipes.reproduce.transfer_table import show_samples, write_table
     from arae_toolkit.reports.transfer_tables import measured_on, transfer_table
 
     began = time.monotonic()
@@ -52,16 +51,11 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     folder = choices.out or run_folder(name)
     if quick:
         choices = choices.quick(QUICK_SYSTEMS, QUICK_CHANGES)
-        prepared = open_quick_corpus("synthetic-sentiment", folder, size=QUICK_SIZE)
+        options = PrepareOptions(size=QUICK_SIZE)
+        opened = prepared("synthetic-sentiment", folder / "corpus", options)
     else:
-        prepared = open_corpus(corpus, None)
-    result = write_table(
-        name,
-        prepared,
-        choices,
-        folder=folder,
-        command=command_line(),
-        began=began,
-    )
+        opened = open_corpus(corpus)
+    command = table_command()
+    result = write_table(name, opened, choices, folder=folder, command=command, began=began)
     show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import click
 
 from arae_toolkit.recipes.reproduce.transfer_options import (
     TableChoices,
-    command_line,
+    table_command,
     table_options,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import open_corpus
 from arae_toolkit.storage.paths import run_folder
 
 PARTS = ("titles", "replies")
@@ -43,12 +46,7 @@ SAMPLES_SHOWN = 6
     metavar="PATH",
     help="Prepared folders in place of yahoo's parts, in their order.",
 )
-@click.option(
-    "--classes",
-    default="science,music,politics",
-    show_default=True,
-    help="Topics, separated by commas.",
-)
+@click.option("--classes", default="science,music,politics", help="Topics, separated by commas.")
 @click.option(
     "--inputs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -68,36 +66,28 @@ def table4(
     drawn at random from what the last system wrote go to stderr, as in the paper's Table 4.
     Markdown goes to stdout, everything to results/table4-PART.json.
     """
-    from arae_toolkit.recipes.reproduce.transfer_report import (
+    from arae_toolkit.recipes.reproduce.transfer_table import (
         rewritten_inputs,
         show_samples,
         write_table,
     )
-    from arae_toolkit.recipes.transfer.training import open_corpus
     from arae_toolkit.reports.transfer_tables import directions_table, measured_on
 
     parts = parts or PARTS
     if corpora and len(corpora) != len(parts):
         raise click.UsageError("--corpus is needed once for each --part, or not at all")
-    command = command_line()
+    command, last = table_command(), choices.systems[-1]
     for index, part in enumerate(parts):
         began = time.monotonic()
         folder = (choices.out or run_folder("table4")) / part
-        prepared = (
-            open_corpus(corpora[index], None)
-            if corpora
-            else open_corpus("yahoo", None, part=part, classes=classes)
-        )
-        details: dict[str, Any] = {"part": part}
-
-        def more(
-            folder: Path = folder, part: str = part, labels: list[str] = prepared.labels
-        ) -> dict[str, Any]:
-            if inputs is None:
-                return {}
-            last = choices.systems[-1]
-            return {"inputs": rewritten_inputs(inputs, part, last, folder, labels=labels)}
-
+        if corpora:
+            prepared = open_corpus(corpora[index])
+        else:
+            prepared = open_corpus("yahoo", part=part, classes=classes)
+        more: dict[str, Callable[[], Any]] = {}
+        if inputs is not None:
+            labels = prepared.labels
+            more["inputs"] = partial(rewritten_inputs, inputs, part, last, folder, labels=labels)
         result = write_table(
             f"table4-{part}",
             prepared,
@@ -105,8 +95,8 @@ def table4(
             folder=folder,
             command=command,
             began=began,
-            details=details,
+            details={"part": part},
             more=more,
         )
-        show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
+        show_samples(last, folder, count=SAMPLES_SHOWN)
         click.echo(f"## {part}\n\n{directions_table(result)}\n\n{measured_on(result)}\n")

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.config.presets import preset
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.nli.settings import MODELS, PairConfig
-from arae_toolkit.recipes.reproduce.table5_encoders import QUICK_SIZE, pretrained_encoders
-from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
+from arae_toolkit.recipes.nli.seeds import draw_labels, fitted, identity_of, train_seeds
+from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import open_pairs, prepared
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
-    device_option,
     drawing_options,
-    known_labels,
-    precision_option,
+    labels_option,
     results_option,
+    run_options,
 )
-from arae_toolkit.recipes.shared.progress import console, progress
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.training_display import training_display
+from arae_toolkit.reports.nli_tables import cell_name
+from arae_toolkit.reports.nli_tables import table5 as markdown_table
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    read_results,
+    summarise,
+    write_result,
+)
+from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -31,6 +45,7 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+    from arae_toolkit.nli.experiment import Task
     from arae_toolkit.nli.label_splits import LabelledRows
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
@@ -41,12 +56,22 @@ MORE_LABELS_EPOCHS = 3
 QUICK_LABELS = ("3000",)
 WORDS, VOCABULARY = 60, 20_000
 """Of the corpus prepared: the plain autoencoder reads sentences of any length."""
-
-
-def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
-    for name in value:
-        known_labels(ctx, parameter, name)
-    return value
+ARAE_WORDS = 15
+PUBLISHED_TABLES = "tied_embeddings=none"
+QUICK_SIZE, QUICK_EPOCHS = 20_000, 2
+KINDS: tuple[Literal["ae", "arae"], ...] = ("ae", "arae")
+SETTINGS: dict[str, list[str]] = {
+    "ae": ["epochs=7", PUBLISHED_TABLES],
+    "arae": [
+        "epochs=9",
+        PUBLISHED_TABLES,
+        f"longest_sentence={ARAE_WORDS}",
+        "critic_steps=2",
+        "adversarial_weight=20",
+    ],
+}
+"""Changes of the preset ``fast``: about as many sentences read by each."""
+SPLITS = ("dev", "test")
 
 
 @click.command(
@@ -58,12 +83,8 @@ def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[st
         "arae-toolkit reproduce table5 --quick",
     ],
 )
-@click.option(
-    "--labels",
-    multiple=True,
-    callback=_label_names,
-    metavar="tiny|small|medium|full|N",
-    help="A label split; may be given again.  [default: medium, small and tiny]",
+@labels_option(
+    "A label split; may be given again.  [default: medium, small and tiny]", multiple=True
 )
 @click.option(
     "--seeds", type=click.IntRange(1), help="Of each cell.  [default: 3, and 1 for --quick]"
@@ -80,15 +101,9 @@ def _label_names(ctx: click.Context, parameter: click.Parameter, value: tuple[st
 @click.option(
     "--quick", is_flag=True, help="On synthetic pairs and with small networks, in about a minute."
 )
-@device_option
-@precision_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of all runs.  [default: runs/table5]"
-)
+@run_options("Folder of all runs.", default="runs/table5")
 @results_option
-@click.pass_context
 def table5(
-    ctx: click.Context,
     labels: tuple[str, ...],
     seeds: int | None,
     corpus_name: str | None,
@@ -114,147 +129,90 @@ def table5(
     folder = out or run_folder("table5-quick" if quick else "table5")
     corpus = _open(corpus_name, folder, quick=quick)
     from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.nli.experiment import Task
 
     keep_freed_memory()
     place = choose_device(device)
     wanted = labels or (QUICK_LABELS if quick else PAPER_LABELS)
     drawn = _draw(corpus, wanted, seed=label_seed, first=draw_from)
-    with signals_noted() as received:
-        encoders = pretrained_encoders(
-            corpus,
-            folder,
-            given={"ae": ae, "arae": arae},
-            quick=quick,
-            device=place,
-            precision=precision,
-            stop_signal=lambda: received[0],
-        )
+    with signals_noted() as stop_signal:
+        how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop_signal}
+        given = {"ae": ae, "arae": arae}
+        encoders = _encoders(corpus, folder, given=given, quick=quick, **how)
         cells = {
-            (name, objective): _cell(
-                corpus,
-                labelled,
-                objective,
-                encoder,
+            (labelled.name, objective): _cell(
+                Task(corpus, labelled, encoder, None, objective),
                 folder,
-                seeds=seeds,
+                range(seeds),
                 quick=quick,
-                device=place,
-                precision=precision,
-                stop_signal=lambda: received[0],
+                **how,
             )
-            for name, labelled in drawn.items()
+            for labelled in drawn
             for objective, encoder in encoders.items()
         }
-    from arae_toolkit.recipes.reproduce.table5_report import report
-
-    failed = [cell for cell in cells.values() if isinstance(cell, TrainingDiverged)]
-    command = shlex.join([*ctx.command_path.split(), *options_given(ctx, without=("results",))])
-    report(
+    _report(
         corpus,
         drawn,
-        {place: cell for place, cell in cells.items() if isinstance(cell, dict)},
+        {where: cell for where, cell in cells.items() if isinstance(cell, dict)},
         folder,
         encoders={kind: e.sha256 for kind, e in encoders.items() if e is not None},
         name="table5-quick" if quick else "table5",
-        command=command,
+        command=command_line(),
         seeds=range(seeds),
         device=place,
         seconds=time.monotonic() - began,
         results=results,
     )
-    if failed:
-        raise failed[0]
+    for cell in cells.values():
+        if isinstance(cell, TrainingDiverged):
+            raise cell
 
 
 def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
     """Return the corpus, prepared into the table's folder unless it is given."""
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import prepare_corpus
-    from arae_toolkit.recipes.nli.seeds import open_pairs
-
     if name is not None:
         return open_pairs(name)
     if quick:
-        options = PrepareOptions(size=QUICK_SIZE)
-    else:
-        options = PrepareOptions(max_length=WORDS, vocab_size=VOCABULARY)
-    prepared = prepare_corpus(
-        "synthetic" if quick else "snli",
-        out=folder / "corpus",
-        options=options,
-        report=lambda text: console().print(text, markup=False, highlight=False),
-        progress=progress,
-    )
-    return Corpus(prepared)
+        return prepared("synthetic", folder / "corpus", PrepareOptions(size=QUICK_SIZE))
+    options = PrepareOptions(max_length=WORDS, vocab_size=VOCABULARY)
+    return prepared("snli", folder / "corpus", options)
 
 
-def _draw(
-    corpus: Corpus, names: tuple[str, ...], *, seed: int, first: int
-) -> dict[str, LabelledRows]:
-    """Draw the label splits; say which ones the corpus is too small for.
+def _draw(corpus: Corpus, names: tuple[str, ...], *, seed: int, first: int) -> list[LabelledRows]:
+    """Draw the label splits, each once; say which ones the corpus is too small for.
 
     Raises:
         DataError: If there is none that it is large enough for.
     """
-    from arae_toolkit.nli.label_splits import choose_rows
-
-    drawn: dict[str, LabelledRows] = {}
+    drawn: list[LabelledRows] = []
     problem: DataError | None = None
-    for name in names:
+    for name in dict.fromkeys(names):
         try:
-            drawn[name] = choose_rows(
-                corpus.pair_labels("train"),
-                name,
-                names=corpus.labels,
-                seed=seed,
-                first=first,
-                path=corpus.folder,
-            )
+            drawn.append(draw_labels(corpus, name, seed=seed, first=first))
         except DataError as error:
             problem = error
-            click.echo(f"arae-toolkit: warning: {error}; left out", err=True)
+            say(f"arae-toolkit: warning: {error}; left out")
     if problem is not None and not drawn:
         raise problem
-    for name, labelled in drawn.items():
-        click.echo(f"{name}: {len(labelled.rows):,} pairs, sha256 {labelled.sha256}", err=True)
+    for labelled in drawn:
+        say(f"{labelled.name}: {len(labelled.rows):,} pairs, sha256 {labelled.sha256}")
     return drawn
 
 
 def _cell(
-    corpus: Corpus,
-    labelled: LabelledRows,
-    objective: str,
-    encoder: PretrainedEncoder | None,
-    folder: Path,
-    *,
-    seeds: int,
-    quick: bool,
-    device: torch.device,
-    precision: Precision,
-    stop_signal: Callable[[], int],
+    task: Task, folder: Path, seeds: range, *, quick: bool, **how: Any
 ) -> dict[int, Any] | TrainingDiverged:
     """Train the seeds of one cell, those finished left alone.
 
     Returns:
         What they measured, or why one of them has learned nothing.
     """
-    from arae_toolkit.nli.experiment import Task
-    from arae_toolkit.recipes.nli.seeds import train_seeds
-
+    labels = task.labelled.name
+    config = _settings(labels, quick=quick, encoder=task.encoder)
     try:
-        return train_seeds(
-            Task(corpus, labelled, encoder, None, objective),
-            _settings(labelled.name, quick=quick, encoder=encoder),
-            folder / f"{labelled.name}-{objective}",
-            range(seeds),
-            device=device,
-            precision=precision,
-            stop_signal=stop_signal,
-        )
+        return train_seeds(task, config, folder / f"{labels}-{task.objective}", seeds, **how)
     except TrainingDiverged as error:
-        cell = f"{labelled.name} labels, {objective}"
-        click.echo(f"arae-toolkit: warning: {cell}: {error}; left out", err=True)
+        say(f"arae-toolkit: warning: {labels} labels, {task.objective}: {error}; left out")
         return error
 
 
@@ -267,4 +225,104 @@ def _settings(labels: str, *, quick: bool, encoder: PretrainedEncoder | None) ->
         config = replace(
             config, model=replace(config.model, embedding_size=96, code_size=96, hidden_size=96)
         )
-    return config if encoder is None else replace(config, model=encoder.fitted(config.model))
+    return fitted(config, encoder)
+
+
+def _encoders(
+    corpus: Corpus,
+    folder: Path,
+    *,
+    given: dict[str, str | None],
+    quick: bool,
+    **how: Any,
+) -> dict[str, PretrainedEncoder | None]:
+    """Return what the encoder starts from in each row of the table, by name."""
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
+    from arae_toolkit.pretraining.experiment import pretrain
+
+    encoders: dict[str, PretrainedEncoder | None] = {"supervised": None}
+    for kind in KINDS:
+        run = given[kind]
+        if run is not None:
+            encoders[kind] = PretrainedEncoder.load(find_run(run))
+            continue
+        out = folder / kind
+        if quick:
+            changes = [f"epochs={QUICK_EPOCHS}", "hidden_size=96"]
+            config = with_overrides(preset("demo", corpus=corpus.name), changes)
+        else:
+            config = with_overrides(preset("fast", corpus=corpus.name), SETTINGS[kind])
+        with training_display(corpus, config, title=kind, place=f", to {out}") as display:
+            pretrain(corpus, config, out, kind=kind, listeners=[display], **how)
+        encoders[kind] = PretrainedEncoder.load(out)
+    return encoders
+
+
+def _report(
+    corpus: Corpus,
+    drawn: Sequence[LabelledRows],
+    cells: Mapping[tuple[str, str], Mapping[int, Any]],
+    folder: Path,
+    *,
+    encoders: Mapping[str, str],
+    name: str,
+    device: torch.device,
+    results: Path,
+    **made: Any,
+) -> None:
+    """Write ``results/NAME.json`` and ``folder/NAME.md``, and print the table."""
+    metrics: dict[str, Metric] = {
+        cell_name(labels, objective, split): summarise(
+            [run[split]["accuracy"] for run in found.values()], "percent"
+        )
+        for (labels, objective), found in cells.items()
+        for split in SPLITS
+    }
+    stores = _stores(corpus, device)
+    for labelled in drawn:
+        metrics |= _without_network(stores, labelled, corpus)
+    write_result(
+        results,
+        name,
+        corpus=corpus_identity(corpus),
+        device=device.type,
+        metrics=metrics,
+        threads=threads_of(),
+        **made,
+        details={
+            "encoders_sha256": dict(encoders),
+            "pairs": {split: len(stores[split]) for split in SPLITS},
+            "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
+            "runs": {
+                f"{labels}, {objective}": {str(seed): run for seed, run in found.items()}
+                for (labels, objective), found in cells.items()
+            },
+        },
+    )
+    text = markdown_table(read_results(results)[name])
+    write_text(folder / f"{name}.md", text + "\n")
+    click.echo(text)
+    say(f"{results / name}.json, {folder / name}.md")
+
+
+def _stores(corpus: Corpus, device: torch.device) -> dict[str, Any]:
+    from arae_toolkit.nli.pair_batches import PairStore
+
+    return {split: PairStore(corpus.pairs(split), device=device) for split in ("train", *SPLITS)}
+
+
+def _without_network(
+    stores: Mapping[str, Any], labelled: LabelledRows, corpus: Corpus
+) -> dict[str, Metric]:
+    """Return what the hypothesis alone gives away, and the most frequent label."""
+    from arae_toolkit.nli.baselines import hypothesis_only_accuracies, majority_accuracy
+
+    train, evaluated = stores["train"], {split: stores[split] for split in SPLITS}
+    alone = hypothesis_only_accuracies(train, labelled.rows, evaluated)
+    metrics = {}
+    for split, store in evaluated.items():
+        gold = store.labels[store.labels >= 0]
+        most = majority_accuracy(train.labels[labelled.rows], gold, labels=len(corpus.labels))
+        for row, value in (("hypothesis alone", alone[split]), ("most frequent label", most)):
+            metrics[cell_name(labelled.name, row, split)] = summarise([value], "percent")
+    return metrics

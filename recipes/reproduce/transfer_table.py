@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import click
 import jsonlines
 import numpy as np
 
+from arae_toolkit.recipes.reproduce.transfer_options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer_systems import System
-from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.shared.child_processes import threads_of
+from arae_toolkit.recipes.shared.options import refused_settings
+from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import json_line
-from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.recipes.transfer.options import transferred
+from arae_toolkit.recipes.transfer.training import settings_of, train_transfer
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    read_results,
+    summarise,
+    write_result,
+)
 from arae_toolkit.reports.transfer_tables import metric_name
 from arae_toolkit.storage.atomic_files import write_json, write_json_lines
+from arae_toolkit.transfer.systems import AUTOENCODERS
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.transfer.evaluators import Instruments
+    from arae_toolkit.evaluation.transfer.evaluators import Evaluators
+    from arae_toolkit.reports.markdown import Result
 
 ROWS_AT_ONCE = 500
 UNITS = {
@@ -84,7 +98,7 @@ class Measurer:
     """
 
     def __init__(
-        self, corpus: Corpus, split: str, sources: Sources, instruments: Instruments
+        self, corpus: Corpus, split: str, sources: Sources, instruments: Evaluators
     ) -> None:
         self.corpus, self.split = corpus, split
         self.sources, self.instruments = sources, instruments
@@ -122,7 +136,7 @@ class Measurer:
             outputs,
             self.sources.labels,
             self.sources.targets,
-            judges=self.instruments.judges,
+            classifiers=self.instruments.classifiers,
             language_model=self.instruments.language_model,
             reverse=reverse,
         )
@@ -187,18 +201,15 @@ def outputs_of(
         if first == head and rows == asked:
             return written
     targets = [names[target] for target in sources.targets]
-    outputs: list[str] = []
-    with progress(f"writing by {system.name}", len(targets)) as advance:
-        for start in range(0, len(targets), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            found = model.transfer(
-                sources.texts[part],
-                targets[part],
-                candidates=system.candidates,
-                strength=system.strength,
-            )
-            outputs += [one.text for one in found]
-            advance(len(found))
+    outputs = transferred(
+        model,
+        sources.texts,
+        targets,
+        title=f"writing by {system.name}",
+        batch_size=ROWS_AT_ONCE,
+        candidates=system.candidates,
+        strength=system.strength,
+    )
     answered = [{**row, "transferred": output} for row, output in zip(asked, outputs, strict=True)]
     write_json_lines(kept, [head, *answered], dumps=json_line)
     return outputs
@@ -217,37 +228,27 @@ def weights_of(folder: Path) -> str:
 
 
 def measure_systems(
-    systems: Iterable[System],
+    choices: TableChoices,
     measurer: Measurer,
-    *,
     folder: Path,
-    seeds: Callable[[System], Sequence[int]],
     train: Callable[[System, int, Path], None],
-    precision: Precision,
 ) -> dict[str, dict[int, dict[str, Any]]]:
     """Return the measures of each system by seed, what is finished left alone.
 
-    Args:
-        systems: In the order of the table.
-        measurer: Measures.
-        folder: The table's.
-        seeds: Returns the seeds of a system.
-        train: Trains a system's seed into a folder; quick where that has been done.
-        precision: Of the matrix products of decoding.
+    ``train`` trains a system's seed into a folder; it is quick where that has been done.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
     copied = measurer.sources.texts
     kept = folder / "copy" / "measures.json"  # not beside results, which may lie in the folder
     kept.parent.mkdir(parents=True, exist_ok=True)
     found["copy"] = {0: measurer.measured(copied, kept, "copy")}
-    for system in systems:
-        for seed in seeds(system):
+    for system in choices.systems:
+        for seed in choices.seeds_for(system):
             place = folder / system.run / f"seed-{seed}"
             if system.model is None:
                 train(system, seed, place)
-            outputs = outputs_of(
-                system, place, measurer.sources, measurer.corpus.labels, precision=precision
-            )
+            names, precision = measurer.corpus.labels, choices.precision
+            outputs = outputs_of(system, place, measurer.sources, names, precision=precision)
             kept = place / "outputs" / f"{system.name}.json"
             cell = measurer.measured(outputs, kept, weights_of(system.model_in(place)))
             if system.kind in ("arae", "ae", "aae") and system.name == system.run:
@@ -255,10 +256,9 @@ def measure_systems(
             found.setdefault(system.name, {})[seed] = cell
             overall = cell["overall"]
             judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())
-            click.echo(
+            say(
                 f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
-                f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}",
-                err=True,
+                f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}"
             )
     return found
 
@@ -291,3 +291,134 @@ def _flat(measures: Mapping[str, Any]) -> dict[str, float | None]:
         for name, value in measures.items()
         if name not in ("accuracy", "rows", "referenced")
     }
+
+
+def write_table(
+    name: str,
+    corpus: Corpus,
+    choices: TableChoices,
+    *,
+    folder: Path,
+    command: str,
+    began: float,
+    details: Mapping[str, Any] | None = None,
+    more: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
+) -> Result:
+    """Train and measure the systems of a table, write its results and return them."""
+    from arae_toolkit.devices import choose_device, dtype_of
+    from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
+
+    device = choose_device(choices.device)
+    instruments = evaluators_of(
+        corpus,
+        device=device,
+        dtype=dtype_of(choices.precision),
+        note=say,
+        progress=progress,
+    )
+    sources = Sources.of(corpus, choices.split, most=choices.most)
+    measurer = Measurer(corpus, choices.split, sources, instruments)
+
+    def train(system: System, seed: int, place: Path) -> None:
+        settings = _settings(system, seed, corpus, choices)
+        how: dict[str, Any] = {"device": device, "precision": choices.precision}
+        train_transfer(corpus, settings, place, kind=system.kind, scorer=choices.scorer, **how)
+
+    cells = measure_systems(choices, measurer, folder, train)
+    signature = cells["copy"][0]["signature"]
+    write_result(
+        choices.results,
+        name,
+        command=command,
+        corpus=corpus_identity(corpus),
+        seeds=range(max(len(by_seed) for by_seed in cells.values())),
+        device=device.type,
+        seconds=time.monotonic() - began,
+        metrics=metrics_of(cells),
+        threads=threads_of(),
+        details={
+            **dict(details or {}),
+            "split": choices.split,
+            "rows": len(sources.texts),
+            "systems": list(cells),
+            "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
+            "weights_sha256": {
+                system: [cell["weights"] for cell in by_seed.values()]
+                for system, by_seed in cells.items()
+            },
+            "directions": list(cells["copy"][0]["directions"]),
+            "judges_dev_accuracy": {
+                judge.name: judge.dev_accuracy for judge in instruments.classifiers
+            },
+            "bleu_signature": signature["bleu"],
+            "signature": signature,
+            **{name: made() for name, made in more.items()},
+        },
+    )
+    return read_results(choices.results)[name]
+
+
+def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:
+    """Return the settings that a system's seed is trained with."""
+    from arae_toolkit.config.overrides import with_overrides
+    from arae_toolkit.config.presets import preset
+    from arae_toolkit.nn.weight_tying import check_separate
+
+    config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
+    if system.kind in AUTOENCODERS:
+        with refused_settings():
+            config = with_overrides(config, (*changes, *choices.changes, f"seed={seed}"))
+            check_separate(config.model)
+    elif system.kind != "delete-and-replace":
+        changes = (*changes, f"seed={seed}")
+    return settings_of(system.kind, config, changes, rows=corpus.rows("train"))
+
+
+def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:
+    """Print sentences drawn at random from what a system wrote, each with all it became."""
+    path = folder / system.run / "seed-0" / "outputs" / f"{system.name}.jsonl"
+    with jsonlines.open(path) as lines:
+        _, *rows = lines  # the first says what wrote them
+    texts = list(dict.fromkeys(row["text"] for row in rows))
+    chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
+    for text in (texts[index] for index in chosen):
+        own = [row for row in rows if row["text"] == text]
+        say(f"{own[0]['label']:>10}  {text}")
+        for row in own:
+            say(f"{row['to']:>10}  {row['transferred']}")
+        say("")
+
+
+def rewritten_inputs(
+    path: Path, part: str, system: System, folder: Path, *, labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return one's own sentences rewritten for every other label, all of them, as a user sees them.
+
+    Args:
+        path: JSONL with ``text``, ``label`` and ``part``.
+        part: Rows of other parts are left out.
+        system: Which rewrites them.
+        folder: The table's.
+        labels: What sentences are rewritten to, but for their own.
+    """
+    from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
+    from arae_toolkit.transfer.model import TransferModel
+
+    model = TransferModel.from_pretrained(system.model_in(folder / system.run / "seed-0"))
+    known = set(model.vocabulary.words).__contains__
+    with jsonlines.open(path) as lines:
+        rows = [row for row in lines if row["part"] == part]
+    found = []
+    for row in rows:
+        own = row["text"]
+        others = [name for name in labels if name != row["label"]]
+        outputs = model.transfer(
+            [readable_text(own, known)] * len(others),
+            others,
+            candidates=system.candidates,
+            strength=system.strength,
+        )
+        written = [natural_text(own, output.text, known=known) for output in outputs]
+        answers = dict(zip(others, written, strict=True))
+        found.append({"label": row["label"], "text": own, **answers})
+    return found

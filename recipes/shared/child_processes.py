@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,11 +21,7 @@ THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs the toolkit in a process under this one.
-
-    Args:
-        arguments: Without the program's name.
-    """
+    """Return the command that runs the toolkit, with these arguments, in a process under ours."""
     program = f"from {__name__} import {run_as_child.__name__}; {run_as_child.__name__}()"
     # -P: a file random.py in the working folder would else be imported as that module.
     return [sys.executable, "-P", "-c", program, *arguments]
@@ -53,9 +50,7 @@ def default_jobs(seeds: int, *, on_gpu: bool) -> int:
     On a CPU one for each core, or for as many cores as a run has threads by ``OMP_NUM_THREADS``:
     processes share no work, so that they gain more from a core than threads do.
     """
-    if on_gpu:
-        return min(seeds, MOST_ON_GPU)
-    return min(seeds, max(1, cores() // (threads_of(os.environ) or 1)))
+    return min(seeds, MOST_ON_GPU if on_gpu else max(1, cores() // (threads_of(os.environ) or 1)))
 
 
 def child_environment(jobs: int) -> dict[str, str]:
@@ -68,7 +63,7 @@ def child_environment(jobs: int) -> dict[str, str]:
     return {THREADS_VARIABLE: threads, **os.environ, "PYTHONPATH": search_path}
 
 
-def threads_of(environment: Mapping[str, str]) -> int | None:
+def threads_of(environment: Mapping[str, str] = os.environ) -> int | None:
     """Return how many threads an environment gives a process, ``None`` if it does not say."""
     threads = environment.get(THREADS_VARIABLE, "")
     return int(threads) if threads.isdecimal() and int(threads) > 0 else None
@@ -105,24 +100,36 @@ def options_given(ctx: click.Context, *, without: Sequence[str] = ()) -> list[st
     return words
 
 
+def command_line(*more: str, without: Sequence[str] = ("results",)) -> str:
+    """Return what to type to run the present command again, for a file of results.
+
+    Args:
+        more: Further words, in place of options that are left out.
+        without: Parameters to leave out. Where results lie is not how they were measured.
+    """
+    ctx = click.get_current_context()
+    return shlex.join([*ctx.command_path.split(), *options_given(ctx, without=without), *more])
+
+
 @contextmanager
-def signals_noted() -> Iterator[list[int]]:
+def signals_noted() -> Iterator[Callable[[], int]]:
     """Note SIGINT and SIGTERM instead of dying of them, so that the iteration can be finished.
 
     A second signal does what it always does.
 
     Yields:
-        One number: that of the signal received, or 0.
+        Returns the number of the signal received, 0 while there is none.
     """
-    received = [0]
+    received = 0
 
     def note(number: int, _: FrameType | None) -> None:
-        received[0] = number
+        nonlocal received
+        received = number
         signal.signal(number, previous[signal.Signals(number)])
 
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield received
+        yield lambda: received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -23,23 +25,14 @@ from collections.abc import Sequence
 
 
 class ExamplesCommand(click.Command):
-    """A command whose ``--help`` shows examples before the options.
-
-    Args:
-        *args: As for :class:`click.Command`.
-        examples: Complete command lines.
-        **kwargs: As for :class:`click.Command`.
-    """
+    """A command whose ``--help`` shows examples, complete command lines, before the options."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         """Keep the examples; accept ``--debug`` behind the command as well as before it."""
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
-        self.params.append(
-            click.Option(
-                ["--debug"], is_flag=True, hidden=True, expose_value=False, callback=_set_debug
-            )
-        )
+        flag: dict[str, Any] = {"is_flag": True, "hidden": True, "expose_value": False}
+        self.params.append(click.Option(["--debug"], callback=_set_debug, **flag))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the description and, under it, the examples."""
@@ -61,17 +54,15 @@ class LazyGroup(click.Group):
     """A group that imports a command's module only when that command is used.
 
     Args:
-        *args: As for :class:`click.Group`.
         table: By command name, where the command is (``module:attribute``) and its short help.
         **kwargs: As for :class:`click.Group`.
     """
 
     def __init__(
-        self, *args: Any, table: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any
+        self, *args: Any, table: Mapping[str, tuple[str, str]] = MappingProxyType({}), **kwargs: Any
     ) -> None:
-        """Keep the table; nothing is imported."""
         super().__init__(*args, **kwargs)
-        self.table = dict(table or {})
+        self.table = dict(table)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the command names in the order of the table, which is that of a user's work."""
@@ -124,10 +115,6 @@ class ExamplesGroup(LazyGroup, ExamplesCommand):
 
     With ``invoke_without_command=True`` it also does something by itself, for which its own options
     are meant: ``nli --labels tiny``. They are refused in front of one of its commands.
-
-    Args:
-        *args: As for :class:`LazyGroup`.
-        **kwargs: As for :class:`LazyGroup` and :class:`ExamplesCommand`.
     """
 
     def resolve_command(
@@ -147,12 +134,7 @@ class ExamplesGroup(LazyGroup, ExamplesCommand):
 
 
 class ToolkitGroup(LazyGroup):
-    """The whole program: every failure that a user can meet is one line on stderr and an exit code.
-
-    Args:
-        *args: As for :class:`LazyGroup`.
-        **kwargs: As for :class:`LazyGroup`.
-    """
+    """The whole program: every failure a user can meet is one line on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command; turn a failure into one line on stderr and an exit code."""
@@ -191,6 +173,10 @@ def _settle_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         with contextlib.suppress(io.UnsupportedOperation):  # stdout is no file, as in a test
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, sys.stdout.fileno())
-            os.close(nothing)
+            silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Point stdout at nothing: its reader is gone, and what goes on writing shall not fail."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

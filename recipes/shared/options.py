@@ -1,24 +1,24 @@
-"""What commands that answer with a trained model share: options, the model, its limits."""
+"""What commands share: options, the settings and models that they ask for, answers to a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.row_streams import Answer, Request
-from arae_toolkit.recipes.shared.rows import Row
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.row_streams import Answer, Request, open_request, write_answers
+from arae_toolkit.recipes.shared.rows import Row, RowFormat
 
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
-from pathlib import Path
-
-from arae_toolkit.nli.label_splits import wanted_count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,36 +47,106 @@ device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="Where to compute; auto takes a GPU if there is one.",
 )
 precision_option = click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of matrix products.",
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of matrix products."
 )
-search_options = in_order(
+set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
+)
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    help="Folder for the file of results.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object in place of tables."
+)
+
+
+def out_option(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
+    """Return the option of the folder that a command writes."""
+    shown = f"  [default: {default}]" if default else ""
+    return click.option("--out", type=click.Path(path_type=Path), help=f"{of}{shown}")
+
+
+def run_options(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
+    """Return the options of a command that trains: on what, how exactly, and the folder."""
+    return in_order(device_option, precision_option, out_option(of, default=default))
+
+
+def preset_option(purpose: str) -> Callable[[Command], Command]:
+    """Return the option that names a preset."""
+    presets = click.Choice(list(PRESETS))
+    return click.option("--preset", type=presets, default="default", help=purpose)
+
+
+class Checked(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """The type of an option whose value a function makes of a text, or refuses by ValueError."""
+
+    name = "text"
+
+    def __init__(self, made_of: Callable[[str], Any]) -> None:
+        self.made_of = made_of
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what is made of a text."""
+        try:
+            return self.made_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _label_split(name: str) -> str:
+    from arae_toolkit.nli.label_splits import wanted_count
+
+    wanted_count(name)  # refuses a name of a split that there is not
+    return name
+
+
+def labels_option(help_text: str, **more: Any) -> Callable[[Command], Command]:
+    """Return the option that names a split of labels."""
+    metavar = "tiny|small|medium|full|N"
+    return click.option(
+        "--labels", type=Checked(_label_split), metavar=metavar, help=help_text, **more
+    )
+
+
+pairs_option = click.option(
+    "--corpus",
+    "corpus_name",
+    default="snli",
+    help="snli, synthetic, or a prepared folder with pairs.",
+)
+drawing_options = in_order(
     click.option(
-        "--method",
-        type=click.Choice(["greedy", "beam"]),
-        default="greedy",
-        show_default=True,
-        help="How words are chosen.",
+        "--label-seed", type=click.IntRange(0), default=0, help="Which pairs' labels are drawn."
     ),
     click.option(
-        "--beam-size", type=click.IntRange(1), help="For beam: beginnings kept  [default: 5]"
+        "--draw-from",
+        type=click.IntRange(0),
+        default=0,
+        show_default=False,
+        metavar="N",
+        help="Draw from the corpus's first N pairs only; for a copy whose end was selected.",
     ),
 )
+
+
+def _method_option(*methods: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--method", type=click.Choice(methods), default="greedy", help="How words are chosen."
+    )
+
+
+_beam_size_option = click.option(
+    "--beam-size", type=click.IntRange(1), help="For beam: beginnings kept  [default: 5]"
+)
+search_options = in_order(_method_option("greedy", "beam"), _beam_size_option)
 sampling_options = in_order(
-    click.option(
-        "--method",
-        type=click.Choice(["greedy", "sample", "beam"]),
-        default="greedy",
-        show_default=True,
-        help="How words are chosen.",
-    ),
+    _method_option("greedy", "sample", "beam"),
     click.option(
         "--temperature",
         type=click.FloatRange(0, min_open=True),
@@ -88,10 +158,9 @@ sampling_options = in_order(
         type=click.FloatRange(0, 1, min_open=True),
         help="For sample: the fewest words of this joint probability only.",
     ),
-    click.option(
-        "--beam-size", type=click.IntRange(1), help="For beam: beginnings kept  [default: 5]"
-    ),
+    _beam_size_option,
 )
+source_argument = click.argument("source", metavar="[FILE|-]", required=False)
 text_options = in_order(
     click.option(
         *("-t", "--text", "texts"),
@@ -99,18 +168,12 @@ text_options = in_order(
         metavar="TEXT",
         help="A text, in place of FILE; may be given again.",
     ),
-    click.option(
-        "--text-field",
-        default="text",
-        show_default=True,
-        help="The field of a row that holds the text.",
-    ),
+    click.option("--text-field", default="text", help="The field of a row that holds the text."),
 )
 on_error_option = click.option(
     "--on-error",
     type=click.Choice(["skip", "emit", "fail"]),
     default="skip",
-    show_default=True,
     help="An unusable row is reported on stderr and makes the exit code 3. skip leaves it out, "
     "emit lets it out in its place with an 'error' field (as empty lines in text), fail stops "
     "there.",
@@ -123,12 +186,16 @@ def batch_size_option(default: int) -> Callable[[Command], Command]:
         "--batch-size",
         type=click.IntRange(1),
         default=default,
-        show_default=True,
         help="Rows answered together. 1 answers each row at once, as at a terminal.",
     )
 
 
-row_options = in_order(
+output_format_option = click.option(
+    "--output-format",
+    type=click.Choice(["lines", "jsonl"]),
+    help="How answers are written  [default: as the rows]",
+)
+line_or_json_options = in_order(
     click.option(
         "--format",
         "row_format",
@@ -138,11 +205,38 @@ row_options = in_order(
     on_error_option,
     batch_size_option(64),
 )
-output_format_option = click.option(
-    "--output-format",
-    type=click.Choice(["lines", "jsonl"]),
-    help="How answers are written  [default: as the rows]",
-)
+
+
+def json_row_options(lines: str, *, batch_size: int) -> Callable[[Command], Command]:
+    """Return the options of a command whose rows are JSONL unless lines are asked for.
+
+    Args:
+        lines: What a line holds.
+        batch_size: Rows answered together unless asked for.
+    """
+    return in_order(
+        click.option(
+            "--format",
+            "row_format",
+            type=click.Choice(["jsonl", "lines"]),
+            default="jsonl",
+            help=f"How rows are written: JSONL, or {lines}.",
+        ),
+        output_format_option,
+        on_error_option,
+        batch_size_option(batch_size),
+        device_option,
+        precision_option,
+    )
+
+
+@contextmanager
+def refused_settings(ending: str = "") -> Iterator[None]:
+    """Make a usage error of a setting that the library refuses by :class:`ValueError`."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.BadParameter(f"{error}{ending}", param_hint="'--set'") from error
 
 
 def check_search(method: str, **settings: Any) -> None:
@@ -165,25 +259,16 @@ def decoding_of(**search: Any) -> Decoding:
 
 
 def load_model(run: str, device: str) -> ARAE:
-    """Return the text model of a run.
-
-    Args:
-        run: A corpus name or a model folder.
-        device: ``auto``, ``cpu`` or ``cuda``.
+    """Return the text model of a run, which is a corpus name or a model folder.
 
     Raises:
         ToolkitError: If there is no such model, it is damaged, or there is no such device.
     """
     folder = find_run(run)
-    import torch
-
+    from arae_toolkit.devices import choose_device
     from arae_toolkit.models.arae import ARAE
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda" and not torch.cuda.is_available():
-        raise ToolkitError("no usable GPU; take --device cpu, or see 'arae-toolkit doctor'")
-    return ARAE.from_pretrained(folder, device=device)
+    return ARAE.from_pretrained(folder, device=choose_device(device))
 
 
 def answers_to(
@@ -210,62 +295,44 @@ def answers_to(
         lengths = map(len, vocabulary.encode_batch(texts))
         longer += sum(length > most_words + 1 for length in lengths)  # one is <eos>
     if longer:
-        click.echo(
+        say(
             f"arae-toolkit: warning: {request.path}: texts longer than the {most_words} words "
-            f"this model was trained on{', read up to there' if cut else ''}: {longer:,}",
-            err=True,
+            f"this model was trained on{', read up to there' if cut else ''}: {longer:,}"
         )
 
 
-LABELS_METAVAR = "tiny|small|medium|full|N"
+def answer_stream(
+    source: str | None,
+    load: Callable[[], ARAE],
+    compute: Callable[[ARAE, list[Row], RowFormat], Sequence[Mapping[str, Any]]],
+    *,
+    field: str,
+    lines: int = 1,
+    **rows: Any,
+) -> None:
+    """Answer the rows of a text model's command on stdout, batch by batch.
 
+    Args:
+        source: As for :func:`open_request`.
+        load: Returns the model; called once the source is open.
+        compute: Returns the fields that answer each row; called with the model, usable rows and
+            the format of the answers.
+        field: What lines of text hold of an answer.
+        lines: How many lines an answer has.
+        rows: Further arguments of :func:`open_request`.
 
-def known_labels(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse a name of a split that there is not."""
-    try:
-        if value is not None:
-            wanted_count(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx=ctx, param=parameter) from error
-    return value
-
-
-pairs_option = click.option(
-    "--corpus",
-    "corpus_name",
-    default="snli",
-    show_default=True,
-    help="snli, synthetic, or a prepared folder with pairs.",
-)
-
-
-drawing_options = in_order(
-    click.option(
-        "--label-seed",
-        type=click.IntRange(0),
-        default=0,
-        show_default=True,
-        help="Which pairs' labels are drawn.",
-    ),
-    click.option(
-        "--draw-from",
-        type=click.IntRange(0),
-        default=0,
-        metavar="N",
-        help="Draw from the corpus's first N pairs only; for a copy whose end was selected.",
-    ),
-)
-
-
-set_option = click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
-)
-
-
-results_option = click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for the file of results.",
-)
+    Raises:
+        DataError: Once every answer is out, if a row could not be used.
+    """
+    with open_request(source, **rows) as request:
+        model = load()
+        form = request.output_format
+        answers = answers_to(
+            request,
+            lambda batch: compute(model, batch, form),
+            model.vocabulary,
+            most_words=model.max_length,
+        )
+        for batch in answers:
+            write_answers(batch, form, field=field, lines=lines)
+    request.check()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 INTERRUPTED = 130
 PLAIN_INTERVAL_SECONDS = 10.0
@@ -32,6 +33,22 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Show a line on stderr, above the live display where there is one."""
+    console().out(text, highlight=False)
+
+
+def number_table(title: str, columns: Iterable[str], **style: Any) -> Table:
+    """Return a table for the terminal: a column of names, then some of numbers."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", **style)
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
 
 
 @contextlib.contextmanager
@@ -73,14 +90,8 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console()) as bar:
+    start = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*start, TimeElapsedColumn(), TimeRemainingColumn(), console=console()) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)
 

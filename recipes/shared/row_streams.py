@@ -212,33 +212,59 @@ def json_line(fields: Mapping[str, Any]) -> str:
     return line
 
 
-def significant(number: float) -> float:
-    """Return a number with six significant digits.
+def significant(value: Any) -> Any:
+    """Return a number with six significant digits; the same of all floats that a JSON value holds.
 
     Example:
-        >>> significant(0.123456789)
-        0.123457
+        >>> significant({"mean": 0.123456789, "counts": [1, 2]})
+        {'mean': 0.123457, 'counts': [1, 2]}
     """
-    return float(f"{number:.6g}")
+    if isinstance(value, dict):
+        return {key: significant(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [significant(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines: the first column flush left, the others flush right.
+
+    Example:
+        >>> print(aligned([["label", "pairs"], ["neutral", "7"]]))
+        label    pairs
+        neutral      7
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def write_answers(
     batch: Iterable[tuple[Row, Mapping[str, Any] | None]],
-    *,
     output_format: RowFormat,
-    lines_of: Callable[[Mapping[str, Any] | None], Iterable[str]],
+    *,
+    field: str,
+    lines: int = 1,
 ) -> None:
     """Write the answers to a batch, and flush.
 
     Args:
         batch: Rows with the fields that answer them, ``None`` for an unusable row.
         output_format: JSONL keeps the fields of the row.
-        lines_of: Returns an answer as lines of text.
+        field: What lines of text hold of an answer: a text, or a list of them.
+        lines: How many lines an answer has; those of an unusable row are empty.
     """
     if output_format == "jsonl":
         write_rows(row.answered(answer) for row, answer in batch)
-    else:
-        write_lines(line for _, answer in batch for line in lines_of(answer))
+        return
+    found = ([""] * lines if answer is None else answer[field] for _, answer in batch)
+    write_lines("\n".join(each) if isinstance(each, list) else each for each in found)
 
 
 @contextmanager

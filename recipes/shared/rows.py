@@ -18,6 +18,8 @@ Name = str | tuple[str, ...]
 
 MAX_CHARACTERS = 10_000
 """Longest text answered. The models are made for sentences; a book in one row is a mistake."""
+MOST_SHOWN = 40
+"""Characters of an unknown label in a message."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -100,7 +102,7 @@ def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -
         if field is None:
             wanted = " or ".join(map(repr, _spellings(name)))
             return Row(line, fields, problem=f"no field {wanted}")
-        problem = _problem_of_text(field, fields[field])
+        problem = problem_of_text(field, fields[field])
         if problem is not None:
             return Row(line, fields, problem=problem)
         texts.append(fields[field])
@@ -142,19 +144,34 @@ def _spellings(name: Name) -> tuple[str, ...]:
     return (name,) if isinstance(name, str) else name
 
 
-def _problem_of_text(field: str, text: Any) -> str | None:
-    """Return why the value of a field is no usable text, or ``None``."""
+def problem_of_text(field: str, text: Any, what: str = "text") -> str | None:
+    """Return why the value of a field cannot be used, or ``None``.
+
+    Args:
+        field: Its name.
+        text: Its value.
+        what: ``text``, or ``output``, which may be empty.
+    """
+    strict = what == "text"
     if not isinstance(text, str):
         return f"field {field!r} is {kind_of(text)}, not a text"
-    if not text.strip():
+    if strict and not text.strip():
         return "empty text"
     if len(text) > MAX_CHARACTERS:
-        return f"text of {len(text):,} characters, at most {MAX_CHARACTERS:,} are accepted"
-    if "\0" in text:
+        return f"{what} of {len(text):,} characters, at most {MAX_CHARACTERS:,} are accepted"
+    if strict and "\0" in text:
         return "NUL byte in text"
     if _SURROGATE.search(text):
-        return "not UTF-8 (half a surrogate pair)"
+        return ("" if strict else f"field {field!r} is ") + "not UTF-8 (half a surrogate pair)"
     return None
+
+
+def problem_of_label(field: str, label: Any, known: Sequence[str]) -> str | None:
+    """Return why a label cannot be used, or ``None``."""
+    if label in known:
+        return None
+    shown = repr(label[:MOST_SHOWN]) if isinstance(label, str) else kind_of(label)
+    return f"field {field!r} is {shown}, not one of {', '.join(known)}"
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from arae_toolkit.optim import schedules
-from arae_toolkit.recipes.shared.progress import console
+from arae_toolkit.recipes.shared.progress import console, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from arae_toolkit.config.overrides import Sections
     from arae_toolkit.data.corpus import Corpus
 
@@ -60,14 +56,13 @@ class TrainingDisplay:
     Args:
         iterations: Length of the whole run.
         batch_size: Rows an iteration, for the rate.
-        rows: What a row is: ``sentences`` or ``images``.
+        rows: What a row is: ``sentences``, ``images`` or ``pairs``.
     """
 
     def __init__(self, *, iterations: int, batch_size: int, rows: str = "sentences") -> None:
         self.iterations, self.batch_size, self.rows = iterations, batch_size, rows
         self._first: tuple[int, float] | None = None
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._update: Callable[..., None] | None = None
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -77,41 +72,36 @@ class TrainingDisplay:
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (
-            TextColumn("{task.completed}/{task.total}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-        )
+        count, facts = TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}")
+        columns = (count, BarColumn(), TimeRemainingColumn(), facts)
         with Progress(*columns, console=console()) as bar:
-            self._bar, self._task = bar, bar.add_task("starting", total=self.iterations)
+            self._update = partial(bar.update, bar.add_task("starting", total=self.iterations))
             yield
-        self._bar = None
+        self._update = None
 
     def tick(self, iteration: int) -> None:
         """Move the bar."""
         if self._first is None:
             self._first = (iteration, time.monotonic())
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=iteration)
+        if self._update is not None:
+            self._update(completed=iteration)
 
     def row(self, row: Mapping[str, Any]) -> None:
         """Show a row of measurements."""
-        if row["kind"] == "train":
-            facts = _facts(row, TRAIN_COLUMNS)
-            if self._bar is not None and self._task is not None:
-                self._bar.update(self._task, description=f"{self._rate(row)}  {facts}")
-            else:
-                place = f"{row['iteration']}/{self.iterations} epoch {row['epoch']:.2f}"
-                self._write(f"{place}  {self._rate(row)}  {facts}")
+        if row["kind"] != "train":
+            say(f"dev after epoch {row['epoch']:.2f}: {facts_of(row, DEV_COLUMNS)}")
+            for sentence in row.get("samples", ())[:3]:
+                say(f"    {sentence}")
             return
-        self._write(f"dev after epoch {row['epoch']:.2f}: {_facts(row, DEV_COLUMNS)}")
-        for sentence in row.get("samples", ())[:3]:
-            self._write(f"    {sentence}")
+        facts = f"{self._rate(row)}  {facts_of(row, TRAIN_COLUMNS)}"
+        if self._update is not None:
+            self._update(description=facts)
+        else:
+            say(f"{row['iteration']}/{self.iterations} epoch {row['epoch']:.2f}  {facts}")
 
     def note(self, text: str) -> None:
         """Show a line."""
-        self._write(text)
+        say(text)
 
     def _rate(self, row: Mapping[str, Any]) -> str:
         """Return rows a second since this process began, and the time left."""
@@ -125,14 +115,9 @@ class TrainingDisplay:
         rate = done * self.batch_size / seconds
         return f"{rate:,.0f} {self.rows}/s, {minutes} min {left:02d} s left"
 
-    def _write(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
-        else:
-            click.echo(text, err=True)
 
-
-def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+def facts_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    """Return those measurements of a row that there are, each in its form."""
     present = (name for name in columns if row.get(name) is not None)
     return "  ".join(columns[name].format(row[name]) for name in present)
 
@@ -145,6 +130,7 @@ def training_display(
     title: str,
     place: str = "",
     per_epoch: int | None = None,
+    pairs: int | None = None,
 ) -> Iterator[TrainingDisplay]:
     """Yield a display that is live while the block runs, after a line on what is trained.
 
@@ -153,16 +139,18 @@ def training_display(
         config: Settings, of whose training epochs and batch size are told.
         title: What is trained.
         place: Where, said at the end of the line.
-        per_epoch: Iterations of an epoch, where that does not take every row of train once.
+        per_epoch: Iterations of an epoch, where that does not take every row once.
+        pairs: How many pairs are learned from, where it is not the corpus's sentences or images.
     """
     training = config.training
-    count = corpus.rows("train")
-    rows = "images" if corpus.kind == "image" else "sentences"
+    rows = "pairs" if pairs else "images" if corpus.kind == "image" else "sentences"
+    count = pairs or corpus.rows("train")
     batch_size = max(1, min(training.batch_size, count))
     per_epoch = per_epoch or count // batch_size
-    iterations = schedules.iterations(training, batches_per_epoch=per_epoch)
+    wanted = getattr(training, "iterations", 0)  # which pairs and scorers are not trained for
+    iterations = wanted or training.epochs * per_epoch
     length = f"{training.epochs} epochs of {per_epoch:,} iterations"
-    if training.iterations:
+    if wanted:
         length = f"{iterations:,} iterations, {per_epoch:,} an epoch"
     display = TrainingDisplay(iterations=iterations, batch_size=batch_size, rows=rows)
     display.note(f"{title} on {corpus.name}: {count:,} {rows}, {length}{place}")

@@ -11,6 +11,7 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import significant
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ rewriting_options = in_order(
         "--candidates",
         type=click.IntRange(1),
         default=1,
-        show_default=True,
         help="Rewritings of each text, of which the best by attribute, content and fluency counts.",
     ),
     click.option(
@@ -40,14 +40,12 @@ rewriting_options = in_order(
         type=click.FloatRange(0),
         callback=finite,
         default=1.0,
-        show_default=True,
         help="How much is changed: below 1 stays nearer to the text, above 1 goes further.",
     ),
     click.option(
         "--seed",
         type=click.IntRange(0, 2**63 - 1),
         default=0,
-        show_default=True,
         help="The same seed gives the same candidates.",
     ),
 )
@@ -71,13 +69,28 @@ def load_transfer_model(run: str, device: str, precision: Precision = "fp32") ->
     return TransferModel.from_pretrained(folder, device=choose_device(device), precision=precision)
 
 
+def transferred(
+    model: TransferModel,
+    texts: Sequence[str],
+    targets: Sequence[str],
+    *,
+    title: str,
+    batch_size: int,
+    **rewriting: Any,
+) -> list[str]:
+    """Return what a model makes of each text towards its target, while progress is shown."""
+    outputs: list[str] = []
+    with progress(title, len(texts)) as advance:
+        for start in range(0, len(texts), batch_size):
+            part = slice(start, start + batch_size)
+            found = model.transfer(texts[part], targets[part], **rewriting)
+            outputs += [one.text for one in found]
+            advance(len(found))
+    return outputs
+
+
 def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[str]:
     """Return the labels asked for, each once; ``all`` stands for every one that the model knows.
-
-    Args:
-        model: The model.
-        asked: Names of labels.
-        run: What to call the model in messages.
 
     Raises:
         DataError: If the model does not know one of them.
@@ -96,27 +109,18 @@ def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[
 def rewritten(
     texts: Sequence[str], targets: Sequence[str], model: TransferModel, **rewriting: Any
 ) -> list[list[Mapping[str, Any]]]:
-    """Return what is written of each text towards each target, in the style of the text.
-
-    Args:
-        texts: N of them, as users write them.
-        targets: Labels.
-        model: The model.
-        rewriting: Further arguments of
-            :func:`~arae_toolkit.transfer.detokenization.natural_text.transfer_natural`.
-    """
+    """Return what is written of each text towards each target, in the style of the text."""
     from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
 
     each = [text for text in texts for _ in targets]
     answers = iter(transfer_natural(model, each, list(targets) * len(texts), **rewriting))
+    measures = ("attribute_probability", "content_bleu", "nats_per_token")
     return [
         [
             {
                 "transferred": answer.text,
                 "to": target,
-                "attribute_probability": significant(answer.attribute_probability),
-                "content_bleu": significant(answer.content_bleu),
-                "nats_per_token": significant(answer.nats_per_token),
+                **{name: significant(getattr(answer, name)) for name in measures},
             }
             for target, answer in zip(targets, answers, strict=False)
         ]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.shared.child_processes import signals_noted
-from arae_toolkit.recipes.shared.progress import console, progress
-from arae_toolkit.recipes.shared.training_display import TrainingDisplay, training_display
+from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.transfer.systems import AUTOENCODERS, SYSTEMS
 
 if TYPE_CHECKING:
     import torch
@@ -22,77 +20,8 @@ if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.training.metrics_log import Listener
 
-AUTOENCODERS = ("arae", "ae", "aae")
 INFILLED_SENTENCES = 900_000
 """About how many an infilling model learns from, the passes over the corpus counted."""
-BALANCED = ("cross-aligned", "infilling")
-"""Batches of theirs hold as many sentences of each label."""
-KINDS = (*AUTOENCODERS, "cross-aligned", "infilling", "delete-and-replace")
-"""Of transfer models."""
-
-
-def open_corpus(
-    name: str, source: Path | None, *, part: str | None = None, classes: str | None = None
-) -> Corpus:
-    """Return the prepared corpus, preparing it where needed.
-
-    Args:
-        name: Of the corpus, or a path.
-        source: Where its files are.
-        part: Of yahoo: ``titles``, ``replies`` or ``both``.
-        classes: Of yahoo, separated by commas.
-
-    Raises:
-        click.UsageError: If ``part`` or ``classes`` is given for another corpus than yahoo.
-    """
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import find_or_prepare, prepare_corpus
-    from arae_toolkit.storage.paths import corpus_folder
-
-    def report(text: str) -> None:
-        console().print(text, markup=False, highlight=False)
-
-    if part is None and classes is None:
-        return Corpus(find_or_prepare(name, source=source, report=report, progress=progress))
-    if name != "yahoo":
-        raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
-    options = PrepareOptions()
-    chosen = tuple(word.strip() for word in (classes or "").split(",") if word.strip())
-    options = PrepareOptions(part=part or options.part, classes=chosen or options.classes)
-    folder = corpus_folder("-".join(("yahoo", *variant_of(part, chosen))))
-    return Corpus(
-        prepare_corpus(
-            name, source=source, out=folder, options=options, report=report, progress=progress
-        )
-    )
-
-
-def open_quick_corpus(name: str, folder: Path, *, size: int) -> Corpus:
-    """Return a synthetic corpus of so many sentences, prepared into a folder of ``folder``."""
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.options import PrepareOptions
-    from arae_toolkit.data_prep.preparation import prepare_corpus
-
-    return Corpus(
-        prepare_corpus(
-            name,
-            out=folder / "corpus",
-            options=PrepareOptions(size=size),
-            report=lambda text: console().print(text, markup=False, highlight=False),
-            progress=progress,
-        )
-    )
-
-
-def variant_of(part: str | None, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a folder's name says of a part and classes of yahoo.
-
-    Example:
-        >>> variant_of("titles", ("science", "sports"))
-        ('titles', 'science', 'sports')
-    """
-    return (*((part,) if part else ()), *(name.replace(" ", "-") for name in classes))
 
 
 def default_scorer(corpus: Corpus) -> Path:
@@ -104,7 +33,7 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     """Return the settings of a kind of transfer model.
 
     Args:
-        kind: One of :data:`KINDS`.
+        kind: One of :data:`~arae_toolkit.transfer.systems.SYSTEMS`.
         config: Those of an autoencoder, which are the settings of the kinds that are one.
         changes: ``key=value`` strings, for the others.
         rows: Training sentences; a small corpus is passed more often by an infilling model.
@@ -114,32 +43,22 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     """
     from arae_toolkit.config.overrides import with_overrides
 
-    if kind == "infilling":
-        from arae_toolkit.transfer.infilling.settings import InfillingConfig
-
-        few = f"epochs={max(3, min(15, round(INFILLED_SENTENCES / max(rows, 1))))}"
-        return with_overrides(InfillingConfig(), (few, *changes))
-    if kind == "cross-aligned":
-        from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
-
-        return with_overrides(CrossAlignedConfig(), changes)
-    if kind == "delete-and-replace":
+    settings = SYSTEMS[kind].default_settings()
+    if kind in AUTOENCODERS:
+        return config
+    if settings is None:
         if changes:
             raise ValueError(f"{changes[0]!r}: {kind} learns nothing and has no settings")
         return None
-    return config
+    if kind == "infilling":
+        changes = (f"epochs={max(3, min(15, round(INFILLED_SENTENCES / max(rows, 1))))}", *changes)
+    return with_overrides(settings, changes)
 
 
 def epochs_of(kind: str, settings: Any, corpus: Corpus) -> float:
-    """Return the epochs of a whole run of a model that learns.
-
-    Args:
-        kind: One of :data:`KINDS`.
-        settings: From :func:`settings_of`.
-        corpus: To be trained on.
-    """
+    """Return the epochs of a whole run of a model that learns."""
     schedule = settings.training
-    if kind in BALANCED and schedule.iterations:
+    if SYSTEMS[kind].balanced and schedule.iterations:
         return float(schedule.iterations / _balanced_epoch(corpus, schedule))
     return schedules.epochs(schedule, rows=corpus.rows("train"))
 
@@ -161,56 +80,28 @@ def train_transfer(
         corpus: With labelled sentences.
         settings: From :func:`settings_of`.
         folder: Of the model.
-        kind: One of :data:`KINDS`.
+        kind: One of :data:`~arae_toolkit.transfer.systems.SYSTEMS`.
         scorer: Folder of the corpus's scorer; :func:`default_scorer` unless given.
         device: Where to compute.
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
     """
-    from arae_toolkit.transfer.autoencoder import experiment
     from arae_toolkit.transfer.labelled_corpus import check_labelled
-    from arae_toolkit.transfer.scorer.scorer import copy_scorer
 
-    common: dict[str, Any] = {"device": device, "precision": precision}
+    system = SYSTEMS[kind]
+    how: dict[str, Any] = {"device": device, "precision": precision}
     check_labelled(corpus)
-    per_epoch = _balanced_epoch(corpus, settings.training) if kind in BALANCED else None
-    with signals_noted() as received:
-        common["stop_signal"] = lambda: received[0]
-        own_scorer = train_scorer_of(corpus, scorer, **common)
-        # The scorer goes into the folder only once it is known to hold no other run.
-        if kind == "delete-and-replace":
-            from arae_toolkit.transfer.delete_retrieve.rewriter import build_delete_replace
-
-            build_delete_replace(corpus, folder)
-            copy_scorer(own_scorer, folder)
+    per_epoch = _balanced_epoch(corpus, settings.training) if system.balanced else None
+    with signals_noted() as how["stop_signal"]:
+        how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
+        if settings is None:
+            system.train(corpus, settings, folder, **how)
             return
         place = f", {device}, {precision}, to {folder}"
-        with training_display(
-            corpus,
-            settings,
-            title=f"transfer {kind}",
-            place=place,
-            per_epoch=per_epoch,
-        ) as display:
-            common["listeners"] = [display, *listeners]
-            if kind == "infilling":
-                from arae_toolkit.transfer.infilling.experiment import train_infilling
-
-                train_infilling(corpus, settings, folder, **common)
-                copy_scorer(own_scorer, folder)
-            elif kind == "cross-aligned":
-                from arae_toolkit.transfer.cross_aligned.experiment import train_cross_aligned
-
-                train_cross_aligned(corpus, settings, folder, scorer_folder=own_scorer, **common)
-            else:
-                experiment.pretrain_transfer(
-                    corpus,
-                    settings,
-                    folder,
-                    scorer_folder=own_scorer,
-                    kind=kind,  # type: ignore[arg-type]
-                    **common,
-                )
+        title = f"transfer {kind}"
+        shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
+        with shown as display:
+            system.train(corpus, settings, folder, listeners=[display, *listeners], **how)
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
@@ -235,36 +126,13 @@ def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
         ) from error
 
 
-def train_scorer_of(
-    corpus: Corpus,
-    scorer: Path | None,
-    *,
-    device: torch.device,
-    precision: Precision,
-    stop_signal: Callable[[], int] = lambda: 0,
-) -> Path:
+def train_scorer_of(corpus: Corpus, scorer: Path | None, **how: Any) -> Path:
     """Train a corpus's scorer, going on with what its folder holds, and return the folder."""
     from arae_toolkit.transfer.labelled_corpus import check_labelled
     from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
 
     check_labelled(corpus)
     folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))
-    display = _display(corpus, settings.training)
-    display.note(f"scorer of {corpus.name}, to {folder}")
-    with display.live():
-        train_scorer(
-            corpus,
-            settings,
-            folder,
-            device=device,
-            precision=precision,
-            listeners=[display],
-            stop_signal=stop_signal,
-        )
+    with training_display(corpus, settings, title="scorer", place=f", to {folder}") as display:
+        train_scorer(corpus, settings, folder, listeners=[display], **how)
     return folder
-
-
-def _display(corpus: Corpus, schedule: Any) -> TrainingDisplay:
-    """Return a display of a training that visits every sentence once an epoch."""
-    per_epoch = max(1, corpus.rows("train") // schedule.batch_size)
-    return TrainingDisplay(iterations=schedule.epochs * per_epoch, batch_size=schedule.batch_size)

@@ -14,12 +14,9 @@ import click
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
     answers_to,
-    batch_size_option,
-    device_option,
-    on_error_option,
-    output_format_option,
-    precision_option,
+    json_row_options,
     run_argument,
+    source_argument,
     text_options,
 )
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
@@ -52,7 +49,7 @@ BATCH_SIZE = 256
     ],
 )
 @run_argument
-@click.argument("source", metavar="[FILE|-]", required=False)
+@source_argument
 @click.option(
     "--to",
     "asked",
@@ -63,19 +60,7 @@ BATCH_SIZE = 256
 )
 @text_options
 @rewriting_options
-@click.option(
-    "--format",
-    "row_format",
-    type=click.Choice(["jsonl", "lines"]),
-    default="jsonl",
-    show_default=True,
-    help="How rows are written: JSONL, or a text a line.",
-)
-@output_format_option
-@on_error_option
-@batch_size_option(BATCH_SIZE)
-@device_option
-@precision_option
+@json_row_options("a text a line", batch_size=BATCH_SIZE)
 def transfer(
     run: str,
     source: str | None,
@@ -99,19 +84,10 @@ def transfer(
 
     RUN is a corpus name (yelp means runs/yelp) or a model folder.
     """
+    how = {"candidates": candidates, "strength": strength, "seed": seed}
 
     def compute(batch: list[Row]) -> list[list[Fields]]:
-        return rewritten(
-            [row.texts[0] for row in batch],
-            targets,
-            model,
-            candidates=candidates,
-            strength=strength,
-            seed=seed,
-        )
-
-    def lines_of(answer: Fields | None) -> list[str]:
-        return ["" if answer is None else answer["transferred"]]
+        return rewritten([row.texts[0] for row in batch], targets, model, **how)
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
@@ -119,14 +95,10 @@ def transfer(
         targets = targets_of(model, asked, run=run)
         from arae_toolkit.data.vocabulary import MOST_WORDS
 
-        for batch in answers_to(
-            request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True
-        ):
-            write_answers(
-                one_for_each(batch, targets),
-                output_format=request.output_format,
-                lines_of=lines_of,
-            )
+        words = model.vocabulary
+        for batch in answers_to(request, compute, words, most_words=MOST_WORDS, cut=True):
+            answers = one_for_each(batch, targets)
+            write_answers(answers, request.output_format, field="transferred")
     request.check()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.corpus import PackedSentences, pack
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
@@ -22,15 +23,14 @@ from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
 from arae_toolkit.evaluation.transfer.ngram_classifier import description_of
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
-from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
-from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.initialization import uniform
 
 INITIAL_BOUND = 0.1
 
 
 @dataclass(frozen=True)
-class NeuralJudgeSettings:
+class BiLSTMClassifierSettings:
     """Sizes and training of a judge."""
 
     embedding_size: int = 128
@@ -59,14 +59,14 @@ class NeuralJudgeSettings:
         """Return how often the rows are passed over for the wanted number of iterations.
 
         Example:
-            >>> [NeuralJudgeSettings().epochs(rows) for rows in (300_000, 150_000, 16_000)]
+            >>> [BiLSTMClassifierSettings().epochs(rows) for rows in (300_000, 150_000, 16_000)]
             [2, 4, 10]
         """
         bounds = {"fewest": self.fewest_epochs, "most": self.most_epochs}
         return epochs_for(self.iterations, per_epoch=rows // self.batch_size, **bounds)
 
 
-class JudgeNetwork(nn.Module):
+class BiLSTMClassifierNetwork(nn.Module):
     """Scores of the attribute's values from the maximum over both directions' states.
 
     Args:
@@ -74,7 +74,7 @@ class JudgeNetwork(nn.Module):
         classes: A.
         embedding_size: E.
         state_size: Of both directions together; even.
-        dropout: See :class:`NeuralJudgeSettings`.
+        dropout: See :class:`BiLSTMClassifierSettings`.
     """
 
     def __init__(
@@ -95,13 +95,13 @@ class JudgeNetwork(nn.Module):
             generator: Source of the dropout; ``None`` turns it off.
         """
         states = self.encoder.states(batch, dropout=self.dropout, generator=generator)
-        vector = dropped(largest(states, batch), self.dropout, generator)
+        vector = seeded_dropout(max_over_tokens(states, batch), self.dropout, generator)
         scores: Tensor = self.output(vector)
         return scores.float()
 
 
 @dataclass(eq=False)
-class NeuralJudge:
+class BiLSTMClassifier:
     """Judges a text by a trained network.
 
     Attributes:
@@ -113,7 +113,7 @@ class NeuralJudge:
         name: ``bilstm``.
     """
 
-    network: JudgeNetwork
+    network: BiLSTMClassifierNetwork
     vocabulary: Vocabulary
     labels: tuple[str, ...]
     settings: dict[str, Any]
@@ -142,27 +142,27 @@ class NeuralJudge:
         )
 
     @classmethod
-    def of(cls, content: ModelFolder) -> NeuralJudge:
+    def of(cls, content: ModelFolder) -> BiLSTMClassifier:
         """Return the judge that :meth:`save` wrote."""
         config, vocabulary = content.config, content.vocabulary
         assert vocabulary is not None, "it was saved with one"
         settings, labels = config["settings"], tuple(config["labels"])
-        network = _network(len(vocabulary), len(labels), NeuralJudgeSettings(**settings))
+        network = _network(len(vocabulary), len(labels), BiLSTMClassifierSettings(**settings))
         network.load_state_dict(content.tensors)
         return cls(network.eval(), vocabulary, labels, settings, float(config["dev_accuracy"]))
 
 
-def train_neural_judge(
+def train_bilstm_classifier(
     train: PackedSentences,
     dev: PackedSentences,
     vocabulary: Vocabulary,
     labels: Sequence[str],
     *,
-    settings: NeuralJudgeSettings | None = None,
+    settings: BiLSTMClassifierSettings | None = None,
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     advance: Callable[[int], None] = lambda _: None,
-) -> NeuralJudge:
+) -> BiLSTMClassifier:
     """Train a judge; the epoch that is best on dev is kept.
 
     In the loss every value counts alike, whatever its share of the train split.
@@ -180,7 +180,7 @@ def train_neural_judge(
     Raises:
         ValueError: If a split has no labelled sentence.
     """
-    settings, device = settings or NeuralJudgeSettings(), device or torch.device("cpu")
+    settings, device = settings or BiLSTMClassifierSettings(), device or torch.device("cpu")
     train, gold = labelled(train)
     dev, dev_gold = labelled(dev)
     store, dev_store = TokenStore(train, device=device), TokenStore(dev, device=device)
@@ -192,7 +192,7 @@ def train_neural_judge(
     def loss_of(rows: Indices, random: torch.Generator) -> Tensor:
         batch = store.batch(rows)
         if settings.word_drop:
-            batch = batch.damaged(share=settings.word_drop, generator=random)
+            batch = batch.corrupted(share=settings.word_drop, generator=random)
         with reduced(device, dtype):
             scores = network(batch, random)
         answers = classes[torch.from_numpy(rows).to(device)]
@@ -211,7 +211,7 @@ def train_neural_judge(
         rate=settings.rate,
         advance=advance,
     )
-    return NeuralJudge(network, vocabulary, tuple(labels), asdict(settings), best.score)
+    return BiLSTMClassifier(network, vocabulary, tuple(labels), asdict(settings), best.score)
 
 
 def labelled(sentences: PackedSentences) -> tuple[PackedSentences, Classes]:
@@ -227,7 +227,7 @@ def labelled(sentences: PackedSentences) -> tuple[PackedSentences, Classes]:
 
 
 @torch.no_grad()
-def _probabilities(network: JudgeNetwork, store: TokenStore) -> Matrix:
+def _probabilities(network: BiLSTMClassifierNetwork, store: TokenStore) -> Matrix:
     """Return the probabilities of all sentences. Shape (N, A)."""
     result = np.empty((len(store), network.output.out_features))
     for rows, batch in batches_by_length(store):
@@ -235,9 +235,11 @@ def _probabilities(network: JudgeNetwork, store: TokenStore) -> Matrix:
     return result
 
 
-def _network(vocab_size: int, classes: int, settings: NeuralJudgeSettings) -> JudgeNetwork:
+def _network(
+    vocab_size: int, classes: int, settings: BiLSTMClassifierSettings
+) -> BiLSTMClassifierNetwork:
     """Return a network with its starting weights."""
-    network = JudgeNetwork(
+    network = BiLSTMClassifierNetwork(
         vocab_size,
         classes,
         embedding_size=settings.embedding_size,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.evaluation.transfer.evaluators import Instruments
+from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.evaluation.transfer.metrics import (
     Reverse,
     TransferResult,
@@ -107,7 +107,7 @@ def with_baselines(systems: Mapping[str, SystemOutputs]) -> dict[str, SystemOutp
 
 def compare(
     systems: Mapping[str, SystemOutputs],
-    instruments: Instruments,
+    evaluators: Evaluators,
     *,
     reverse: Callable[[str], Reverse | None] = lambda _: None,
 ) -> dict[str, TransferResult]:
@@ -115,7 +115,7 @@ def compare(
 
     Args:
         systems: By name; see :func:`with_baselines`.
-        instruments: Judges and language model of the corpus.
+        evaluators: Judges and language model of the corpus.
         reverse: Returns what measures the reverse perplexity of the system of a name.
     """
     return {
@@ -124,8 +124,8 @@ def compare(
             system.outputs,
             system.source_labels,
             system.target_labels,
-            judges=instruments.judges,
-            language_model=instruments.language_model,
+            classifiers=evaluators.classifiers,
+            language_model=evaluators.language_model,
             reverse=reverse(name),
             references=system.references or None,
         )

@@ -27,16 +27,16 @@ from arae_toolkit.evaluation.language_model import (
     train_language_model,
 )
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
-    NeuralJudge,
-    NeuralJudgeSettings,
+    BiLSTMClassifier,
+    BiLSTMClassifierSettings,
     labelled,
-    train_neural_judge,
+    train_bilstm_classifier,
 )
 from arae_toolkit.evaluation.transfer.ngram_classifier import (
-    Judge,
-    NgramJudge,
-    NgramJudgeSettings,
-    train_ngram_judge,
+    NgramClassifier,
+    NgramClassifierSettings,
+    TextClassifier,
+    train_ngram_classifier,
 )
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
 from arae_toolkit.storage.paths import run_folder
@@ -56,48 +56,48 @@ Made = TypeVar("Made", bound=_Keepable)
 
 
 @dataclass(frozen=True)
-class InstrumentSettings:
-    """Settings of all instruments."""
+class EvaluatorSettings:
+    """Settings of all evaluators."""
 
-    ngrams: NgramJudgeSettings = field(default_factory=NgramJudgeSettings)
+    ngrams: NgramClassifierSettings = field(default_factory=NgramClassifierSettings)
     """The first judge."""
-    neural: NeuralJudgeSettings = field(default_factory=NeuralJudgeSettings)
+    neural: BiLSTMClassifierSettings = field(default_factory=BiLSTMClassifierSettings)
     """The second judge."""
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     """Of forward perplexity."""
 
 
 @dataclass(frozen=True)
-class Instruments:
+class Evaluators:
     """What transfer is measured with.
 
     Attributes:
-        judges: Of different kinds.
+        classifiers: Of different kinds.
         language_model: Of the train split.
         folder: Where they are kept.
     """
 
-    judges: tuple[Judge, ...]
+    classifiers: tuple[TextClassifier, ...]
     language_model: LanguageModel
     folder: Path
 
 
 def default_folder(corpus: Corpus) -> Path:
-    """Return where the instruments of a corpus are kept: ``runs/judges/NAME-`` and its sha256."""
+    """Return where the evaluators of a corpus are kept: ``runs/judges/NAME-`` and its sha256."""
     return run_folder("judges") / f"{corpus.name}-{corpus.sha256[:8]}"
 
 
-def instruments_of(
+def evaluators_of(
     corpus: Corpus,
     *,
     folder: Path | None = None,
-    settings: InstrumentSettings | None = None,
+    settings: EvaluatorSettings | None = None,
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     note: Callable[[str], None] = lambda _: None,
     progress: Progress = lambda *_: nullcontext(lambda _: None),
-) -> Instruments:
-    """Return the instruments of a corpus, training what is not kept yet.
+) -> Evaluators:
+    """Return the evaluators of a corpus, training what is not kept yet.
 
     Args:
         corpus: Labelled, with at least two labels.
@@ -112,15 +112,15 @@ def instruments_of(
         DataError: If the corpus has no labels, or no labelled sentence in train or dev.
         CheckpointMismatch: If something kept is damaged.
     """
-    folder, settings = folder or default_folder(corpus), settings or InstrumentSettings()
+    folder, settings = folder or default_folder(corpus), settings or EvaluatorSettings()
     _check_labels(corpus)
 
     train, dev, rows = corpus.split("train"), corpus.split("dev"), corpus.rows("train")
 
-    def train_ngrams() -> NgramJudge:
+    def train_ngrams() -> NgramClassifier:
         (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
         texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
-        return train_ngram_judge(
+        return train_ngram_classifier(
             *(texts, gold, held_out_texts, held_out_gold),
             labels=corpus.labels,
             settings=settings.ngrams,
@@ -154,16 +154,16 @@ def instruments_of(
         return made
 
     neural, reader = settings.neural, settings.language_model
-    train_neural = partial(train_neural_judge, labels=corpus.labels)
-    judges: tuple[Judge, ...] = (
-        kept("ngrams", settings.ngrams, NgramJudge.of, train_ngrams),
-        kept("bilstm", neural, NeuralJudge.of, train_neural, rows * neural.epochs(rows)),
+    train_neural = partial(train_bilstm_classifier, labels=corpus.labels)
+    classifiers: tuple[TextClassifier, ...] = (
+        kept("ngrams", settings.ngrams, NgramClassifier.of, train_ngrams),
+        kept("bilstm", neural, BiLSTMClassifier.of, train_neural, rows * neural.epochs(rows)),
     )
     language_model = kept(
         *("language-model", reader, LanguageModel.of, train_language_model),
         rows * reader.epochs(rows),
     )
-    return Instruments(judges, language_model, folder)
+    return Evaluators(classifiers, language_model, folder)
 
 
 def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made]) -> Made | None:

@@ -23,7 +23,7 @@ from arae_toolkit.evaluation.text_overlap import (
     mean_words,
     words_of,
 )
-from arae_toolkit.evaluation.transfer.ngram_classifier import Judge
+from arae_toolkit.evaluation.transfer.ngram_classifier import TextClassifier
 
 UNKNOWN_LABEL = -1
 Rows = npt.NDArray[np.int64]
@@ -91,7 +91,7 @@ def measure_transfer(
     source_labels: Sequence[int],
     target_labels: Sequence[int],
     *,
-    judges: Sequence[Judge],
+    classifiers: Sequence[TextClassifier],
     language_model: LanguageModel,
     reverse: Reverse | None = None,
     references: Sequence[Sequence[str]] | None = None,
@@ -106,7 +106,7 @@ def measure_transfer(
         outputs: What was made of each; may be empty texts.
         source_labels: Class id of each source, ``UNKNOWN_LABEL`` where it is not known.
         target_labels: Class id that each output was to have.
-        judges: One or more, with the same labels.
+        classifiers: One or more, with the same labels.
         language_model: Of real text.
         reverse: Measures reverse perplexity, over all rows pooled only: the outputs of a direction
             are too few to learn from.
@@ -117,12 +117,12 @@ def measure_transfer(
     """
     rows = len(sources)
     given = (outputs, source_labels, target_labels, *([] if references is None else [references]))
-    if not rows or not judges or any(len(part) != rows for part in given):
+    if not rows or not classifiers or any(len(part) != rows for part in given):
         raise ValueError(
             f"{rows} sources, {', '.join(str(len(part)) for part in given)} values that belong to "
-            f"them and {len(judges)} judges: nothing that can be measured"
+            f"them and {len(classifiers)} judges: nothing that can be measured"
         )
-    labels = judges[0].labels
+    labels = classifiers[0].labels
     targets = np.asarray(target_labels, dtype=np.int64)
     origins = np.asarray(source_labels, dtype=np.int64)
     for name, values, least in (("target", targets, 0), ("source", origins, UNKNOWN_LABEL)):
@@ -134,7 +134,8 @@ def measure_transfer(
         [[words_of(text) for text in some] for some in references or [[]] * rows],
     )
     hits = {
-        judge.name: judge.probabilities(texts.outputs).argmax(axis=1) == targets for judge in judges
+        judge.name: judge.probabilities(texts.outputs).argmax(axis=1) == targets
+        for judge in classifiers
     }
     nats = language_model.read(texts.outputs)
     every = np.arange(rows)
@@ -155,7 +156,7 @@ def measure_transfer(
                     "labels": list(judge.labels),
                     "settings": judge.settings,
                 }
-                for judge in judges
+                for judge in classifiers
             },
             "language_model": {
                 "held_out_perplexity": language_model.held_out_perplexity,

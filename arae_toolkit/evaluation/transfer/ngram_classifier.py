@@ -22,7 +22,7 @@ from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 
 
-class Judge(Protocol):
+class TextClassifier(Protocol):
     """Says how likely each value of an attribute is for a text.
 
     Attributes:
@@ -43,7 +43,7 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class NgramJudgeSettings:
+class NgramClassifierSettings:
     """What an n-gram judge looks at, and how it is trained."""
 
     longest: int = 3
@@ -55,7 +55,7 @@ class NgramJudgeSettings:
 
 
 @dataclass(eq=False)
-class NgramJudge:
+class NgramClassifier:
     """Judges a text by its n-grams: TF-IDF weights and a logistic regression.
 
     Attributes:
@@ -101,7 +101,7 @@ class NgramJudge:
         save_model_folder(folder, config=config, vocabulary=None, tensors=tensors)
 
     @classmethod
-    def of(cls, content: ModelFolder) -> NgramJudge:
+    def of(cls, content: ModelFolder) -> NgramClassifier:
         """Return the judge that :meth:`save` wrote, in this version or an earlier one."""
         config = content.config
         arrays = {name: tensor.numpy() for name, tensor in content.tensors.items()}
@@ -116,7 +116,7 @@ class NgramJudge:
         )
 
 
-def description_of(judge: Judge, run: Mapping[str, str]) -> dict[str, Any]:
+def description_of(judge: TextClassifier, run: Mapping[str, str]) -> dict[str, Any]:
     """Return what the configuration of every judge's folder says, whatever its kind."""
     return {
         "kind": judge.name,
@@ -127,15 +127,15 @@ def description_of(judge: Judge, run: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def train_ngram_judge(
+def train_ngram_classifier(
     train: Sequence[str],
     train_labels: Classes,
     dev: Sequence[str],
     dev_labels: Classes,
     *,
     labels: Sequence[str],
-    settings: NgramJudgeSettings | None = None,
-) -> NgramJudge:
+    settings: NgramClassifierSettings | None = None,
+) -> NgramClassifier:
     """Train a judge; the penalty that is best on dev is kept.
 
     Every value counts alike in the loss, whatever its share of the train split.
@@ -151,7 +151,7 @@ def train_ngram_judge(
     Raises:
         ValueError: If a value does not occur in train, or no n-gram is frequent enough.
     """
-    settings = settings or NgramJudgeSettings()
+    settings = settings or NgramClassifierSettings()
     missing = [labels[index] for index in range(len(labels)) if not (train_labels == index).any()]
     if missing:
         raise ValueError(f"the judge cannot learn {missing[0]!r}: no training sentence has it")
@@ -173,7 +173,7 @@ def train_ngram_judge(
     weight, bias = tried[best].coef_, tried[best].intercept_
     if len(labels) == 2:  # one row of scores: those of the second value above the first
         weight, bias = np.vstack([0 * weight, weight]), np.append(0, bias)
-    return NgramJudge(
+    return NgramClassifier(
         counter.get_feature_names_out().tolist(),
         weighting.idf_,
         weight.astype(np.float32),

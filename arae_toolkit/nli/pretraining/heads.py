@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
-from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, largest
-from arae_toolkit.nn.dropout import dropped
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
-from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 MATCH_SIZE, MATCH_SCALE = 256, 20.0
 LABEL_SIZE = 32
@@ -67,7 +67,7 @@ class PairLanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the state at each token, (B, T, Z), and the vector of each sentence, (B, Z)."""
         states = self.encoder.states(batch, dropout=dropout, generator=generator)
-        return states, largest(states, batch)
+        return states, max_over_tokens(states, batch)
 
     def hidden_word_nats(
         self,
@@ -93,7 +93,7 @@ class PairLanguageModel(nn.Module):
         features = torch.cat([states[hidden], other[rows]], dim=1)
         predicted = functional.gelu(self.word(features)).float()
         weight = self.encoder.embedding.weight
-        return sampled_nats(
+        return sampled_cross_entropy(
             predicted, weight, self.word_bias, targets[hidden], sample=sample, dtype=dtype
         )
 
@@ -141,5 +141,5 @@ class PairLanguageModel(nn.Module):
         """
         assert self.decoder is not None and self.label is not None, "made without a decoder"
         known = torch.where(labels < 0, self.label.num_embeddings - 1, labels)
-        code = torch.cat([dropped(premise, dropout, generator), self.label(known)], dim=1)
+        code = torch.cat([seeded_dropout(premise, dropout, generator), self.label(known)], dim=1)
         return self.decoder.nats(code, hypothesis, dtype=dtype, sample=sample)

@@ -15,7 +15,7 @@ from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER
 from arae_toolkit.pretraining.optimizers import classifier_update, encoder_update
 from arae_toolkit.pretraining.schedules import attribute_weight
-from arae_toolkit.pretraining.steps import Pull, encode_rows
+from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.steps import (
     AttributePull,
@@ -64,7 +64,7 @@ class AttributeAdversary:
         """Remember the iteration."""
         self._iteration = iteration
 
-    def pulls(self) -> Sequence[Pull]:
+    def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return the classifier's pull, where the encoder's updates are joint."""
         return [self._pull()] if self.adversarial and not self.separate else []
 

@@ -16,7 +16,7 @@ from arae_toolkit.devices import reduced
 from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.pretraining.steps import Pull, encode_rows
+from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.steps import cycle_step
 
@@ -67,7 +67,7 @@ class BackTranslation:
         """Remember the iteration."""
         self._iteration = iteration
 
-    def pulls(self) -> Sequence[Pull]:
+    def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return nothing: this is an update of its own."""
         return []
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
+from arae_toolkit.data.token_batches import TokenBatch, length_bucketed_batches
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.models.model_folder import ModelFolder
@@ -101,7 +101,7 @@ class LatentRewriter:
         """Return the codes that the target's decoder is given. Shape (N, Z)."""
         device = self.model.device
         code = torch.zeros(len(sentences), self.model.arguments["code_size"], device=device)
-        for rows, batch in like_length_batches(sentences, batch_size, device=device):
+        for rows, batch in length_bucketed_batches(sentences, batch_size, device=device):
             with reduced(device, self.dtype):
                 code[rows] = self.model.encoder(self._visible(batch, target, strength)).float()
         return self.model.edited(code, target, strength=strength)

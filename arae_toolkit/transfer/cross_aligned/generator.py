@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
-from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.nn.lstm_decoder import DecoderState
-from arae_toolkit.ops.linear_cross_entropy import projected_nats
-from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 
 class Behaviour(NamedTuple):
@@ -79,7 +79,7 @@ class AttributeGenerator(nn.Module):
             generator: Source of the dropout; ``None`` turns it off.
         """
         previous = functional.pad(batch.tokens[:, :-1], (1, 0), value=BOS)
-        words = dropped(self.embedding(previous), dropout, generator)
+        words = seeded_dropout(self.embedding(previous), dropout, generator)
         states, _ = self.gru(words, first[None])
         return Behaviour(states, batch.lengths)
 
@@ -104,8 +104,8 @@ class AttributeGenerator(nn.Module):
         targets = batch.tokens.flatten()[batch.packing.places]
         weight, bias = self.projection.weight, self.projection.bias
         if sample is not None:
-            return sampled_nats(states, weight, bias, targets, sample=sample, dtype=dtype)
-        return projected_nats(states, weight, bias, targets, dtype=dtype)
+            return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
+        return linear_cross_entropy(states, weight, bias, targets, dtype=dtype)
 
     def free(
         self,

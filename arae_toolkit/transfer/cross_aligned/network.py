@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import MASKED
-from arae_toolkit.nn.dropout import dropped
 from arae_toolkit.transfer.cross_aligned.generator import AttributeGenerator, Behaviour
 
 
@@ -55,7 +55,7 @@ class AttributeEncoder(nn.Module):
             dropout: Share of the embeddings' coordinates set to 0.
             generator: Source of the dropout; ``None`` turns it off.
         """
-        words = dropped(self.embedding(batch.tokens), dropout, generator)
+        words = seeded_dropout(self.embedding(batch.tokens), dropout, generator)
         states, _ = self.gru(words, self.attribute(labels)[None])
         last: Tensor = states[torch.arange(len(batch), device=states.device), batch.lengths - 1]
         return last
@@ -101,7 +101,7 @@ class StateDiscriminator(nn.Module):
             response = layer(seen.transpose(2, 3).flatten(2)).float()
             responses.append(response.masked_fill(beyond, MASKED).amax(dim=1))
         found = functional.leaky_relu(torch.cat(responses, dim=1), 0.01)
-        return self.output(dropped(found, dropout, generator))[:, 0]  # type: ignore[no-any-return]
+        return self.output(seeded_dropout(found, dropout, generator))[:, 0]  # type: ignore[no-any-return]
 
 
 class CrossAligned(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from arae_toolkit.data.token_batches import TokenBatch, like_length_batches
+from arae_toolkit.data.token_batches import TokenBatch, length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.model_folder import ModelFolder
@@ -93,7 +93,7 @@ class CrossAlignedRewriter:
         table = model.generator.attribute.weight
         own = table.new_zeros(len(targets), table.shape[1])
         code = table.new_zeros(len(targets), model.arguments["code_size"])
-        for rows, batch in like_length_batches(sentences, _BATCH_ROWS, device=model.device):
+        for rows, batch in length_bucketed_batches(sentences, _BATCH_ROWS, device=model.device):
             others = torch.stack([(targets[rows] + shift) % count for shift in range(1, count)])
             codes = torch.stack([model.encoder(batch, labels) for labels in others])
             best = torch.zeros_like(others[0])

@@ -92,7 +92,7 @@ class CrossAlignedTraining:
         self.updates["autoencoder"].set_rate(rate)
         reseed(random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.sampler.at(iteration))
-        visible = batch.damaged(share=settings.word_drop, generator=random).whole
+        visible = batch.corrupted(share=settings.word_drop, generator=random).whole
         code = model.encoder(visible, batch.labels, dropout=settings.dropout, generator=random)
         forced = model.generator.forced(
             model.generator.first_state(code, batch.labels),

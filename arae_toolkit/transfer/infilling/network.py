@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD, UNKNOWN
-from arae_toolkit.nn.dropout import dropped
-from arae_toolkit.ops.linear_cross_entropy import projected_nats
-from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_nats
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
+from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 INFILLING = "infilling"
 """Kind of the model folder."""
@@ -137,7 +137,7 @@ class InfillingNetwork(nn.Module):
             dropout: Share of the embeddings' coordinates set to 0.
             generator: Source of the dropout; ``None`` turns it off.
         """
-        words = dropped(self.embedding(batch.tokens), dropout, generator)
+        words = seeded_dropout(self.embedding(batch.tokens), dropout, generator)
         condition = self.attribute(attributes)[:, None, :].expand(-1, words.shape[1], -1)
         inputs = torch.cat([words, condition], dim=2)
         # Read backwards within its own length, a sentence is not touched by its padding.
@@ -183,8 +183,8 @@ class InfillingNetwork(nn.Module):
         predicted = self.predicted(context, attributes)
         weight, bias = self.embedding.weight, self.word_bias
         if sample is None:
-            return projected_nats(predicted, weight, bias, targets, dtype=dtype)
-        return sampled_nats(predicted, weight, bias, targets, sample=sample, dtype=dtype)
+            return linear_cross_entropy(predicted, weight, bias, targets, dtype=dtype)
+        return sampled_cross_entropy(predicted, weight, bias, targets, sample=sample, dtype=dtype)
 
     def classify(
         self,
@@ -201,11 +201,11 @@ class InfillingNetwork(nn.Module):
             generator: Source of the dropout; ``None`` turns it off.
         """
         real = real_tokens(batch)[:, :, None]
-        words = dropped(self.seen(batch.tokens), dropout, generator)
+        words = seeded_dropout(self.seen(batch.tokens), dropout, generator)
         near = functional.gelu(self.near(_with_neighbours(words))) * real
-        near = dropped(near, dropout, generator)
+        near = seeded_dropout(near, dropout, generator)
         far = near + functional.gelu(self.far(_with_neighbours(near)))
-        says = self.says(dropped(far, dropout, generator)) * real
+        says = self.says(seeded_dropout(far, dropout, generator)) * real
         total: Tensor = says.float().sum(dim=1)
         return total
 

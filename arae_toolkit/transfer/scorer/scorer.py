@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from arae_toolkit.data.token_batches import like_length_batches
+from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
@@ -20,7 +20,7 @@ from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
-from arae_toolkit.nn.text_cnn import AttributeRecognizer
+from arae_toolkit.nn.text_cnn import TextCNN
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
@@ -62,7 +62,7 @@ class Scorer(nn.Module):
             "hidden_size": hidden_size,
             "filters": filters,
         }
-        self.recognizer = AttributeRecognizer(
+        self.recognizer = TextCNN(
             vocab_size,
             attributes=len(attributes),
             embedding_size=embedding_size,
@@ -115,7 +115,7 @@ class Scorer(nn.Module):
         """Return how likely each value is for each sentence. Shape (N, A)."""
         result = np.zeros((len(sentences), len(self.attributes)))
         device = self.language_model.device
-        for rows, batch in like_length_batches(sentences, batch_size, device=device):
+        for rows, batch in length_bucketed_batches(sentences, batch_size, device=device):
             with reduced(device, self.dtype):
                 scores = self.recognizer(batch)
             result[rows] = scores.double().softmax(dim=1).cpu().numpy()
@@ -138,7 +138,7 @@ class Scorer(nn.Module):
         for value in np.unique(wanted).tolist():
             own = (wanted == value).nonzero()[0]
             chosen = [sentences[row] for row in own]
-            for rows, batch in like_length_batches(chosen, batch_size, device=device):
+            for rows, batch in length_bucketed_batches(chosen, batch_size, device=device):
                 code = self.language_model.code_of(value, torch.zeros(len(batch), 0, device=device))
                 with reduced(device, self.dtype):
                     nats = self.language_model.of(value).sentence_nats(

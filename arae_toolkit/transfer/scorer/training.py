@@ -156,7 +156,7 @@ class ScorerTraining:
             update.set_rate(rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.sampler.at(iteration))
-        visible = batch.damaged(share=settings.word_drop, generator=self.random).whole
+        visible = batch.corrupted(share=settings.word_drop, generator=self.random).whole
         with reduced(self.device, self.dtype):
             scores = scorer.recognizer(
                 visible, dropout=settings.dropout, generator=self.random
