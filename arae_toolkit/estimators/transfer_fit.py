@@ -1,11 +1,11 @@
-"""Training a transfer model on texts that lie in no corpus: from lists to a loaded model."""
+"""Training of a transfer model on texts that lie in no corpus: from lists to a loaded model."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.data_prep.readers.downloads import Advance
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
@@ -53,7 +52,7 @@ def train_on_texts(
         folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
         device: Where to compute.
         precision: Of the matrix products.
-        listeners: Told how the training goes.
+        listeners: Given the rows and notes of the training.
 
     Raises:
         ValueError: If a text cannot be used, or none of a label can; rows are counted from 0.
@@ -101,7 +100,7 @@ def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
             out=source.parent / "corpus",
             options=options,
             report=lambda line: None,
-            progress=_no_progress,
+            progress=lambda description, total=None: contextlib.nullcontext(lambda n=1: None),
         )
     except DataError as error:  # it names a file that the caller does not know
         where = "" if error.line is None else f"row {error.line - 1}: "
@@ -117,14 +116,3 @@ def _for_size(config: Config, sentences: int) -> Config:
     warmups = ("warmup", "adversarial_warmup", "attribute_warmup")
     shorter: dict[str, Any] = {name: min(getattr(training, name), tenth) for name in warmups}
     return replace(config, training=replace(training, **shorter))
-
-
-@contextlib.contextmanager
-def _no_progress(description: str, total: int | None = None) -> Iterator[Advance]:
-    """Show nothing."""
-    del description, total
-
-    def advance(n: int = 1) -> None:
-        del n
-
-    yield advance
