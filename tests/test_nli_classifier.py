@@ -22,7 +22,8 @@ from arae_toolkit.nli.classifier_training import (
     classification_step,
     probabilities_of,
 )
-from arae_toolkit.nli.model import PAIRS, network_of
+from arae_toolkit.nli.model import PAIRS
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.training.checkpoint import STATE
@@ -41,7 +42,7 @@ SIZES = {"embedding_size": 8, "code_size": 8, "hidden_size": 12, "dropout": 0.1}
 def network(kind="bilstm-max", **sizes):
     arguments = {"kind": kind, **SIZES, **sizes}
     generator = torch.Generator().manual_seed(3)
-    return network_of(arguments, len(small_pairs.rule_words()), len(LABELS), generator=generator)
+    return new_network(len(small_pairs.rule_words()), len(LABELS), generator=generator, **arguments)
 
 
 def training(kind="bilstm-max", settings=SHORT, *, count=40, **more):

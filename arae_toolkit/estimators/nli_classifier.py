@@ -32,8 +32,8 @@ from arae_toolkit.estimators.validation import (
     plain,
     seed_of,
 )
-from arae_toolkit.nli.model import NLIModel, Pair, network_of
-from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.model import NLIModel, Pair
+from arae_toolkit.nli.networks import PairNetwork, new_network
 from arae_toolkit.nli.pair_batches import store_of_texts
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import ModelName, PairConfig
@@ -243,12 +243,9 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             vocabulary = encoder.vocabulary
             config = replace(config, model=encoder.fitted(config.model))
         with torch.random.fork_rng(devices=[]):
-            network = network_of(
-                asdict(config.model),
-                len(vocabulary),
-                labels,
-                generator=torch.Generator().manual_seed(config.training.seed),
-            )
+            generator = torch.Generator().manual_seed(config.training.seed)
+            sizes = asdict(config.model)
+            network = new_network(len(vocabulary), labels, generator=generator, **sizes)
         if encoder is not None and not encoder.put_into(network):
             raise CheckpointMismatch(f"{self.encoder}: no encoder that {self.kind} can start from")
         return network, vocabulary, config

@@ -1,4 +1,4 @@
-"""Training a classifier of sentence pairs: one update, and the epoch that is best on dev kept."""
+"""Training of a pair classifier: one update, and early stopping at the best epoch on dev."""
 
 from __future__ import annotations
 

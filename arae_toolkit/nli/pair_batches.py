@@ -1,4 +1,4 @@
-"""Sentence pairs resident on the device, gathered into batches there."""
+"""Batches of sentence pairs, gathered on the device where the pairs are resident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an encoder of sentences learns from pairs without labels: hidden words, and what matches."""
+"""Pair-pretraining heads: masked words, matching, and generation of the hypothesis."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MATCH_SIZE, MATCH_SCALE = 256, 20.0
 LABEL_SIZE = 32
 
 
-class PairLanguageModel(nn.Module):
+class PairPretrainingHeads(nn.Module):
     """Heads over an encoder, trained with it on pairs of sentences and dropped afterwards.
 
-    A hidden word is predicted from the encoder's state where it stood and the vector of the other
+    A masked word is predicted from the encoder's state where it stood and the vector of the other
     sentence, so that vectors learn to carry what the other sentence is likely to say. The softmax
     shares the encoder's embeddings.
 
@@ -69,41 +69,41 @@ class PairLanguageModel(nn.Module):
         states = self.encoder.states(batch, dropout=dropout, generator=generator)
         return states, max_over_tokens(states, batch)
 
-    def hidden_word_nats(
+    def masked_word_nats(
         self,
         states: Tensor,
         other: Tensor,
-        hidden: Tensor,
+        masked: Tensor,
         targets: Tensor,
         *,
         sample: SoftmaxSample,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Return the summed negative log-likelihood of the hidden words, in nats. Scalar.
+        """Return the summed negative log-likelihood of the masked words, in nats. Scalar.
 
         Args:
-            states: Of the sentences with some words hidden. Shape (B, T, Z).
+            states: Of the sentences with some words masked. Shape (B, T, Z).
             other: Vectors of the sentences they are paired with. Shape (B, Z).
-            hidden: Where words are hidden. Shape (B, T), bool.
+            masked: Where words are masked. Shape (B, T), bool.
             targets: The words themselves. Shape (B, T), int64.
             sample: Of the softmax.
             dtype: Precision of the softmax's products.
         """
-        rows, _ = hidden.nonzero(as_tuple=True)
-        features = torch.cat([states[hidden], other[rows]], dim=1)
+        rows, _ = masked.nonzero(as_tuple=True)
+        features = torch.cat([states[masked], other[rows]], dim=1)
         predicted = functional.gelu(self.word(features)).float()
         weight = self.encoder.embedding.weight
         return sampled_cross_entropy(
-            predicted, weight, self.word_bias, targets[hidden], sample=sample, dtype=dtype
+            predicted, weight, self.word_bias, targets[masked], sample=sample, dtype=dtype
         )
 
     def matching_nats(self, premise: Tensor, hypothesis: Tensor, same: Tensor) -> Tensor:
-        """Return how badly each sentence tells its partner from the batch's others. Nats a pair.
+        """Return the contrastive loss of each sentence's partner among the batch's. Nats a pair.
 
         Args:
             premise: Vectors. Shape (B, Z).
             hypothesis: Vectors. Shape (B, Z).
-            same: Which pairs share a premise, and so tell nothing of each other. Shape (B, B).
+            same: Which pairs share a premise, and so are no negatives of each other. Shape (B, B).
         """
         first = functional.normalize(self.match(premise).float(), dim=1)
         second = functional.normalize(self.match(hypothesis).float(), dim=1)
@@ -111,11 +111,8 @@ class PairLanguageModel(nn.Module):
         own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
         scores = scores.masked_fill(same & ~own, -math.inf)
         answers = torch.arange(len(scores), device=scores.device)
-        both = (
-            functional.cross_entropy(scores, answers),
-            functional.cross_entropy(scores.t(), answers),
-        )
-        return (both[0] + both[1]) / 2
+        forwards = functional.cross_entropy(scores, answers)
+        return (forwards + functional.cross_entropy(scores.t(), answers)) / 2
 
     def generation_nats(
         self,

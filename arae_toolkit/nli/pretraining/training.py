@@ -1,4 +1,4 @@
-"""Training an encoder on pairs without labels: one update, and the schedule around it."""
+"""Training of pair pretraining: one update, and the schedule around it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.nli.pair_batches import PairStore
-from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
 from arae_toolkit.nli.pretraining.objective import PairObjective
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
@@ -30,7 +30,7 @@ class PairPretraining:
 
     Args:
         model: Moved in place.
-        settings: The schedule; ``word_drop`` is the share of words hidden.
+        settings: The schedule; ``word_drop`` is the share of words masked.
         pairs: Train split, its labels used for ``known`` rows only.
         sentences: Further text, such as captions.
         precision: Of the matrix products.
@@ -41,7 +41,7 @@ class PairPretraining:
 
     def __init__(
         self,
-        model: PairLanguageModel,
+        model: PairPretrainingHeads,
         settings: PairTrainingConfig,
         pairs: PairStore,
         sentences: TokenStore,
@@ -89,16 +89,16 @@ class PairPretraining:
         pairs = self.pairs.batch(self.sampler.at(iteration))
         singles = self.sentences.batch(self.single_sampler.at(iteration))
         terms = self.objective.of_pairs(pairs, self.pairs, self.random, known=self.known)
-        single_nats, single_hidden = self.objective.of_sentences(singles, self.random)
-        hidden = max(1, terms.hidden + single_hidden)
-        loss = (terms.words + single_nats) / hidden
+        single_nats, single_masked = self.objective.of_sentences(singles, self.random)
+        masked = max(1, terms.masked + single_masked)
+        loss = (terms.words + single_nats) / masked
         loss = loss + settings.matching_weight * terms.matching
         if terms.generated:
             loss = loss + terms.generation / terms.generated
         norm = update.descend(loss)
         scalars = {
-            "nats_per_hidden_word": terms.words.detach() / max(1, terms.hidden),
-            "nats_per_hidden_word_alone": single_nats.detach() / max(1, single_hidden),
+            "nats_per_hidden_word": terms.words.detach() / max(1, terms.masked),
+            "nats_per_hidden_word_alone": single_nats.detach() / max(1, single_masked),
             "matching_nats": terms.matching.detach(),
             "gradient_norm": norm.detach().float(),
         }
@@ -111,12 +111,12 @@ class PairPretraining:
         return encoder_weights(self.model)
 
     def problem(self, means: Mapping[str, float]) -> str | None:
-        """Return that hidden words cost far more than guessing, if they do."""
+        """Return that masked words cost far more than guessing, if they do."""
         return far_above_guessing(
             means, "nats_per_hidden_word", math.log(len(self.model.word_bias))
         )
 
 
-def encoder_weights(model: PairLanguageModel) -> Mapping[str, Tensor]:
+def encoder_weights(model: PairPretrainingHeads) -> Mapping[str, Tensor]:
     """Return what a model folder keeps of a pretrained encoder, by name."""
     return {f"encoder.{name}": value for name, value in model.encoder.state_dict().items()}
