@@ -20,7 +20,7 @@ from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted
-from arae_toolkit.transfer.cross_aligned.discriminators import Judges, discriminator_nats
+from arae_toolkit.transfer.cross_aligned.discriminators import Discriminators, discriminator_nats
 from arae_toolkit.transfer.cross_aligned.experiment import train_cross_aligned
 from arae_toolkit.transfer.cross_aligned.generator import Behaviour
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned, StateDiscriminator
@@ -110,7 +110,7 @@ def _behaviours_of(training, batch):
 
 
 def _judges_of(training):
-    return Judges(training.model.discriminators, dropout=0.0, generator=training.random)
+    return Discriminators(training.model.discriminators, dropout=0.0, generator=training.random)
 
 
 def test_undecided_discriminators_cost_two_log_two():

@@ -18,9 +18,10 @@ from arae_toolkit.nli.pretraining.heads import (
     LABEL_SIZE,
     MATCH_SCALE,
     MATCH_SIZE,
+    PairObjective,
     PairPretrainingHeads,
+    mask_words,
 )
-from arae_toolkit.nli.pretraining.objective import PairObjective, mask_words
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 

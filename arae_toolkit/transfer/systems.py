@@ -106,8 +106,8 @@ SYSTEMS = {
     "delete-and-replace": TransferSystem(
         "delete-and-replace",
         "",
-        "transfer.delete_retrieve.rewriter:train_delete_replace",
-        "transfer.delete_retrieve.rewriter:DeleteAndReplace",
+        "transfer.delete_retrieve.rewriter:train_delete_retrieve",
+        "transfer.delete_retrieve.rewriter:DeleteRetrieve",
     ),
 }
 """By the name that users give."""

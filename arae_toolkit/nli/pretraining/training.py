@@ -14,16 +14,15 @@ from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.nli.pair_batches import PairStore
-from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
-from arae_toolkit.nli.pretraining.objective import PairObjective
+from arae_toolkit.nli.pretraining.heads import PairObjective, PairPretrainingHeads
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.training.loop import far_above_guessing
 
 
 class PairPretraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: an encoder over pairs and sentences.
+    """The pretraining of a pair encoder, for :func:`~arae_toolkit.training.loop.fit`.
 
     Each iteration takes a batch of pairs and one of single sentences. The latter have no other
     sentence: a vector of zeros stands in its place.
@@ -69,12 +68,8 @@ class PairPretraining:
         self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
         self.modules, self.kept = {"model": model}, dict[str, Tensor]()
-        parameters = list(model.parameters())
-        self.updates = {
-            "model": Update(
-                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
-            )
-        }
+        update = adam_update(model.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
+        self.updates = {"model": update}
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""

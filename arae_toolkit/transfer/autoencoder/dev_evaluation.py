@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
@@ -25,10 +27,11 @@ BATCH_ROWS = 256
 FITTED_ROWS = 20_000
 
 
+@dataclass
 class TransferEvaluation:
     """Measures reconstruction, the latent classifier and a quick transfer on dev.
 
-    Args:
+    Attributes:
         model: In training.
         vocabulary: Its words.
         scorer: Of the corpus.
@@ -37,24 +40,23 @@ class TransferEvaluation:
         dev: The same, packed.
         training: How many of them to use, and the seed of their choice.
         dtype: Precision of the matrix products.
+        rows: Of the dev sentences used. Shape (N,).
     """
 
-    def __init__(
-        self,
-        model: TransferAutoencoder,
-        vocabulary: Vocabulary,
-        scorer: Scorer,
-        train: Store,
-        store: AttributeStore,
-        dev: PackedSentences,
-        training: TrainingConfig,
-        dtype: torch.dtype,
-    ) -> None:
-        self.model, self.vocabulary, self.scorer = model, vocabulary, scorer
-        self.train, self.store, self.dev, self.dtype = train, store, dev, dtype
-        self.seed = training.seed
-        chosen = np.random.default_rng(training.seed).permutation(len(dev))
-        self.rows = chosen[: training.evaluation_sentences]
+    model: TransferAutoencoder
+    vocabulary: Vocabulary
+    scorer: Scorer
+    train: Store
+    store: AttributeStore
+    dev: PackedSentences
+    training: TrainingConfig
+    dtype: torch.dtype
+    rows: Indices = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Choose the sentences once."""
+        chosen = np.random.default_rng(self.training.seed).permutation(len(self.dev))
+        self.rows = chosen[: self.training.evaluation_sentences]
 
     @torch.no_grad()
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
@@ -63,8 +65,8 @@ class TransferEvaluation:
         model = self.model
         model.eval()
         if isinstance(model.prior, FittedGaussian):
-            fitted = np.random.default_rng(self.seed).permutation(len(self.train))[:FITTED_ROWS]
-            model.prior.fit(codes_of(model, self.train, fitted))
+            chosen = np.random.default_rng(self.training.seed).permutation(len(self.train))
+            model.prior.fit(codes_of(model, self.train, chosen[:FITTED_ROWS]))
         nats, tokens, right = 0.0, 0, 0
         for start in range(0, len(self.rows), BATCH_ROWS):
             batch = self.store.batch(self.rows[start : start + BATCH_ROWS])

@@ -41,10 +41,10 @@ class TransferAutoencoder(nn.Module):
         classifier_sizes: Hidden layers of the attribute classifier.
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         prior: ``generator``, ``sphere`` or ``fitted``.
-        hides: Whether words that mark an attribute are hidden from the encoder.
+        hides: Whether words that mark an attribute are masked for the encoder.
 
     Attributes:
-        chances: How likely each value's words are hidden. Shape (A, V); zeros if none are.
+        chances: How likely each value's words are masked. Shape (A, V); zeros if none are.
     """
 
     chances: Tensor
@@ -71,11 +71,8 @@ class TransferAutoencoder(nn.Module):
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         super().__init__()
-        self.vocab_size, self.attributes, self.max_length = (
-            vocab_size,
-            tuple(attributes),
-            max_length,
-        )
+        self.vocab_size, self.max_length = vocab_size, max_length
+        self.attributes = tuple(attributes)
         self.arguments: dict[str, Any] = {
             "attributes": list(attributes),
             "max_length": max_length,

@@ -1,4 +1,4 @@
-"""Capital letters of a rewritten sentence: those of its source, and what is usual elsewhere."""
+"""Truecasing of a rewritten sentence: as in its source, and as is usual elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sentence_starts(words: Sequence[str]) -> set[int]:
     return starts
 
 
-class Casing:
+class Truecaser:
     """How a source writes its words.
 
     Args:
@@ -32,8 +32,8 @@ class Casing:
         casings: What is usual for words in lower case that the source does not show.
 
     Example:
-        >>> casing = Casing(["Iraq", "is", "far", "."], {})
-        >>> casing.of("why", None, starts=True), casing.of("Iraq", 0, starts=False)
+        >>> truecaser = Truecaser(["Iraq", "is", "far", "."], {})
+        >>> truecaser.of("why", None, starts=True), truecaser.of("Iraq", 0, starts=False)
         ('Why', 'iraq')
     """
 

@@ -1,4 +1,4 @@
-"""One infilling model from a labelled corpus to a model folder."""
+"""One training of an infilling model from a labelled corpus to a model folder."""
 
 from __future__ import annotations
 
@@ -28,13 +28,8 @@ def train_infilling(
 ) -> None:
     """Train on a corpus's train split, resuming what the folder holds.
 
-    Args:
-        corpus: Text with labels.
-        config: Network and schedule.
-        folder: Of the model.
-        scorer_folder: Where the corpus's scorer is, or is to be: a copy goes into the model's
-            folder, which is no complete transfer model without.
-        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
+    See :meth:`~arae_toolkit.transfer.systems.TransferSystem.train` for the arguments. Without a
+    scorer the model's folder holds no complete transfer model.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
@@ -43,7 +38,7 @@ def train_infilling(
     """
     experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
     if scorer_folder is not None:
-        provide_scorer(corpus, scorer_folder, folder, listeners=(), options=options)
+        provide_scorer(corpus, scorer_folder, folder, options)
     vocabulary, labels, train = corpus.vocabulary, corpus.labels, corpus.split("train")
     settings, arguments = config.training, asdict(config.model)
     network = new_infilling_network(arguments, len(vocabulary), len(labels), seed=settings.seed)

@@ -18,7 +18,7 @@ from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.training.loop import far_above_guessing
 from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling
 from arae_toolkit.transfer.infilling.network import InfillingNetwork
@@ -28,7 +28,7 @@ _EVALUATION_BATCH = 256
 
 
 class InfillingTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: masks filled, attributes classified.
+    """The training of an infilling network, for :func:`~arae_toolkit.training.loop.fit`.
 
     Args:
         network: Moved in place; its ``salience`` is counted already.
@@ -68,12 +68,8 @@ class InfillingTraining:
         self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
         self.modules, self.kept = {"network": network}, dict[str, Tensor]()
         self.random = torch.Generator(device)
-        parameters = list(network.parameters())
-        self.updates = {
-            "network": Update(
-                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
-            )
-        }
+        update = adam_update(network.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
+        self.updates = {"network": update}
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
