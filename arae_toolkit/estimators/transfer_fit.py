@@ -56,13 +56,13 @@ def train_on_texts(
         source = Path(temporary) / "texts.jsonl"
         rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
         write_json_lines(source, rows, dumps=json.dumps)
-        options_of_corpus = PrepareOptions(
-            label_field="label",
-            vocab_size=vocab_size,
-            max_length=max_length,
-            seed=config.training.seed,
+        seed = config.training.seed
+        corpus = _corpus_of(
+            source,
+            PrepareOptions(
+                label_field="label", vocab_size=vocab_size, max_length=max_length, seed=seed
+            ),
         )
-        corpus = _corpus_of(source, options_of_corpus)
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():
             if not count:
                 raise ValueError(f"no text of label {label!r} has at most {max_length} words")

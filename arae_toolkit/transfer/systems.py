@@ -99,7 +99,7 @@ SYSTEMS = {
     "infilling": TransferSystem(
         "infilling",
         "transfer.infilling.settings:InfillingConfig",
-        "transfer.infilling.experiment:train_infilling",
+        "transfer.infilling.training:train_infilling",
         "transfer.infilling.rewriter:Infilling",
         balanced=True,
     ),

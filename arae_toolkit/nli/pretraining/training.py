@@ -74,11 +74,10 @@ class PairPretraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, update = self.intervals, self.updates["model"]
-        update.set_rate(
-            learning_rate(
-                settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
-            )
+        rate = learning_rate(
+            settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
         )
+        update.set_rate(rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         self.model.train()
         pairs = self.pairs.batch(self.sampler.at(iteration))

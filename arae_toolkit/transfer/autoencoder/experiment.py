@@ -104,12 +104,8 @@ def pretrain_transfer(
             algorithm.dtype,
         )
 
-    experiment.train(
-        model,
-        make,
-        record=model_record(LATENT, model.arguments, config, corpus),
-        vocabulary=corpus.vocabulary,
-    )
+    record = model_record(LATENT, model.arguments, config, corpus)
+    experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)
 
 
 def _algorithm(

@@ -73,12 +73,9 @@ class CrossAlignedTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, model, random = self.intervals, self.model, self.random
+        length, warmup = self.iterations, settings.warmup
         rate = learning_rate(
-            settings.rate,
-            iteration,
-            iterations=self.iterations,
-            warmup=settings.warmup,
-            floor=COSINE_FLOOR,
+            settings.rate, iteration, iterations=length, warmup=warmup, floor=COSINE_FLOOR
         )
         self.updates["autoencoder"].set_rate(rate)
         reseed(random, seed=settings.seed, iteration=iteration)

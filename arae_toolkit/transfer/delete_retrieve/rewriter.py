@@ -35,7 +35,7 @@ from arae_toolkit.transfer.delete_retrieve.retrieval import (
     markers_of,
 )
 from arae_toolkit.transfer.rewriter import Sentence
-from arae_toolkit.transfer.salience import Floats, NgramSalience
+from arae_toolkit.transfer.salience import NgramSalience
 from arae_toolkit.transfer.scorer.training import provide_scorer
 from arae_toolkit.version import __version__
 
@@ -132,8 +132,9 @@ class DeleteRetrieve:
             own = salience[:, :, end - len(sentence) : end]
             others = np.delete(own, target, axis=1).max(axis=1)
             found = marked_spans(others, threshold=self.threshold / strength)
-            if not found and strength >= 1:
-                found = _most_salient_word(sentence, others[0])
+            known = np.asarray(sentence) > UNKNOWN
+            if not found and strength >= 1 and known.any():  # the most salient word
+                found = [(int(np.where(known, others[0], -np.inf).argmax()), 1)]
             spans.append(found)
         return spans
 
@@ -253,14 +254,6 @@ def train_delete_retrieve(
     del settings  # nothing is learned
     build_delete_retrieve(corpus, folder)
     provide_scorer(corpus, scorer_folder, folder, options)
-
-
-def _most_salient_word(sentence: Sentence, salience: Floats) -> list[Span]:
-    """Return the word that marks other attributes most, as the one span; none without words."""
-    known = np.asarray(sentence) > UNKNOWN
-    if not known.any():
-        return []
-    return [(int(np.where(known, salience, -np.inf).argmax()), 1)]
 
 
 def _without(sentence: Sentence, spans: Sequence[Span]) -> Sentence:

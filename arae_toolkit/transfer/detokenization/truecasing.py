@@ -40,7 +40,7 @@ class Truecaser:
     def __init__(self, words: Sequence[str], casings: Mapping[str, str]) -> None:
         self._words, self._casings = words, casings
         self._starts = sentence_starts(words)
-        letters = [letter for word in words for letter in word if _has_case(letter)]
+        letters = [letter for word in words for letter in word if letter.lower() != letter.upper()]
         capitals = sum(letter != letter.lower() for letter in letters)
         self._any_capital = capitals > 0
         self._all_capitals = len(letters) == capitals >= _LEAST_CAPITALS
@@ -89,10 +89,6 @@ class Truecaser:
             if initial.isalpha() and word == word.lower():
                 return False
         return self._any_capital
-
-
-def _has_case(letter: str) -> bool:
-    return letter.lower() != letter.upper()
 
 
 def _is_capitalised(word: str) -> bool:

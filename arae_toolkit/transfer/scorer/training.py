@@ -92,14 +92,9 @@ def scorer_settings(rows: int) -> ScorerConfig:
     epochs = min(MOST_EPOCHS, max(schedule.epochs, round(WANTED_SENTENCES / max(rows, 1))))
     batch_size = min(schedule.batch_size, max(16, rows // 50))
     iterations = epochs * max(1, rows // batch_size)
-    return ScorerConfig(
-        training=replace(
-            schedule,
-            epochs=epochs,
-            batch_size=batch_size,
-            warmup=min(schedule.warmup, iterations // 10),
-        )
-    )
+    warmup = min(schedule.warmup, iterations // 10)
+    schedule = replace(schedule, epochs=epochs, batch_size=batch_size, warmup=warmup)
+    return ScorerConfig(training=schedule)
 
 
 class ScorerTraining:
@@ -140,12 +135,9 @@ class ScorerTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, scorer = self.intervals, self.scorer
+        length, warmup = self.iterations, settings.warmup
         rate = learning_rate(
-            settings.rate,
-            iteration,
-            iterations=self.iterations,
-            warmup=settings.warmup,
-            floor=COSINE_FLOOR,
+            settings.rate, iteration, iterations=length, warmup=warmup, floor=COSINE_FLOOR
         )
         for update in self.updates.values():
             update.set_rate(rate)
