@@ -93,6 +93,14 @@ def adam(
     )
 
 
+def adam_update(
+    parameters: Iterable[nn.Parameter], *, rate: float, clip_norm: float = 0.0
+) -> Update:
+    """Return the update of parameters by Adam; see :class:`Update` and :func:`adam`."""
+    own = list(parameters)
+    return Update(own, adam(own, rate=rate), clip_norm=clip_norm)
+
+
 class PiecewiseAdam(torch.optim.Adam):
     """Fused Adam for networks of few weights, which it hands to the kernel in small pieces.
 

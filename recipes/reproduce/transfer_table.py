@@ -155,8 +155,9 @@ class Measurer:
             from arae_toolkit.models.model_folder import load_model_folder
             from arae_toolkit.transfer.autoencoder.code_probe import probe_model
             from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+            from arae_toolkit.transfer.rewriter import network_of
 
-            model = TransferAutoencoder.of_folder(load_model_folder(folder))
+            model = network_of(TransferAutoencoder, load_model_folder(folder))
             cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
             write_json(kept, cell)
         return cell
