@@ -1,7 +1,5 @@
 """The program run as a user runs it: within the test, or as a process of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

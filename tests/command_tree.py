@@ -1,7 +1,5 @@
 """Every command of the program by its full name, those of groups included."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import click

@@ -1,7 +1,5 @@
 """What every test shares: folders of its own, and property tests that repeat themselves exactly."""
 
-from __future__ import annotations
-
 import os
 import signal
 from pathlib import Path

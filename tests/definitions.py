@@ -1,7 +1,5 @@
 """What tests hold quick implementations against: things by their definitions, however slow."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

@@ -1,7 +1,5 @@
 """The code blocks of README and docs: found, checked, and run with small models."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import subprocess

@@ -4,8 +4,6 @@ An operation whose result, or the size of it, depends on the numbers in a tensor
 to the host. torch tags such operations, so they can be seen while a CPU runs what a GPU would.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Small image corpora in the idx form, for tests."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 

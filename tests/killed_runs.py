@@ -1,7 +1,5 @@
 """Runs that are killed, and whether a resumed one ends as if it never had been."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Slow, paper-shaped versions of what the library does fast, to test against."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """A corpus, sizes and runs that benchmarks measure in a moment."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 from collections.abc import Iterator

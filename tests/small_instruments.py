@@ -1,7 +1,5 @@
 """A small labelled corpus of our own grammar, and instruments that are trained within a test."""
 
-from __future__ import annotations
-
 from itertools import islice
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small classifiers of sentence pairs for tests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

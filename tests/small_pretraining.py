@@ -1,7 +1,5 @@
 """A small ``pretrain`` on a small corpus, called, or started as a process that can be stopped."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A small transfer model with random weights, large enough to write different sentences."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

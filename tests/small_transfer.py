@@ -1,7 +1,5 @@
 """A small labelled corpus in which one word of a sentence tells its attribute; settings for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

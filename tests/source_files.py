@@ -1,7 +1,5 @@
 """What the tests of corpus preparation share: rows in files, splits of a reader, bad rows."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 

@@ -1,7 +1,5 @@
 """Arrows between packages point down only, and what no module may hold."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

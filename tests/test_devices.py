@@ -1,7 +1,3 @@
-"""The choice of a device, and the settings that hold while it computes."""
-
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """What is written about the program is true: help, README, docs, examples, changelog."""
 
-from __future__ import annotations
-
 import ast
 import doctest
 import importlib.util

@@ -5,8 +5,6 @@ made up and small, where ``ARAE_SOURCES`` points. Trainings get the settings of
 ``documentation.QUICK``.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """What only a GPU can show. Run with ``pytest -m gpu`` where there is one."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import warnings

@@ -6,8 +6,6 @@ What they answered then is in ``answers.json``, what they ended with in ``resume
 asked for by the public names and the commands alone, so that modules may move.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 import shutil

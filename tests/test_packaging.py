@@ -1,7 +1,5 @@
 """What is shipped is what is there: wheel and source archive, built from a copy of the sources."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,3 @@
-"""The benchmarks compare what is equal, and their limits count what is there."""
-
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

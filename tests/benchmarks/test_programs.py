@@ -1,7 +1,3 @@
-"""Every benchmark explains itself, runs at small sizes and measures what it says."""
-
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

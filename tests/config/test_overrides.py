@@ -1,7 +1,3 @@
-"""Settings from TOML and ``key=value``, to JSON and back, and what is said about mistakes."""
-
-from __future__ import annotations
-
 import dataclasses
 import json
 import typing

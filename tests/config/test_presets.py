@@ -1,7 +1,3 @@
-"""Named settings: the published figures, those of a corpus, and a name that there is not."""
-
-from __future__ import annotations
-
 import pytest
 
 from arae_toolkit.config.presets import PRESETS, preset

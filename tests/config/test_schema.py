@@ -1,7 +1,3 @@
-"""What is said of settings where they are declared."""
-
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

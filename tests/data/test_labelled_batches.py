@@ -1,7 +1,3 @@
-"""Batches grouped by an attribute, and what is hidden in them."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import small

@@ -1,7 +1,3 @@
-"""Noise on codes and words."""
-
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

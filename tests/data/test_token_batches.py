@@ -1,7 +1,3 @@
-"""Batches hold what the corpus holds, in a seeded order."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import small

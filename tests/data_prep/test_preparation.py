@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import zipfile
 
 import numpy as np

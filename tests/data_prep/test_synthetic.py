@@ -1,5 +1,3 @@
-"""The embedded grammar: determinism, size, agreement, labels that words alone do not give away."""
-
 import math
 import re
 from collections import Counter

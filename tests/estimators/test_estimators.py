@@ -1,7 +1,3 @@
-"""The estimators obey scikit-learn, and answer as the models they wrap."""
-
-from __future__ import annotations
-
 import json
 import logging
 import random

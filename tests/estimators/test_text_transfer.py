@@ -1,7 +1,3 @@
-"""The estimator of transfer obeys scikit-learn, and rewrites as the model that it wraps."""
-
-from __future__ import annotations
-
 import json
 import logging
 import random

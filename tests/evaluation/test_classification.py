@@ -1,7 +1,3 @@
-"""Accuracy, confusions and calibration against numbers worked out by hand."""
-
-from __future__ import annotations
-
 import math
 
 import numpy as np

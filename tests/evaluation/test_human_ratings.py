@@ -1,7 +1,3 @@
-"""Rating sheets: what is drawn, what raters see, and how filled sheets are scored."""
-
-from __future__ import annotations
-
 import csv
 import json
 import re

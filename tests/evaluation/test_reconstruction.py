@@ -1,7 +1,3 @@
-"""Measurements against direct counts and closed forms."""
-
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,3 @@
-"""Measures of transfer by hand, and ``evaluate transfer`` as a user runs it."""
-
-from __future__ import annotations
-
 import gzip
 import json
 import math

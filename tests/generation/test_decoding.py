@@ -1,7 +1,3 @@
-"""Decoding against enumeration, mock decoders with known answers, and invariances."""
-
-from __future__ import annotations
-
 import gc
 import itertools
 import math

@@ -1,7 +1,3 @@
-"""The public face: encode, decode, sample, reconstruct, interpolate, save and load."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

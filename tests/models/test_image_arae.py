@@ -1,7 +1,3 @@
-"""The image model: closed forms, invariances, learning, and the way from idx files to pictures."""
-
-from __future__ import annotations
-
 import json
 import math
 

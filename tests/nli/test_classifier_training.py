@@ -1,7 +1,3 @@
-"""Training a classifier: resumed equals never stopped, the best epoch is kept, a rule learned."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

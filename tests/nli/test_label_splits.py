@@ -1,7 +1,3 @@
-"""Which pairs a classifier may see: as many of each class, fixed by seed, exact errors."""
-
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

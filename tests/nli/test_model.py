@@ -1,7 +1,3 @@
-"""A model folder of pair classifiers: what is loaded answers as what was saved, or is refused."""
-
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,3 @@
-"""Networks over sentence pairs: what padding, order and dropout may change, and what not."""
-
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,3 @@
-"""Pairs on the device are the pairs that were packed."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

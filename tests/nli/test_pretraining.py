@@ -1,7 +1,3 @@
-"""Training an encoder on pairs without labels: resumed equals never stopped, and losses fall."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,3 @@
-"""What an encoder of pairs descends: hidden words, matching and generation, against hand sums."""
-
-from __future__ import annotations
-
 import math
 
 import numpy as np

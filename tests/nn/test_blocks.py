@@ -1,7 +1,3 @@
-"""Encoder, decoder, priors and critic: against slow references, and invariances."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

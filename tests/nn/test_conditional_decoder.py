@@ -1,7 +1,3 @@
-"""Decoders by attribute: each sentence is scored by that of its own value."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,3 @@
-"""Shared tables of word vectors: one tensor, all gradients, one copy on disk."""
-
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

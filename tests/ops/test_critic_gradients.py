@@ -1,7 +1,3 @@
-"""The critic's gradients written out, against automatic differentiation."""
-
-from __future__ import annotations
-
 import copy
 
 import pytest

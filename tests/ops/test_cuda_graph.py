@@ -1,7 +1,3 @@
-"""The life of a step graph, with a stand-in for the device; tests/test_gpu.py has the real one."""
-
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 
@@ -25,7 +21,7 @@ class Recorded:
 
 
 class Stream:
-    def wait_stream(self, other: Stream) -> None:
+    def wait_stream(self, other: "Stream") -> None:
         assert other is not self
 
 

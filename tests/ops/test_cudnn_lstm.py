@@ -1,7 +1,3 @@
-"""LSTMs filled up to round sizes; torch's own LSTM of the CPU stands in for cuDNN's."""
-
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import nn

@@ -1,7 +1,3 @@
-"""The chunked softmax against torch's own cross-entropy."""
-
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

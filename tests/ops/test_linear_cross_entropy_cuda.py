@@ -1,7 +1,3 @@
-"""A GPU's way through the softmax, computed on whatever device there is."""
-
-from __future__ import annotations
-
 import importlib.util
 
 import pytest

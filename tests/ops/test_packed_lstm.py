@@ -1,7 +1,3 @@
-"""The packed LSTM against torch's own."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,3 @@
-"""Beginnings that sentences share: the tree of them, and codes read along it."""
-
-from __future__ import annotations
-
 import functools
 import itertools
 import operator

@@ -1,7 +1,3 @@
-"""The estimated softmax: exact with all words, right on average with fewer."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import small

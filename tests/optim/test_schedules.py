@@ -1,7 +1,3 @@
-"""Schedules at their ends and corners."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

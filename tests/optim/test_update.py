@@ -1,7 +1,3 @@
-"""Adam in pieces against torch's own."""
-
-from __future__ import annotations
-
 import copy
 
 import pytest

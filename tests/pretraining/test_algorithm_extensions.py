@@ -1,7 +1,3 @@
-"""What an iteration does with an extension: when it is asked for what, and what is kept of it."""
-
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pytest

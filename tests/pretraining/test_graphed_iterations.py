@@ -1,7 +1,3 @@
-"""Iterations from fixed memory, run operation by operation: what a captured graph would replay."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import small

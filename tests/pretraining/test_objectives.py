@@ -1,7 +1,3 @@
-"""Objectives against their closed forms."""
-
-from __future__ import annotations
-
 import math
 
 import pytest

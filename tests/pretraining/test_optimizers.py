@@ -1,7 +1,3 @@
-"""Updates made from settings: what each moves, by how much, and how it is clipped."""
-
-from __future__ import annotations
-
 import pytest
 import small
 import torch

@@ -1,7 +1,3 @@
-"""Plans are functions of seed and iteration, and name the rows that the updates ask for."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import small

@@ -1,7 +1,3 @@
-"""Each update moves what it should, in the direction it should, and nothing else."""
-
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,3 @@
-"""What a user may hand to ``prepare`` by mistake: one line that names it, and nothing lost."""
-
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

@@ -1,7 +1,3 @@
-"""``arae-toolkit benchmark`` prints one table, and a session on a GPU loses no part to another."""
-
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,3 @@
-"""What a run shows of its progress."""
-
-from __future__ import annotations
-
 from itertools import count
 from typing import Any
 

@@ -1,7 +1,3 @@
-"""``arae-toolkit nli``, ``nli pretrain`` and ``reproduce table5``, run as a user runs them."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

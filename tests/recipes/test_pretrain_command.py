@@ -1,7 +1,3 @@
-"""``arae-toolkit pretrain`` and ``demo``, run as a user runs them."""
-
-from __future__ import annotations
-
 import json
 import shutil
 import signal

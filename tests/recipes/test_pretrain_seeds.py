@@ -1,7 +1,3 @@
-"""``arae-toolkit pretrain --seeds``: several seeds at once, each as if it were alone."""
-
-from __future__ import annotations
-
 import json
 import os
 import signal

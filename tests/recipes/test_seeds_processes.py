@@ -1,7 +1,3 @@
-"""Several seeds at once: how processes are started, watched, stopped, and what is said of them."""
-
-from __future__ import annotations
-
 import contextlib
 import json
 import os

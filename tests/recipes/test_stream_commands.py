@@ -1,7 +1,3 @@
-"""What all commands share that answer a stream of rows, whatever their model."""
-
-from __future__ import annotations
-
 import gzip
 import json
 import subprocess

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 import small_rewriter
 from click.testing import CliRunner

@@ -1,7 +1,3 @@
-"""Cells of a table of transfer: what systems are given, what is kept, and what is made of it."""
-
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 

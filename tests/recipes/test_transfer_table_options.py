@@ -1,7 +1,3 @@
-"""What a table of transfer is asked for, and the command that asks for it again."""
-
-from __future__ import annotations
-
 import shlex
 
 import click

@@ -1,7 +1,3 @@
-"""What is shown of a table's systems beside its numbers."""
-
-from __future__ import annotations
-
 import json
 
 from arae_toolkit.recipes.reproduce.transfer_systems import System

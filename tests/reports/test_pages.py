@@ -1,7 +1,3 @@
-"""Tables and figures say what the files of results say."""
-
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,3 @@
-"""The tables of docs/performance.md."""
-
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,3 @@
-"""Result files: whole, readable again, tied to a version of the code."""
-
-from __future__ import annotations
-
 import json
 import math
 import shutil

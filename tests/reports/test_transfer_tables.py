@@ -1,7 +1,3 @@
-"""``reproduce table3`` and ``table4`` on a small corpus, and the Markdown made of their results."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

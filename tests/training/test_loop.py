@@ -1,7 +1,3 @@
-"""fit(): resumed equals never stopped, stops cleanly, names divergence; and the AE learns."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

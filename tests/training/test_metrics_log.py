@@ -1,7 +1,3 @@
-"""Rows on disk and in TensorBoard."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,3 @@
-"""Runs are told apart by what they were made with; a setting that came later changes none."""
-
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,3 @@
-"""The attribute classifier of Algorithm 2 in an iteration: what is moved, when, and how much."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

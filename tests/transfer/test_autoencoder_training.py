@@ -1,7 +1,3 @@
-"""Training with Algorithm 2: runs that are stopped or refused, and a transfer that is learned."""
-
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,3 @@
-"""Back-translation: when it takes its turn, and what it makes of decoded words."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

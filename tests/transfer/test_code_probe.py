@@ -1,7 +1,3 @@
-"""What fresh classifiers read of the attribute in a model's codes."""
-
-from __future__ import annotations
-
 import torch
 from small_transfer import QUICK, small_labelled_corpus
 

@@ -1,7 +1,3 @@
-"""The cross-aligned autoencoder: its soft words, who moves when, and a transfer that it learns."""
-
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import asdict, replace

@@ -1,7 +1,3 @@
-"""The floor of transfer: markers found and swapped, what is looked up, and the protocol."""
-
-from __future__ import annotations
-
 import itertools
 import math
 

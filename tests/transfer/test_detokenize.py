@@ -1,7 +1,3 @@
-"""Answers of a model take the form of what it was asked, and every text has one."""
-
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,3 @@
-"""What is measured on dev while a transfer model trains, against the plain way to measure it."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,3 @@
-"""What has been changed in a sentence."""
-
-from __future__ import annotations
-
 import itertools
 
 import definitions

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from arae_toolkit.transfer.detokenization.indefinite_article import article_before

@@ -1,7 +1,3 @@
-"""The infilling model: what it reads and hides, how it fills in, what it proposes, its training."""
-
-from __future__ import annotations
-
 import itertools
 from dataclasses import asdict, replace
 

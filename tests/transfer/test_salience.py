@@ -1,7 +1,3 @@
-"""Salience of words and n-grams: by hand, by a slow count, and as a table."""
-
-from __future__ import annotations
-
 import math
 from collections import Counter
 

@@ -1,7 +1,3 @@
-"""Training of the scorer: what an iteration moves, that it learns, stops and goes on."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

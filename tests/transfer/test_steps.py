@@ -1,7 +1,3 @@
-"""The updates that Algorithm 2 adds: which way they move what, and what they leave alone."""
-
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

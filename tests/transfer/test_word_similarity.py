@@ -1,7 +1,3 @@
-"""Words that are used alike, whatever attribute they mark."""
-
-from __future__ import annotations
-
 from dataclasses import asdict, replace
 
 import numpy as np
