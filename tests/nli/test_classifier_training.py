@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import small_pairs
 import torch
-from killed_runs import KillAt, Killed, assert_same_end
 from safetensors.torch import load_file
+from small_runs import KillAt, Killed, assert_same_end
 from torch.nn import functional
 
 from arae_toolkit.errors import TrainingDiverged

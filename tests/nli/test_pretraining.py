@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import small_pairs
 import torch
-from killed_runs import KillAt, Killed, assert_same_end
+from small_runs import KillAt, Killed, assert_same_end
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 import small
 import torch
-from killed_runs import KillAt, Killed, assert_same_end
+from small_runs import KillAt, Killed, assert_same_end
 from torch import Tensor, nn
 
 from arae_toolkit.models.model_folder import save_model_folder

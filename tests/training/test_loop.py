@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import small
 import torch
-from killed_runs import KillAt, Killed, assert_same_end, rows_of
 from safetensors.torch import load_file
+from small_runs import KillAt, Killed, assert_same_end, rows_of
 
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged

@@ -4,8 +4,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from killed_runs import KillAt, Killed, assert_same_end, rows_of
 from rapidfuzz.distance import Levenshtein
+from small_runs import KillAt, Killed, assert_same_end, rows_of
 from small_transfer import MARKERS, small_labelled_corpus
 
 from arae_toolkit.data.samplers import BalancedSampler

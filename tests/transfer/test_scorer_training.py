@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import small_transfer
 import torch
-from killed_runs import KillAt, Killed, assert_same_end, rows_of
+from small_runs import KillAt, Killed, assert_same_end, rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.errors import CheckpointMismatch

@@ -1,0 +1,154 @@
+"""What every training keeps to, for one driver serves them all."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small
+import small_transfer
+import torch
+from idx_files import write_mnist
+from small_runs import KillAt, Killed, assert_same_end
+
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.model_folder import WEIGHTS
+from arae_toolkit.nli.experiment import Task, train_classifier
+from arae_toolkit.nli.label_splits import choose_rows
+from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
+from arae_toolkit.nli.settings import PairConfig
+from arae_toolkit.pretraining.experiment import pretrain
+from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
+from arae_toolkit.transfer.infilling.settings import InfillingConfig
+from arae_toolkit.transfer.scorer.training import ScorerConfig, train_scorer
+from arae_toolkit.transfer.systems import SYSTEMS
+
+CPU = torch.device("cpu")
+OFTEN = ("log_every=3", "save_every=4")
+IMAGES = ("batch_size=32", "code_size=6", "hidden_size=12", "evaluation_sentences=30")
+PAIRS = ("embedding_size=8", "code_size=8", "hidden_size=9", "batch_size=32", "epochs=2")
+MASKED = ("kind=bilstm-max", "epochs=4", "word_drop=0.3")
+LEARNED = ("batch_size=8", "epochs=30", "rate=0.01", "warmup=5")  # else it is named as chance level
+CROSS_ALIGNED = ("embedding_size=24", "code_size=24", "attribute_size=8", "filters=8", "epochs=1")
+INFILLING = ("embedding_size=24", "hidden_size=20", "channels=16", "batch_size=16", "epochs=1")
+SCORER = ("embedding_size=12", "hidden_size=10", "filters=8", "batch_size=32", "epochs=2")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A training: its corpus, its settings, and what starts it."""
+
+    corpus: str
+    settings: Any
+    train: Any
+    options: Any = None
+
+    def __call__(self, corpora, folder, *changes, listeners=(), **others):
+        config = with_overrides(self.settings, [*OFTEN, *changes])
+        options = {"device": CPU, "listeners": listeners, **(self.options or {}), **others}
+        self.train(corpora[self.corpus], config, folder, **options)
+
+
+def transfer(corpus, config, folder, *, kind, **options):
+    scorer = corpus.folder.parent / "scorer"  # trained once, by the first
+    SYSTEMS[kind].train(corpus, config, folder, scorer_folder=scorer, **options)
+
+
+def classifier(corpus, config, folder, **options):
+    labels = corpus.pairs("train").labels
+    train_classifier(
+        Task(corpus, choose_rows(labels, "60", names=corpus.labels)), config, folder, **options
+    )
+
+
+def autoencoder(corpus, *changes, settings=small.SMALL, **options):
+    changes = ("batch_size=32", "epochs=1", "evaluation_sentences=40", *changes)
+    return Kind(corpus, with_overrides(settings, changes), pretrain, options)
+
+
+def pairs(train, *changes, **options):
+    return Kind("captions", with_overrides(PairConfig(), [*PAIRS, *changes]), train, options)
+
+
+def rewriter(kind, settings, *changes):
+    return Kind("reviews", with_overrides(settings, changes), partial(transfer, kind=kind))
+
+
+KINDS = {
+    "arae": autoencoder("captions"),
+    "arae in bfloat16": autoencoder("captions", precision="bf16"),
+    "ae": autoencoder("captions", kind="ae"),
+    "aae": autoencoder("captions", kind="aae"),
+    "images": autoencoder("pictures", *IMAGES),
+    "images, separate encoder": autoencoder(
+        "pictures", *IMAGES, "encoder_update=separate", "encoder_steps=2", "word_drop=0.1"
+    ),
+    "images, clipped aae": autoencoder("pictures", *IMAGES, "critic_constraint=clip", kind="aae"),
+    "transfer": rewriter(
+        "arae", small_transfer.QUICK, "cycle_weight=0.5", "attribute_drop=0.5", "epochs=1"
+    ),
+    "cross-aligned": rewriter(
+        "cross-aligned", CrossAlignedConfig(), *CROSS_ALIGNED, "batch_size=32",
+        "adversarial_start=0.2", "adversarial_sentences=6", "evaluation_sentences=40",
+    ),
+    "infilling": rewriter("infilling", InfillingConfig(), *INFILLING, "softmax_samples=9"),
+    "scorer": Kind("reviews", with_overrides(ScorerConfig(), SCORER), train_scorer),
+    "masked pairs": pairs(pretrain_pair_encoder, *MASKED, objective="masked-pairs"),
+    "cross-sentence": pairs(pretrain_pair_encoder, *MASKED, objective="cross-sentence"),
+    "nli paper": pairs(classifier, *LEARNED, "kind=paper"),
+    "nli bilstm-max": pairs(classifier, *LEARNED, "kind=bilstm-max", "word_drop=0.1"),
+    "nli attention": pairs(classifier, *LEARNED, "kind=attention"),
+    "nli in bfloat16": pairs(classifier, *LEARNED, "kind=bilstm-max", precision="bf16"),
+}  # fmt: skip
+every_kind = pytest.mark.parametrize("name", KINDS)
+
+
+@pytest.fixture(scope="module")
+def corpora(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Corpus]:
+    folder = tmp_path_factory.mktemp("corpora")
+    write_mnist(folder, train=5_400, test=30, size=(6, 5))
+    pictures = folder / "mnist"
+    prepare_corpus("mnist", source=folder, out=pictures, report=str, progress=progress)
+    reviews = small_transfer.small_labelled_corpus(folder)
+    return {"captions": Corpus(synthetic), "pictures": Corpus(pictures), "reviews": reviews}
+
+
+@pytest.fixture(scope="module")
+def whole(corpora, tmp_path_factory):
+    """Return the folder of a run that was never disturbed, trained when it is first asked for."""
+    folders: dict[str, Path] = {}
+
+    def of(name: str) -> Path:
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp("runs") / "whole"
+            KINDS[name](corpora, folders[name])
+        return folders[name]
+
+    return of
+
+
+@every_kind
+@pytest.mark.parametrize("killed_at", [2, 9])
+def test_killed_and_resumed_equals_never_killed(corpora, whole, tmp_path, name, killed_at):
+    broken = tmp_path / "broken"
+    with pytest.raises(Killed):
+        KINDS[name](corpora, broken, listeners=[KillAt(killed_at)])
+    KINDS[name](corpora, broken)
+    assert_same_end(whole(name), broken)
+
+
+@every_kind
+def test_a_folder_of_another_run_is_refused_and_a_finished_one_left_alone(corpora, whole, name):
+    folder = whole(name)
+    before = (folder / WEIGHTS).read_bytes()
+    with pytest.raises(CheckpointMismatch, match=r"training\.epochs \d+ there, 9 here"):
+        KINDS[name](corpora, folder, "epochs=9")
+    with pytest.raises(CheckpointMismatch, match="precision"):
+        KINDS[name](corpora, folder, precision="tf32")
+    KINDS[name](corpora, folder)
+    assert (folder / WEIGHTS).read_bytes() == before
