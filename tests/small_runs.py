@@ -37,7 +37,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def assert_same_end(first: Path, second: Path) -> None:
-    """Weights, moments, running sums and logged numbers are equal bit for bit."""
+    """Weights, moments, running sums, logged numbers and pictures are equal bit for bit."""
     states = [load_file(folder / STATE) for folder in (first, second)]
     assert states[0].keys() == states[1].keys()
     for name, tensor in states[0].items():
@@ -46,3 +46,5 @@ def assert_same_end(first: Path, second: Path) -> None:
     for name, tensor in weights[0].items():
         assert torch.equal(tensor, weights[1][name]), name
     assert rows_of(first) == rows_of(second)
+    pictures = [sorted(folder.glob("samples/*.png")) for folder in (first, second)]
+    assert [path.read_bytes() for path in pictures[0]] == [p.read_bytes() for p in pictures[1]]

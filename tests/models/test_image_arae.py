@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from idx_files import idx, write
 from matplotlib.image import imread
-from safetensors.torch import load_file
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
@@ -29,8 +28,6 @@ from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.pretraining.experiment import new_model, pretrain
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Interrupted
 
 CPU = torch.device("cpu")
 SHAPE = (4, 3)
@@ -309,32 +306,6 @@ def corpus(source, tmp_path_factory):
 def rows_of(folder):
     rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("kind", "changes"),
-    [
-        ("arae", []),
-        ("arae", ["encoder_update=separate", "encoder_steps=2", "word_drop=0.1"]),
-        ("ae", []),
-        ("aae", ["critic_constraint=clip"]),
-    ],
-)
-def test_stopped_and_resumed_equals_never_stopped(tmp_path, corpus, kind, changes):
-    config = with_overrides(SETTINGS, ["save_every=3", "evaluate_every=4", *changes])
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    pretrain(corpus, config, whole, kind=kind)
-    asked = iter([0, 0, 0, 0, 0, 0, 15])
-    with pytest.raises(Interrupted, match="iteration 6"):
-        pretrain(corpus, config, broken, kind=kind, stop_signal=lambda: next(asked))
-    pretrain(corpus, config, broken, kind=kind)
-    first, second = load_file(whole / STATE), load_file(broken / STATE)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
-    assert rows_of(whole) == rows_of(broken)
-    for name in ("iteration-4.png", "iteration-8.png", "iteration-10.png"):
-        pictures = [(folder / "samples" / name).read_bytes() for folder in (whole, broken)]
-        assert pictures[0] == pictures[1]
 
 
 def test_half_precision_trains_too(tmp_path, corpus):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import small_pairs
 import torch
-from small_runs import KillAt, Killed, assert_same_end
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
@@ -16,7 +15,6 @@ from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
 from arae_toolkit.nli.pretraining.training import PairPretraining
 from arae_toolkit.nli.settings import PairModelConfig, PairTrainingConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
-from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Run, fit
 from arae_toolkit.training.metrics_log import RunLog
 
@@ -81,22 +79,6 @@ def test_labels_that_are_not_known_change_nothing():
 
 
 # --- round trip ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("killed_at", [1, 4, 8])
-@pytest.mark.parametrize("generates", [True, False])
-def test_killed_and_resumed_equals_never_killed(tmp_path, generates, killed_at):
-    fit(training(generates=generates), run(tmp_path / "whole"))
-    broken = tmp_path / "broken"
-    with pytest.raises(Killed):
-        fit(training(generates=generates), run(broken, KillAt(killed_at)))
-    state = broken / STATE
-    fit(
-        training(generates=generates),
-        run(broken),
-        resume_from=state if state.exists() else None,
-    )
-    assert_same_end(tmp_path / "whole", broken)
 
 
 @pytest.mark.parametrize("kind", ["bilstm-max", "attention"])

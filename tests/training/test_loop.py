@@ -69,36 +69,6 @@ def test_killed_and_resumed_equals_never_killed(tmp_path: Path, name: str, kille
     assert_same_end(tmp_path / "whole", broken)
 
 
-@pytest.mark.parametrize("prior", ["fitted", "sphere"])
-def test_baselines_resume_as_well(tmp_path: Path, prior: str) -> None:
-    """The plain autoencoder and the AAE have fewer parts, and the same promise."""
-    config = small.settings(*SAVE_EACH_TWO)
-    fit(_algorithm(config, prior), _run(tmp_path / "whole"))
-    with pytest.raises(Killed):
-        fit(_algorithm(config, prior), _run(tmp_path / "broken", KillAt(5)))
-    fit(
-        _algorithm(config, prior),
-        _run(tmp_path / "broken"),
-        resume_from=tmp_path / "broken" / STATE,
-    )
-    assert_same_end(tmp_path / "whole", tmp_path / "broken")
-
-
-def test_bfloat16_resumes_as_well(tmp_path: Path) -> None:
-    """The lower precision rounds, but the same way each time."""
-    config = small.settings(*SAVE_EACH_TWO)
-
-    def algorithm() -> Algorithm:
-        words = small.vocabulary()
-        return Algorithm(small.model(words, config), config, small.store(words), precision="bf16")
-
-    fit(algorithm(), _run(tmp_path / "whole"))
-    with pytest.raises(Killed):
-        fit(algorithm(), _run(tmp_path / "broken", KillAt(5)))
-    fit(algorithm(), _run(tmp_path / "broken"), resume_from=tmp_path / "broken" / STATE)
-    assert_same_end(tmp_path / "whole", tmp_path / "broken")
-
-
 def test_a_signal_finishes_the_iteration_and_saves(tmp_path: Path) -> None:
     """Exit code 128 + signal, a checkpoint at that iteration, and the same end after resuming."""
     config = small.settings(*SAVE_EACH_TWO)

@@ -5,15 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file
 from small_transfer import MARKERS, QUICK, SIZES, small_labelled_corpus
 
 from arae_toolkit.data.corpus import Corpus, pack
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.training.checkpoint import STATE
-from arae_toolkit.training.loop import Interrupted
 from arae_toolkit.transfer.autoencoder.experiment import (
     TransferKind,
     masking_chances,
@@ -44,28 +41,6 @@ def test_hiding_follows_the_ratio_of_frequencies():
     assert chances[0, 5] == pytest.approx(0.5)  # (1 + 1) / (0 + 1)
     assert chances[1, 5] == chances[0, 4] == 0
     assert masking_chances(sentences, 2, 7, QUICK) is None
-
-
-def test_a_stopped_run_goes_on_to_the_same_numbers(corpus, tmp_path):
-    config = _changed(cycle_weight=0.5, attribute_drop=0.5)
-    whole, parted = tmp_path / "a" / "whole", tmp_path / "b" / "parted"
-    _train(corpus, whole, config)
-    calls = iter(range(10_000))
-    with pytest.raises(Interrupted):
-        # The scorer's own run asks as well; it is past by then.
-        _train(corpus, parted, config, stop_signal=lambda: 15 * (next(calls) > 40))
-    _train(corpus, parted, config)
-    first, second = (load_file(folder / "model.safetensors") for folder in (whole, parted))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    rows = [
-        [
-            {key: value for key, value in json.loads(line).items() if key != "seconds"}
-            for line in (folder / "metrics.jsonl").read_text().splitlines()
-        ]
-        for folder in (whole, parted)
-    ]
-    assert rows[0] == rows[1]
-    assert (whole / STATE).exists() and (whole / "scorer" / "model.safetensors").exists()
 
 
 def test_a_folder_of_another_run_is_refused(corpus, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from rapidfuzz.distance import Levenshtein
-from small_runs import KillAt, Killed, assert_same_end, rows_of
+from small_runs import rows_of
 from small_transfer import MARKERS, small_labelled_corpus
 
 from arae_toolkit.data.samplers import BalancedSampler
@@ -493,24 +493,6 @@ def test_a_rate_far_too_high_stops_the_run(corpus, tmp_path):
     config = replace(QUICK, training=replace(QUICK.training, rate=1e4, warmup=0, clip_norm=0.0))
     with pytest.raises(TrainingDiverged, match="try a lower rate"):
         train_infilling(corpus, config, tmp_path, device=CPU)
-
-
-@pytest.mark.parametrize("killed_at", [3, 14, 25])
-def test_killed_and_resumed_equals_never_killed(corpus, tmp_path, killed_at):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train_infilling(corpus, QUICK, whole, device=CPU)
-    with pytest.raises(Killed):
-        train_infilling(corpus, QUICK, broken, device=CPU, listeners=[KillAt(killed_at)])
-    train_infilling(corpus, QUICK, broken, device=CPU)
-    assert_same_end(whole, broken)
-
-
-def test_other_settings_are_refused(corpus, trained):
-    other = replace(LEARNED, training=replace(LEARNED.training, share=0.5))
-    with pytest.raises(CheckpointMismatch, match=r"training\.share 0\.1 there, 0\.5 here"):
-        train_infilling(corpus, other, trained, device=CPU)
-    with pytest.raises(CheckpointMismatch, match="precision"):
-        train_infilling(corpus, LEARNED, trained, device=CPU, precision="bf16")
 
 
 # --- learning --------------------------------------------------------------------------------

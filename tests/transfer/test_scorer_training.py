@@ -3,10 +3,9 @@ from dataclasses import replace
 import pytest
 import small_transfer
 import torch
-from small_runs import KillAt, Killed, assert_same_end, rows_of
+from small_runs import rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
-from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.transfer.scorer.scorer import Scorer
 from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
@@ -100,21 +99,3 @@ def test_the_attribute_and_the_words_are_learned(corpus, whole):
     assert (right < wrong).all()
     *_, last = [row for row in rows_of(whole) if row["kind"] == "dev"]
     assert last["accuracy"] > 95
-
-
-@pytest.mark.parametrize("killed_at", [2, 9])
-def test_killed_and_resumed_equals_never_killed(corpus, whole, tmp_path, killed_at):
-    folder = tmp_path / "broken"
-    with pytest.raises(Killed):
-        train_scorer(corpus, CONFIG, folder, device=CPU, listeners=[KillAt(killed_at)])
-    train_scorer(corpus, CONFIG, folder, device=CPU)
-    assert_same_end(whole, folder)
-
-
-def test_a_folder_of_other_settings_is_refused(corpus, whole):
-    before = (whole / "model.safetensors").read_bytes()
-    other = replace(CONFIG, training=replace(CONFIG.training, rate=0.5))
-    with pytest.raises(CheckpointMismatch, match=r"training\.rate 0\.02 there, 0\.5 here"):
-        train_scorer(corpus, other, whole, device=CPU)
-    train_scorer(corpus, CONFIG, whole, device=CPU)  # complete, and left as it is
-    assert (whole / "model.safetensors").read_bytes() == before
