@@ -7,7 +7,7 @@ from arae_toolkit.errors import ToolkitError
 CPU = torch.device("cpu")
 
 
-def test_a_named_device_is_taken() -> None:
+def test_a_named_device_is_taken():
     """The CPU is always there; a GPU that is not there is named in one line."""
     assert choose_device("cpu") == CPU
     if torch.cuda.is_available():
@@ -18,7 +18,7 @@ def test_a_named_device_is_taken() -> None:
             choose_device("cuda")
 
 
-def test_a_processor_said_to_have_bfloat16_has_its_lstm() -> None:
+def test_a_processor_said_to_have_bfloat16_has_its_lstm():
     """The answer decides between two ways to compute: torch's LSTM must exist where it is yes."""
     if has_bfloat16(CPU):
         lstm = torch.nn.LSTM(4, 4, batch_first=True).to(torch.bfloat16)
@@ -27,7 +27,7 @@ def test_a_processor_said_to_have_bfloat16_has_its_lstm() -> None:
     assert not has_bfloat16(torch.device("meta"))
 
 
-def test_the_precision_of_products_is_put_back() -> None:
+def test_the_precision_of_products_is_put_back():
     """On a CPU nothing changes at all."""
     before = torch.get_float32_matmul_precision()
     with matrix_products(CPU, "tf32"):
@@ -39,7 +39,7 @@ def test_the_precision_of_products_is_put_back() -> None:
     assert torch.get_float32_matmul_precision() == before
 
 
-def test_keeping_memory_can_be_asked_for_anywhere() -> None:
+def test_keeping_memory_can_be_asked_for_anywhere():
     """More than once, and on any system."""
     keep_freed_memory()
     keep_freed_memory()

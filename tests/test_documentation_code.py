@@ -115,9 +115,7 @@ def reader_files(folder: Path, sources: Path) -> None:
         for page in RUNNABLE
     ],
 )
-def test_the_code_of_a_page_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     sources = tmp_path / "sources"
     write_sources(sources)
     reader_files(tmp_path, sources)
@@ -133,7 +131,7 @@ def test_the_code_of_a_page_runs(
             runner.run(block)
 
 
-def test_a_block_is_found_with_its_notes(tmp_path: Path) -> None:
+def test_a_block_is_found_with_its_notes(tmp_path):
     page = tmp_path / "page.md"
     page.write_text('x\n<!-- test: skip="no network" -->\n```console\nmake a \\\n  b\n```\n')
     (block,) = blocks_of(page)
@@ -142,7 +140,7 @@ def test_a_block_is_found_with_its_notes(tmp_path: Path) -> None:
     assert not block.runs
 
 
-def test_a_line_is_a_pipeline_with_files() -> None:
+def test_a_line_is_a_pipeline_with_files():
     line = "paste a 'b c' | arae-toolkit nli predict x < in > out  # a comment"
     assert commands_in(line) == [["paste", "a", "b c"], ["arae-toolkit", "nli", "predict", "x"]]
     assert quick(["nli", "predict", "x"]) == ["nli", "predict", "x"]

@@ -5,7 +5,6 @@ import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ def _no_waiting() -> Iterator[None]:
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
 @pytest.mark.parametrize("cuda_graphs", [True, False])
-def test_an_iteration_never_waits_for_the_device(precision: str, cuda_graphs: bool) -> None:
+def test_an_iteration_never_waits_for_the_device(precision, cuda_graphs):
     """After the first ones, which prepare, allocate and capture, no operation synchronises."""
     algorithm = _trained(cuda_graphs=cuda_graphs, precision=precision)
     with _no_waiting():
@@ -53,7 +52,7 @@ def test_an_iteration_never_waits_for_the_device(precision: str, cuda_graphs: bo
     assert all(math.isfinite(value.item()) for value in scalars.values())
 
 
-def test_codes_and_nats_equal_the_cpus() -> None:
+def test_codes_and_nats_equal_the_cpus():
     """The same weights give the same codes and losses within rounding."""
     words = small.vocabulary()
     on_cpu = small.model(words).eval()
@@ -100,7 +99,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_graphs_train_to_the_same_weights_as_operation_by_operation(name: str) -> None:
+def test_graphs_train_to_the_same_weights_as_operation_by_operation(name):
     """Captured and not, the same rows and the same noise: weights agree within rounding."""
     graphs = _trained(*SCHEDULES[name], cuda_graphs=True)
     plain = _trained(*SCHEDULES[name], cuda_graphs=False)
@@ -109,7 +108,7 @@ def test_graphs_train_to_the_same_weights_as_operation_by_operation(name: str) -
     _assert_same_weights(graphs, plain)
 
 
-def test_a_capture_that_fails_costs_one_line_and_nothing_else() -> None:
+def test_a_capture_that_fails_costs_one_line_and_nothing_else():
     """What waits for the device cannot be captured: one note, and the weights of a plain run."""
     notes: list[str] = []
     algorithm = _algorithm(note=notes.append)
@@ -130,7 +129,7 @@ def test_a_capture_that_fails_costs_one_line_and_nothing_else() -> None:
     assert torch.isfinite(torch.randn(3, device="cuda")).all(), "the device's own generator works"
 
 
-def test_the_learning_rate_reaches_a_captured_graph() -> None:
+def test_the_learning_rate_reaches_a_captured_graph():
     """At rate 0 a replayed iteration leaves encoder and decoder where they are."""
     algorithm = _trained(cuda_graphs=True)
     assert algorithm.static is not None and algorithm.static.graphs == 1
@@ -142,7 +141,7 @@ def test_the_learning_rate_reaches_a_captured_graph() -> None:
         assert torch.equal(value, before[key]), key
 
 
-def test_noise_differs_between_replays_and_repeats_with_the_iteration() -> None:
+def test_noise_differs_between_replays_and_repeats_with_the_iteration():
     """The seed of an iteration reaches the graph."""
     off = ("autoencoder_rate=0.0", "generator_steps=0", "critic_steps=0")
     algorithm = _trained(*off, "code_noise=1.0", cuda_graphs=True)
@@ -156,7 +155,7 @@ def test_noise_differs_between_replays_and_repeats_with_the_iteration() -> None:
     assert first != pytest.approx(other, rel=1e-5)
 
 
-def test_graphs_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_graphs_go_on_from_a_checkpoint(tmp_path):
     """A run that was stopped and resumed on the device ends where an unbroken one does."""
     whole, first, second = (_algorithm("epochs=8") for _ in range(3))
     for iteration in range(8):
@@ -194,7 +193,7 @@ def _search(settings: dict[str, Any], *, expected: int, capture: bool) -> Search
 
 
 @pytest.mark.parametrize("settings", SAMPLING)
-def test_captured_steps_decode_what_uncaptured_ones_do(settings: dict[str, Any]) -> None:
+def test_captured_steps_decode_what_uncaptured_ones_do(settings):
     """The graph is captured, replayed over two windows, and changes no sentence."""
     random = torch.Generator("cuda").manual_seed(0)
     codes = torch.randn(700, 10, generator=random, device="cuda")
@@ -210,7 +209,7 @@ def test_captured_steps_decode_what_uncaptured_ones_do(settings: dict[str, Any])
 
 
 @pytest.mark.parametrize("settings", SAMPLING)
-def test_a_decoding_step_never_waits_for_the_device(settings: dict[str, Any]) -> None:
+def test_a_decoding_step_never_waits_for_the_device(settings):
     """Once memory is taken and the libraries are set up."""
     random = torch.Generator("cuda").manual_seed(0)
     codes = torch.randn(64, 10, generator=random, device="cuda")
@@ -220,7 +219,7 @@ def test_a_decoding_step_never_waits_for_the_device(settings: dict[str, Any]) ->
         search.batcher._step()
 
 
-def test_greedy_sentences_equal_the_cpus() -> None:
+def test_greedy_sentences_equal_the_cpus():
     """Refilled places that are kept against those that are given up."""
     codes = torch.randn(300, 10, generator=torch.Generator().manual_seed(5))
     words = [
@@ -236,7 +235,7 @@ def test_greedy_sentences_equal_the_cpus() -> None:
     assert (words[0] == words[1]).all(dim=1).double().mean() > 0.99
 
 
-def test_sentences_in_bfloat16_are_mostly_the_same() -> None:
+def test_sentences_in_bfloat16_are_mostly_the_same():
     """Only near ties between two words fall otherwise."""
     model = small.model(small.vocabulary()).cuda().eval()
     exact = model.sample(300)
@@ -244,7 +243,7 @@ def test_sentences_in_bfloat16_are_mostly_the_same() -> None:
     assert sum(a == b for a, b in zip(exact, rounded, strict=True)) > 200
 
 
-def test_an_lstm_in_bfloat16_is_near_float32s() -> None:
+def test_an_lstm_in_bfloat16_is_near_float32s():
     """Filled up, in bfloat16 and not float16: states and all gradients, without a warning."""
     torch.manual_seed(0)
     lstm = torch.nn.LSTM(30, 50, batch_first=True).cuda()
@@ -262,7 +261,7 @@ def test_an_lstm_in_bfloat16_is_near_float32s() -> None:
         assert float(distance) < 0.02
 
 
-def test_clipping_in_the_optimizer_equals_clipping_before_it() -> None:
+def test_clipping_in_the_optimizer_equals_clipping_before_it():
     """Gradients of norm 5 and 0.5 with a limit of 1, for both optimizers."""
     for make in (adam, sgd):
         for norm in (5.0, 0.5):

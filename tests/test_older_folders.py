@@ -211,14 +211,14 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_they_load_and_answer_the_same(name: str, tmp_path: Path) -> None:
+def test_they_load_and_answer_the_same(name, tmp_path):
     """Sentences, codes, rewritten texts and probabilities are those of the code that wrote them."""
     found = ANSWERS[name](copied(name, tmp_path), tmp_path)
     assert_alike(json.loads(json.dumps(found)), recorded()["answers"][name])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_stopped_runs_end_with_the_same_weights(name: str, tmp_path: Path, scorer: Path) -> None:
+def test_stopped_runs_end_with_the_same_weights(name, tmp_path, scorer):
     """The command that began a run goes on with it, to what the code that began it ended with."""
     folder, corpora = copied(name, tmp_path), copied("corpora", tmp_path)
     stopped = folder / "seed-4" if name == "nli-model" else folder
@@ -248,7 +248,7 @@ def test_stopped_runs_end_with_the_same_weights(name: str, tmp_path: Path, score
             torch.testing.assert_close(ended[key], tensor, rtol=0, atol=0.01)
 
 
-def test_a_judge_that_is_kept_is_not_trained_again(tmp_path: Path) -> None:
+def test_a_judge_that_is_kept_is_not_trained_again(tmp_path):
     """The n-gram judge of an older run answers for its corpus; what is missing is trained."""
     shutil.copytree(FOLDERS / "judges", tmp_path / "runs" / "judges")
     corpus = copied("corpora", tmp_path) / "sentiment"
@@ -282,7 +282,7 @@ def test_a_judge_that_is_kept_is_not_trained_again(tmp_path: Path) -> None:
         ("sentiment", "synthetic-sentiment --size 200 --vocab-size 160 --max-length 14"),
     ],
 )
-def test_corpora_prepared_again_are_the_same(name: str, options: str, tmp_path: Path) -> None:
+def test_corpora_prepared_again_are_the_same(name, options, tmp_path):
     """The same words and sentences, so that models and judges of a corpus stay those of it."""
     corpus = copied("corpora", tmp_path) / name
     before = json.loads((corpus / "manifest.json").read_text())
@@ -294,7 +294,7 @@ def test_corpora_prepared_again_are_the_same(name: str, options: str, tmp_path: 
     assert tokenizers[0].read_bytes() == tokenizers[1].read_bytes()
 
 
-def test_the_folders_are_small_and_name_no_machine() -> None:
+def test_the_folders_are_small_and_name_no_machine():
     """None is larger than 500 kB, and corpora lie where nobody's are."""
     for folder in FOLDERS.iterdir():
         files = [path for path in folder.rglob("*") if path.is_file()]

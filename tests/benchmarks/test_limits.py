@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import small
@@ -108,7 +106,7 @@ def _biases_without_effect(network: torch.nn.Module) -> set[str]:
     return {f"{place}.bias" for place in range(max(norms, default=-1) + 1)}
 
 
-def test_the_textbook_reconstructs_like_the_library() -> None:
+def test_the_textbook_reconstructs_like_the_library():
     both = _Both()
     theirs = both.textbook.reconstruction_step(both.padded)
     ours = reconstruction_step(
@@ -124,7 +122,7 @@ def test_the_textbook_reconstructs_like_the_library() -> None:
     both.assert_equal_weights()
 
 
-def test_the_textbook_trains_its_critic_like_the_library() -> None:
+def test_the_textbook_trains_its_critic_like_the_library():
     both = _Both()
     theirs = both.textbook.critic_step(both.padded)
     ours = critic_step(
@@ -141,7 +139,7 @@ def test_the_textbook_trains_its_critic_like_the_library() -> None:
     both.assert_equal_weights()
 
 
-def test_the_textbook_pulls_encoder_and_generator_like_the_library() -> None:
+def test_the_textbook_pulls_encoder_and_generator_like_the_library():
     both = _Both()
     start = both.model.encoder.embedding.weight.clone()
     both.textbook.adversarial_step(both.padded)
@@ -162,7 +160,7 @@ def test_the_textbook_pulls_encoder_and_generator_like_the_library() -> None:
     both.assert_equal_weights()
 
 
-def test_a_whole_iteration_of_the_textbook_moves_every_network() -> None:
+def test_a_whole_iteration_of_the_textbook_moves_every_network():
     both = _Both()
     data = PaddedSentences(
         small.sentences(small.vocabulary()), max_length=MAX_LENGTH, batch_size=8, device=CPU
@@ -175,7 +173,7 @@ def test_a_whole_iteration_of_the_textbook_moves_every_network() -> None:
         assert not torch.equal(weight, network.state_dict()["0.weight"])
 
 
-def test_the_textbook_learns() -> None:
+def test_the_textbook_learns():
     both = _Both()
     nats = [
         float(both.textbook.reconstruction_step(both.padded)["nats_per_token"]) for _ in range(120)
@@ -183,7 +181,7 @@ def test_the_textbook_learns() -> None:
     assert nats[-1] < 0.75 * nats[0]
 
 
-def test_the_textbook_decodes_the_librarys_sentences() -> None:
+def test_the_textbook_decodes_the_librarys_sentences():
     for output_map in ("true", "false"):
         model = small.model(small.vocabulary(), small.settings(f"output_map={output_map}"))
         decoder = sampling.textbook_decoder(model)
@@ -193,7 +191,7 @@ def test_the_textbook_decodes_the_librarys_sentences() -> None:
     assert len(set(model.sample(50, seed=1))) > 1, "else equal sentences would mean little"
 
 
-def test_padding_holds_every_sentence() -> None:
+def test_padding_holds_every_sentence():
     sentences = small.sentences(small.vocabulary())
     data = PaddedSentences(sentences, max_length=MAX_LENGTH, batch_size=4, device=CPU)
     assert data.tokens.shape == (8, MAX_LENGTH + 1)
@@ -207,7 +205,7 @@ def test_padding_holds_every_sentence() -> None:
 # --- arithmetic --------------------------------------------------------------------------------
 
 
-def test_the_flops_of_an_iteration_are_those_of_the_formula() -> None:
+def test_the_flops_of_an_iteration_are_those_of_the_formula():
     config = preset("paper-2018", corpus="snli")
     products = arithmetic.products_of_iteration(config, vocab_size=11_004, tokens_per_sentence=10)
     flops = arithmetic.flops_by_part(products)
@@ -240,7 +238,7 @@ READ = counts.IterationCounts(
 READ_JOINTLY = counts.IterationCounts(READ.reconstruction, (_counts(192, 2000, 400, 15),), ())
 
 
-def test_needed_products_are_those_of_distinct_words() -> None:
+def test_needed_products_are_those_of_distinct_words():
     config = preset("paper-2018", corpus="snli")
     flops = arithmetic.flops_by_part(arithmetic.needed_products(config, READ, vocab_size=11_004))
     gates = 2 * 300 * 1200  # of one row
@@ -268,7 +266,7 @@ def test_needed_products_are_those_of_distinct_words() -> None:
     assert "encoder update" not in arithmetic.flops_by_part(joint)
 
 
-def test_distinct_words_are_enough_for_an_lstm_and_its_gradients() -> None:
+def test_distinct_words_are_enough_for_an_lstm_and_its_gradients():
     """The oracle of the count: words multiplied once each give what nn.LSTM gives."""
     lstm = torch.nn.LSTM(5, 4, batch_first=True)
     table = torch.randn(7, 5, requires_grad=True)
@@ -295,7 +293,7 @@ def test_distinct_words_are_enough_for_an_lstm_and_its_gradients() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_rows_are_counted() -> None:
+def test_rows_are_counted():
     words = small.vocabulary()
     sentences = small.sentences(words)
     rows = np.array([0, 3, 0])  # a man runs . / a dog runs . / a man runs .
@@ -308,7 +306,7 @@ def test_rows_are_counted() -> None:
     ("name", "passes", "updates"),
     [("paper-2017", [1, 1, 1, 1, 1], 5), ("paper-2018", [5], 1), ("default", [3], 0)],
 )
-def test_every_pass_of_the_encoder_is_counted(name: str, passes: list[int], updates: int) -> None:
+def test_every_pass_of_the_encoder_is_counted(name, passes, updates):
     config = with_overrides(preset(name, corpus="snli"), ["batch_size=2"])
     assert counts.critic_passes(config.training) == passes
     sentences = small.sentences(small.vocabulary())
@@ -322,7 +320,7 @@ def test_every_pass_of_the_encoder_is_counted(name: str, passes: list[int], upda
     assert read.reconstruction.tokens == pytest.approx(np.mean(tokens))
 
 
-def test_the_bytes_of_an_iteration_are_those_of_the_formula() -> None:
+def test_the_bytes_of_an_iteration_are_those_of_the_formula():
     config = preset("paper-2018", corpus="snli")
     words, lstm = 11_004, 4 * 300 * (300 + 300 + 2)
     decoder = 4 * 300 * (600 + 300 + 2) + words * 301
@@ -364,14 +362,14 @@ def test_the_bytes_of_an_iteration_are_those_of_the_formula() -> None:
     assert larger - smaller == pytest.approx(40 * (words * (300 - 128) - 300 * 128))
 
 
-def test_the_chain_of_an_iteration_is_as_long_as_its_longest_sentences() -> None:
+def test_the_chain_of_an_iteration_is_as_long_as_its_longest_sentences():
     config = with_overrides(preset("paper-2018", corpus="snli"), ["hidden_size=200"])
     assert limits.chain_of_iteration(config, READ) == {300: 2 * 12 + 15 + 2 * 14, 200: 2 * 12}
     joint = preset("default", corpus="snli")
     assert limits.chain_of_iteration(joint, READ_JOINTLY) == {300: 4 * 12 + 15}
 
 
-def test_the_lowest_limit_binds(tmp_path: Path) -> None:
+def test_the_lowest_limit_binds(tmp_path):
     machine = limits.Machine(common.setting("x", tmp_path))
     product = arithmetic.Product("a", 2, 3, 4, times=10, reduced=True)
     work = limits.Work(
@@ -395,9 +393,7 @@ def test_the_lowest_limit_binds(tmp_path: Path) -> None:
     assert metrics["x, share of the arithmetic limit"]["value"] == 12.5
 
 
-def test_the_machine_is_measured_at_its_best(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_machine_is_measured_at_its_best(tmp_path, monkeypatch):
     monkeypatch.setattr(rates, "COPY_BYTES", 2**22)
     here = common.setting("x", tmp_path)
     here.trials, here.trial_seconds = 2, 0.001
@@ -408,7 +404,7 @@ def test_the_machine_is_measured_at_its_best(
     assert 0 < small_step < large_step < 0.1
 
 
-def test_the_limit_is_the_time_of_all_products(tmp_path: Path) -> None:
+def test_the_limit_is_the_time_of_all_products(tmp_path):
     measured = rates.MatrixRates(common.setting("x", tmp_path))
     products = [
         arithmetic.Product("a", 2, 3, 4, times=10, reduced=True),
@@ -423,9 +419,7 @@ def test_the_limit_is_the_time_of_all_products(tmp_path: Path) -> None:
     assert measured.limit_seconds(products, torch.float32) == 20.25
 
 
-def test_every_way_gives_the_product_and_the_fastest_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_way_gives_the_product_and_the_fastest_counts(tmp_path, monkeypatch):
     here = common.setting("x", tmp_path)
     monkeypatch.setattr(rates, "SLICE_ROWS", 3)
     monkeypatch.setattr(rates, "SLICE_COLUMNS", 4)
@@ -453,7 +447,7 @@ def test_every_way_gives_the_product_and_the_fastest_counts(
     assert measured.limit_seconds([product], torch.float32, at_once=True) == 5
 
 
-def test_the_products_of_encoding_are_those_of_the_formula() -> None:
+def test_the_products_of_encoding_are_those_of_the_formula():
     model = small.model(small.vocabulary())
     batch = encoding.count_batches(model, ["a man runs .", "a man eats .", "two dogs sleep ."])
     assert (batch.number, batch.counts) == (1, _counts(3, 15, 9, 5))
@@ -466,7 +460,7 @@ def test_the_products_of_encoding_are_those_of_the_formula() -> None:
     assert apart["states"] == 2 * (15 - 3) * 10 * 40
 
 
-def test_sampled_words_are_counted_to_the_end_of_the_sentence() -> None:
+def test_sampled_words_are_counted_to_the_end_of_the_sentence():
     model = small.model(small.vocabulary())
     with torch.no_grad():
         for score, expected in ((1e4, 1), (-1e4, model.max_length)):
@@ -477,7 +471,7 @@ def test_sampled_words_are_counted_to_the_end_of_the_sentence() -> None:
             assert 1 <= counted.distinct <= counted.tokens
 
 
-def test_the_products_of_sampling_are_those_of_the_formula() -> None:
+def test_the_products_of_sampling_are_those_of_the_formula():
     model = small.model(small.vocabulary())
     flops = arithmetic.flops_by_part(
         sampling.products_of_sampling(model, sentences=5, counts=_counts(20, 130, 9, 10), count=50)

@@ -33,7 +33,6 @@ from arae_toolkit.benchmarks.batching import numbered_rows
 from arae_toolkit.benchmarks.textbook import Textbook
 from arae_toolkit.config.overrides import to_dict, with_overrides
 from arae_toolkit.config.presets import preset
-from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import ToolkitError
@@ -130,7 +129,7 @@ def _values(result: dict[str, Any]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_explains_itself(name: str) -> None:
+def test_a_program_explains_itself(name):
     shown = call(name, "--help").stdout
     started_by = "python benchmarks/on_gpu.py" if "gpu" in name else None
     assert (started_by or f"python -m arae_toolkit.benchmarks.{name}") in shown
@@ -143,9 +142,7 @@ def test_a_program_explains_itself(name: str) -> None:
     "name",
     [pytest.param(name, marks=pytest.mark.slow) if name == "seeds" else name for name in RUNS],
 )
-def test_a_program_writes_what_it_measured(
-    name: str, result_of: ResultOf, corpus: Corpus, labelled: Corpus
-) -> None:
+def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
     """Under its name, with corpus and seeds; every rate is the median over the rounds."""
     result = result_of(name)[name]
     if name == "startup":
@@ -166,14 +163,14 @@ def test_a_program_writes_what_it_measured(
             assert value > 0
 
 
-def test_a_failure_is_one_line(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_failure_is_one_line(folders, tmp_path):
     run = folders["trained"] / "tiny"
     for words in (["sampling", run], ["seeds", "--jobs", 2]):
         done = call(*map(str, words), "--corpus", tmp_path / "nowhere", code=1)
         assert re.fullmatch(r"Error: .*no prepared corpus here.*\n", done.stderr)
 
 
-def test_runs_alternate_and_ratios_are_of_the_same_round(tmp_path: Path) -> None:
+def test_runs_alternate_and_ratios_are_of_the_same_round(tmp_path):
     order: list[str] = []
     values = {"a": iter([10.0, 20.0, 90.0]), "b": iter([5.0, 10.0, 30.0])}
 
@@ -193,7 +190,7 @@ def test_runs_alternate_and_ratios_are_of_the_same_round(tmp_path: Path) -> None
 # --- training ------------------------------------------------------------------------------------
 
 
-def test_training_rate(result_of: ResultOf, corpus: Corpus) -> None:
+def test_training_rate(result_of, corpus):
     result = result_of("training_rate")["training_rate"]
     details, metrics = result["details"], result["metrics"]
     names = [f"{c} {p}" for c in training_rate.PRESETS for p in PRECISIONS]
@@ -218,13 +215,13 @@ def test_training_rate(result_of: ResultOf, corpus: Corpus) -> None:
     assert details["tokens_per_sentence"] == pytest.approx(mean)
 
 
-def test_the_overview_measures_only_what_is_asked(result_of: ResultOf) -> None:
+def test_the_overview_measures_only_what_is_asked(result_of):
     (result,) = result_of("overview-cpu-8-eager").values()
     assert result["details"]["training"]["batch_size"] == 8
     assert all(name.startswith("training, ") for name in result["metrics"])
 
 
-def test_another_batch_size_is_that_of_all_settings(result_of: ResultOf) -> None:
+def test_another_batch_size_is_that_of_all_settings(result_of):
     """And has a result of its own, so that the table of the usual one stays."""
     results = result_of("training_rate-batch-8")
     assert list(results) == ["training_rate-batch-8"]
@@ -235,9 +232,7 @@ def test_another_batch_size_is_that_of_all_settings(result_of: ResultOf) -> None
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_time_to_quality(
-    frozen: bool, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_to_quality(frozen, corpus, tmp_path, monkeypatch):
     """It ends when the library is as good, or says that it never was."""
     measure_small_networks(monkeypatch)
     off = ("autoencoder_rate=0.0", "adversarial_weight=0.0") if frozen else ()
@@ -259,7 +254,7 @@ def test_time_to_quality(
     assert ratio == pytest.approx(reached["seconds"] / target["seconds"], rel=1e-3)
 
 
-def test_evaluations_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluations_do_not_count(tmp_path, monkeypatch):
     now = [0.0]
     clock = SimpleNamespace(perf_counter=lambda: now[0])
     monkeypatch.setattr(common, "time", clock)
@@ -285,7 +280,7 @@ def test_evaluations_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert moments[-1].iterations == 9
 
 
-def test_kernels(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels(corpus, tmp_path, monkeypatch):
     measure_small_networks(monkeypatch)
     done = call("kernels", "--corpus", corpus.folder, "--batch-size", 8, "--out", tmp_path)
     paths = [Path(line) for line in done.stdout.split()]
@@ -329,14 +324,14 @@ EVENTS = {
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_operation_belongs_to_a_part(name: str) -> None:
+def test_an_operation_belongs_to_a_part(name):
     """By the sizes it works on, by what called it, by its name."""
     event, part = EVENTS[name]
     found = iteration_profile.part_of(event, vocab_size=V, gates=GATES)
     assert found.startswith(part) and found in iteration_profile.PARTS
 
 
-def test_shares_are_of_the_time_spent_in_the_operations_themselves() -> None:
+def test_shares_are_of_the_time_spent_in_the_operations_themselves():
     """Two thirds in the softmax, a third in the critic, none elsewhere."""
     events = [
         _event("aten::addmm", 170, V, microseconds=6),
@@ -349,7 +344,7 @@ def test_shares_are_of_the_time_spent_in_the_operations_themselves() -> None:
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_the_parts_of_an_iteration_make_up_the_whole(result_of: ResultOf) -> None:
+def test_the_parts_of_an_iteration_make_up_the_whole(result_of):
     """For both versions every part of Algorithm 1 is found, and nothing is lost."""
     results = result_of("iteration_profile")
     values = _values(results["iteration_profile"])
@@ -369,7 +364,7 @@ def test_the_parts_of_an_iteration_make_up_the_whole(result_of: ResultOf) -> Non
 # --- settings after the same time, or as many iterations -----------------------------------------
 
 
-def test_a_setting_is_a_preset_with_changes(corpus: Corpus) -> None:
+def test_a_setting_is_a_preset_with_changes(corpus):
     """In the words of ``--preset`` and ``--set``."""
     words = "default batch_size=128 tied_embeddings=none"
     (config,) = quality_by_setting.configs_of([words], corpus="snli").values()
@@ -380,9 +375,7 @@ def test_a_setting_is_a_preset_with_changes(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("iterations", [0, 7])
-def test_each_setting_trains_as_many_iterations_as_fit(
-    iterations: int, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_setting_trains_as_many_iterations_as_fit(iterations, corpus, tmp_path, monkeypatch):
     """By the measured rates, or as many as are told; from every seed, whose means are taken."""
     base = small.settings("batch_size=8")
     configs = {"a": base, "b": with_overrides(base, ["batch_size=16"])}
@@ -419,7 +412,7 @@ def test_each_setting_trains_as_many_iterations_as_fit(
 # --- encoding and sampling -----------------------------------------------------------------------
 
 
-def test_encoding_and_sampling(result_of: ResultOf) -> None:
+def test_encoding_and_sampling(result_of):
     encoded, sampled = result_of("encoding")["encoding"], result_of("sampling")["sampling"]
     assert _values(encoded)["same codes"] == _values(sampled)["same sentences"] == 100
     for values in map(_values, (encoded, sampled)):
@@ -440,9 +433,7 @@ def test_encoding_and_sampling(result_of: ResultOf) -> None:
     ("name", "answers", "rows"),
     [("nli_prediction", "labels", 2000), ("transfer_throughput", "texts", 4000)],
 )
-def test_rates_memory_and_the_first_row(
-    name: str, answers: str, rows: int, result_of: ResultOf
-) -> None:
+def test_rates_memory_and_the_first_row(name, answers, rows, result_of):
     values = _values(result_of(name)[name])
     assert values[f"same {answers}"] == 100
     assert 50 < values[f"same {answers} bf16"] <= 100
@@ -456,9 +447,7 @@ def test_rates_memory_and_the_first_row(
         assert 0.1 < values["first row"] <= values["first row, slowest"] < 60
 
 
-def test_stream_and_starts_may_be_left_out(
-    folders: dict[str, Path], corpus: Corpus, labelled: Corpus, tmp_path: Path
-) -> None:
+def test_stream_and_starts_may_be_left_out(folders, corpus, labelled, tmp_path):
     few = ("--count", 10, "--one-by-one", 20, "--rounds", 2, "--lines", 0, "--out", tmp_path)
     call("nli_prediction", folders["pairs"], "--corpus", corpus.folder, *few)
     words = ("--corpus", labelled.folder, *few, "--starts", 0)
@@ -467,7 +456,7 @@ def test_stream_and_starts_may_be_left_out(
     assert not any("stream" in name or "first row" in name for name in metrics)
 
 
-def test_batches_are_those_of_the_model(corpus: Corpus) -> None:
+def test_batches_are_those_of_the_model(corpus):
     model = small_pairs.model()
     pairs = nli_prediction.test_pairs(corpus, 700)
     np.testing.assert_allclose(
@@ -477,7 +466,7 @@ def test_batches_are_those_of_the_model(corpus: Corpus) -> None:
     assert pairs[distinct : 2 * distinct] == pairs[:distinct][: 700 - distinct]
 
 
-def test_sentences_are_to_become_the_next_label(folders: dict[str, Path], labelled: Corpus) -> None:
+def test_sentences_are_to_become_the_next_label(folders, labelled):
     model = TransferModel.from_pretrained(folders["rewriter"])
     texts, targets = transfer_throughput.test_sentences(labelled, model, 400)
     dev = labelled.split("dev")
@@ -488,7 +477,7 @@ def test_sentences_are_to_become_the_next_label(folders: dict[str, Path], labell
         )
 
 
-def test_rows_are_numbered_and_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_numbered_and_come_again(monkeypatch):
     rows = list(islice(map(json.loads, numbered_rows([{"text": "a"}, {"text": "b"}])), 3))
     assert rows == [{"id": 0, "text": "a"}, {"id": 1, "text": "b"}, {"id": 2, "text": "a"}]
     monkeypatch.setattr(nli_prediction, "DISTINCT_ROWS", 6)
@@ -497,7 +486,7 @@ def test_rows_are_numbered_and_come_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert rows[6:] == rows[:3] != rows[3:6]
 
 
-def test_a_command_that_fails_is_told_of(tmp_path: Path) -> None:
+def test_a_command_that_fails_is_told_of(tmp_path):
     command = ["nli", "predict", str(tmp_path)]
     with pytest.raises(ToolkitError, match="exit code 1"):
         programs.measure_stream(common.setting("x", tmp_path), command, iter(["x"] * 99), lines=99)
@@ -508,7 +497,7 @@ def test_a_command_that_fails_is_told_of(tmp_path: Path) -> None:
 # --- programs started from outside ---------------------------------------------------------------
 
 
-def test_startup_and_preparation(result_of: ResultOf) -> None:
+def test_startup_and_preparation(result_of):
     started = result_of("startup")["startup"]["metrics"]
     assert started["arae-toolkit"]["unit"] == "milliseconds"
     assert 0 < started["over an empty program"]["value"] < 30
@@ -536,9 +525,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return seen
 
 
-def test_seeds_at_once_and_one_after_another_alternate(
-    corpus: Corpus, commands: list[list[str]], tmp_path: Path
-) -> None:
+def test_seeds_at_once_and_one_after_another_alternate(corpus, commands, tmp_path):
     """The same command but for the jobs and the folder; the ratio is taken round by round."""
     words = ["--corpus", corpus.folder, "--out", tmp_path, "--seeds", 4, "--jobs", 2, "--seed", 7]
     words += ["--preset", "paper-2018", "--set", "code_size=8", "--epochs", 2, "--rounds", 2]
@@ -563,17 +550,13 @@ def test_seeds_at_once_and_one_after_another_alternate(
     assert values["at once, rate"] == pytest.approx(rate, rel=1e-5)
 
 
-def test_as_many_seeds_at_once_as_pretrain_would_choose(
-    corpus: Corpus, commands: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_many_seeds_at_once_as_pretrain_would_choose(corpus, commands, tmp_path, monkeypatch):
     monkeypatch.setattr(seeds, "default_jobs", lambda number, on_gpu: number - 1)
     call("seeds", "--corpus", corpus.folder, "--out", tmp_path, "--seeds", 3, "--rounds", 1)
     assert "--jobs=2" in commands[-1]
 
 
-def test_a_training_that_fails_gives_no_result(
-    corpus: Corpus, commands: list[list[str]], tmp_path: Path
-) -> None:
+def test_a_training_that_fails_gives_no_result(corpus, commands, tmp_path):
     """What it said last is passed on."""
     words = ["--corpus", corpus.folder, "--out", tmp_path, "--seeds", 9, "--jobs", 2]
     done = call("seeds", *words, code=1)
@@ -585,7 +568,7 @@ def test_a_training_that_fails_gives_no_result(
 # --- trained runs --------------------------------------------------------------------------------
 
 
-def test_pretraining_and_the_tables(result_of: ResultOf, corpus: Corpus, tmp_path: Path) -> None:
+def test_pretraining_and_the_tables(result_of, corpus, tmp_path):
     results = result_of("pretraining-tiny")
     assert list(results) == ["pretraining-tiny", "pretraining-tiny-ae"]
     arae, plain = results.values()
@@ -626,9 +609,7 @@ def test_pretraining_and_the_tables(result_of: ResultOf, corpus: Corpus, tmp_pat
     call("tables", *places, "--check", code=1)
 
 
-def test_another_corpus_than_the_runs_own_is_refused(
-    folders: dict[str, Path], labelled: Corpus, tmp_path: Path
-) -> None:
+def test_another_corpus_than_the_runs_own_is_refused(folders, labelled, tmp_path):
     other = tiny_corpus(tmp_path, size=100, seed=9)
     done = call("pretraining", folders["trained"] / "tiny", "--corpus", other.folder, code=1)
     assert "trained on another synthetic" in done.stderr
@@ -637,7 +618,7 @@ def test_another_corpus_than_the_runs_own_is_refused(
     assert "labelled bad, good, where the model knows negative, positive, neutral" in done.output
 
 
-def test_copies_are_counted() -> None:
+def test_copies_are_counted():
     words = small.vocabulary()
     samples = ["a man runs .", "a dog runs .", "a dog sleeps .", "runs"]
     assert pretraining.copied_share(samples, small.sentences(words), words) == 50
@@ -655,7 +636,7 @@ def test_copies_are_counted() -> None:
         ),
     ],
 )
-def test_the_command_that_trained_a_run(config: Config, kind: str, options: str) -> None:
+def test_the_command_that_trained_a_run(config, kind, options):
     content = {
         "corpus": {"name": "snli"},
         "run": {"model": kind, "precision": "fp32"},

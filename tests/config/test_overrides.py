@@ -54,7 +54,7 @@ def _names(config: Sections) -> list[str]:
 # --- key=value ---------------------------------------------------------------------------------
 
 
-def test_overrides_set_values_of_the_right_type() -> None:
+def test_overrides_set_values_of_the_right_type():
     """Whole numbers, numbers, words, truth values and lists, with or without the section."""
     config = with_overrides(
         Config(),
@@ -76,7 +76,7 @@ def test_overrides_set_values_of_the_right_type() -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_every_setting_can_be_given_as_text(kind: type[Any]) -> None:
+def test_every_setting_can_be_given_as_text(kind):
     """Each field of each class is of a type that is understood, alone by its name."""
     wanted = _all_changed(kind())
     assert not set(_items(wanted)) & set(_items(kind()))
@@ -93,13 +93,13 @@ def _items(config: Sections) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_name_belongs_to_one_section(kind: type[Any]) -> None:
+def test_a_name_belongs_to_one_section(kind):
     """So that a key without its section says which setting is meant."""
     names = _names(kind())
     assert len(set(names)) == len(names)
 
 
-def test_the_last_of_several_values_counts() -> None:
+def test_the_last_of_several_values_counts():
     """What was given stays as it was, and so does everything else."""
     before = Config()
     after = with_overrides(before, ["epochs=2", "seed=5", "training.epochs=4"])
@@ -108,7 +108,7 @@ def test_the_last_of_several_values_counts() -> None:
     assert with_overrides(before, []) == before
 
 
-def test_spaces_and_further_signs_of_equality_belong_to_the_value() -> None:
+def test_spaces_and_further_signs_of_equality_belong_to_the_value():
     """Only the first sign parts key from value."""
     assert with_overrides(Config(), ["epochs = 3"]).training.epochs == 3
     with pytest.raises(ValueError, match="got 'clip=1'"):
@@ -141,7 +141,7 @@ def test_spaces_and_further_signs_of_equality_belong_to_the_value() -> None:
         ("penalty_of_batch_mean=True", "must be true or false, got 'True'"),
     ],
 )
-def test_mistakes_are_named(assignment: str, complaint: str) -> None:
+def test_mistakes_are_named(assignment, complaint):
     """Each wrong assignment says what was expected, and what it was."""
     with pytest.raises(ValueError) as caught:
         with_overrides(Config(), ["epochs=1", assignment])
@@ -153,7 +153,7 @@ def test_mistakes_are_named(assignment: str, complaint: str) -> None:
     ["batchsize", "model.batch_size", "training.", "", "training.training.epochs", "x.epochs"],
 )
 @pytest.mark.parametrize("kind", [Config, InfillingConfig])
-def test_an_unknown_key_is_answered_with_the_known(kind: type[Any], key: str) -> None:
+def test_an_unknown_key_is_answered_with_the_known(kind, key):
     """All settings of that class and no other's; a setting has to be in the section named."""
     with pytest.raises(ValueError) as caught:
         with_overrides(kind(), [f"{key}=3"])
@@ -163,7 +163,7 @@ def test_an_unknown_key_is_answered_with_the_known(kind: type[Any], key: str) ->
 # --- values ------------------------------------------------------------------------------------
 
 
-def test_a_value_may_be_a_list_or_a_tuple() -> None:
+def test_a_value_may_be_a_list_or_a_tuple():
     """And is kept as a tuple, so that settings are equal where their values are."""
     listed = with_value(Config(), "critic_sizes", [5, 6])
     assert listed.model.critic_sizes == (5, 6)
@@ -171,7 +171,7 @@ def test_a_value_may_be_a_list_or_a_tuple() -> None:
     assert with_value(Config(), "critic_sizes", []).model.critic_sizes == ()
 
 
-def test_a_value_keeps_the_class_of_the_settings() -> None:
+def test_a_value_keeps_the_class_of_the_settings():
     """Whatever dataclass has the two sections."""
     changed = with_value(PairConfig(), "kind", "attention")
     assert type(changed) is PairConfig
@@ -188,7 +188,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "settings.toml"
 
 
-def test_toml_sets_both_tables(path: Path) -> None:
+def test_toml_sets_both_tables(path):
     """A file holds what --set would."""
     path.write_text(
         "[model]\ncode_size = 64\ncritic_sizes = [8, 9]\n"
@@ -204,7 +204,7 @@ def test_toml_sets_both_tables(path: Path) -> None:
     )
 
 
-def test_toml_changes_only_what_it_names(path: Path) -> None:
+def test_toml_changes_only_what_it_names(path):
     """On top of other settings, of another class as well."""
     path.write_text("[training]\nepochs = 2\n")
     assert with_toml(PRETRAINING, path) == with_value(PRETRAINING, "training.epochs", 2)
@@ -229,7 +229,7 @@ def test_toml_changes_only_what_it_names(path: Path) -> None:
         ("[training]\nencoder_update = 'both'\n", "training.encoder_update must be one of joint"),
     ],
 )
-def test_a_wrong_file_is_a_data_error(path: Path, content: str, problem: str) -> None:
+def test_a_wrong_file_is_a_data_error(path, content, problem):
     """The file and the key are named, exit code 3."""
     path.write_text(content)
     with pytest.raises(DataError) as caught:
@@ -238,7 +238,7 @@ def test_a_wrong_file_is_a_data_error(path: Path, content: str, problem: str) ->
     assert caught.value.exit_code == 3
 
 
-def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(path):
     """Missing, or no UTF-8."""
     with pytest.raises(DataError, match=r"settings\.toml: cannot read these settings"):
         with_toml(Config(), path)
@@ -252,13 +252,13 @@ def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("corpus", ["snli", "yelp", "mnist"])
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str, corpus: str) -> None:
+def test_presets_survive_json(name, corpus):
     """What is written into config.json is read back equal."""
     config = preset(name, corpus=corpus)
     assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
 
 
-def test_settings_that_differ_everywhere_survive_json() -> None:
+def test_settings_that_differ_everywhere_survive_json():
     """Every field, and not the defaults."""
     config = _all_changed(Config())
     assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
@@ -269,7 +269,7 @@ def test_settings_that_differ_everywhere_survive_json() -> None:
     [*MODELS.values(), PRETRAINING, *(_all_changed(kind()) for kind in CONFIGS)],
     ids=lambda config: type(config).__name__,
 )
-def test_what_is_written_is_accepted_again(config: Any) -> None:
+def test_what_is_written_is_accepted_again(config):
     """By the settings of each class, value by value, though only autoencoders' are read back."""
     written = json.loads(json.dumps(to_dict(config)))
     assert {section: set(part) for section, part in written.items()} == {
@@ -283,7 +283,7 @@ def test_what_is_written_is_accepted_again(config: Any) -> None:
     assert found == config
 
 
-def test_a_setting_that_was_not_written_has_its_default() -> None:
+def test_a_setting_that_was_not_written_has_its_default():
     """As in a file from before there was that setting."""
     assert from_dict({}) == Config()
     assert from_dict({"training": {"epochs": 2}}) == with_value(Config(), "epochs", 2)
@@ -297,7 +297,7 @@ def test_a_setting_that_was_not_written_has_its_default() -> None:
         ({"model": {"generator_sizes": "300"}}, "model.generator_sizes must be a list"),
     ],
 )
-def test_what_was_never_written_is_refused(values: Any, complaint: str) -> None:
+def test_what_was_never_written_is_refused(values, complaint):
     """Rather than left out."""
     with pytest.raises(ValueError, match=complaint):
         from_dict(values)

@@ -4,7 +4,7 @@ from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.config.schema import Config, ModelConfig, check_separate
 
 
-def test_published_settings_are_the_published_ones() -> None:
+def test_published_settings_are_the_published_ones():
     """Spot checks against the published code's figures."""
     clip, penalty = preset("paper-2017", corpus="snli"), preset("paper-2018", corpus="snli")
     assert clip.training.critic_constraint == "clip"
@@ -19,7 +19,7 @@ def test_published_settings_are_the_published_ones() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_corpus_of_ones_own_gets_the_preset_as_it_stands(name: str) -> None:
+def test_a_corpus_of_ones_own_gets_the_preset_as_it_stands(name):
     """Only corpora by name have figures of their own, and they change no preset."""
     kept = PRESETS[name]
     for corpus in ("yelp", "mnist"):
@@ -27,14 +27,14 @@ def test_a_corpus_of_ones_own_gets_the_preset_as_it_stands(name: str) -> None:
     assert preset(name, corpus="mine") == kept == PRESETS[name]
 
 
-def test_an_image_has_no_softmax_to_estimate() -> None:
+def test_an_image_has_no_softmax_to_estimate():
     """Whatever preset is chosen."""
     for name in PRESETS:
         assert preset(name, corpus="mnist").training.softmax_samples == 0
     assert preset("fast", corpus="yelp").training.softmax_samples == 512
 
 
-def test_one_table_of_word_vectors_where_there_is_one_decoder() -> None:
+def test_one_table_of_word_vectors_where_there_is_one_decoder():
     """By default; the published settings have three, and so do transfer models and images none."""
     assert preset("default", corpus="any") == Config(ModelConfig(tied_embeddings="all"))
     assert preset("fast", corpus="snli").model.tied_embeddings == "all"
@@ -44,7 +44,7 @@ def test_one_table_of_word_vectors_where_there_is_one_decoder() -> None:
         check_separate(preset(name, corpus="any", transfer=True).model)
 
 
-def test_an_unknown_preset_names_the_known() -> None:
+def test_an_unknown_preset_names_the_known():
     """The message lists them."""
     with pytest.raises(ValueError, match=r"no preset 'best'; choose one of default, paper-2018"):
         preset("best", corpus="snli")

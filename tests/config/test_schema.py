@@ -30,7 +30,7 @@ from arae_toolkit.transfer.infilling.settings import (
         *(InfillingModelConfig, InfillingTrainingConfig, InfillingConfig, Search),
     ],
 )
-def test_every_setting_is_explained(kind: type) -> None:
+def test_every_setting_is_explained(kind):
     """A docstring stands under each field."""
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
     explained = {

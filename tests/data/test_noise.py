@@ -15,19 +15,19 @@ def _random(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_code_noise_has_the_asked_for_deviation() -> None:
+def test_code_noise_has_the_asked_for_deviation():
     """Over many coordinates the spread is the deviation."""
     noisy = add_code_noise(torch.zeros(200, 50), deviation=torch.tensor(0.2), generator=_random())
     assert float(noisy.std()) == pytest.approx(0.2, rel=0.03)
 
 
-def test_no_deviation_is_no_noise() -> None:
+def test_no_deviation_is_no_noise():
     """A deviation of 0 gives the code back."""
     code = torch.randn(3, 4, generator=_random())
     assert torch.equal(add_code_noise(code, deviation=torch.zeros(()), generator=_random()), code)
 
 
-def test_annealing_follows_the_published_schedule() -> None:
+def test_annealing_follows_the_published_schedule():
     """0.2 x 0.995 every hundred iterations."""
     values = [
         annealed_deviation(0.2, factor=0.995, every=100, iteration=i) for i in (0, 99, 100, 250)
@@ -36,7 +36,7 @@ def test_annealing_follows_the_published_schedule() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_word_drop_spares_ends_and_padding(share: float) -> None:
+def test_word_drop_spares_ends_and_padding(share):
     """Only words become unknown."""
     tokens, lengths = _tokens()
     dropped = drop_words(tokens, lengths, share=share, generator=_random())
@@ -46,14 +46,14 @@ def test_word_drop_spares_ends_and_padding(share: float) -> None:
     assert torch.equal(dropped[is_word], expected)
 
 
-def test_word_drop_drops_the_share() -> None:
+def test_word_drop_drops_the_share():
     """About so many words of a long text go."""
     tokens = torch.full((100, 51), 7)
     dropped = drop_words(tokens, torch.full((100,), 51), share=0.3, generator=_random())
     assert float((dropped == UNKNOWN).double().mean()) == pytest.approx(0.3, abs=0.02)
 
 
-def test_swaps_keep_the_words_and_the_end() -> None:
+def test_swaps_keep_the_words_and_the_end():
     """A swapped sentence is a permutation; one of fewer than two words stays."""
     tokens, lengths = _tokens()
     for seed in range(20):
@@ -64,7 +64,7 @@ def test_swaps_keep_the_words_and_the_end() -> None:
         assert torch.equal(swapped[1], tokens[1])
 
 
-def test_one_swap_exchanges_one_neighbouring_pair() -> None:
+def test_one_swap_exchanges_one_neighbouring_pair():
     """Exactly two neighbouring places change, and every pair is met."""
     tokens, lengths = torch.tensor([[5, 6, 7, 8, EOS]]), torch.tensor([5])
     met = set()

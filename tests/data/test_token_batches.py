@@ -11,7 +11,7 @@ from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import PAD
 
 
-def test_a_batch_is_its_sentences_padded() -> None:
+def test_a_batch_is_its_sentences_padded():
     """Rows, lengths and the places of real tokens are those of the packed sentences."""
     words = small.vocabulary()
     packed, store = small.sentences(words), small.store(words)
@@ -23,7 +23,7 @@ def test_a_batch_is_its_sentences_padded() -> None:
     assert batch.tokens.shape[1] == int(batch.lengths.max())
 
 
-def test_a_packing_has_the_real_tokens_in_time_order() -> None:
+def test_a_packing_has_the_real_tokens_in_time_order():
     """At each step the sentences that are still going, longest first, and where each one ends."""
     packing = Packing.of(np.array([2, 4, 1, 4]), width=5, device=torch.device("cpu"))
     assert packing.counts == (4, 3, 2, 2)
@@ -33,7 +33,7 @@ def test_a_packing_has_the_real_tokens_in_time_order() -> None:
     assert (packing.places[packing.ends] % 5).tolist() == [1, 3, 0, 3]
 
 
-def test_a_batch_gathered_on_the_device_is_the_same_but_wider() -> None:
+def test_a_batch_gathered_on_the_device_is_the_same_but_wider():
     """Short batches are padded on; real tokens and lengths stay, and the host knows neither."""
     store = small.store(small.vocabulary())
     rows = np.array([4, 1])
@@ -48,7 +48,7 @@ def test_a_batch_gathered_on_the_device_is_the_same_but_wider() -> None:
     assert store.width(rows) == width
 
 
-def test_groups_cover_the_rows_and_the_order_restores_them() -> None:
+def test_groups_cover_the_rows_and_the_order_restores_them():
     """Grouping by length is only another order."""
     store = small.store(small.vocabulary())
     rows = np.array([7, 2, 2, 0, 5, 1])
@@ -57,7 +57,7 @@ def test_groups_cover_the_rows_and_the_order_restores_them() -> None:
     assert lengths.tolist() == store.host_lengths[rows].tolist()
 
 
-def test_batch_of_equals_the_store() -> None:
+def test_batch_of_equals_the_store():
     """Both ways to a batch agree."""
     words = small.vocabulary()
     packed = small.sentences(words)
@@ -76,9 +76,7 @@ def test_batch_of_equals_the_store() -> None:
     pool=st.integers(1, 4),
     seed=st.integers(0, 3),
 )
-def test_an_epoch_has_each_row_at_most_once(
-    lengths: list[int], batch_size: int, pool: int, seed: int
-) -> None:
+def test_an_epoch_has_each_row_at_most_once(lengths, batch_size, pool, seed):
     """Full batches, no row twice, fewer rows left over than one batch, the same each time."""
     sampler = EpochSampler(np.array(lengths), batch_size=batch_size, seed=seed, pool=pool)
     batches = list(sampler.epoch(2))
@@ -96,9 +94,7 @@ def test_an_epoch_has_each_row_at_most_once(
     batch_size=st.integers(1, 9),
     iterations=st.lists(st.integers(0, 40), min_size=1, max_size=8),
 )
-def test_a_batch_by_its_iteration_is_that_of_the_epochs(
-    count: int, batch_size: int, iterations: list[int]
-) -> None:
+def test_a_batch_by_its_iteration_is_that_of_the_epochs(count, batch_size, iterations):
     """Whatever was asked for before: a run resumed in any epoch meets the same batches."""
     lengths = np.arange(count) % 5 + 1
     sampler = EpochSampler(lengths, batch_size=batch_size, seed=3, pool=2)
@@ -108,7 +104,7 @@ def test_a_batch_by_its_iteration_is_that_of_the_epochs(
         assert (sampler.at(iteration) == list(fresh.epoch(epoch))[place]).all()
 
 
-def test_batches_of_a_pool_are_of_like_lengths() -> None:
+def test_batches_of_a_pool_are_of_like_lengths():
     """Sorting in pools leaves less padding than none."""
     lengths = np.random.default_rng(0).integers(4, 17, size=4000)
 
@@ -119,7 +115,7 @@ def test_batches_of_a_pool_are_of_like_lengths() -> None:
     assert padding(50) < 0.1 * padding(1)
 
 
-def test_epochs_and_seeds_differ() -> None:
+def test_epochs_and_seeds_differ():
     """Another epoch or seed is another order."""
     lengths = np.full(100, 5)
     orders = {
@@ -130,13 +126,13 @@ def test_epochs_and_seeds_differ() -> None:
     assert len(orders) == 4
 
 
-def test_an_empty_split_is_refused() -> None:
+def test_an_empty_split_is_refused():
     """There is nothing to draw from."""
     with pytest.raises(ValueError, match="without rows"):
         EpochSampler(np.array([]), batch_size=2, seed=0)
 
 
-def test_draws_are_fixed_by_their_seed() -> None:
+def test_draws_are_fixed_by_their_seed():
     """The same place in a run draws the same rows."""
     assert (draw(50, 8, seed=(1, 2)) == draw(50, 8, seed=(1, 2))).all()
     assert (draw(50, 8, seed=(1, 2)) != draw(50, 8, seed=(1, 3))).any()

@@ -24,7 +24,7 @@ from arae_toolkit.evaluation.reconstruction import (
 HEALTHY = CodeSpaceStatistics(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
 
 
-def test_reconstruction_equals_a_direct_count() -> None:
+def test_reconstruction_equals_a_direct_count():
     """Nats, exactness and accuracy are those of the sentences taken one by one."""
     words = small.vocabulary()
     arae = small.model(words).eval()
@@ -38,7 +38,7 @@ def test_reconstruction_equals_a_direct_count() -> None:
     assert measured.sentences == 8
 
 
-def test_a_uniform_decoder_costs_log_v_a_token() -> None:
+def test_a_uniform_decoder_costs_log_v_a_token():
     """With a projection of zeros every word is equally likely."""
     words = small.vocabulary()
     arae = small.model(words)
@@ -49,7 +49,7 @@ def test_a_uniform_decoder_costs_log_v_a_token() -> None:
     assert measured.nats_per_token == pytest.approx(math.log(len(words)), rel=1e-5)
 
 
-def test_no_swaps_cost_what_the_reconstruction_costs() -> None:
+def test_no_swaps_cost_what_the_reconstruction_costs():
     """k = 0 is the plain reconstruction; more swaps change the codes."""
     words = small.vocabulary()
     arae, store = small.model(words), small.store(words)
@@ -58,7 +58,7 @@ def test_no_swaps_cost_what_the_reconstruction_costs() -> None:
     assert swapped_reconstruction_nats(arae, store, swaps=2, seed=0) != pytest.approx(plain)
 
 
-def test_codes_come_in_the_order_of_the_rows() -> None:
+def test_codes_come_in_the_order_of_the_rows():
     """Grouping by length stays inside."""
     words = small.vocabulary()
     arae, store = small.model(words).eval(), small.store(words)
@@ -67,7 +67,7 @@ def test_codes_come_in_the_order_of_the_rows() -> None:
     torch.testing.assert_close(codes_of(arae, store, rows), expected)
 
 
-def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:
+def test_edit_neighbours_are_near_and_never_the_sentence_itself():
     """Pairs within the distance, seeded."""
     random = np.random.default_rng(0)
     rows = [[*random.integers(4, 7, size=random.integers(2, 6)).tolist(), 2] for _ in range(60)]
@@ -80,12 +80,12 @@ def test_edit_neighbours_are_near_and_never_the_sentence_itself() -> None:
     assert (pairs == edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)).all()
 
 
-def test_the_covariance_trace_is_the_summed_variance() -> None:
+def test_the_covariance_trace_is_the_summed_variance():
     """Two codes at distance 2 along one axis: variance 2."""
     assert covariance_trace(torch.tensor([[1.0, 5.0], [-1.0, 5.0]])) == pytest.approx(2.0)
 
 
-def test_monitors_of_a_model() -> None:
+def test_monitors_of_a_model():
     """Norms are 1 on the sphere; a critic gives an estimate, its absence none."""
     words = small.vocabulary()
     arae, store = small.model(words), small.store(words)
@@ -105,7 +105,7 @@ def test_monitors_of_a_model() -> None:
         ({"code_variance": 1e-5, "generated_variance": 1e-5}, "code collapse"),
     ],
 )
-def test_a_collapse_is_named(change: dict[str, float], name: str) -> None:
+def test_a_collapse_is_named(change, name):
     """Each kind has its own line, with a remedy; a healthy model has none."""
     warning = collapse_warning(replace(HEALTHY, **change))
     assert warning is not None

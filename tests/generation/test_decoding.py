@@ -2,7 +2,6 @@ import gc
 import itertools
 import math
 import weakref
-from typing import Any
 
 import pytest
 import reference
@@ -60,7 +59,7 @@ def _sentence(row: Tensor) -> tuple[int, ...]:
 
 
 @given(seed=st.integers(0, 200))
-def test_a_wide_beam_finds_the_likeliest_of_all_sentences(seed: int) -> None:
+def test_a_wide_beam_finds_the_likeliest_of_all_sentences(seed):
     """With a beam as wide as the number of beginnings, the search is exact."""
     decoder = TableDecoder(seed, rows=2)
     decoding = Decoding("beam", beam_size=27, max_length=3)
@@ -75,7 +74,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all_sentences(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 50))
-def test_a_beam_of_one_is_greedy(seed: int) -> None:
+def test_a_beam_of_one_is_greedy(seed):
     """The narrowest beam takes the likeliest word at each step."""
     decoder = TableDecoder(seed, rows=3)
     greedy = decode(decoder, _codes(3), decoding=Decoding(), max_length=3)
@@ -83,7 +82,7 @@ def test_a_beam_of_one_is_greedy(seed: int) -> None:
     assert [_sentence(a) for a in greedy] == [_sentence(b) for b in beam]
 
 
-def test_a_wider_beam_never_finds_less_on_average() -> None:
+def test_a_wider_beam_never_finds_less_on_average():
     """Widening the beam raises the mean log-probability of what is found."""
     decoder = TableDecoder(3, rows=40)
     means = []
@@ -95,7 +94,7 @@ def test_a_wider_beam_never_finds_less_on_average() -> None:
 
 
 @pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
-def test_rows_do_not_depend_on_their_company(method: str) -> None:
+def test_rows_do_not_depend_on_their_company(method):
     """A batch decodes to its rows' own sentences, whenever other rows end."""
     arae = small.model(small.vocabulary())
     codes = torch.nn.functional.normalize(
@@ -116,7 +115,7 @@ def test_rows_do_not_depend_on_their_company(method: str) -> None:
         assert _sentence(alone[0]) == _sentence(together[row])
 
 
-def test_sampling_draws_words_as_often_as_they_are_likely() -> None:
+def test_sampling_draws_words_as_often_as_they_are_likely():
     """Frequencies of the first word approach its probabilities."""
     decoder = TableDecoder(1, rows=1)
     codes = torch.zeros(20_000, 1)
@@ -146,7 +145,7 @@ def _first_words(decoding: Decoding) -> set[int]:
     return set(words[:, 0].tolist())
 
 
-def test_top_k_and_nucleus_keep_the_likeliest() -> None:
+def test_top_k_and_nucleus_keep_the_likeliest():
     """One word is left by k = 1 and by a tiny nucleus, two by k = 2, all by default."""
     decoder = TableDecoder(5, rows=1)
     scores, _ = decoder.step(decoder.start(torch.zeros(1, 1)), torch.tensor([1]))
@@ -158,7 +157,7 @@ def test_top_k_and_nucleus_keep_the_likeliest() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 4, 64])
-def test_top_k_leaves_words_at_any_batch_size(batch: int) -> None:
+def test_top_k_leaves_words_at_any_batch_size(batch):
     """The cut is by row, so a batch of any size keeps k words in each."""
     decoder = TableDecoder(6, rows=1)
     words = decode(
@@ -171,7 +170,7 @@ def test_top_k_leaves_words_at_any_batch_size(batch: int) -> None:
     assert len(set(words[:, 0].tolist())) == 1
 
 
-def test_a_low_temperature_is_greedy() -> None:
+def test_a_low_temperature_is_greedy():
     """Near temperature 0 the likeliest word is certain."""
     decoder = TableDecoder(8, rows=5)
     greedy = decode(decoder, _codes(5), decoding=Decoding(), max_length=3)
@@ -185,7 +184,7 @@ def test_a_low_temperature_is_greedy() -> None:
     assert torch.equal(greedy, cold)
 
 
-def test_sentences_end_at_the_maximum() -> None:
+def test_sentences_end_at_the_maximum():
     """What does not end by itself is cut; what ends is padded after <eos>."""
     arae = small.model(small.vocabulary())
     codes = torch.randn(30, 10, generator=torch.Generator().manual_seed(0))
@@ -210,19 +209,19 @@ def test_sentences_end_at_the_maximum() -> None:
         {"max_length": 0},
     ],
 )
-def test_impossible_settings_are_refused(arguments: dict[str, object]) -> None:
+def test_impossible_settings_are_refused(arguments):
     """Each out-of-range setting raises."""
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Decoding(**arguments)  # type: ignore[arg-type]
 
 
-def test_sampling_needs_a_generator() -> None:
+def test_sampling_needs_a_generator():
     """Randomness is an argument."""
     with pytest.raises(ValueError, match="generator"):
         decode(TableDecoder(0, 1), _codes(1), decoding=Decoding("sample"), max_length=3)
 
 
-def test_the_enumeration_counts_every_sentence() -> None:
+def test_the_enumeration_counts_every_sentence():
     """The oracle itself: its candidates' probabilities sum to one."""
     decoder = TableDecoder(0, rows=1)
     bodies = [b for n in range(3) for b in itertools.product([4, 5], repeat=n)]
@@ -248,7 +247,7 @@ def _slow_sentence(decoder: StepDecoder, code: Tensor, steps: int) -> tuple[int,
 
 @pytest.mark.parametrize("places", [1, 3, 7, 64])
 @pytest.mark.parametrize("keep", [False, True])
-def test_refilled_places_decode_what_a_plain_loop_does(places: int, keep: bool) -> None:
+def test_refilled_places_decode_what_a_plain_loop_does(places, keep):
     """More codes than places, in two calls of different sizes, as on a CPU and as on a GPU."""
     decoder = TableDecoder(9, rows=23, spread=2.0)
     search = ContinuousBatcher(
@@ -278,9 +277,7 @@ def test_refilled_places_decode_what_a_plain_loop_does(places: int, keep: bool) 
         # Not top_p: a CPU sorts in a way of its own.
     ],
 )
-def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(
-    settings: dict[str, Any],
-) -> None:
+def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(settings):
     """So a GPU replays it as a graph. Looking whether all are done does read."""
     arae = small.model(small.vocabulary())
     choose = _token_sampler(Decoding(**settings))
@@ -297,7 +294,7 @@ def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(
 
 
 @pytest.mark.parametrize("places", [2, 5, 40])
-def test_an_lstm_decodes_the_same_in_any_number_of_places(places: int) -> None:
+def test_an_lstm_decodes_the_same_in_any_number_of_places(places):
     """The fast steps and the refilling against the plain decoder, row by row."""
     arae = small.model(small.vocabulary())
     codes = torch.nn.functional.normalize(
@@ -313,7 +310,7 @@ def test_an_lstm_decodes_the_same_in_any_number_of_places(places: int) -> None:
 @pytest.mark.parametrize(
     "settings", [{}, {"temperature": 0.7}, {"top_k": 3}, {"top_p": 0.8}, {"top_k": 5, "top_p": 0.5}]
 )
-def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings: dict[str, float]) -> None:
+def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings):
     """The numbers they are drawn by belong to the row."""
     arae = small.model(small.vocabulary())
     codes = torch.randn(50, 10, generator=torch.Generator().manual_seed(6))
@@ -333,7 +330,7 @@ def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings: dict[st
     assert len({_sentence(row) for row in found[0]}) > 5
 
 
-def test_no_codes_are_no_sentences() -> None:
+def test_no_codes_are_no_sentences():
     """An empty batch has no rows, whatever the method."""
     arae = small.model(small.vocabulary())
     for method in ("greedy", "sample"):
@@ -354,9 +351,7 @@ def test_no_codes_are_no_sentences() -> None:
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)], ids=["fp32", "bf16"]
 )
 @pytest.mark.parametrize("output_map", ["false", "true"])
-def test_fast_steps_meet_the_decoders_own(
-    dtype: torch.dtype, tolerance: float, output_map: str
-) -> None:
+def test_fast_steps_meet_the_decoders_own(dtype, tolerance, output_map):
     """Scores and states, with words met before and new ones, and rows that leave."""
     config = small.settings(f"output_map={output_map}")
     decoder = small.model(small.vocabulary(), config).decoder
@@ -385,7 +380,7 @@ def _layouts(scores: Tensor) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("vocab_size", VOCAB_SIZES)
-def test_the_likeliest_word_is_the_first_of_the_highest(vocab_size: int) -> None:
+def test_the_likeliest_word_is_the_first_of_the_highest(vocab_size):
     """As argmax has it, ties within a block and between blocks included."""
     random = torch.Generator().manual_seed(vocab_size)
     different = torch.randn(40, vocab_size, generator=random)
@@ -415,9 +410,7 @@ def _slow_draw(
     ("temperature", "top_k", "top_p"),
     [(1, 0, 1), (0.5, 0, 1), (1, 2, 1), (1.5, 21, 1), (1, 0, 0.3), (3, 0, 0.95), (1, 15, 0.6)],
 )
-def test_a_word_is_drawn_by_the_definition(
-    vocab_size: int, temperature: float, top_k: int, top_p: float
-) -> None:
+def test_a_word_is_drawn_by_the_definition(vocab_size, temperature, top_k, top_p):
     """Against the plain inversion in float64, steep and flat distributions alike."""
     random = torch.Generator().manual_seed(top_k)
     spread = torch.tensor([0.1, 1.0, 4.0]).repeat(20)[:, None]
@@ -435,7 +428,7 @@ def test_a_word_is_drawn_by_the_definition(
 
 
 @pytest.mark.parametrize("planted", [False, True])
-def test_drawn_words_are_as_frequent_as_likely(planted: bool) -> None:
+def test_drawn_words_are_as_frequent_as_likely(planted):
     """Uniform over 200 words, or with one that has half of the probability."""
     scores = torch.zeros(200)
     if planted:
@@ -449,7 +442,7 @@ def test_drawn_words_are_as_frequent_as_likely(planted: bool) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"top_k": 4}, {"top_p": 0.9}, {"top_p": 0.999}])
-def test_an_impossible_word_is_never_drawn(settings: dict[str, float]) -> None:
+def test_an_impossible_word_is_never_drawn(settings):
     """At both ends of the unit interval, and beside words of no probability."""
     scores = torch.full((400, 150), -torch.inf)
     scores[:, [3, 70, 149]] = torch.tensor([0.0, -40.0, 0.0])
@@ -458,7 +451,7 @@ def test_an_impossible_word_is_never_drawn(settings: dict[str, float]) -> None:
     assert set(drawn.tolist()) <= {3, 70, 149}
 
 
-def test_equally_likely_words_fill_a_wide_nucleus_in_their_order() -> None:
+def test_equally_likely_words_fill_a_wide_nucleus_in_their_order():
     """Of 200 words as likely as each other and more likely than 100, the first fill it up."""
     scores = torch.zeros(500, 300)
     scores[:, ::3] = -1
@@ -472,7 +465,7 @@ def test_equally_likely_words_fill_a_wide_nucleus_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
-def test_blocks_do_not_depend_on_how_many_are_decoded_at_once(method: str) -> None:
+def test_blocks_do_not_depend_on_how_many_are_decoded_at_once(method):
     """One by one, growing, and all at once: the same sentences in the same blocks."""
     arae = small.model(small.vocabulary()).eval()
     decoding, sizes = Decoding(method), [4, 4, 4, 4, 2]  # type: ignore[arg-type]
@@ -485,7 +478,7 @@ def test_blocks_do_not_depend_on_how_many_are_decoded_at_once(method: str) -> No
     assert all(blocks == found[0] for blocks in found)
 
 
-def test_blocks_are_drawn_as_they_are_asked_for() -> None:
+def test_blocks_are_drawn_as_they_are_asked_for():
     """Endless sizes are no trouble: the first block comes before the second is looked at."""
     arae = small.model(small.vocabulary()).eval()
     blocks = arae.sample_blocks(itertools.repeat(3), growth=1)
@@ -493,7 +486,7 @@ def test_blocks_are_drawn_as_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
-def test_memory_is_given_back_at_once(method: str) -> None:
+def test_memory_is_given_back_at_once(method):
     """What a search holds hangs in no circle, which would wait for the garbage collector."""
     arae = small.model(small.vocabulary()).eval()
     search = Search(

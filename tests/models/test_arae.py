@@ -10,7 +10,7 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.generation.decoding import Decoding
 
 
-def test_a_saved_model_is_the_same_bit_for_bit(tmp_path: Path) -> None:
+def test_a_saved_model_is_the_same_bit_for_bit(tmp_path):
     """Weights, codes and samples survive the way through a folder."""
     arae = small.model(small.vocabulary()).eval()
     arae.save_pretrained(tmp_path)
@@ -23,7 +23,7 @@ def test_a_saved_model_is_the_same_bit_for_bit(tmp_path: Path) -> None:
     assert loaded.arguments == arae.arguments
 
 
-def test_batches_equal_rows_one_by_one() -> None:
+def test_batches_equal_rows_one_by_one():
     """Codes and nats do not depend on the batch size or the order."""
     arae = small.model(small.vocabulary()).eval()
     texts = [*small.SENTENCES, "", "a", "unheard words here"]
@@ -37,7 +37,7 @@ def test_batches_equal_rows_one_by_one() -> None:
     assert arae.reconstruct(texts, batch_size=2) == arae.reconstruct(texts)
 
 
-def test_nats_are_those_of_the_decoder() -> None:
+def test_nats_are_those_of_the_decoder():
     """The sentence's nats are what training descends."""
     arae = small.model(small.vocabulary()).eval()
     import numpy as np
@@ -47,7 +47,7 @@ def test_nats_are_those_of_the_decoder() -> None:
     assert sum(arae.nats(small.SENTENCES)[0]) == pytest.approx(total, rel=1e-5)
 
 
-def test_samples_are_fixed_by_the_seed() -> None:
+def test_samples_are_fixed_by_the_seed():
     """Same seed, same sentences, with every method; other seeds differ."""
     arae = small.model(small.vocabulary()).eval()
     for decoding in (Decoding(), Decoding("sample")):
@@ -58,7 +58,7 @@ def test_samples_are_fixed_by_the_seed() -> None:
     assert arae.sample(0) == []
 
 
-def test_interpolation_starts_and_ends_at_the_reconstructions() -> None:
+def test_interpolation_starts_and_ends_at_the_reconstructions():
     """Both ends are included."""
     arae = small.model(small.vocabulary()).eval()
     first, second = small.SENTENCES[1], small.SENTENCES[4]
@@ -69,7 +69,7 @@ def test_interpolation_starts_and_ends_at_the_reconstructions() -> None:
         arae.interpolate(first, second, steps=1)
 
 
-def test_codes_of_another_size_are_refused() -> None:
+def test_codes_of_another_size_are_refused():
     """The message holds both shapes."""
     arae = small.model(small.vocabulary())
     with pytest.raises(ValueError, match=r"\(B, 10\).*\(2, 9\)"):
@@ -112,7 +112,7 @@ def _break_json(folder: Path) -> None:
     "damage",
     [_damage_config, _swap_tokenizer, _flip_a_bit, _cut_short, _remove_weights, _break_json],
 )
-def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path, damage: object) -> None:
+def test_parts_that_do_not_belong_together_are_refused(tmp_path, damage):
     """Exit code 4 and one line that names the folder."""
     small.save_model(tmp_path)
     assert callable(damage)
@@ -123,7 +123,7 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path, damage: o
     assert "\n" not in str(caught.value)
 
 
-def test_saving_again_leaves_other_files_alone(tmp_path: Path) -> None:
+def test_saving_again_leaves_other_files_alone(tmp_path):
     """A folder is never wiped."""
     (tmp_path / "notes.txt").write_text("mine")
     small.save_model(tmp_path)

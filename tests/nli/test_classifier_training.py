@@ -285,7 +285,7 @@ def test_it_learns_a_planted_rule(kind):
     assert right.mean() > 0.95
 
 
-def test_balanced_losses_weigh_the_rare_class_up() -> None:
+def test_balanced_losses_weigh_the_rare_class_up():
     """Two classes of 3 and 1 pairs: each has half of the weight, one that never occurs has none."""
     weights = class_weights(np.array([0, 0, 0, 1]), 3)
     assert float(weights[2]) == 0

@@ -193,7 +193,7 @@ def test_an_ensemble_names_its_members(tmp_path):
         NLIModel.from_pretrained(folder)
 
 
-def test_bfloat16_moves_probabilities_little() -> None:
+def test_bfloat16_moves_probabilities_little():
     """Lower precision is asked for by an attribute, and is no other classifier."""
     model = small_pairs.model(1, 2)
     pairs = [("a man runs .", "a dog runs ."), ("two dogs sleep in the sun .", "a boy eats .")]

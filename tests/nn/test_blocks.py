@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 OUTPUT_MAP = pytest.mark.parametrize("output_map", [False, True], ids=["plain", "output map"])
 
 
-def test_codes_equal_the_step_by_step_reference() -> None:
+def test_codes_equal_the_step_by_step_reference():
     """A batched, padded pass gives each sentence its own last state, at unit norm."""
     words = small.vocabulary()
     arae, packed = small.model(words), small.sentences(words)
@@ -34,7 +34,7 @@ def _model(words: Vocabulary, output_map: bool) -> ARAE:
 
 
 @OUTPUT_MAP
-def test_decoder_nats_equal_the_step_by_step_reference(output_map: bool) -> None:
+def test_decoder_nats_equal_the_step_by_step_reference(output_map):
     """The summed loss of a batch is that of its sentences, word by word."""
     words = small.vocabulary()
     arae, packed = _model(words, output_map), small.sentences(words)
@@ -48,7 +48,7 @@ def test_decoder_nats_equal_the_step_by_step_reference(output_map: bool) -> None
 
 
 @OUTPUT_MAP
-def test_decoder_nats_equal_the_plain_objective(output_map: bool) -> None:
+def test_decoder_nats_equal_the_plain_objective(output_map):
     """Chunked and unpadded, it is still the objective over padded scores."""
     words = small.vocabulary()
     arae = _model(words, output_map)
@@ -62,7 +62,7 @@ def test_decoder_nats_equal_the_plain_objective(output_map: bool) -> None:
         torch.testing.assert_close(nats / 8, plain, rtol=1e-5, atol=1e-5)
 
 
-def test_padding_and_company_change_nothing() -> None:
+def test_padding_and_company_change_nothing():
     """A sentence's code and nats do not depend on the batch it is in."""
     words = small.vocabulary()
     arae, packed = small.model(words), small.sentences(words)
@@ -76,7 +76,7 @@ def test_padding_and_company_change_nothing() -> None:
         torch.testing.assert_close(nats, apart, rtol=1e-5, atol=1e-4)
 
 
-def test_permuted_rows_permute_codes() -> None:
+def test_permuted_rows_permute_codes():
     """Rows do not talk to each other."""
     arae, store = small.model(small.vocabulary()), small.store(small.vocabulary())
     order = np.array([3, 1, 0, 2])
@@ -84,7 +84,7 @@ def test_permuted_rows_permute_codes() -> None:
     torch.testing.assert_close(arae.encoder(store.batch(order)), codes[torch.from_numpy(order)])
 
 
-def test_an_output_map_that_changes_nothing_changes_nothing() -> None:
+def test_an_output_map_that_changes_nothing_changes_nothing():
     """With E = H and the identity as its weight, it is the decoder without one."""
     words = small.vocabulary()
     plain = small.model(words, small.settings("embedding_size=14"))
@@ -97,7 +97,7 @@ def test_an_output_map_that_changes_nothing_changes_nothing() -> None:
 
 
 @OUTPUT_MAP
-def test_stepping_equals_the_training_pass(output_map: bool) -> None:
+def test_stepping_equals_the_training_pass(output_map):
     """Decoding one word at a time meets the scores that training sees."""
     words = small.vocabulary()
     arae = _model(words, output_map)
@@ -114,7 +114,7 @@ def test_stepping_equals_the_training_pass(output_map: bool) -> None:
 
 
 @pytest.mark.parametrize(("output", "normalization"), [("sphere", "layer"), ("tanh", "batch")])
-def test_generator_output_is_bounded(output: str, normalization: str) -> None:
+def test_generator_output_is_bounded(output, normalization):
     """On the sphere, or within (-1, 1) as in the paper."""
     generator = Generator(
         noise_size=4,
@@ -130,7 +130,7 @@ def test_generator_output_is_bounded(output: str, normalization: str) -> None:
         assert float(codes.abs().max()) < 1
 
 
-def test_spherical_prior_is_on_the_sphere_and_seeded() -> None:
+def test_spherical_prior_is_on_the_sphere_and_seeded():
     """Unit norm, mean near zero, the same codes for the same seed."""
     prior = SphericalPrior(code_size=5)
     codes = prior.sample(4000, generator=torch.Generator().manual_seed(1))
@@ -139,7 +139,7 @@ def test_spherical_prior_is_on_the_sphere_and_seeded() -> None:
     assert torch.equal(codes, prior.sample(4000, generator=torch.Generator().manual_seed(1)))
 
 
-def test_fitted_gaussian_takes_mean_and_covariance() -> None:
+def test_fitted_gaussian_takes_mean_and_covariance():
     """Before scaling to the sphere, its moments are the codes'."""
     codes = torch.randn(5000, 3, generator=torch.Generator().manual_seed(0))
     codes = codes @ torch.tensor([[1.0, 0, 0], [0.5, 0.2, 0], [0, 0, 0.1]]) + 2
@@ -151,21 +151,21 @@ def test_fitted_gaussian_takes_mean_and_covariance() -> None:
     )
 
 
-def test_a_flat_cloud_of_codes_can_be_fitted() -> None:
+def test_a_flat_cloud_of_codes_can_be_fitted():
     """Codes without any variance do not break the factorization."""
     prior = FittedGaussian(code_size=3)
     prior.fit(torch.ones(10, 3))
     assert torch.isfinite(prior.sample(4, generator=torch.Generator().manual_seed(0))).all()
 
 
-def test_batch_normalization_starts_at_the_critics_second_layer() -> None:
+def test_batch_normalization_starts_at_the_critics_second_layer():
     """As in the published code; the other forms leave rows independent."""
     critic = Critic(code_size=4, hidden_sizes=(5, 5), normalization="batch")
     kinds = [type(layer).__name__ for layer in critic.layers]
     assert kinds == ["Linear", "LeakyReLU", "Linear", "BatchNorm1d", "LeakyReLU", "Linear"]
 
 
-def test_a_spectral_critic_is_lipschitz() -> None:
+def test_a_spectral_critic_is_lipschitz():
     """Its slope nowhere exceeds 1, after a few power iterations."""
     torch.manual_seed(0)
     critic = Critic(code_size=6, hidden_sizes=(16, 16), normalization="spectral")
@@ -177,7 +177,7 @@ def test_a_spectral_critic_is_lipschitz() -> None:
 
 
 @pytest.mark.parametrize("of_mean", [False, True])
-def test_the_slope_a_trained_critic_ends_with(of_mean: bool) -> None:
+def test_the_slope_a_trained_critic_ends_with(of_mean):
     """The per-row penalty holds the slope near 1; that of the batch mean lets it go beyond B."""
     torch.manual_seed(0)
     critic = Critic(code_size=4, hidden_sizes=(32,))

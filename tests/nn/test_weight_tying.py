@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import small
 import torch
@@ -30,7 +28,7 @@ def _nats(model: ARAE) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("tying", "tables"), [("none", 3), ("decoder", 2), ("all", 1)])
-def test_so_many_tables_are_left(tying: str, tables: int) -> None:
+def test_so_many_tables_are_left(tying, tables):
     """Encoder's, decoder's and softmax's: three, or fewer."""
     weights = dict(_model(tying).named_parameters(remove_duplicate=False))
     assert len({id(weights[name]) for name in TABLES}) == tables
@@ -38,9 +36,7 @@ def test_so_many_tables_are_left(tying: str, tables: int) -> None:
 
 @pytest.mark.parametrize("sizes", [TIED, FACTORED], ids=["E = H", "output map"])
 @pytest.mark.parametrize("tying", ["decoder", "all"])
-def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(
-    tying: str, sizes: tuple[str, ...]
-) -> None:
+def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(tying, sizes):
     """The same values in tables of their own: their gradients, added up."""
     tied, apart = _model(tying, sizes), _model("none", sizes)
     apart.load_state_dict(tied.state_dict())
@@ -53,7 +49,7 @@ def test_the_gradient_of_a_shared_table_is_the_sum_of_its_uses(
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_an_iteration_moves_a_shared_table_once() -> None:
+def test_an_iteration_moves_a_shared_table_once():
     """The optimizer holds each parameter once, whoever uses it."""
     config = small.settings(*TIED, "tied_embeddings=all")
     words = small.vocabulary()
@@ -70,7 +66,7 @@ def test_an_iteration_moves_a_shared_table_once() -> None:
 @pytest.mark.parametrize(
     "settings", [("encoder_update=separate",), ("softmax_samples=3",), ("word_drop=0.3",)]
 )
-def test_gradients_by_rows_move_a_shared_table_as_whole_ones_do(settings: tuple[str, ...]) -> None:
+def test_gradients_by_rows_move_a_shared_table_as_whole_ones_do(settings):
     """The rows of words that were read, added to the softmax's gradient or alone."""
     config = small.settings(*TIED, "tied_embeddings=all", *settings)
     words = small.vocabulary()
@@ -88,9 +84,7 @@ def test_gradients_by_rows_move_a_shared_table_as_whole_ones_do(settings: tuple[
 
 
 @pytest.mark.parametrize("sizes", [TIED, FACTORED], ids=["E = H", "output map"])
-def test_a_tied_model_is_saved_once_and_is_tied_again(
-    tmp_path: Path, sizes: tuple[str, ...]
-) -> None:
+def test_a_tied_model_is_saved_once_and_is_tied_again(tmp_path, sizes):
     """One table in the file; what comes back is the same, bit for bit, and still shares it."""
     model = _model("all", sizes).eval()
     model.save_pretrained(tmp_path)
@@ -103,7 +97,7 @@ def test_a_tied_model_is_saved_once_and_is_tied_again(
     assert model.sample(5, seed=3) == loaded.sample(5, seed=3)
 
 
-def test_only_the_same_tensor_is_written_once(tmp_path: Path) -> None:
+def test_only_the_same_tensor_is_written_once(tmp_path):
     """Equal values in another place are another tensor."""
     first = torch.arange(9.0).view(3, 3)
     tensors = {"first": first, "again": first, "equal": first.clone()}
@@ -116,14 +110,14 @@ def test_only_the_same_tensor_is_written_once(tmp_path: Path) -> None:
     assert found["equal"].data_ptr() != found["first"].data_ptr()
 
 
-def test_a_name_for_nothing_is_damage(tmp_path: Path) -> None:
+def test_a_name_for_nothing_is_damage(tmp_path):
     """A header that names a tensor that is not there is refused."""
     save_tensors(tmp_path / "x", {"a": torch.ones(2)}, metadata={"same_as": '{"b": "c"}'})
     with pytest.raises(CheckpointMismatch, match="header is damaged"):
         load_tensors(tmp_path / "x")
 
 
-def test_sizes_that_cannot_be_shared_are_refused() -> None:
+def test_sizes_that_cannot_be_shared_are_refused():
     """E and H must agree; without tying, or with a map between them, they need not."""
     apart = ("embedding_size=3", "hidden_size=5")
     check_tying(small.settings(*apart).model)
@@ -135,7 +129,7 @@ def test_sizes_that_cannot_be_shared_are_refused() -> None:
         small.model(small.vocabulary(), refused)
 
 
-def test_it_trains_from_the_command_line(tmp_path: Path) -> None:
+def test_it_trains_from_the_command_line(tmp_path):
     """Tied by a setting; sizes that do not fit are a usage error before anything is written."""
     corpus = prepare(tmp_path / "corpus")
     refused = tmp_path / "refused"

@@ -36,8 +36,8 @@ def _codes() -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("sizes", [(6,), (6, 4), (6, 4, 3)])
 @pytest.mark.parametrize("normalization", ["none", "batch"])
 def test_gradients_equal_those_of_automatic_differentiation(
-    normalization: Normalization, sizes: tuple[int, ...], of_batch_mean: bool, penalised: bool
-) -> None:
+    normalization, sizes, of_batch_mean, penalised
+):
     """In double precision they agree to twelve digits, and so do both terms of the loss."""
     critic = _critic(normalization, sizes)
     other = copy.deepcopy(critic)
@@ -69,7 +69,7 @@ def test_gradients_equal_those_of_automatic_differentiation(
         torch.testing.assert_close(buffer, theirs, msg=name)
 
 
-def test_batch_normalization_of_every_layer_is_written_out_too() -> None:
+def test_batch_normalization_of_every_layer_is_written_out_too():
     """The published critic leaves the first one out; a network may have it."""
     torch.manual_seed(2)
     network = nn.Sequential(
@@ -95,9 +95,7 @@ def test_batch_normalization_of_every_layer_is_written_out_too() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["layer", "spectral"])
-def test_other_normalizations_are_left_to_automatic_differentiation(
-    normalization: Normalization,
-) -> None:
+def test_other_normalizations_are_left_to_automatic_differentiation(normalization):
     """They are not written out, and get gradients all the same."""
     critic = _critic(normalization)
     assert critic_gradients.hidden_layers(critic.layers) is None
@@ -112,7 +110,7 @@ def test_other_normalizations_are_left_to_automatic_differentiation(
 @pytest.mark.parametrize(("rows", "size"), [(7, 5), (64, 300), (1000, 33)])
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_kernels_take_the_same_passes(rows: int, size: int) -> None:
+def test_kernels_take_the_same_passes(rows, size):
     """Each of the passes through a normalised layer, as a kernel and in torch's operations."""
     torch.manual_seed(0)
     plain = nn.BatchNorm1d(size).cuda()

@@ -51,7 +51,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, *, error: str | None) -> list[Reco
     return recorded
 
 
-def test_a_step_is_run_then_recorded_then_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_is_run_then_recorded_then_replayed(monkeypatch):
     """Each call is one step: recording runs nothing, so it is followed by a replay."""
     recorded = _pretend(monkeypatch, error=None)
     runs: list[int] = []
@@ -66,7 +66,7 @@ def test_a_step_is_run_then_recorded_then_replayed(monkeypatch: pytest.MonkeyPat
     assert recorded[0].replays == 5
 
 
-def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch):
     """The reason is kept, and every later call runs the step."""
     _pretend(monkeypatch, error="operation not permitted\nwhen stream is capturing")
     runs: list[int] = []
@@ -79,7 +79,7 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_written(monkeypatch: pytest.M
     assert len(runs) == WARM_UP_STEPS + 4 + 1
 
 
-def test_without_a_gpu_steps_run_as_written() -> None:
+def test_without_a_gpu_steps_run_as_written():
     """Nothing is captured on a CPU."""
     runs: list[int] = []
     graph = GraphedStep(torch.device("cpu"))

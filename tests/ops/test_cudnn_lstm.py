@@ -7,7 +7,7 @@ from arae_toolkit.ops.cudnn_lstm import lstm_states
 
 
 @pytest.mark.parametrize(("inputs", "size"), [(6, 5), (8, 64), (16, 70)])
-def test_units_of_zero_change_neither_states_nor_gradients(inputs: int, size: int) -> None:
+def test_units_of_zero_change_neither_states_nor_gradients(inputs, size):
     """Filled up or not: the same states, and the same gradients of inputs and all weights."""
     torch.manual_seed(0)
     lstm = nn.LSTM(inputs, size, batch_first=True)
@@ -25,7 +25,7 @@ def test_units_of_zero_change_neither_states_nor_gradients(inputs: int, size: in
         torch.testing.assert_close(ours, theirs)
 
 
-def test_weights_lie_in_one_buffer_in_cudnns_order() -> None:
+def test_weights_lie_in_one_buffer_in_cudnns_order():
     """One after the other, without gaps: cuDNN then reads them where they are."""
     lstm = nn.LSTM(6, 5, batch_first=True)
     weights = cudnn_lstm._FilledUpWeights.apply(torch.float32, 64, 8, *lstm.all_weights[0])
@@ -36,7 +36,7 @@ def test_weights_lie_in_one_buffer_in_cudnns_order() -> None:
         place += weight.numel() * weight.element_size()
 
 
-def test_on_a_cpu_torchs_own_lstm_is_taken() -> None:
+def test_on_a_cpu_torchs_own_lstm_is_taken():
     """In either precision."""
     lstm = nn.LSTM(6, 5, batch_first=True)
     words = torch.randn(2, 3, 6)

@@ -17,9 +17,7 @@ def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 @pytest.mark.parametrize("chunk_rows", [1, 10, 37, 512])
 @pytest.mark.parametrize("row_multiple", [1, 8, 64])
-def test_value_and_gradients_equal_plain_cross_entropy(
-    chunk_rows: int, row_multiple: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_value_and_gradients_equal_plain_cross_entropy(chunk_rows, row_multiple, monkeypatch):
     """However rows are cut and padded, the sum and all three gradients are the plain form's."""
     monkeypatch.setitem(linear_cross_entropy_cpu.CHUNK_ROWS, torch.float32, chunk_rows)
     monkeypatch.setitem(linear_cross_entropy_cpu.ROW_MULTIPLE, torch.float32, row_multiple)
@@ -35,7 +33,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_bfloat16_is_near_float32() -> None:
+def test_bfloat16_is_near_float32():
     """The lower precision costs no more than its eight bits."""
     hidden, weight, bias, targets = _inputs()
     full = linear_cross_entropy(hidden, weight, bias, targets)
@@ -43,7 +41,7 @@ def test_bfloat16_is_near_float32() -> None:
     assert half.item() == pytest.approx(full.item(), rel=0.02)
 
 
-def test_an_ignored_target_costs_nothing_and_pulls_nothing() -> None:
+def test_an_ignored_target_costs_nothing_and_pulls_nothing():
     """Rows of padding change neither the sum nor any gradient."""
     hidden, weight, bias, targets = _inputs()
     real = targets != 3
@@ -59,7 +57,7 @@ def test_an_ignored_target_costs_nothing_and_pulls_nothing() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_no_rows_cost_nothing() -> None:
+def test_no_rows_cost_nothing():
     """An empty batch has a sum and gradients of 0."""
     hidden, weight, bias, targets = _inputs()
     nats = linear_cross_entropy(hidden[:0], weight, bias, targets[:0])
@@ -68,7 +66,7 @@ def test_no_rows_cost_nothing() -> None:
     assert not gradient.any()
 
 
-def test_large_scores_stay_finite() -> None:
+def test_large_scores_stay_finite():
     """A target of vanishing probability has a large cost, not an infinite one."""
     hidden = torch.full((1, 2), 100.0)
     weight = torch.tensor([[5.0, 5.0], [-5.0, -5.0]])
@@ -78,9 +76,7 @@ def test_large_scores_stay_finite() -> None:
 
 @pytest.mark.parametrize("offset", [-1000.0, -60.0, 60.0, 1000.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_scores_far_from_zero_cost_what_their_differences_do(
-    offset: float, dtype: torch.dtype
-) -> None:
+def test_scores_far_from_zero_cost_what_their_differences_do(offset, dtype):
     """A number added to all scores changes neither the sum nor any gradient."""
     hidden, weight, bias, targets = _inputs()
     leaves = (hidden, weight, bias)
@@ -99,7 +95,7 @@ def test_scores_far_from_zero_cost_what_their_differences_do(
         torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-def test_the_gradient_of_a_sure_answer_is_precise_in_bfloat16() -> None:
+def test_the_gradient_of_a_sure_answer_is_precise_in_bfloat16():
     """What is left to learn of a token, its probability's distance from 1, is not rounded away."""
     hidden = torch.tensor([[1.0, 2.0]]).requires_grad_()
     weight = torch.tensor([[4.0, 2.0], [0.0, 0.0], [-1.0, 1.0]]).requires_grad_()
@@ -116,7 +112,7 @@ def test_the_gradient_of_a_sure_answer_is_precise_in_bfloat16() -> None:
         torch.testing.assert_close(ours, theirs, rtol=0.02, atol=1e-5)
 
 
-def test_what_is_not_a_number_stays_so() -> None:
+def test_what_is_not_a_number_stays_so():
     """A diverged model is not hidden by a cost that looks sound."""
     hidden, weight, bias, targets = _inputs()
     broken = weight.detach().clone()
@@ -124,7 +120,7 @@ def test_what_is_not_a_number_stays_so() -> None:
     assert torch.isnan(linear_cross_entropy(hidden, broken, bias, targets))
 
 
-def test_statistics_agree_with_the_training_loss() -> None:
+def test_statistics_agree_with_the_training_loss():
     """Per-token nats sum to the loss; correctness is that of the likeliest word."""
     hidden, weight, bias, targets = _inputs()
     nats, correct = token_statistics(hidden, weight, bias, targets)
@@ -135,7 +131,7 @@ def test_statistics_agree_with_the_training_loss() -> None:
     assert torch.equal(correct, scores.argmax(dim=1) == targets)
 
 
-def test_statistics_in_bfloat16_are_near_those_in_float32() -> None:
+def test_statistics_in_bfloat16_are_near_those_in_float32():
     """Sums are float32: only the eight bits of the scores are lost."""
     hidden, weight, bias, targets = _inputs()
     full, _ = token_statistics(hidden, weight, bias, targets)
@@ -145,7 +141,7 @@ def test_statistics_in_bfloat16_are_near_those_in_float32() -> None:
     torch.testing.assert_close(half, full, rtol=0.02, atol=0.05)
 
 
-def test_wrong_shapes_raise() -> None:
+def test_wrong_shapes_raise():
     """The three shapes are named."""
     hidden, weight, bias, targets = _inputs()
     with pytest.raises(ValueError, match=r"\(37, 6\).*\(11, 6\).*\(36,\)"):

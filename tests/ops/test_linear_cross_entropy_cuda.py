@@ -33,9 +33,7 @@ def _plain(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Ten
 
 @pytest.mark.parametrize("chunk_bytes", [1, 500, 2**29])
 @pytest.mark.parametrize(("size", "words"), [(6, 11), (7, 8), (8, 300)])
-def test_value_and_gradients_equal_plain_cross_entropy(
-    chunk_bytes: int, size: int, words: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_value_and_gradients_equal_plain_cross_entropy(chunk_bytes, size, words, monkeypatch):
     """However rows are cut and sizes filled up; an ignored word counts nothing."""
     monkeypatch.setattr(linear_cross_entropy_cuda, "CHUNK_BYTES", chunk_bytes)
     hidden, weight, bias, targets = _inputs(size=size, words=words)
@@ -50,7 +48,7 @@ def test_value_and_gradients_equal_plain_cross_entropy(
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
 
 
-def test_bfloat16_costs_its_eight_bits() -> None:
+def test_bfloat16_costs_its_eight_bits():
     """Sum and gradients come within a percent of float32's."""
     inputs = _inputs(200, size=40, words=500)
     full, half = (
@@ -63,7 +61,7 @@ def test_bfloat16_costs_its_eight_bits() -> None:
         assert float((ours - theirs).norm() / theirs.norm()) < 0.01
 
 
-def test_no_rows_cost_nothing() -> None:
+def test_no_rows_cost_nothing():
     """An empty batch has a sum and gradients of 0."""
     hidden, weight, bias, targets = _inputs()
     nats = _on_cuda(hidden[:0], weight, bias, targets[:0], dtype=torch.float32)
@@ -72,7 +70,7 @@ def test_no_rows_cost_nothing() -> None:
     assert not gradient.any()
 
 
-def test_gradients_are_used_up_once() -> None:
+def test_gradients_are_used_up_once():
     """They are formed in the forward pass and scaled in place."""
     hidden, weight, bias, targets = _inputs()
     nats = _on_cuda(hidden, weight, bias, targets, dtype=torch.float32)
@@ -82,7 +80,7 @@ def test_gradients_are_used_up_once() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_scores_become_their_gradient_between_what_lies_around(dtype: torch.dtype) -> None:
+def test_scores_become_their_gradient_between_what_lies_around(dtype):
     """Rows of 11 words lie 16 apart: what is between is left alone."""
     table = torch.randn(5, 16, generator=torch.Generator().manual_seed(1)).to(DEVICE, dtype)
     before = table.float().clone()
@@ -100,7 +98,7 @@ def test_scores_become_their_gradient_between_what_lies_around(dtype: torch.dtyp
 
 @pytest.mark.gpu
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="needs a CUDA device")
-def test_the_kernel_is_what_a_gpu_takes() -> None:
+def test_the_kernel_is_what_a_gpu_takes():
     """Where Triton is there, rows longer than a block and single words included."""
     assert has_triton(DEVICE) == (importlib.util.find_spec("triton") is not None)
     for words in (1, 17, linear_cross_entropy_cuda.BLOCK_WORDS, 11004):
@@ -114,6 +112,6 @@ def test_the_kernel_is_what_a_gpu_takes() -> None:
         torch.testing.assert_close(scores, other, rtol=1e-4, atol=1e-6)
 
 
-def test_without_a_gpu_there_is_no_kernel() -> None:
+def test_without_a_gpu_there_is_no_kernel():
     """And nothing is tried."""
     assert not has_triton(torch.device("cpu"))

@@ -24,7 +24,7 @@ def _sentences(lengths: list[int]) -> tuple[Tensor, Packing]:
 
 @pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.parametrize("lengths", [[3, 5, 1, 5], [1], [1, 1], [4], [2, 7, 3, 3, 6, 1]])
-def test_states_and_gradients_equal_the_padded_lstms(lengths: list[int], coded: bool) -> None:
+def test_states_and_gradients_equal_the_padded_lstms(lengths, coded):
     """Sparing products changes no output and no gradient."""
     lstm, embedding = _networks(coded=coded)
     tokens, packing = _sentences(lengths)
@@ -46,7 +46,7 @@ def test_states_and_gradients_equal_the_padded_lstms(lengths: list[int], coded: 
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
+def test_gradients_are_those_of_finite_differences():
     """The backward pass is the derivative of the forward pass."""
     lstm, embedding = _networks(coded=True)
     tokens, packing = _sentences([3, 1, 2])
@@ -66,7 +66,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert difference == pytest.approx(float((slope * direction).sum()), rel=1e-3, abs=1e-4)
 
 
-def test_bfloat16_is_near_float32() -> None:
+def test_bfloat16_is_near_float32():
     """The lower precision of the products costs no more than its eight bits."""
     lstm, embedding = _networks(coded=True)
     tokens, packing = _sentences([4, 2, 3])
@@ -81,7 +81,7 @@ def test_bfloat16_is_near_float32() -> None:
     assert lstm.weight_hh_l0.grad.dtype is torch.float32
 
 
-def test_float32_on_a_cpu_is_packed() -> None:
+def test_float32_on_a_cpu_is_packed():
     """And nothing on another device is."""
     assert packs(CPU)
     assert not packs(torch.device("meta"))

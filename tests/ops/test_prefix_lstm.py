@@ -36,9 +36,7 @@ def _beginning(tree: PrefixTree, length: int, place: int) -> list[int]:
 
 
 @given(sentences=SENTENCES, ordered=st.booleans())
-def test_every_sentence_can_be_read_along_the_tree(
-    sentences: list[list[int]], ordered: bool
-) -> None:
+def test_every_sentence_can_be_read_along_the_tree(sentences, ordered):
     """Each ends in one place, whatever the order; in order no beginning is there twice."""
     if ordered:
         sentences = sorted(sentences)
@@ -64,9 +62,7 @@ def _encoder(kind: type[LSTMEncoder] | type[BiLSTMEncoder]) -> LSTMEncoder | BiL
 
 @given(sentences=SENTENCES, batch_size=st.integers(1, 5))
 @pytest.mark.parametrize("kind", [LSTMEncoder, BiLSTMEncoder])
-def test_codes_are_those_of_each_sentence_by_itself(
-    kind: type[LSTMEncoder], sentences: list[list[int]], batch_size: int
-) -> None:
+def test_codes_are_those_of_each_sentence_by_itself(kind, sentences, batch_size):
     """What is read together, and in which order, changes nothing."""
     encoder = _encoder(kind)
     codes = encode_sentences(encoder, sentences, batch_size=batch_size)
@@ -75,11 +71,11 @@ def test_codes_are_those_of_each_sentence_by_itself(
     assert not codes.requires_grad
 
 
-def test_no_sentences_have_no_codes() -> None:
+def test_no_sentences_have_no_codes():
     assert encode_sentences(_encoder(LSTMEncoder), [], batch_size=4).shape == (0, 6)
 
 
-def test_batches_hold_every_row_once_and_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_hold_every_row_once_and_end_early(monkeypatch):
     """At so many sentences, or at so many tokens, unless a sentence has more by itself."""
     sentences = [[3, 4, EOS], [5] * 9 + [EOS], [3, EOS], [4, EOS], [3, 4, EOS], [3, 3, EOS]]
     order = sorted(range(6), key=sentences.__getitem__)
@@ -93,7 +89,7 @@ def test_batches_hold_every_row_once_and_end_early(monkeypatch: pytest.MonkeyPat
     assert all(sum(some) + after[0] > 6 for some, after in itertools.pairwise(tokens))
 
 
-def test_only_a_cpu_in_float32_shares_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_cpu_in_float32_shares_beginnings(monkeypatch):
     """Under bfloat16 the library's LSTM is quicker, and both directions share nothing."""
     used: list[int] = []
     batches = sentence_encoding.alphabetical_batches

@@ -24,7 +24,7 @@ def _sample(size: int, *, seed: int = 0) -> SoftmaxSample:
 
 
 @pytest.mark.parametrize("size", [WORDS, 10 * WORDS])
-def test_a_sample_of_all_words_is_the_whole_softmax(size: int) -> None:
+def test_a_sample_of_all_words_is_the_whole_softmax(size):
     """Value and all three gradients."""
     hidden, weight, bias, targets = _inputs()
     leaves = (hidden, weight, bias)
@@ -36,7 +36,7 @@ def test_a_sample_of_all_words_is_the_whole_softmax(size: int) -> None:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_the_sum_over_the_vocabulary_is_right_on_average() -> None:
+def test_the_sum_over_the_vocabulary_is_right_on_average():
     """Averaged over samples, the estimated normalizer of a row is the true one."""
     hidden, weight, bias, targets = (x.detach() for x in _inputs())
     row, target = hidden[:1], targets[:1]
@@ -54,7 +54,7 @@ def test_the_sum_over_the_vocabulary_is_right_on_average() -> None:
     assert np.std(estimates) > 0
 
 
-def test_words_outside_the_batch_and_the_sample_have_no_gradient() -> None:
+def test_words_outside_the_batch_and_the_sample_have_no_gradient():
     """So many words are moved and no more; the sample follows its generator."""
     hidden, weight, bias, targets = _inputs()
     nats = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(5, seed=3))
@@ -66,7 +66,7 @@ def test_words_outside_the_batch_and_the_sample_have_no_gradient() -> None:
     assert float(again.detach()) == float(nats.detach())
 
 
-def test_no_sample_at_all_leaves_the_batchs_own_words() -> None:
+def test_no_sample_at_all_leaves_the_batchs_own_words():
     """Then the loss lies below the whole softmax's."""
     hidden, weight, bias, targets = _inputs()
     own = sampled_cross_entropy(hidden, weight, bias, targets, sample=_sample(0))
@@ -74,7 +74,7 @@ def test_no_sample_at_all_leaves_the_batchs_own_words() -> None:
     assert float(own.detach()) < float(whole.detach())
 
 
-def test_training_with_it_learns() -> None:
+def test_training_with_it_learns():
     """The setting reaches the loss, and the true nats fall."""
     words = small.vocabulary()
     config = small.settings("softmax_samples=6", "autoencoder_rate=0.02", "batch_size=8")

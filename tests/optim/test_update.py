@@ -12,9 +12,7 @@ DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("scale", [None, 2.5])
-def test_pieces_take_the_same_steps(
-    device: str, scale: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pieces_take_the_same_steps(device, scale, monkeypatch):
     """Whatever the pieces, weights and moments are those of the fused Adam."""
     monkeypatch.setattr(update, "PIECE", 7)
     torch.manual_seed(0)
@@ -36,7 +34,7 @@ def test_pieces_take_the_same_steps(
             torch.testing.assert_close(ours.state[weight][name], value, msg=name)
 
 
-def test_a_weight_without_a_gradient_stays() -> None:
+def test_a_weight_without_a_gradient_stays():
     """As in torch's Adam, it has no state either."""
     used, unused = (nn.Parameter(torch.ones(3)) for _ in range(2))
     optimizer = PiecewiseAdam([used, unused], lr=0.1, fused=True)

@@ -44,7 +44,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_iterations_from_fixed_memory_equal_those_from_the_host(name: str) -> None:
+def test_iterations_from_fixed_memory_equal_those_from_the_host(name):
     """Same rows, same noise, same updates: weights and scalars agree after some iterations."""
     config = small.settings("critic_steps=2", *CASES[name])
     plain, static = _algorithm(config), _algorithm(config)
@@ -60,9 +60,7 @@ def test_iterations_from_fixed_memory_equal_those_from_the_host(name: str) -> No
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(name, monkeypatch):
     """A graph can only hold what never asks the device for a number.
 
     Gradients are clipped, and scores made a softmax, as on a GPU here; that the CPU's own ways read
@@ -82,14 +80,14 @@ def test_an_iteration_from_fixed_memory_reads_nothing_on_the_host(
     assert reads.operations > 300
 
 
-def test_the_plain_autoencoder_runs_from_fixed_memory() -> None:
+def test_the_plain_autoencoder_runs_from_fixed_memory():
     """Without a critic there is one kind of rows."""
     plain, static = (_algorithm(small.SMALL, prior="fitted") for _ in range(2))
     _static(static)
     torch.testing.assert_close(static.iteration(0), plain.iteration(0), rtol=1e-3, atol=1e-4)
 
 
-def test_fixed_memory_holds_the_rows_of_the_last_plan_loaded() -> None:
+def test_fixed_memory_holds_the_rows_of_the_last_plan_loaded():
     """Batches are gathered from the same places each time, and show what was copied there."""
     algorithm = _algorithm(small.SMALL)
     plans = [algorithm.planner.plan(iteration) for iteration in range(2)]
@@ -106,7 +104,7 @@ def test_fixed_memory_holds_the_rows_of_the_last_plan_loaded() -> None:
         assert float(source.scalar("code_noise")) == pytest.approx(plan.scalars["code_noise"])
 
 
-def test_long_sentences_share_shapes() -> None:
+def test_long_sentences_share_shapes():
     """Up to 16 tokens each width has a graph; above, every fourth, and never beyond the longest."""
     words = small.vocabulary()
     sentences = [[5] * (length - 1) + [2] for length in range(2, 31)]
@@ -125,7 +123,7 @@ def test_long_sentences_share_shapes() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a capture would succeed")
-def test_a_capture_that_fails_is_told_once_and_costs_nothing() -> None:
+def test_a_capture_that_fails_is_told_once_and_costs_nothing():
     """Without a CUDA device the capture fails: one note, and the same results."""
     config = small.settings("batch_size=8")
     plain, static = _algorithm(config), _algorithm(config)

@@ -14,14 +14,14 @@ from arae_toolkit.pretraining.objectives import (
 )
 
 
-def test_uniform_scores_give_n_log_v() -> None:
+def test_uniform_scores_give_n_log_v():
     """Every token of a uniform model costs log V nats."""
     lengths = torch.tensor([3, 1])
     nll = reconstruction_nll(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.int64), lengths)
     assert float(nll) == pytest.approx(4 * math.log(7) / 2)
 
 
-def test_padding_does_not_count() -> None:
+def test_padding_does_not_count():
     """Scores behind a sentence's end change nothing."""
     scores = torch.randn(1, 4, 5, generator=torch.Generator().manual_seed(0))
     targets, lengths = torch.tensor([[1, 2, 0, 0]]), torch.tensor([2])
@@ -32,7 +32,7 @@ def test_padding_does_not_count() -> None:
     )
 
 
-def test_wrong_shapes_and_lengths_raise_with_the_shapes() -> None:
+def test_wrong_shapes_and_lengths_raise_with_the_shapes():
     """A caller's mistake is named."""
     targets = torch.zeros(2, 3, dtype=torch.int64)
     with pytest.raises(ValueError, match=r"\(2, 4, 5\).*\(2, 3\)"):
@@ -42,7 +42,7 @@ def test_wrong_shapes_and_lengths_raise_with_the_shapes() -> None:
 
 
 @pytest.mark.parametrize("norm", [0.0, 0.5, 1.0, 3.0])
-def test_a_linear_critic_is_penalised_by_its_norm(norm: float) -> None:
+def test_a_linear_critic_is_penalised_by_its_norm(norm):
     """The penalty of f(z) = w.z is (|w| - 1)^2."""
     weight = torch.tensor([0.6, 0.8]) * norm
     rows = torch.randn(6, 2, generator=torch.Generator().manual_seed(1))
@@ -50,7 +50,7 @@ def test_a_linear_critic_is_penalised_by_its_norm(norm: float) -> None:
     assert float(penalty) == pytest.approx((norm - 1) ** 2, abs=1e-5)
 
 
-def test_the_penalty_is_finite_where_the_gradient_vanishes() -> None:
+def test_the_penalty_is_finite_where_the_gradient_vanishes():
     """At a zero gradient the norm has no slope; the penalty's own gradient must stay finite."""
     weight = torch.zeros(2, requires_grad=True)
     penalty = gradient_penalty(
@@ -60,7 +60,7 @@ def test_the_penalty_is_finite_where_the_gradient_vanishes() -> None:
     assert torch.isfinite(gradient).all()
 
 
-def test_the_penalty_of_the_mean_asks_for_a_slope_of_the_batch_size() -> None:
+def test_the_penalty_of_the_mean_asks_for_a_slope_of_the_batch_size():
     """The published code's penalty is at rest at a slope of B, the correct one at 1."""
     rows = torch.zeros(64, 2)
     steep = torch.tensor([64.0, 0.0])
@@ -71,7 +71,7 @@ def test_the_penalty_of_the_mean_asks_for_a_slope_of_the_batch_size() -> None:
     assert float(per_row) == pytest.approx(63**2)
 
 
-def test_signs_are_the_papers() -> None:
+def test_signs_are_the_papers():
     """The critic ascends real minus generated; encoder and generator descend it."""
     real, generated = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 2.0])
     assert float(critic_objective(real, generated)) == pytest.approx(2.5)
@@ -79,7 +79,7 @@ def test_signs_are_the_papers() -> None:
     assert float(total) == pytest.approx(float(critic_objective(real, generated)))
 
 
-def test_the_flipped_label_is_the_papers_for_two_values() -> None:
+def test_the_flipped_label_is_the_papers_for_two_values():
     """``-log p(1 - y | z)`` is the likelihood of the other label."""
     scores = torch.randn(6, 2)
     labels = torch.tensor([0, 1, 1, 0, 1, 0])
@@ -89,7 +89,7 @@ def test_the_flipped_label_is_the_papers_for_two_values() -> None:
     )
 
 
-def test_the_flipped_label_of_several_values_is_the_mean_over_the_wrong_ones() -> None:
+def test_the_flipped_label_of_several_values_is_the_mean_over_the_wrong_ones():
     """What the paper's loss is in expectation, if one of them is drawn."""
     scores = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]).log()
     nats = flipped_label_nats(scores, torch.tensor([0, 2]), class_weights=torch.ones(3))
@@ -97,7 +97,7 @@ def test_the_flipped_label_of_several_values_is_the_mean_over_the_wrong_ones() -
     assert float(nats) == pytest.approx(expected, rel=1e-5)
 
 
-def test_class_weights_make_a_weighted_mean() -> None:
+def test_class_weights_make_a_weighted_mean():
     """Rows count as much as their class; a sure classifier that errs pays for that row alone."""
     scores = torch.tensor([[0.0, 0.0], [20.0, 0.0], [0.0, 0.0]])
     labels, weights = torch.tensor([0, 1, 0]), torch.tensor([0.5, 2.0])

@@ -37,7 +37,7 @@ def _planner(config: Config, *, adversarial: bool = True) -> IterationPlanner:
         (("critic_steps=0",), {}, []),
     ],
 )
-def test_rows_are_encoded_anew_after_each_encoder_update(settings, blocks, turns) -> None:
+def test_rows_are_encoded_anew_after_each_encoder_update(settings, blocks, turns):
     """One pass serves the critic steps up to the encoder's next update, and no step lacks codes."""
     training = small.settings(*settings).training
     assert critic_blocks(training) == blocks
@@ -45,7 +45,7 @@ def test_rows_are_encoded_anew_after_each_encoder_update(settings, blocks, turns
     assert sum(blocks.values()) == training.critic_steps
 
 
-def test_a_plan_does_not_depend_on_the_plans_before_it() -> None:
+def test_a_plan_does_not_depend_on_the_plans_before_it():
     """In order, backwards or alone: the same rows, rates and scalars."""
     config = small.settings("epochs=4", "gan_rounds_grow_at=[2]", "encoder_update=separate")
     in_order = [_planner(config).plan(0)]
@@ -63,7 +63,7 @@ def test_a_plan_does_not_depend_on_the_plans_before_it() -> None:
     assert [plan.rounds for plan in in_order] == [1, 1, 2, 2, 2, 2, 2, 2]
 
 
-def test_without_an_adversary_there_are_rows_to_reconstruct_alone() -> None:
+def test_without_an_adversary_there_are_rows_to_reconstruct_alone():
     """A plain autoencoder draws nothing for a critic."""
     plan = _planner(small.SMALL, adversarial=False).plan(0)
     assert list(plan.rows) == [RECONSTRUCTION]

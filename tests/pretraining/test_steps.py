@@ -89,23 +89,19 @@ def _reconstruct(arae: ARAE, batch: TokenBatch, **options: object) -> dict[str, 
     )
 
 
-def test_reconstruction_moves_encoder_and_decoder(
-    arae: ARAE, critic: Critic, batch: TokenBatch
-) -> None:
+def test_reconstruction_moves_encoder_and_decoder(arae, critic, batch):
     """Step 1 leaves critic and generator alone."""
     with _only_moves(_networks(arae, critic), {"encoder", "decoder"}):
         _reconstruct(arae, batch)
 
 
-def test_joint_reconstruction_leaves_the_critic_alone(
-    arae: ARAE, critic: Critic, batch: TokenBatch
-) -> None:
+def test_joint_reconstruction_leaves_the_critic_alone(arae, critic, batch):
     """The critic's pull passes through it without leaving a trace."""
     with _only_moves(_networks(arae, critic), {"encoder", "decoder"}):
         _reconstruct(arae, batch, gradient_terms=[CriticTerm(critic, torch.tensor(1.0))])
 
 
-def test_reconstruction_equals_plain_backpropagation(arae: ARAE, batch: TokenBatch) -> None:
+def test_reconstruction_equals_plain_backpropagation(arae, batch):
     """Cutting the graph at the code changes no weight update."""
     import copy
 
@@ -120,16 +116,14 @@ def test_reconstruction_equals_plain_backpropagation(arae: ARAE, batch: TokenBat
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_reconstruction_reduces_the_loss(arae: ARAE, batch: TokenBatch) -> None:
+def test_reconstruction_reduces_the_loss(arae, batch):
     """Repeated on one batch, it learns it."""
     losses = [float(_reconstruct(arae, batch)["nats_per_sentence"]) for _ in range(30)]
     assert losses[-1] < 0.8 * losses[0]
 
 
 @pytest.mark.parametrize("constraint", ["clip", "gradient_penalty"])
-def test_critic_step_moves_the_critic_alone(
-    arae: ARAE, critic: Critic, batch: TokenBatch, constraint: str
-) -> None:
+def test_critic_step_moves_the_critic_alone(arae, critic, batch, constraint):
     """Step 2 leaves encoder, decoder and generator alone."""
     with torch.no_grad():
         real, generated = arae.encoder(batch), arae.prior.sample(6, generator=_random())
@@ -146,7 +140,7 @@ def test_critic_step_moves_the_critic_alone(
         assert max(p.abs().max().item() for p in critic.parameters()) <= 0.01 + 1e-8
 
 
-def test_the_critic_ascends(arae: ARAE, critic: Critic, batch: TokenBatch) -> None:
+def test_the_critic_ascends(arae, critic, batch):
     """After some steps real codes score higher than generated ones, by more than before."""
     with torch.no_grad():
         real, generated = arae.encoder(batch), arae.prior.sample(6, generator=_random())
@@ -167,7 +161,7 @@ def test_the_critic_ascends(arae: ARAE, critic: Critic, batch: TokenBatch) -> No
     assert after > 0
 
 
-def test_generator_step_moves_the_generator_up_the_critic(arae: ARAE, critic: Critic) -> None:
+def test_generator_step_moves_the_generator_up_the_critic(arae, critic):
     """Step 3's theta half raises the scores of generated codes."""
     assert isinstance(arae.prior, Generator)
     noise = torch.randn(16, 5, generator=_random())
@@ -177,9 +171,7 @@ def test_generator_step_moves_the_generator_up_the_critic(arae: ARAE, critic: Cr
     assert float(critic(arae.prior(noise)).mean().detach()) > before
 
 
-def test_encoder_step_moves_the_encoder_down_the_critic(
-    arae: ARAE, critic: Critic, batch: TokenBatch
-) -> None:
+def test_encoder_step_moves_the_encoder_down_the_critic(arae, critic, batch):
     """Step 3's phi half lowers the scores of encoded sentences; the decoder stands still."""
     before = float(critic(arae.encoder(batch)).mean().detach())
     with _only_moves(_networks(arae, critic), {"encoder"}):
@@ -193,7 +185,7 @@ def test_encoder_step_moves_the_encoder_down_the_critic(
     assert float(critic(arae.encoder(batch)).mean().detach()) < before
 
 
-def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(critic: Critic) -> None:
+def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(critic):
     """The 2017 rule: the pull's mean norm is weight x reference, whatever the critic's slope."""
     code = torch.nn.functional.normalize(torch.randn(8, 10, generator=_random()), dim=1)
     term, reference = CriticTerm(critic, torch.tensor(0.01), "norm"), torch.tensor(5.0)
@@ -206,7 +198,7 @@ def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(criti
     torch.testing.assert_close(doubled, 2 * single)
 
 
-def test_clipping_bounds_the_step(arae: ARAE, batch: TokenBatch) -> None:
+def test_clipping_bounds_the_step(arae, batch):
     """A clipped SGD step is no longer than rate x clip norm."""
     before = [p.detach().clone() for p in arae.encoder.parameters()]
     before += [p.detach().clone() for p in arae.decoder.parameters()]
@@ -223,7 +215,7 @@ def test_clipping_bounds_the_step(arae: ARAE, batch: TokenBatch) -> None:
     assert length == pytest.approx(RATE * 0.1, rel=1e-3)
 
 
-def test_one_encoder_pass_for_several_critic_steps_changes_nothing(arae: ARAE) -> None:
+def test_one_encoder_pass_for_several_critic_steps_changes_nothing(arae):
     """Codes encoded together equal those encoded step by step, row for row."""
     import numpy as np
 
@@ -236,7 +228,7 @@ def test_one_encoder_pass_for_several_critic_steps_changes_nothing(arae: ARAE) -
     torch.testing.assert_close(together, torch.cat(apart), rtol=1e-5, atol=1e-6)
 
 
-def test_the_running_mean_of_weights() -> None:
+def test_the_running_mean_of_weights():
     """After one update the mean has moved by 1 - decay of the way."""
     mean, current = nn.Linear(2, 2), nn.Linear(2, 2)
     expected = 0.9 * mean.weight.detach() + 0.1 * current.weight.detach()

@@ -54,7 +54,7 @@ def _first_cells(table: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("small_networks")
-def test_a_quick_run_prints_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quick_run_prints_one_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = _benchmark("--quick", "--batch-size", 8, "--device", "cpu")
     lines = done.stdout.splitlines()
@@ -66,7 +66,7 @@ def test_a_quick_run_prints_one_table(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("small_networks")
-def test_json_and_file_agree(corpus: Corpus, tmp_path: Path) -> None:
+def test_json_and_file_agree(corpus, tmp_path):
     out = tmp_path / "results"
     done = _benchmark(
         *("--corpus", corpus.folder, "--quick", "--batch-size", 8, "--device", "cpu"),
@@ -94,9 +94,7 @@ def test_json_and_file_agree(corpus: Corpus, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_networks")
-def test_without_a_corpus_a_synthetic_one_is_made_and_said_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_a_corpus_a_synthetic_one_is_made_and_said_so(monkeypatch):
     monkeypatch.setattr(overview, "extent_of", lambda device, rounds, quick: overview.QUICK)
     monkeypatch.setattr(options, "PrepareOptions", partial(PrepareOptions, size=200))
     done = _benchmark("--batch-size", 8, "--device", "cpu")
@@ -104,16 +102,14 @@ def test_without_a_corpus_a_synthetic_one_is_made_and_said_so(
     assert len(done.stdout.splitlines()) == 2 + len(NAMES) + 2
 
 
-def test_a_corpus_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_corpus_that_is_not_there_is_one_line(tmp_path):
     done = CliRunner().invoke(main, ["benchmark", "--corpus", str(tmp_path / "nowhere")])
     assert done.exit_code == 3
     assert "no prepared corpus here" in done.stderr
     assert not done.stdout
 
 
-def test_a_batch_is_never_larger_than_the_corpus(
-    small_networks: None, corpus: Corpus, tmp_path: Path
-) -> None:
+def test_a_batch_is_never_larger_than_the_corpus(small_networks, corpus, tmp_path):
     rows = corpus.rows("train")
     here = setting("overview", tmp_path)
     _, details, _ = overview.measure(
@@ -122,13 +118,13 @@ def test_a_batch_is_never_larger_than_the_corpus(
     assert details["training"]["batch_size"] == rows
 
 
-def test_the_number_of_runs_is_known() -> None:
+def test_the_number_of_runs_is_known():
     extent = overview.Extent(rounds=3, sampled=0)
     versions = 1 + len(overview.PRESETS) * len(PRECISIONS)
     assert extent.runs(CPU) == 3 * (versions + 2)
 
 
-def test_cells() -> None:
+def test_cells():
     metrics = {
         "textbook, rate": summarise([12.34], "sentences/s"),
         "own, rate": summarise([1234.0, 1236.0], "sentences/s"),
@@ -146,9 +142,7 @@ def test_cells() -> None:
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def test_a_command_that_hangs_is_killed_with_all_it_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "GRACE_SECONDS", 0.2)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     program = (
@@ -171,7 +165,7 @@ def test_a_command_that_hangs_is_killed_with_all_it_started(
             time.sleep(0.05)
 
 
-def test_large_files_are_cut_and_can_be_joined(tmp_path: Path) -> None:
+def test_large_files_are_cut_and_can_be_joined(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "folder").mkdir(parents=True)
     weights = bytes(range(256)) * 10
@@ -190,9 +184,7 @@ def test_large_files_are_cut_and_can_be_joined(tmp_path: Path) -> None:
 # --- the session ---------------------------------------------------------------------------------
 
 
-def test_missing_packages_are_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_packages_are_one_line(monkeypatch, capsys):
     monkeypatch.setattr(on_gpu, "PACKAGES", ("json", "no_such_package", "nor_this_one"))
     assert on_gpu.main() == 1
     message = capsys.readouterr().err
@@ -200,7 +192,7 @@ def test_missing_packages_are_one_line(
     assert message.count("\n") == 1
 
 
-def test_linked_folders_are_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_linked_folders_are_the_package(tmp_path, monkeypatch):
     on_gpu.link_package(ROOT, tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     assert on_gpu.is_installed(environment)
@@ -213,7 +205,7 @@ def test_linked_folders_are_the_package(tmp_path: Path, monkeypatch: pytest.Monk
     assert not on_gpu.is_installed(environment)
 
 
-def test_the_training_follows_the_measured_rate(tmp_path: Path) -> None:
+def test_the_training_follows_the_measured_rate(tmp_path):
     """In the lower precision where that was measured; as many epochs as fit into the time."""
     session = gpu_session.Session(tmp_path, "cuda", minutes=1, quick=False)
     assert gpu_session.plan_training(session, 1000, 60) == ("bf16", 10)
@@ -248,7 +240,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_session_goes_on_after_a_failure(tmp_path: Path, ran: list[str]) -> None:
+def test_a_session_goes_on_after_a_failure(tmp_path, ran):
     words = ("--device", "cpu", "--minutes", 1, "--parts-of-mb", 1, "--out", tmp_path)
     done = call("gpu.gpu_session", *words, code=1)
     assert "not finished: tests, table-64" in done.stderr
@@ -267,7 +259,7 @@ def test_a_session_goes_on_after_a_failure(tmp_path: Path, ran: list[str]) -> No
     ]
 
 
-def test_parts_can_be_left_out(tmp_path: Path, ran: list[str]) -> None:
+def test_parts_can_be_left_out(tmp_path, ran):
     """What is left then runs as ever; what is not in a quick session is noted."""
     left_out = [f"--skip={part}" for part in ("tests", "table", "projection", "time", "kernels")]
     call("gpu.gpu_session", "--device", "cpu", "--quick", *left_out, "--out", tmp_path)
@@ -276,7 +268,7 @@ def test_parts_can_be_left_out(tmp_path: Path, ran: list[str]) -> None:
     assert [part["outcome"] for part in parts] == ["done", "skipped", "stopped"]
 
 
-def test_some_time_is_kept_for_the_training(tmp_path: Path) -> None:
+def test_some_time_is_kept_for_the_training(tmp_path):
     """A part that comes late gets less than its share, and none at all at the end."""
     session = gpu_session.Session(tmp_path, "cuda", minutes=10, quick=False)
     assert session.share("seeds") == pytest.approx(0.2 * 600)
@@ -304,9 +296,7 @@ ENDS_ITSELF = (
         (SLEEP, True, "timed out", -signal.SIGTERM),
     ],
 )
-def test_what_became_of_a_part(
-    program: str, may_be_stopped: bool, outcome: str, code: int, tmp_path: Path
-) -> None:
+def test_what_became_of_a_part(program, may_be_stopped, outcome, code, tmp_path):
     session = gpu_session.Session(tmp_path, "cpu", minutes=1, quick=True)
     seconds = 1 if "sleep" in program else 20
     session.run("part", "-c", program, seconds=seconds, may_be_stopped=may_be_stopped)
@@ -317,7 +307,7 @@ def test_what_became_of_a_part(
 
 
 @pytest.mark.slow
-def test_a_whole_session_on_the_cpu(tmp_path: Path) -> None:
+def test_a_whole_session_on_the_cpu(tmp_path):
     out = tmp_path / "out"
     flags = ["--device", "cpu", "--minutes", "1.5", "--quick", "--parts-of-mb", "2"]
     command = [sys.executable, "benchmarks/on_gpu.py", *flags, "--out", str(out)]

@@ -14,15 +14,11 @@ from arae_toolkit.recipes.shared import training_display
         (100, "20 rows/s, 0 min 00 s left"),
     ],
 )
-def test_the_time_left_is_that_of_the_iterations_left(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: int, shown: str
-) -> None:
+def test_the_time_left_is_that_of_the_iterations_left(monkeypatch, capsys, done, shown):
     assert _shown(monkeypatch, capsys, done=done, iterations=100, seconds=0.5 * done) == shown
 
 
-def test_a_minute_has_no_sixtieth_second(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_minute_has_no_sixtieth_second(monkeypatch, capsys):
     found = _shown(monkeypatch, capsys, done=1, iterations=2, seconds=119.7)
     assert found == "0 rows/s, 2 min 00 s left"
 

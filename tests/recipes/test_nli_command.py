@@ -51,9 +51,7 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder, result
 
 
-def test_it_prints_the_table_and_leaves_models_and_results(
-    trained: tuple[Path, Result],
-) -> None:
+def test_it_prints_the_table_and_leaves_models_and_results(trained):
     """Accuracy with its spread, what needs no network, confusions, a file, a model of all seeds."""
     folder, result = trained
     for words in ("classifier, 2 seeds", "hypothesis alone", "most frequent label", "taken for"):
@@ -69,7 +67,7 @@ def test_it_prints_the_table_and_leaves_models_and_results(
     assert model.labels == ("entailment", "neutral", "contradiction")
 
 
-def test_the_numbers_are_those_of_the_models(corpus: Path, trained: tuple[Path, Result]) -> None:
+def test_the_numbers_are_those_of_the_models(corpus, trained):
     """Evaluating the folder of a seed on the test pairs gives the accuracy that was written."""
     from arae_toolkit.data.corpus import Corpus
 
@@ -84,7 +82,7 @@ def test_the_numbers_are_those_of_the_models(corpus: Path, trained: tuple[Path, 
     assert right == pytest.approx(written)
 
 
-def test_the_same_command_again_trains_nothing(corpus: Path, trained: tuple[Path, Result]) -> None:
+def test_the_same_command_again_trains_nothing(corpus, trained):
     """Finished seeds are left alone, and the table is the same."""
     folder, first = trained
     before = (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns
@@ -93,7 +91,7 @@ def test_the_same_command_again_trains_nothing(corpus: Path, trained: tuple[Path
     assert (folder / "nli-small" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before
 
 
-def test_other_settings_do_not_overwrite_a_run(corpus: Path, trained: tuple[Path, Result]) -> None:
+def test_other_settings_do_not_overwrite_a_run(corpus, trained):
     """A folder of another run is exit code 4, and names what differs."""
     folder, _ = trained
     result = _train(
@@ -102,7 +100,7 @@ def test_other_settings_do_not_overwrite_a_run(corpus: Path, trained: tuple[Path
     assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
 
 
-def test_a_folder_of_another_model_is_left_as_it_is(corpus: Path, tmp_path: Path) -> None:
+def test_a_folder_of_another_model_is_left_as_it_is(corpus, tmp_path):
     """The average of the seeds would replace the configuration of an autoencoder."""
     run = tmp_path / "nli-small"
     run.mkdir()
@@ -113,7 +111,7 @@ def test_a_folder_of_another_model_is_left_as_it_is(corpus: Path, tmp_path: Path
     assert [path.name for path in run.iterdir()] == ["config.json"]
 
 
-def test_too_few_labels_are_one_line_and_exit_code_3(corpus: Path) -> None:
+def test_too_few_labels_are_one_line_and_exit_code_3(corpus):
     """It says how many there are."""
     result = call(
         "nli", "--labels", "tiny", "--corpus", corpus, "--objective", "supervised", code=3
@@ -131,9 +129,7 @@ def test_too_few_labels_are_one_line_and_exit_code_3(corpus: Path) -> None:
         (["--model", "bilstm-max"], "arae-toolkit nli pretrain --objective masked-pairs"),
     ],
 )
-def test_a_missing_encoder_names_the_command_that_makes_one(
-    corpus: Path, options: list[str], command: str
-) -> None:
+def test_a_missing_encoder_names_the_command_that_makes_one(corpus, options, command):
     """And the way without."""
     result = call("nli", "--labels", "90", "--corpus", corpus, *options, code=1)
     last = result.stderr.splitlines()[-1]
@@ -141,20 +137,20 @@ def test_a_missing_encoder_names_the_command_that_makes_one(
     assert "--encoder random" in last
 
 
-def test_an_average_of_seeds_is_no_encoder(corpus: Path, trained: tuple[Path, Result]) -> None:
+def test_an_average_of_seeds_is_no_encoder(corpus, trained):
     """The message names a seed's folder, which is one."""
     folder = trained[0] / "nli-small"
     result = call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder, code=4)
     assert str(folder / "seed-0") in result.stderr.splitlines()[-1]
 
 
-def test_wrong_usage_is_told_before_anything_is_read() -> None:
+def test_wrong_usage_is_told_before_anything_is_read():
     """Names of splits, settings, and objectives that a model cannot start from."""
     call("nli", "--labels", "huge", code=2)
     call("nli", "--model", "paper", "--objective", "masked-pairs", code=2)
 
 
-def test_chance_level_is_named(corpus: Path, tmp_path: Path) -> None:
+def test_chance_level_is_named(corpus, tmp_path):
     """A rate of nearly nothing learns nothing: exit code 5, and the last line says so."""
     result = _train(
         corpus, tmp_path, "--encoder", "random", "--set", "rate=1e-9", "--set", "epochs=1", code=5
@@ -162,9 +158,7 @@ def test_chance_level_is_named(corpus: Path, tmp_path: Path) -> None:
     assert "chance level" in result.stderr.splitlines()[-1]
 
 
-def test_pairs_pretrain_an_encoder_that_classifiers_start_from(
-    corpus: Path, tmp_path: Path
-) -> None:
+def test_pairs_pretrain_an_encoder_that_classifiers_start_from(corpus, tmp_path):
     """Masked pairs, then a classifier over them, then one that learns from its sure answers."""
     encoder = tmp_path / "encoder"
     small = ["--set", "embedding_size=12", "--set", "code_size=16", "--set", "batch_size=16"]
@@ -184,7 +178,7 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(
     assert 0 < _result(tmp_path, "student")["details"]["pseudo_labels"] <= 60
 
 
-def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_path: Path) -> None:
+def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus, tmp_path):
     """The log says that no more was taken; without the same size it is exit code 4."""
     from arae_toolkit.data.corpus import Corpus
 
@@ -201,7 +195,7 @@ def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_
 
 
 @pytest.mark.slow
-def test_table5_on_synthetic_pairs(tmp_path: Path) -> None:
+def test_table5_on_synthetic_pairs(tmp_path):
     """The quick table has every row, in Markdown on stdout and in a file of results."""
     result = call(
         "reproduce", "table5", "--quick", "--out", tmp_path / "t", "--results", tmp_path / "results"
@@ -215,9 +209,7 @@ def test_table5_on_synthetic_pairs(tmp_path: Path) -> None:
     assert (tmp_path / "t" / "table5-quick.md").read_text() == result.stdout
 
 
-def test_table5_is_put_together_from_finished_cells(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatch):
     """A split too large for the corpus is left out and named; nothing finished is trained again."""
     from arae_toolkit.recipes.reproduce import table5
 
@@ -246,9 +238,7 @@ def test_table5_is_put_together_from_finished_cells(
     assert "epoch" not in again.stderr
 
 
-def test_a_cell_at_chance_takes_no_other_with_it(
-    corpus: Path, tmp_path: Path, trained: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cell_at_chance_takes_no_other_with_it(corpus, tmp_path, trained, monkeypatch):
     """The table is printed without it, the cell is named, and the exit code is 5."""
     from arae_toolkit.recipes.reproduce import table5
 

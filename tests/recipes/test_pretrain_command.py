@@ -12,7 +12,7 @@ from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
 
 
-def test_it_trains_and_leaves_a_model(synthetic: Path, tmp_path: Path) -> None:
+def test_it_trains_and_leaves_a_model(synthetic, tmp_path):
     """The folder goes to stdout, progress to stderr; the model loads and talks."""
     result = pretrain(synthetic, tmp_path)
     assert result.stdout == f"{tmp_path}\n"
@@ -28,13 +28,13 @@ def test_it_trains_and_leaves_a_model(synthetic: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ae", "aae"])
-def test_baselines_train_too(synthetic: Path, tmp_path: Path, kind: str) -> None:
+def test_baselines_train_too(synthetic, tmp_path, kind):
     """By default beside the ARAE's folder, and sampled in their own way."""
     pretrain(synthetic, tmp_path, "--model", kind, epochs=1)
     assert len(ARAE.from_pretrained(tmp_path).sample(2)) == 2
 
 
-def test_it_trains_on_sentences_of_at_most_some_words(synthetic: Path, tmp_path: Path) -> None:
+def test_it_trains_on_sentences_of_at_most_some_words(synthetic, tmp_path):
     """Longer ones are in no batch and no evaluation, and none is written; the corpus stays."""
     pretrain(synthetic, tmp_path, "--set", "longest_sentence=7", epochs=1)
     sentences = Corpus(synthetic).split("train")
@@ -48,9 +48,7 @@ def test_it_trains_on_sentences_of_at_most_some_words(synthetic: Path, tmp_path:
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
-def test_no_sentence_that_is_short_enough_is_named(
-    synthetic: Path, tmp_path: Path, split: str
-) -> None:
+def test_no_sentence_that_is_short_enough_is_named(synthetic, tmp_path, split):
     """One line that names the split, before a model is written."""
     other = shutil.copytree(synthetic, tmp_path / "corpus")
     words = Corpus(other).vocabulary
@@ -62,7 +60,7 @@ def test_no_sentence_that_is_short_enough_is_named(
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_the_same_command_again_goes_on_or_is_complete(synthetic: Path, tmp_path: Path) -> None:
+def test_the_same_command_again_goes_on_or_is_complete(synthetic, tmp_path):
     """A finished run is left alone; --resume never refuses it; other settings are refused."""
     pretrain(synthetic, tmp_path, epochs=1)
     before = (tmp_path / "metrics.jsonl").read_bytes()
@@ -76,9 +74,7 @@ def test_the_same_command_again_goes_on_or_is_complete(synthetic: Path, tmp_path
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
-def test_a_state_of_another_folder_starts_a_complete_one(
-    synthetic: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_a_state_of_another_folder_starts_a_complete_one(synthetic, undisturbed, tmp_path):
     """--resume PATH goes on in a folder of its own, which is a model folder as well."""
     pretrain(synthetic, tmp_path, "--resume", str(undisturbed), epochs=6)
     assert ARAE.from_pretrained(tmp_path).sample(5) == ARAE.from_pretrained(undisturbed).sample(5)
@@ -90,8 +86,8 @@ def test_a_state_of_another_folder_starts_a_complete_one(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_stopped_and_started_again_equals_never_stopped(
-    synthetic: Path, undisturbed: Path, tmp_path: Path, number: int, code: int
-) -> None:
+    synthetic, undisturbed, tmp_path, number, code
+):
     """Whatever the signal, the second start ends with the very weights of an undisturbed run."""
     process = start(synthetic, tmp_path / "stopped")
     process.send_signal(number)
@@ -116,9 +112,7 @@ def test_stopped_and_started_again_equals_never_stopped(
         (["--seeds", "0"], 2, "0 is not in the range"),
     ],
 )
-def test_mistakes_get_one_line(
-    synthetic: Path, tmp_path: Path, arguments: list[str], code: int, message: str
-) -> None:
+def test_mistakes_get_one_line(synthetic, tmp_path, arguments, code, message):
     """What is wrong, the right exit code, and no traceback."""
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
@@ -127,13 +121,13 @@ def test_mistakes_get_one_line(
     assert "Traceback" not in result.stderr
 
 
-def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
+def test_a_corpus_that_is_not_there(tmp_path):
     """One line that names what was looked for, exit code 3."""
     result = call("pretrain", tmp_path / "nothing.txt", code=3)
     assert "nothing.txt" in result.stderr
 
 
-def test_divergence_is_exit_code_5(synthetic: Path, tmp_path: Path) -> None:
+def test_divergence_is_exit_code_5(synthetic, tmp_path):
     """A rate far too high is stopped and named."""
     result = pretrain(
         synthetic, tmp_path, "--set", "autoencoder_rate=1e30", "--set", "warmup=0",
@@ -142,7 +136,7 @@ def test_divergence_is_exit_code_5(synthetic: Path, tmp_path: Path) -> None:
     assert "where guessing costs" in result.stderr.splitlines()[-1]
 
 
-def test_the_demo_runs_and_writes_its_report(tmp_path: Path) -> None:
+def test_the_demo_runs_and_writes_its_report(tmp_path):
     """Small, but the whole way: corpus, training, tables, report."""
     result = call("demo", "--size", "400", "--epochs", "1", "--out", tmp_path / "demo")
     report = Path(result.stdout.strip()).read_text()

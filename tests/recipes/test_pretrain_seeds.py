@@ -14,7 +14,7 @@ from arae_toolkit.recipes.pretrain.pretrain import pretrain as command
 from arae_toolkit.recipes.pretrain.seeds import NOT_PASSED_ON
 
 
-def test_several_seeds_are_those_trained_one_by_one(synthetic: Path, tmp_path: Path) -> None:
+def test_several_seeds_are_those_trained_one_by_one(synthetic, tmp_path):
     """Bit for bit; with a table of means; and at once where they are trained already."""
     several = ("--seeds", "2", "--jobs", "2", "--seed", "3")
     result = pretrain(synthetic, tmp_path / "both", *several, epochs=1)
@@ -47,7 +47,7 @@ def test_several_seeds_are_those_trained_one_by_one(synthetic: Path, tmp_path: P
     assert "this run is complete" in (folders[0] / "pretrain.log").read_text()
 
 
-def test_a_seed_that_fails_leaves_the_others_alone(synthetic: Path, tmp_path: Path) -> None:
+def test_a_seed_that_fails_leaves_the_others_alone(synthetic, tmp_path):
     """One line for it, its exit code, and the results of the others."""
     (tmp_path / "x-seed-0").mkdir()
     (tmp_path / "x-seed-0" / "config.json").write_text("{}")
@@ -60,9 +60,7 @@ def test_a_seed_that_fails_leaves_the_others_alone(synthetic: Path, tmp_path: Pa
     assert json.loads((tmp_path / "x-seeds.json").read_text())["details"]["failed"] == [0]
 
 
-def test_several_seeds_interrupted_and_started_again(
-    synthetic: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_several_seeds_interrupted_and_started_again(synthetic, undisturbed, tmp_path):
     """Ctrl-C: each writes its checkpoint, and ends as one that was never disturbed."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
     process = start(synthetic, tmp_path / "x", "--seeds", "2", wait_for=folders)
@@ -77,9 +75,7 @@ def test_several_seeds_interrupted_and_started_again(
 
 
 @pytest.mark.slow
-def test_the_same_command_goes_on_with_every_seed(
-    synthetic: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_the_same_command_goes_on_with_every_seed(synthetic, undisturbed, tmp_path):
     """Also with one that is complete, and one that was not begun."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1, 2)]
     command = ("--seeds", "3", "--jobs", "1")
@@ -100,9 +96,7 @@ def test_the_same_command_goes_on_with_every_seed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_several_seeds_stop_with_the_program_that_started_them(
-    synthetic: Path, tmp_path: Path, number: int, code: int
-) -> None:
+def test_several_seeds_stop_with_the_program_that_started_them(synthetic, tmp_path, number, code):
     """Even if that one is killed and can pass nothing on: each writes its checkpoint."""
     folders = [tmp_path / f"x-seed-{seed}" for seed in (0, 1)]
     process = start(
@@ -122,9 +116,7 @@ def _last_lines(folders: Sequence[Path]) -> str:
     return "\n".join((folder / "pretrain.log").read_text().splitlines()[-1] for folder in folders)
 
 
-def test_the_scorer_that_all_seeds_want_is_trained_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_scorer_that_all_seeds_want_is_trained_once(tmp_path, monkeypatch):
     """On labelled sentences, before the seeds begin; a model has a copy beside it."""
     monkeypatch.setenv("ARAE_RUNS", str(tmp_path / "runs"))
     corpus = small_labelled_corpus(tmp_path).folder
@@ -144,9 +136,7 @@ def test_the_scorer_that_all_seeds_want_is_trained_once(
         assert "this run is complete" in (folder / "pretrain.log").read_text()
 
 
-def test_seeds_of_a_transfer_model_have_its_length_and_measurements(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seeds_of_a_transfer_model_have_its_length_and_measurements(tmp_path, monkeypatch):
     """Not those of the preset of an autoencoder."""
     monkeypatch.setenv("ARAE_RUNS", str(tmp_path / "runs"))
     corpus = small_labelled_corpus(tmp_path)
@@ -163,6 +153,6 @@ def test_seeds_of_a_transfer_model_have_its_length_and_measurements(
     assert "learns nothing: all seeds would be the same" in refused.stderr
 
 
-def test_what_is_not_passed_on_are_options_of_the_command() -> None:
+def test_what_is_not_passed_on_are_options_of_the_command():
     """And every other one is given again by each seed."""
     assert set(NOT_PASSED_ON) <= {parameter.name for parameter in command.params}

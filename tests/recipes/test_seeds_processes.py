@@ -6,9 +6,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -83,7 +82,7 @@ def _train(
 # --- processes -------------------------------------------------------------------------------
 
 
-def test_no_more_than_so_many_run_at_once(stand_in: Callable[[str], None], tmp_path: Path) -> None:
+def test_no_more_than_so_many_run_at_once(stand_in, tmp_path):
     """All are trained, two at a time: of any moment, at most two intervals hold it."""
     stand_in("time.sleep(0.05)")
     runs, recorder = _train(tmp_path, 5, jobs=2)
@@ -94,9 +93,7 @@ def test_no_more_than_so_many_run_at_once(stand_in: Callable[[str], None], tmp_p
         assert sum(begin <= start < end for begin, end in times) <= 2
 
 
-def test_one_that_fails_takes_no_other_with_it(
-    stand_in: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_one_that_fails_takes_no_other_with_it(stand_in, tmp_path):
     """Whatever the way it fails, its last words are kept, and the others end well."""
     (tmp_path / "3").write_text("a file where a folder should be")
     stand_in(
@@ -116,9 +113,7 @@ def test_one_that_fails_takes_no_other_with_it(
     assert sorted(recorder.over) == list(range(6))
 
 
-def test_last_words_are_those_of_this_attempt(
-    stand_in: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_last_words_are_those_of_this_attempt(stand_in, tmp_path):
     """The log of an earlier attempt is kept, and is not taken for that of this one."""
     (tmp_path / "0").mkdir()
     log = tmp_path / "0" / pretrain_seeds.LOG
@@ -129,9 +124,7 @@ def test_last_words_are_those_of_this_attempt(
     assert run.last_words == "training seed 0"
 
 
-def test_a_signal_is_passed_on_and_nothing_else_is_started(
-    stand_in: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_a_signal_is_passed_on_and_nothing_else_is_started(stand_in, tmp_path):
     """Those that run leave in their own way; those that wait are not begun."""
     stand_in(
         "def leave(*_): (folder / 'checkpoint').touch(); sys.exit(143)\n"
@@ -148,9 +141,7 @@ def test_a_signal_is_passed_on_and_nothing_else_is_started(
     assert not (tmp_path / "2").exists()
 
 
-def test_a_failure_here_leaves_no_process_behind(
-    stand_in: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_a_failure_here_leaves_no_process_behind(stand_in, tmp_path):
     """An error in the program that watches ends the runs before it is raised."""
     stand_in("(folder / 'pid').write_text(str(os.getpid())); time.sleep(60)")
 
@@ -169,7 +160,7 @@ def test_a_failure_here_leaves_no_process_behind(
         os.kill(int((tmp_path / "0" / "pid").read_text()), 0)
 
 
-def test_a_process_stops_when_the_one_above_it_is_gone() -> None:
+def test_a_process_stops_when_the_one_above_it_is_gone():
     """The end of its standard input is the sign, however the one above died."""
     waiting = (
         "import signal, sys, time\n"
@@ -191,9 +182,7 @@ def test_a_process_stops_when_the_one_above_it_is_gone() -> None:
     child.stdout.close()
 
 
-def test_a_child_finds_the_same_modules_and_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_finds_the_same_modules_and_no_others(tmp_path, monkeypatch):
     """A file in the working folder is not taken for a module of the same name."""
     (tmp_path / "random.py").write_text("raise SystemExit('imported the wrong random')")
     monkeypatch.chdir(tmp_path)
@@ -214,7 +203,7 @@ def test_a_child_finds_the_same_modules_and_no_others(
 # --- how many, where, and with which options ---------------------------------------------------
 
 
-def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_shared(monkeypatch):
     """One seed a core with one thread, unless threads are set; a GPU is shared by eight."""
     monkeypatch.setattr(child_processes, "cores", lambda: 12)
     monkeypatch.delenv("OMP_NUM_THREADS")
@@ -231,9 +220,7 @@ def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_jobs(40, on_gpu=False) == 12
 
 
-def test_folders_stand_beside_that_of_one_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_stand_beside_that_of_one_run(tmp_path, monkeypatch):
     """Also where the folder is the working folder, or is written with a slash."""
     assert seed_folder(Path("runs/snli"), 3) == Path("runs/snli-seed-3")
     assert seed_folder(Path("runs/v1.2/"), 0) == Path("runs/v1.2-seed-0")
@@ -249,7 +236,7 @@ def test_folders_stand_beside_that_of_one_run(
         ["--graphs", "-n", "3"],
     ],
 )
-def test_options_given_can_be_given_again(words: Sequence[str]) -> None:
+def test_options_given_can_be_given_again(words):
     """The command sees the same values the second time; what was left to default stays so."""
     seen: list[tuple[dict[str, object], list[str]]] = []
 
@@ -288,8 +275,8 @@ def test_options_given_can_be_given_again(words: Sequence[str]) -> None:
     ],
 )
 def test_the_exit_code_is_that_of_the_signal_or_the_first_failure(
-    states: list[Any], codes: list[int], signal_number: int, error: str, code: int, tmp_path: Path
-) -> None:
+    states, codes, signal_number, error, code, tmp_path
+):
     """A signal that came when there was nothing left to stop does not count."""
     runs = [
         SeedRun(seed, tmp_path / str(seed), state=state, exit_code=code)
@@ -312,7 +299,7 @@ def _row(iteration: int, **more: object) -> str:
     return json.dumps({**row, **more}) + "\n"
 
 
-def test_each_evaluation_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_evaluation_is_shown_once(tmp_path, capsys):
     """Not those of an earlier attempt, nor those that a resumed run writes again."""
     log = tmp_path / "metrics.jsonl"
     log.write_text(_row(4))
@@ -335,9 +322,7 @@ def test_each_evaluation_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFix
     ]
 
 
-def test_folders_come_in_the_order_of_the_seeds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_come_in_the_order_of_the_seeds(tmp_path, capsys):
     """One that is ready waits for those before it; one that has failed is left out."""
     runs = [SeedRun(seed, tmp_path / str(seed)) for seed in range(4)]
     display = SeveralDisplay(runs, epochs=1)
@@ -386,7 +371,7 @@ def _screen(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def test_on_a_terminal_the_table_moves_and_the_folders_stay(tmp_path: Path) -> None:
+def test_on_a_terminal_the_table_moves_and_the_folders_stay(tmp_path):
     """stdout and stderr on the same terminal: the table is wiped, and wipes nothing else."""
     mine, theirs = pty.openpty()
     stand_in = STAND_IN.format(body="time.sleep(0.3 * (seed == 1))\nif seed == 2: sys.exit('no')")
@@ -418,7 +403,7 @@ def test_on_a_terminal_the_table_moves_and_the_folders_stay(tmp_path: Path) -> N
     ]
 
 
-def test_a_reader_that_goes_away_does_not_stop_the_training(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_does_not_stop_the_training(tmp_path):
     """As with ``| head -1``: the other seeds are trained to their end."""
     program = PROGRAM_ON_A_TERMINAL + "sys.exit(9)"
     stand_in = STAND_IN.format(body="time.sleep(0.2 * seed)")

@@ -80,7 +80,7 @@ def _row(block: str, label: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")][1:]
 
 
-def test_models_stand_beside_the_papers_numbers(folder: Path) -> None:
+def test_models_stand_beside_the_papers_numbers(folder):
     block = pretraining_block(read_results(folder))
     assert block.splitlines()[0] == "|  | ARAE | AE | paper's ARAE | paper's AE |"
     assert _row(block, "reconstruction, dev, nats per sentence") == [
@@ -93,13 +93,13 @@ def test_models_stand_beside_the_papers_numbers(folder: Path) -> None:
     assert "`arae-toolkit pretrain tiny --model ae`, fp32, trained on a slow machine" in block
 
 
-def test_two_models_of_a_kind_are_told_apart(folder: Path) -> None:
+def test_two_models_of_a_kind_are_told_apart(folder):
     _write_model(folder, "other", "arae", dev_exact=summarise([1.0], "percent"))
     head = pretraining_block(read_results(folder)).splitlines()[0]
     assert head == "|  | ARAE (other) | ARAE (snli) | AE | paper's ARAE | paper's AE |"
 
 
-def test_samples_are_those_of_the_arae(folder: Path) -> None:
+def test_samples_are_those_of_the_arae(folder):
     block = samples_block(read_results(folder))
     assert "arae sample 0 .\narae sample 1 .\narae sample 2 ." in block
     assert "here .\nthere ." in block
@@ -119,7 +119,7 @@ def _write_benchmark(folder: Path, name: str, device: str = "cpu", **metrics: Me
     )
 
 
-def test_benchmarks_show_ratio_and_target(tmp_path: Path) -> None:
+def test_benchmarks_show_ratio_and_target(tmp_path):
     metrics = {
         "empty click program": summarise([100.0], "milliseconds"),
         "arae-toolkit": summarise([150.0, 154.0], "milliseconds", centre="median"),
@@ -135,18 +135,18 @@ def test_benchmarks_show_ratio_and_target(tmp_path: Path) -> None:
     assert ", 2 threads, torch " in block
 
 
-def test_comparisons_name_no_row_twice() -> None:
+def test_comparisons_name_no_row_twice():
     labels = [row.label for row in COMPARISONS]
     assert len(set(labels)) == len(labels)
 
 
 @pytest.mark.parametrize("block", [pretraining_block, samples_block, benchmarks_block])
-def test_without_results_a_block_says_what_to_run(block: Any) -> None:
+def test_without_results_a_block_says_what_to_run(block):
     with pytest.raises(ToolkitError, match=r"python -m arae_toolkit\.benchmarks\."):
         block({})
 
 
-def test_blocks_are_replaced_and_all_else_is_kept(folder: Path) -> None:
+def test_blocks_are_replaced_and_all_else_is_kept(folder):
     results = read_results(folder)
     text = "x\n<!-- results:samples -->\nold\n<!-- /results -->\ny <!-- not ours -->\n"
     once = replace_blocks(text, results)
@@ -160,7 +160,7 @@ def test_blocks_are_replaced_and_all_else_is_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("draw", [draw_training_curve, draw_code_space])
-def test_figures_are_small_and_repeat_themselves(folder: Path, draw: Any, tmp_path: Path) -> None:
+def test_figures_are_small_and_repeat_themselves(folder, draw, tmp_path):
     results = read_results(folder)
     first, second = tmp_path / "figures" / "1.png", tmp_path / "figures" / "2.png"
     draw(results, first)
@@ -173,12 +173,12 @@ def test_figures_are_small_and_repeat_themselves(folder: Path, draw: Any, tmp_pa
     assert first.read_bytes() != second.read_bytes()
 
 
-def test_the_summary_has_eight_rows_from_the_files_of_results() -> None:
+def test_the_summary_has_eight_rows_from_the_files_of_results():
     rows = summary_block(read_results(ROOT / "results")).splitlines()[2:]
     assert len(rows) == 8
     assert all(line.split("|")[2].strip() for line in rows)
 
 
-def test_the_examples_are_the_first_samples(folder: Path) -> None:
+def test_the_examples_are_the_first_samples(folder):
     block = examples_block(read_results(folder))
     assert block == "```text\narae sample 0 .\narae sample 1 .\narae sample 2 .\n```"

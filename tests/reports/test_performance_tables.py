@@ -20,7 +20,7 @@ def _write(folder: Path, name: str, command: str, **more: Any) -> None:
     write_result(folder, name, command=command, **{**KNOWN, **more})
 
 
-def test_limits_by_batch_size(tmp_path: Path) -> None:
+def test_limits_by_batch_size(tmp_path):
     """A row for each version at each batch size, the smallest batch first."""
     for name, batch, binding in (
         ("training_rate-batch-1024", 1024, "arithmetic"),
@@ -44,7 +44,7 @@ def test_limits_by_batch_size(tmp_path: Path) -> None:
     assert "| arithmetic | 70.0 % | 2.00 |" in lines[3]
 
 
-def test_a_gpu_has_a_table_by_batch_size(tmp_path: Path) -> None:
+def test_a_gpu_has_a_table_by_batch_size(tmp_path):
     """With the projection's share where that was measured."""
     common: dict[str, Any] = {"device": "cuda (A)"}
     for size in (1024, 64):
@@ -66,7 +66,7 @@ def test_a_gpu_has_a_table_by_batch_size(tmp_path: Path) -> None:
     assert [line.split("`")[1] for line in lines[5:]] == ["see 64", "see 1024", "project"]
 
 
-def test_seeds_at_once_have_a_table(tmp_path: Path) -> None:
+def test_seeds_at_once_have_a_table(tmp_path):
     """A GPU's below the CPU's, where that was measured."""
     metrics = {
         "one after another, rate": summarise([100.0], "sentences/s"),
@@ -88,7 +88,7 @@ BLOCKS = [limits_block, gpu_block, iteration_block, settings_block, seeds_block]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_nothing_measured_is_said_in_one_line(block: Any) -> None:
+def test_nothing_measured_is_said_in_one_line(block):
     """With the program that measures it."""
     with pytest.raises(ToolkitError, match="nothing measured; see python -m"):
         block({})

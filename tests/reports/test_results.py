@@ -25,7 +25,7 @@ def _write(folder: Path, name: str = "speed", **changed: Any) -> Path:
     return write_result(folder, name, **(content | changed))
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_what_is_written_is_read_again(tmp_path):
     path = _write(tmp_path / "new", details={"samples": ["a man runs ."]}, threads=2)
     assert path == tmp_path / "new" / "speed.json"
     (result,) = read_results(tmp_path / "new").values()
@@ -41,20 +41,20 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert set(result["versions"]) == {"toolkit", "torch", "python"}
 
 
-def test_results_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_results_come_in_the_order_of_their_names(tmp_path):
     for name in ("b", "a-2", "a"):
         _write(tmp_path, name)
     assert list(read_results(tmp_path)) == ["a", "a-2", "b"]
 
 
-def test_the_median_is_not_moved_by_an_outlier_and_one_value_has_no_spread() -> None:
+def test_the_median_is_not_moved_by_an_outlier_and_one_value_has_no_spread():
     assert summarise([1.0, 2.0, 90.0], "s", centre="median")["value"] == 2
     assert summarise([1.0, 2.0, 90.0], "s")["value"] == 31
     assert summarise([4.0], "s")["spread"] is None
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [1.0, math.inf]])
-def test_a_measurement_that_failed_is_no_result(values: list[float]) -> None:
+def test_a_measurement_that_failed_is_no_result(values):
     with pytest.raises(ValueError, match="no result"):
         summarise(values, "nats")
 
@@ -67,21 +67,21 @@ def test_a_measurement_that_failed_is_no_result(values: list[float]) -> None:
         {"metrics": {"rate": {"value": math.nan, "spread": None, "unit": "s"}}},
     ],
 )
-def test_what_cannot_be_a_result_is_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_what_cannot_be_a_result_is_refused(tmp_path, changed):
     with pytest.raises(ValueError, match=r"\w"):
         _write(tmp_path, **changed)
     assert not list(tmp_path.rglob("*.json"))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}'])
-def test_a_file_that_is_no_result_is_named(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_result_is_named(tmp_path, text):
     (tmp_path / "broken.json").write_text(text)
     with pytest.raises(DataError, match=r"broken\.json"):
         read_results(tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_commit_is_that_of_the_code_and_its_changes_show(tmp_path: Path) -> None:
+def test_the_commit_is_that_of_the_code_and_its_changes_show(tmp_path):
     package = tmp_path / "package"
     package.mkdir()
     assert code_version(package) == "unknown"

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -90,7 +89,7 @@ def test_json_is_readable_by_people(tmp_path):
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "wörter": [\n    1\n  ]\n}\n'
 
 
-def test_fingerprints_of_file_and_bytes_agree(tmp_path: Path):
+def test_fingerprints_of_file_and_bytes_agree(tmp_path):
     content = bytes(range(256)) * 9000  # more than one block
     (tmp_path / "file").write_bytes(content)
     expected = hashlib.sha256(content).hexdigest()

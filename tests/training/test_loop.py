@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("killed_at", [1, 4, 7])
-def test_killed_and_resumed_equals_never_killed(tmp_path: Path, name: str, killed_at: int) -> None:
+def test_killed_and_resumed_equals_never_killed(tmp_path, name, killed_at):
     """Whatever the moment and the settings, the numbers are the same."""
     config = small.settings(*SAVE_EACH_TWO, *SETTINGS[name])
     fit(_algorithm(config), _run(tmp_path / "whole"))
@@ -69,7 +69,7 @@ def test_killed_and_resumed_equals_never_killed(tmp_path: Path, name: str, kille
     assert_same_end(tmp_path / "whole", broken)
 
 
-def test_a_signal_finishes_the_iteration_and_saves(tmp_path: Path) -> None:
+def test_a_signal_finishes_the_iteration_and_saves(tmp_path):
     """Exit code 128 + signal, a checkpoint at that iteration, and the same end after resuming."""
     config = small.settings(*SAVE_EACH_TWO)
     fit(_algorithm(config), _run(tmp_path / "whole"))
@@ -81,7 +81,7 @@ def test_a_signal_finishes_the_iteration_and_saves(tmp_path: Path) -> None:
     assert_same_end(tmp_path / "whole", tmp_path / "part")
 
 
-def test_a_complete_run_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_complete_run_is_left_as_it_is(tmp_path):
     """Giving the command again changes no file's content."""
     config = small.settings(*SAVE_EACH_TWO)
     fit(_algorithm(config), _run(tmp_path))
@@ -91,7 +91,7 @@ def test_a_complete_run_is_left_as_it_is(tmp_path: Path) -> None:
     assert before == after
 
 
-def test_the_same_seed_twice_is_identical_and_another_is_not(tmp_path: Path) -> None:
+def test_the_same_seed_twice_is_identical_and_another_is_not(tmp_path):
     """Determinism from the seed alone."""
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         fit(_algorithm(small.settings(f"seed={seed}")), _run(tmp_path / name))
@@ -99,7 +99,7 @@ def test_the_same_seed_twice_is_identical_and_another_is_not(tmp_path: Path) -> 
     assert rows_of(tmp_path / "a") != rows_of(tmp_path / "c")
 
 
-def test_another_runs_state_is_refused(tmp_path: Path) -> None:
+def test_another_runs_state_is_refused(tmp_path):
     """The setting that differs is named."""
     config = small.settings(*SAVE_EACH_TWO)
     fit(_algorithm(config), _run(tmp_path, corpus="abc"))
@@ -107,7 +107,7 @@ def test_another_runs_state_is_refused(tmp_path: Path) -> None:
         fit(_algorithm(config), _run(tmp_path, corpus="xyz"), resume_from=tmp_path / STATE)
 
 
-def test_another_models_state_is_refused(tmp_path: Path) -> None:
+def test_another_models_state_is_refused(tmp_path):
     """Shapes that do not fit are a mismatch, not a traceback."""
     fit(_algorithm(small.settings(*SAVE_EACH_TWO)), _run(tmp_path))
     wider = small.settings(*SAVE_EACH_TWO, "hidden_size=20")
@@ -116,7 +116,7 @@ def test_another_models_state_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x00" * 64])
-def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_state_is_refused(tmp_path, content):
     """One line that names the file."""
     path = tmp_path / STATE
     path.write_bytes(content)
@@ -124,7 +124,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
         fit(_algorithm(small.SMALL), _run(tmp_path / "run"), resume_from=path)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(tmp_path):
     """The scalar is named, and the checkpoint of before is still there."""
     config = small.settings("save_every=2", "log_every=2", "epochs=4")
     algorithm = _algorithm(config)
@@ -142,9 +142,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(tmp_pa
     assert all(torch.isfinite(t).all() for t in state.values() if t.is_floating_point())
 
 
-def test_a_full_disk_is_one_line_and_keeps_the_last_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_one_line_and_keeps_the_last_state(tmp_path, monkeypatch):
     """A checkpoint that cannot be written leaves the one before it."""
     config = small.settings("save_every=2", "epochs=4")
     run = _run(tmp_path)
@@ -162,7 +160,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_state(
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_rows_cut_short_by_a_kill_are_written_again(tmp_path: Path) -> None:
+def test_rows_cut_short_by_a_kill_are_written_again(tmp_path):
     """A torn last line, and rows later than the checkpoint, do not stay."""
     log = RunLog(tmp_path)
     for iteration in (1, 2, 3):
@@ -173,7 +171,7 @@ def test_rows_cut_short_by_a_kill_are_written_again(tmp_path: Path) -> None:
     assert [json.loads(line)["iteration"] for line in log.path.read_text().splitlines()] == [1, 2]
 
 
-def test_the_plain_autoencoder_learns_its_sentences(tmp_path: Path) -> None:
+def test_the_plain_autoencoder_learns_its_sentences(tmp_path):
     """Overfitted on eight sentences, it gives every one of them back."""
     config = small.settings(
         *("epochs=250", "batch_size=8", "code_noise=0", "autoencoder_rate=0.02"),

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,7 @@ class Heard:
         self.told.append(text)
 
 
-def test_rows_go_to_the_file_and_to_every_listener(tmp_path: Path) -> None:
+def test_rows_go_to_the_file_and_to_every_listener(tmp_path):
     """In order, the same content."""
     first, second = Heard(), Heard()
     log = RunLog(tmp_path, [first, second])
@@ -36,7 +35,7 @@ def test_rows_go_to_the_file_and_to_every_listener(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", ["", '{"kind": "dev", "samp', '{"samples": ["caf\u00e9', "null"])
-def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path, torn: str) -> None:
+def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path, torn):
     """In the middle of a letter, too; line separators within a text are no line breaks."""
     log = RunLog(tmp_path)
     row = {"kind": "dev", "iteration": 3, "samples": ["caf\u00e9\u2028noir"]}
@@ -50,21 +49,21 @@ def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path, torn: str) -> No
     assert log.path.read_bytes() == whole
 
 
-def test_what_is_not_a_number_is_null_in_the_file(tmp_path: Path) -> None:
+def test_what_is_not_a_number_is_null_in_the_file(tmp_path):
     """JSON has no NaN."""
     log = RunLog(tmp_path)
     log.row({"kind": "dev", "iteration": 1, "wasserstein": float("nan")})
     assert json.loads(log.path.read_text())["wasserstein"] is None
 
 
-def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
     """The place and what to do next."""
     (tmp_path / "metrics.jsonl").mkdir()
     with pytest.raises(ToolkitError, match=r"metrics\.jsonl: cannot write"):
         RunLog(tmp_path).row({"kind": "train", "iteration": 1})
 
 
-def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
+def test_tensorboard_gets_every_number(tmp_path):
     """Scalars under train/ and dev/, at their iterations."""
     pytest.importorskip("tensorboard")
     listener = TensorBoardListener(tmp_path)

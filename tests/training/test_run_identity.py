@@ -17,7 +17,7 @@ def _saved(folder: Path, run: object) -> Path:
     return path
 
 
-def test_a_run_saved_before_a_setting_existed_had_its_default(tmp_path: Path) -> None:
+def test_a_run_saved_before_a_setting_existed_had_its_default(tmp_path):
     """Absent is the default: that value goes on, any other is another run."""
     old = {key: value for key, value in DEFAULTS.items() if key != "training.longest_sentence"}
     path = _saved(tmp_path, old)
@@ -27,7 +27,7 @@ def test_a_run_saved_before_a_setting_existed_had_its_default(tmp_path: Path) ->
         check_folder(path, shorter, defaults=DEFAULTS)
 
 
-def test_what_is_no_setting_has_no_default(tmp_path: Path) -> None:
+def test_what_is_no_setting_has_no_default(tmp_path):
     """A folder without the corpus's fingerprint is not taken for a run on it."""
     path = _saved(tmp_path, DEFAULTS)
     with pytest.raises(CheckpointMismatch, match="corpus unset there, abc here"):
@@ -35,12 +35,12 @@ def test_what_is_no_setting_has_no_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", [5, None, "text"])
-def test_a_configuration_of_something_else_is_refused(tmp_path: Path, run: object) -> None:
+def test_a_configuration_of_something_else_is_refused(tmp_path, run):
     """One line, whatever the file holds."""
     with pytest.raises(CheckpointMismatch, match="not the configuration of a run"):
         check_folder(_saved(tmp_path, run), DEFAULTS, defaults=DEFAULTS)
 
 
-def test_an_empty_folder_is_free(tmp_path: Path) -> None:
+def test_an_empty_folder_is_free(tmp_path):
     """Nothing there, nothing refused."""
     check_folder(tmp_path / "config.json", DEFAULTS, defaults=DEFAULTS)

@@ -12,7 +12,7 @@ THE, GOOD, SONG, MOON = 5, 6, 7, 8
 MARKING = np.isin(np.arange(9), [SONG, MOON])
 
 
-def test_regions_and_distances_by_all_short_sentences() -> None:
+def test_regions_and_distances_by_all_short_sentences():
     every = [list(words) for size in range(4) for words in itertools.product((5, 6), repeat=size)]
     for first, second in itertools.product(every, repeat=2):
         source, other = [*first, EOS], [*second, EOS]
@@ -37,7 +37,5 @@ def test_regions_and_distances_by_all_short_sentences() -> None:
         ([SONG], [], 0),
     ],
 )
-def test_only_words_that_mark_something_are_said_again(
-    source: list[int], other: list[int], expected: int
-) -> None:
+def test_only_words_that_mark_something_are_said_again(source, other, expected):
     assert repetitions(source, other, among=MARKING) == expected

@@ -5,12 +5,12 @@ from arae_toolkit.transfer.detokenization.indefinite_article import article_befo
 
 @pytest.mark.parametrize("word", ["song", "Lyrics", "year", "war", "house", "unit", "university"])
 @pytest.mark.parametrize("ending", ["", "-like"])
-def test_consonants_take_a(word: str, ending: str) -> None:
+def test_consonants_take_a(word, ending):
     assert article_before(word + ending) == "a"
 
 
 @pytest.mark.parametrize("word", ["equation", "Idol", "atom", "older", "unusual", "uninteresting"])
-def test_vowels_take_an(word: str) -> None:
+def test_vowels_take_an(word):
     assert article_before(word) == "an"
 
 
@@ -27,7 +27,7 @@ def test_vowels_take_an(word: str) -> None:
         *(("180", "a"), ("", "a"), ("?", "a")),
     ],
 )
-def test_the_exceptions(word: str, article: str) -> None:
+def test_the_exceptions(word, article):
     assert article_before(word) == article
 
 
@@ -38,7 +38,7 @@ def test_the_exceptions(word: str, article: str) -> None:
         *(("mp3", "an"), ("fm", "an"), ("rv", "an"), ("nfl", "an"), ("uk", "a"), ("uv", "a")),
     ],
 )
-def test_where_inflect_has_another_article_or_fails(word: str, article: str) -> None:
+def test_where_inflect_has_another_article_or_fails(word, article):
     """Why the rules are ours: those of inflect 7.6 know neither figures nor lower-case initials.
 
     Percent of the articles in real text that are those of the rules, as people wrote them:

@@ -52,7 +52,7 @@ def network() -> InfillingNetwork:
     return made
 
 
-def test_what_marks_the_attribute_is_taken_out(network: InfillingNetwork) -> None:
+def test_what_marks_the_attribute_is_taken_out(network):
     directions = usage(network)
     known = directions[FIRST:RARE].reshape(USES, ATTRIBUTES, -1)
     cosines = torch.einsum("uae,vbe->uavb", known, known)
@@ -61,14 +61,14 @@ def test_what_marks_the_attribute_is_taken_out(network: InfillingNetwork) -> Non
     assert cosines[~same].max() < 0.1
 
 
-def test_marks_and_rare_words_are_like_no_other(network: InfillingNetwork) -> None:
+def test_marks_and_rare_words_are_like_no_other(network):
     assert not usage(network)[:FIRST].any()
     assert not usage(network)[RARE].any()
     network.counts.zero_()
     assert not usage(network).any()
 
 
-def test_nothing_to_take_out_changes_nothing(network: InfillingNetwork) -> None:
+def test_nothing_to_take_out_changes_nothing(network):
     network.salience.zero_()
     directions = usage(network)
     centred = network.embedding.weight[FIRST:RARE].detach()
@@ -76,7 +76,7 @@ def test_nothing_to_take_out_changes_nothing(network: InfillingNetwork) -> None:
     torch.testing.assert_close(directions[FIRST:RARE], centred)
 
 
-def test_gains_are_cosines_times_the_weight(network: InfillingNetwork) -> None:
+def test_gains_are_cosines_times_the_weight(network):
     scorer = TokenScorer(network, Search(kinship=4.0), dtype=torch.float32)
     gains = scorer.similarity_gains(torch.tensor([word(0, 0), EMPTY]))
     assert gains.shape == (2, len(scorer.ids))
@@ -87,7 +87,7 @@ def test_gains_are_cosines_times_the_weight(network: InfillingNetwork) -> None:
     assert not gains[:, 0].any() and not gains[1].any()
 
 
-def test_words_that_end_alike_are_used_a_little_more_alike(network: InfillingNetwork) -> None:
+def test_words_that_end_alike_are_used_a_little_more_alike(network):
     directions = usage(network)
     words = [""] * V
     words[word(0, 0)], words[word(0, 1)], words[word(1, 1)] = "songs", "laws", "law"
@@ -122,12 +122,12 @@ def test_words_that_end_alike_are_used_a_little_more_alike(network: InfillingNet
         (("sing", "bed", "is", "boss", "less", "song", "", "s"), None),
     ],
 )
-def test_an_ending_needs_a_stem(words: tuple[str, ...], ending: str | None) -> None:
+def test_an_ending_needs_a_stem(words, ending):
     expected = len(ENDINGS) if ending is None else ENDINGS.index(ending)
     assert {ending_of(one) for one in words} == {expected}
 
 
-def test_the_search_is_told_how_its_words_end(network: InfillingNetwork) -> None:
+def test_the_search_is_told_how_its_words_end(network):
     vocabulary = Vocabulary.build(["songs laws sky"], size=9)
     small = new_infilling_network(asdict(SIZES), len(vocabulary), ATTRIBUTES)
     small.counts[:, FIRST:] = 9
@@ -141,7 +141,7 @@ def test_the_search_is_told_how_its_words_end(network: InfillingNetwork) -> None
         assert float(directions[songs] @ directions[other]) == pytest.approx(cosine + more)
 
 
-def test_a_word_used_alike_is_put_in_and_costs_no_less(network: InfillingNetwork) -> None:
+def test_a_word_used_alike_is_put_in_and_costs_no_less(network):
     def reading(kinship: float) -> tuple[list[int], dict[int, float]]:
         scorer = TokenScorer(network, guided(kinship), dtype=torch.float32)
         [found] = pseudo_likelihoods([sentence], [1], scorer, ways=USES)
@@ -159,7 +159,7 @@ def test_a_word_used_alike_is_put_in_and_costs_no_less(network: InfillingNetwork
             assert costs[other] == pytest.approx(plain[other], abs=1e-4)
 
 
-def test_words_that_are_used_otherwise_are_counted(network: InfillingNetwork) -> None:
+def test_words_that_are_used_otherwise_are_counted(network):
     directions = usage(network).numpy()
 
     def unlike(*middle: int) -> float:
@@ -188,9 +188,7 @@ def searched(network: InfillingNetwork, search: Search, *, kinship: float) -> In
 
 
 @pytest.mark.parametrize(("unlike_weight", "preferred"), [(0.0, 4), (50.0, 2)])
-def test_the_search_prefers_words_that_are_used_alike(
-    network: InfillingNetwork, unlike_weight: float, preferred: int
-) -> None:
+def test_the_search_prefers_words_that_are_used_alike(network, unlike_weight, preferred):
     favour(network, word(4, 1), nats=3.0)
     # Only the likelihood of the new words and their use are weighed.
     search = Search(
@@ -204,7 +202,7 @@ def test_the_search_prefers_words_that_are_used_alike(
     assert found[0].words == (word(0, 1), word(preferred, 1), word(1, 1), EOS)
 
 
-def test_a_word_said_again_costs(network: InfillingNetwork) -> None:
+def test_a_word_said_again_costs(network):
     favour(network, word(2, 1), nats=9.0)
     search = Search(
         **{"words": V, "left_weight": 9.0, "least_left": 0.0, "ways": USES, "edits": 99},
