@@ -59,9 +59,6 @@ def check_command_line(line):
                 assert word.split("=")[0] in known, f"{line!r}: {name} has no option {word}"
 
 
-# --- commands --------------------------------------------------------------------------------
-
-
 @every_command
 def test_a_command_has_help_with_examples_that_parse(name):
     command = command_named(name)
@@ -96,9 +93,6 @@ def test_options_change_on_purpose_only(name):
         "An option is a promise. If the change is meant, note it in CHANGELOG.md and put into "
         f"{OPTIONS}:\n  {json.dumps(name)}: {json.dumps(current)},"
     )
-
-
-# --- README and docs -------------------------------------------------------------------------
 
 
 def test_what_is_generated_is_up_to_date(monkeypatch):
@@ -204,9 +198,6 @@ def test_nothing_names_a_machine():
     for path in (*PAGES, *others):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"/(root|home|Users)/", text), f"{path.name} names a home folder"
-
-
-# --- docstrings ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

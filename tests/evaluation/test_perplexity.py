@@ -52,9 +52,6 @@ def uniform_model(vocabulary):
     return LanguageModel(network.eval(), vocabulary, LanguageModelSettings(4, 4), math.nan)
 
 
-# --- closed form -----------------------------------------------------------------------------
-
-
 def test_the_perplexity_of_equal_chances_is_the_size_of_the_vocabulary(vocabulary):
     model = uniform_model(vocabulary)
     assert model.read(TEXTS).perplexity == pytest.approx(len(vocabulary), rel=1e-5)
@@ -72,9 +69,6 @@ def test_tokens_and_unknown_words_are_counted(vocabulary):
         uniform_model(vocabulary).read([])
 
 
-# --- invariance and round trip ---------------------------------------------------------------
-
-
 def test_a_sentence_is_read_alike_beside_any_other(learned):
     together = learned.read(TEXTS)
     for index, text in enumerate(TEXTS):
@@ -89,9 +83,6 @@ def test_a_language_model_comes_back_as_it_was(learned, tmp_path):
     assert np.array_equal(again.read(TEXTS).nats, learned.read(TEXTS).nats)
     assert again.settings == learned.settings
     assert again.held_out_perplexity == learned.held_out_perplexity
-
-
-# --- learning --------------------------------------------------------------------------------
 
 
 def test_what_was_learned_surprises_less_than_its_words_in_another_order(learned):
@@ -127,9 +118,6 @@ def test_too_few_outputs_have_no_reverse_perplexity(vocabulary):
     with pytest.raises(ValueError, match="0 held out"):
         empty = pack([], vocab_size=len(vocabulary))
         train_language_model(small.sentences(vocabulary), empty, vocabulary)
-
-
-# --- which epoch is kept ---------------------------------------------------------------------
 
 
 def fit(scores, **settings):

@@ -16,9 +16,6 @@ from arae_toolkit.evaluation.text_overlap import (
 SENTENCES = ["the food was great .", "the staff was rude and slow .", "i will never be back !"]
 
 
-# --- words -----------------------------------------------------------------------------------
-
-
 @given(st.text(max_size=40))
 def test_words_are_those_of_a_vocabulary_and_stay_as_they_are(text):
     words = words_of(text)
@@ -30,9 +27,6 @@ def test_words_are_those_of_a_vocabulary_and_stay_as_they_are(text):
 def test_case_and_spacing_do_not_matter():
     assert words_of("The food's  GREAT, isn't it?") == "the food 's great , is n't it ?"
     assert words_of("") == ""
-
-
-# --- BLEU ------------------------------------------------------------------------------------
 
 
 def test_bleu_of_the_identity_is_100_and_of_other_words_0():
@@ -72,9 +66,6 @@ def test_the_signature_names_every_setting(caplog):
 def test_an_output_without_reference_is_refused(references):
     with pytest.raises(ValueError, match="references"):
         corpus_bleu(["a"], references)
-
-
-# --- copies, variety, length -----------------------------------------------------------------
 
 
 def test_copies_are_counted_by_words():

@@ -45,9 +45,6 @@ def close(first, second):
     np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-7)
 
 
-# --- closed form -----------------------------------------------------------------------------
-
-
 def test_several_networks_give_the_mean_of_their_probabilities():
     each = [small_pairs.model(seed).probabilities(PAIRS) for seed in (1, 2, 5)]
     assert np.abs(each[0] - each[1]).max() > 0.01, "the networks are too alike to test with"
@@ -66,9 +63,6 @@ def test_probabilities_are_the_networks_softmax_and_the_label_its_likeliest(kind
         expected = made.networks[0](*batches).double().softmax(dim=1).numpy()
     close(probabilities, expected)
     assert made.predict(PAIRS) == [small_pairs.LABELS[row] for row in expected.argmax(axis=1)]
-
-
-# --- invariance ------------------------------------------------------------------------------
 
 
 @every_kind
@@ -97,9 +91,6 @@ def test_long_sentences_are_read_up_to_the_most_words():
     close(longer, made.probabilities([(start, "a dog runs .")]))
 
 
-# --- round trip ------------------------------------------------------------------------------
-
-
 @every_kind
 def test_a_loaded_model_is_the_saved_one_bit_for_bit(tmp_path, kind):
     saved = model(kind)
@@ -125,9 +116,6 @@ def test_several_networks_come_back_in_their_order(tmp_path):
     assert np.array_equal(loaded.probabilities(PAIRS), saved.probabilities(PAIRS))
     alone = NLIModel.from_pretrained(tmp_path / "member-1")
     assert np.array_equal(alone.probabilities(PAIRS), small_pairs.model(2).probabilities(PAIRS))
-
-
-# --- damage ----------------------------------------------------------------------------------
 
 
 def change_config(folder, **changes):

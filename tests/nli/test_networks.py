@@ -48,9 +48,6 @@ def close(first, second):
     torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-6)
 
 
-# --- closed form -----------------------------------------------------------------------------
-
-
 def test_one_word_sentences_are_each_others_counterparts():
     attention = network("attention")
     premise, hypothesis = batch([[5], [6]]), batch([[7], [8]])
@@ -88,9 +85,6 @@ def test_dropout_keeps_the_mean_and_drops_its_share(share):
     assert values.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)])
 
 
-# --- gradient routing ------------------------------------------------------------------------
-
-
 @every_kind
 def test_a_gradient_reaches_every_weight_but_that_of_padding(kind):
     made = network(kind)
@@ -99,9 +93,6 @@ def test_a_gradient_reaches_every_weight_but_that_of_padding(kind):
     for name, parameter in made.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
     assert made.encoder.embedding.weight.grad[PAD].abs().sum() == 0
-
-
-# --- invariance ------------------------------------------------------------------------------
 
 
 @every_kind
@@ -155,9 +146,6 @@ def test_only_a_generator_drops(kind):
     assert not torch.allclose(dropping(1), expected)
 
 
-# --- oracle ----------------------------------------------------------------------------------
-
-
 def test_two_directions_equal_torchs_own_over_packed_sequences():
     encoder = network("bilstm-max").encoder
     oracle = nn.LSTM(E, Z // 2, batch_first=True, bidirectional=True)
@@ -177,9 +165,6 @@ def test_two_directions_equal_torchs_own_over_packed_sequences():
         [states[row, :length].amax(dim=0) for row, length in enumerate(given.lengths.tolist())]
     )
     close(encoder(given), functional.normalize(longest, dim=1))
-
-
-# --- starting weights ------------------------------------------------------------------------
 
 
 @every_kind

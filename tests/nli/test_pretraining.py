@@ -52,9 +52,6 @@ def run(folder, *listeners):
     return Run(folder, {}, RunLog(folder, listeners), lambda trained, last: {"last": last})
 
 
-# --- gradient routing ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("generates", [True, False])
 def test_an_iteration_moves_every_weight_and_leaves_no_gradient(generates):
     known = np.ones(40, dtype=np.bool_)
@@ -76,9 +73,6 @@ def test_labels_that_are_not_known_change_nothing():
         assert torch.equal(value, scalars[1][name]), name
     name = "nats_per_generated_token"
     assert not torch.equal(scalars[0][name], scalars[2][name])
-
-
-# --- round trip ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["bilstm-max", "attention"])
@@ -106,9 +100,6 @@ def test_the_papers_encoder_takes_the_embeddings_alone(tmp_path):
     assert torch.equal(network.encoder.embedding.weight, made.model.encoder.embedding.weight)
 
 
-# --- divergence ------------------------------------------------------------------------------
-
-
 def test_words_that_cost_far_more_than_guessing_are_named():
     made = training()
     guessing = np.log(len(small_pairs.rule_words()))
@@ -119,9 +110,6 @@ def test_words_that_cost_far_more_than_guessing_are_named():
 def test_a_rate_far_too_high_stops_the_run(tmp_path):
     with pytest.raises(TrainingDiverged, match="try a lower rate"):
         fit(training(replace(SETTINGS, rate=1e4, warmup=0, epochs=20)), run(tmp_path))
-
-
-# --- learning --------------------------------------------------------------------------------
 
 
 def test_hidden_words_partners_and_hypotheses_are_learned():

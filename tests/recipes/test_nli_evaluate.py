@@ -60,9 +60,6 @@ def check_numbers(found, expected):
         assert row == pytest.approx(other, rel=1e-4)
 
 
-# --- what is measured ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("names", [("premise", "hypothesis"), ("sentence1", "sentence2")])
 @pytest.mark.parametrize("label", ["gold_label", "label"])
 def test_the_numbers_are_those_of_the_library(call, expected, label, names):
@@ -133,8 +130,6 @@ def test_several_networks_are_averaged(call, tmp_path):
     probabilities = small_pairs.model(1, 2).probabilities(PAIRS)
     check_numbers(found, measure_classification(probabilities, np.array(GOLD), labels=LABELS))
 
-
-# --- what cannot be used ---------------------------------------------------------------------
 
 BAD_ROWS = {
     "nonsense": "not JSON",

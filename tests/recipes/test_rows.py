@@ -152,8 +152,6 @@ def test_a_json_row_goes_through_unchanged(fields, text):
     assert list(json.loads(json_line(row.answered({})))) == list(given_fields)
 
 
-# --- texts that may stand in several fields, and checks of more than the texts -------------------
-
 ALTERNATIVES = [("premise", "sentence1"), "hypothesis"]
 
 

@@ -64,9 +64,6 @@ def expected_rows(model, texts=TEXTS, target="positive", **settings):
     ]
 
 
-# --- answers ---------------------------------------------------------------------------------
-
-
 def test_rows_keep_their_order_and_fields_and_get_the_answer(call, model):
     result = call(input=json_rows(id="7é", to="mine", label=None))
     assert result.stderr == ""
@@ -121,9 +118,6 @@ def test_texts_of_unknown_words_are_answered(call, text):
     assert list(row) == ["text", *ADDED]
 
 
-# --- targets ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("asked", "targets"),
     [
@@ -171,9 +165,6 @@ def test_a_target_must_be_given(folder):
     result = CliRunner().invoke(main, ["transfer", str(folder)], input=json_rows())
     assert result.exit_code == 2
     assert "Missing option '--to'" in result.stderr
-
-
-# --- rewriting -------------------------------------------------------------------------------
 
 
 def test_candidates_strength_and_seed_reach_the_model(call, model):

@@ -63,9 +63,6 @@ def asked(model, *texts, to, count=1, strength=1.0, seed=0):
     return [[model.vocabulary.decode(one) for one in own] for own in proposals]
 
 
-# --- markers ---------------------------------------------------------------------------------
-
-
 def test_the_most_salient_of_overlapping_ngrams_is_taken():
     salience = np.zeros((2, 7))
     salience[0, [1, 5]] = 2.0, 3.0  # words
@@ -91,9 +88,6 @@ def test_markers_are_numbered_in_each_sentence_of_their_own_attribute():
     assert markers[text.index("dirty")] != 0
     assert markers[text.index("rude")] == markers[: len(text)].max()
     assert not markers[len(rows[0]) :].any()  # without a label
-
-
-# --- what is looked up -----------------------------------------------------------------------
 
 
 def test_the_sentence_with_the_most_similar_other_words_is_found():
@@ -149,9 +143,6 @@ def test_what_marks_the_target_stays():
     assert asked(by_hand(), text, to="odd", strength=0.9) == [[text]]
 
 
-# --- strength --------------------------------------------------------------------------------
-
-
 def test_strength_scales_the_threshold_and_leaves_neutral_sentences():
     model = by_hand()
     neutral = "the soup was ."
@@ -159,9 +150,6 @@ def test_strength_scales_the_threshold_and_leaves_neutral_sentences():
     assert asked(model, neutral, to="good", strength=1.0) != [[neutral]]
     assert asked(model, "the soup was cold .", to="good", strength=0.0) == [["the soup was cold ."]]
     assert asked(model, "the soup was cold .", to="good", strength=0.1) == [["the soup was cold ."]]
-
-
-# --- protocol --------------------------------------------------------------------------------
 
 
 def test_a_planted_marker_is_swapped_and_the_rest_stays(built):
@@ -200,9 +188,6 @@ def test_every_proposal_is_a_sentence(built):
             assert proposal.count(UNKNOWN) <= 1
             assert min(proposal) >= EOS
     assert model.propose([], [], count=2, strength=1.0, seed=0) == []
-
-
-# --- round trip ------------------------------------------------------------------------------
 
 
 def test_a_saved_model_proposes_the_same(built, tmp_path):

@@ -32,9 +32,6 @@ def drawn(count, *, attributes=3, seed=0):
     return packed(*[(label, *words) for label, words in zip(labels, sentences, strict=True)])
 
 
-# --- closed form -----------------------------------------------------------------------------
-
-
 def test_two_attributes_of_the_same_size():
     sentences = packed((0, GOOD, FOOD), (0, GOOD, FOOD), (1, BAD, FOOD), (1, BAD, FOOD))
     salience = word_salience(sentences, 2, V, smoothing=1.0)
@@ -69,9 +66,6 @@ def test_special_tokens_unknown_words_and_unlabelled_sentences_mark_nothing():
     assert not salience[:, : UNKNOWN + 1].any()
     assert salience[:, BAD].tolist() == [0, 0]
     assert word_counts(sentences, 2, V).sum() == 2
-
-
-# --- oracle ----------------------------------------------------------------------------------
 
 
 def test_ngrams_equal_a_slow_count():
@@ -111,9 +105,6 @@ def test_the_table_agrees_with_single_words():
     table = NgramSalience.count(sentences, 3, V)
     words = word_salience(sentences, 3, V)
     assert np.array_equal(table.of(sentences.tokens)[0], words[:, sentences.tokens])
-
-
-# --- round trip and errors -------------------------------------------------------------------
 
 
 def test_a_table_survives_as_arrays():
