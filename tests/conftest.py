@@ -35,16 +35,16 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare a small synthetic corpus once."""
-    import small_pretraining  # which loads torch, not to be loaded before the threads are set
+    import small_runs  # which loads torch, not to be loaded before the threads are set
 
-    return small_pretraining.prepare(tmp_path_factory.mktemp("corpora") / "synthetic")
+    return small_runs.prepare(tmp_path_factory.mktemp("corpora") / "synthetic")
 
 
 @pytest.fixture(scope="session")
 def undisturbed(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a run that is never disturbed, once."""
-    import small_pretraining
+    import small_runs
 
     out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    small_pretraining.pretrain(synthetic, out, epochs=6)
+    small_runs.pretrain(synthetic, out, epochs=6)
     return out

@@ -1,15 +1,34 @@
 """A small labelled corpus in which one word of a sentence tells its attribute; settings for it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import torch
 from command_line import json_lines
 
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.data_prep.synthetic.corpora import sentiment_sentences
+from arae_toolkit.evaluation.language_model import (
+    LanguageModel,
+    LanguageModelNetwork,
+    LanguageModelSettings,
+)
+from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
+from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifierSettings
+from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.rewriter import LATENT
+from arae_toolkit.transfer.model import SCORER_FOLDER
+from arae_toolkit.transfer.scorer.scorer import Scorer
 
 MARKERS = {"good": ("great", "lovely", "tasty"), "bad": ("awful", "nasty", "bland")}
 SUBJECTS = ("food", "soup", "cake", "room", "staff", "coffee", "bread", "bar", "menu", "table")
@@ -72,3 +91,86 @@ QUICK = Config(
     ),
 )
 """Two epochs of some 30 iterations."""
+
+
+def changed(**training: Any) -> Config:
+    """Return these settings with some of the training's changed."""
+    return replace(QUICK, training=replace(QUICK.training, **training))
+
+
+ATTRIBUTES = ("negative", "positive", "neutral")
+REWRITTEN = (
+    "the food was bad , and i 'm sad .",
+    "the staff did n't care !",
+    "great place , really .",
+    "we paid $ _num_ for it .",
+    "is this `` good '' ?",
+)
+
+
+def save_model(folder: Path, *, attributes: tuple[str, ...] = ATTRIBUTES, seed: int = 7) -> Path:
+    """Write a model folder with its scorer and return it."""
+    vocabulary = Vocabulary.build(REWRITTEN, size=100)
+    generator = torch.Generator().manual_seed(seed)
+    model = TransferAutoencoder(
+        len(vocabulary),
+        attributes=attributes,
+        max_length=12,
+        embedding_size=12,
+        code_size=10,
+        hidden_size=14,
+        noise_size=5,
+        generator_sizes=(11,),
+        classifier_sizes=(13,),
+        code_gain=3.0,
+    )
+    model.initialize(generator=generator, bound=0.9)
+    save_model_folder(
+        folder,
+        config={"kind": LATENT, "model": model.arguments},
+        vocabulary=vocabulary,
+        tensors=model.state_dict(),
+    )
+    scorer = Scorer(
+        len(vocabulary), attributes=attributes, embedding_size=8, hidden_size=9, filters=6
+    )
+    scorer.initialize(generator)
+    scorer.save_pretrained(folder / SCORER_FOLDER, vocabulary)
+    return folder
+
+
+EVALUATED = {"train": 2_000, "dev": 120, "test": 80}
+EVALUATORS = EvaluatorSettings(
+    ngrams=NgramClassifierSettings(longest=2),
+    neural=BiLSTMClassifierSettings(
+        embedding_size=12, state_size=16, batch_size=32, most_epochs=2, rate=0.02
+    ),
+    language_model=LanguageModelSettings(
+        embedding_size=12,
+        hidden_size=12,
+        batch_size=32,
+        most_epochs=2,
+        rate=0.02,
+        softmax_samples=20,
+    ),
+)
+
+
+def labelled_corpus(folder: Path) -> Corpus:
+    """Prepare the corpus in a folder: train, dev and test, negative and positive."""
+    sentences = sentiment_sentences(sum(EVALUATED.values()), seed=3)
+    return prepared_corpus(
+        folder,
+        {
+            split: [{"text": row.text, "label": row.label} for row in islice(sentences, size)]
+            for split, size in EVALUATED.items()
+        },
+    )
+
+
+def equal_chances(vocabulary: Vocabulary) -> LanguageModel:
+    """Return a language model that gives every word the same chance."""
+    network = LanguageModelNetwork(len(vocabulary), embedding_size=3, hidden_size=3)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    return LanguageModel(network.eval(), vocabulary, LanguageModelSettings(3, 3), 7.0)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import small
 import small_pairs
-import small_rewriter
 import small_transfer
 import torch
 from small_benchmarks import PROGRAMS, call, measure_small_networks, program, tiny_corpus
@@ -87,7 +86,7 @@ def folders(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     config = small.settings("epochs=2", "batch_size=16", "evaluate_every=5")
     pretrain(corpus, config, folder / "tiny")
     pretrain(corpus, config, folder / "tiny-ae", kind="ae")
-    rewriter = small_rewriter.save_model(folder / "rewriter", attributes=("bad", "good"))
+    rewriter = small_transfer.save_model(folder / "rewriter", attributes=("bad", "good"))
     pairs = small_pairs.save_model(folder / "pairs")
     return {"trained": folder, "pairs": pairs, "rewriter": rewriter}
 
@@ -613,7 +612,7 @@ def test_another_corpus_than_the_runs_own_is_refused(folders, labelled, tmp_path
     other = tiny_corpus(tmp_path, size=100, seed=9)
     done = call("pretraining", folders["trained"] / "tiny", "--corpus", other.folder, code=1)
     assert "trained on another synthetic" in done.stderr
-    run = small_rewriter.save_model(tmp_path / "run")
+    run = small_transfer.save_model(tmp_path / "run")
     done = call("transfer_throughput", run, "--corpus", labelled.folder, code=1)
     assert "labelled bad, good, where the model knows negative, positive, neutral" in done.output
 

@@ -4,7 +4,6 @@ import random
 
 import numpy as np
 import pytest
-import small_rewriter
 import small_transfer
 import torch
 from sklearn.base import clone
@@ -39,7 +38,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return small_rewriter.save_model(tmp_path_factory.mktemp("runs") / "rewriter")
+    return small_transfer.save_model(tmp_path_factory.mktemp("runs") / "rewriter")
 
 
 # --- scikit-learn's contracts ----------------------------------------------------------------
@@ -283,7 +282,7 @@ def test_an_unknown_target_is_named(fitted, folder):
     ("content", "told"), [("{", "damaged"), ('["a", "b"]', "its classes are not the labels")]
 )
 def test_a_damaged_folder_is_named(tmp_path, content, told):
-    run = small_rewriter.save_model(tmp_path / "run")
+    run = small_transfer.save_model(tmp_path / "run")
     (run / CLASSES).write_text(content)
     with pytest.raises(CheckpointMismatch, match=f"{CLASSES}: {told}"):
         TextTransfer.from_pretrained(run)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import command_line
 import numpy as np
 import pytest
-import small_instruments
+import small_transfer
 
 from arae_toolkit.data.corpus import texts_of
 from arae_toolkit.errors import DataError, ToolkitError
@@ -267,7 +267,7 @@ call = partial(command_line.call, "evaluate")
 
 
 def test_from_outputs_to_scores(tmp_path):
-    corpus = small_instruments.labelled_corpus(tmp_path / "corpora")
+    corpus = small_transfer.labelled_corpus(tmp_path / "corpora")
     split = corpus.split("test")
     texts = texts_of(split, corpus.vocabulary)
     paths = []

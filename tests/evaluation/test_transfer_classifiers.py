@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-import small_instruments
+import small_transfer
 import torch
 
 from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
@@ -198,16 +198,16 @@ def test_a_folder_with_the_ngrams_among_the_weights_gives_the_same_judge(ngram_j
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return small_instruments.labelled_corpus(tmp_path_factory.mktemp("corpora"))
+    return small_transfer.labelled_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 def test_instruments_are_trained_once_and_kept(corpus, tmp_path):
     notes = []
     arguments = {"folder": tmp_path / "kept", "note": notes.append}
-    first = evaluators_of(corpus, settings=small_instruments.SETTINGS, **arguments)
+    first = evaluators_of(corpus, settings=small_transfer.EVALUATORS, **arguments)
     assert [note.split(":")[0] for note in notes] == ["ngrams", "bilstm", "language-model"]
     assert first.classifiers[0].dev_accuracy > 85
-    again = evaluators_of(corpus, settings=small_instruments.SETTINGS, **arguments)
+    again = evaluators_of(corpus, settings=small_transfer.EVALUATORS, **arguments)
     assert len(notes) == 3
     texts = texts_of(corpus.split("test"), corpus.vocabulary)
     for one, other in zip(first.classifiers, again.classifiers, strict=True):

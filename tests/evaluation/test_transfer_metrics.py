@@ -5,8 +5,7 @@ import math
 import command_line
 import numpy as np
 import pytest
-import small_instruments
-import small_rewriter
+import small_transfer
 from command_line import json_lines
 
 from arae_toolkit import devices
@@ -57,7 +56,7 @@ class Yes(Marker):
 def language_model():
     """Equal chances for every word."""
     vocabulary = Vocabulary.build(SOURCES, size=100)
-    return small_instruments.equal_chances(vocabulary)
+    return small_transfer.equal_chances(vocabulary)
 
 
 @pytest.fixture
@@ -227,7 +226,7 @@ def test_a_limit_takes_rows_from_everywhere():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return small_instruments.labelled_corpus(tmp_path_factory.mktemp("corpora"))
+    return small_transfer.labelled_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +234,7 @@ def runs(tmp_path_factory, corpus):
     """Where the judges are kept, trained once."""
     folder = tmp_path_factory.mktemp("runs")
     kept = folder / "judges" / f"{corpus.name}-{corpus.sha256[:8]}"
-    evaluators_of(corpus, folder=kept, settings=small_instruments.SETTINGS)
+    evaluators_of(corpus, folder=kept, settings=small_transfer.EVALUATORS)
     return folder
 
 
@@ -251,7 +250,7 @@ def call(corpus, runs, monkeypatch):
 
     def invoke(*arguments, code=0, named=True, **settings):
         monkeypatch.setenv(locations.RUNS_VARIABLE, str(runs))
-        monkeypatch.setattr(evaluators, "EvaluatorSettings", lambda: small_instruments.SETTINGS)
+        monkeypatch.setattr(evaluators, "EvaluatorSettings", lambda: small_transfer.EVALUATORS)
         corpus_option = ("--corpus", corpus.folder) if named else ()
         reverse = () if "--reverse" in arguments else ("--no-reverse",)
         words = (*arguments, *corpus_option, *reverse)
@@ -357,7 +356,7 @@ def test_a_limit_and_a_target_for_all_rows(call, sources, tmp_path):
 
 
 def test_a_model_of_ours_is_measured(call, corpus, runs):
-    folder = small_rewriter.save_model(runs / "small", attributes=("negative", "positive"))
+    folder = small_transfer.save_model(runs / "small", attributes=("negative", "positive"))
     config = json.loads((folder / "config.json").read_text())
     assert "corpus" not in config
     result = call("small", "--limit", 12, "--json")
@@ -433,7 +432,7 @@ def test_wrong_usage_is_told_at_once(call, tmp_path):
 
 
 def test_a_run_without_its_corpus_is_told_what_to_do(call, tmp_path):
-    folder = small_rewriter.save_model(tmp_path / "model", attributes=("negative", "positive"))
+    folder = small_transfer.save_model(tmp_path / "model", attributes=("negative", "positive"))
     result = call(folder, named=False, code=3)
     assert "does not name its corpus; name it with --corpus" in result.stderr
     config = folder / "config.json"
@@ -445,7 +444,7 @@ def test_a_run_without_its_corpus_is_told_what_to_do(call, tmp_path):
 
 
 def test_a_model_of_other_labels_is_refused(call, runs):
-    small_rewriter.save_model(runs / "other", attributes=("cold", "warm"))
+    small_transfer.save_model(runs / "other", attributes=("cold", "warm"))
     result = call("other", code=3)
     assert "labels negative, positive, the model's are cold, warm" in result.stderr
 

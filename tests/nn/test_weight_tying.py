@@ -3,7 +3,7 @@ import small
 import torch
 from command_line import call
 from safetensors import safe_open
-from small_pretraining import prepare, pretrain
+from small_runs import prepare, pretrain
 from torch import nn
 
 from arae_toolkit import ARAE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import call
-from small_pretraining import pretrain, same_state, start
+from small_runs import pretrain, same_state, start
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import call
-from small_pretraining import pretrain, same_state, start
+from small_runs import pretrain, same_state, start
 from small_transfer import small_labelled_corpus
 
 from arae_toolkit.recipes.pretrain.pretrain import pretrain as command

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import small
 import small_pairs
-import small_rewriter
+import small_transfer
 from command_line import call, json_lines, rows_in, start
 
 from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
@@ -85,7 +85,7 @@ STREAMS = {
         "label", "no field 'premise' or 'sentence1'", 60, "arae-toolkit nli --labels tiny",
     ),
     "transfer": Stream(
-        ("transfer",), ("--to", "positive"), small_rewriter.save_model,
+        ("transfer",), ("--to", "positive"), small_transfer.save_model,
         tuple({"text": text} for text in TEXTS),
         "transferred", "no field 'text'", 60, "arae-toolkit pretrain nowhere",
     ),

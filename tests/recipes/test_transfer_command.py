@@ -1,5 +1,5 @@
 import pytest
-import small_rewriter
+import small_transfer
 from click.testing import CliRunner
 from command_line import call as call_program
 from command_line import json_lines, rows_in
@@ -21,7 +21,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return small_rewriter.save_model(tmp_path_factory.mktemp("runs") / "rewriter")
+    return small_transfer.save_model(tmp_path_factory.mktemp("runs") / "rewriter")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_an_unknown_label_is_one_line_with_the_known_ones(call, folder, name, hi
 
 
 def test_a_label_may_be_called_all(call, tmp_path):
-    run = small_rewriter.save_model(tmp_path / "run", attributes=("all", "none"))
+    run = small_transfer.save_model(tmp_path / "run", attributes=("all", "none"))
     rows = rows_in(call("--to", "all", run=run, input=json_rows()))
     assert [row["to"] for row in rows] == ["all"] * len(TEXTS)
 
@@ -219,7 +219,7 @@ def test_an_unusable_row_is_let_out_once_for_each_target(call):
 
 
 def test_a_model_without_its_scorer_is_one_line(call, tmp_path):
-    run = small_rewriter.save_model(tmp_path / "damaged")
+    run = small_transfer.save_model(tmp_path / "damaged")
     (run / "scorer" / "config.json").unlink()
     result = call(run=run, input=json_rows(), code=4)
     assert result.stderr.startswith(f"arae-toolkit: error: {run}")

@@ -2,10 +2,9 @@ import json
 from dataclasses import asdict
 
 import pytest
-import small_rewriter
+import small_transfer
 import torch
-from small_instruments import equal_chances
-from small_transfer import prepared_corpus
+from small_transfer import equal_chances, prepared_corpus
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
@@ -17,7 +16,7 @@ from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Searc
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 
 AE = System("ae", "ae")
-NAMES = list(small_rewriter.ATTRIBUTES)
+NAMES = list(small_transfer.ATTRIBUTES)
 TEXTS = {
     "train": ["the soup is bad .", "so good a tea .", "there is some tea ."],
     "dev": ["the tea is bad .", "so bad a soup .", "the soup is good .", "there is some soup ."],
@@ -40,7 +39,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path):
-    return small_rewriter.save_model(tmp_path / "run")
+    return small_transfer.save_model(tmp_path / "run")
 
 
 class Marker:
@@ -96,7 +95,7 @@ def test_the_fingerprint_tells_texts_labels_and_targets():
 
 
 def test_outputs_are_those_of_the_model_asked_so(run):
-    sources = Sources(list(small_rewriter.SENTENCES[:3]), [0, 0, 1], [1, 2, 0])
+    sources = Sources(list(small_transfer.REWRITTEN[:3]), [0, 0, 1], [1, 2, 0])
     system = System("ae@c3@s2", "ae")
     found = outputs_of(system, run, sources, NAMES, precision="fp32")
     expected = TransferModel.from_pretrained(run).transfer(
@@ -114,7 +113,7 @@ def test_outputs_are_those_of_the_model_asked_so(run):
 
 
 def test_outputs_are_kept_for_the_same_weights_sources_and_precision(run):
-    sources = Sources(list(small_rewriter.SENTENCES[:2]), [0, 0], [1, 2])
+    sources = Sources(list(small_transfer.REWRITTEN[:2]), [0, 0], [1, 2])
 
     def found(of=sources):
         return outputs_of(AE, run, of, NAMES, precision="fp32")
@@ -131,7 +130,7 @@ def test_outputs_are_kept_for_the_same_weights_sources_and_precision(run):
     mark()
     assert found() == [first[0], "kept"]
     others = [
-        Sources(list(small_rewriter.SENTENCES[2:4]), [0, 0], [1, 2]),
+        Sources(list(small_transfer.REWRITTEN[2:4]), [0, 0], [1, 2]),
         Sources(sources.texts, [0, 0], [2, 1]),
         Sources(sources.texts[:1], [0], [1]),
     ]
@@ -143,19 +142,19 @@ def test_outputs_are_kept_for_the_same_weights_sources_and_precision(run):
     assert "kept" not in outputs_of(AE, run, sources, NAMES, precision="bf16")
     assert found() == first
     mark()
-    small_rewriter.save_model(run, seed=8)
+    small_transfer.save_model(run, seed=8)
     assert "kept" not in found()
 
 
 def test_outputs_of_infilling_are_kept_for_the_same_search(tmp_path, monkeypatch):
     sizes = asdict(InfillingModelConfig(embedding_size=8, hidden_size=4, attribute_size=4))
-    words = Vocabulary.build(small_rewriter.SENTENCES, size=100)
+    words = Vocabulary.build(small_transfer.REWRITTEN, size=100)
     network = new_infilling_network(sizes, len(words), len(NAMES))
     infilling = Infilling(network, words, NAMES, arguments=sizes)
     infilling.save_pretrained(tmp_path)
-    model = TransferModel.from_pretrained(small_rewriter.save_model(tmp_path / "latent"))
+    model = TransferModel.from_pretrained(small_transfer.save_model(tmp_path / "latent"))
     model.scorer.save_pretrained(tmp_path / SCORER_FOLDER, words)
-    sources = Sources(list(small_rewriter.SENTENCES[:2]), [0, 0], [1, 2])
+    sources = Sources(list(small_transfer.REWRITTEN[:2]), [0, 0], [1, 2])
     system = System("infilling", "infilling")
 
     def head():

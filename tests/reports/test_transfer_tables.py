@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-import small_rewriter
+import small_transfer
 from command_line import call
 from small_transfer import small_labelled_corpus
 
@@ -88,7 +88,7 @@ def test_table4_rewrites_the_sentences_it_is_given(corpus, places, tmp_path):
 
 
 def test_a_finished_model_that_knows_more_labels_is_a_row(corpus, places, tmp_path):
-    model = small_rewriter.save_model(tmp_path / "own", attributes=("fair", "good", "bad"))
+    model = small_transfer.save_model(tmp_path / "own", attributes=("fair", "good", "bad"))
     inputs = tmp_path / "inputs.jsonl"
     row = {"text": "The food was bad.", "label": "bad", "part": "titles"}
     inputs.write_text(json.dumps(row) + "\n")

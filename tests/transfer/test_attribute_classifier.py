@@ -1,26 +1,14 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from small_transfer import QUICK, small_labelled_corpus
+from small_transfer import changed
 
-from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER, Algorithm
 from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
 from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
-
-
-def _changed(**training):
-    return replace(QUICK, training=replace(QUICK.training, **training))
 
 
 def _adversary(corpus, config, *, kind="ae", iterations=100):
@@ -46,7 +34,7 @@ def test_a_class_without_rows_does_not_divide_by_nothing():
 
 @pytest.mark.parametrize("update", ["joint", "separate"])
 def test_an_iteration_moves_what_it_should(corpus, update):
-    config = _changed(encoder_update=update, attribute_warmup=0, adversarial_warmup=0)
+    config = changed(encoder_update=update, attribute_warmup=0, adversarial_warmup=0)
     model = new_model(corpus, config, kind="arae")
     store = AttributeStore(corpus.split("train"), device=CPU)
     algorithm = Algorithm(model, config, store, extended=True)
@@ -69,12 +57,12 @@ def test_an_iteration_moves_what_it_should(corpus, update):
 
 def test_the_autoencoder_never_yields_to_its_classifier(corpus):
     for update in ("joint", "separate"):
-        adversary = _adversary(corpus, _changed(attribute_weight=0.0, encoder_update=update))
+        adversary = _adversary(corpus, changed(attribute_weight=0.0, encoder_update=update))
         assert adversary.gradient_terms() == [] and list(adversary.updates) == ["classifier"]
 
 
 def test_the_pull_grows_with_the_iterations(corpus):
-    adversary = _adversary(corpus, _changed(attribute_weight=3.0, attribute_warmup=20))
+    adversary = _adversary(corpus, changed(attribute_weight=3.0, attribute_warmup=20))
     weights = []
     for iteration in (0, 10, 50):
         adversary.prepare(iteration)
@@ -84,7 +72,7 @@ def test_the_pull_grows_with_the_iterations(corpus):
 
 
 def test_separate_updates_of_the_encoder_replace_the_pull(corpus):
-    adversary = _adversary(corpus, _changed(encoder_update="separate", attribute_warmup=0))
+    adversary = _adversary(corpus, changed(encoder_update="separate", attribute_warmup=0))
     assert adversary.gradient_terms() == []
     adversary.updates[ATTRIBUTE_ENCODER].set_rate(0.5)
     before = {name: value.clone() for name, value in adversary.model.state_dict().items()}
@@ -101,7 +89,7 @@ def test_separate_updates_of_the_encoder_replace_the_pull(corpus):
 
 def test_an_iterations_rows_are_fixed_by_its_number(corpus):
     def classifier_after(*iterations, **settings):
-        adversary = _adversary(corpus, _changed(**settings))
+        adversary = _adversary(corpus, changed(**settings))
         for iteration in iterations:
             adversary.prepare(iteration)
             adversary.run(torch.tensor(1.0))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from small_transfer import MARKERS, QUICK, SIZES, small_labelled_corpus
+from small_transfer import MARKERS, QUICK, SIZES, changed
 
-from arae_toolkit.data.corpus import Corpus, pack
+from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.cli import main
@@ -19,15 +19,6 @@ from arae_toolkit.transfer.autoencoder.experiment import (
 from arae_toolkit.transfer.model import TransferModel
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
-
-
-def _changed(**training):
-    return replace(QUICK, training=replace(QUICK.training, **training))
-
-
 def _train(corpus, folder, config=QUICK, *, kind: TransferKind = "arae", **others):
     pretrain_transfer(
         corpus, config, folder, scorer_folder=folder.parent / "scorer", kind=kind, **others
@@ -36,7 +27,7 @@ def _train(corpus, folder, config=QUICK, *, kind: TransferKind = "arae", **other
 
 def test_hiding_follows_the_ratio_of_frequencies():
     sentences = pack([[4, 5, EOS], [4, 6, EOS]], vocab_size=7, labels=[0, 1])
-    chances = masking_chances(sentences, 2, 7, _changed(attribute_drop=1.0))
+    chances = masking_chances(sentences, 2, 7, changed(attribute_drop=1.0))
     assert chances is not None
     assert chances[0, 5] == pytest.approx(0.5)  # (1 + 1) / (0 + 1)
     assert chances[1, 5] == chances[0, 4] == 0
@@ -46,7 +37,7 @@ def test_hiding_follows_the_ratio_of_frequencies():
 def test_a_folder_of_another_run_is_refused(corpus, tmp_path):
     _train(corpus, tmp_path / "run")
     with pytest.raises(CheckpointMismatch, match="other settings"):
-        _train(corpus, tmp_path / "run", _changed(epochs=3))
+        _train(corpus, tmp_path / "run", changed(epochs=3))
     with pytest.raises(CheckpointMismatch, match="scorer"):
         TransferModel.from_pretrained(_without_scorer(tmp_path / "run"))
 
@@ -69,7 +60,7 @@ def learned(corpus, tmp_path_factory):
     """Train long enough to flip the marker: with markers hidden, the decoder has to write one."""
     folder = tmp_path_factory.mktemp("learned") / "run"
     config = replace(
-        _changed(epochs=30, attribute_drop=1.0, adversarial_weight=0.0, attribute_weight=0.1),
+        changed(epochs=30, attribute_drop=1.0, adversarial_weight=0.0, attribute_weight=0.1),
         model=replace(SIZES, code_size=64, hidden_size=64, code_gain=8.0),
     )
     _train(corpus, folder, config, kind="ae")

@@ -1,10 +1,6 @@
-from dataclasses import replace
-
-import pytest
 import torch
-from small_transfer import QUICK, small_labelled_corpus
+from small_transfer import changed
 
-from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.pretraining.algorithm import Algorithm
@@ -14,17 +10,8 @@ from arae_toolkit.transfer.autoencoder.experiment import new_model
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
-
-
-def _changed(**training):
-    return replace(QUICK, training=replace(QUICK.training, **training))
-
-
 def test_back_translation_takes_its_turns(corpus):
-    config = _changed(cycle_weight=1.0, cycle_start=0.5, cycle_every=2)
+    config = changed(cycle_weight=1.0, cycle_start=0.5, cycle_every=2)
     model = new_model(corpus, config, kind="ae")
     store = AttributeStore(corpus.split("train"), device=CPU)
     algorithm = Algorithm(model, config, store, extended=True)

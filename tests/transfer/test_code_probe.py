@@ -1,13 +1,12 @@
 import torch
-from small_transfer import QUICK, small_labelled_corpus
+from small_transfer import QUICK
 
 from arae_toolkit.transfer.autoencoder.code_probe import probe_model
 from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 
-def test_fresh_classifiers_read_what_codes_tell(tmp_path):
+def test_fresh_classifiers_read_what_codes_tell(corpus):
     """Of random codes a little; nothing of codes that are all the same."""
-    corpus = small_labelled_corpus(tmp_path)
     model = new_model(corpus, QUICK, kind="ae")
     model.initialize(generator=torch.Generator().manual_seed(4), bound=0.6)
     found = probe_model(model, corpus)

@@ -4,10 +4,9 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from small_runs import rows_of
-from small_transfer import MARKERS, small_labelled_corpus
+from small_transfer import MARKERS
 from torch.nn import functional
 
-from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
@@ -48,11 +47,6 @@ QUICK = CrossAlignedConfig(
         evaluation_sentences=40,
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
 
 
 @pytest.fixture

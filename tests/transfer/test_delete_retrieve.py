@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from small_transfer import MARKERS, small_labelled_corpus
+from small_transfer import MARKERS
 
 from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
@@ -29,11 +29,6 @@ TRAINING = {
     for name, words in SAID.items()
 }
 NAMES = tuple(TRAINING)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return small_labelled_corpus(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture(scope="module")

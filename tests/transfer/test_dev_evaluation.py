@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_transfer import QUICK, small_labelled_corpus
+from small_transfer import QUICK
 
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
@@ -14,11 +14,6 @@ from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
 from arae_toolkit.transfer.scorer.scorer import Scorer
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from rapidfuzz.distance import Levenshtein
 from small_runs import rows_of
-from small_transfer import MARKERS, small_labelled_corpus
+from small_transfer import MARKERS
 
 from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.data.token_batches import batch_of
@@ -87,11 +87,6 @@ def drawn(count, *, seed=0, longest=9, least=UNKNOWN):
 
 def told(count):
     return torch.arange(count) % A
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return small_labelled_corpus(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import pytest
-import small_transfer
 import torch
 from small_runs import rows_of
 
@@ -24,11 +23,6 @@ CONFIG = ScorerConfig(
         batch_size=32, epochs=2, rate=0.02, warmup=3, softmax_samples=10, log_every=4, save_every=5
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return small_transfer.small_labelled_corpus(tmp_path_factory.mktemp("labelled"))
 
 
 @pytest.fixture(scope="module")
