@@ -13,6 +13,13 @@ from arae_toolkit.nli.pair_batches import PairStore, store_of_texts
 
 LABELS = ("entailment", "neutral", "contradiction")
 NOUNS = ("man", "woman", "dog", "cat", "girl", "boy")
+PAIRS = [
+    ("a man runs .", "a man sleeps ."),
+    ("two dogs sleep in the sun .", "two dogs play"),
+    ("the girl holds a red ball .", "a girl reads a book in the park ."),
+    ("a boy eats .", "zebras"),
+    ("a woman reads the book in the park .", "the old man sleeps on a bench ."),
+]
 ARGUMENTS = {"kind": "bilstm-max", "embedding_size": 12, "code_size": 10, "hidden_size": 14}
 
 

@@ -112,7 +112,6 @@ def test_the_readme_is_short_and_opens_with_what_this_is_and_the_two_commands():
 
 @every_page
 def test_the_code_of_a_page_could_run(page):
-    """Every command is shown somewhere; that the code does run, test_documentation_code.py says."""
     for block in blocks_of(page):
         assert block.language, f"{block.place}: a block of code names its language"
         if block.language == "console":

@@ -100,7 +100,6 @@ SCHEDULES = {
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_graphs_train_to_the_same_weights_as_operation_by_operation(name):
-    """Captured and not, the same rows and the same noise: weights agree within rounding."""
     graphs = _trained(*SCHEDULES[name], cuda_graphs=True)
     plain = _trained(*SCHEDULES[name], cuda_graphs=False)
     assert graphs.static is not None and graphs.static.graphs > 0, "nothing was captured"

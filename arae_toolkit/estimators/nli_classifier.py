@@ -253,5 +253,5 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks of an estimator: this one takes pairs of texts."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
+        tags.input_tags.string, tags.input_tags.two_d_array = True, False
         return tags

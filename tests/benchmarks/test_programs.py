@@ -364,7 +364,6 @@ def test_the_parts_of_an_iteration_make_up_the_whole(result_of):
 
 
 def test_a_setting_is_a_preset_with_changes(corpus):
-    """In the words of ``--preset`` and ``--set``."""
     words = "default batch_size=128 tied_embeddings=none"
     (config,) = quality_by_setting.configs_of([words], corpus="snli").values()
     assert (config.training.batch_size, config.model.tied_embeddings) == (128, "none")

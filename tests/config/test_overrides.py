@@ -109,7 +109,6 @@ def test_the_last_of_several_values_counts():
 
 
 def test_spaces_and_further_signs_of_equality_belong_to_the_value():
-    """Only the first sign parts key from value."""
     assert with_overrides(Config(), ["epochs = 3"]).training.epochs == 3
     with pytest.raises(ValueError, match="got 'clip=1'"):
         with_overrides(Config(), ["critic_constraint=clip=1"])
@@ -284,7 +283,6 @@ def test_what_is_written_is_accepted_again(config):
 
 
 def test_a_setting_that_was_not_written_has_its_default():
-    """As in a file from before there was that setting."""
     assert from_dict({}) == Config()
     assert from_dict({"training": {"epochs": 2}}) == with_value(Config(), "epochs", 2)
 

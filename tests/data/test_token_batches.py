@@ -49,7 +49,6 @@ def test_a_batch_gathered_on_the_device_is_the_same_but_wider():
 
 
 def test_groups_cover_the_rows_and_the_order_restores_them():
-    """Grouping by length is only another order."""
     store = small.store(small.vocabulary())
     rows = np.array([7, 2, 2, 0, 5, 1])
     batches, order = store.grouped(rows, groups=3)
@@ -116,7 +115,6 @@ def test_batches_of_a_pool_are_of_like_lengths():
 
 
 def test_epochs_and_seeds_differ():
-    """Another epoch or seed is another order."""
     lengths = np.full(100, 5)
     orders = {
         tuple(np.concatenate(list(EpochSampler(lengths, batch_size=10, seed=s).epoch(e))).tolist())

@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import estimator_checks
 
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.errors import CheckpointMismatch
@@ -42,19 +41,6 @@ def folder(tmp_path_factory):
 
 
 # --- scikit-learn's contracts ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-    ],
-)
-def test_parameters_obey_scikit_learns_checks(check):
-    check("TextTransfer", TextTransfer())
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(fitted):

@@ -60,7 +60,6 @@ def _sentence(row: Tensor) -> tuple[int, ...]:
 
 @given(seed=st.integers(0, 200))
 def test_a_wide_beam_finds_the_likeliest_of_all_sentences(seed):
-    """With a beam as wide as the number of beginnings, the search is exact."""
     decoder = TableDecoder(seed, rows=2)
     decoding = Decoding("beam", beam_size=27, max_length=3)
     found = decode(decoder, _codes(2), decoding=decoding, max_length=3)
@@ -146,7 +145,6 @@ def _first_words(decoding: Decoding) -> set[int]:
 
 
 def test_top_k_and_nucleus_keep_the_likeliest():
-    """One word is left by k = 1 and by a tiny nucleus, two by k = 2, all by default."""
     decoder = TableDecoder(5, rows=1)
     scores, _ = decoder.step(decoder.start(torch.zeros(1, 1)), torch.tensor([1]))
     order = scores[0].argsort(descending=True).tolist()
@@ -158,7 +156,6 @@ def test_top_k_and_nucleus_keep_the_likeliest():
 
 @pytest.mark.parametrize("batch", [1, 4, 64])
 def test_top_k_leaves_words_at_any_batch_size(batch):
-    """The cut is by row, so a batch of any size keeps k words in each."""
     decoder = TableDecoder(6, rows=1)
     words = decode(
         decoder,
@@ -452,7 +449,6 @@ def test_an_impossible_word_is_never_drawn(settings):
 
 
 def test_equally_likely_words_fill_a_wide_nucleus_in_their_order():
-    """Of 200 words as likely as each other and more likely than 100, the first fill it up."""
     scores = torch.zeros(500, 300)
     scores[:, ::3] = -1
     likely = [word for word in range(300) if word % 3]
@@ -466,7 +462,6 @@ def test_equally_likely_words_fill_a_wide_nucleus_in_their_order():
 
 @pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
 def test_blocks_do_not_depend_on_how_many_are_decoded_at_once(method):
-    """One by one, growing, and all at once: the same sentences in the same blocks."""
     arae = small.model(small.vocabulary()).eval()
     decoding, sizes = Decoding(method), [4, 4, 4, 4, 2]  # type: ignore[arg-type]
     ways = [{"growth": 1}, {}, {"at_once": 18}, {"at_once": 7, "expected": 6}]

@@ -59,7 +59,6 @@ def test_samples_are_fixed_by_the_seed():
 
 
 def test_interpolation_starts_and_ends_at_the_reconstructions():
-    """Both ends are included."""
     arae = small.model(small.vocabulary()).eval()
     first, second = small.SENTENCES[1], small.SENTENCES[4]
     path = arae.interpolate(first, second, steps=4)

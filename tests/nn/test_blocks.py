@@ -77,7 +77,6 @@ def test_padding_and_company_change_nothing():
 
 
 def test_permuted_rows_permute_codes():
-    """Rows do not talk to each other."""
     arae, store = small.model(small.vocabulary()), small.store(small.vocabulary())
     order = np.array([3, 1, 0, 2])
     codes = arae.encoder(store.batch(np.arange(4)))

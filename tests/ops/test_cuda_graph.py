@@ -52,7 +52,6 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, *, error: str | None) -> list[Reco
 
 
 def test_a_step_is_run_then_recorded_then_replayed(monkeypatch):
-    """Each call is one step: recording runs nothing, so it is followed by a replay."""
     recorded = _pretend(monkeypatch, error=None)
     runs: list[int] = []
     graph = GraphedStep(CUDA)

@@ -142,7 +142,6 @@ def test_statistics_in_bfloat16_are_near_those_in_float32():
 
 
 def test_wrong_shapes_raise():
-    """The three shapes are named."""
     hidden, weight, bias, targets = _inputs()
     with pytest.raises(ValueError, match=r"\(37, 6\).*\(11, 6\).*\(36,\)"):
         linear_cross_entropy(hidden, weight, bias, targets[:-1])

@@ -38,14 +38,12 @@ def test_lambda_warms_up():
 
 
 def test_gan_rounds_grow_at_the_published_epochs():
-    """One more round at epochs 2, 4 and 6."""
     config = replace(PLAIN, gan_rounds_grow_at=(2, 4, 6))
     assert [gan_rounds(config, epoch) for epoch in range(1, 8)] == [1, 2, 2, 3, 3, 4, 4]
     assert gan_rounds(PLAIN, 9) == 1
 
 
 def test_a_run_is_as_long_as_its_epochs_unless_iterations_are_given():
-    """Iterations may end in the middle of an epoch."""
     config = replace(PLAIN, epochs=3, batch_size=10)
     assert iterations(config, batches_per_epoch=7) == 21
     assert epochs(config, rows=75) == 3

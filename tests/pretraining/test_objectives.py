@@ -15,7 +15,6 @@ from arae_toolkit.pretraining.objectives import (
 
 
 def test_uniform_scores_give_n_log_v():
-    """Every token of a uniform model costs log V nats."""
     lengths = torch.tensor([3, 1])
     nll = reconstruction_nll(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.int64), lengths)
     assert float(nll) == pytest.approx(4 * math.log(7) / 2)
@@ -51,7 +50,6 @@ def test_a_linear_critic_is_penalised_by_its_norm(norm):
 
 
 def test_the_penalty_is_finite_where_the_gradient_vanishes():
-    """At a zero gradient the norm has no slope; the penalty's own gradient must stay finite."""
     weight = torch.zeros(2, requires_grad=True)
     penalty = gradient_penalty(
         lambda z: z @ weight, torch.zeros(3, 2), torch.zeros(3, 2), mix=torch.rand(3, 1)

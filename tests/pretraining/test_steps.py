@@ -124,7 +124,6 @@ def test_reconstruction_reduces_the_loss(arae, batch):
 
 @pytest.mark.parametrize("constraint", ["clip", "gradient_penalty"])
 def test_critic_step_moves_the_critic_alone(arae, critic, batch, constraint):
-    """Step 2 leaves encoder, decoder and generator alone."""
     with torch.no_grad():
         real, generated = arae.encoder(batch), arae.prior.sample(6, generator=_random())
     with _only_moves(_networks(arae, critic), {"critic"}):
@@ -216,7 +215,6 @@ def test_clipping_bounds_the_step(arae, batch):
 
 
 def test_one_encoder_pass_for_several_critic_steps_changes_nothing(arae):
-    """Codes encoded together equal those encoded step by step, row for row."""
     import numpy as np
 
     store = small.store(small.vocabulary())

@@ -10,19 +10,8 @@ from command_line import json_lines
 from arae_toolkit.evaluation.classification import measure_classification
 
 LABELS = small_pairs.LABELS
-PAIRS = [
-    ("a man runs .", "a man sleeps ."),
-    ("two dogs sleep in the sun .", "two dogs play"),
-    ("the girl holds a red ball .", "a girl reads a book in the park ."),
-    ("a boy eats .", "zebras"),
-    ("a woman reads the book in the park .", "the old man sleeps on a bench ."),
-]
+PAIRS = small_pairs.PAIRS
 GOLD = [0, 2, 1, 2, 2]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return small_pairs.save_model(tmp_path_factory.mktemp("runs") / "pairs")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +21,9 @@ def expected():
 
 
 @pytest.fixture
-def call(folder):
+def call(pair_model):
     """Run ``nli evaluate``; RUN is given by this function."""
-    return lambda *words, run=folder, **settings: call_program(
+    return lambda *words, run=pair_model, **settings: call_program(
         "nli", "evaluate", run, *words, **settings
     )
 

@@ -9,17 +9,7 @@ from command_line import json_lines, rows_in
 from arae_toolkit.data.vocabulary import MOST_WORDS
 from arae_toolkit.storage.paths import run_folder
 
-PAIRS = [
-    ("a man runs .", "a man sleeps ."),
-    ("two dogs sleep in the sun .", "two dogs play"),
-    ("the girl holds a red ball .", "a girl reads a book in the park ."),
-    ("a boy eats .", "zebras"),
-]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return small_pairs.save_model(tmp_path_factory.mktemp("runs") / "pairs")
+PAIRS = small_pairs.PAIRS[:4]
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +18,9 @@ def model():
 
 
 @pytest.fixture
-def call(folder):
+def call(pair_model):
     """Run ``nli predict``; RUN is given by this function."""
-    return lambda *words, run=folder, **settings: call_program(
+    return lambda *words, run=pair_model, **settings: call_program(
         "nli", "predict", run, *words, **settings
     )
 

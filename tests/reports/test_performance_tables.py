@@ -21,7 +21,6 @@ def _write(folder: Path, name: str, command: str, **more: Any) -> None:
 
 
 def test_limits_by_batch_size(tmp_path):
-    """A row for each version at each batch size, the smallest batch first."""
     for name, batch, binding in (
         ("training_rate-batch-1024", 1024, "arithmetic"),
         ("training_rate", 64, "chain"),
@@ -89,6 +88,5 @@ BLOCKS = [limits_block, gpu_block, iteration_block, settings_block, seeds_block]
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_nothing_measured_is_said_in_one_line(block):
-    """With the program that measures it."""
     with pytest.raises(ToolkitError, match="nothing measured; see python -m"):
         block({})

@@ -92,7 +92,6 @@ def test_a_complete_run_is_left_as_it_is(tmp_path):
 
 
 def test_the_same_seed_twice_is_identical_and_another_is_not(tmp_path):
-    """Determinism from the seed alone."""
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         fit(_algorithm(small.settings(f"seed={seed}")), _run(tmp_path / name))
     assert_same_end(tmp_path / "a", tmp_path / "b")

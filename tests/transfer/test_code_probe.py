@@ -6,7 +6,6 @@ from arae_toolkit.transfer.autoencoder.experiment import new_model
 
 
 def test_fresh_classifiers_read_what_codes_tell(corpus):
-    """Of random codes a little; nothing of codes that are all the same."""
     model = new_model(corpus, QUICK, kind="ae")
     model.initialize(generator=torch.Generator().manual_seed(4), bound=0.6)
     found = probe_model(model, corpus)

@@ -15,7 +15,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
 
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
@@ -52,20 +51,6 @@ def pairs_folder(tmp_path_factory):
 
 
 # --- scikit-learn's contracts ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-    ],
-)
-@pytest.mark.parametrize("estimator", [NLIClassifier(), SentenceEncoder()])
-def test_parameters_obey_scikit_learns_checks(check, estimator):
-    check(type(estimator).__name__, estimator)
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(fitted):
