@@ -1,7 +1,7 @@
 """Slow, paper-shaped versions of what the library does fast, to test against."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -49,3 +49,14 @@ def likeliest_sentence(
     candidates = [(*body, EOS) for n in range(steps) for body in itertools.product(words, repeat=n)]
     candidates += list(itertools.product(words, repeat=steps))
     return max(candidates, key=log_probability)
+
+
+def edit_distance(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return the Levenshtein distance by its recursive definition."""
+    if not first or not second:
+        return len(first) + len(second)
+    return min(
+        edit_distance(first[1:], second) + 1,
+        edit_distance(first, second[1:]) + 1,
+        edit_distance(first[1:], second[1:]) + (first[0] != second[0]),
+    )

@@ -10,7 +10,6 @@ import click
 import numpy as np
 import pytest
 import small
-import small_pairs
 import small_transfer
 import torch
 from small_benchmarks import PROGRAMS, call, measure_small_networks, program, tiny_corpus
@@ -87,7 +86,7 @@ def folders(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     pretrain(corpus, config, folder / "tiny")
     pretrain(corpus, config, folder / "tiny-ae", kind="ae")
     rewriter = small_transfer.save_model(folder / "rewriter", attributes=("bad", "good"))
-    pairs = small_pairs.save_model(folder / "pairs")
+    pairs = small.save_pair_model(folder / "pairs")
     return {"trained": folder, "pairs": pairs, "rewriter": rewriter}
 
 
@@ -455,7 +454,7 @@ def test_stream_and_starts_may_be_left_out(folders, corpus, labelled, tmp_path):
 
 
 def test_batches_are_those_of_the_model(corpus):
-    model = small_pairs.model()
+    model = small.pair_model()
     pairs = nli_prediction.test_pairs(corpus, 700)
     np.testing.assert_allclose(
         nli_prediction.in_batches(model, pairs), model.probabilities(pairs), rtol=1e-4

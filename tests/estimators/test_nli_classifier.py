@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
-import small_pairs
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -26,8 +25,8 @@ SMALL = {
     **{"embedding_size": 8, "code_size": 8, "hidden_size": 12, "epochs": 2, "batch_size": 8},
     **{"rate": 5e-3, "validation_fraction": 0.2},
 }
-PAIRS, IDS = small_pairs.rule_pairs(60)
-LABELS = [small_pairs.LABELS[index] for index in IDS]
+PAIRS, IDS = small.rule_pairs(60)
+LABELS = [small.LABELS[index] for index in IDS]
 KINDS = ("paper", "bilstm-max", "attention")
 
 
@@ -47,7 +46,7 @@ def arae(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pairs_folder(tmp_path_factory):
-    return small_pairs.save_model(tmp_path_factory.mktemp("pairs"))
+    return small.save_pair_model(tmp_path_factory.mktemp("pairs"))
 
 
 # --- scikit-learn's contracts ----------------------------------------------------------------
@@ -158,7 +157,7 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path):
 def test_predictions_are_the_likeliest_classes(kind):
     made = classifier(kind=kind)
     assert made.fit(PAIRS, LABELS) is made
-    assert made.classes_.tolist() == sorted(small_pairs.LABELS)
+    assert made.classes_.tolist() == sorted(small.LABELS)
     probabilities = made.predict_proba(PAIRS)
     assert probabilities.shape == (60, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
@@ -188,10 +187,10 @@ def test_classes_are_sorted_and_of_the_type_given(names, tmp_path):
 
 
 def test_it_learns_a_planted_rule():
-    pairs, labels = small_pairs.rule_pairs(400)
+    pairs, labels = small.rule_pairs(400)
     sizes = {"embedding_size": 16, "code_size": 16, "hidden_size": 32, "epochs": 15}
     made = classifier(**sizes, dropout=0, embedding_dropout=0).fit(pairs, labels)
-    assert made.score(*small_pairs.rule_pairs(90, seed=1)) > 0.95
+    assert made.score(*small.rule_pairs(90, seed=1)) > 0.95
 
 
 # --- NLIClassifier: determinism --------------------------------------------------------------
@@ -341,7 +340,7 @@ def test_the_folder_is_a_model_folder_like_any_other(tmp_path, fitted):
 @pytest.mark.parametrize("seeds", [(1,), (1, 2)])
 def test_a_classifier_of_the_command_line_is_loaded(tmp_path, seeds):
     """Its labels stand in another order; scikit-learn's scores rely on sorted classes."""
-    folder = small_pairs.save_model(tmp_path, *seeds)
+    folder = small.save_pair_model(tmp_path, *seeds)
     loaded, model = NLIClassifier.load(folder), NLIModel.from_pretrained(folder)
     assert loaded.classes_.tolist() == sorted(model.labels)
     assert loaded.predict(PAIRS).tolist() == model.predict(PAIRS)
@@ -368,7 +367,7 @@ def test_what_is_written_is_plain_json(tmp_path, fitted):
     fitted.set_params(encoder=Path("runs/x")).save(tmp_path)
     fitted.set_params(encoder=None)
     content = json.loads((tmp_path / ESTIMATOR).read_text())
-    assert content["classes"] == sorted(small_pairs.LABELS)
+    assert content["classes"] == sorted(small.LABELS)
     assert content["parameters"]["encoder"] == str(Path("runs/x"))
 
 

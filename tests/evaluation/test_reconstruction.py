@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import small
 import torch
-from definitions import edit_distance
+from reference import edit_distance
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.evaluation.code_space import (

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import small_pairs
+import small
 import torch
 from safetensors.torch import load_file
 from small_runs import KillAt, Killed, assert_same_end
@@ -28,7 +28,7 @@ from arae_toolkit.training.metrics_log import RunLog, read_rows
 
 KINDS = ("paper", "bilstm-max", "attention")
 every_kind = pytest.mark.parametrize("kind", KINDS)
-LABELS = small_pairs.LABELS
+LABELS = small.LABELS
 SHORT = PairTrainingConfig(
     batch_size=8, epochs=3, rate=5e-3, warmup=2, word_drop=0.1, log_every=2, save_every=3
 )
@@ -38,24 +38,24 @@ SIZES = {"embedding_size": 8, "code_size": 8, "hidden_size": 12, "dropout": 0.1}
 def network(kind="bilstm-max", **sizes):
     arguments = {"kind": kind, **SIZES, **sizes}
     generator = torch.Generator().manual_seed(3)
-    return new_network(len(small_pairs.rule_words()), len(LABELS), generator=generator, **arguments)
+    return new_network(len(small.rule_words()), len(LABELS), generator=generator, **arguments)
 
 
 def training(kind="bilstm-max", settings=SHORT, *, count=40, **more):
-    store = small_pairs.rule_store(count)
+    store = small.rule_store(count)
     return ClassifierTraining(network(kind), settings, store, np.arange(count), **more)
 
 
 def run(folder, *listeners, accuracies=None):
     """Return a run that judges on dev, or gives these accuracies in turn."""
-    words = small_pairs.rule_words()
+    words = small.rule_words()
     save_model_folder(
         folder,
         config={"kind": PAIRS, "model": {}, "labels": list(LABELS)},
         vocabulary=words,
         tensors={},
     )
-    dev = small_pairs.rule_store(24, seed=9)
+    dev = small.rule_store(24, seed=9)
     given = None if accuracies is None else iter(accuracies)
 
     def evaluate(trained, last):
@@ -232,7 +232,7 @@ def test_without_a_folder_the_numbers_are_the_same(tmp_path):
     made = training(settings=replace(SHORT, warmup=1))
     fit(made, run(tmp_path))
     alone, told = network(), []
-    store = small_pairs.rule_store(40)
+    store = small.rule_store(40)
     nobody = np.arange(0)
     losses, accuracies = train_in_memory(
         alone, replace(SHORT, warmup=1), store, np.arange(40), nobody, log=told.append
@@ -248,7 +248,7 @@ def test_in_memory_a_rate_far_too_high_is_named():
         train_in_memory(
             network(),
             replace(SHORT, rate=1e6, epochs=50),
-            small_pairs.rule_store(40),
+            small.rule_store(40),
             np.arange(40),
             np.arange(0),
         )
@@ -259,7 +259,7 @@ def test_in_memory_a_rate_far_too_high_is_named():
 
 @every_kind
 def test_probabilities_follow_the_rows_whatever_their_lengths(kind):
-    made, store = network(kind), small_pairs.rule_store(300)
+    made, store = network(kind), small.rule_store(300)
     every = probabilities_of(made, store)
     assert every.shape == (300, 3)
     np.testing.assert_allclose(every.sum(axis=1), 1.0)
@@ -276,8 +276,8 @@ def test_it_learns_a_planted_rule(kind):
     made = network(kind, dropout=0.0, embedding_dropout=0.0, **sizes)
     settings = PairTrainingConfig(batch_size=8, epochs=18, rate=5e-3)
     train, test, rows = (
-        small_pairs.rule_store(400),
-        small_pairs.rule_store(90, seed=1),
+        small.rule_store(400),
+        small.rule_store(90, seed=1),
         np.arange(400),
     )
     train_in_memory(made, settings, train, rows, rows[:0])

@@ -4,7 +4,6 @@ import shutil
 import numpy as np
 import pytest
 import small
-import small_pairs
 import torch
 
 from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary
@@ -24,18 +23,18 @@ PAIRS = [
 
 
 def model(kind, seed=1):
-    arguments = {**small_pairs.ARGUMENTS, "kind": kind}
+    arguments = {**small.PAIR_ARGUMENTS, "kind": kind}
     words = small.vocabulary()
     network = new_network(
         len(words),
-        len(small_pairs.LABELS),
+        len(small.LABELS),
         generator=torch.Generator().manual_seed(seed),
         **arguments,
     )
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3.0)
-    return NLIModel([network], words, small_pairs.LABELS, arguments=arguments)
+    return NLIModel([network], words, small.LABELS, arguments=arguments)
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -46,10 +45,10 @@ def close(first, second):
 
 
 def test_several_networks_give_the_mean_of_their_probabilities():
-    each = [small_pairs.model(seed).probabilities(PAIRS) for seed in (1, 2, 5)]
+    each = [small.pair_model(seed).probabilities(PAIRS) for seed in (1, 2, 5)]
     assert np.abs(each[0] - each[1]).max() > 0.01, "the networks are too alike to test with"
     np.testing.assert_allclose(
-        small_pairs.model(1, 2, 5).probabilities(PAIRS), np.mean(each, axis=0), rtol=1e-12
+        small.pair_model(1, 2, 5).probabilities(PAIRS), np.mean(each, axis=0), rtol=1e-12
     )
 
 
@@ -62,7 +61,7 @@ def test_probabilities_are_the_networks_softmax_and_the_label_its_likeliest(kind
     with torch.no_grad():
         expected = made.networks[0](*batches).double().softmax(dim=1).numpy()
     close(probabilities, expected)
-    assert made.predict(PAIRS) == [small_pairs.LABELS[row] for row in expected.argmax(axis=1)]
+    assert made.predict(PAIRS) == [small.LABELS[row] for row in expected.argmax(axis=1)]
 
 
 @every_kind
@@ -99,7 +98,7 @@ def test_a_loaded_model_is_the_saved_one_bit_for_bit(tmp_path, kind):
     assert loaded.state_dict().keys() == saved.state_dict().keys()
     for name, value in saved.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
-    assert loaded.labels == small_pairs.LABELS
+    assert loaded.labels == small.LABELS
     assert loaded.arguments == saved.arguments
     assert loaded.vocabulary.sha256 == saved.vocabulary.sha256
     assert not loaded.training
@@ -107,7 +106,7 @@ def test_a_loaded_model_is_the_saved_one_bit_for_bit(tmp_path, kind):
 
 
 def test_several_networks_come_back_in_their_order(tmp_path):
-    saved = small_pairs.model(1, 2)
+    saved = small.pair_model(1, 2)
     saved.save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "config.json", "member-0", "member-1",
@@ -115,7 +114,7 @@ def test_several_networks_come_back_in_their_order(tmp_path):
     loaded = NLIModel.from_pretrained(tmp_path)
     assert np.array_equal(loaded.probabilities(PAIRS), saved.probabilities(PAIRS))
     alone = NLIModel.from_pretrained(tmp_path / "member-1")
-    assert np.array_equal(alone.probabilities(PAIRS), small_pairs.model(2).probabilities(PAIRS))
+    assert np.array_equal(alone.probabilities(PAIRS), small.pair_model(2).probabilities(PAIRS))
 
 
 def change_config(folder, **changes):
@@ -125,13 +124,13 @@ def change_config(folder, **changes):
 
 def test_no_network_is_no_model():
     with pytest.raises(ValueError, match="at least one network"):
-        NLIModel([], small.vocabulary(), small_pairs.LABELS, arguments={})
+        NLIModel([], small.vocabulary(), small.LABELS, arguments={})
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
 def test_a_damaged_folder_is_one_line_that_names_it(tmp_path, name, damage):
-    path = small_pairs.save_model(tmp_path / "pairs") / name
+    path = small.save_pair_model(tmp_path / "pairs") / name
     content = path.read_bytes()
     path.unlink()
     if damage != "missing":
@@ -143,12 +142,12 @@ def test_a_damaged_folder_is_one_line_that_names_it(tmp_path, name, damage):
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_parts_of_different_models_are_told_apart(tmp_path, name):
-    folder = small_pairs.save_model(tmp_path / "pairs")
+    folder = small.save_pair_model(tmp_path / "pairs")
     other = NLIModel(
-        [new_network(7, 3, **{**small_pairs.ARGUMENTS, "hidden_size": 15})],
+        [new_network(7, 3, **{**small.PAIR_ARGUMENTS, "hidden_size": 15})],
         Vocabulary.build(["a b c"], size=3),
-        small_pairs.LABELS,
-        arguments={**small_pairs.ARGUMENTS, "hidden_size": 15},
+        small.LABELS,
+        arguments={**small.PAIR_ARGUMENTS, "hidden_size": 15},
     )
     other.save_pretrained(tmp_path / "other")
     shutil.copy(tmp_path / "other" / name, folder / name)
@@ -162,17 +161,17 @@ def test_an_autoencoder_is_no_classifier(tmp_path):
 
 
 def test_networks_of_other_words_are_no_ensemble(tmp_path):
-    folder = small_pairs.save_model(tmp_path, 1, 2)
+    folder = small.save_pair_model(tmp_path, 1, 2)
     words = Vocabulary.build(["other words"], size=9)
-    network = new_network(len(words), 3, **small_pairs.ARGUMENTS)
-    other = NLIModel([network], words, small_pairs.LABELS, arguments=small_pairs.ARGUMENTS)
+    network = new_network(len(words), 3, **small.PAIR_ARGUMENTS)
+    other = NLIModel([network], words, small.LABELS, arguments=small.PAIR_ARGUMENTS)
     other.save_pretrained(folder / "member-1")
     with pytest.raises(CheckpointMismatch, match="member-1: has other labels or words than"):
         NLIModel.from_pretrained(folder)
 
 
 def test_an_ensemble_names_its_members(tmp_path):
-    folder = small_pairs.save_model(tmp_path, 1, 2)
+    folder = small.save_pair_model(tmp_path, 1, 2)
     change_config(folder, members=[])
     with pytest.raises(CheckpointMismatch, match="names no members"):
         NLIModel.from_pretrained(folder)
@@ -183,7 +182,7 @@ def test_an_ensemble_names_its_members(tmp_path):
 
 def test_bfloat16_moves_probabilities_little():
     """Lower precision is asked for by an attribute, and is no other classifier."""
-    model = small_pairs.model(1, 2)
+    model = small.pair_model(1, 2)
     pairs = [("a man runs .", "a dog runs ."), ("two dogs sleep in the sun .", "a boy eats .")]
     exact = model.probabilities(pairs)
     model.precision = "bf16"

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import small_pairs
+import small
 import torch
 
 from arae_toolkit.data.corpus import pack
@@ -26,17 +26,17 @@ SETTINGS = PairTrainingConfig(
 
 
 def training(settings=SETTINGS, *, generates=True, **more):
-    words = small_pairs.rule_words()
+    words = small.rule_words()
     network = new_network(len(words), 3, generator=torch.Generator().manual_seed(1), **ARGUMENTS)
     assert isinstance(network.encoder, BiLSTMEncoder)
     model = PairPretrainingHeads(network.encoder, 3, generates=generates)
     model.initialize(torch.Generator().manual_seed(2))
-    texts = sorted({text for pair in small_pairs.rule_pairs(30)[0] for text in pair})
+    texts = sorted({text for pair in small.rule_pairs(30)[0] for text in pair})
     singles = pack(words.encode_batch(texts), vocab_size=len(words))
     return PairPretraining(
         model,
         settings,
-        small_pairs.rule_store(40, words),
+        small.rule_store(40, words),
         TokenStore(singles, device=torch.device("cpu")),
         **more,
     )
@@ -46,7 +46,7 @@ def run(folder, *listeners):
     save_model_folder(
         folder,
         config={"kind": PAIR_ENCODER, "model": ARGUMENTS},
-        vocabulary=small_pairs.rule_words(),
+        vocabulary=small.rule_words(),
         tensors={},
     )
     return Run(folder, {}, RunLog(folder, listeners), lambda trained, last: {"last": last})
@@ -95,14 +95,14 @@ def test_the_folder_holds_what_a_network_of_pairs_starts_from(tmp_path, kind):
 def test_the_papers_encoder_takes_the_embeddings_alone(tmp_path):
     made = training()
     fit(made, run(tmp_path))
-    network = new_network(len(small_pairs.rule_words()), 3, **{**ARGUMENTS, "kind": "paper"})
+    network = new_network(len(small.rule_words()), 3, **{**ARGUMENTS, "kind": "paper"})
     assert not PretrainedEncoder.load(tmp_path).put_into(network)
     assert torch.equal(network.encoder.embedding.weight, made.model.encoder.embedding.weight)
 
 
 def test_words_that_cost_far_more_than_guessing_are_named():
     made = training()
-    guessing = np.log(len(small_pairs.rule_words()))
+    guessing = np.log(len(small.rule_words()))
     assert made.problem({"nats_per_hidden_word": 2.9 * guessing}) is None
     assert "nats_per_hidden_word is" in made.problem({"nats_per_hidden_word": 3.1 * guessing})
 

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-import small_pairs
+import small
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,11 +32,11 @@ def random(seed=0):
 
 @pytest.fixture
 def store():
-    return small_pairs.rule_store(12)
+    return small.rule_store(12)
 
 
 def model(*, generates=True, code_size=8):
-    encoder = BiLSTMEncoder(len(small_pairs.rule_words()), embedding_size=6, code_size=code_size)
+    encoder = BiLSTMEncoder(len(small.rule_words()), embedding_size=6, code_size=code_size)
     made = PairPretrainingHeads(encoder, LABELS, generates=generates)
     made.initialize(random(1))
     with torch.no_grad():

@@ -3,20 +3,20 @@ import json
 
 import numpy as np
 import pytest
-import small_pairs
+import small
 from command_line import call as call_program
 from command_line import json_lines
 
 from arae_toolkit.evaluation.classification import measure_classification
 
-LABELS = small_pairs.LABELS
-PAIRS = small_pairs.PAIRS
+LABELS = small.LABELS
+PAIRS = small.PAIRS
 GOLD = [0, 2, 1, 2, 2]
 
 
 @pytest.fixture(scope="module")
 def expected():
-    probabilities = small_pairs.model().probabilities(PAIRS)
+    probabilities = small.pair_model().probabilities(PAIRS)
     return measure_classification(probabilities, np.array(GOLD), labels=LABELS)
 
 
@@ -114,9 +114,9 @@ def test_tables_show_every_number(call, expected):
 
 
 def test_several_networks_are_averaged(call, tmp_path):
-    run = small_pairs.save_model(tmp_path / "several", 1, 2)
+    run = small.save_pair_model(tmp_path / "several", 1, 2)
     found = report(call("-", "--json", run=run, input=json_lines(rows())))
-    probabilities = small_pairs.model(1, 2).probabilities(PAIRS)
+    probabilities = small.pair_model(1, 2).probabilities(PAIRS)
     check_numbers(found, measure_classification(probabilities, np.array(GOLD), labels=LABELS))
 
 

@@ -2,19 +2,19 @@ import shutil
 
 import numpy as np
 import pytest
-import small_pairs
+import small
 from command_line import call as call_program
 from command_line import json_lines, rows_in
 
 from arae_toolkit.data.vocabulary import MOST_WORDS
 from arae_toolkit.storage.paths import run_folder
 
-PAIRS = small_pairs.PAIRS[:4]
+PAIRS = small.PAIRS[:4]
 
 
 @pytest.fixture(scope="module")
 def model():
-    return small_pairs.model()
+    return small.pair_model()
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def test_rows_keep_their_order_and_fields_and_get_label_and_probabilities(call, 
         names = ["premise", "hypothesis", "pairID", "gold_label", "label", "probabilities"]
         assert list(row) == names
         assert (row["premise"], row["hypothesis"], row["pairID"]) == (*pair, "7é")
-        assert row["label"] == small_pairs.LABELS[probabilities.argmax()]
-        assert list(row["probabilities"]) == list(small_pairs.LABELS)
+        assert row["label"] == small.LABELS[probabilities.argmax()]
+        assert list(row["probabilities"]) == list(small.LABELS)
         np.testing.assert_allclose(list(row["probabilities"].values()), probabilities, rtol=1e-5)
         assert all(len(f"{value:.9g}") <= 11 for value in row["probabilities"].values())
 
@@ -67,7 +67,7 @@ def test_added_fields_replace_those_of_the_row(call, model):
     content = json_rows(PAIRS[:1], label="mine", probabilities=[1], error=None)
     (row,) = rows_in(call(input=content))
     assert row["label"] == model.predict(PAIRS[:1])[0]
-    assert set(row["probabilities"]) == set(small_pairs.LABELS)
+    assert set(row["probabilities"]) == set(small.LABELS)
     assert row["error"] is None
 
 
@@ -95,9 +95,9 @@ def test_a_line_is_a_pair(call):
 
 
 def test_several_networks_are_averaged(call, tmp_path):
-    run = small_pairs.save_model(tmp_path / "several", 1, 2)
+    run = small.save_pair_model(tmp_path / "several", 1, 2)
     rows = rows_in(call(run=run, input=json_rows()))
-    expected = small_pairs.model(1, 2).probabilities(PAIRS)
+    expected = small.pair_model(1, 2).probabilities(PAIRS)
     given = [list(row["probabilities"].values()) for row in rows]
     np.testing.assert_allclose(given, expected, rtol=1e-5)
 
@@ -106,13 +106,13 @@ def test_a_run_is_found_with_and_without_its_prefix(call):
     missing = call(run="nowhere", input=json_rows(), code=1)
     for place in (run_folder("nowhere"), run_folder("nli-nowhere")):
         assert str(place / "config.json") in missing.stderr
-    small_pairs.save_model(run_folder("nli-tiny"))
+    small.save_pair_model(run_folder("nli-tiny"))
     for name in ("tiny", "nli-tiny"):
         assert len(rows_in(call(run=name, input=json_rows()))) == len(PAIRS)
 
 
 def test_a_lost_member_of_several_is_one_line(call, tmp_path):
-    run = small_pairs.save_model(tmp_path / "damaged", 1, 2)
+    run = small.save_pair_model(tmp_path / "damaged", 1, 2)
     shutil.rmtree(run / "member-1")
     result = call(run=run, input=json_rows(), code=4)
     assert result.stderr.startswith(f"arae-toolkit: error: {run}")

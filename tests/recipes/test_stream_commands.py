@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import small
-import small_pairs
 import small_transfer
 from command_line import call, json_lines, rows_in, start
 
@@ -80,7 +79,7 @@ STREAMS = {
         "reconstruction", "no field 'text'", 10, "arae-toolkit pretrain nowhere",
     ),
     "predict": Stream(
-        ("nli", "predict"), (), small_pairs.save_model,
+        ("nli", "predict"), (), small.save_model,
         tuple({"premise": premise, "hypothesis": hypothesis} for premise, hypothesis in PAIRS),
         "label", "no field 'premise' or 'sentence1'", 60, "arae-toolkit nli --labels tiny",
     ),

@@ -11,9 +11,11 @@ from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.cli import main
+from arae_toolkit.transfer.autoencoder.code_probe import probe_model
 from arae_toolkit.transfer.autoencoder.experiment import (
     TransferKind,
     masking_chances,
+    new_model,
     pretrain_transfer,
 )
 from arae_toolkit.transfer.model import TransferModel
@@ -157,3 +159,16 @@ def test_tables_that_a_transfer_model_lacks_are_refused(corpus, tmp_path):
     assert not (tmp_path / "run").exists()
     plain = ["--no-attribute", "--set", "tied_embeddings=all", "--set", "iterations=1"]
     assert CliRunner().invoke(main, [*words, *plain]).exit_code == 0
+
+
+def test_fresh_classifiers_read_what_codes_tell(corpus):
+    model = new_model(corpus, QUICK, kind="ae")
+    model.initialize(generator=torch.Generator().manual_seed(4), bound=0.6)
+    found = probe_model(model, corpus)
+    assert max(found.linear, found.perceptron) > found.majority + 20
+    assert probe_model(model, corpus) == found
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.zero_()
+    blind = probe_model(model, corpus)
+    assert max(blind.linear, blind.perceptron) <= max(blind.majority, 100 - blind.majority)

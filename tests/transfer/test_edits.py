@@ -1,8 +1,8 @@
 import itertools
 
-import definitions
 import numpy as np
 import pytest
+import reference
 from rapidfuzz.distance import Levenshtein
 
 from arae_toolkit.data.vocabulary import EOS
@@ -21,7 +21,7 @@ def test_regions_and_distances_by_all_short_sentences():
         assert source[:start] == other[:start]
         assert source[end:] == other[other_end:]
         between = Levenshtein.distance(source[start:end], other[start:other_end])
-        assert between == definitions.edit_distance(first, second)
+        assert between == reference.edit_distance(first, second)
 
 
 @pytest.mark.parametrize(
