@@ -141,7 +141,6 @@ def test_the_learning_rate_reaches_a_captured_graph():
 
 
 def test_noise_differs_between_replays_and_repeats_with_the_iteration():
-    """The seed of an iteration reaches the graph."""
     off = ("autoencoder_rate=0.0", "generator_steps=0", "critic_steps=0")
     algorithm = _trained(*off, "code_noise=1.0", cuda_graphs=True)
     static = algorithm.static

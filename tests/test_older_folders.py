@@ -15,22 +15,18 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
+from command_line import call, rows_in
 from safetensors.torch import load_file
 
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder, TextTransfer
-from arae_toolkit.recipes.cli import main
 
 FOLDERS = Path(__file__).parent / "data" / "before-packages"
 MOST_BYTES = 500_000
 SEED = 3
 """Of all runs: 0 would hide whatever a seed is multiplied by."""
-TRANSFER = (
-    "transfer-model",
-    "infilling-model",
-    "cross-aligned-model",
-    "delete-and-replace-model",
-)
+TRANSFER = [
+    f"{kind}-model" for kind in ("transfer", "infilling", "cross-aligned", "delete-and-replace")
+]
 CAPTIONS = ["a man is sleeping .", "Two dogs run in the park.", "the children are eating ."]
 REVIEWS = [
     "the food was great and the staff was friendly .",
@@ -44,6 +40,7 @@ PAIRS = [
     ("the children are eating .", "nobody is eating ."),
 ]
 
+RECORDED = json.loads((FOLDERS / "answers.json").read_text())
 _OFTEN = "batch_size=16 log_every=100 save_every=1000 evaluate_every=500"
 _ARAE = (
     "embedding_size=12 code_size=12 hidden_size=12 noise_size=4 generator_sizes=[12] "
@@ -91,16 +88,6 @@ def copied(name: str, tmp_path: Path) -> Path:
     return shutil.copytree(FOLDERS / name, tmp_path / name)
 
 
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
-
-
-def rows(*arguments: object) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in call(*arguments).splitlines()]
-
-
 def texts(sentences: list[str]) -> list[str]:
     return [part for sentence in sentences for part in ("--text", sentence)]
 
@@ -113,8 +100,12 @@ def arae_answers(folder: Path, tmp_path: Path) -> dict[str, Any]:
         "walk": model.interpolate(*CAPTIONS[:2], steps=3),
         "codes": model.encode(CAPTIONS).tolist(),
         "features": SentenceEncoder(folder).fit().transform(CAPTIONS).tolist(),
-        "sample": call("sample", folder, "--count", 4, "--method", "sample", "--top-k", 5),
-        "reconstruct": rows("reconstruct", folder, *texts(CAPTIONS), "--output-format", "jsonl"),
+        "sample": call(
+            "sample", folder, *["--count", "4", "--method", "sample", "--top-k", "5"]
+        ).stdout,
+        "reconstruct": rows_in(
+            call("reconstruct", folder, *texts(CAPTIONS), "--output-format", "jsonl")
+        ),
     }
 
 
@@ -131,7 +122,7 @@ def transfer_answers(folder: Path, tmp_path: Path) -> dict[str, Any]:
         "recognized": model.predict(REVIEWS).tolist(),
         "negative": [vars(answer) for answer in model.transfer(REVIEWS, "negative")],
         "positive": [vars(answer) for answer in model.transfer(REVIEWS, "positive")],
-        "command": rows("transfer", folder, "--to", "all", *texts(REVIEWS)),
+        "command": rows_in(call("transfer", folder, "--to", "all", *texts(REVIEWS))),
     }
 
 
@@ -145,7 +136,7 @@ def nli_answers(folder: Path, tmp_path: Path) -> dict[str, Any]:
         "probabilities": both.predict_proba(PAIRS).tolist(),
         "stopped": stopped.predict_proba(PAIRS).tolist(),
         "features": SentenceEncoder(folder / "seed-3").fit().transform(CAPTIONS).tolist(),
-        "command": rows("nli", "predict", folder, pairs, *lines),
+        "command": rows_in(call("nli", "predict", folder, pairs, *lines)),
     }
 
 
@@ -167,12 +158,8 @@ ANSWERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
 }
 
 
-def same_machine(there: dict[str, str]) -> bool:
-    """Return whether sums come out bit for bit as they did where the folders were made."""
-    return there == machine()
-
-
 def machine() -> dict[str, str]:
+    """Return what sums must share to come out bit for bit."""
     cpus = Path("/proc/cpuinfo")
     lines = cpus.read_text().splitlines() if cpus.exists() else []
     return {
@@ -181,11 +168,6 @@ def machine() -> dict[str, str]:
         "processor": next((line for line in lines if line.startswith("model name")), "")
         or platform.machine(),
     }
-
-
-def recorded() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((FOLDERS / "answers.json").read_text())
-    return content
 
 
 def assert_alike(found: Any, expected: Any) -> None:
@@ -214,12 +196,11 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_they_load_and_answer_the_same(name, tmp_path):
     """Sentences, codes, rewritten texts and probabilities are those of the code that wrote them."""
     found = ANSWERS[name](copied(name, tmp_path), tmp_path)
-    assert_alike(json.loads(json.dumps(found)), recorded()["answers"][name])
+    assert_alike(json.loads(json.dumps(found)), RECORDED["answers"][name])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_stopped_runs_end_with_the_same_weights(name, tmp_path, scorer):
-    """The command that began a run goes on with it, to what the code that began it ended with."""
     folder, corpora = copied(name, tmp_path), copied("corpora", tmp_path)
     stopped = folder / "seed-4" if name == "nli-model" else folder
     before = load_file(stopped / "model.safetensors")
@@ -227,20 +208,15 @@ def test_stopped_runs_end_with_the_same_weights(name, tmp_path, scorer):
     places = {"CORPORA": corpora, "SCORER": scorer, "RESULTS": tmp_path / "results"}
     for place, path in places.items():
         command = command.replace(place, str(path))
-    result = CliRunner().invoke(
-        main,
-        [
-            *(*command.split(), "--device", "cpu", "--seed", str(SEED), "--out", str(folder)),
-            *(part for setting in settings.split() for part in ("--set", setting)),
-        ],
-    )
-    assert result.exit_code == 0, result.stderr
+    changes = [part for setting in settings.split() for part in ("--set", setting)]
+    options = ("--device", "cpu", "--seed", SEED, "--out", folder, *changes)
+    result = call(*command.split(), *options)
     assert "going on from iteration" in result.stderr
     ended = load_file(stopped / "model.safetensors")
     expected = load_file(FOLDERS / "resumed" / f"{name}.safetensors")
     assert ended.keys() == expected.keys()
     assert any(not torch.equal(ended[key], before[key]) for key in ended)
-    exactly = same_machine(recorded()["machine"])
+    exactly = machine() == RECORDED["machine"]
     for key, tensor in expected.items():
         if exactly:
             assert torch.equal(ended[key], tensor), key
@@ -254,14 +230,8 @@ def test_a_judge_that_is_kept_is_not_trained_again(tmp_path):
     corpus = copied("corpora", tmp_path) / "sentiment"
     outputs = tmp_path / "outputs.tsv"
     outputs.write_text("".join(f"{a}\t{b}\n" for a in REVIEWS for b in REVIEWS))
-    result = CliRunner().invoke(
-        main,
-        [
-            *("evaluate", "transfer", "--corpus", str(corpus), "--outputs", str(outputs)),
-            *("--to", "negative", "--no-reverse", "--json", "--device", "cpu"),
-        ],
-    )
-    assert result.exit_code == 0, result.stderr
+    options = ["--to", "negative", "--no-reverse", "--json", "--device", "cpu"]
+    result = call("evaluate", "transfer", "--corpus", corpus, "--outputs", outputs, *options)
     assert "ngrams: trained" not in result.stderr
     assert "bilstm: trained" in result.stderr
     content = json.loads(result.stdout)
@@ -272,7 +242,7 @@ def test_a_judge_that_is_kept_is_not_trained_again(tmp_path):
             for name, system in content["systems"].items()
         },
     }
-    assert_alike(found, recorded()["judge"])
+    assert_alike(found, RECORDED["judge"])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ def test_published_settings_are_the_published_ones():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_corpus_of_ones_own_gets_the_preset_as_it_stands(name):
-    """Only corpora by name have figures of their own, and they change no preset."""
     kept = PRESETS[name]
     for corpus in ("yelp", "mnist"):
         preset(name, corpus=corpus)

@@ -22,7 +22,6 @@ def test_code_noise_has_the_asked_for_deviation():
 
 
 def test_no_deviation_is_no_noise():
-    """A deviation of 0 gives the code back."""
     code = torch.randn(3, 4, generator=_random())
     assert torch.equal(add_code_noise(code, deviation=torch.zeros(()), generator=_random()), code)
 
@@ -37,7 +36,6 @@ def test_annealing_follows_the_published_schedule():
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_word_drop_spares_ends_and_padding(share):
-    """Only words become unknown."""
     tokens, lengths = _tokens()
     dropped = drop_words(tokens, lengths, share=share, generator=_random())
     is_word = (tokens != EOS) & (tokens != PAD)
@@ -65,7 +63,6 @@ def test_swaps_keep_the_words_and_the_end():
 
 
 def test_one_swap_exchanges_one_neighbouring_pair():
-    """Exactly two neighbouring places change, and every pair is met."""
     tokens, lengths = torch.tensor([[5, 6, 7, 8, EOS]]), torch.tensor([5])
     met = set()
     for seed in range(40):

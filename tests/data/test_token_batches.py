@@ -57,7 +57,6 @@ def test_groups_cover_the_rows_and_the_order_restores_them():
 
 
 def test_batch_of_equals_the_store():
-    """Both ways to a batch agree."""
     words = small.vocabulary()
     packed = small.sentences(words)
     direct = batch_of([packed[i].tolist() for i in (3, 1)], device=torch.device("cpu"))

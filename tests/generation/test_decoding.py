@@ -308,7 +308,6 @@ def test_an_lstm_decodes_the_same_in_any_number_of_places(places):
     "settings", [{}, {"temperature": 0.7}, {"top_k": 3}, {"top_p": 0.8}, {"top_k": 5, "top_p": 0.5}]
 )
 def test_drawn_sentences_do_not_depend_on_the_number_of_places(settings):
-    """The numbers they are drawn by belong to the row."""
     arae = small.model(small.vocabulary())
     codes = torch.randn(50, 10, generator=torch.Generator().manual_seed(6))
     decoding = Decoding("sample", **settings)  # type: ignore[arg-type]

@@ -1,16 +1,16 @@
-import json
 import math
 
 import numpy as np
 import pytest
 import small
 import torch
-from click.testing import CliRunner
+from command_line import call
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from idx_files import idx, write
 from matplotlib.image import imread
+from small_runs import rows_of
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
@@ -27,7 +27,6 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.pretraining.experiment import new_model, pretrain
-from arae_toolkit.recipes.cli import main
 
 CPU = torch.device("cpu")
 SHAPE = (4, 3)
@@ -303,11 +302,6 @@ def corpus(source, tmp_path_factory):
     return Corpus(out)
 
 
-def rows_of(folder):
-    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
 def test_half_precision_trains_too(tmp_path, corpus):
     pretrain(corpus, SETTINGS, tmp_path, precision="bf16")
     rows = [row for row in rows_of(tmp_path) if row["kind"] == "train"]
@@ -348,12 +342,6 @@ def test_a_grid_shows_each_image_in_its_place(tmp_path):
 
 
 # --- command line ----------------------------------------------------------------------------
-
-
-def call(*words, code=0):
-    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="arae-toolkit")
-    assert result.exit_code == code, result.stderr
-    return result
 
 
 SETS = [

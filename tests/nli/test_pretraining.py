@@ -65,7 +65,6 @@ def test_an_iteration_moves_every_weight_and_leaves_no_gradient(generates):
 
 
 def test_labels_that_are_not_known_change_nothing():
-    """The decoder may be told those that are, and nothing else looks at a label."""
     made = [training(), training(), training(known=np.ones(40, dtype=np.bool_))]
     made[1].pairs._labels.copy_((made[1].pairs._labels + 1) % 3)
     scalars = [trained.iteration(0) for trained in made]

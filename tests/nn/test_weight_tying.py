@@ -67,7 +67,6 @@ def test_an_iteration_moves_a_shared_table_once():
     "settings", [("encoder_update=separate",), ("softmax_samples=3",), ("word_drop=0.3",)]
 )
 def test_gradients_by_rows_move_a_shared_table_as_whole_ones_do(settings):
-    """The rows of words that were read, added to the softmax's gradient or alone."""
     config = small.settings(*TIED, "tied_embeddings=all", *settings)
     words = small.vocabulary()
     by_rows, whole = (

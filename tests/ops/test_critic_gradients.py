@@ -111,7 +111,6 @@ def test_other_normalizations_are_left_to_automatic_differentiation(normalizatio
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_kernels_take_the_same_passes(rows, size):
-    """Each of the passes through a normalised layer, as a kernel and in torch's operations."""
     torch.manual_seed(0)
     plain = nn.BatchNorm1d(size).cuda()
     for parameter in plain.parameters():

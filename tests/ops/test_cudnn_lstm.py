@@ -8,7 +8,6 @@ from arae_toolkit.ops.cudnn_lstm import lstm_states
 
 @pytest.mark.parametrize(("inputs", "size"), [(6, 5), (8, 64), (16, 70)])
 def test_units_of_zero_change_neither_states_nor_gradients(inputs, size):
-    """Filled up or not: the same states, and the same gradients of inputs and all weights."""
     torch.manual_seed(0)
     lstm = nn.LSTM(inputs, size, batch_first=True)
     words = torch.randn(3, 4, inputs).requires_grad_()

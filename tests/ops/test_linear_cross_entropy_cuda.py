@@ -81,7 +81,6 @@ def test_gradients_are_used_up_once():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_scores_become_their_gradient_between_what_lies_around(dtype):
-    """Rows of 11 words lie 16 apart: what is between is left alone."""
     table = torch.randn(5, 16, generator=torch.Generator().manual_seed(1)).to(DEVICE, dtype)
     before = table.float().clone()
     answers = torch.tensor([3, 0, 10, 7, 3], device=DEVICE)

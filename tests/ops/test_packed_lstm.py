@@ -82,6 +82,5 @@ def test_bfloat16_is_near_float32():
 
 
 def test_float32_on_a_cpu_is_packed():
-    """And nothing on another device is."""
     assert packs(CPU)
     assert not packs(torch.device("meta"))

@@ -31,7 +31,6 @@ def test_the_cosine_falls_from_the_rate_to_its_floor():
 
 
 def test_lambda_warms_up():
-    """From a first small share to lambda(1)."""
     config = replace(PLAIN, adversarial_weight=5.0, adversarial_warmup=10)
     assert adversarial_weight(config, 0, iterations=200) == pytest.approx(0.5)
     assert adversarial_weight(config, 50, iterations=200) == 5.0

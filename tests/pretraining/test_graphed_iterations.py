@@ -124,7 +124,6 @@ def test_long_sentences_share_shapes():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a capture would succeed")
 def test_a_capture_that_fails_is_told_once_and_costs_nothing():
-    """Without a CUDA device the capture fails: one note, and the same results."""
     config = small.settings("batch_size=8")
     plain, static = _algorithm(config), _algorithm(config)
     notes = _static(static, capture=True)

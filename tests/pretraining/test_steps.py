@@ -96,7 +96,6 @@ def test_reconstruction_moves_encoder_and_decoder(arae, critic, batch):
 
 
 def test_joint_reconstruction_leaves_the_critic_alone(arae, critic, batch):
-    """The critic's pull passes through it without leaving a trace."""
     with _only_moves(_networks(arae, critic), {"encoder", "decoder"}):
         _reconstruct(arae, batch, gradient_terms=[CriticTerm(critic, torch.tensor(1.0))])
 
@@ -198,7 +197,6 @@ def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(criti
 
 
 def test_clipping_bounds_the_step(arae, batch):
-    """A clipped SGD step is no longer than rate x clip norm."""
     before = [p.detach().clone() for p in arae.encoder.parameters()]
     before += [p.detach().clone() for p in arae.decoder.parameters()]
     reconstruction_step(

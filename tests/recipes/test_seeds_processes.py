@@ -372,7 +372,6 @@ def _screen(text: str) -> list[str]:
 
 
 def test_on_a_terminal_the_table_moves_and_the_folders_stay(tmp_path):
-    """stdout and stderr on the same terminal: the table is wiped, and wipes nothing else."""
     mine, theirs = pty.openpty()
     stand_in = STAND_IN.format(body="time.sleep(0.3 * (seed == 1))\nif seed == 2: sys.exit('no')")
     program = subprocess.Popen(

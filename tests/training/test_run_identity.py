@@ -18,7 +18,6 @@ def _saved(folder: Path, run: object) -> Path:
 
 
 def test_a_run_saved_before_a_setting_existed_had_its_default(tmp_path):
-    """Absent is the default: that value goes on, any other is another run."""
     old = {key: value for key, value in DEFAULTS.items() if key != "training.longest_sentence"}
     path = _saved(tmp_path, old)
     check_folder(path, DEFAULTS, defaults=DEFAULTS)

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from command_line import call
 from small_transfer import MARKERS, QUICK, SIZES, changed
 
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.recipes.cli import main
 from arae_toolkit.transfer.autoencoder.code_probe import probe_model
 from arae_toolkit.transfer.autoencoder.experiment import (
     TransferKind,
@@ -121,9 +120,8 @@ def test_a_strength_above_one_moves_the_code_to_the_target(learned):
 
 @pytest.mark.parametrize("kind", ["infilling", "cross-aligned"])
 def test_batches_that_cannot_be_balanced_are_one_line(corpus, tmp_path, kind):
-    words = ["pretrain", str(corpus.folder), "--model", kind, "--set", "batch_size=1"]
-    done = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "run")])
-    assert done.exit_code == 1
+    words = ("pretrain", corpus.folder, "--model", kind, "--set", "batch_size=1")
+    done = call(*words, "--out", tmp_path / "run", code=1)
     [line] = [line for line in done.stderr.splitlines() if "error" in line]
     assert "batches of 1 cannot be balanced" in line and "--set batch_size=N" in line
     assert not list((tmp_path / "run").glob("*.safetensors"))
@@ -132,10 +130,9 @@ def test_batches_that_cannot_be_balanced_are_one_line(corpus, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["arae", "cross-aligned", "infilling"])
 def test_every_kind_trains_for_so_many_iterations(corpus, tmp_path, kind):
     """From the command line, its length told first."""
-    words = ["pretrain", str(corpus.folder), "--model", kind, "--set", "iterations=3"]
+    words = ("pretrain", corpus.folder, "--model", kind, "--set", "iterations=3")
     out, scorer = tmp_path / "run", tmp_path / "scorer"
-    done = CliRunner().invoke(main, [*words, "--out", str(out), "--scorer", str(scorer)])
-    assert done.exit_code == 0, done.output
+    done = call(*words, "--out", out, "--scorer", scorer)
     assert "sentences, 3 iterations, " in done.stderr
     *_, last = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
     assert last["iteration"] == 3
@@ -144,21 +141,20 @@ def test_every_kind_trains_for_so_many_iterations(corpus, tmp_path, kind):
 
 def test_tables_that_a_transfer_model_lacks_are_refused(corpus, tmp_path):
     """Whoever asks for them is told; a preset's are left out, and the plain model has them."""
-    words = ["pretrain", str(corpus.folder), "--out", str(tmp_path / "run")]
+    words = ("pretrain", corpus.folder, "--out", tmp_path / "run")
     for setting in ("tied_embeddings=all", "model.output_map=true"):
-        done = CliRunner().invoke(main, [*words, "--set", setting])
-        assert done.exit_code == 2, done.output
+        done = call(*words, "--set", setting, code=2)
         name = setting.partition("=")[0].rpartition(".")[2]
         assert f"{name}: the decoders of a transfer model have a table" in done.stderr
     settings = tmp_path / "settings.toml"
     settings.write_text('[model]\ntied_embeddings = "all"\n')
-    assert CliRunner().invoke(main, [*words, "--config", str(settings)]).exit_code == 2
+    call(*words, "--config", settings, code=2)
     with pytest.raises(ValueError, match="tied_embeddings: the decoders of a transfer model"):
         shared = replace(QUICK, model=replace(QUICK.model, tied_embeddings="all"))
         _train(corpus, tmp_path / "run", shared)
     assert not (tmp_path / "run").exists()
-    plain = ["--no-attribute", "--set", "tied_embeddings=all", "--set", "iterations=1"]
-    assert CliRunner().invoke(main, [*words, *plain]).exit_code == 0
+    plain = ("--no-attribute", "--set", "tied_embeddings=all", "--set", "iterations=1")
+    call(*words, *plain)
 
 
 def test_fresh_classifiers_read_what_codes_tell(corpus):
