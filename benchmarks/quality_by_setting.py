@@ -30,12 +30,11 @@ from arae_toolkit.benchmarks.training_rate import WARM_UP
 from arae_toolkit.benchmarks.versions import in_order, library_training
 from arae_toolkit.config.overrides import with_overrides, with_value
 from arae_toolkit.config.presets import preset
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.schema import Config, check_tying
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.evaluation.reconstruction import Reconstruction, measure_reconstruction
-from arae_toolkit.nn.weight_tying import check_tying
 from arae_toolkit.reports.results import Metric, summarise
 
 SENTENCES = 2000

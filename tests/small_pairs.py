@@ -9,7 +9,8 @@ import small
 import torch
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.nli.model import NLIModel, Pair, network_of
+from arae_toolkit.nli.model import NLIModel, Pair
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.pair_batches import PairStore, store_of_texts
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -23,7 +24,7 @@ def model(*seeds: int) -> NLIModel:
     networks = []
     for seed in seeds or (1,):
         generator = torch.Generator().manual_seed(seed)
-        network = network_of(ARGUMENTS, len(words), len(LABELS), generator=generator)
+        network = new_network(len(words), len(LABELS), generator=generator, **ARGUMENTS)
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.mul_(3.0)

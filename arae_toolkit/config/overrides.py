@@ -22,12 +22,10 @@ class Sections(Protocol):
     @property
     def model(self) -> Any:
         """Networks."""
-        ...
 
     @property
     def training(self) -> Any:
         """Training."""
-        ...
 
 
 Settings = TypeVar("Settings", bound=Sections)

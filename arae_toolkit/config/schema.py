@@ -188,3 +188,30 @@ class Config:
     """The networks' sizes and forms are set here."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """The schedule and its optimizers are set here."""
+
+
+def check_tying(model: ModelConfig) -> None:
+    """Refuse settings whose tables cannot be one.
+
+    Raises:
+        ValueError: If what reads words and what scores them have vectors of different sizes.
+    """
+    if model.tied_embeddings != "none" and model.embedding_size != model.scoring_size:
+        raise ValueError(
+            f"tied_embeddings={model.tied_embeddings} needs embedding_size "
+            f"({model.embedding_size}) and hidden_size ({model.scoring_size}) to be the same; set "
+            "both alike, or output_map=true between them, or tied_embeddings=none"
+        )
+
+
+def check_separate(model: ModelConfig) -> None:
+    """Refuse settings that several decoders, each with a table of its own, cannot have.
+
+    Raises:
+        ValueError: If a table is to be shared, or a map is to stand before one.
+    """
+    for name, separate in (("tied_embeddings", "none"), ("output_map", False)):
+        if getattr(model, name) != separate:
+            raise ValueError(
+                f"{name}: the decoders of a transfer model have a table of word vectors each"
+            )

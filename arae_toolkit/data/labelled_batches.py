@@ -1,9 +1,9 @@
-"""Batches of sentences grouped by an attribute, and words hidden for what they tell of it."""
+"""Batches of sentences grouped by an attribute, with masking of the words that mark it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,63 +11,33 @@ from torch import Tensor
 
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.noise import drop_words
-from arae_toolkit.data.packed_sequence import Indices, Packing
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 
 
 @dataclass(frozen=True)
-class AttributeBatch:
+class AttributeBatch(TokenBatch):
     """Sentences of several attribute values, those of each value together.
 
-    An encoder reads it as it reads a :class:`~arae_toolkit.data.token_batches.TokenBatch`;
-    decoders read the parts.
+    An encoder reads all of them; decoders read the parts.
 
     Attributes:
-        whole: All sentences, in the order of the parts.
-        parts: Those of each value that occurs, by value.
+        parts: The sentences of each value that occurs, by value; together they are the batch.
         labels: The value of each sentence. Shape (B,), int64, rising.
-        chances: How likely each value's words are hidden when it is damaged. Shape (A, V); ``None``
-            hides none of them.
+        chances: How likely each value's words are hidden when it is corrupted. Shape (A, V);
+            ``None`` hides none of them.
     """
 
-    row_name: ClassVar[str] = "sentence"
-    symbol_name: ClassVar[str] = "token"
-
-    whole: TokenBatch
     parts: dict[int, TokenBatch]
     labels: Tensor
     chances: Tensor | None = None
 
-    def __len__(self) -> int:
-        """Return B."""
-        return len(self.whole)
-
     @property
-    def device(self) -> torch.device:
-        """Where the tokens lie."""
-        return self.whole.device
+    def whole(self) -> TokenBatch:
+        """All sentences, without their attributes."""
+        return TokenBatch(self.tokens, self.lengths, self.packing)
 
-    @property
-    def symbols(self) -> int | Tensor:
-        """Real tokens in all sentences together."""
-        return self.whole.symbols
-
-    @property
-    def tokens(self) -> Tensor:
-        """Right-padded ids. Shape (B, T), int64."""
-        return self.whole.tokens
-
-    @property
-    def lengths(self) -> Tensor:
-        """Tokens per sentence, ``<eos>`` included. Shape (B,), int64."""
-        return self.whole.lengths
-
-    @property
-    def packing(self) -> Packing | None:
-        """Where the real tokens are."""
-        return self.whole.packing
-
-    def corrupted(self, *, share: float, generator: torch.Generator) -> AttributeBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> Self:
         """Return the sentences with words hidden from the encoder; the parts stay whole.
 
         Args:
@@ -75,11 +45,11 @@ class AttributeBatch:
             generator: Source of randomness.
         """
         if self.chances is None:
-            return replace(self, whole=self.whole.corrupted(share=share, generator=generator))
+            return super().corrupted(share=share, generator=generator)
         chance = self.chances[self.labels[:, None], self.tokens]
         chance = 1 - (1 - share) * (1 - chance)
         tokens = drop_words(self.tokens, self.lengths, share=chance, generator=generator)
-        return replace(self, whole=self.whole.with_tokens(tokens))
+        return self.with_tokens(tokens)
 
 
 class AttributeStore:
@@ -121,8 +91,9 @@ class AttributeStore:
         rows = indices[np.argsort(self.labels[indices], kind="stable")]
         labels = self.labels[rows]
         values = [int(value) for value in np.unique(labels)]
+        whole = self._store.batch(rows)
         return AttributeBatch(
-            self._store.batch(rows),
+            *(whole.tokens, whole.lengths, whole.packing),
             {value: self._store.batch(rows[labels == value]) for value in values},
             torch.from_numpy(labels).to(self.device),
             self.chances,
@@ -137,7 +108,7 @@ class AttributeStore:
         return self._store.width(indices)
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
-        """Gather sentences in batches of like lengths; see :meth:`TokenStore.grouped`."""
+        """Gather sentences in length-bucketed batches; see :meth:`TokenStore.grouped`."""
         return self._store.grouped(indices, groups=groups)
 
 

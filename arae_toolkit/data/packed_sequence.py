@@ -1,4 +1,4 @@
-"""Where the real tokens of a batch are, in the order in which an LSTM meets them."""
+"""Packed sequences: the real tokens of a batch, in the order in which an LSTM meets them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def balanced_batches(sizes: Sequence[int], batch_size: int) -> int:
 
 
 class BalancedSampler:
-    """Batches of like lengths with as many rows of each class, fixed by (seed, epoch).
+    """Length-bucketed batches with as many rows of each class, fixed by (seed, epoch).
 
     In an epoch each row of the largest class comes once, but for those left over at its end. Rows
     of smaller classes come as often as it takes, each as often as the others or once more.
@@ -87,7 +87,7 @@ class BalancedSampler:
 
 
 class EpochSampler:
-    """Every row once an epoch, in batches of like lengths, in an order fixed by (seed, epoch).
+    """Every row once an epoch, in length-bucketed batches, in an order fixed by (seed, epoch).
 
     Args:
         lengths: Tokens per sentence. Shape (N,).

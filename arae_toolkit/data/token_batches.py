@@ -1,10 +1,10 @@
-"""Sentences resident on the device, and seeded batches of them or of other rows."""
+"""Sentences resident on the device, and length-bucketed batches of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -32,24 +32,20 @@ class Batch(Protocol):
 
     def __len__(self) -> int:
         """Return B."""
-        ...
 
     @property
     def device(self) -> torch.device:
         """Where the rows lie."""
-        ...
 
     @property
     def symbols(self) -> int | Tensor:
         """Tokens or pixels in all rows together, given without waiting for the device."""
-        ...
 
     def corrupted(self, *, share: float, generator: torch.Generator) -> Batch:
         """Return the rows with a share of their symbols hidden, for a denoising encoder.
 
         Nothing is drawn from the generator where nothing can be hidden.
         """
-        ...
 
 
 class Store(Protocol):
@@ -65,23 +61,18 @@ class Store(Protocol):
 
     def __len__(self) -> int:
         """Return N."""
-        ...
 
     def batch(self, indices: Indices) -> Batch:
         """Gather the rows of these numbers, in this order."""
-        ...
 
     def batch_on_device(self, rows: Tensor, *, width: int) -> Batch:
         """Gather rows named on the device, padded to ``width``, by operations alike for any."""
-        ...
 
     def width(self, indices: Indices) -> int:
         """Return the symbols of the longest of these rows."""
-        ...
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[Sequence[Batch], Tensor]:
         """Gather rows as a few batches, with the order that puts these rows back in place."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -116,16 +107,16 @@ class TokenBatch:
         """Real tokens in all sentences together."""
         return self.lengths.sum() if self.packing is None else len(self.packing.places)
 
-    def corrupted(self, *, share: float, generator: torch.Generator) -> TokenBatch:
+    def corrupted(self, *, share: float, generator: torch.Generator) -> Self:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
         if not share:
             return self
         tokens = drop_words(self.tokens, self.lengths, share=share, generator=generator)
         return self.with_tokens(tokens)
 
-    def with_tokens(self, tokens: Tensor) -> TokenBatch:
+    def with_tokens(self, tokens: Tensor) -> Self:
         """Return sentences of the same lengths with other words. Shape (B, T)."""
-        return TokenBatch(tokens, self.lengths, self.packing)
+        return replace(self, tokens=tokens)
 
 
 class TokenStore:
@@ -188,7 +179,7 @@ class TokenStore:
         return int(self.host_lengths[indices].max())
 
     def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
-        """Gather rows as a few batches of like lengths, which wastes less on padding.
+        """Gather rows as a few length-bucketed batches, which wastes less on padding.
 
         Returns:
             The batches, and the order that puts their rows, laid end to end, back into that of
@@ -225,7 +216,7 @@ MOST_PADDED_TOKENS = 8192
 def length_bucketed_batches(
     sentences: Sequence[list[int]], batch_size: int, *, device: torch.device
 ) -> Iterator[tuple[list[int], TokenBatch]]:
-    """Yield sentences in batches of like lengths, with the row numbers they hold.
+    """Yield sentences in length-bucketed batches, with the row numbers they hold.
 
     A batch ends early where its padding would grow large: one very long text among short ones
     does not make them all long.

@@ -1,4 +1,4 @@
-"""scikit-learn classifier of sentence pairs."""
+"""The scikit-learn classifier of sentence pairs."""
 
 # ruff: noqa: N803 - scikit-learn calls these arguments X
 
@@ -16,17 +16,24 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.estimators.nli_fit import train_in_memory
-from arae_toolkit.estimators.validation import pairs_of
-from arae_toolkit.nli.model import NLIModel, Pair, network_of
-from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.estimators.validation import (
+    check_choice,
+    classes_of,
+    labels_of,
+    names_of,
+    pairs_of,
+    plain,
+    seed_of,
+)
+from arae_toolkit.nli.model import NLIModel, Pair
+from arae_toolkit.nli.networks import PairNetwork, new_network
 from arae_toolkit.nli.pair_batches import store_of_texts
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import ModelName, PairConfig
@@ -57,7 +64,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Passes over the pairs.
         batch_size: Pairs an update.
         rate: Largest learning rate.
-        word_drop: Share of the words hidden in training.
+        word_drop: Share of the words replaced by ``<unk>`` in training.
         dropout: Share of the perceptron's inputs and hidden units dropped in training.
         embedding_dropout: The same of the embeddings' coordinates.
         vocab_size: Most words, taken from the training pairs.
@@ -127,37 +134,31 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             TrainingDiverged: If the loss is not finite, or far above that of guessing.
         """
         pairs, config = pairs_of(X), self._config()
-        labels = column_or_1d(y)
-        check_consistent_length(pairs, labels)
-        check_classification_targets(labels)
-        classes, targets = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
+        labels, classes = labels_of(y, pairs)
+        targets = np.searchsorted(classes, labels)
         train, held_out = self._split(targets, seed=config.training.seed)
         network, vocabulary, config = self._start(
             [pairs[row] for row in train], config, labels=len(classes)
         )
         device = choose_device(self.device)
-        curves = train_in_memory(
+        self.loss_curve_, self.validation_scores_ = train_in_memory(
             network.to(device),
             config.training,
             store_of_texts(pairs, targets.tolist(), vocabulary, device=device),
             train,
             held_out,
             precision=self.precision,
-            tell=_log.info if self.verbose else lambda line: None,
+            log=_log.info if self.verbose else lambda line: None,
         )
-        self.loss_curve_, self.validation_scores_ = curves.nats, curves.accuracies
-        self.model_ = NLIModel(
-            [network], vocabulary, _names(classes), arguments=asdict(config.model)
-        )
+        arguments = asdict(config.model)
+        self.model_ = NLIModel([network], vocabulary, names_of(classes), arguments=arguments)
         self.classes_, self.n_features_in_ = classes, 2
         return self
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the probability of each of ``classes_`` for each pair. Shape (N, A)."""
         check_is_fitted(self)
-        columns = [self.model_.labels.index(name) for name in _names(self.classes_)]
+        columns = [self.model_.labels.index(name) for name in names_of(self.classes_)]
         return self.model_.probabilities(pairs_of(X))[:, columns]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -174,7 +175,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         self.model_.save_pretrained(folder)
-        parameters = {name: _plain(value) for name, value in self.get_params().items()}
+        parameters = {name: plain(value) for name, value in self.get_params().items()}
         content = {"parameters": parameters, "classes": self.classes_.tolist()}
         write_json(Path(folder) / ESTIMATOR, content)
 
@@ -196,9 +197,8 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             loaded = cls(**{**parameters, "device": device})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointMismatch(f"{path}: damaged ({error})") from error
-        loaded.model_, loaded.classes_, loaded.n_features_in_ = model, np.asarray(classes), 2
-        if sorted(_names(loaded.classes_)) != sorted(model.labels):
-            raise CheckpointMismatch(f"{path}: its classes are not the labels of the model")
+        loaded.model_, loaded.n_features_in_ = model, 2
+        loaded.classes_ = classes_of(classes, model.labels, path)
         return loaded
 
     def _config(self) -> PairConfig:
@@ -209,19 +209,15 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         config = PairConfig()
         for name in _SETTINGS:
-            config = with_value(config, name, _plain(getattr(self, name)))
-        if self.precision not in get_args(Precision):
-            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}")
+            config = with_value(config, name, plain(getattr(self, name)))
+        check_choice("precision", self.precision, get_args(Precision))
         for name in ("embedding_size", "code_size", "hidden_size", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("dropout", "embedding_dropout", "word_drop", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        seed = self.random_state
-        if seed is None:  # from the system: NumPy's and torch's global states are left alone
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        return with_value(config, "seed", _plain(seed))
+        return with_value(config, "seed", seed_of(self.random_state))
 
     def _split(
         self, targets: npt.NDArray[np.int64], *, seed: int
@@ -247,12 +243,9 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             vocabulary = encoder.vocabulary
             config = replace(config, model=encoder.fitted(config.model))
         with torch.random.fork_rng(devices=[]):
-            network = network_of(
-                asdict(config.model),
-                len(vocabulary),
-                labels,
-                generator=torch.Generator().manual_seed(config.training.seed),
-            )
+            generator = torch.Generator().manual_seed(config.training.seed)
+            sizes = asdict(config.model)
+            network = new_network(len(vocabulary), labels, generator=generator, **sizes)
         if encoder is not None and not encoder.put_into(network):
             raise CheckpointMismatch(f"{self.encoder}: no encoder that {self.kind} can start from")
         return network, vocabulary, config
@@ -262,15 +255,3 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         return tags
-
-
-def _names(classes: npt.NDArray[Any]) -> list[str]:
-    """Return the classes as the names that a model folder keeps."""
-    return [str(value) for value in classes.tolist()]
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON knows it: searches give NumPy's numbers, callers paths."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value) if isinstance(value, Path) else value

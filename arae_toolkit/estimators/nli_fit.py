@@ -1,10 +1,10 @@
-"""Training a classifier of sentence pairs without a folder: nothing is written, or resumed."""
+"""Training of a pair classifier in memory: nothing is written, or resumed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +20,6 @@ from arae_toolkit.nli.settings import PairTrainingConfig
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Curves:
-    """How a training went, epoch by epoch.
-
-    Attributes:
-        nats: Mean training loss, in nats a pair.
-        accuracies: Share of the held-out pairs classified rightly; empty if none were held out.
-    """
-
-    nats: list[float]
-    accuracies: list[float]
-
-
 def train_in_memory(
     network: PairNetwork,
     settings: PairTrainingConfig,
@@ -41,8 +28,8 @@ def train_in_memory(
     held_out: Rows,
     *,
     precision: Precision = "fp32",
-    tell: Callable[[str], None] = lambda line: None,
-) -> Curves:
+    log: Callable[[str], None] = lambda line: None,
+) -> tuple[list[float], list[float]]:
     """Train a network and leave in it the epoch that is best on the held-out pairs, or the last.
 
     Args:
@@ -52,7 +39,11 @@ def train_in_memory(
         rows: Numbers of those to learn from. Shape (N,).
         held_out: Numbers of those to choose the epoch by; may be empty. Shape (M,).
         precision: Of the matrix products.
-        tell: Given a line after each epoch.
+        log: Given a line after each epoch.
+
+    Returns:
+        The mean training loss of each epoch, in nats a pair, and its accuracy on the held-out pairs
+        as a share; none if none were held out.
 
     Raises:
         TrainingDiverged: If the loss is not finite, or far above that of guessing.
@@ -62,7 +53,7 @@ def train_in_memory(
     training = ClassifierTraining(
         network, replace(settings, warmup=warmup), store, rows, precision=precision
     )
-    curves = Curves([], [])
+    losses, accuracies = list[float](), list[float]()
     for epoch in range(settings.epochs):
         with matrix_products(store.device, precision):
             first = epoch * batches
@@ -70,27 +61,19 @@ def train_in_memory(
                 training.iteration(iteration)["nats_per_pair"]
                 for iteration in range(first, first + batches)
             ]
-            curves.nats.append(_sound(training, float(torch.stack(nats).mean()), epoch))
+            losses.append(float(torch.stack(nats).mean()))
+            problem = training.problem({"nats_per_pair": losses[-1]})
+            if not math.isfinite(losses[-1]):
+                problem = "nats_per_pair is not finite"
+            if problem:
+                raise TrainingDiverged(f"{problem} over epoch {epoch + 1}; try a lower rate")
+            line = f"epoch {epoch + 1}/{settings.epochs}: {losses[-1]:.3f} nats a pair"
             if len(held_out):
                 probabilities = probabilities_of(network, store, held_out, dtype=training.dtype)
                 right = probabilities.argmax(axis=1) == store.labels[held_out]
-                curves.accuracies.append(float(right.mean()))
-                training.consider(curves.accuracies[-1])
-        accuracy = f", {100 * curves.accuracies[-1]:.1f} % of held-out" if len(held_out) else ""
-        tell(f"epoch {epoch + 1}/{settings.epochs}: {curves.nats[-1]:.3f} nats a pair{accuracy}")
+                accuracies.append(float(right.mean()))
+                training.consider(accuracies[-1])
+                line += f", {100 * accuracies[-1]:.1f} % of held-out"
+        log(line)
     network.load_state_dict(training.model_weights())
-    return curves
-
-
-def _sound(training: ClassifierTraining, nats: float, epoch: int) -> float:
-    """Return an epoch's mean loss.
-
-    Raises:
-        TrainingDiverged: If it shows that training has diverged.
-    """
-    problem = training.problem({"nats_per_pair": nats})
-    if not math.isfinite(nats):
-        problem = "nats_per_pair is not finite"
-    if problem:
-        raise TrainingDiverged(f"{problem} over epoch {epoch + 1}; try a lower rate")
-    return nats
+    return losses, accuracies

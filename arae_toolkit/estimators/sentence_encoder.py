@@ -1,4 +1,4 @@
-"""scikit-learn transformer from sentences to codes."""
+"""The scikit-learn transformer from sentences to codes."""
 
 # ruff: noqa: N803 - scikit-learn calls these arguments X
 

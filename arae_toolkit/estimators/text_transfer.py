@@ -1,4 +1,4 @@
-"""scikit-learn transformer that rewrites texts so that their label changes."""
+"""The scikit-learn transformer that rewrites texts so that their label changes."""
 
 # ruff: noqa: N803 - scikit-learn calls these arguments X
 
@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.config.overrides import with_value
 from arae_toolkit.config.presets import preset
@@ -23,7 +22,15 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.devices import Precision, choose_device
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.estimators.transfer_fit import train_on_texts
-from arae_toolkit.estimators.validation import texts_of
+from arae_toolkit.estimators.validation import (
+    check_choice,
+    classes_of,
+    labels_of,
+    names_of,
+    plain,
+    seed_of,
+    texts_of,
+)
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.metrics_log import Row
 from arae_toolkit.transfer.autoencoder.experiment import TransferKind
@@ -105,17 +112,13 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             CheckpointMismatch: If ``folder`` holds another run.
             TrainingDiverged: If a loss is not finite, or the model has collapsed.
         """
-        texts, labels, config = _texts_in(X), column_or_1d(y), self._config()
-        check_consistent_length(texts, labels)
-        check_classification_targets(labels)
-        classes = np.unique(labels)
-        if len(classes) < 2:
-            raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
+        texts, config = _texts_in(X), self._config()
+        labels, classes = labels_of(y, texts)
         folder = None if self.folder is None else Path(self.folder)
         with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
-            model = train_on_texts(
+            self.model_ = train_on_texts(
                 texts,
-                _names(labels),
+                names_of(labels),
                 config,
                 vocab_size=self.vocab_size,
                 max_length=self.max_length,
@@ -127,7 +130,6 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         if folder is not None:
             write_json(folder / CLASSES, classes.tolist())
-        self.model_ = model
         self.classes_ = classes
         return self
 
@@ -154,9 +156,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 classes = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise CheckpointMismatch(f"{path}: damaged ({error})") from error
-        loaded.model_, loaded.classes_ = model, np.asarray(classes)
-        if sorted(_names(loaded.classes_)) != sorted(model.attributes):
-            raise CheckpointMismatch(f"{path}: its classes are not the labels of the model")
+        loaded.model_, loaded.classes_ = model, classes_of(classes, model.attributes, path)
         return loaded
 
     def transform(self, X: Any) -> npt.NDArray[np.object_]:
@@ -171,7 +171,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.array([answer.text for answer in self.transfer(X)], dtype=np.object_)
 
     def transfer(self, X: Any, to: Any = None) -> list[Transferred]:
-        """Return each text rewritten, with what the model's own judges say of it.
+        """Return each text rewritten, with the scores of the model's own scorer.
 
         Args:
             X: N texts.
@@ -183,7 +183,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         texts = _texts_in(X)
         targets = self._targets(texts, self.to if to is None else to)
-        seed = _seed_of(self.random_state)
+        seed = seed_of(self.random_state)
         answers: list[Transferred] = []
         for start in range(0, len(texts), BATCH_ROWS):
             rows = slice(start, start + BATCH_ROWS)
@@ -198,17 +198,17 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return answers
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the label of each text as the model's own recognizer has it. Shape (N,).
+        """Return the label of each text by the model's own classifier. Shape (N,).
 
-        It is what chooses among candidates, and no independent judge of what was rewritten.
+        It is what chooses among candidates, and no independent evaluator of what was rewritten.
         """
         check_is_fitted(self)
-        likeliest: npt.NDArray[Any] = self.classes_[self._recognized(_texts_in(X))]
+        likeliest: npt.NDArray[Any] = self.classes_[self._classified(_texts_in(X))]
         return likeliest
 
-    def _recognized(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    def _classified(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the number, among ``classes_``, of each text's label. Shape (N,)."""
-        columns = [self.model_.attributes.index(name) for name in _names(self.classes_)]
+        columns = [self.model_.attributes.index(name) for name in names_of(self.classes_)]
         sentences = self.model_.vocabulary.encode_batch(
             readable_texts(self.model_.vocabulary, texts)
         )
@@ -216,12 +216,12 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _targets(self, texts: Sequence[str], to: Any) -> list[str]:
         """Return the name of the label that each text is to have."""
-        names = _names(self.classes_)
+        names = names_of(self.classes_)
         if to is not None:
             return [self.model_.attributes[self.model_.value_of(str(to))]] * len(texts)
         if len(names) > 2:
             raise ValueError(f"to must be one of {', '.join(names)}, where there are several")
-        return [names[1 - label] for label in self._recognized(texts).tolist()]
+        return [names[1 - label] for label in self._classified(texts).tolist()]
 
     def _config(self) -> Config:
         """Return the parameters as settings.
@@ -229,18 +229,14 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: If one is of another type, or outside its range.
         """
-        for name, kind in (("kind", TransferKind), ("precision", Precision)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}")
+        check_choice("kind", self.kind, get_args(TransferKind))
+        check_choice("precision", self.precision, get_args(Precision))
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
         config = preset("default", corpus="yelp")
-        for name, value in {
-            **(self.settings or {}),
-            "epochs": self.epochs,
-            "seed": _seed_of(self.random_state),
-        }.items():
-            config = with_value(config, name, value.item() if hasattr(value, "item") else value)
+        own = {"epochs": self.epochs, "seed": seed_of(self.random_state)}
+        for name, value in {**(self.settings or {}), **own}.items():
+            config = with_value(config, name, plain(value))
         return config
 
     def __sklearn_tags__(self) -> Any:
@@ -279,15 +275,3 @@ def _texts_in(rows: Any) -> list[str]:
         if not text.strip():
             raise ValueError(f"row {number}: empty text")
     return texts
-
-
-def _names(labels: npt.NDArray[Any]) -> list[str]:
-    """Return labels as the names that a model folder keeps."""
-    return [str(value) for value in labels.tolist()]
-
-
-def _seed_of(random_state: int | None) -> int:
-    """Return a seed; from the system for ``None``: global states are left alone."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return int(random_state)

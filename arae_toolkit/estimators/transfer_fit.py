@@ -1,27 +1,23 @@
-"""Training a transfer model on texts that lie in no corpus: from lists to a loaded model."""
+"""Training of a transfer model on texts that lie in no corpus: from lists to a loaded model."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import Any, Unpack
 
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.data_prep.readers.downloads import Advance
-from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
 from arae_toolkit.storage.atomic_files import write_json_lines
-from arae_toolkit.training.metrics_log import Listener
+from arae_toolkit.training.experiment import RunOptions
 from arae_toolkit.transfer.autoencoder.experiment import TransferKind, pretrain_transfer
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 
@@ -35,9 +31,7 @@ def train_on_texts(
     max_length: int,
     kind: TransferKind = "arae",
     folder: Path | None = None,
-    device: torch.device | None = None,
-    precision: Precision = "fp32",
-    listeners: Sequence[Listener] = (),
+    **options: Unpack[RunOptions],
 ) -> TransferModel:
     """Return a transfer model of labelled texts.
 
@@ -51,27 +45,24 @@ def train_on_texts(
         max_length: Most words of a text to learn from; longer ones are left out.
         kind: See :func:`~arae_toolkit.transfer.autoencoder.experiment.pretrain_transfer`.
         folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
-        device: Where to compute.
-        precision: Of the matrix products.
-        listeners: Told how the training goes.
+        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
         ValueError: If a text cannot be used, or none of a label can; rows are counted from 0.
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged: If a loss is not finite, or the model has collapsed.
     """
-    device = device or torch.device("cpu")
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "texts.jsonl"
         rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
         write_json_lines(source, rows, dumps=json.dumps)
-        options = PrepareOptions(
-            label_field="label",
-            vocab_size=vocab_size,
-            max_length=max_length,
-            seed=config.training.seed,
+        seed = config.training.seed
+        corpus = _corpus_of(
+            source,
+            PrepareOptions(
+                label_field="label", vocab_size=vocab_size, max_length=max_length, seed=seed
+            ),
         )
-        corpus = _corpus_of(source, options)
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():
             if not count:
                 raise ValueError(f"no text of label {label!r} has at most {max_length} words")
@@ -82,11 +73,9 @@ def train_on_texts(
             folder,
             scorer_folder=folder / SCORER_FOLDER,
             kind=kind,
-            device=device,
-            precision=precision,
-            listeners=listeners,
+            **options,
         )
-        return TransferModel.from_pretrained(folder, device=device)
+        return TransferModel.from_pretrained(folder, device=options.get("device", "cpu"))
 
 
 def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
@@ -101,7 +90,7 @@ def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
             out=source.parent / "corpus",
             options=options,
             report=lambda line: None,
-            progress=_no_progress,
+            progress=lambda description, total=None: contextlib.nullcontext(lambda n=1: None),
         )
     except DataError as error:  # it names a file that the caller does not know
         where = "" if error.line is None else f"row {error.line - 1}: "
@@ -117,14 +106,3 @@ def _for_size(config: Config, sentences: int) -> Config:
     warmups = ("warmup", "adversarial_warmup", "attribute_warmup")
     shorter: dict[str, Any] = {name: min(getattr(training, name), tenth) for name in warmups}
     return replace(config, training=replace(training, **shorter))
-
-
-@contextlib.contextmanager
-def _no_progress(description: str, total: int | None = None) -> Iterator[Advance]:
-    """Show nothing."""
-    del description, total
-
-    def advance(n: int = 1) -> None:
-        del n
-
-    yield advance

@@ -1,10 +1,17 @@
-"""Texts, and pairs of texts, as a caller gives them: checked row by row."""
+"""Validation that the estimators share: of texts, pairs of texts, labels, seeds and folders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
 
 
@@ -51,6 +58,62 @@ def pairs_of(rows: Any) -> list[Pair]:
     if not pairs:
         raise ValueError("no pairs")
     return pairs
+
+
+def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the labels of rows, and the classes among them, sorted.
+
+    Raises:
+        ValueError: If there are not as many labels as rows, or fewer than two classes.
+    """
+    labels = column_or_1d(y)
+    check_consistent_length(rows, labels)
+    check_classification_targets(labels)
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
+    return labels, classes
+
+
+def names_of(labels: npt.NDArray[Any]) -> list[str]:
+    """Return labels as the names that a model folder keeps."""
+    return [str(value) for value in labels.tolist()]
+
+
+def classes_of(values: Any, labels: Sequence[str], path: Path) -> npt.NDArray[Any]:
+    """Return the classes that a file keeps of a model with these labels.
+
+    Raises:
+        CheckpointMismatch: If they are not those of the model.
+    """
+    classes = np.asarray(values)
+    if sorted(names_of(classes)) != sorted(labels):
+        raise CheckpointMismatch(f"{path}: its classes are not the labels of the model")
+    return classes
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a parameter that is none of its choices.
+
+    Raises:
+        ValueError: Naming them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}")
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter as JSON knows it: searches give NumPy's numbers, callers paths."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value) if isinstance(value, Path) else value
+
+
+def seed_of(random_state: Any) -> Any:
+    """Return a seed; from the system for ``None``: NumPy's and torch's states are left alone."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return plain(random_state)
 
 
 def _pair(row: Any, number: int) -> Pair:

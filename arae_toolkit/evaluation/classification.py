@@ -1,4 +1,4 @@
-"""How well classes are predicted: accuracy, confusions, calibration."""
+"""Metrics of classification: accuracy, confusions, calibration."""
 
 from __future__ import annotations
 

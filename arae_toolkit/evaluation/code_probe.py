@@ -1,4 +1,4 @@
-"""What a fresh classifier still reads of an attribute in codes that were to hide it.
+"""Probing classifiers: what can still be read of an attribute in codes that were to hide it.
 
 A model's own adversary says little: the encoder was trained against that one. A fresh one that
 recovers the attribute shows that it is only hidden from the adversary.

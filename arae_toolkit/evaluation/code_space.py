@@ -1,9 +1,10 @@
-"""Sanity checks of the code space during training (Figure 3), and what a collapse looks like."""
+"""Statistics of the code space during training (Figure 3), and signs of a collapse."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from rapidfuzz.process import cdist
 from torch import Tensor
 
 from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.image_batches import binarised
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.evaluation.reconstruction import codes_of
@@ -54,7 +56,7 @@ class CodeSpaceStatistics:
     unique_samples: float
 
     def values(self) -> dict[str, float]:
-        """Return the monitors that have a value, by name."""
+        """Return the statistics that have a value, by name."""
         return {name: value for name, value in asdict(self).items() if value == value}
 
 
@@ -75,7 +77,7 @@ def measure_code_space(
         store: Sentences or images.
         rows: Which of them to encode.
         neighbours: Pairs of row numbers of ``store``, from :func:`edit_neighbours` or
-            :func:`~arae_toolkit.evaluation.image_reconstruction.pixel_neighbours`. Shape (N, 2).
+            :func:`pixel_neighbours`. Shape (N, 2).
         critic: For the Wasserstein estimate.
         seed: Fixes the draws.
     """
@@ -112,17 +114,17 @@ def covariance_trace(codes: Tensor) -> float:
     return float(codes.double().var(dim=0).sum())
 
 
-def collapse_warning(monitors: CodeSpaceStatistics) -> str | None:
+def collapse_warning(codes: CodeSpaceStatistics) -> str | None:
     """Return a line that names a collapse of the prior and what to do, or ``None``."""
     remedy = "raise critic_steps, lower adversarial_rate_generator or adversarial_weight"
-    if monitors.unique_samples < LEAST_UNIQUE_PERCENT:
-        return f"mode collapse: only {monitors.unique_samples:.0f} % of samples differ; {remedy}"
-    ratio = monitors.generated_variance / max(monitors.code_variance, 1e-12)
+    if codes.unique_samples < LEAST_UNIQUE_PERCENT:
+        return f"mode collapse: only {codes.unique_samples:.0f} % of samples differ; {remedy}"
+    ratio = codes.generated_variance / max(codes.code_variance, 1e-12)
     if ratio < LEAST_VARIANCE_RATIO:
         return f"prior too narrow: {ratio:.2f} of the encoder's variance; {remedy}"
-    if monitors.code_variance < 0.01:
+    if codes.code_variance < 0.01:
         return (
-            f"code collapse: the encoder's variance is {monitors.code_variance:.4f}; "
+            f"code collapse: the encoder's variance is {codes.code_variance:.4f}; "
             "lower adversarial_weight"
         )
     return None
@@ -163,3 +165,32 @@ def edit_neighbours(
         chosen = random.permutation(near)[:each]
         pairs += [(rows[index], rows[other]) for other in chosen]
     return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def pixel_neighbours(
+    pixels: npt.NDArray[Any], *, seed: int, origins: int = 250, pool: int = 4000
+) -> npt.NDArray[np.int64]:
+    """Return pairs of an image and another that differs from it in the fewest pixels.
+
+    Images have no word edits; this stands in for the neighbours of Figure 3 (right).
+
+    Args:
+        pixels: Grey values. Shape (N, P), uint8.
+        seed: Fixes the choice.
+        origins: Images to find the neighbour of.
+        pool: Images searched for neighbours.
+
+    Returns:
+        Row numbers. Shape (M, 2), int64; empty if there is only one image.
+    """
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.permutation(len(pixels))[: max(pool, origins)])
+    if len(rows) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    ink = binarised(pixels[rows]).float()
+    chosen = random.permutation(len(rows))[:origins]
+    first = ink[chosen]
+    # Pixels that differ: ink of the one, plus ink of the other, less twice what they share.
+    distances = first.sum(dim=1, keepdim=True) + ink.sum(dim=1) - 2 * first @ ink.t()
+    distances[torch.arange(len(chosen)), torch.from_numpy(chosen)] = torch.inf
+    return np.stack([rows[chosen], rows[distances.argmin(dim=1).numpy()]], axis=1)

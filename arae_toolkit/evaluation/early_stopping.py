@@ -1,4 +1,4 @@
-"""Training of the small networks that measure others: the epoch that is best on held-out rows.
+"""Early stopping: training of the small networks that measure others, the best epoch kept.
 
 Not :func:`~arae_toolkit.training.loop.fit`: these trainings take minutes, and whoever measures
 wants a network and no run on disk that could go on.
@@ -15,17 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.data.samplers import EpochSampler
+from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
 from arae_toolkit.optim.update import Update, adam
 
 WARMUP = 100
 """Iterations over which the rate rises from 0, a tenth of all where there are fewer than 1,000."""
 CLIP_NORM = 5.0
 EVALUATION_BATCH = 256
-LAST_RATE = 0.02
-"""Share of the rate that is left at the end."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def keep_best_epoch(
             epoch * sampler.batches_per_epoch, (epoch + 1) * sampler.batches_per_epoch
         ):
             update.set_rate(rate * share_of_rate(iteration, total))
-            random.manual_seed((sampler.seed * 1_000_003 + iteration) % 2**63)
+            reseed(random, seed=sampler.seed, iteration=iteration)
             rows = sampler.at(iteration)
             update.descend(loss_of(rows, random))
             advance(len(rows))
@@ -116,7 +115,7 @@ def epochs_for(iterations: int, *, per_epoch: int, fewest: int, most: int) -> in
 
 
 def batches_by_length(store: TokenStore) -> Iterator[tuple[Indices, TokenBatch]]:
-    """Yield all rows in batches of like lengths, for reading them once: row numbers, sentences."""
+    """Yield all rows in length-bucketed batches, for reading them once: row numbers, sentences."""
     order = np.argsort(store.host_lengths, kind="stable")
     for start in range(0, len(order), EVALUATION_BATCH):
         rows = order[start : start + EVALUATION_BATCH]
@@ -132,6 +131,6 @@ def share_of_rate(iteration: int, iterations: int) -> float:
     """
     warmup = min(WARMUP, max(1, iterations // 10))
     if iteration < warmup:
-        return (iteration + 1) / warmup
-    done = (iteration - warmup) / max(1, iterations - warmup)
-    return LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
+        return ramp(iteration, length=warmup)
+    left = iterations - warmup
+    return learning_rate(1.0, iteration - warmup, iterations=left, warmup=0, floor=COSINE_FLOOR)

@@ -1,4 +1,8 @@
-"""The recurrent language model by which fluency is measured: training, reading, saving."""
+"""Forward and reverse perplexity by an LSTM language model (sections 6.1 and 6.2).
+
+Forward: a model of real text reads a system's outputs; low where they are fluent. Reverse: a model
+of the outputs reads real text; low where they are fluent *and* as varied as real text is.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +15,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler
-from arae_toolkit.data.token_batches import TokenBatch, TokenStore
+from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
+from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
-from arae_toolkit.nn.initialization import uniform
-from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
-INITIAL_BOUND = 0.1
+FEWEST_OUTPUTS = 20
+"""A tenth of fewer outputs is no measure of when to stop."""
 
 
 @dataclass(frozen=True)
@@ -33,59 +37,29 @@ class LanguageModelSettings:
     """Sizes and training of a language model."""
 
     embedding_size: int = 256
-    """E."""
+    """E is the size of a word vector."""
     hidden_size: int = 256
-    """H."""
+    """H is the size of the LSTM's state."""
     batch_size: int = 128
-    """Sentences an iteration."""
+    """An iteration takes so many sentences."""
     iterations: int = 4_900
-    """Wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
+    """So many are wanted in all: the number of epochs follows, from 2 to ``most_epochs``."""
     most_epochs: int = 12
-    """However small the corpus. The epoch that is best on held-out text is kept."""
+    """There are no more epochs than this. The one that is best on held-out text is kept."""
     patience: int = 2
     """Stop after so many epochs in turn that were no better; 0 trains all of them."""
     rate: float = 3e-3
-    """Adam's."""
+    """Adam learns at this rate."""
     softmax_samples: int = 512
-    """Words beside the batch's own that the training softmax runs over; 0 takes all of them.
+    """The training softmax runs over the batch's words and so many others; 0 takes all of them.
     Perplexity is always measured over the whole vocabulary."""
     seed: int = 0
-    """Fixes starting weights, batches and sampled words."""
+    """It fixes starting weights, batches and sampled words."""
 
     def epochs(self, rows: int) -> int:
         """Return how often the rows are passed over."""
         per_epoch = rows // self.batch_size
         return epochs_for(self.iterations, per_epoch=per_epoch, fewest=2, most=self.most_epochs)
-
-
-class LanguageModelNetwork(nn.Module):
-    """The decoder without a code.
-
-    Args:
-        vocab_size: V.
-        embedding_size: E.
-        hidden_size: H.
-    """
-
-    def __init__(self, vocab_size: int, *, embedding_size: int, hidden_size: int) -> None:
-        super().__init__()
-        # A code of one coordinate that is always 0 is none.
-        self.decoder = LSTMDecoder(
-            vocab_size, embedding_size=embedding_size, hidden_size=hidden_size, code_size=1
-        )
-
-    def forward(
-        self, batch: TokenBatch, *, dtype: torch.dtype, sample: SoftmaxSample | None
-    ) -> Tensor:
-        """Return the summed nats of the sentences; see :meth:`LSTMDecoder.nats`. Scalar."""
-        return self.decoder.nats(self._no_code(batch), batch, dtype=dtype, sample=sample)
-
-    def token_nats(self, batch: TokenBatch) -> Tensor:
-        """Return the nats of each token, in the batch's packed order. Shape (N,)."""
-        return self.decoder.statistics(self._no_code(batch), batch)[0]
-
-    def _no_code(self, batch: TokenBatch) -> Tensor:
-        return self.decoder.projection.weight.new_zeros(len(batch), 1)
 
 
 @dataclass(frozen=True)
@@ -178,10 +152,16 @@ class LanguageModel:
         """Return the model that :meth:`save` wrote."""
         settings = LanguageModelSettings(**content.config["settings"])
         assert content.vocabulary is not None, "it was saved with one"
-        network = _network(len(content.vocabulary), settings)
+        network = _new_network(len(content.vocabulary), settings)
         network.load_state_dict(content.tensors)
         perplexity = float(content.config["held_out_perplexity"])
         return cls(network.eval(), content.vocabulary, settings, perplexity)
+
+
+def _new_network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:
+    return LanguageModelNetwork(
+        vocab_size, embedding_size=settings.embedding_size, hidden_size=settings.hidden_size
+    )
 
 
 def train_language_model(
@@ -213,7 +193,9 @@ def train_language_model(
     if not len(train) or not len(held_out):
         raise ValueError(f"{len(train)} sentences to learn, {len(held_out)} held out")
     store = TokenStore(train, device=device)
-    network = _network(len(vocabulary), settings).to(device)
+    network = _new_network(len(vocabulary), settings)
+    network.initialize(generator=torch.Generator().manual_seed(settings.seed))
+    network.to(device)
     model = LanguageModel(network, vocabulary, settings, math.nan)
 
     def nats_per_token(rows: Indices, random: torch.Generator) -> Tensor:
@@ -238,11 +220,51 @@ def train_language_model(
     return replace(model, held_out_perplexity=-best.score)
 
 
-def _network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:
-    """Return a network with its starting weights."""
-    network = LanguageModelNetwork(
-        vocab_size, embedding_size=settings.embedding_size, hidden_size=settings.hidden_size
+def reverse_perplexity(
+    outputs: Sequence[str],
+    real: PackedSentences,
+    vocabulary: Vocabulary,
+    *,
+    settings: LanguageModelSettings | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    advance: Callable[[int], None] = lambda _: None,
+) -> float:
+    """Return the perplexity per token that a model of the outputs has on real text.
+
+    A tenth of the outputs, drawn by the seed, says when to stop. A few thousand outputs teach a
+    model little, so this is far above the perplexity of a model of the train split, and says
+    something only beside that of as many outputs of another system.
+
+    Args:
+        outputs: Of one system, at least 20.
+        real: Sentences that are neither outputs nor what these were made from: a system that
+            copies would be tested on what its model has learned.
+        vocabulary: Of the real text.
+        settings: Sizes and training; by default batches and patience for outputs that are soon
+            known by heart.
+        device: Where to compute; the CPU by default.
+        dtype: As for :func:`train_language_model`.
+        advance: Told how many sentences are done.
+
+    Raises:
+        ValueError: If there are fewer than 20 outputs.
+    """
+    if len(outputs) < FEWEST_OUTPUTS:
+        raise ValueError(
+            f"reverse perplexity needs at least {FEWEST_OUTPUTS} outputs, got {len(outputs)}"
+        )
+    settings = settings or LanguageModelSettings(batch_size=32, patience=1)
+    packed = pack(vocabulary.encode_batch(outputs), vocab_size=len(vocabulary))
+    order = np.random.default_rng(settings.seed).permutation(len(outputs))
+    held_out, learned = np.split(order, [len(order) // 10])
+    model = train_language_model(
+        packed.at(learned),
+        packed.at(held_out),
+        vocabulary,
+        settings=settings,
+        device=device,
+        dtype=dtype,
+        advance=advance,
     )
-    generator = torch.Generator().manual_seed(settings.seed)
-    uniform(network.decoder, bound=INITIAL_BOUND, generator=generator, forget_bias=1.0)
-    return network
+    return model.read_packed(real).perplexity

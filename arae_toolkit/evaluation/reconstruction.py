@@ -1,4 +1,4 @@
-"""How well held-out sentences survive the way through their codes."""
+"""Reconstruction of held-out sentences and images from their codes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.noise import swap_words
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenBatch, TokenStore
 from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
 
-BATCH_ROWS = 256
+BATCH_ROWS, IMAGE_ROWS = 256, 1024
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,45 @@ def measure_reconstruction(
         token_accuracy=100 * correct / tokens,
         exact=100 * exact / len(chosen),
         sentences=len(chosen),
+    )
+
+
+@dataclass(frozen=True)
+class ImageReconstruction:
+    """Reconstruction of a set of images.
+
+    Attributes:
+        nats_per_image: Mean negative log-likelihood of a binarised image.
+        nats_per_pixel: The same over pixels.
+        pixel_accuracy: Percent of pixels that are the likelier of ink and paper.
+        images: How many were measured.
+    """
+
+    nats_per_image: float
+    nats_per_pixel: float
+    pixel_accuracy: float
+    images: int
+
+
+@torch.no_grad()
+def measure_images(
+    model: ImageARAE, store: PixelStore, *, rows: Indices | None = None
+) -> ImageReconstruction:
+    """Measure the reconstruction of the rows of a split (all, unless some are named)."""
+    model.eval()
+    nats, correct, pixels = 0.0, 0, 0
+    chosen = np.arange(len(store)) if rows is None else rows
+    for start in range(0, len(chosen), IMAGE_ROWS):
+        batch = store.batch(chosen[start : start + IMAGE_ROWS])
+        pixel_nats, pixel_correct = model.decoder.statistics(model.encoder(batch), batch)
+        nats += float(pixel_nats.double().sum())
+        correct += int(pixel_correct.sum())
+        pixels += batch.symbols
+    return ImageReconstruction(
+        nats_per_image=nats / len(chosen),
+        nats_per_pixel=nats / pixels,
+        pixel_accuracy=100 * correct / pixels,
+        images=len(chosen),
     )
 
 

@@ -1,4 +1,4 @@
-"""What two sets of sentences have in common, and how varied one is: BLEU, copies, distinct n-grams.
+"""Overlap and variety of sets of sentences: BLEU, copies, distinct n-grams.
 
 Sentences are compared by their words, as the toolkit's tokenizer splits them, whatever the spacing
 and letter case of their source.
@@ -7,14 +7,18 @@ and letter case of their source.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 from sacrebleu.metrics.bleu import BLEU
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 from arae_toolkit.data.vocabulary import WORD_PATTERN
+
+Word = TypeVar("Word", str, int)
 
 # Those of a vocabulary (Python's own regular expressions see combining marks in another way).
 _LOWERCASE = normalizers.Lowercase()
@@ -134,7 +138,7 @@ def mean_words(outputs: Sequence[str]) -> float:
     return sum(len(output.split()) for output in outputs) / len(outputs)
 
 
-def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+def _ngrams(words: Sequence[Word], n: int) -> Iterator[tuple[Word, ...]]:
     return zip(*(words[start:] for start in range(n)), strict=False)
 
 
@@ -155,17 +159,8 @@ def content_bleu(source: Sequence[int], rewritten: Sequence[int]) -> float:
         return 0.0
     logarithms, smoothing = [], 1.0
     for order in range(1, min(4, len(second)) + 1):
-        known: dict[tuple[int, ...], int] = {}
-        for place in range(len(first) - order + 1):
-            gram = tuple(first[place : place + order])
-            known[gram] = known.get(gram, 0) + 1
-        matches = 0
-        for place in range(len(second) - order + 1):
-            gram = tuple(second[place : place + order])
-            if known.get(gram, 0) > 0:
-                known[gram] -= 1
-                matches += 1
-        total = len(second) - order + 1
+        known, found = (Counter(_ngrams(words, order)) for words in (first, second))
+        matches, total = (known & found).total(), found.total()
         if not matches:
             if order == 1:
                 return 0.0

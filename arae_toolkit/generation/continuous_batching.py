@@ -34,11 +34,9 @@ class StepDecoder(Protocol):
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""
-        ...
 
     def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
         """Return the next word's scores (B, V) and the next state, all free to be overwritten."""
-        ...
 
 
 class ContinuousBatcher:
@@ -73,12 +71,7 @@ class ContinuousBatcher:
         self._keep, self._capture = keep, capture
         self._active = 0  # slots that are in use
         self._allocated = False
-        self._graph: GraphedStep | None = None
-
-    @property
-    def graph(self) -> GraphedStep | None:
-        """The step as it runs on a GPU, once there was one to run."""
-        return self._graph
+        self.graph: GraphedStep | None = None  # once there was a step to run on a GPU
 
     @torch.no_grad()
     def decode(self, code: Tensor, uniform: Tensor | None = None) -> Tensor:
@@ -95,7 +88,7 @@ class ContinuousBatcher:
             return torch.full((0, self._steps), PAD, dtype=torch.int64, device=code.device)
         self._fill(code, uniform)
         if self._keep:
-            graph = self._graph
+            graph = self.graph
             while True:
                 for _ in range(CHECK_EVERY):
                     if graph is None:
@@ -130,7 +123,7 @@ class ContinuousBatcher:
         self._code_gates = torch.empty_like(self._start.code_gates[:0])
         many = self._capacity >= CAPTURED_ROUNDS * count
         if self._keep and self._capture and many and device.type == "cuda":
-            self._graph = GraphedStep(device)
+            self.graph = GraphedStep(device)
 
     def _fill(self, code: Tensor, uniform: Tensor | None) -> None:
         """Put codes into the tables and the first of them into slots."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,9 +13,9 @@ from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.generation.continuous_batching import ContinuousBatcher, StepDecoder, TokenSampler
 from arae_toolkit.generation.token_sampling import draw, greedy_tokens
 from arae_toolkit.nn.lstm_decoder import IncrementalLSTM, LSTMDecoder
+from arae_toolkit.nn.priors import Prior
 
 Method = Literal["greedy", "sample", "beam"]
-
 
 SLOTS = {"cpu": 384, "cuda": 2048}
 """Sentences decoded side by side. More are no faster: their scores would leave a CPU's cache."""
@@ -23,17 +23,8 @@ SLOTS = {"cpu": 384, "cuda": 2048}
 WINDOW = {"cpu": 8192, "cuda": 32_768}
 """Codes handed over at once, from which ended sentences' slots are filled; bounds the memory."""
 
-
 BEAM_CODES = 512
 """Codes of which beams grow side by side."""
-
-
-class Prior(Protocol):
-    """What sampling needs of a prior."""
-
-    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """Return codes. Shape (count, Z)."""
-        ...
 
 
 @dataclass(frozen=True)

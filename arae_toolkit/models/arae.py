@@ -1,11 +1,12 @@
-"""The text autoencoder with a prior over its codes: train it, save it, talk to it."""
+"""The ARAE of text: an LSTM autoencoder with a prior over its codes (Figure 1)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +14,21 @@ from torch.nn import functional
 
 from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
-from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    constructor_arguments,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.embedding import Tying, tie_embeddings
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.mlp import Normalization
 from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
 from arae_toolkit.nn.sentence_encoding import encode_sentences
-from arae_toolkit.nn.weight_tying import Tying, tie
 
 EncoderKind = Literal["lstm", "bilstm-max"]
 ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
@@ -31,6 +36,8 @@ ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
     "bilstm-max": BiLSTMEncoder,
 }
 WINDOW_ROWS = 4096  # sentences decoded in one go
+MAX_FRUITLESS_BATCHES = 20
+"""The search for distinct sentences ends after so many batches in a row without a new one."""
 
 
 class ARAE(nn.Module):
@@ -53,7 +60,7 @@ class ARAE(nn.Module):
         generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         output_map: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
-        tied_embeddings: See :func:`~arae_toolkit.nn.weight_tying.tie`.
+        tied_embeddings: See :func:`~arae_toolkit.nn.embedding.tie_embeddings`.
         prior: ``generator``, ``sphere`` or ``fitted``.
     """
 
@@ -76,23 +83,10 @@ class ARAE(nn.Module):
         prior: PriorKind = "generator",
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals(), "vocabulary")
         super().__init__()
-        self.vocabulary, self.max_length = vocabulary, max_length
-        self.arguments: dict[str, Any] = {
-            "max_length": max_length,
-            "encoder": encoder,
-            "embedding_size": embedding_size,
-            "code_size": code_size,
-            "hidden_size": hidden_size,
-            "noise_size": noise_size,
-            "generator_sizes": list(generator_sizes),
-            "generator_normalization": generator_normalization,
-            "generator_output": generator_output,
-            "code_gain": code_gain,
-            "output_map": output_map,
-            "tied_embeddings": tied_embeddings,
-            "prior": prior,
-        }
+        self.vocabulary, self.max_length, self.arguments = vocabulary, max_length, arguments
+        self.code_size = code_size
         vocab_size = len(vocabulary)
         self.encoder = ENCODERS[encoder](
             vocab_size, embedding_size=embedding_size, code_size=code_size
@@ -105,7 +99,12 @@ class ARAE(nn.Module):
             code_gain=code_gain,
             output_map=output_map,
         )
-        tie(self.encoder, self.decoder, tying=tied_embeddings)
+        tie_embeddings(
+            self.encoder.embedding,
+            self.decoder.embedding,
+            self.decoder.projection,
+            tying=tied_embeddings,
+        )
         self.prior = new_prior(
             prior,
             noise_size=noise_size,
@@ -124,11 +123,6 @@ class ARAE(nn.Module):
     def uniform_nats_per_token(self) -> float:
         """What a token costs when every word is as likely as any other."""
         return math.log(len(self.vocabulary))
-
-    @property
-    def code_size(self) -> int:
-        """Z."""
-        return int(self.arguments["code_size"])
 
     def initialize(
         self,
@@ -295,3 +289,50 @@ class ARAE(nn.Module):
             for row, value, length in zip(rows, sums.tolist(), batch.lengths.tolist(), strict=True):
                 nats[row], tokens[row] = value, length
         return nats, tokens
+
+
+def draw_sentences(
+    model: ARAE,
+    count: int,
+    *,
+    seed: int = 0,
+    unique: bool = False,
+    decoding: Decoding | None = None,
+    batch_size: int = 512,
+) -> Iterator[list[str]]:
+    """Yield the sentences of :meth:`ARAE.sample` in batches, or distinct ones only.
+
+    Args:
+        model: Where the sentences come from.
+        count: How many to yield in all.
+        seed: Same seed, same sentences.
+        unique: Draw on until ``count`` distinct sentences are found.
+        decoding: How words are chosen.
+        batch_size: Sentences drawn at a time.
+
+    Raises:
+        ToolkitError: If no more distinct sentences turn up, after all that did.
+    """
+    if not unique:
+        yield from model.sample_blocks(
+            block_sizes(count, batch_size), seed=seed, decoding=decoding, expected=count
+        )
+        return
+    size = min(batch_size, count)
+    # How many draws it takes nobody knows, so none is made ahead of need.
+    batches = model.sample_blocks(
+        repeat(size), seed=seed, decoding=decoding, expected=size, growth=1
+    )
+    seen: set[str] = set()
+    fruitless = 0
+    while len(seen) < count:
+        batch = [text for text in dict.fromkeys(next(batches)) if text not in seen]
+        batch = batch[: count - len(seen)]
+        seen.update(batch)
+        fruitless = 0 if batch else fruitless + 1
+        if fruitless == MAX_FRUITLESS_BATCHES:
+            raise ToolkitError(
+                f"only {len(seen):,} distinct sentences found: the last {fruitless * size:,} draws "
+                "brought no new one; draw words with --method sample, or ask for fewer"
+            )
+        yield batch

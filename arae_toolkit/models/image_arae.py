@@ -1,4 +1,4 @@
-"""The image autoencoder with a prior over its codes: perceptrons over binarised pixels (section 5).
+"""The ARAE of images: perceptrons over binarised pixels (section 5, Figure 2).
 
 Its codes, priors and critic are those of the text model, and so is the training.
 """
@@ -18,7 +18,11 @@ from torch.nn import functional
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    constructor_arguments,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
@@ -130,21 +134,12 @@ class ImageARAE(nn.Module):
         prior: PriorKind = "generator",
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals())
         super().__init__()
         height, width = image_shape
         self.image_shape = (int(height), int(width))
-        self.pixel_count = math.prod(self.image_shape)
-        self.arguments: dict[str, Any] = {
-            "image_shape": list(self.image_shape),
-            "code_size": code_size,
-            "noise_size": noise_size,
-            "encoder_sizes": list(encoder_sizes),
-            "decoder_sizes": list(decoder_sizes),
-            "generator_sizes": list(generator_sizes),
-            "generator_normalization": generator_normalization,
-            "generator_output": generator_output,
-            "prior": prior,
-        }
+        self.pixel_count, self.code_size = math.prod(self.image_shape), code_size
+        self.arguments = {**arguments, "image_shape": list(self.image_shape)}
         self.encoder = ImageEncoder(
             self.pixel_count, hidden_sizes=encoder_sizes, code_size=code_size
         )
@@ -169,11 +164,6 @@ class ImageARAE(nn.Module):
     def uniform_nats_per_token(self) -> float:
         """What a pixel costs when ink and paper are equally likely."""
         return math.log(2)
-
-    @property
-    def code_size(self) -> int:
-        """Z."""
-        return int(self.arguments["code_size"])
 
     def initialize(self, *, generator: torch.Generator, perceptron_deviation: float = 0.0) -> None:
         """Draw starting weights; see :mod:`arae_toolkit.nn.initialization`.

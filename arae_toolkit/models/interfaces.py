@@ -1,4 +1,4 @@
-"""What training and evaluation need of a model, whether its rows are sentences or images."""
+"""Protocols of models, whether their rows are sentences or images."""
 
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ class CodeDecoder(Protocol):
         sample: SoftmaxSample | None = ...,
     ) -> Tensor:
         """Return the negative log-likelihood in nats, summed over the batch."""
-        ...
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the weights."""
-        ...
 
 
 class Autoencoder(Protocol):
@@ -43,32 +41,25 @@ class Autoencoder(Protocol):
     @property
     def encoder(self) -> nn.Module:
         """From a batch to codes."""
-        ...
 
     @property
     def decoder(self) -> CodeDecoder:
         """From codes to scores of a batch."""
-        ...
 
     @property
     def prior(self) -> AnyPrior:
         """What codes are sampled from."""
-        ...
 
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        ...
 
     @property
     def uniform_nats_per_token(self) -> float:
         """What a token, or a pixel, costs when all its values are equally likely."""
-        ...
 
     def eval(self) -> Any:
         """Leave training mode."""
-        ...
 
     def state_dict(self) -> dict[str, Any]:
         """Return the weights by name."""
-        ...

@@ -58,6 +58,17 @@ def save_model_folder(
     save_weights(folder, tensors)
 
 
+def constructor_arguments(given: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
+    """Return a model's arguments by name, as ``config.json`` keeps them.
+
+    Args:
+        given: The ``locals()`` of the constructor, at its start.
+        left_out: Names of arguments that the folder keeps elsewhere.
+    """
+    names = [name for name in given if name not in ("self", "__class__", *left_out)]
+    return {n: list(given[n]) if isinstance(given[n], list | tuple) else given[n] for n in names}
+
+
 def save_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """Replace the weights of a folder whose configuration and tokenizer are in place."""
     save_tensors(folder / WEIGHTS, tensors, metadata=_fingerprints(folder))

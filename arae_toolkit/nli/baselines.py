@@ -1,4 +1,4 @@
-"""What needs no network: the most frequent label, and the hypothesis's words alone."""
+"""Baselines without a network: the most frequent label, and the hypothesis's words alone."""
 
 from __future__ import annotations
 

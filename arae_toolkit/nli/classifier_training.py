@@ -1,4 +1,4 @@
-"""Training a classifier of sentence pairs: one update, and the epoch that is best on dev kept."""
+"""Training of a pair classifier: one update, and early stopping at the best epoch on dev."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, Update, adam_update
 from arae_toolkit.training.loop import far_above_guessing
 
 EVALUATION_BATCH = 256
@@ -64,7 +64,7 @@ def classification_step(
 
 
 class ClassifierTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: a network over labelled pairs.
+    """The training of a network over labelled pairs, for :func:`~arae_toolkit.training.loop.fit`.
 
     Args:
         network: Moved in place.
@@ -108,11 +108,10 @@ class ClassifierTraining:
             "best_accuracy": torch.tensor(-1.0, dtype=torch.float64),
             "recent_nats": torch.full((), math.log(network.output.out_features)),
         }
-        encoder = list(network.encoder.parameters())
         rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
         self.updates = {
-            name: Update(part, adam(part, rate=settings.rate), clip_norm=settings.clip_norm)
-            for name, part in (("encoder", encoder), ("classifier", rest))
+            name: adam_update(part, rate=settings.rate, clip_norm=settings.clip_norm)
+            for name, part in (("encoder", network.encoder.parameters()), ("classifier", rest))
         }
 
     def iteration(self, iteration: int) -> Scalars:

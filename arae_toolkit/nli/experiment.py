@@ -1,4 +1,4 @@
-"""One classifier from labels to a model folder, measured on dev and test."""
+"""One training of a pair classifier into a model folder, with its scores on dev and test."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from arae_toolkit.evaluation.classification import Classification, measure_class
 from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
 from arae_toolkit.nli.label_splits import LabelledRows
-from arae_toolkit.nli.model import PAIRS, network_of
-from arae_toolkit.nli.networks import PairNetwork
+from arae_toolkit.nli.model import PAIRS
+from arae_toolkit.nli.networks import PairNetwork, new_network
 from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import PairConfig
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.training.metrics_log import RunLog
 
 MEASURED = "evaluation.json"
@@ -107,41 +108,50 @@ def train_classifier(
     """
     experiment = Experiment(folder, config, task.facts, **options)
     device, log = experiment.device, experiment.log
-    vocabulary = (task.encoder or task.corpus).vocabulary
+    vocabulary, labels = (task.encoder or task.corpus).vocabulary, task.corpus.labels
+    generator = torch.Generator().manual_seed(config.training.seed)
     arguments = asdict(config.model)
-    network = network_of(
-        arguments,
-        len(vocabulary),
-        len(task.corpus.labels),
-        generator=torch.Generator().manual_seed(config.training.seed),
-    )
+    network = new_network(len(vocabulary), len(labels), generator=generator, **arguments)
     if task.encoder is not None and not task.encoder.put_into(network):
         log.note(f"{task.encoder.folder}: an encoder of another kind; its embeddings are taken")
 
-    def make() -> tuple[ClassifierTraining, _DevJudge]:
+    def make() -> tuple[ClassifierTraining, Evaluate[ClassifierTraining]]:
         train, dev = task.store("train", device), task.store("dev", device)
-        rows, labels = task.labelled.rows, None
+        rows, classes = task.labelled.rows, None
         if task.pseudo is not None:
             rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
-            labels = train.labels.copy()
-            labels[task.pseudo.rows] = task.pseudo.labels
-        training = ClassifierTraining(
-            network, config.training, train, rows, precision=experiment.precision, labels=labels
-        )
-        return training, _DevJudge(dev, task.corpus.labels, training.dtype, log)
+            classes = train.labels.copy()
+            classes[task.pseudo.rows] = task.pseudo.labels
 
-    experiment.train(
-        network,
-        make,
-        record={
-            "kind": PAIRS,
-            "model": arguments,
-            "labels": task.corpus.labels,
-            "objective": task.objective,
-        },
-        vocabulary=vocabulary,
-    )
-    return _measure(folder, network, task, device, dtype_of(experiment.precision))
+        def evaluate(training: ClassifierTraining, last: bool) -> Mapping[str, Any]:
+            result = _scores(network, dev, labels, training.dtype)
+            kept = training.consider(result.accuracy)
+            if last:
+                _check_chance(training, result, log)
+            return {"accuracy": result.accuracy, "nats_per_pair": result.nats, "best": kept}
+
+        training = ClassifierTraining(
+            network, config.training, train, rows, precision=experiment.precision, labels=classes
+        )
+        return training, evaluate
+
+    record = {"kind": PAIRS, "model": arguments, "labels": labels, "objective": task.objective}
+    experiment.train(network, make, record=record, vocabulary=vocabulary)
+    network.load_state_dict(load_model_folder(folder, device=device).tensors)
+    found: Measured = {}
+    for split in SPLITS:
+        store = task.store(split, device)
+        result = _scores(network, store, labels, dtype_of(experiment.precision))
+        found[split] = {
+            "accuracy": result.accuracy,
+            "calibration_error": result.calibration_error,
+            "nats_per_pair": result.nats,
+            "majority": result.majority,
+            "pairs": int(result.confusion.sum()),
+            "confusion": result.confusion.tolist(),
+        }
+    write_json(folder / MEASURED, found)
+    return found
 
 
 def measured(task: Task, config: PairConfig, folder: Path, precision: Precision) -> Measured | None:
@@ -161,65 +171,28 @@ def measured(task: Task, config: PairConfig, folder: Path, precision: Precision)
     return content
 
 
-class _DevJudge:
-    """Evaluates on dev, tells the training which weights to keep, and names chance level."""
+def _scores(
+    network: PairNetwork, store: PairStore, labels: Sequence[str], dtype: torch.dtype
+) -> Classification:
+    """Return how well a network classifies the labelled pairs of a store."""
+    rows = np.flatnonzero(store.labels >= 0)
+    probabilities = probabilities_of(network, store, rows, dtype=dtype)
+    return measure_classification(probabilities, store.labels[rows], labels=labels)
 
-    def __init__(
-        self, dev: PairStore, labels: Sequence[str], dtype: torch.dtype, log: RunLog
-    ) -> None:
-        self.dev, self.labels, self.dtype, self.log = dev, labels, dtype, log
-        self.rows = np.flatnonzero(dev.labels >= 0)
 
-    def __call__(self, training: ClassifierTraining, last: bool) -> Mapping[str, Any]:
-        probabilities = probabilities_of(training.network, self.dev, self.rows, dtype=self.dtype)
-        result = measure_classification(
-            probabilities, self.dev.labels[self.rows], labels=self.labels
+def _check_chance(training: ClassifierTraining, result: Classification, log: RunLog) -> None:
+    """Name a training that is no better than guessing; stop if it has not even memorised."""
+    share = result.majority / 100
+    deviation = 100 * math.sqrt(share * (1 - share) / int(result.confusion.sum()))
+    if training.best_accuracy > result.majority + CHANCE_DEVIATIONS * deviation:
+        return
+    chance = (
+        f"{training.best_accuracy:.1f} % on dev is chance level (the most frequent label alone "
+        f"gives {result.majority:.1f} %)"
+    )
+    if training.recent_nats >= 0.95 * math.log(len(result.confusion)):
+        raise TrainingDiverged(
+            f"{chance}, and the training loss is that of guessing; try a lower rate, more "
+            "epochs or more labels"
         )
-        kept = training.consider(result.accuracy)
-        row = {"accuracy": result.accuracy, "nats_per_pair": result.nats, "best": kept}
-        if last:
-            self._check_chance(training, result)
-        return row
-
-    def _check_chance(self, training: ClassifierTraining, result: Classification) -> None:
-        """Name a training that is no better than guessing; stop if it has not even memorised."""
-        share = result.majority / 100
-        deviation = 100 * math.sqrt(share * (1 - share) / len(self.rows))
-        if training.best_accuracy > result.majority + CHANCE_DEVIATIONS * deviation:
-            return
-        told = (
-            f"{training.best_accuracy:.1f} % on dev is chance level (the most frequent label alone "
-            f"gives {result.majority:.1f} %)"
-        )
-        learned = training.recent_nats < 0.95 * math.log(len(self.labels))
-        if not learned:
-            raise TrainingDiverged(
-                f"{told}, and the training loss is that of guessing; try a lower rate, more "
-                "epochs or more labels"
-            )
-        self.log.note(f"{told}: what was learned does not carry over; try more labels")
-
-
-def _measure(
-    folder: Path, network: PairNetwork, task: Task, device: torch.device, dtype: torch.dtype
-) -> Measured:
-    """Measure the weights in the folder on dev and test, and write that beside them."""
-    network.load_state_dict(load_model_folder(folder, device=device).tensors)
-    found: Measured = {}
-    for split in SPLITS:
-        store = task.store(split, device)
-        rows = np.flatnonzero(store.labels >= 0)
-        probabilities = probabilities_of(network, store, rows, dtype=dtype)
-        result = measure_classification(
-            probabilities, store.labels[rows], labels=task.corpus.labels
-        )
-        found[split] = {
-            "accuracy": result.accuracy,
-            "calibration_error": result.calibration_error,
-            "nats_per_pair": result.nats,
-            "majority": result.majority,
-            "pairs": int(result.confusion.sum()),
-            "confusion": result.confusion.tolist(),
-        }
-    write_json(folder / MEASURED, found)
-    return found
+    log.note(f"{chance}: what was learned does not carry over; try more labels")

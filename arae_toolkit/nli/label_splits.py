@@ -1,4 +1,4 @@
-"""Which of a corpus's labelled pairs a classifier may see: the paper's splits, drawn by seed."""
+"""Splits of the labelled pairs: those whose labels a classifier may see, drawn by seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained classifier of sentence pairs, or several averaged: load it, save it, ask it."""
+"""A trained pair classifier, or an ensemble of several: loading, saving and prediction."""
 
 from __future__ import annotations
 
@@ -78,10 +78,8 @@ class NLIModel(nn.Module):
         models = [cls._load_one(folder / name, device) for name in names]
         first = models[0]
         for name, model in zip(names, models, strict=True):
-            alike = model.labels == first.labels and (
-                model.vocabulary.sha256 == first.vocabulary.sha256
-            )
-            if not alike:
+            same_words = model.vocabulary.sha256 == first.vocabulary.sha256
+            if model.labels != first.labels or not same_words:
                 raise CheckpointMismatch(
                     f"{folder / name}: has other labels or words than {names[0]}; restore the "
                     "folders of one command"
@@ -100,7 +98,7 @@ class NLIModel(nn.Module):
             )
         try:
             arguments, labels = dict(content.config["model"]), list(content.config["labels"])
-            network = network_of(arguments, len(content.vocabulary), len(labels))
+            network = new_network(len(content.vocabulary), len(labels), **arguments)
             network.load_state_dict(content.tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -157,12 +155,12 @@ class NLIModel(nn.Module):
             network.vector(self._batch(distinct[start : start + batch_size]))
             for start in range(0, len(distinct), batch_size)
         ]
-        places = {sentence: place for place, sentence in enumerate(distinct)}
+        row_of = {sentence: row for row, sentence in enumerate(distinct)}
         table = torch.cat(vectors) if vectors else torch.empty(0)
         result = torch.empty(len(sides[0]), len(self.labels), dtype=torch.float64)
         for start in range(0, len(result), batch_size):
             rows = slice(start, start + batch_size)
-            first, second = ([places[sentence] for sentence in side[rows]] for side in sides)
+            first, second = ([row_of[sentence] for sentence in side[rows]] for side in sides)
             result[rows] = network.scores(table[first], table[second]).double().softmax(dim=1).cpu()
         return result
 
@@ -184,18 +182,6 @@ class NLIModel(nn.Module):
         """Return the likeliest label of each pair."""
         likeliest = self.probabilities(pairs, batch_size=batch_size).argmax(axis=1)
         return [self.labels[index] for index in likeliest]
-
-
-def network_of(
-    arguments: dict[str, Any],
-    vocab_size: int,
-    labels: int,
-    *,
-    generator: torch.Generator | None = None,
-) -> PairNetwork:
-    """Return a network from the ``kind`` and sizes that a model folder keeps."""
-    sizes = {name: value for name, value in arguments.items() if name != "kind"}
-    return new_network(arguments["kind"], vocab_size, labels, generator=generator, **sizes)
 
 
 def save_ensemble(folder: Path, members: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Classifiers of sentence pairs: over the two sentences' vectors, or over their aligned words."""
+"""Pair classifiers: over the two sentences' vectors, or over words aligned by attention."""
 
 from __future__ import annotations
 
@@ -85,9 +85,7 @@ class VectorClassifier(nn.Module):
     ) -> Tensor:
         """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
         parts = _pair_features(premise, hypothesis)
-        features = seeded_dropout(torch.cat(parts, dim=1), self.dropout, generator)
-        hidden = seeded_dropout(functional.relu(self.hidden(features)), self.dropout, generator)
-        return cast(Tensor, self.output(hidden)).float()
+        return _perceptron(self, torch.cat(parts, dim=1), generator)
 
 
 class AttentionClassifier(nn.Module):
@@ -147,9 +145,7 @@ class AttentionClassifier(nn.Module):
         ):
             total = compared.masked_fill(~real_tokens(batch)[:, :, None], 0.0).sum(dim=1)
             pooled += [max_over_tokens(compared, batch), total / batch.lengths[:, None]]
-        features = seeded_dropout(torch.cat(pooled, dim=1), self.dropout, generator)
-        hidden = seeded_dropout(functional.relu(self.hidden(features)), self.dropout, generator)
-        return cast(Tensor, self.output(hidden)).float()
+        return _perceptron(self, torch.cat(pooled, dim=1), generator)
 
     def _compared(
         self,
@@ -175,22 +171,33 @@ class AttentionClassifier(nn.Module):
 
 
 def _pair_features(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return what a pair is classified by: both, their distance and their product."""
+    """Return the features of a pair: both, their distance and their product."""
     return first, second, (first - second).abs(), first * second
 
 
 PairNetwork = VectorClassifier | AttentionClassifier
 
 
+def _perceptron(
+    network: PairNetwork, features: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Return a score for each label, by a network's one hidden layer. Shape (B, A), float32."""
+    features = seeded_dropout(features, network.dropout, generator)
+    hidden = functional.relu(network.hidden(features))
+    return cast(Tensor, network.output(seeded_dropout(hidden, network.dropout, generator))).float()
+
+
 def new_network(
-    kind: PairModelKind,
     vocab_size: int,
     labels: int,
     *,
+    kind: PairModelKind,
     generator: torch.Generator | None = None,
     **sizes: Any,
 ) -> PairNetwork:
     """Return a network of a kind, its starting weights drawn from ``generator`` if there is one.
+
+    Kind and sizes are what a model folder keeps.
 
     Embeddings start from U(-0.1, 0.1), LSTMs as in
     :func:`~arae_toolkit.nn.initialization.uniform` with forget gates open, linear layers sized

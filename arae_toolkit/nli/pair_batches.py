@@ -1,4 +1,4 @@
-"""Sentence pairs resident on the device, gathered into batches there."""
+"""Batches of sentence pairs, gathered on the device where the pairs are resident."""
 
 from __future__ import annotations
 
@@ -76,12 +76,8 @@ class PairStore:
     def premise_ids(self) -> Indices:
         """A number for each pair that pairs of the same premise share. Shape (N,)."""
         numbers: dict[bytes, int] = {}
-        return np.array(
-            [
-                numbers.setdefault(self._sentences[2 * row].tobytes(), len(numbers))
-                for row in range(len(self))
-            ]
-        )
+        premises = (self._sentences[2 * row].tobytes() for row in range(len(self)))
+        return np.array([numbers.setdefault(one, len(numbers)) for one in premises])
 
     def hypothesis_words(self, row: int) -> list[int]:
         """Return the ids of a pair's hypothesis, ``<eos>`` last."""

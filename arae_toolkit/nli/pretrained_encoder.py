@@ -1,4 +1,4 @@
-"""Where a classifier's encoder starts from: the folder of an autoencoder or of pairs' training."""
+"""Pretrained encoders that a pair classifier starts from, read from model folders."""
 
 from __future__ import annotations
 

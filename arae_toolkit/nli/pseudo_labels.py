@@ -1,4 +1,4 @@
-"""Labels for the pairs whose own are not used: those that a trained classifier is sure of."""
+"""Pseudo-labels: those of a trained classifier where it is confident."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 ModelName = Literal["paper", "bilstm-max", "attention"]
@@ -28,7 +28,7 @@ class PairModelConfig:
     embedding_dropout: float = 0.1
     """Share of the embeddings' coordinates dropped in training."""
     dropout: float = 0.1
-    """The same of the perceptron's inputs and hidden units."""
+    """Share of the perceptron's inputs and hidden units dropped in training."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class PairTrainingConfig:
     """Largest gradient norm; 0 does not clip."""
     word_drop: float = 0.0
     """Share of the words of both sentences replaced by ``<unk>`` in training; in pretraining the
-    share that is hidden, and predicted."""
+    share that is masked, and predicted."""
     balanced: bool = False
     """Weigh pairs so that every class counts alike in the loss, where labels are not balanced."""
     matching_weight: float = 0.0
-    """Pretraining only: weight of telling a premise's hypothesis from those of other premises."""
+    """Pretraining only: weight of matching a premise with its hypothesis among those of others."""
     softmax_samples: int = 1024
-    """Pretraining only: words, beside those hidden, that the softmax is estimated from."""
+    """Pretraining only: words, beside those masked, that the softmax is estimated from."""
 
     seed: int = 0
     """Fixes starting weights, batches and dropout."""
@@ -77,30 +77,18 @@ class PairConfig:
     """Training."""
 
 
+_WIDE = PairModelConfig(
+    kind="bilstm-max",
+    embedding_size=256,
+    code_size=512,
+    hidden_size=512,
+    embedding_dropout=0.2,
+    dropout=0.2,
+)
 MODELS: dict[ModelName, PairConfig] = {
     "paper": PairConfig(),
-    "bilstm-max": PairConfig(
-        PairModelConfig(
-            kind="bilstm-max",
-            embedding_size=256,
-            code_size=512,
-            hidden_size=512,
-            embedding_dropout=0.2,
-            dropout=0.2,
-        ),
-        PairTrainingConfig(epochs=4),
-    ),
-    "attention": PairConfig(
-        PairModelConfig(
-            kind="attention",
-            embedding_size=256,
-            code_size=512,
-            hidden_size=512,
-            embedding_dropout=0.2,
-            dropout=0.2,
-        ),
-        PairTrainingConfig(epochs=4),
-    ),
+    "bilstm-max": PairConfig(_WIDE, PairTrainingConfig(epochs=4)),
+    "attention": PairConfig(replace(_WIDE, kind="attention"), PairTrainingConfig(epochs=4)),
 }
 """Settings of each model."""
 

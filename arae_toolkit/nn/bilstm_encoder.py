@@ -1,4 +1,4 @@
-"""From tokens to states read in both directions, and their maximum as a sentence's vector."""
+"""The BiLSTM encoder with max-pooling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoders of a text with an attribute: p(x | z, y) of section 3's transfer extension."""
+"""Decoders conditioned on an attribute: p(x | z, y) of section 3's transfer extension."""
 
 from __future__ import annotations
 

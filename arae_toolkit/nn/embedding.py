@@ -1,9 +1,13 @@
-"""The table of word vectors."""
+"""The embedding of words, and weight tying (Press and Wolf, EACL 2017)."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+Tying = Literal["none", "decoder", "all"]
 
 
 class TokenEmbedding(nn.Embedding):
@@ -15,10 +19,39 @@ class TokenEmbedding(nn.Embedding):
     """
 
     shared = False
-    """Whether the table also scores words; see :func:`~arae_toolkit.nn.weight_tying.tie`."""
+    """Whether the table also scores words; see :func:`tie_embeddings`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the vectors of words. Shape (...), int64, to (..., E)."""
         # A GPU would have to count the words that are not padding, and wait for it.
         rows_only = self.shared and not input.is_cuda
         return functional.embedding(input, self.weight, self.padding_idx, sparse=rows_only)
+
+
+def tie_embeddings(
+    encoder: TokenEmbedding, decoder: TokenEmbedding, projection: nn.Linear, *, tying: Tying
+) -> None:
+    """Let encoder and decoder share tables of word vectors, of shape (V, E).
+
+    A word's vector is moved by the gradients of all its uses. The softmax moves every vector in
+    every iteration, where an embedding by itself moves only those of the words in the batch.
+
+    Args:
+        encoder: Of the words that the encoder reads.
+        decoder: Of the words that the decoder reads.
+        projection: Scores words.
+        tying: ``decoder`` scores words by the vectors that the decoder reads; ``all`` lets the
+            encoder read the same; ``none`` leaves all three tables apart.
+
+    Raises:
+        ValueError: If the vectors that the decoder reads and those it scores differ in size.
+    """
+    if tying != "none":
+        read, scored = tuple(decoder.weight.shape), tuple(projection.weight.shape)
+        if read != scored:
+            raise ValueError(f"tables of shapes {read} and {scored} cannot be one")
+        projection.weight = decoder.weight
+        decoder.shared = True
+    if tying == "all":
+        encoder.weight = decoder.weight
+        encoder.shared = True

@@ -1,4 +1,4 @@
-"""From a code to the scores of the words of a sentence."""
+"""The LSTM decoder, over whole sentences and one step at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From tokens to a unit-norm code."""
+"""The LSTM encoder, whose last state is the code."""
 
 from __future__ import annotations
 

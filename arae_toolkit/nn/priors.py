@@ -1,4 +1,4 @@
-"""Priors over codes (learned, fixed, fitted) and the critic that compares them with the encoder."""
+"""Priors over codes: learned, fixed and fitted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.nn.mlp import Normalization, mlp
-from arae_toolkit.ops.grouped_batch_norm import forward_groups
+from arae_toolkit.ops.batch_norm_double_backward import forward_groups
 
 OutputBound = Literal["sphere", "tanh", "none"]
 PriorKind = Literal["generator", "sphere", "fitted"]
@@ -22,7 +22,6 @@ class Prior(Protocol):
 
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior. Shape (count, Z)."""
-        ...
 
 
 class Generator(nn.Module):

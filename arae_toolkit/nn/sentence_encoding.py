@@ -1,4 +1,4 @@
-"""Codes of many sentences at once, in whatever order and batches are quickest."""
+"""Encoding of many sentences, in whatever order and batches are quickest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A convolutional classifier that recognizes the attribute of a text (after Kim, 2014)."""
+"""The text CNN, which classifies a text by its attribute (after Kim, 2014)."""
 
 from __future__ import annotations
 

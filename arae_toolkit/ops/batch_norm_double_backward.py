@@ -1,7 +1,8 @@
-"""The four passes through a normalised layer of the critic, in torch's operations.
+"""Batch normalization of groups of rows, and its double backward in torch's operations.
 
-Each takes a linear layer's outputs a, or slopes behind its LeakyReLU, through batch normalization:
-x = (a - mean a) / s, y = scale x + shift. Groups have statistics of their own. On a CUDA device
+Four passes serve a normalised layer of the critic. Each takes a linear layer's outputs a, or slopes
+behind its LeakyReLU, through batch normalization: x = (a - mean a) / s, y = scale x + shift. Groups
+have statistics of their own. On a CUDA device
 :mod:`~arae_toolkit.ops.batch_norm_double_backward_cuda` does each pass in one kernel.
 """
 
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from arae_toolkit.ops.grouped_batch_norm import normalise_groups
 
 BETWEEN = 2
 """The group of the places between, behind real and generated codes."""
@@ -52,7 +51,7 @@ def slope_of_scores(
 
 def penalty_gradients(
     norm: nn.BatchNorm1d,
-    pull: Tensor,
+    gradient: Tensor,
     layer: Normalised,
     leak: float,
     *,
@@ -65,7 +64,7 @@ def penalty_gradients(
 
     Args:
         norm: The normalization.
-        pull: The penalty's gradient at u. Shape (B, H).
+        gradient: The penalty's gradient at u. Shape (B, H).
         layer: Of the forward pass.
         leak: LeakyReLU's slope below 0.
         slope: Of the scores at y. Shape (B, H).
@@ -78,14 +77,14 @@ def penalty_gradients(
     values, inverse = layer.values[BETWEEN], layer.inverse[BETWEEN]
     entering = norm.weight * slope
     by_values = -inverse * (
-        pull * (entering * values).mean(dim=0) + entering * (pull * values).mean(dim=0)
+        gradient * (entering * values).mean(dim=0) + entering * (gradient * values).mean(dim=0)
     )
-    by_deviation = inverse * values * (pull * inner_slope).mean(dim=0)
+    by_deviation = inverse * values * (gradient * inner_slope).mean(dim=0)
     falling = _behind_normalization(by_values, values, inverse) - by_deviation
-    pull = _behind_normalization(pull, values, inverse)
-    scale_gradient = (slope * pull).sum(dim=0)
-    pull = behind_activation(norm.weight * pull, layer.outputs[BETWEEN], leak)
-    return pull, falling, scale_gradient
+    gradient = _behind_normalization(gradient, values, inverse)
+    scale_gradient = (slope * gradient).sum(dim=0)
+    gradient = behind_activation(norm.weight * gradient, layer.outputs[BETWEEN], leak)
+    return gradient, falling, scale_gradient
 
 
 def backward(
@@ -112,7 +111,7 @@ def backward(
     return upstream, scale, shift, upstream.sum(dim=(0, 1))
 
 
-def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
+def slope_penalty(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
     """Return each row's ``(|slope| - 1)^2``, and the gradient of their mean times ``weight``.
 
     Args:
@@ -124,8 +123,8 @@ def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tenso
         Shapes (B,) and (B, Z).
     """
     norms = (slopes.square().sum(dim=1, keepdim=True) + offset).sqrt()
-    pull = slopes * ((1 - 1 / norms) * (2 * weight / len(slopes)))
-    return (norms - 1).square()[:, 0], pull
+    gradient = slopes * ((1 - 1 / norms) * (2 * weight / len(slopes)))
+    return (norms - 1).square()[:, 0], gradient
 
 
 def behind_activation(slope: Tensor, outputs: Tensor, leak: float) -> Tensor:
@@ -138,3 +137,55 @@ def _behind_normalization(slope: Tensor, values: Tensor, inverse: Tensor) -> Ten
     mean = slope.mean(dim=-2, keepdim=True)
     along = (slope * values).mean(dim=-2, keepdim=True)
     return inverse * torch.addcmul(slope - mean, values, along, value=-1)
+
+
+def forward_groups(network: nn.Sequential, inputs: Tensor) -> Tensor:
+    """Return a network's outputs for groups of rows, as if each group came alone, in turn.
+
+    Args:
+        network: Of layers that work on rows; batch normalizations may be among them.
+        inputs: Shape (G, B, I).
+
+    Returns:
+        Shape (G, B, O).
+    """
+    states = inputs
+    for module in network:
+        if isinstance(module, nn.BatchNorm1d) and module.training:
+            states, _ = normalise_groups(module, states)
+            states = torch.addcmul(module.bias, states, module.weight)
+        elif isinstance(module, nn.BatchNorm1d):
+            states = module(states.flatten(0, 1)).view_as(states)
+        else:
+            states = module(states)
+    return states
+
+
+def normalise_groups(norm: nn.BatchNorm1d, states: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring each column of each group to mean 0 and variance 1; follow the running statistics.
+
+    Args:
+        norm: Its scale and shift are not applied.
+        states: Shape (G, B, H).
+
+    Returns:
+        The normalised values, and one over their standard deviation before. Shapes (G, B, H) and
+        (G, 1, H).
+    """
+    variance, mean = torch.var_mean(states, dim=1, correction=0, keepdim=True)
+    _follow_statistics(norm, mean[:, 0], variance[:, 0], rows=states.shape[1])
+    inverse = (variance + norm.eps).rsqrt()
+    return (states - mean) * inverse, inverse
+
+
+@torch.no_grad()
+def _follow_statistics(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, *, rows: int) -> None:
+    """Move the running statistics by one group after the other, as that many forward passes do."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return
+    momentum = norm.momentum or 0.0
+    unbiased = variance * (rows / max(1, rows - 1))
+    running = [norm.running_mean, norm.running_var]
+    for of_group in zip(mean, unbiased, strict=True):
+        torch._foreach_lerp_(running, list(of_group), momentum)
+    norm.num_batches_tracked.add_(len(mean))

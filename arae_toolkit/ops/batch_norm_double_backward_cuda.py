@@ -57,7 +57,7 @@ def slope_of_scores(
 
 def penalty_gradients(
     norm: nn.BatchNorm1d,
-    pull: Tensor,
+    gradient: Tensor,
     layer: Normalised,
     leak: float,
     *,
@@ -71,7 +71,7 @@ def penalty_gradients(
     scale_gradient = values.new_empty(size)
     grid, shape = _shape(rows, size)
     _kernels().pull_through_norm[grid](
-        *(pull, slope, inner_slope, norm.weight, values, inverse, outputs),
+        *(gradient, slope, inner_slope, norm.weight, values, inverse, outputs),
         *(result, falling, scale_gradient, rows, size, leak),
         **shape,
     )
@@ -96,14 +96,14 @@ def backward(
     return result, scale, shift, bias
 
 
-def penalty_pull(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
-    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.penalty_pull`."""
+def slope_penalty(slopes: Tensor, *, offset: float, weight: float) -> tuple[Tensor, Tensor]:
+    """See :func:`~arae_toolkit.ops.batch_norm_double_backward.slope_penalty`."""
     rows, size = slopes.shape
-    penalties, pull = slopes.new_empty(rows), torch.empty_like(slopes)
+    penalties, gradient = slopes.new_empty(rows), torch.empty_like(slopes)
     _kernels().pull_to_norm_one[(rows,)](
-        slopes, penalties, pull, size, offset, 2 * weight / rows, COLUMNS=_power_of_two(size)
+        slopes, penalties, gradient, size, offset, 2 * weight / rows, COLUMNS=_power_of_two(size)
     )
-    return penalties, pull
+    return penalties, gradient
 
 
 def _between(layer: Normalised) -> tuple[Tensor, Tensor, Tensor]:

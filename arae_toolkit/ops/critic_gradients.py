@@ -131,10 +131,10 @@ def analytic_gradients(
     top_gradient = difference
     if mix is not None:
         slope = _slope_of_scores(layers, passed, last.weight * share, passes)
-        penalties, pull = passes.penalty_pull(slope, offset=offset, weight=penalty_weight)
+        penalties, gradient = passes.slope_penalty(slope, offset=offset, weight=penalty_weight)
         penalty = penalties.mean()
-        pull = _penalty_gradients(layers, passed, pull, passes)
-        top_gradient = difference + share * pull.sum(dim=0, keepdim=True)
+        gradient = _penalty_gradients(layers, passed, gradient, passes)
+        top_gradient = difference + share * gradient.sum(dim=0, keepdim=True)
     last.weight.grad = top_gradient
     last.bias.grad = torch.zeros_like(last.bias)
     # Of -(mean f(real) - mean f(generated)), scores have slopes of -1/B and 1/B. The places between
@@ -180,31 +180,31 @@ def _slope_of_scores(
 
 
 def _penalty_gradients(
-    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], pull: Tensor, passes: ModuleType
+    layers: Sequence[HiddenLayer], passed: Sequence[_Passed], gradient: Tensor, passes: ModuleType
 ) -> Tensor:
     """Start the gradients with the penalty's; return what falls to the topmost slope, (B, H).
 
     Args:
         layers: From the codes upwards.
         passed: Of the layers.
-        pull: The penalty's gradient at the slope of the scores. Shape (B, Z).
+        gradient: The penalty's gradient at the slope of the scores. Shape (B, Z).
         passes: Through the normalised layers.
     """
     for layer, trace in zip(layers, passed, strict=True):
-        layer.linear.weight.grad = trace.inner_slope.t() @ pull
-        pull = pull @ layer.linear.weight.t()
+        layer.linear.weight.grad = trace.inner_slope.t() @ gradient
+        gradient = gradient @ layer.linear.weight.t()
         if layer.norm is None:
-            pull = behind_activation(pull, trace.outputs[BETWEEN], layer.leak)
+            gradient = behind_activation(gradient, trace.outputs[BETWEEN], layer.leak)
         else:
-            pull, trace.extra, layer.norm.weight.grad = passes.penalty_gradients(
+            gradient, trace.extra, layer.norm.weight.grad = passes.penalty_gradients(
                 layer.norm,
-                pull,
+                gradient,
                 trace.normalised,
                 layer.leak,
                 slope=trace.slope,
                 inner_slope=trace.inner_slope,
             )
-    return pull
+    return gradient
 
 
 def _backward(layer: HiddenLayer, trace: _Passed, upstream: Tensor, passes: ModuleType) -> Tensor:

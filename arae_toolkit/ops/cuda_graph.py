@@ -1,4 +1,4 @@
-"""What the capture of a CUDA graph needs around it."""
+"""CUDA graphs: safe capture, and a step that is captured and replayed."""
 
 from __future__ import annotations
 
@@ -27,23 +27,18 @@ def capturing(
         stream: Where the work is recorded; any by default.
         pool: Memory to share with other graphs.
     """
-    with _ONE_AT_A_TIME, _nothing_collected():
-        mode = "thread_local"
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode=mode):
-            yield
-
-
-@contextlib.contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keep Python from freeing an earlier model's graphs, which would break a capture."""
-    gc.collect()
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
+    with _ONE_AT_A_TIME:
+        # Python must not free an earlier model's graphs meanwhile: that would break the capture.
+        gc.collect()
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            mode = "thread_local"
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode=mode):
+                yield
+        finally:
+            if collects:
+                gc.enable()
 
 
 def end_failed_capture(device: torch.device, *generators: torch.Generator) -> None:

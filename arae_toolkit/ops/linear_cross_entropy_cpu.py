@@ -69,11 +69,11 @@ def gradients_on_cpu(
 
 def chunks(rows: int, *, most: int, multiple: int = 1) -> tuple[int, range]:
     """Return the rows of a chunk, and where chunks start: as equal as can be."""
-    size = _up_to(-(-rows // -(-rows // most)), multiple) if rows else 1
+    size = up_to(-(-rows // -(-rows // most)), multiple) if rows else 1
     return size, range(0, rows, size)
 
 
-def _up_to(number: int, multiple: int) -> int:
+def up_to(number: int, multiple: int) -> int:
     """Return the least multiple that is no less than a number."""
     return -(-number // multiple) * multiple
 
@@ -81,7 +81,7 @@ def _up_to(number: int, multiple: int) -> int:
 def _table(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the weights (V, H) with more columns: the bias, ones, and zeros to a round number."""
     vocab_size, size = weight.shape
-    columns = _up_to(size + 2, COLUMN_MULTIPLE[dtype])
+    columns = up_to(size + 2, COLUMN_MULTIPLE[dtype])
     table = torch.empty(vocab_size, columns, dtype=dtype, device=weight.device)
     table[:, :size] = weight
     table[:, size] = bias

@@ -12,6 +12,7 @@ import importlib
 import torch
 from torch import Tensor
 
+from arae_toolkit.ops.linear_cross_entropy_cpu import up_to
 from arae_toolkit.ops.triton_support import has_triton
 
 BLOCK_WORDS, WARPS = 2048, 8
@@ -80,8 +81,8 @@ def gradients_on_cuda(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :data:`~arae_toolkit.ops.linear_cross_entropy.Gradients`."""
     words, size = weight.shape
-    columns = _filled_up(size + 1)
-    table = weight.new_zeros(_filled_up(words), columns, dtype=dtype)
+    columns = up_to(size + 1, MULTIPLE)
+    table = weight.new_zeros(up_to(words, MULTIPLE), columns, dtype=dtype)
     table[:words, :size] = weight
     table[:words, size] = bias
     states = hidden.new_zeros(len(hidden), columns, dtype=dtype)
@@ -102,10 +103,6 @@ def gradients_on_cuda(
         table_slope = more if table_slope is None else table_slope.add_(more)
     assert table_slope is not None, "a tensor without rows is split into one chunk"
     return total, slopes[0] if len(slopes) == 1 else torch.cat(slopes), table_slope
-
-
-def _filled_up(size: int) -> int:
-    return -(-size // MULTIPLE) * MULTIPLE
 
 
 def _wide_product(first: Tensor, second: Tensor) -> Tensor:

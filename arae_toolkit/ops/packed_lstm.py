@@ -1,4 +1,4 @@
-"""LSTMs over packed sentences: real tokens only, and each distinct word's input product once.
+"""The packed LSTM: real tokens only, and each distinct word's input product once.
 
 On a CPU an LSTM is bound by its matrix products, so those that can be spared are. Tokens lie in
 time order, the longest sentence first, so each step works on the rows that are still going and on

@@ -1,4 +1,4 @@
-"""Codes of many sentences, each distinct beginning read once.
+"""The prefix LSTM: sentences as a trie, each distinct beginning read once.
 
 Sentences that begin alike pass through the same states as long as they do. Read in alphabetical
 order, those of captions share about a quarter of their tokens, and no sentence is padded.

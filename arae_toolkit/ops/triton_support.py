@@ -1,4 +1,4 @@
-"""Whether a device runs the kernels that are written in Triton's language."""
+"""The test of whether a device runs Triton's kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learning rate of every training, and the length of a run."""
+"""Learning-rate schedules, and the length of a run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ class Length(Protocol):
     @property
     def batch_size(self) -> int:
         """Rows an iteration."""
-        ...
 
     @property
     def epochs(self) -> int:
         """Passes over the training split."""
-        ...
 
     @property
     def iterations(self) -> int:
         """Iterations of the whole run, whatever the epochs; 0 trains for the epochs."""
-        ...
 
 
 def iterations(config: Length, *, batches_per_epoch: int) -> int:

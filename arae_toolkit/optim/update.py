@@ -1,4 +1,4 @@
-"""Parameters with the optimizer that moves them, in the form that is quickest on their device.
+"""One parameter update: an optimizer in the form that is quickest on its device.
 
 On a CUDA device the learning rate and the step count lie on the device as well, so that a captured
 graph reads the current ones.
@@ -91,6 +91,14 @@ def adam(
         fused=_has_fused(device),
         capturable=device.type == "cuda",
     )
+
+
+def adam_update(
+    parameters: Iterable[nn.Parameter], *, rate: float, clip_norm: float = 0.0
+) -> Update:
+    """Return the update of parameters by Adam; see :class:`Update` and :func:`adam`."""
+    own = list(parameters)
+    return Update(own, adam(own, rate=rate), clip_norm=clip_norm)
 
 
 class PiecewiseAdam(torch.optim.Adam):

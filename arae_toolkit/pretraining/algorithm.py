@@ -17,15 +17,9 @@ from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs
-from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.optim.update import Scalars, Update, adam, sgd
 from arae_toolkit.pretraining.gan_round import GANRounds, new_critic
 from arae_toolkit.pretraining.graphed_iterations import GraphedIterations
-from arae_toolkit.pretraining.optimizers import (
-    autoencoder_update,
-    critic_update,
-    encoder_update,
-    generator_update,
-)
 from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, IterationPlanner, Source
 from arae_toolkit.pretraining.steps import CriticTerm, GradientTerm, reconstruction_step
 from arae_toolkit.training.loop import far_above_guessing
@@ -40,20 +34,16 @@ class Extension(Protocol):
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """Its own networks by name, those of the model excepted."""
-        ...
 
     @property
     def updates(self) -> Mapping[str, Update]:
         """Its optimizers by name."""
-        ...
 
     def prepare(self, iteration: int) -> None:
         """Get ready for an iteration, counted from 0."""
-        ...
 
     def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return what joins the reconstruction's update of the encoder in this iteration."""
-        ...
 
     def run(self, code_gradient_norm: Tensor) -> Scalars:
         """Run its steps, behind those of Algorithm 1; return the same names each time.
@@ -61,7 +51,6 @@ class Extension(Protocol):
         Args:
             code_gradient_norm: Of this iteration's reconstruction, scalar tensor.
         """
-        ...
 
 
 # Where sentences are read padded, rows of like lengths are encoded together.
@@ -114,12 +103,12 @@ class Algorithm:
         self.random = torch.Generator(self.device)
         self.critic: Critic | None = None
         self.generator: Generator | None = None
-        self.adversary: GANRounds | None = None
+        self.rounds: GANRounds | None = None
         # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
         self.kept = {"code_gradient_norm": torch.zeros((), device=self.device)}
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
         if adversarial:
-            self._add_adversary()
+            self._add_gan_rounds()
         with reduced(self.device, self.dtype):
             self._groups = 1 if packs(self.device) else LENGTH_GROUPS
         self.static: GraphedIterations | None = None
@@ -183,7 +172,8 @@ class Algorithm:
         What they hold may be overwritten by the next iteration.
         """
         plan = self.planner.plan(iteration)
-        self._train_mode()
+        for module in self.modules.values():
+            module.train()
         for name in ("autoencoder", "encoder", ATTRIBUTE_ENCODER):
             if name in self.updates:
                 self.updates[name].set_rate(plan.rate)
@@ -204,9 +194,9 @@ class Algorithm:
     def run(self, source: Source, rounds: int) -> Scalars:
         """Run the updates of one iteration on what ``source`` gives, with so many GAN rounds."""
         scalars = self._reconstruct(source)
-        if self.adversary is not None:
+        if self.rounds is not None:
             for turn in range(rounds):
-                scalars |= self.adversary.round(
+                scalars |= self.rounds.run(
                     source, turn, reference_norm=scalars["code_gradient_norm"]
                 )
         return scalars
@@ -241,11 +231,7 @@ class Algorithm:
         for update in self.updates.values():
             update.optimizer.zero_grad(set_to_none=True)
 
-    def _train_mode(self) -> None:
-        for module in self.modules.values():
-            module.train()
-
-    def _add_adversary(self) -> None:
+    def _add_gan_rounds(self) -> None:
         """Make critic, generator and their optimizers."""
         training = self.config.training
         self.critic = new_critic(self.config, self.device)
@@ -256,7 +242,7 @@ class Algorithm:
         if isinstance(prior, Generator):
             self.generator = copy.deepcopy(prior) if training.generator_average else prior
             self.updates["generator"] = generator_update(self.generator, training)
-        self.adversary = GANRounds(
+        self.rounds = GANRounds(
             self.model,
             self.critic,
             self.generator,
@@ -266,3 +252,45 @@ class Algorithm:
             random=self.random,
             dtype=self.dtype,
         )
+
+
+def autoencoder_update(model: Autoencoder, training: TrainingConfig) -> Update:
+    """Return the update of encoder and decoder (step 1)."""
+    # Each once: encoder and decoder may share a table of word vectors.
+    parameters = list(dict.fromkeys([*model.encoder.parameters(), *model.decoder.parameters()]))
+    if training.autoencoder_optimizer == "adam":
+        optimizer = adam(parameters, rate=training.autoencoder_rate)
+    else:
+        optimizer = sgd(parameters, rate=training.autoencoder_rate)
+    return Update(parameters, optimizer, clip_norm=training.clip_norm)
+
+
+def encoder_update(encoder: nn.Module, training: TrainingConfig) -> Update:
+    """Return the encoder's update of its own against an adversary (steps 3 and 3b)."""
+    parameters = list(encoder.parameters())
+    optimizer = sgd(parameters, rate=training.autoencoder_rate)
+    return Update(parameters, optimizer, clip_norm=training.clip_norm)
+
+
+def critic_update(critic: nn.Module, training: TrainingConfig) -> Update:
+    """Return the critic's update (step 2)."""
+    return _adversarial(critic, training, rate=training.adversarial_rate_critic)
+
+
+def generator_update(generator: nn.Module, training: TrainingConfig) -> Update:
+    """Return the generator's update (step 3)."""
+    rate, clip_norm = training.adversarial_rate_generator, training.clip_norm
+    return _adversarial(generator, training, rate=rate, clip_norm=clip_norm)
+
+
+def classifier_update(classifier: nn.Module, training: TrainingConfig) -> Update:
+    """Return the latent attribute classifier's update (step 2b)."""
+    return _adversarial(classifier, training, rate=training.classifier_rate)
+
+
+def _adversarial(
+    network: nn.Module, training: TrainingConfig, *, rate: float, clip_norm: float = 0.0
+) -> Update:
+    parameters = list(network.parameters())
+    betas = (training.adversarial_beta1, training.adversarial_beta2)
+    return Update(parameters, adam(parameters, rate=rate, betas=betas), clip_norm=clip_norm)

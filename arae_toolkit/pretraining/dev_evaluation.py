@@ -1,9 +1,10 @@
-"""What is measured and drawn from the dev split while a model trains, and once more at the end."""
+"""Evaluation on the dev split while a model trains, and once more at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,22 @@ from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.evaluation.code_space import (
-    CodeSpaceStatistics,
     collapse_warning,
     edit_neighbours,
     measure_code_space,
+    pixel_neighbours,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
-from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
-from arae_toolkit.evaluation.reconstruction import codes_of, measure_reconstruction
+from arae_toolkit.evaluation.reconstruction import (
+    codes_of,
+    measure_images,
+    measure_reconstruction,
+)
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
-from arae_toolkit.models.interfaces import Autoencoder
-from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.training.metrics_log import Row
+from arae_toolkit.training.metrics_log import Listener, Row
 
 SAMPLES_SHOWN = 10
 COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
@@ -46,31 +48,32 @@ class DevEvaluation:
     Args:
         model: In training.
         train: Its training split.
-        dev_size: Rows of the dev split.
-        config: How many of them to use (``evaluation_sentences``), and the seed of their choice.
-        reconstruction: Measures the reconstruction of some rows of dev, of all for ``None``;
-            returns a dataclass of numbers.
-        monitors: Measures the code space on some rows of dev, with the critic.
+        dev: Its dev split.
+        config: How many rows of dev to use (``evaluation_sentences``), and the seed of their
+            choice.
+        measure: Measures the reconstruction of some rows of dev, of all for ``None``; returns a
+            dataclass of numbers.
+        neighbours: Pairs of rows of dev whose codes are to lie close. Shape (N, 2).
         samples: Returns sentences to be logged, if the model makes sentences.
         note: Told of a collapse.
     """
 
     def __init__(
         self,
-        model: Autoencoder,
+        model: ARAE | ImageARAE,
         train: Store,
-        dev_size: int,
+        dev: Store,
         config: Config,
         *,
-        reconstruction: Callable[[Indices | None], Any],
-        monitors: Callable[[Indices, Critic | None], CodeSpaceStatistics],
+        measure: Callable[..., Any],
+        neighbours: Indices,
         samples: Callable[[], list[str]] | None = None,
         note: Note,
     ) -> None:
-        self.model, self.train, self.note = model, train, note
-        self.reconstruction, self.monitors, self.samples = reconstruction, monitors, samples
+        self.model, self.train, self.dev, self.note = model, train, dev, note
+        self.measure, self.neighbours, self.samples = measure, neighbours, samples
         self.seed = config.training.seed
-        chosen = np.random.default_rng(self.seed).permutation(dev_size)
+        chosen = np.random.default_rng(self.seed).permutation(len(dev))
         self.rows = chosen[: config.training.evaluation_sentences]
 
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
@@ -78,13 +81,19 @@ class DevEvaluation:
         if isinstance(self.model.prior, FittedGaussian):
             fitted = np.random.default_rng(self.seed).permutation(len(self.train))[:FITTED_ROWS]
             self.model.prior.fit(codes_of(self.model, self.train, fitted))
-        monitors = self.monitors(self.rows, algorithm.critic)
-        warning = collapse_warning(monitors)
+        codes = measure_code_space(
+            *(self.model, self.dev),
+            rows=self.rows,
+            neighbours=self.neighbours,
+            critic=algorithm.critic,
+            seed=self.seed,
+        )
+        warning = collapse_warning(codes)
         if warning:
             self.note(warning)
         row = {
-            **asdict(self.reconstruction(None if last else self.rows)),
-            **monitors.values(),
+            **asdict(self.measure(self.dev, rows=None if last else self.rows)),
+            **codes.values(),
             "warning": warning,
         }
         return row if self.samples is None else {**row, "samples": self.samples()}
@@ -96,17 +105,10 @@ def text_evaluation(
     """Return the evaluation of a model of sentences, their edit neighbours looked up."""
     seed = config.training.seed
     dev = corpus.split("dev").of_at_most(config.training.longest_sentence)
-    store = TokenStore(dev, device=model.device)
-    neighbours = edit_neighbours(dev, seed=seed)
     return DevEvaluation(
-        model,
-        train,
-        len(dev),
-        config,
-        reconstruction=lambda rows: measure_reconstruction(model, store, rows=rows),
-        monitors=lambda rows, critic: measure_code_space(
-            model, store, rows=rows, neighbours=neighbours, critic=critic, seed=seed
-        ),
+        *(model, train, TokenStore(dev, device=model.device), config),
+        measure=partial(measure_reconstruction, model),
+        neighbours=edit_neighbours(dev, seed=seed),
         samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed),
         note=note,
     )
@@ -116,22 +118,15 @@ def image_evaluation(
     model: ImageARAE, train: Store, dev: PixelStore, corpus: Corpus, config: Config, *, note: Note
 ) -> DevEvaluation:
     """Return the evaluation of a model of images, their nearest neighbours looked up."""
-    seed = config.training.seed
-    neighbours = pixel_neighbours(corpus.pixels("dev"), seed=seed)
     return DevEvaluation(
-        model,
-        train,
-        len(dev),
-        config,
-        reconstruction=lambda rows: measure_images(model, dev, rows=rows),
-        monitors=lambda rows, critic: measure_code_space(
-            model, dev, rows=rows, neighbours=neighbours, critic=critic, seed=seed
-        ),
+        *(model, train, dev, config),
+        measure=partial(measure_images, model),
+        neighbours=pixel_neighbours(corpus.pixels("dev"), seed=config.training.seed),
         note=note,
     )
 
 
-class SamplePictures:
+class SamplePictures(Listener):
     """Listener that draws samples and interpolations of a model in training (Figure 2).
 
     At each evaluation it writes ``samples/iteration-N.png`` into the run's folder: samples above,
@@ -142,7 +137,7 @@ class SamplePictures:
         model: In training.
         dev: Images of the dev split.
         seed: Fixes the samples.
-        tell: Called with a line that says where the picture is.
+        log: Called with a line that says where the picture is.
     """
 
     def __init__(
@@ -152,9 +147,9 @@ class SamplePictures:
         dev: PixelStore,
         *,
         seed: int,
-        tell: Note,
+        log: Note,
     ) -> None:
-        self.folder, self.model, self.seed, self.tell = folder / "samples", model, seed, tell
+        self.folder, self.model, self.seed, self.log = folder / "samples", model, seed, log
         count = min(2 * WALKS, len(dev) // 2 * 2)
         self.ends = dev.batch(np.arange(count)).pixels > 0
 
@@ -169,10 +164,4 @@ class SamplePictures:
         path = self.folder / f"iteration-{row['iteration']}.png"
         shape = self.model.image_shape
         save_picture(path, [grid(part, image_shape=shape, columns=COLUMNS) for part in images])
-        self.tell(f"samples and interpolations: {path}")
-
-    def tick(self, iteration: int) -> None:
-        """Leave ticks to the other listeners."""
-
-    def note(self, text: str) -> None:
-        """Leave notes to the other listeners."""
+        self.log(f"samples and interpolations: {path}")

@@ -1,4 +1,4 @@
-"""From a prepared corpus and settings to a trained model folder."""
+"""Pretraining: from a prepared corpus and settings to a trained model folder."""
 
 from __future__ import annotations
 
@@ -31,62 +31,47 @@ ModelKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[ModelKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
 
 
+_SHARED_SETTINGS = (
+    *("code_size", "noise_size", "generator_sizes"),
+    *("generator_normalization", "generator_output"),
+)
+_TEXT_SETTINGS = (
+    *("encoder", "embedding_size", "hidden_size", "code_gain", "output_map", "tied_embeddings"),
+)
+
+
 def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE | ImageARAE:
-    """Return a model of these settings for a corpus, with its starting weights."""
-    return (_image_model if corpus.kind == "image" else _text_model)(corpus, config, PRIORS[kind])
+    """Return a model of these settings for a corpus, with its starting weights.
 
-
-def _text_model(corpus: Corpus, config: Config, prior: PriorKind) -> ARAE:
-    """Return a model of sentences."""
-    model = config.model
-    arae = ARAE(
-        corpus.vocabulary,
-        max_length=min(corpus.max_length, config.training.longest_sentence or corpus.max_length),
-        encoder=model.encoder,
-        embedding_size=model.embedding_size,
-        code_size=model.code_size,
-        hidden_size=model.hidden_size,
-        noise_size=model.noise_size,
-        generator_sizes=model.generator_sizes,
-        generator_normalization=model.generator_normalization,
-        generator_output=model.generator_output,
-        code_gain=model.code_gain,
-        output_map=model.output_map,
-        tied_embeddings=model.tied_embeddings,
-        prior=prior,
-    )
-    arae.initialize(
-        generator=torch.Generator().manual_seed(config.training.seed),
-        bound=config.training.initial_bound,
-        forget_bias=config.training.forget_bias,
-        perceptron_deviation=config.training.perceptron_deviation,
-    )
-    return arae
-
-
-def _image_model(corpus: Corpus, config: Config, prior: PriorKind) -> ImageARAE:
-    """Return a model of images.
-
-    One setting sizes all hidden layers: at ``hidden_size`` 800 they are those of the published
-    code, 800-400 in the encoder and 400-800-1000 in the decoder.
+    One setting sizes all hidden layers of an image model: at ``hidden_size`` 800 they are those of
+    the published code, 800-400 in the encoder and 400-800-1000 in the decoder.
     """
-    model, width = config.model, config.model.hidden_size
-    arae = ImageARAE(
-        corpus.manifest["image_shape"],
-        code_size=model.code_size,
-        noise_size=model.noise_size,
-        encoder_sizes=(width, width // 2),
-        decoder_sizes=(width // 2, width, width + width // 4),
-        generator_sizes=model.generator_sizes,
-        generator_normalization=model.generator_normalization,
-        generator_output=model.generator_output,
-        prior=prior,
+    training, width = config.training, config.model.hidden_size
+    generator = torch.Generator().manual_seed(training.seed)
+    settings = vars(config.model)
+    shared = {name: settings[name] for name in _SHARED_SETTINGS} | {"prior": PRIORS[kind]}
+    if corpus.kind == "image":
+        images = ImageARAE(
+            corpus.manifest["image_shape"],
+            encoder_sizes=(width, width // 2),
+            decoder_sizes=(width // 2, width, width + width // 4),
+            **shared,
+        )
+        images.initialize(generator=generator, perceptron_deviation=training.perceptron_deviation)
+        return images
+    text = ARAE(
+        corpus.vocabulary,
+        max_length=min(corpus.max_length, training.longest_sentence or corpus.max_length),
+        **{name: settings[name] for name in _TEXT_SETTINGS},
+        **shared,
     )
-    arae.initialize(
-        generator=torch.Generator().manual_seed(config.training.seed),
-        perceptron_deviation=config.training.perceptron_deviation,
+    text.initialize(
+        generator=generator,
+        bound=training.initial_bound,
+        forget_bias=training.forget_bias,
+        perceptron_deviation=training.perceptron_deviation,
     )
-    return arae
+    return text
 
 
 def pretrain(
@@ -118,8 +103,12 @@ def pretrain(
     """
     if corpus.rows("dev") == 0:
         raise DataError("the dev split is empty", path=corpus.folder)
+    longest = config.training.longest_sentence
     if corpus.kind == "text":
-        _check_lengths(corpus, longest=config.training.longest_sentence)
+        for split in ("train", "dev"):
+            if not len(corpus.split(split).of_at_most(longest)):
+                problem = f"no sentence of at most {longest} words in {split}"
+                raise DataError(problem, path=corpus.folder)
     state = _state_to_resume(folder, resume)
     experiment = Experiment(folder, config, {"model": kind, "corpus": corpus.sha256}, **options)
     device, precision, log = experiment.device, experiment.precision, experiment.log
@@ -129,15 +118,14 @@ def pretrain(
         store: Store
         evaluate: Evaluate[Algorithm]
         if isinstance(model, ARAE):
-            sentences = corpus.split("train").of_at_most(config.training.longest_sentence)
-            store = TokenStore(sentences, device=device)
+            store = TokenStore(corpus.split("train").of_at_most(longest), device=device)
             evaluate = text_evaluation(model, store, corpus, config, note=log.note)
         else:
             store = PixelStore(corpus.pixels("train"), device=device)
             dev = PixelStore(corpus.pixels("dev"), device=device)
             evaluate = image_evaluation(model, store, dev, corpus, config, note=log.note)
             log.listeners.append(
-                SamplePictures(folder, model, dev, seed=config.training.seed, tell=log.note)
+                SamplePictures(folder, model, dev, seed=config.training.seed, log=log.note)
             )
         algorithm = Algorithm(
             model, config, store, precision=precision, cuda_graphs=cuda_graphs, note=log.note
@@ -158,19 +146,6 @@ def pretrain(
         vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
         resume_from=state,
     )
-
-
-def _check_lengths(corpus: Corpus, *, longest: int) -> None:
-    """Refuse a corpus without sentences of at most so many words; 0 is any number.
-
-    Raises:
-        DataError: Naming the split.
-    """
-    for split in ("train", "dev"):
-        if not len(corpus.split(split).of_at_most(longest)):
-            raise DataError(
-                f"no sentence of at most {longest} words in {split}", path=corpus.folder
-            )
 
 
 def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of Algorithm 1: a round of updates of critic, generator and encoder."""
+"""GAN rounds (Algorithm 1, steps 2 and 3): updates of critic, generator and encoder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,17 @@ from arae_toolkit.pretraining.plan import (
     encoder_rows,
     encoder_turns,
 )
-from arae_toolkit.pretraining.steps import critic_step, encode_rows, encoder_step, generator_step
+from arae_toolkit.pretraining.steps import (
+    CriticTerm,
+    critic_step,
+    encode_rows,
+    encoder_step,
+    generator_step,
+)
 
 
 class GANRounds:
-    """The networks of the GAN rounds, with what moves them.
+    """The networks of the GAN rounds and their updates.
 
     Args:
         model: Its encoder is moved by step 3, its prior by the generator's running mean.
@@ -53,7 +59,7 @@ class GANRounds:
         self.updates, self.training = updates, training
         self.rows, self.random, self.dtype = rows, random, dtype
 
-    def round(self, source: Source, turn: int, *, reference_norm: Tensor) -> Scalars:
+    def run(self, source: Source, turn: int, *, reference_norm: Tensor) -> Scalars:
         """Run the critic's steps, then one or more of the generator and the encoder.
 
         Args:
@@ -86,9 +92,13 @@ class GANRounds:
                 scalars |= self._move_encoder(source, turn, step, reference_norm)
         if training.critic_steps in encoder_after:
             scalars |= self._move_encoder(source, turn, training.critic_steps, reference_norm)
-        if self.generator is not None:
+        generator, prior = self.generator, self.model.prior
+        if generator is not None:
             for _ in range(training.generator_steps):
-                scalars |= self._move_generator(self.generator)
+                noise = generator.draw_noise(self.rows, generator=self.random)
+                scalars |= generator_step(self.critic, generator, noise, self.updates["generator"])
+                if generator is not prior:
+                    update_average(prior, generator, decay=training.generator_average)
         return scalars
 
     def _fakes(self, steps: int) -> list[tuple[Tensor, Tensor | None]]:
@@ -116,24 +126,15 @@ class GANRounds:
         self, source: Source, turn: int, step: int, reference_norm: Tensor
     ) -> Scalars:
         batches, _ = source.batches(encoder_rows(turn, step))
+        weight = source.scalar("adversarial_weight")
         return encoder_step(
-            self.critic,
+            CriticTerm(self.critic, weight, self.training.encoder_gradient),
             self.model.encoder,
             batches,
             self.updates["encoder"],
-            weight=source.scalar("adversarial_weight"),
-            mode=self.training.encoder_gradient,
             reference_norm=reference_norm,
             dtype=self.dtype,
         )
-
-    def _move_generator(self, generator: Generator) -> Scalars:
-        noise = generator.draw_noise(self.rows, generator=self.random)
-        scalars = generator_step(self.critic, generator, noise, self.updates["generator"])
-        if generator is not self.model.prior:
-            decay = self.training.generator_average
-            update_average(self.model.prior, generator, decay=decay)
-        return scalars
 
 
 def new_critic(config: Config, device: torch.device) -> Critic:

@@ -1,4 +1,4 @@
-"""Iterations as CUDA graphs: captured once for each shape, replayed without the host.
+"""CUDA graphs of whole iterations: captured once for each shape, replayed without the host.
 
 An iteration of this model is some thousand small kernels, and launching them one by one takes the
 host longer than running them takes the GPU. A captured graph launches all of them at once. It

@@ -1,4 +1,4 @@
-"""What the host decides about one iteration before any of it runs: rows, weights and rates."""
+"""The iteration plan: rows, weights and rates, decided on the host before any of it runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from arae_toolkit.data.noise import annealed_deviation
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler, draw
 from arae_toolkit.data.token_batches import Batch, Store
-from arae_toolkit.optim import schedules
-from arae_toolkit.pretraining.schedules import adversarial_weight, autoencoder_rate, gan_rounds
+from arae_toolkit.optim.schedules import COSINE_FLOOR, iterations, learning_rate, ramp
 
 RECONSTRUCTION = "reconstruction"
 # Streams of random rows, kept apart from the sampler's own.
@@ -47,11 +46,9 @@ class Source(Protocol):
 
     def batches(self, name: str) -> tuple[Sequence[Batch], Tensor | None]:
         """Return the batches of some rows and the order that puts these rows back in place."""
-        ...
 
     def scalar(self, name: str) -> Tensor:
         """Return a scalar tensor."""
-        ...
 
 
 class IterationPlanner:
@@ -75,7 +72,7 @@ class IterationPlanner:
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        return schedules.iterations(self.training, batches_per_epoch=self.sampler.batches_per_epoch)
+        return iterations(self.training, batches_per_epoch=self.sampler.batches_per_epoch)
 
     def plan(self, iteration: int) -> IterationPlan:
         """Return the plan of an iteration; quick when iterations come in order."""
@@ -169,7 +166,7 @@ class HostSource:
     Args:
         plan: The plan.
         store: The rows.
-        groups: At most so many batches of like lengths hold rows whose order is free.
+        groups: At most so many length-bucketed batches hold rows whose order is free.
     """
 
     def __init__(self, plan: IterationPlan, store: Store, *, groups: int = 1) -> None:
@@ -186,3 +183,36 @@ class HostSource:
     def scalar(self, name: str) -> Tensor:
         """Return a scalar tensor."""
         return torch.tensor(self.plan.scalars[name], dtype=torch.float32, device=self.store.device)
+
+
+def autoencoder_rate(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return the learning rate of encoder and decoder at an iteration of ``iterations``."""
+    return learning_rate(
+        config.autoencoder_rate,
+        iteration,
+        iterations=iterations,
+        warmup=config.warmup,
+        floor=COSINE_FLOOR if config.autoencoder_schedule == "cosine" else 1.0,
+    )
+
+
+def adversarial_weight(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return lambda(1) at an iteration of ``iterations``."""
+    place = in_cycle(config, iteration, iterations=iterations)
+    return config.adversarial_weight * ramp(place, length=config.adversarial_warmup)
+
+
+def attribute_weight(config: TrainingConfig, iteration: int, *, iterations: int) -> float:
+    """Return lambda(2) at an iteration of ``iterations``."""
+    place = in_cycle(config, iteration, iterations=iterations)
+    return config.attribute_weight * ramp(place, length=config.attribute_warmup)
+
+
+def in_cycle(config: TrainingConfig, iteration: int, *, iterations: int) -> int:
+    """Return the iteration counted from where the lambdas last started from 0."""
+    return iteration % max(1, -(-iterations // (config.attribute_cycles + 1)))
+
+
+def gan_rounds(config: TrainingConfig, epoch: int) -> int:
+    """Return how often steps 2 and 3 of Algorithm 1 run in an iteration of epoch 1, 2, ..."""
+    return 1 + sum(epoch >= start for start in config.gan_rounds_grow_at)

@@ -1,4 +1,4 @@
-"""One function per update of Algorithm 1. None of them waits for the device.
+"""The updates of Algorithm 1, one function each. None of them waits for the device.
 
 Each runs its own forward pass, differentiates with respect to its own parameters alone, and steps
 its own optimizer. What it returns are detached scalar tensors, named with their units.
@@ -42,17 +42,18 @@ class GradientTerm(Protocol):
             batch: What the codes are of.
             reference_norm: Mean norm of the reconstruction's gradient over rows, scalar tensor.
         """
-        ...
 
 
 @dataclass(frozen=True)
 class CriticTerm:
-    """The critic's gradient term of a joint encoder update.
+    """The critic's gradient at the codes of an encoder update (Algorithm 1, step 3).
 
     Attributes:
         critic: Fixed during the update.
         weight: lambda(1), scalar tensor.
-        mode: ``scale`` or ``norm``; see :func:`weighted_critic_gradient`.
+        mode: ``scale`` multiplies by the weight; ``norm`` first brings the mean norm of the rows'
+            gradients to ``reference_norm``, so that the weight is a share of the reconstruction's
+            gradient on any corpus.
     """
 
     critic: Critic
@@ -62,9 +63,12 @@ class CriticTerm:
     def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
         """Return the weighted gradient of ``mean f(z)``. Shape (B, Z)."""
         del batch
-        return weighted_critic_gradient(
-            self.critic, code, weight=self.weight, mode=self.mode, reference_norm=reference_norm
-        )
+        probe = code.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(encoder_objective(self.critic(probe)), probe)
+        if self.mode == "norm":
+            own = gradient.norm(dim=1).mean()
+            gradient = gradient * (reference_norm / own.clamp(min=1e-12))
+        return self.weight * gradient
 
 
 def reconstruction_step(
@@ -235,65 +239,29 @@ def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Upda
 
 
 def encoder_step(
-    critic: Critic,
+    term: CriticTerm,
     encoder: nn.Module,
     batches: Sequence[Batch],
     update: Update,
     *,
-    weight: Tensor,
-    mode: Literal["scale", "norm"],
     reference_norm: Tensor,
     dtype: torch.dtype = torch.float32,
 ) -> Scalars:
     """Train the encoder against the critic (Algorithm 1, step 3, the phi half).
 
     Args:
-        critic: Fixed.
+        term: Of the critic, which is fixed.
         encoder: Moved.
         batches: The m sentences or images, in one or more parts.
         update: Of the encoder's parameters.
-        weight: lambda(1), scalar tensor.
-        mode: See :func:`weighted_critic_gradient`.
         reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
         dtype: ``bfloat16`` runs the encoder's matrix products in it.
     """
     with reduced(batches[0].device, dtype):
         code = torch.cat([encoder(batch) for batch in batches])
-    pull = weighted_critic_gradient(
-        critic, code.detach(), weight=weight, mode=mode, reference_norm=reference_norm
-    )
-    code.backward(pull, inputs=update.parameters)
+    gradient = term.gradient(code.detach(), batches, reference_norm=reference_norm)
+    code.backward(gradient, inputs=update.parameters)
     return {"encoder_gradient_norm": update.apply()}
-
-
-def weighted_critic_gradient(
-    critic: Critic,
-    code: Tensor,
-    *,
-    weight: Tensor,
-    mode: Literal["scale", "norm"],
-    reference_norm: Tensor,
-) -> Tensor:
-    """Return the weighted gradient of ``mean f(z)`` with respect to the codes.
-
-    Args:
-        critic: Fixed.
-        code: Shape (B, Z).
-        weight: lambda(1), scalar tensor.
-        mode: ``scale`` multiplies by the weight; ``norm`` first brings the mean norm of the rows'
-            gradients to ``reference_norm``, so that the weight is a share of the reconstruction's
-            gradient on any corpus.
-        reference_norm: Scalar tensor.
-
-    Returns:
-        Shape (B, Z).
-    """
-    probe = code.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(encoder_objective(critic(probe)), probe)
-    if mode == "norm":
-        own = gradient.norm(dim=1).mean()
-        gradient = gradient * (reference_norm / own.clamp(min=1e-12))
-    return weight * gradient
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Results, metric_cell, sources, table
 
 
 @dataclass(frozen=True)
@@ -15,135 +15,85 @@ class Comparison:
     Attributes:
         result: The file of results.
         label: What is measured.
-        reference: Metric of the version that is compared with; empty if there is none.
         own: Metric of the library.
+        reference: Metric of the version that is compared with; empty if there is none.
         ratio: Metric of the ratio; empty if there is none.
         target: What the number is to be, in words.
     """
 
     result: str
     label: str
-    reference: str
     own: str
-    ratio: str
-    target: str
+    reference: str = ""
+    ratio: str = ""
+    target: str = ""
 
 
 def _training(settings: str, *, target: str = "") -> list[Comparison]:
     """Return the rows of training with some settings: ratio, and shares of both counts' limits."""
-    label, over = f"training, {settings}", f"{settings}, over textbook"
-    first = Comparison("training_rate", label, "textbook, rate", f"{settings}, rate", over, target)
-    shares = [("arithmetic limit", ""), ("limit", ", every token by itself")]
-    return [first] + [
-        Comparison("training_rate", f"{label}: of the arithmetic limit{of}", "", own, "", "")
-        for own, of in ((f"{settings}, share of the {name}", of) for name, of in shares)
+    label, rate, over = f"training, {settings}", f"{settings}, rate", f"{settings}, over textbook"
+    share = f"{label}: of the arithmetic limit"
+    return [
+        Comparison("training_rate", label, rate, "textbook, rate", over, target),
+        Comparison("training_rate", share, f"{settings}, share of the arithmetic limit"),
+        Comparison(
+            "training_rate", f"{share}, every token by itself", f"{settings}, share of the limit"
+        ),
     ]
 
 
+_ARITHMETIC = "library, share of the arithmetic limit"
+_BATCHES = ("batches, rate", "one by one, rate", "batches over one by one")
+_BATCHES_BF16 = ("batches bf16, rate", "one by one, rate", "batches bf16 over one by one")
 COMPARISONS = [
     *_training("paper-2018 fp32", target="at least 1.5"),
     *_training("paper-2018 bf16"),
     *_training("default fp32", target="at least 1.5"),
     *_training("default bf16"),
     Comparison(
-        "time_to_quality",
-        "training to the textbook's held-out nats",
-        "textbook, seconds",
-        "library, seconds",
-        "library over textbook",
-        "at most 0.33",
+        *("time_to_quality", "training to the textbook's held-out nats"),
+        *("library, seconds", "textbook, seconds", "library over textbook", "at most 0.33"),
     ),
     Comparison(
-        "sampling",
-        "sampling, against batches of 64",
-        "textbook, batches of 64, rate",
-        "library, rate",
-        "library over textbook, batches of 64",
-        "",
+        *("sampling", "sampling, against batches of 64", "library, rate"),
+        *("textbook, batches of 64, rate", "library over textbook, batches of 64"),
     ),
     Comparison(
-        "sampling",
-        "sampling, against one sentence at a time",
-        "textbook, one by one, rate",
-        "library, rate",
-        "library over textbook, one by one",
-        "at least 5",
+        *("sampling", "sampling, against one sentence at a time", "library, rate"),
+        *("textbook, one by one, rate", "library over textbook, one by one", "at least 5"),
     ),
     Comparison(
-        "sampling",
-        "sampling: of the arithmetic limit",
-        "",
-        "library, share of the arithmetic limit",
-        "",
-        "at least 85 %",
+        "sampling", "sampling: of the arithmetic limit", _ARITHMETIC, target="at least 85 %"
     ),
     Comparison(
-        "encoding",
-        "encoding, against batches of 64",
-        "textbook, rate",
-        "library, rate",
-        "library over textbook",
-        "",
+        *("encoding", "encoding, against batches of 64", "library, rate"),
+        *("textbook, rate", "library over textbook"),
     ),
+    Comparison("encoding", "encoding: of the arithmetic limit", _ARITHMETIC),
     Comparison(
-        "encoding",
-        "encoding: of the arithmetic limit",
-        "",
-        "library, share of the arithmetic limit",
-        "",
-        "",
-    ),
-    Comparison(
-        "encoding",
-        "encoding: of the arithmetic limit, every sentence by itself",
-        "",
+        *("encoding", "encoding: of the arithmetic limit, every sentence by itself"),
         "library, every sentence by itself, share of the arithmetic limit",
-        "",
-        "at least 85 %",
+        target="at least 85 %",
     ),
     Comparison(
-        "nli_prediction",
-        "labelling pairs, against one pair at a time",
-        "one by one, rate",
-        "batches, rate",
-        "batches over one by one",
-        "at least 8",
+        "nli_prediction", "labelling pairs, against one pair at a time", *_BATCHES, "at least 8"
+    ),
+    Comparison("nli_prediction", "labelling pairs with `--precision bf16`", *_BATCHES_BF16),
+    Comparison(
+        *("transfer_throughput", "transferring, against one sentence at a time"),
+        *(*_BATCHES, "at least 10"),
     ),
     Comparison(
-        "nli_prediction",
-        "labelling pairs with `--precision bf16`",
-        "one by one, rate",
-        "batches bf16, rate",
-        "batches bf16 over one by one",
-        "",
+        *("transfer_throughput", "transferring with `--precision bf16`"),
+        *(*_BATCHES_BF16, "at least 10"),
     ),
+    Comparison("transfer_throughput", "first row of `transfer`", "first row", target="within 3 s"),
     Comparison(
-        "transfer_throughput",
-        "transferring, against one sentence at a time",
-        "one by one, rate",
-        "batches, rate",
-        "batches over one by one",
-        "at least 10",
+        *("startup", "`arae-toolkit --help`, against an empty click program"),
+        *("arae-toolkit", "empty click program", "over an empty program", "at most 3"),
     ),
-    Comparison(
-        "transfer_throughput",
-        "transferring with `--precision bf16`",
-        "one by one, rate",
-        "batches bf16, rate",
-        "batches bf16 over one by one",
-        "at least 10",
-    ),
-    Comparison("transfer_throughput", "first row of `transfer`", "", "first row", "", "within 3 s"),
-    Comparison(
-        "startup",
-        "`arae-toolkit --help`, against an empty click program",
-        "empty click program",
-        "arae-toolkit",
-        "over an empty program",
-        "at most 3",
-    ),
-    Comparison("preparation", "preparing 1.1 million sentences", "", "seconds", "", "under 90 s"),
-    Comparison("preparation", "the same, peak memory", "", "peak memory", "", "under 2 GB"),
+    Comparison("preparation", "preparing 1.1 million sentences", "seconds", target="under 90 s"),
+    Comparison("preparation", "the same, peak memory", "peak memory", target="under 2 GB"),
 ]
 
 
@@ -153,13 +103,13 @@ def benchmarks_block(results: Results) -> str:
     Raises:
         ToolkitError: If nothing has been measured.
     """
-    rows, sources = [], {}
+    rows, found = [], {}
     for suffix, place in (("", ""), ("-cuda", ", GPU")):
         for row in COMPARISONS:
             result = results.get(row.result + suffix)
             if result is None or row.own not in result["metrics"]:
                 continue
-            sources[result["name"]] = result
+            found[result["name"]] = result
             names = (row.reference, row.own, row.ratio)
             cells = [metric_cell(result, name) if name else "" for name in names]
             rows.append([row.label + place, *cells, "" if suffix else row.target])
@@ -167,6 +117,5 @@ def benchmarks_block(results: Results) -> str:
         raise ToolkitError(
             "no benchmark has been run; see python -m arae_toolkit.benchmarks.training_rate"
         )
-    where = [f"- `{result['command']}`: {place_of(result)}" for result in sources.values()]
     heads = ["", "textbook", "arae-toolkit", "ratio", "target"]
-    return table(heads, rows) + "\n\n" + "\n".join(where)
+    return table(heads, rows) + "\n\n" + sources(found.values())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from arae_toolkit.errors import ToolkitError
 
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]
@@ -46,6 +48,22 @@ def place_of(result: Result) -> str:
         f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
         f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
     )
+
+
+def sources(measured: Iterable[Result]) -> str:
+    """Return the commands that measured some results, and where, as a Markdown list."""
+    return "\n".join(f"- `{result['command']}`: {place_of(result)}" for result in measured)
+
+
+def measured(results: Results, name: str, title: str, command: str) -> Result:
+    """Return the result of a name.
+
+    Raises:
+        ToolkitError: If there is none, naming the command that measures it.
+    """
+    if name not in results:
+        raise ToolkitError(f"{title} has not been measured; see {command}")
+    return results[name]
 
 
 def seeds_of(result: Result) -> str:

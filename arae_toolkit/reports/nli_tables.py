@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, seeds_of, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    measured,
+    metric_cell,
+    seeds_of,
+    sources,
+    table,
+)
 
 TABLE5 = {
     "supervised": {"medium": 65.9, "small": 62.5, "tiny": 57.9},
@@ -20,6 +28,15 @@ TITLES = {
     "cross-sentence": "cross-sentence",
 }
 
+MEASURES = {
+    "dev_accuracy": "dev",
+    "test_accuracy": "test",
+    "test_ensemble_accuracy": "seeds averaged, test",
+    "test_hypothesis_only": "hypothesis alone, test",
+    "test_calibration_error": "calibration error, points",
+}
+"""Heads of the columns by metric."""
+
 
 def cell_name(labels: str, objective: str, split: str) -> str:
     """Return the name of a cell's metric.
@@ -33,35 +50,22 @@ def cell_name(labels: str, objective: str, split: str) -> str:
 
 def table5(result: Result) -> str:
     """Return Table 5 in Markdown: ours, the paper's beside it, and the rows without a network."""
-    details, metrics = result["details"], result["metrics"]
+    details = result["details"]
     columns = sorted(details["labels"], key=lambda name: details["labels"][name]["count"])
     heads = [""]
     for name in columns:
         count = details["labels"][name]["count"]
         heads += [f"{name} ({count:,}), test", "paper", "dev"]
     rows = []
-    for objective, paper in TABLE5.items():
-        row = [TITLES[objective]]
+    for name in (*TABLE5, "hypothesis alone", "most frequent label"):
+        row, paper = [TITLES.get(name, name)], TABLE5.get(name, {})
         for labels in columns:
-            figure = paper.get(labels)
-            row += [
-                metric_cell(result, cell_name(labels, objective, "test")),
-                "" if figure is None else f"{figure} %",
-                metric_cell(result, cell_name(labels, objective, "dev")),
-            ]
+            test, dev = (
+                metric_cell(result, cell_name(labels, name, split)) for split in ("test", "dev")
+            )
+            row += [test, f"{paper[labels]} %" if labels in paper else "", dev]
         if any(row[1::3]):
             rows.append(row)
-    for name in ("hypothesis alone", "most frequent label"):
-        cells = [
-            (
-                metric_cell(result, cell_name(labels, name, "test")),
-                "",
-                metric_cell(result, cell_name(labels, name, "dev")),
-            )
-            for labels in columns
-        ]
-        if any(cell_name(labels, name, "test") in metrics for labels in columns):
-            rows.append([name, *(part for cell in cells for part in cell)])
     return table(heads, rows)
 
 
@@ -71,9 +75,7 @@ def table5_block(results: Results) -> str:
     Raises:
         ToolkitError: If it has not been measured.
     """
-    result = results.get("table5")
-    if result is None:
-        raise ToolkitError("Table 5 has not been measured; see arae-toolkit reproduce table5")
+    result = measured(results, "table5", "Table 5", "arae-toolkit reproduce table5")
     corpus = result["corpus"]
     return "\n\n".join(
         [
@@ -81,7 +83,7 @@ def table5_block(results: Results) -> str:
             f"{corpus['name']}: test {result['details']['pairs']['test']:,} pairs, dev "
             f"{result['details']['pairs']['dev']:,}; {seeds_of(result)} on "
             "one draw of labels, the epoch that is best on dev.",
-            f"- `{result['command']}`: {place_of(result)}",
+            sources([result]),
         ]
     )
 
@@ -108,27 +110,8 @@ def inference_block(results: Results) -> str:
             result["name"].removeprefix("nli-"),
             f"{result['details']['labels']['count']:,}",
             str(len(result["seeds"])),
-            *(
-                metric_cell(result, name)
-                for name in (
-                    "dev_accuracy",
-                    "test_accuracy",
-                    "test_ensemble_accuracy",
-                    "test_hypothesis_only",
-                    "test_calibration_error",
-                )
-            ),
+            *(metric_cell(result, name) for name in MEASURES),
         ]
         for result in found
     ]
-    heads = [
-        "run",
-        "labels",
-        "seeds",
-        "dev",
-        "test",
-        "seeds averaged, test",
-        "hypothesis alone, test",
-        "calibration error, points",
-    ]
-    return table(heads, rows)
+    return table(["run", "labels", "seeds", *MEASURES.values()], rows)

@@ -1,4 +1,4 @@
-"""Tables in Markdown, made from the files of results and from nothing else."""
+"""Blocks of the documentation, made from the files of results and from nothing else."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, seeds_of, table
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, seeds_of, sources, table
 
 SETTINGS, SAME_ITERATIONS = "quality_by_setting", "quality_by_setting-iterations"
 SEEDS = "seeds"
@@ -29,7 +29,7 @@ def limits_block(results: Results) -> str:
             rows.append([version, *cells, binding, share, ratio])
     heads = ["", "batch", "trained", "arithmetic allows", "memory allows", "the chain allows"]
     heads += ["what binds", "of that", "over textbook"]
-    return table(heads, rows) + "\n\n" + _sources(measured)
+    return table(heads, rows) + "\n\n" + sources(measured)
 
 
 def gpu_block(results: Results) -> str:
@@ -41,10 +41,10 @@ def gpu_block(results: Results) -> str:
     measured = [result for name, result in results.items() if name.startswith("overview-cuda-")]
     if not measured:
         raise ToolkitError("nothing measured; see python -m arae_toolkit.benchmarks.overview")
-    rows, sources = [], []
-    for result in sorted(measured, key=lambda result: _batch_size(result, "training")):
-        size = _batch_size(result, "training")
-        sources.append(result)
+    rows, found = [], []
+    for result in sorted(measured, key=_batch_size):
+        size = _batch_size(result)
+        found.append(result)
         for version, binding in result["details"]["training"]["binding_limit"].items():
             name = f"training, {version}"
             metrics = ["rate", "over textbook", "share of the arithmetic limit"]
@@ -58,11 +58,11 @@ def gpu_block(results: Results) -> str:
                     "" if projection is None else metric_cell(projection, share),
                 ]
             )
-            if projection is not None and projection not in sources:
-                sources.append(projection)
+            if projection is not None and projection not in found:
+                found.append(projection)
     heads = ["", "batch", "trained", "over textbook", "of the arithmetic limit"]
     heads += ["of the chain limit", "what binds", "projection, of the matrix rate"]
-    return table(heads, rows) + "\n\n" + _sources(sources)
+    return table(heads, rows) + "\n\n" + sources(found)
 
 
 def iteration_block(results: Results) -> str:
@@ -82,7 +82,7 @@ def iteration_block(results: Results) -> str:
         [part, *(metric_cell(result, f"{version}, {part}") for version in versions)]
         for part in (*parts[1:], parts[0])
     ]
-    return table(["", *versions], rows) + "\n\n" + _sources([result])
+    return table(["", *versions], rows) + "\n\n" + sources([result])
 
 
 def settings_block(results: Results, *, name: str = SETTINGS) -> str:
@@ -118,7 +118,7 @@ def settings_block(results: Results, *, name: str = SETTINGS) -> str:
         f"{seeds_of(result)}, {details['dev_sentences']:,} dev sentences; the first of "
         f"the rates' column is `{details['settings'][0]}`."
     )
-    return "\n\n".join([table(["", *columns], rows), said, _sources([result])])
+    return "\n\n".join([table(["", *columns], rows), said, sources([result])])
 
 
 def seeds_block(results: Results) -> str:
@@ -141,18 +141,13 @@ def seeds_block(results: Results) -> str:
         for result in found
     ]
     heads = ["", "at once", "one after another", "at once", "times as quick"]
-    return table(heads, rows) + "\n\n" + _sources(found)
+    return table(heads, rows) + "\n\n" + sources(found)
 
 
-def _batch_size(result: Result, *part: str) -> int:
+def _batch_size(result: Result) -> int:
+    """Return the sentences of an iteration, of the training where several things are measured."""
     details = result["details"]
-    for name in part:
-        details = details[name]
-    return int(details["batch_size"])
-
-
-def _sources(measured: list[Result]) -> str:
-    return "\n".join(f"- `{result['command']}`: {place_of(result)}" for result in measured)
+    return int(details.get("training", details)["batch_size"])
 
 
 def _measured(results: Results, name: str) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, Results, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, sources, table
 
 TABLE3 = {
     "cross-aligned": (77.1, 17.75, 65.9, 124.2),
@@ -89,9 +89,7 @@ def transfer_table(
         heads.append("paper: transfer / BLEU / forward / reverse")
     rows = []
     for system in systems:
-        cells = [
-            metric_cell(result, metric_name(system, direction, measure)) for measure in measures
-        ]
+        cells = _cells(result, system, direction, measures)
         if not any(cells):
             continue
         row = [title_of(system), *cells]
@@ -99,6 +97,11 @@ def transfer_table(
             row.append(" / ".join(str(value) for value in TABLE3.get(system, ())))
         rows.append(row)
     return table(heads, rows)
+
+
+def _cells(result: Result, system: str, direction: str, measures: Sequence[str]) -> list[str]:
+    names = [metric_name(system, direction, measure) for measure in measures]
+    return [metric_cell(result, name) for name in names]
 
 
 def directions_table(result: Result) -> str:
@@ -110,10 +113,7 @@ def directions_table(result: Result) -> str:
         [
             title_of(system),
             *(
-                " / ".join(
-                    metric_cell(result, metric_name(system, direction, measure)).replace(" %", "")
-                    for measure in measures
-                )
+                " / ".join(_cells(result, system, direction, measures)).replace(" %", "")
                 for direction in directions
             ),
         ]
@@ -137,7 +137,7 @@ def measured_on(result: Result) -> str:
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
             f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. "
             f"{trained} BLEU: `{details['bleu_signature']}`.",
-            f"- `{result['command']}`: {place_of(result)}",
+            sources([result]),
         ]
     )
 
@@ -148,9 +148,7 @@ def table3_block(results: Results) -> str:
     Raises:
         ToolkitError: If it has not been measured.
     """
-    result = results.get("table3")
-    if result is None:
-        raise ToolkitError("Table 3 has not been measured; see arae-toolkit reproduce table3")
+    result = measured(results, "table3", "Table 3", "arae-toolkit reproduce table3")
     return "\n\n".join([transfer_table(result), measured_on(result)])
 
 
@@ -160,12 +158,9 @@ def ideas_block(results: Results) -> str:
     Raises:
         ToolkitError: If that, or Table 3, has not been measured.
     """
-    result = results.get("table3")
-    if result is None or PAPERS_WAY not in result["details"]["systems"]:
-        raise ToolkitError(
-            "Table 3 has not been measured; see arae-toolkit reproduce table3 --system "
-            f"{PAPERS_WAY}"
-        )
+    there = {k: r for k, r in results.items() if PAPERS_WAY in r["details"].get("systems", ())}
+    command = f"arae-toolkit reproduce table3 --system {PAPERS_WAY}"
+    result = measured(there, "table3", "Table 3", command)
     combined = {
         system: result["metrics"][metric_name(system, "overall", "combined")]["value"]
         for system in result["details"]["systems"]
@@ -174,8 +169,7 @@ def ideas_block(results: Results) -> str:
     rows = []
     for system in sorted(combined, key=lambda name: -combined[name]):
         gain = f"{combined[system] - combined[PAPERS_WAY]:+.1f}" if system != PAPERS_WAY else ""
-        names = [metric_name(system, "overall", measure) for measure in measures]
-        rows.append([title_of(system), *(metric_cell(result, name) for name in names), gain])
+        rows.append([title_of(system), *_cells(result, system, "overall", measures), gain])
     heads = ["", *(MEASURES[measure] for measure in measures), "gain"]
     return table(heads, rows)
 

@@ -90,19 +90,16 @@ def restore_training_state(
         reason = str(error).splitlines()[0]
         raise CheckpointMismatch(f"{path}: saved by another model ({reason})") from error
     for name, update in updates.items():
+        fused = update.optimizer.defaults.get("fused")
         for index, parameter in enumerate(update.parameters):
             prefix = f"optimizer/{name}/{index}/"
             moments = {
                 key.removeprefix(prefix): value
                 # Adam counts its steps on the host; its moments lie beside the parameter.
-                .to("cpu" if key.endswith("/step") and not _fused(update) else parameter.device)
+                .to("cpu" if key.endswith("/step") and not fused else parameter.device)
                 for key, value in content.items()
                 if key.startswith(prefix)
             }
             if moments:
                 update.optimizer.state[parameter] = moments
     return {k.removeprefix("tensor/"): v for k, v in content.items() if k.startswith("tensor/")}
-
-
-def _fused(update: Update) -> bool:
-    return bool(update.optimizer.defaults.get("fused"))

@@ -1,4 +1,4 @@
-"""One training from settings to a model folder: the driver of every run."""
+"""The driver of every run, from settings to a model folder."""
 
 from __future__ import annotations
 
@@ -45,10 +45,7 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device: Where to compute.
-        precision: Of the matrix products.
-        listeners: Told of rows and notes.
-        stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        device, precision, listeners, stop_signal: See :class:`RunOptions`.
         log: The run's ``metrics.jsonl`` and its listeners.
 
     Raises:

@@ -1,4 +1,4 @@
-"""fit(): run a training to its end, and be ready to be stopped or killed at any moment."""
+"""The training loop, which may be stopped or killed at any moment and resumed."""
 
 from __future__ import annotations
 
@@ -33,17 +33,14 @@ class Intervals(Protocol):
     @property
     def log_every(self) -> int:
         """Between log lines."""
-        ...
 
     @property
     def save_every(self) -> int:
         """Between checkpoints."""
-        ...
 
     @property
     def evaluate_every(self) -> int:
         """Between evaluations; 0 evaluates after each epoch."""
-        ...
 
 
 class Trainable(Protocol):
@@ -52,49 +49,39 @@ class Trainable(Protocol):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        ...
 
     @property
     def iterations(self) -> int:
         """Iterations in the whole run."""
-        ...
 
     @property
     def batches_per_epoch(self) -> int:
         """Iterations in one epoch."""
-        ...
 
     @property
     def intervals(self) -> Intervals:
         """How often to log, save and evaluate."""
-        ...
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """Every network with weights of its own, by name."""
-        ...
 
     @property
     def updates(self) -> Mapping[str, Update]:
         """Every optimizer by name."""
-        ...
 
     @property
     def kept(self) -> dict[str, Tensor]:
         """What a resumed run needs beside weights and moments, by name; often nothing."""
-        ...
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration, counted from 0: a function of the state and its number alone."""
-        ...
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""
-        ...
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return why finite means of a window show that training has diverged, or ``None``."""
-        ...
 
 
 def far_above_guessing(means: Mapping[str, float], name: str, uniform_nats: float) -> str | None:

@@ -1,4 +1,4 @@
-"""What a run tells while it trains: ``metrics.jsonl``, and listeners that show it."""
+"""The metrics log of a run: ``metrics.jsonl``, and listeners that show it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ Row = Mapping[str, Any]
 
 
 class Listener(Protocol):
-    """Something that shows the rows of a run, such as a progress display or TensorBoard."""
+    """Something that shows the rows of a run, such as a progress display or TensorBoard.
+
+    A listener that inherits from this need only define what it listens to.
+    """
 
     def row(self, row: Row) -> None:
         """Take a row: ``kind`` is ``train`` or ``dev``, ``iteration`` counts finished ones."""
-        ...
 
     def tick(self, iteration: int) -> None:
         """Be told, after each iteration, how many are finished."""
-        ...
+        return
 
     def note(self, text: str) -> None:
         """Take a line of text, such as a warning or where a checkpoint lies."""
-        ...
+        return
 
 
 class RunLog:
@@ -91,7 +93,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-class TensorBoardListener:
+class TensorBoardListener(Listener):
     """Writes rows as TensorBoard scalars (needs the ``tensorboard`` extra)."""
 
     def __init__(self, folder: Path) -> None:
@@ -110,12 +112,6 @@ class TensorBoardListener:
             if isinstance(value, int | float) and name != "iteration":
                 self._writer.add_scalar(f"{row['kind']}/{name}", value, row["iteration"])
         self._writer.flush()
-
-    def tick(self, iteration: int) -> None:
-        """Leave ticks to the other listeners."""
-
-    def note(self, text: str) -> None:
-        """Leave notes to the other listeners."""
 
 
 def _finite(row: Row) -> Row:

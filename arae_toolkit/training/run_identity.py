@@ -1,4 +1,4 @@
-"""What makes a run this run and no other: its settings, corpus and precision, by name."""
+"""The identity of a run: its settings, corpus and precision, by name."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Labelled corpora as transfer needs them."""
+"""Labelled corpora: the check for one, and the record of one in a model folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from arae_toolkit.config.overrides import Sections, to_dict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 
@@ -22,11 +23,18 @@ def check_labelled(corpus: Corpus) -> None:
         )
 
 
-def corpus_record(corpus: Corpus) -> Mapping[str, Any]:
-    """Return what a model folder's configuration says of the corpus."""
+def model_record(
+    kind: str, arguments: Mapping[str, Any], config: Sections, corpus: Corpus
+) -> Mapping[str, Any]:
+    """Return what a model folder's configuration says of the model, its settings and corpus."""
     return {
-        "name": corpus.name,
-        "folder": str(corpus.folder.resolve()),
-        "sha256": corpus.sha256,
-        "labels": corpus.labels,
+        "kind": kind,
+        "model": arguments,
+        "settings": to_dict(config),
+        "corpus": {
+            "name": corpus.name,
+            "folder": str(corpus.folder.resolve()),
+            "sha256": corpus.sha256,
+            "labels": corpus.labels,
+        },
     }

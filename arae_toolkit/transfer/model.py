@@ -1,4 +1,4 @@
-"""A trained transfer model of any kind: load it, and have texts rewritten and scored."""
+"""A trained transfer model of any kind: loading, and rewriting of texts with their scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from arae_toolkit.data.vocabulary import Vocabulary, truncated
+from arae_toolkit.data.vocabulary import truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
@@ -28,7 +28,7 @@ class Transferred:
 
     Attributes:
         text: The model's words, separated by spaces.
-        attribute_probability: Of the target, by the model's own recognizer, from 0 to 1.
+        attribute_probability: Of the target, by the model's own classifier, from 0 to 1.
         content_bleu: Of the rewritten text to its source, from 0 to 100; see :func:`content_bleu`.
         nats_per_token: Of the rewritten text under the language model of the target.
     """
@@ -64,17 +64,8 @@ class TransferModel:
 
     def __init__(self, rewriter: Rewriter, scorer: Scorer) -> None:
         self.rewriter, self.scorer = rewriter, scorer
+        self.vocabulary, self.attributes = rewriter.vocabulary, rewriter.attributes
         self.preference = Preference()
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Words and tokenizer."""
-        return self.rewriter.vocabulary
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """Names of the attribute's values."""
-        return self.rewriter.attributes
 
     @classmethod
     def from_pretrained(
@@ -146,10 +137,9 @@ class TransferModel:
         proposals = self.rewriter.propose(
             sentences, values, count=candidates, strength=strength, seed=seed
         )
-        sizes = [len(own) for own in proposals]
         flat = [sentence for own in proposals for sentence in own]
-        wanted = [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
-        sources = [s for s, size in zip(sentences, sizes, strict=True) for _ in range(size)]
+        wanted = [value for value in values for _ in range(candidates)]
+        sources = [sentence for sentence in sentences for _ in range(candidates)]
         probability = self.scorer.probabilities(flat)
         fluency = self.scorer.nats_per_token(flat, wanted)
         scored = [
@@ -161,12 +151,9 @@ class TransferModel:
             )
             for row, sentence in enumerate(flat)
         ]
-        starts = (
-            [sum(sizes[:row]) for row in range(len(sizes))] if candidates > 1 else range(len(sizes))
-        )
         return [
-            max(scored[start : start + size], key=self._worth)
-            for start, size in zip(starts, sizes, strict=True)
+            max(scored[start : start + candidates], key=self._worth)
+            for start in range(0, len(scored), candidates)
         ]
 
     def value_of(self, name: str) -> int:

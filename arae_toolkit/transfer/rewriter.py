@@ -1,13 +1,18 @@
-"""What every kind of transfer model does: propose rewritten sentences of another attribute."""
+"""The protocol of all rewriters: propose sentences of another attribute; and its decoding."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from arae_toolkit.data.vocabulary import EOS, PAD, Vocabulary
+from arae_toolkit.generation.continuous_batching import StepDecoder
+from arae_toolkit.generation.decoding import Decoding, Search
+from arae_toolkit.models.model_folder import ModelFolder
 
 Sentence = list[int]
 """Ids, ``<eos>`` last."""
@@ -44,25 +49,89 @@ class Rewriter(Protocol):
                 ``count``; proposals may be equal.
             strength: How much is changed; 1 is what the model was made for, 0 as little as the
                 model can.
-            seed: Fixes the other proposals, by :func:`chance`: what is proposed for a sentence
-                does not depend on the sentences beside it.
+            seed: Fixes the other proposals, by :func:`uniform_draws`: what is proposed for a
+                sentence does not depend on the sentences beside it.
         """
         ...
 
 
-def chance(seed: int, sentence: Sentence) -> np.random.Generator:
-    """Return the source of randomness of one sentence's proposals."""
-    return np.random.default_rng([seed, *sentence])
-
-
 TEMPERATURES = (0.5, 0.8)
-
-
 STRENGTHS = (1.0, 0.6, 1.5, 2.5)
 """Of proposals behind the first, as factors on the strength asked for; each in turn."""
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def finished(words: Sequence[int]) -> Sentence:
+def network_of(kind: type[Network], content: ModelFolder) -> Network:
+    """Return the network that a text model's folder holds, in evaluation mode.
+
+    Raises:
+        KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
+    """
+    assert content.vocabulary is not None, "a text model has a vocabulary"
+    network = kind(len(content.vocabulary), **content.config["model"])
+    network.load_state_dict(content.tensors)
+    return network.eval()
+
+
+def uniform_draws(seed: int, sentences: Sequence[Sentence], *, count: int, length: int) -> Tensor:
+    """Return random numbers that depend on nothing but the seed and each sentence itself.
+
+    Args:
+        seed: Of all of them.
+        sentences: N of them, at least one.
+        count: Proposals for each sentence.
+        length: Most words of a proposal.
+
+    Returns:
+        Shape (count, N, length), float32 in [0, 1).
+    """
+    each = [
+        np.random.default_rng([seed, *sentence]).random((count, length), dtype=np.float32)
+        for sentence in sentences
+    ]
+    return torch.from_numpy(np.stack(each, axis=1))
+
+
+class ProposalDecoding:
+    """Decodes codes into sentences, and keeps what decoders need from one call to the next.
+
+    Args:
+        max_length: Most words in a sentence.
+        dtype: Of the matrix products.
+    """
+
+    def __init__(self, max_length: int, *, dtype: torch.dtype = torch.float32) -> None:
+        self.max_length, self.dtype = max_length, dtype
+        self._searches: dict[tuple[StepDecoder, float], Search] = {}
+
+    def __call__(
+        self, decoder: StepDecoder, code: Tensor, *, temperature: float, uniform: Tensor
+    ) -> list[Sentence]:
+        """Return the sentences of codes, ``<eos>`` added where one was cut.
+
+        Args:
+            decoder: Of the target; its weights must not change any more.
+            code: What it starts from. Shape (N, Z).
+            temperature: Of sampling; 0 decodes greedily.
+            uniform: Random numbers of the sampling. Shape (N, max_length).
+        """
+        if (decoder, temperature) not in self._searches:
+            self._searches[decoder, temperature] = Search(
+                decoder,
+                decoding=Decoding(
+                    method="sample" if temperature else "greedy",
+                    temperature=temperature or 1.0,
+                    dtype=self.dtype,
+                ),
+                max_length=self.max_length,
+                device=code.device,
+            )
+        search = self._searches[decoder, temperature]
+        words = search(code, uniform.to(code.device) if temperature else None)
+        return [_ended(row) for row in words.tolist()]
+
+
+def _ended(words: Sequence[int]) -> Sentence:
     """Return decoded ids up to ``<eos>``, which is added where the sentence was cut."""
     row = [word for word in words if word != PAD]
     return row[: row.index(EOS) + 1] if EOS in row else [*row, EOS]

@@ -99,15 +99,15 @@ SYSTEMS = {
     "infilling": TransferSystem(
         "infilling",
         "transfer.infilling.settings:InfillingConfig",
-        "transfer.infilling.experiment:train_infilling",
+        "transfer.infilling.training:train_infilling",
         "transfer.infilling.rewriter:Infilling",
         balanced=True,
     ),
     "delete-and-replace": TransferSystem(
         "delete-and-replace",
         "",
-        "transfer.delete_retrieve.rewriter:train_delete_replace",
-        "transfer.delete_retrieve.rewriter:DeleteAndReplace",
+        "transfer.delete_retrieve.rewriter:train_delete_retrieve",
+        "transfer.delete_retrieve.rewriter:DeleteRetrieve",
     ),
 }
 """By the name that users give."""

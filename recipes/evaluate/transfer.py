@@ -244,7 +244,7 @@ def _measured(
 ) -> Any:
     """Return the result of each system, by name."""
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.evaluation.perplexity import FEWEST_OUTPUTS, reverse_perplexity
+    from arae_toolkit.evaluation.language_model import FEWEST_OUTPUTS, reverse_perplexity
     from arae_toolkit.evaluation.transfer.comparison import compare
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 

@@ -83,7 +83,7 @@ def sample(
     """
     check_search(**search)
     model = load_model(run, device)
-    from arae_toolkit.models.unique_samples import draw_sentences
+    from arae_toolkit.models.arae import draw_sentences
 
     decoding = decoding_of(**search)
     index = 0

@@ -236,7 +236,7 @@ def _settings(
     with refused_settings():
         config = with_overrides(config, changes)
     if corpus.kind == "text":
-        from arae_toolkit.nn.weight_tying import check_separate, check_tying
+        from arae_toolkit.config.schema import check_separate, check_tying
 
         hint = "; --no-attribute trains the plain model" if transfer else ""
         with refused_settings(hint):

@@ -122,7 +122,7 @@ class Measurer:
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
             if all(found.get(name) == value for name, value in wanted.items()):
                 return found
-        from arae_toolkit.evaluation.perplexity import reverse_perplexity
+        from arae_toolkit.evaluation.language_model import reverse_perplexity
         from arae_toolkit.evaluation.transfer.metrics import measure_transfer
 
         # Real text that is neither an output nor what one was made from.
@@ -155,8 +155,9 @@ class Measurer:
             from arae_toolkit.models.model_folder import load_model_folder
             from arae_toolkit.transfer.autoencoder.code_probe import probe_model
             from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+            from arae_toolkit.transfer.rewriter import network_of
 
-            model = TransferAutoencoder.of_folder(load_model_folder(folder))
+            model = network_of(TransferAutoencoder, load_model_folder(folder))
             cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
             write_json(kept, cell)
         return cell
@@ -361,7 +362,7 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
     """Return the settings that a system's seed is trained with."""
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
-    from arae_toolkit.nn.weight_tying import check_separate
+    from arae_toolkit.config.schema import check_separate
 
     config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
     if system.kind in AUTOENCODERS:

@@ -24,6 +24,7 @@ from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.optim.update import Update
 from arae_toolkit.pretraining.steps import (
+    CriticTerm,
     critic_step,
     encoder_step,
     generator_step,
@@ -149,12 +150,10 @@ def test_the_textbook_pulls_encoder_and_generator_like_the_library() -> None:
     start = both.model.encoder.embedding.weight.clone()
     both.textbook.adversarial_step(both.padded)
     encoder_step(
-        both.critic,
+        CriticTerm(both.critic, torch.tensor(0.1)),
         both.model.encoder,
         [both.batch],
         both.sgd(both.model.encoder),
-        weight=torch.tensor(0.1),
-        mode="scale",
         reference_norm=torch.tensor(1.0),
     )
     noise = both.prior.draw_noise(len(both.batch), generator=both.random)

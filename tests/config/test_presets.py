@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arae_toolkit.config.presets import PRESETS, preset
-from arae_toolkit.config.schema import Config, ModelConfig
-from arae_toolkit.nn.weight_tying import check_separate
+from arae_toolkit.config.schema import Config, ModelConfig, check_separate
 
 
 def test_published_settings_are_the_published_ones() -> None:

@@ -13,16 +13,13 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.early_stopping import keep_best_epoch
 from arae_toolkit.evaluation.language_model import (
+    FEWEST_OUTPUTS,
     LanguageModel,
-    LanguageModelNetwork,
     LanguageModelSettings,
+    reverse_perplexity,
     train_language_model,
 )
-from arae_toolkit.evaluation.perplexity import (
-    FEWEST_OUTPUTS,
-    forward_perplexity,
-    reverse_perplexity,
-)
+from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import load_model_folder
 
 TEXTS = list(small.SENTENCES)
@@ -62,8 +59,8 @@ def uniform_model(vocabulary):
 
 def test_the_perplexity_of_equal_chances_is_the_size_of_the_vocabulary(vocabulary):
     model = uniform_model(vocabulary)
-    assert forward_perplexity(model, TEXTS) == pytest.approx(len(vocabulary), rel=1e-5)
-    assert forward_perplexity(model, ["zorb"]) == pytest.approx(len(vocabulary), rel=1e-5)
+    assert model.read(TEXTS).perplexity == pytest.approx(len(vocabulary), rel=1e-5)
+    assert model.read(["zorb"]).perplexity == pytest.approx(len(vocabulary), rel=1e-5)
 
 
 def test_tokens_and_unknown_words_are_counted(vocabulary):

@@ -25,10 +25,9 @@ from arae_toolkit.data.image_batches import PixelStore, binarised
 from arae_toolkit.data.noise import drop_pixels
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.evaluation.code_space import measure_code_space
+from arae_toolkit.evaluation.code_space import measure_code_space, pixel_neighbours
 from arae_toolkit.evaluation.image_grid import GAP, GAP_GREY, ZOOM, grid, save_picture
-from arae_toolkit.evaluation.image_reconstruction import measure_images, pixel_neighbours
-from arae_toolkit.evaluation.reconstruction import codes_of
+from arae_toolkit.evaluation.reconstruction import codes_of, measure_images
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.pretraining.algorithm import Algorithm

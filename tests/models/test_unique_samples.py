@@ -9,7 +9,7 @@ from arae_toolkit import ARAE
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.generation.decoding import Decoding
-from arae_toolkit.models.unique_samples import MAX_FRUITLESS_BATCHES, draw_sentences
+from arae_toolkit.models.arae import MAX_FRUITLESS_BATCHES, draw_sentences
 
 
 def model_with(*, bound):

@@ -22,7 +22,8 @@ from arae_toolkit.nli.classifier_training import (
     classification_step,
     probabilities_of,
 )
-from arae_toolkit.nli.model import PAIRS, network_of
+from arae_toolkit.nli.model import PAIRS
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.training.checkpoint import STATE
@@ -41,7 +42,7 @@ SIZES = {"embedding_size": 8, "code_size": 8, "hidden_size": 12, "dropout": 0.1}
 def network(kind="bilstm-max", **sizes):
     arguments = {"kind": kind, **SIZES, **sizes}
     generator = torch.Generator().manual_seed(3)
-    return network_of(arguments, len(small_pairs.rule_words()), len(LABELS), generator=generator)
+    return new_network(len(small_pairs.rule_words()), len(LABELS), generator=generator, **arguments)
 
 
 def training(kind="bilstm-max", settings=SHORT, *, count=40, **more):
@@ -254,12 +255,12 @@ def test_without_a_folder_the_numbers_are_the_same(tmp_path):
     alone, told = network(), []
     store = small_pairs.rule_store(40)
     nobody = np.arange(0)
-    curves = train_in_memory(
-        alone, replace(SHORT, warmup=1), store, np.arange(40), nobody, tell=told.append
+    losses, accuracies = train_in_memory(
+        alone, replace(SHORT, warmup=1), store, np.arange(40), nobody, log=told.append
     )
     for name, value in alone.state_dict().items():
         assert torch.equal(value, made.network.state_dict()[name]), name
-    assert (len(curves.nats), curves.accuracies, len(told)) == (3, [], 3)
+    assert (len(losses), accuracies, len(told)) == (3, [], 3)
     assert told[0].startswith("epoch 1/3: ")
 
 

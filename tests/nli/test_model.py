@@ -13,7 +13,8 @@ import torch
 
 from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.nli.model import NLIModel, network_of
+from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_network
 
 KINDS = ("paper", "bilstm-max", "attention")
 PAIRS = [
@@ -29,11 +30,11 @@ PAIRS = [
 def model(kind, seed=1):
     arguments = {**small_pairs.ARGUMENTS, "kind": kind}
     words = small.vocabulary()
-    network = network_of(
-        arguments,
+    network = new_network(
         len(words),
         len(small_pairs.LABELS),
         generator=torch.Generator().manual_seed(seed),
+        **arguments,
     )
     with torch.no_grad():
         for parameter in network.parameters():
@@ -160,7 +161,7 @@ def test_a_damaged_folder_is_one_line_that_names_it(tmp_path, name, damage):
 def test_parts_of_different_models_are_told_apart(tmp_path, name):
     folder = small_pairs.save_model(tmp_path / "pairs")
     other = NLIModel(
-        [network_of({**small_pairs.ARGUMENTS, "hidden_size": 15}, 7, 3)],
+        [new_network(7, 3, **{**small_pairs.ARGUMENTS, "hidden_size": 15})],
         Vocabulary.build(["a b c"], size=3),
         small_pairs.LABELS,
         arguments={**small_pairs.ARGUMENTS, "hidden_size": 15},
@@ -179,7 +180,7 @@ def test_an_autoencoder_is_no_classifier(tmp_path):
 def test_networks_of_other_words_are_no_ensemble(tmp_path):
     folder = small_pairs.save_model(tmp_path, 1, 2)
     words = Vocabulary.build(["other words"], size=9)
-    network = network_of(small_pairs.ARGUMENTS, len(words), 3)
+    network = new_network(len(words), 3, **small_pairs.ARGUMENTS)
     other = NLIModel([network], words, small_pairs.LABELS, arguments=small_pairs.ARGUMENTS)
     other.save_pretrained(folder / "member-1")
     with pytest.raises(CheckpointMismatch, match="member-1: has other labels or words than"):

@@ -30,7 +30,7 @@ def network(kind, seed=1):
     sizes = {"embedding_size": E, "code_size": Z, "hidden_size": H}
     if kind == "attention":
         sizes["comparison_size"] = A_C
-    made = new_network(kind, V, A, generator=torch.Generator().manual_seed(seed), **sizes)
+    made = new_network(V, A, kind=kind, generator=torch.Generator().manual_seed(seed), **sizes)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(3.0)
@@ -206,7 +206,7 @@ def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="even for two directions, got 5"):
         BiLSTMEncoder(V, embedding_size=E, code_size=5)
     with pytest.raises(TypeError, match="comparison_size"):
-        new_network("paper", V, A, comparison_size=3)
+        new_network(V, A, kind="paper", comparison_size=3)
 
 
 def test_scores_of_vectors_are_those_of_sentences():

@@ -14,9 +14,9 @@ from arae_toolkit.data.corpus import pack
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.models.model_folder import save_model_folder
-from arae_toolkit.nli.model import network_of
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER, PretrainedEncoder
-from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
 from arae_toolkit.nli.pretraining.training import PairPretraining
 from arae_toolkit.nli.settings import PairModelConfig, PairTrainingConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
@@ -33,9 +33,9 @@ SETTINGS = PairTrainingConfig(
 
 def training(settings=SETTINGS, *, generates=True, **more):
     words = small_pairs.rule_words()
-    network = network_of(ARGUMENTS, len(words), 3, generator=torch.Generator().manual_seed(1))
+    network = new_network(len(words), 3, generator=torch.Generator().manual_seed(1), **ARGUMENTS)
     assert isinstance(network.encoder, BiLSTMEncoder)
-    model = PairLanguageModel(network.encoder, 3, generates=generates)
+    model = PairPretrainingHeads(network.encoder, 3, generates=generates)
     model.initialize(torch.Generator().manual_seed(2))
     texts = sorted({text for pair in small_pairs.rule_pairs(30)[0] for text in pair})
     singles = pack(words.encode_batch(texts), vocab_size=len(words))
@@ -112,8 +112,8 @@ def test_the_folder_holds_what_a_network_of_pairs_starts_from(tmp_path, kind):
     loaded = PretrainedEncoder.load(tmp_path)
     config = loaded.fitted(PairModelConfig(kind=kind))
     assert (config.embedding_size, config.code_size) == (8, 8)
-    network = network_of(
-        {**ARGUMENTS, "kind": kind}, len(loaded.vocabulary), 3, generator=torch.Generator()
+    network = new_network(
+        len(loaded.vocabulary), 3, generator=torch.Generator(), **{**ARGUMENTS, "kind": kind}
     )
     assert loaded.put_into(network)
     for name, value in network.encoder.state_dict().items():
@@ -123,7 +123,7 @@ def test_the_folder_holds_what_a_network_of_pairs_starts_from(tmp_path, kind):
 def test_the_papers_encoder_takes_the_embeddings_alone(tmp_path):
     made = training()
     fit(made, run(tmp_path))
-    network = network_of({**ARGUMENTS, "kind": "paper"}, len(small_pairs.rule_words()), 3)
+    network = new_network(len(small_pairs.rule_words()), 3, **{**ARGUMENTS, "kind": "paper"})
     assert not PretrainedEncoder.load(tmp_path).put_into(network)
     assert torch.equal(network.encoder.embedding.weight, made.model.encoder.embedding.weight)
 

@@ -18,9 +18,10 @@ from arae_toolkit.nli.pretraining.heads import (
     LABEL_SIZE,
     MATCH_SCALE,
     MATCH_SIZE,
-    PairLanguageModel,
+    PairObjective,
+    PairPretrainingHeads,
+    mask_words,
 )
-from arae_toolkit.nli.pretraining.objective import PairObjective, hide_words
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
@@ -40,7 +41,7 @@ def store():
 
 def model(*, generates=True, code_size=8):
     encoder = BiLSTMEncoder(len(small_pairs.rule_words()), embedding_size=6, code_size=code_size)
-    made = PairLanguageModel(encoder, LABELS, generates=generates)
+    made = PairPretrainingHeads(encoder, LABELS, generates=generates)
     made.initialize(random(1))
     with torch.no_grad():
         for parameter in encoder.parameters():
@@ -68,7 +69,7 @@ sentences = st.lists(
 @given(sentences, st.floats(0, 1), st.integers(0, 99))
 def test_only_known_words_are_hidden(rows, share, seed):
     batch = batch_of(rows, device=CPU)
-    damaged, hidden = hide_words(batch, share=share, generator=random(seed))
+    damaged, hidden = mask_words(batch, share=share, generator=random(seed))
     assert not hidden[(batch.tokens == EOS) | (batch.tokens == PAD)].any()
     assert not hidden[batch.tokens == UNKNOWN].any()
     assert (damaged.tokens[hidden] == UNKNOWN).all()
@@ -80,19 +81,19 @@ def test_only_known_words_are_hidden(rows, share, seed):
 
 def test_all_known_words_can_be_hidden_and_a_share_is_one():
     batch = batch_of([[5] * 400 + [EOS], [6] * 399 + [UNKNOWN, EOS]], device=CPU)
-    _, hidden = hide_words(batch, share=1.0, generator=random())
+    _, hidden = mask_words(batch, share=1.0, generator=random())
     assert hidden.sum(dim=1).tolist() == [400, 399]
-    _, hidden = hide_words(batch, share=0.25, generator=random())
+    _, hidden = mask_words(batch, share=0.25, generator=random())
     assert float(hidden.sum()) / 799 == pytest.approx(0.25, abs=0.04)
 
 
 def test_the_nats_of_hidden_words_are_those_of_the_whole_softmax(store):
     made = model()
     batch = store.batch(np.arange(4)).premise
-    damaged, hidden = hide_words(batch, share=0.5, generator=random())
+    damaged, hidden = mask_words(batch, share=0.5, generator=random())
     states, _ = made.states(damaged, dropout=0.0, generator=None)
     other = torch.randn(4, 8, generator=random(3))
-    given_nats = made.hidden_word_nats(
+    given_nats = made.masked_word_nats(
         states, other, hidden, batch.tokens, sample=whole_softmax(made), dtype=FP32
     )
     expected, count = torch.zeros(()), 0
@@ -118,10 +119,10 @@ def test_a_single_sentence_is_one_beside_a_vector_of_zeros(store):
     made = model(generates=False).eval()
     batch = store.batch(np.arange(4)).premise
     nats, count = objective(made).of_sentences(batch, random(5))
-    damaged, hidden = hide_words(batch, share=0.5, generator=random(5))
+    damaged, hidden = mask_words(batch, share=0.5, generator=random(5))
     states, vector = made.states(damaged, dropout=0.0, generator=None)
     zeros = torch.zeros_like(vector)
-    expected = made.hidden_word_nats(
+    expected = made.masked_word_nats(
         states, zeros, hidden, batch.tokens, sample=whole_softmax(made), dtype=FP32
     )
     assert count == int(hidden.sum())
@@ -213,12 +214,12 @@ def test_the_terms_of_pairs_are_their_parts(store):
     terms = objective(made).of_pairs(batch, store, random(8))
     again = random(8)
     sides = (batch.premise, batch.hypothesis)
-    damaged = [hide_words(side, share=0.5, generator=again) for side in sides]
+    damaged = [mask_words(side, share=0.5, generator=again) for side in sides]
     (first, u), (second, v) = (
         made.states(part, dropout=0.0, generator=None) for part, _ in damaged
     )
     expected = sum(
-        made.hidden_word_nats(
+        made.masked_word_nats(
             states, other, hidden, side.tokens, sample=whole_softmax(made), dtype=FP32
         )
         for states, other, (_, hidden), side in zip(
@@ -226,7 +227,7 @@ def test_the_terms_of_pairs_are_their_parts(store):
         )
     )
     torch.testing.assert_close(terms.words, expected)
-    assert terms.hidden == sum(int(hidden.sum()) for _, hidden in damaged)
+    assert terms.masked == sum(int(hidden.sum()) for _, hidden in damaged)
     premises = torch.from_numpy(store.premise_ids[:6])
     matching = made.matching_nats(u, v, premises[:, None] == premises[None, :])
     torch.testing.assert_close(terms.matching, matching)

@@ -13,9 +13,9 @@ from small_pretraining import prepare, pretrain
 from torch import nn
 
 from arae_toolkit import ARAE
+from arae_toolkit.config.schema import check_tying
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import WEIGHTS
-from arae_toolkit.nn.weight_tying import check_tying
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
 

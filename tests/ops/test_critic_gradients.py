@@ -156,5 +156,5 @@ def test_kernels_take_the_same_passes(rows: int, size: int) -> None:
                 found = batch_norm_double_backward_cuda.backward(fused, upstream, layer, 0.2, more)
                 asked = batch_norm_double_backward.backward(plain, upstream, layer, 0.2, more)
                 same(found, asked)
-        found = batch_norm_double_backward_cuda.penalty_pull(pull, offset=1e-12, weight=3.0)
-        same(found, batch_norm_double_backward.penalty_pull(pull, offset=1e-12, weight=3.0))
+        found = batch_norm_double_backward_cuda.slope_penalty(pull, offset=1e-12, weight=3.0)
+        same(found, batch_norm_double_backward.slope_penalty(pull, offset=1e-12, weight=3.0))

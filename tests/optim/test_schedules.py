@@ -8,7 +8,7 @@ import pytest
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.optim.schedules import epochs, iterations, ramp
-from arae_toolkit.pretraining.schedules import adversarial_weight, autoencoder_rate, gan_rounds
+from arae_toolkit.pretraining.plan import adversarial_weight, autoencoder_rate, gan_rounds
 
 PLAIN = TrainingConfig(
     autoencoder_rate=2.0, autoencoder_schedule="constant", warmup=0, adversarial_warmup=0

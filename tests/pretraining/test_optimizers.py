@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.pretraining.optimizers import (
+from arae_toolkit.pretraining.algorithm import (
     autoencoder_update,
     classifier_update,
     critic_update,

@@ -23,7 +23,6 @@ from arae_toolkit.pretraining.steps import (
     encoder_step,
     generator_step,
     reconstruction_step,
-    weighted_critic_gradient,
 )
 
 RATE = 0.05
@@ -189,12 +188,10 @@ def test_encoder_step_moves_the_encoder_down_the_critic(
     before = float(critic(arae.encoder(batch)).mean().detach())
     with _only_moves(_networks(arae, critic), {"encoder"}):
         encoder_step(
-            critic,
+            CriticTerm(critic, torch.tensor(1.0)),
             arae.encoder,
             [batch],
             _sgd(arae.encoder),
-            weight=torch.tensor(1.0),
-            mode="scale",
             reference_norm=torch.tensor(0.0),
         )
     assert float(critic(arae.encoder(batch)).mean().detach()) < before
@@ -203,23 +200,12 @@ def test_encoder_step_moves_the_encoder_down_the_critic(
 def test_norm_mode_makes_the_weight_a_share_of_the_reconstruction_gradient(critic: Critic) -> None:
     """The 2017 rule: the pull's mean norm is weight x reference, whatever the critic's slope."""
     code = torch.nn.functional.normalize(torch.randn(8, 10, generator=_random()), dim=1)
-    pull = weighted_critic_gradient(
-        critic,
-        code,
-        weight=torch.tensor(0.01),
-        mode="norm",
-        reference_norm=torch.tensor(5.0),
-    )
+    term, reference = CriticTerm(critic, torch.tensor(0.01), "norm"), torch.tensor(5.0)
+    pull = term.gradient(code, None, reference_norm=reference)
     assert float(pull.norm(dim=1).mean()) == pytest.approx(0.05, rel=1e-4)
-    doubled = weighted_critic_gradient(
-        critic,
-        code,
-        weight=torch.tensor(2.0),
-        mode="scale",
-        reference_norm=torch.tensor(5.0),
-    )
-    single = weighted_critic_gradient(
-        critic, code, weight=torch.tensor(1.0), mode="scale", reference_norm=torch.tensor(1.0)
+    doubled, single = (
+        CriticTerm(critic, torch.tensor(weight)).gradient(code, None, reference_norm=reference)
+        for weight in (2.0, 1.0)
     )
     torch.testing.assert_close(doubled, 2 * single)
 

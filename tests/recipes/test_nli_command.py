@@ -11,7 +11,8 @@ import pytest
 from click.testing import Result
 from command_line import call
 
-from arae_toolkit.nli.model import NLIModel, network_of
+from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
 
 SMALL = [
@@ -194,7 +195,7 @@ def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus: Path, tmp_
     vocabulary, labels = Corpus(corpus).vocabulary, Corpus(corpus).labels
     for size in (12, 20):
         arguments = {"kind": "paper", "embedding_size": size, "code_size": 16, "hidden_size": 12}
-        network = network_of(arguments, len(vocabulary), len(labels))
+        network = new_network(len(vocabulary), len(labels), **arguments)
         lstm = NLIModel([network], vocabulary, labels, arguments=arguments)
         lstm.save_pretrained(tmp_path / f"lstm-{size}")
     result = _train(corpus, tmp_path, *LEARNS, "--encoder", tmp_path / "lstm-12")

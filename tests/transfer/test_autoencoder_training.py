@@ -20,7 +20,7 @@ from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted
 from arae_toolkit.transfer.autoencoder.experiment import (
     TransferKind,
-    hiding_chances,
+    masking_chances,
     pretrain_transfer,
 )
 from arae_toolkit.transfer.model import TransferModel
@@ -43,11 +43,11 @@ def _train(corpus, folder, config=QUICK, *, kind: TransferKind = "arae", **other
 
 def test_hiding_follows_the_ratio_of_frequencies():
     sentences = pack([[4, 5, EOS], [4, 6, EOS]], vocab_size=7, labels=[0, 1])
-    chances = hiding_chances(sentences, 2, 7, _changed(attribute_drop=1.0))
+    chances = masking_chances(sentences, 2, 7, _changed(attribute_drop=1.0))
     assert chances is not None
     assert chances[0, 5] == pytest.approx(0.5)  # (1 + 1) / (0 + 1)
     assert chances[1, 5] == chances[0, 4] == 0
-    assert hiding_chances(sentences, 2, 7, QUICK) is None
+    assert masking_chances(sentences, 2, 7, QUICK) is None
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers(corpus, tmp_path):

@@ -20,7 +20,7 @@ from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Interrupted
-from arae_toolkit.transfer.cross_aligned.discriminators import Judges, discriminator_nats
+from arae_toolkit.transfer.cross_aligned.discriminators import Discriminators, discriminator_nats
 from arae_toolkit.transfer.cross_aligned.experiment import train_cross_aligned
 from arae_toolkit.transfer.cross_aligned.generator import Behaviour
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned, StateDiscriminator
@@ -35,6 +35,7 @@ from arae_toolkit.transfer.cross_aligned.settings import (
     CrossAlignedSizes,
 )
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
+from arae_toolkit.transfer.rewriter import network_of
 
 CPU = torch.device("cpu")
 QUICK = CrossAlignedConfig(
@@ -109,7 +110,7 @@ def _behaviours_of(training, batch):
 
 
 def _judges_of(training):
-    return Judges(training.model.discriminators, dropout=0.0, generator=training.random)
+    return Discriminators(training.model.discriminators, dropout=0.0, generator=training.random)
 
 
 def test_undecided_discriminators_cost_two_log_two():
@@ -424,7 +425,7 @@ def test_at_no_strength_a_sentence_keeps_its_own_value(rewriter):
 
 def test_a_saved_model_is_the_trained_one(learned, tmp_path):
     content = load_model_folder(learned)
-    model = CrossAligned.of_folder(content)
+    model = network_of(CrossAligned, content)
     assert not model.training and model.arguments == content.config["model"]
     save_model_folder(
         tmp_path, config=content.config, vocabulary=content.vocabulary, tensors=model.state_dict()

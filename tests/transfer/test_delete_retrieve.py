@@ -14,8 +14,8 @@ from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.delete_retrieve.retrieval import Memory, marked_spans, markers_of
-from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteAndReplace, build_delete_replace
+from arae_toolkit.transfer.delete_retrieve.retrieval import TfidfRetrieval, marked_spans, markers_of
+from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteRetrieve, build_delete_retrieve
 from arae_toolkit.transfer.salience import NgramSalience
 
 FRAMES = (
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "floor"
-    return build_delete_replace(corpus, folder), folder
+    return build_delete_retrieve(corpus, folder), folder
 
 
 def by_hand(threshold=1.2):
@@ -54,7 +54,7 @@ def by_hand(threshold=1.2):
     train = pack(words.encode_batch(texts), vocab_size=len(words), labels=labels)
     salience = NgramSalience.count(train, 3, len(words), smoothing=0.5)
     markers = markers_of(train, salience, threshold=threshold)
-    return DeleteAndReplace(
+    return DeleteRetrieve(
         words, NAMES, salience=salience, sentences=train, markers=markers, threshold=threshold
     )
 
@@ -106,7 +106,7 @@ def test_the_sentence_with_the_most_similar_other_words_is_found():
     rows = [[*random.integers(10, 70, 5).tolist(), 4 + number % 5, EOS] for number in range(60)]
     packed = pack(rows, vocab_size=70, labels=[0] * 60)
     markers = (np.asarray(packed.tokens) < 10) & (np.asarray(packed.tokens) > UNKNOWN)
-    memory = Memory(packed, markers.astype(np.uint8), np.arange(60), vocab_size=70)
+    memory = TfidfRetrieval(packed, markers.astype(np.uint8), np.arange(60), vocab_size=70)
     contents = [row[:5] for row in rows]
     seen = {word: sum(word in content for content in contents) for word in range(10, 70)}
     assert max(seen.values()) <= 12  # a fifth of all: none is too common
@@ -127,7 +127,7 @@ def test_words_of_most_sentences_are_not_compared():
     rows = [[20, 21 + number, 4 + number % 2, EOS] for number in range(20)]
     packed = pack(rows, vocab_size=50, labels=[0] * 20)
     markers = (np.asarray(packed.tokens) < 10) & (np.asarray(packed.tokens) > UNKNOWN)
-    memory = Memory(packed, markers.astype(np.uint8), np.arange(20), vocab_size=50)
+    memory = TfidfRetrieval(packed, markers.astype(np.uint8), np.arange(20), vocab_size=50)
     assert memory.nearest([[20, 24]], count=1) == [[[[5]]]]
     # Nothing left to compare: the first sentences serve.
     assert memory.nearest([[20]], count=2) == [[[[4]], [[5]]]]
@@ -214,7 +214,7 @@ def test_a_saved_model_proposes_the_same(built, tmp_path):
     texts = ["the cake was bland .", "the menu looks lovely here .", "the soup was ."]
     model.save_pretrained(tmp_path / "copy")
     for saved in (folder, tmp_path / "copy"):
-        loaded = DeleteAndReplace.from_pretrained(saved)
+        loaded = DeleteRetrieve.from_pretrained(saved)
         assert loaded.attributes == model.attributes
         for to in model.attributes:
             expected = asked(model, *texts, to=to, count=4)
@@ -223,10 +223,10 @@ def test_a_saved_model_proposes_the_same(built, tmp_path):
 
 def test_building_again_finds_the_same_and_refuses_other_settings(built, corpus):
     model, folder = built
-    again = build_delete_replace(corpus, folder)
+    again = build_delete_retrieve(corpus, folder)
     assert np.array_equal(again.salience.salience[0], model.salience.salience[0])
     with pytest.raises(CheckpointMismatch, match="holds a run with other settings"):
-        build_delete_replace(corpus, folder, threshold=0.5)
+        build_delete_retrieve(corpus, folder, threshold=0.5)
 
 
 def test_other_folders_are_refused(built, tmp_path):
@@ -236,14 +236,14 @@ def test_other_folders_are_refused(built, tmp_path):
         "cpu"
     ).save_pretrained(tmp_path)
     with pytest.raises(CheckpointMismatch, match="not a model of the kind"):
-        DeleteAndReplace.from_pretrained(tmp_path)
+        DeleteRetrieve.from_pretrained(tmp_path)
     content = load_model_folder(folder)
     del content.tensors["memory.labels"]
     with pytest.raises(CheckpointMismatch, match="disagree"):
-        DeleteAndReplace.from_content(content)
+        DeleteRetrieve.from_content(content)
     sentences = PackedSentences(np.array([5, EOS]), np.array([0, 2]))
     with pytest.raises(ValueError, match="2 markers for 2 tokens of labelled"):
-        DeleteAndReplace(
+        DeleteRetrieve(
             words,
             model.attributes,
             salience=model.salience,

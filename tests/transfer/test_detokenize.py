@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
-from arae_toolkit.transfer.detokenization.truecasing import Casing, sentence_starts
+from arae_toolkit.transfer.detokenization.truecasing import Truecaser, sentence_starts
 
 COMMON = """
     i it 's 'm 'd 'll n't do did ca wo we was is the a staff food place great bad awful slow fast
@@ -149,8 +149,8 @@ def test_sentences_start_at_words():
 
 
 def test_without_a_start_that_tells_capitals_elsewhere_do():
-    assert Casing(["5", "of", "Bob"], {}).of("awful", None, starts=True) == "Awful"
-    assert Casing(["5", "of", "bob"], {}).of("awful", None, starts=True) == "awful"
+    assert Truecaser(["5", "of", "Bob"], {}).of("awful", None, starts=True) == "Awful"
+    assert Truecaser(["5", "of", "bob"], {}).of("awful", None, starts=True) == "awful"
 
 
 # --- spacing ---------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.infilling.experiment import train_infilling
 from arae_toolkit.transfer.infilling.mask_filling import UNMASKED, Template, fill
 from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling, with_masks
 from arae_toolkit.transfer.infilling.network import (
@@ -42,7 +41,7 @@ from arae_toolkit.transfer.infilling.token_scoring import (
     pseudo_likelihoods,
     region_costs,
 )
-from arae_toolkit.transfer.infilling.training import InfillingTraining
+from arae_toolkit.transfer.infilling.training import InfillingTraining, train_infilling
 
 CPU = torch.device("cpu")
 SIZES = InfillingModelConfig(embedding_size=24, hidden_size=20, attribute_size=8, channels=16)

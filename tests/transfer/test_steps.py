@@ -15,13 +15,13 @@ from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.nn.critic import AttributeClassifier
 from arae_toolkit.optim.update import Update, sgd
-from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.autoencoder.steps import (
-    AttributePull,
+from arae_toolkit.transfer.autoencoder.attribute_classifier import (
+    AttributeTerm,
     attribute_encoder_step,
     classifier_step,
-    cycle_step,
 )
+from arae_toolkit.transfer.autoencoder.back_translation import back_translation_step
+from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 
 CPU = torch.device("cpu")
 
@@ -102,7 +102,7 @@ def test_the_pull_leads_codes_away_from_their_value_and_leaves_the_classifier_al
         def __init__(self, labels):
             self.labels = labels
 
-    pull = AttributePull(classifier, torch.tensor(2.0), torch.ones(2))
+    pull = AttributeTerm(classifier, torch.tensor(2.0), torch.ones(2))
     gradient = pull.gradient(code, Labelled(labels), reference_norm=torch.tensor(1.0))
     before = classifier(code).softmax(1).gather(1, labels[:, None])
     after = classifier(code - 0.1 * gradient).softmax(1).gather(1, labels[:, None])
@@ -116,7 +116,7 @@ def test_the_pull_leads_codes_away_from_their_value_and_leaves_the_classifier_al
 
 def test_the_encoder_step_moves_the_encoder_alone_and_away_from_its_values(model, store):
     batch = store.batch(np.arange(4))
-    pull = AttributePull(model.classifier, torch.tensor(1.0), torch.ones(2))
+    pull = AttributeTerm(model.classifier, torch.tensor(1.0), torch.ones(2))
 
     def nats():
         with torch.no_grad():
@@ -139,7 +139,7 @@ def test_the_encoder_step_moves_the_encoder_alone_and_away_from_its_values(model
 
 
 def test_a_pull_without_weight_moves_nothing(model, store):
-    pull = AttributePull(model.classifier, torch.tensor(0.0), torch.ones(2), "norm")
+    pull = AttributeTerm(model.classifier, torch.tensor(0.0), torch.ones(2), "norm")
     arguments = {"reference_norm": torch.tensor(1.0), "dtype": torch.float32}
     batch, update = store.batch(np.arange(4)), _update(model.encoder)
     assert not _moved(
@@ -155,7 +155,7 @@ def test_writing_back_moves_the_encoder_and_the_decoder_of_the_sentences_own_val
 
     def step(weight=1.0):
         found.append(
-            cycle_step(
+            back_translation_step(
                 model,
                 transferred,
                 0,

@@ -1,4 +1,4 @@
-"""Ratings by people, blind: which rows are shown, and what filled sheets say of each system.
+"""Blind ratings by people: which rows are shown, and what filled sheets say of each system.
 
 The questions are the paper's (section 6.2): which value of the attribute a text has, how natural it
 is, and how similar to the original in what it says apart from the attribute.

@@ -1,4 +1,4 @@
-"""A judge that reads the order of words: a bidirectional LSTM trained on the train split."""
+"""The BiLSTM classifier of a text's attribute, which reads the order of words."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ INITIAL_BOUND = 0.1
 
 @dataclass(frozen=True)
 class BiLSTMClassifierSettings:
-    """Sizes and training of a judge."""
+    """Sizes and training of a BiLSTM classifier."""
 
     embedding_size: int = 128
-    """E."""
+    """E is the size of a word vector."""
     state_size: int = 256
-    """Of both directions together."""
+    """Both directions together have states of this size."""
     dropout: float = 0.3
-    """Share of the coordinates of embeddings and of the sentence's vector that is dropped."""
+    """This share of the coordinates of embeddings and of the sentence's vector is dropped."""
     word_drop: float = 0.05
-    """Share of the words replaced by ``<unk>``, so that the judge has seen what it has in place of
-    words that it does not know."""
+    """This share of the words is replaced by ``<unk>``, so that the classifier has seen what it has
+    in place of words that it does not know."""
     batch_size: int = 64
-    """Sentences an iteration."""
+    """An iteration takes so many sentences."""
     iterations: int = 9_000
-    """Wanted in all; see :meth:`epochs`."""
+    """So many iterations are wanted in all; see :meth:`epochs`."""
     fewest_epochs: int = 2
-    """However large the corpus."""
+    """There are so many epochs however large the corpus."""
     most_epochs: int = 10
-    """However small the corpus."""
+    """There are no more epochs than this however small the corpus."""
     rate: float = 2e-3
-    """Adam's."""
+    """Adam learns at this rate."""
     seed: int = 0
-    """Fixes starting weights, batches and dropout."""
+    """It fixes starting weights, batches and dropout."""
 
     def epochs(self, rows: int) -> int:
         """Return how often the rows are passed over for the wanted number of iterations.
@@ -102,7 +102,7 @@ class BiLSTMClassifierNetwork(nn.Module):
 
 @dataclass(eq=False)
 class BiLSTMClassifier:
-    """Judges a text by a trained network.
+    """A trained network that classifies texts.
 
     Attributes:
         network: Trained.
@@ -143,7 +143,7 @@ class BiLSTMClassifier:
 
     @classmethod
     def of(cls, content: ModelFolder) -> BiLSTMClassifier:
-        """Return the judge that :meth:`save` wrote."""
+        """Return the classifier that :meth:`save` wrote."""
         config, vocabulary = content.config, content.vocabulary
         assert vocabulary is not None, "it was saved with one"
         settings, labels = config["settings"], tuple(config["labels"])
@@ -163,7 +163,7 @@ def train_bilstm_classifier(
     dtype: torch.dtype = torch.float32,
     advance: Callable[[int], None] = lambda _: None,
 ) -> BiLSTMClassifier:
-    """Train a judge; the epoch that is best on dev is kept.
+    """Train a classifier; the epoch that is best on dev is kept.
 
     In the loss every value counts alike, whatever its share of the train split.
 

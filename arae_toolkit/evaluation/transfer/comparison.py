@@ -12,7 +12,6 @@ from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.evaluation.transfer.metrics import (
     Reverse,
     TransferResult,
-    human_rows,
     measure_transfer,
 )
 
@@ -62,10 +61,14 @@ class SystemOutputs:
     @property
     def human(self) -> SystemOutputs | None:
         """The rows that have references, the first one as the output; ``None`` without any."""
-        rows, first, others = human_rows(self.references)
-        if not len(rows):
+        answered = self.at(np.flatnonzero([len(some) for some in self.references]))
+        if not len(answered):
             return None
-        return replace(self.at(rows), outputs=first, references=others)
+        return replace(
+            answered,
+            outputs=[some[0] for some in answered.references],
+            references=[some[1:] for some in answered.references],
+        )
 
 
 def spread_rows(total: int, count: int) -> npt.NDArray[np.int64]:
@@ -115,7 +118,7 @@ def compare(
 
     Args:
         systems: By name; see :func:`with_baselines`.
-        evaluators: Judges and language model of the corpus.
+        evaluators: Of the corpus.
         reverse: Returns what measures the reverse perplexity of the system of a name.
     """
     return {

@@ -1,4 +1,4 @@
-"""The judges and the language model of a corpus: trained once on its train split, and kept.
+"""The evaluators of a corpus: classifiers and a language model, trained once and kept.
 
 They lie in a folder beside the runs, each with the corpus's fingerprint and the settings it was
 trained with; where either differs from what is asked for, it is trained again. Precision and device
@@ -60,11 +60,11 @@ class EvaluatorSettings:
     """Settings of all evaluators."""
 
     ngrams: NgramClassifierSettings = field(default_factory=NgramClassifierSettings)
-    """The first judge."""
+    """The first classifier is made by these."""
     neural: BiLSTMClassifierSettings = field(default_factory=BiLSTMClassifierSettings)
-    """The second judge."""
+    """The second classifier is made by these."""
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
-    """Of forward perplexity."""
+    """The model of forward perplexity is made by these."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,16 @@ def evaluators_of(
 
     train, dev, rows = corpus.split("train"), corpus.split("dev"), corpus.rows("train")
 
+    def kept(name: str, part: Any, load: Callable[[Any], Made], make: Callable[[], Made]) -> Made:
+        run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
+        found = load_kept(folder / name, run, load)
+        if found is None:
+            began = time.perf_counter()
+            found = make()
+            found.save(folder / name, run)
+            note(f"{name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder / name}")
+        return found
+
     def train_ngrams() -> NgramClassifier:
         (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
         texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
@@ -126,42 +136,27 @@ def evaluators_of(
             settings=settings.ngrams,
         )
 
-    def kept(
-        name: str,
-        part: Any,
-        load: Callable[[Any], Made],
-        make: Callable[..., Made],
-        rows: int | None = None,
-    ) -> Made:
-        run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
-        found = load_kept(folder / name, run, load)
-        if found is not None:
-            return found
-        began = time.perf_counter()
-        if rows is None:
-            made = make()
-        else:
-            with progress(f"training {name} on {corpus.name}", rows) as advance:
-                made = make(
-                    *(train, dev, corpus.vocabulary),
-                    settings=part,
-                    advance=advance,
-                    device=device,
-                    dtype=dtype,
-                )
-        made.save(folder / name, run)
-        note(f"{name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder / name}")
-        return made
+    def trained(name: str, part: Any, make: Callable[..., Made]) -> Made:
+        with progress(f"training {name} on {corpus.name}", rows * part.epochs(rows)) as advance:
+            return make(
+                *(train, dev, corpus.vocabulary),
+                settings=part,
+                advance=advance,
+                device=device,
+                dtype=dtype,
+            )
 
-    neural, reader = settings.neural, settings.language_model
+    ngrams, neural, reader = settings.ngrams, settings.neural, settings.language_model
     train_neural = partial(train_bilstm_classifier, labels=corpus.labels)
     classifiers: tuple[TextClassifier, ...] = (
-        kept("ngrams", settings.ngrams, NgramClassifier.of, train_ngrams),
-        kept("bilstm", neural, BiLSTMClassifier.of, train_neural, rows * neural.epochs(rows)),
+        kept("ngrams", ngrams, NgramClassifier.of, train_ngrams),
+        kept(
+            "bilstm", neural, BiLSTMClassifier.of, lambda: trained("bilstm", neural, train_neural)
+        ),
     )
     language_model = kept(
-        *("language-model", reader, LanguageModel.of, train_language_model),
-        rows * reader.epochs(rows),
+        *("language-model", reader, LanguageModel.of),
+        lambda: trained("language-model", reader, train_language_model),
     )
     return Evaluators(classifiers, language_model, folder)
 
@@ -193,7 +188,7 @@ def _advice(folder: Path) -> str:
 
 
 def _check_labels(corpus: Corpus) -> None:
-    """Refuse a corpus from which no judge can learn.
+    """Refuse a corpus from which no classifier can learn.
 
     Raises:
         DataError: Saying what is missing.

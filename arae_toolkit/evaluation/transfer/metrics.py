@@ -1,4 +1,4 @@
-"""How well sentences were rewritten: the automatic metrics of Table 3, and what they hide.
+"""Automatic metrics of text transfer (Table 3), and what they hide.
 
 Every number of a system stands beside that of copying the input: a system that changes nothing has
 BLEU 100 and reads fluently, and a system that answers every sentence with the same one of the
@@ -28,7 +28,7 @@ from arae_toolkit.evaluation.transfer.ngram_classifier import TextClassifier
 UNKNOWN_LABEL = -1
 Rows = npt.NDArray[np.int64]
 Reverse = Callable[[Sequence[str]], float]
-"""Returns the reverse perplexity of outputs; see :mod:`arae_toolkit.evaluation.perplexity`."""
+"""Returns the reverse perplexity of outputs; see :mod:`arae_toolkit.evaluation.language_model`."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Measures:
 
     Attributes:
         rows: Outputs.
-        accuracy: Percent that a judge says to be of the target, by judge.
+        accuracy: Percent that a classifier says to be of the target, by classifier.
         source_bleu: BLEU of the outputs to their sources, from 0 to 100.
-        combined: Square root of accuracy times BLEU to the source, by the strictest judge; from 0
-            to 100. Low where either is.
+        combined: Square root of accuracy times BLEU to the source, by the strictest classifier;
+            from 0 to 100. Low where either is.
         reference_bleu: BLEU to the references, over the rows that have some; ``None`` without.
         referenced: Rows that have references.
         forward_perplexity: Per token, of the outputs to a model of real text.
@@ -113,7 +113,7 @@ def measure_transfer(
         references: For each source, what people have made of it: none, one or more texts.
 
     Raises:
-        ValueError: If the lengths differ, there is no row or no judge, or a label does not exist.
+        ValueError: If the lengths differ, there is no row or classifier, or a label does not exist.
     """
     rows = len(sources)
     given = (outputs, source_labels, target_labels, *([] if references is None else [references]))
@@ -128,16 +128,13 @@ def measure_transfer(
     for name, values, least in (("target", targets, 0), ("source", origins, UNKNOWN_LABEL)):
         if values.min() < least or values.max() >= len(labels):
             raise ValueError(f"a {name} label is none of the judges' {len(labels)}")
-    texts = _Texts(
-        [words_of(text) for text in sources],
-        [words_of(text) for text in outputs],
-        [[words_of(text) for text in some] for some in references or [[]] * rows],
-    )
+    read, written = ([words_of(text) for text in texts] for texts in (sources, outputs))
+    texts = (read, written, [list(map(words_of, some)) for some in references or [[]] * rows])
     hits = {
-        judge.name: judge.probabilities(texts.outputs).argmax(axis=1) == targets
-        for judge in classifiers
+        classifier.name: classifier.probabilities(written).argmax(axis=1) == targets
+        for classifier in classifiers
     }
-    nats = language_model.read(texts.outputs)
+    nats = language_model.read(written)
     every = np.arange(rows)
     overall, bleu_signature = _measures(texts, hits, nats, every, reverse=reverse)
     directions = {}
@@ -151,12 +148,12 @@ def measure_transfer(
         {
             "bleu": bleu_signature,
             "judges": {
-                judge.name: {
-                    "dev_accuracy": judge.dev_accuracy,
-                    "labels": list(judge.labels),
-                    "settings": judge.settings,
+                classifier.name: {
+                    "dev_accuracy": classifier.dev_accuracy,
+                    "labels": list(classifier.labels),
+                    "settings": classifier.settings,
                 }
-                for judge in classifiers
+                for classifier in classifiers
             },
             "language_model": {
                 "held_out_perplexity": language_model.held_out_perplexity,
@@ -166,41 +163,8 @@ def measure_transfer(
     )
 
 
-def human_rows(
-    references: Sequence[Sequence[str]],
-) -> tuple[Rows, list[str], list[list[str]]]:
-    """Return what people wrote as the outputs of one more system.
-
-    Args:
-        references: For each source none, one or more texts.
-
-    Returns:
-        The numbers of the rows that have a reference, its first one as the output, and the others
-        as what that is compared with.
-    """
-    rows = [row for row, some in enumerate(references) if some]
-    first = [references[row][0] for row in rows]
-    return np.array(rows, dtype=np.int64), first, [list(references[row][1:]) for row in rows]
-
-
-@dataclass(frozen=True)
-class _Texts:
-    """Texts as words separated by spaces, row by row."""
-
-    sources: Sequence[str]
-    outputs: Sequence[str]
-    references: Sequence[Sequence[str]]
-
-    def at(self, rows: Rows) -> _Texts:
-        return _Texts(
-            [self.sources[row] for row in rows],
-            [self.outputs[row] for row in rows],
-            [self.references[row] for row in rows],
-        )
-
-
 def _measures(
-    texts: _Texts,
+    texts: tuple[Sequence[str], Sequence[str], Sequence[Sequence[str]]],
     hits: Mapping[str, npt.NDArray[np.bool_]],
     nats: SentenceNats,
     rows: Rows,
@@ -208,17 +172,14 @@ def _measures(
     reverse: Reverse | None,
 ) -> tuple[Measures, str]:
     """Return what is measured over some rows, and the signature of BLEU."""
-    chosen = texts.at(rows)
+    sources, outputs = ([part[row] for row in rows] for part in texts[:2])
+    answered = {place: texts[2][row] for place, row in enumerate(rows) if texts[2][row]}
     accuracy = {name: 100 * float(right[rows].mean()) for name, right in hits.items()}
-    bleu = corpus_bleu(chosen.outputs, [[source] for source in chosen.sources])
-    answered = [row for row, some in enumerate(chosen.references) if some]
-    reference_bleu = (
-        corpus_bleu(
-            [chosen.outputs[row] for row in answered], [chosen.references[row] for row in answered]
-        ).score
-        if answered
-        else None
-    )
+    bleu = corpus_bleu(outputs, [[source] for source in sources])
+    reference_bleu = None
+    if answered:
+        answers = [outputs[place] for place in answered]
+        reference_bleu = corpus_bleu(answers, list(answered.values())).score
     own = nats.at(rows)
     measures = Measures(
         rows=len(rows),
@@ -228,11 +189,11 @@ def _measures(
         reference_bleu=reference_bleu,
         referenced=len(answered),
         forward_perplexity=own.perplexity,
-        reverse_perplexity=None if reverse is None else reverse(chosen.outputs),
-        copied=copy_rate(chosen.outputs, chosen.sources),
-        distinct_1=distinct(chosen.outputs, 1),
-        distinct_2=distinct(chosen.outputs, 2),
-        words=mean_words(chosen.outputs),
+        reverse_perplexity=None if reverse is None else reverse(outputs),
+        copied=copy_rate(outputs, sources),
+        distinct_1=distinct(outputs, 1),
+        distinct_2=distinct(outputs, 2),
+        words=mean_words(outputs),
         unknown=own.unknown_percent,
     )
     return measures, bleu.signature

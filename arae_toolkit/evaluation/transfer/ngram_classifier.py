@@ -1,7 +1,7 @@
-"""Judges that say which value of an attribute a text has: what they promise, and one of n-grams.
+"""Classifiers of a text's attribute: what they promise, and one of n-grams.
 
-A judge is trained apart from every system that it judges, on the train split alone; what it reaches
-on dev bounds how far it can be trusted.
+A classifier is trained apart from every system that it judges, on the train split alone; what it
+reaches on dev bounds how far it can be trusted.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class TextClassifier(Protocol):
     """Says how likely each value of an attribute is for a text.
 
     Attributes:
-        name: Short, to tell judges apart in tables.
+        name: Short, to tell classifiers apart in tables.
         labels: Values of the attribute, A of them.
-        dev_accuracy: Percent of the dev split that it judges as labelled.
+        dev_accuracy: Percent of the dev split that it classifies as labelled.
         settings: What it was made with, for the record.
     """
 
@@ -39,24 +39,23 @@ class TextClassifier(Protocol):
 
     def probabilities(self, texts: Sequence[str]) -> Matrix:
         """Return the probability of each value for each text. Shape (N, A)."""
-        ...
 
 
 @dataclass(frozen=True)
 class NgramClassifierSettings:
-    """What an n-gram judge looks at, and how it is trained."""
+    """Features and training of an n-gram classifier."""
 
     longest: int = 3
-    """Words in the longest n-gram; the shortest has one."""
+    """The longest n-gram has so many words; the shortest has one."""
     least_sentences: int = 2
-    """Sentences of the train split that an n-gram has to stand in."""
+    """An n-gram has to stand in so many sentences of the train split."""
     inverse_penalties: tuple[float, ...] = (1.0, 3.0, 10.0)
-    """C of the logistic regressions that are tried; the best on dev is kept."""
+    """Logistic regressions are tried with each of these C; the best on dev is kept."""
 
 
 @dataclass(eq=False)
 class NgramClassifier:
-    """Judges a text by its n-grams: TF-IDF weights and a logistic regression.
+    """A logistic regression over the TF-IDF weights of a text's n-grams.
 
     Attributes:
         ngrams: Known n-grams, F of them, words separated by spaces.
@@ -102,7 +101,7 @@ class NgramClassifier:
 
     @classmethod
     def of(cls, content: ModelFolder) -> NgramClassifier:
-        """Return the judge that :meth:`save` wrote, in this version or an earlier one."""
+        """Return the classifier that :meth:`save` wrote, in this version or an earlier one."""
         config = content.config
         arrays = {name: tensor.numpy() for name, tensor in content.tensors.items()}
         if "vectorizer" in config:
@@ -116,14 +115,14 @@ class NgramClassifier:
         )
 
 
-def description_of(judge: TextClassifier, run: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the configuration of every judge's folder says, whatever its kind."""
+def description_of(classifier: TextClassifier, run: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the configuration of every classifier's folder says, whatever its kind."""
     return {
-        "kind": judge.name,
+        "kind": classifier.name,
         "run": dict(run),
-        "settings": judge.settings,
-        "labels": list(judge.labels),
-        "dev_accuracy": judge.dev_accuracy,
+        "settings": classifier.settings,
+        "labels": list(classifier.labels),
+        "dev_accuracy": classifier.dev_accuracy,
     }
 
 
@@ -136,7 +135,7 @@ def train_ngram_classifier(
     labels: Sequence[str],
     settings: NgramClassifierSettings | None = None,
 ) -> NgramClassifier:
-    """Train a judge; the penalty that is best on dev is kept.
+    """Train a classifier; the penalty that is best on dev is kept.
 
     Every value counts alike in the loss, whatever its share of the train split.
 
@@ -205,8 +204,9 @@ def _weighting() -> TfidfTransformer:
 def _unit_rows(features: Any) -> Any:
     """Scale a sparse matrix in place so that each row's squares sum to 1.
 
-    In float32 throughout, as every published judge was trained: scikit-learn sums in float64, and
-    so small a difference in the features grows to other answers for 4 of 10,000 sentences of Yelp.
+    In float32 throughout, as every published classifier was trained: scikit-learn sums in float64,
+    and so small a difference in the features grows to other answers for 4 of 10,000 sentences of
+    Yelp.
     """
     squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()
     norms = np.sqrt(np.where(squares > 0, squares, 1)).astype(np.float32)

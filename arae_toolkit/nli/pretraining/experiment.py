@@ -1,26 +1,27 @@
-"""Pretraining an encoder on a corpus's pairs without their labels, into a model folder."""
+"""One pretraining of a pair encoder without labels, into a model folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.nli.label_splits import LabelledRows
-from arae_toolkit.nli.model import network_of
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER
-from arae_toolkit.nli.pretraining.heads import PairLanguageModel
+from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
 from arae_toolkit.nli.pretraining.training import PairPretraining, encoder_weights
 from arae_toolkit.nli.settings import Objective, PairConfig
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate
 
 DEV_PAIRS, DEV_BATCH = 2048, 64
 
@@ -41,7 +42,7 @@ def pretrain_pair_encoder(
         config: Sizes and schedule.
         folder: The run's; it ends as a model folder that holds the encoder.
         objective: ``masked-pairs``, or ``cross-sentence``, which also writes hypotheses.
-        labelled: Pairs whose labels the decoder of ``cross-sentence`` may be told.
+        labelled: Pairs whose labels the decoder of ``cross-sentence`` may use.
         options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
     Raises:
@@ -55,21 +56,17 @@ def pretrain_pair_encoder(
     }
     experiment = Experiment(folder, config, facts, **options)
     seed = config.training.seed
-    network = network_of(
-        asdict(config.model),
-        len(corpus.vocabulary),
-        len(corpus.labels),
-        generator=torch.Generator().manual_seed(seed),
+    arguments, generator = asdict(config.model), torch.Generator().manual_seed(seed)
+    network = new_network(
+        len(corpus.vocabulary), len(corpus.labels), generator=generator, **arguments
     )
-    assert isinstance(network.encoder, BiLSTMEncoder), (
-        "the paper's encoder has objectives of its own"
-    )
-    model = PairLanguageModel(
+    assert isinstance(network.encoder, BiLSTMEncoder), "the paper's has objectives of its own"
+    model = PairPretrainingHeads(
         network.encoder, len(corpus.labels), generates=objective == "cross-sentence"
     )
     model.initialize(torch.Generator().manual_seed(seed + 1))
 
-    def make() -> tuple[PairPretraining, _HeldOut]:
+    def make() -> tuple[PairPretraining, Evaluate[PairPretraining]]:
         device = experiment.device
         pairs = PairStore(corpus.pairs("train"), device=device)
         known = None
@@ -85,39 +82,36 @@ def pretrain_pair_encoder(
             dropout=config.model.embedding_dropout,
             known=known,
         )
-        return training, _HeldOut(PairStore(corpus.pairs("dev"), device=device), seed=seed)
+        dev = PairStore(corpus.pairs("dev"), device=device)
+        rows = np.random.default_rng(seed).permutation(len(dev))[:DEV_PAIRS]
+        rows = rows[np.argsort(dev.lengths[rows], kind="stable")]
+        return training, lambda trained, last: _evaluate(trained, dev, rows)
 
     experiment.train(
         model,
         make,
-        record={"kind": PAIR_ENCODER, "model": asdict(config.model)},
+        record={"kind": PAIR_ENCODER, "model": arguments},
         vocabulary=corpus.vocabulary,
         weights=encoder_weights(model),
     )
 
 
-class _HeldOut:
-    """Measures the objective on some pairs of dev, with the same words hidden each time."""
-
-    def __init__(self, dev: PairStore, *, seed: int) -> None:
-        rows = np.random.default_rng(seed).permutation(len(dev))[:DEV_PAIRS]
-        self.dev, self.seed = dev, seed
-        self.rows = rows[np.argsort(dev.lengths[rows], kind="stable")]
-
-    @torch.no_grad()
-    def __call__(self, training: PairPretraining, last: bool) -> Mapping[str, Any]:
-        training.model.eval()
-        random = torch.Generator(self.dev.device).manual_seed(self.seed)
-        words = matching = 0.0
-        hidden = batches = 0
-        for start in range(0, len(self.rows), DEV_BATCH):
-            batch = self.dev.batch(self.rows[start : start + DEV_BATCH])
-            terms = training.objective.of_pairs(batch, self.dev, random)
-            words += float(terms.words)
-            hidden += terms.hidden
-            matching += float(terms.matching)
-            batches += 1
-        return {
-            "nats_per_hidden_word": words / max(1, hidden),
-            "matching_nats": matching / max(1, batches),
-        }
+@torch.no_grad()
+def _evaluate(
+    training: PairPretraining, dev: PairStore, rows: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """Return the objective on some pairs of dev, with the same words masked each time."""
+    training.model.eval()
+    random = torch.Generator(dev.device).manual_seed(training.intervals.seed)
+    words = matching = 0.0
+    masked, starts = 0, range(0, len(rows), DEV_BATCH)
+    for start in starts:
+        batch = dev.batch(rows[start : start + DEV_BATCH])
+        terms = training.objective.of_pairs(batch, dev, random)
+        words += float(terms.words)
+        masked += terms.masked
+        matching += float(terms.matching)
+    return {
+        "nats_per_hidden_word": words / max(1, masked),
+        "matching_nats": matching / max(1, len(starts)),
+    }

@@ -1,15 +1,20 @@
-"""What an encoder of sentences learns from pairs without labels: hidden words, and what matches."""
+"""Pair-pretraining heads and their objective: masked words, matching, and generation."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.noise import seeded_dropout
-from arae_toolkit.data.token_batches import TokenBatch
+from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.data.vocabulary import UNKNOWN
+from arae_toolkit.devices import reduced
+from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
@@ -18,10 +23,10 @@ MATCH_SIZE, MATCH_SCALE = 256, 20.0
 LABEL_SIZE = 32
 
 
-class PairLanguageModel(nn.Module):
+class PairPretrainingHeads(nn.Module):
     """Heads over an encoder, trained with it on pairs of sentences and dropped afterwards.
 
-    A hidden word is predicted from the encoder's state where it stood and the vector of the other
+    A masked word is predicted from the encoder's state where it stood and the vector of the other
     sentence, so that vectors learn to carry what the other sentence is likely to say. The softmax
     shares the encoder's embeddings.
 
@@ -69,41 +74,41 @@ class PairLanguageModel(nn.Module):
         states = self.encoder.states(batch, dropout=dropout, generator=generator)
         return states, max_over_tokens(states, batch)
 
-    def hidden_word_nats(
+    def masked_word_nats(
         self,
         states: Tensor,
         other: Tensor,
-        hidden: Tensor,
+        masked: Tensor,
         targets: Tensor,
         *,
         sample: SoftmaxSample,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Return the summed negative log-likelihood of the hidden words, in nats. Scalar.
+        """Return the summed negative log-likelihood of the masked words, in nats. Scalar.
 
         Args:
-            states: Of the sentences with some words hidden. Shape (B, T, Z).
+            states: Of the sentences with some words masked. Shape (B, T, Z).
             other: Vectors of the sentences they are paired with. Shape (B, Z).
-            hidden: Where words are hidden. Shape (B, T), bool.
+            masked: Where words are masked. Shape (B, T), bool.
             targets: The words themselves. Shape (B, T), int64.
             sample: Of the softmax.
             dtype: Precision of the softmax's products.
         """
-        rows, _ = hidden.nonzero(as_tuple=True)
-        features = torch.cat([states[hidden], other[rows]], dim=1)
+        rows, _ = masked.nonzero(as_tuple=True)
+        features = torch.cat([states[masked], other[rows]], dim=1)
         predicted = functional.gelu(self.word(features)).float()
         weight = self.encoder.embedding.weight
         return sampled_cross_entropy(
-            predicted, weight, self.word_bias, targets[hidden], sample=sample, dtype=dtype
+            predicted, weight, self.word_bias, targets[masked], sample=sample, dtype=dtype
         )
 
     def matching_nats(self, premise: Tensor, hypothesis: Tensor, same: Tensor) -> Tensor:
-        """Return how badly each sentence tells its partner from the batch's others. Nats a pair.
+        """Return the contrastive loss of each sentence's partner among the batch's. Nats a pair.
 
         Args:
             premise: Vectors. Shape (B, Z).
             hypothesis: Vectors. Shape (B, Z).
-            same: Which pairs share a premise, and so tell nothing of each other. Shape (B, B).
+            same: Which pairs share a premise, and so are no negatives of each other. Shape (B, B).
         """
         first = functional.normalize(self.match(premise).float(), dim=1)
         second = functional.normalize(self.match(hypothesis).float(), dim=1)
@@ -111,11 +116,8 @@ class PairLanguageModel(nn.Module):
         own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
         scores = scores.masked_fill(same & ~own, -math.inf)
         answers = torch.arange(len(scores), device=scores.device)
-        both = (
-            functional.cross_entropy(scores, answers),
-            functional.cross_entropy(scores.t(), answers),
-        )
-        return (both[0] + both[1]) / 2
+        forwards = functional.cross_entropy(scores, answers)
+        return (forwards + functional.cross_entropy(scores.t(), answers)) / 2
 
     def generation_nats(
         self,
@@ -143,3 +145,133 @@ class PairLanguageModel(nn.Module):
         known = torch.where(labels < 0, self.label.num_embeddings - 1, labels)
         code = torch.cat([seeded_dropout(premise, dropout, generator), self.label(known)], dim=1)
         return self.decoder.nats(code, hypothesis, dtype=dtype, sample=sample)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Sums over a batch of pairs, in nats, and what they are sums over.
+
+    Attributes:
+        words: Of the masked words.
+        masked: How many those are.
+        matching: Of matching partners; a mean over pairs.
+        generation: Of the hypotheses written from their premises; 0 without a decoder.
+        generated: Tokens of these hypotheses.
+    """
+
+    words: Tensor
+    masked: int
+    matching: Tensor
+    generation: Tensor
+    generated: int
+
+
+def mask_words(
+    batch: TokenBatch, *, share: float, generator: torch.Generator
+) -> tuple[TokenBatch, Tensor]:
+    """Return sentences with a share of their words replaced by ``<unk>``, and where. (B, T), bool.
+
+    Words that are unknown themselves are never predicted.
+    """
+    is_word = real_tokens(batch) & (batch.tokens != UNKNOWN)
+    is_word.scatter_(1, batch.lengths[:, None] - 1, False)  # <eos>
+    chosen = torch.rand(batch.tokens.shape, device=batch.device, generator=generator) < share
+    masked = is_word & chosen
+    return batch.with_tokens(batch.tokens.masked_fill(masked, UNKNOWN)), masked
+
+
+@dataclass(frozen=True)
+class PairObjective:
+    """Computes the terms of the objective, with dropout where the model is in training mode.
+
+    Attributes:
+        model: An encoder with its heads.
+        share: Of the words masked.
+        softmax_samples: Words beside the masked ones that the softmax is estimated from.
+        dropout: Share of the embeddings' and vectors' coordinates dropped.
+        dtype: Precision of the matrix products.
+    """
+
+    model: PairPretrainingHeads
+    share: float
+    softmax_samples: int
+    dropout: float
+    dtype: torch.dtype
+
+    def of_pairs(
+        self,
+        batch: PairBatch,
+        store: PairStore,
+        generator: torch.Generator,
+        *,
+        known: Tensor | None = None,
+    ) -> Terms:
+        """Return the terms on a batch of pairs.
+
+        Args:
+            batch: The pairs.
+            store: They are from.
+            generator: Of masked words, dropout and the softmax's sample.
+            known: Which of the store's labels may be used; none where ``None``. Shape (number of
+                pairs in the store,), bool.
+        """
+        model = self.model
+        sides = (batch.premise, batch.hypothesis)
+        masked = [mask_words(side, share=self.share, generator=generator) for side in sides]
+        with reduced(store.device, self.dtype):
+            (first, u), (second, v) = (self._states(part, generator) for part, _ in masked)
+            words = self._words(first, v, masked[0][1], sides[0], generator)
+            words = words + self._words(second, u, masked[1][1], sides[1], generator)
+            premises = torch.from_numpy(store.premise_ids[batch.rows]).to(store.device)
+            matching = model.matching_nats(u, v, premises[:, None] == premises[None, :])
+            generation, generated = torch.zeros((), device=store.device), 0
+            if model.decoder is not None:
+                generation = model.generation_nats(
+                    u,
+                    batch.hypothesis,
+                    self._usable_labels(batch, known),
+                    dropout=self.dropout,
+                    sample=SoftmaxSample(self.softmax_samples, generator),
+                    dtype=self.dtype,
+                    generator=generator if model.training else None,
+                )
+                generated = int(batch.hypothesis.symbols)
+        count = sum(int(where.sum()) for _, where in masked)
+        return Terms(words, count, matching, generation, generated)
+
+    def of_sentences(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Return the summed nats of the masked words of single sentences, and their number.
+
+        A vector of zeros stands in the place of the other sentence's.
+        """
+        part, masked = mask_words(batch, share=self.share, generator=generator)
+        with reduced(batch.device, self.dtype):
+            states, vector = self._states(part, generator)
+            nats = self._words(states, torch.zeros_like(vector), masked, batch, generator)
+        return nats, int(masked.sum())
+
+    def _states(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return states and vectors of sentences."""
+        drops = generator if self.model.training else None
+        return self.model.states(batch, dropout=self.dropout, generator=drops)
+
+    def _words(
+        self,
+        states: Tensor,
+        other: Tensor,
+        masked: Tensor,
+        original: TokenBatch,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Return the summed nats of the masked words."""
+        sample = SoftmaxSample(self.softmax_samples, generator)
+        return self.model.masked_word_nats(
+            states, other, masked, original.tokens, sample=sample, dtype=self.dtype
+        )
+
+    def _usable_labels(self, batch: PairBatch, known: Tensor | None) -> Tensor:
+        """Return the labels that may be used, -1 for the others. Shape (B,)."""
+        if known is None:
+            return torch.full_like(batch.labels, -1)
+        rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(known.device)
+        return torch.where(known[rows], batch.labels, -1)

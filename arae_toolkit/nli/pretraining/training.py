@@ -1,4 +1,4 @@
-"""Training an encoder on pairs without labels: one update, and the schedule around it."""
+"""Training of pair pretraining: one update, and the schedule around it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.nli.pair_batches import PairStore
-from arae_toolkit.nli.pretraining.heads import PairLanguageModel
-from arae_toolkit.nli.pretraining.objective import PairObjective
+from arae_toolkit.nli.pretraining.heads import PairObjective, PairPretrainingHeads
 from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.optim.schedules import learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.training.loop import far_above_guessing
 
 
 class PairPretraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: an encoder over pairs and sentences.
+    """The pretraining of a pair encoder, for :func:`~arae_toolkit.training.loop.fit`.
 
     Each iteration takes a batch of pairs and one of single sentences. The latter have no other
     sentence: a vector of zeros stands in its place.
 
     Args:
         model: Moved in place.
-        settings: The schedule; ``word_drop`` is the share of words hidden.
+        settings: The schedule; ``word_drop`` is the share of words masked.
         pairs: Train split, its labels used for ``known`` rows only.
         sentences: Further text, such as captions.
         precision: Of the matrix products.
@@ -41,7 +40,7 @@ class PairPretraining:
 
     def __init__(
         self,
-        model: PairLanguageModel,
+        model: PairPretrainingHeads,
         settings: PairTrainingConfig,
         pairs: PairStore,
         sentences: TokenStore,
@@ -69,36 +68,31 @@ class PairPretraining:
         self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
         self.modules, self.kept = {"model": model}, dict[str, Tensor]()
-        parameters = list(model.parameters())
-        self.updates = {
-            "model": Update(
-                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
-            )
-        }
+        update = adam_update(model.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
+        self.updates = {"model": update}
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, update = self.intervals, self.updates["model"]
-        update.set_rate(
-            learning_rate(
-                settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
-            )
+        rate = learning_rate(
+            settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
         )
+        update.set_rate(rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         self.model.train()
         pairs = self.pairs.batch(self.sampler.at(iteration))
         singles = self.sentences.batch(self.single_sampler.at(iteration))
         terms = self.objective.of_pairs(pairs, self.pairs, self.random, known=self.known)
-        single_nats, single_hidden = self.objective.of_sentences(singles, self.random)
-        hidden = max(1, terms.hidden + single_hidden)
-        loss = (terms.words + single_nats) / hidden
+        single_nats, single_masked = self.objective.of_sentences(singles, self.random)
+        masked = max(1, terms.masked + single_masked)
+        loss = (terms.words + single_nats) / masked
         loss = loss + settings.matching_weight * terms.matching
         if terms.generated:
             loss = loss + terms.generation / terms.generated
         norm = update.descend(loss)
         scalars = {
-            "nats_per_hidden_word": terms.words.detach() / max(1, terms.hidden),
-            "nats_per_hidden_word_alone": single_nats.detach() / max(1, single_hidden),
+            "nats_per_hidden_word": terms.words.detach() / max(1, terms.masked),
+            "nats_per_hidden_word_alone": single_nats.detach() / max(1, single_masked),
             "matching_nats": terms.matching.detach(),
             "gradient_norm": norm.detach().float(),
         }
@@ -111,12 +105,12 @@ class PairPretraining:
         return encoder_weights(self.model)
 
     def problem(self, means: Mapping[str, float]) -> str | None:
-        """Return that hidden words cost far more than guessing, if they do."""
+        """Return that masked words cost far more than guessing, if they do."""
         return far_above_guessing(
             means, "nats_per_hidden_word", math.log(len(self.model.word_bias))
         )
 
 
-def encoder_weights(model: PairLanguageModel) -> Mapping[str, Tensor]:
+def encoder_weights(model: PairPretrainingHeads) -> Mapping[str, Tensor]:
     """Return what a model folder keeps of a pretrained encoder, by name."""
     return {f"encoder.{name}": value for name, value in model.encoder.state_dict().items()}

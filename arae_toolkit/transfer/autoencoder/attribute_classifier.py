@@ -1,33 +1,122 @@
-"""What Algorithm 2 adds to an iteration: the attribute classifier, and the step against it."""
+"""The latent attribute classifier of Algorithm 2, and the encoder's steps against it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
+from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore, class_weights
 from arae_toolkit.data.samplers import draw
+from arae_toolkit.devices import reduced
+from arae_toolkit.nn.critic import AttributeClassifier
 from arae_toolkit.optim.update import Scalars, Update
-from arae_toolkit.pretraining.algorithm import ATTRIBUTE_ENCODER
-from arae_toolkit.pretraining.optimizers import classifier_update, encoder_update
-from arae_toolkit.pretraining.schedules import attribute_weight
+from arae_toolkit.pretraining.algorithm import (
+    ATTRIBUTE_ENCODER,
+    classifier_update,
+    encoder_update,
+)
+from arae_toolkit.pretraining.objectives import classifier_nats, flipped_label_nats
+from arae_toolkit.pretraining.plan import attribute_weight
 from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.autoencoder.steps import (
-    AttributePull,
-    attribute_encoder_step,
-    classifier_step,
-)
 
 _CLASSIFIER_ROWS, _ENCODER_ROWS = 3, 4  # streams of random rows, beside those of the plan
 
 
+TermMode = Literal["scale", "norm"]
+
+
+@dataclass(frozen=True)
+class AttributeTerm:
+    """The attribute classifier's gradient term at the codes of an encoder update (step 3b).
+
+    Attributes:
+        classifier: Fixed during the update.
+        weight: lambda(2), scalar tensor.
+        class_weights: See :func:`~arae_toolkit.pretraining.objectives.flipped_label_nats`.
+        mode: ``norm`` first brings the rows' gradients to the reconstruction's mean norm.
+    """
+
+    classifier: AttributeClassifier
+    weight: Tensor
+    class_weights: Tensor
+    mode: TermMode = "scale"
+
+    def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
+        """Return the weighted gradient of ``-log p(1 - y | z)``. Shape (B, Z)."""
+        probe = code.detach().requires_grad_()
+        nats = flipped_label_nats(
+            self.classifier(probe), batch.labels, class_weights=self.class_weights
+        )
+        (gradient,) = torch.autograd.grad(nats, probe)
+        if self.mode == "norm":
+            own = gradient.norm(dim=1).mean()
+            gradient = gradient * (reference_norm / own.clamp(min=1e-12))
+        return self.weight * gradient
+
+
+def classifier_step(
+    classifier: AttributeClassifier,
+    code: Tensor,
+    labels: Tensor,
+    update: Update,
+    *,
+    class_weights: Tensor,
+) -> Scalars:
+    """Train the classifier to tell the attribute from the code (Algorithm 2, step 2b).
+
+    Args:
+        classifier: Moved.
+        code: Encoded sentences, without a graph. Shape (B, Z).
+        labels: Attribute values. Shape (B,).
+        update: Of the classifier's parameters.
+        class_weights: Of each value in the mean over the batch. Shape (A,).
+    """
+    scores = classifier(code)
+    nats = classifier_nats(scores, labels, class_weights=class_weights)
+    update.descend(nats)
+    right = (scores.detach().argmax(dim=1) == labels).float()
+    weights = class_weights[labels]
+    return {
+        "classifier_nats": nats.detach(),
+        "classifier_share_right": (right * weights).sum() / weights.sum(),
+    }
+
+
+def attribute_encoder_step(
+    model: TransferAutoencoder,
+    batch: AttributeBatch,
+    update: Update,
+    term: AttributeTerm,
+    *,
+    reference_norm: Tensor,
+    dtype: torch.dtype,
+) -> Scalars:
+    """Train the encoder against the classifier (Algorithm 2, step 3b).
+
+    Args:
+        model: Its encoder is moved.
+        batch: The sentences.
+        update: Of the encoder's parameters.
+        term: Whose gradient it descends.
+        reference_norm: Mean norm of the reconstruction's gradient at the code, scalar tensor.
+        dtype: Precision of the encoder's matrix products.
+    """
+    with reduced(batch.device, dtype):
+        code = model.encoder(batch)
+    gradient = term.gradient(code.detach(), batch, reference_norm=reference_norm)
+    code.backward(gradient, inputs=update.parameters)
+    return {"attribute_encoder_gradient_norm": update.apply()}
+
+
 class AttributeAdversary:
-    """Steps 2b and 3b. With lambda(2) = 0 the classifier looks on and the encoder never yields.
+    """Steps 2b and 3b. With lambda(2) = 0 the classifier is trained and the encoder not.
 
     Args:
         model: In training; its classifier is moved.
@@ -65,12 +154,12 @@ class AttributeAdversary:
         self._iteration = iteration
 
     def gradient_terms(self) -> Sequence[GradientTerm]:
-        """Return the classifier's pull, where the encoder's updates are joint."""
-        return [self._pull()] if self.adversarial and not self.separate else []
+        """Return the classifier's term, where the encoder's updates are joint."""
+        return [self._term()] if self.adversarial and not self.separate else []
 
-    def _pull(self) -> AttributePull:
+    def _term(self) -> AttributeTerm:
         weight = attribute_weight(self.training, self._iteration, iterations=self.iterations)
-        return AttributePull(
+        return AttributeTerm(
             self.model.classifier,
             torch.tensor(weight, device=self.store.device),
             self.class_weights,
@@ -96,7 +185,7 @@ class AttributeAdversary:
                 self.model,
                 self.store.batch(self._rows(_ENCODER_ROWS, 0, size)),
                 self.updates[ATTRIBUTE_ENCODER],
-                self._pull(),
+                self._term(),
                 reference_norm=code_gradient_norm,
                 dtype=self.dtype,
             )

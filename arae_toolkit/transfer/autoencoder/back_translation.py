@@ -1,4 +1,4 @@
-"""Back-translation: sentences are transferred as they stand, and learned to be written back."""
+"""Back-translation: reconstruction of sentences from their own transfer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.samplers import draw, reseed
-from arae_toolkit.data.token_batches import batch_of
+from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.devices import reduced
 from arae_toolkit.generation.decoding import Decoding, decode
@@ -18,15 +18,44 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.autoencoder.steps import cycle_step
 
 _ROWS = 5  # stream of random rows
 MOST_WORDS_MORE = 4
 """A transfer is cut at so many words more than the longest of its batch has."""
 
 
+def back_translation_step(
+    model: TransferAutoencoder,
+    transferred: TokenBatch,
+    value: int,
+    originals: TokenBatch,
+    update: Update,
+    *,
+    weight: float,
+    sample: SoftmaxSample | None,
+    dtype: torch.dtype,
+) -> Scalars:
+    """Train encoder and decoders to write sentences back from their transfer (back-translation).
+
+    Args:
+        model: Moved.
+        transferred: What the sentences were turned into, of another attribute value.
+        value: The originals' own value.
+        originals: The sentences.
+        update: Of encoder and decoders.
+        weight: Of the loss.
+        sample: Of the softmax; ``None`` for all of it.
+        dtype: Precision of the matrix products.
+    """
+    with reduced(originals.device, dtype):
+        code = model.encoder(transferred)
+        nats = model.decoder.part_nats(value, code, originals, dtype=dtype, sample=sample)
+    update.descend(weight * nats / len(originals))  # the other values' decoders have no part in it
+    return {"cycle_nats_per_token": nats.detach() / originals.symbols}
+
+
 class BackTranslation:
-    """An iteration's cycle step: half a batch of one value is transferred, and written back.
+    """An iteration's back-translation: half a batch of one value is transferred, and written back.
 
     The transfer is greedy and has no gradient. Nothing aligned is needed, and the code learns to
     keep what the other value's decoder needs to say the same (as in Lample et al., 2019).
@@ -55,13 +84,10 @@ class BackTranslation:
         self.modules: Mapping[str, nn.Module] = {}
         self.updates: Mapping[str, Update] = {}
         self.random = torch.Generator(store.device)
-        self._rows = [(store.labels == value).nonzero()[0] for value in range(self.attributes)]
+        self._rows = [
+            (store.labels == value).nonzero()[0] for value in range(len(model.attributes))
+        ]
         self._iteration = 0
-
-    @property
-    def attributes(self) -> int:
-        """A."""
-        return len(self.model.attributes)
 
     def prepare(self, iteration: int) -> None:
         """Remember the iteration."""
@@ -77,7 +103,7 @@ class BackTranslation:
         turn, rest = divmod(self._iteration, self.training.cycle_every)
         if self._iteration < self.first or rest:
             return {"cycle_nats_per_token": torch.zeros((), device=self.store.device)}
-        training, values = self.training, self.attributes
+        training, values = self.training, len(self.model.attributes)
         reseed(self.random, seed=training.seed, iteration=self._iteration)
         value = turn % values
         other = (value + 1 + turn // values % (values - 1)) % values
@@ -93,7 +119,7 @@ class BackTranslation:
                 max_length=originals.tokens.shape[1] + MOST_WORDS_MORE,
             )
         samples = training.softmax_samples
-        scalars = cycle_step(
+        scalars = back_translation_step(
             self.model,
             batch_of([ended(row) for row in words.tolist()], device=code.device),
             value,

@@ -1,4 +1,4 @@
-"""How much of the attribute a trained model's codes still tell: fresh classifiers are taught it."""
+"""Probing classifiers of the attribute, fitted to a trained model's codes."""
 
 from __future__ import annotations
 

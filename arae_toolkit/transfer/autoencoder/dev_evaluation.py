@@ -1,8 +1,9 @@
-"""What is measured of a transfer model on the dev split while it trains."""
+"""Evaluation of a transfer autoencoder on the dev split while it trains."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,26 @@ import torch
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.reconstruction import codes_of
-from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.nn.priors import FittedGaussian
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import Scorer, quick_evaluation
 
 BATCH_ROWS = 256
 FITTED_ROWS = 20_000
-SAMPLES_SHOWN = 3
 
 
+@dataclass
 class TransferEvaluation:
     """Measures reconstruction, the latent classifier and a quick transfer on dev.
 
-    The transfer is scored by the model's own scorer, and by the mean of the sentences' BLEU: good
-    to watch a run by, and no result.
-
-    Args:
+    Attributes:
         model: In training.
         vocabulary: Its words.
         scorer: Of the corpus.
@@ -42,24 +40,23 @@ class TransferEvaluation:
         dev: The same, packed.
         training: How many of them to use, and the seed of their choice.
         dtype: Precision of the matrix products.
+        rows: Of the dev sentences used. Shape (N,).
     """
 
-    def __init__(
-        self,
-        model: TransferAutoencoder,
-        vocabulary: Vocabulary,
-        scorer: Scorer,
-        train: Store,
-        store: AttributeStore,
-        dev: PackedSentences,
-        training: TrainingConfig,
-        dtype: torch.dtype,
-    ) -> None:
-        self.model, self.vocabulary, self.scorer = model, vocabulary, scorer
-        self.train, self.store, self.dev, self.dtype = train, store, dev, dtype
-        self.seed = training.seed
-        chosen = np.random.default_rng(training.seed).permutation(len(dev))
-        self.rows = chosen[: training.evaluation_sentences]
+    model: TransferAutoencoder
+    vocabulary: Vocabulary
+    scorer: Scorer
+    train: Store
+    store: AttributeStore
+    dev: PackedSentences
+    training: TrainingConfig
+    dtype: torch.dtype
+    rows: Indices = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Choose the sentences once."""
+        chosen = np.random.default_rng(self.training.seed).permutation(len(self.dev))
+        self.rows = chosen[: self.training.evaluation_sentences]
 
     @torch.no_grad()
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
@@ -68,8 +65,8 @@ class TransferEvaluation:
         model = self.model
         model.eval()
         if isinstance(model.prior, FittedGaussian):
-            fitted = np.random.default_rng(self.seed).permutation(len(self.train))[:FITTED_ROWS]
-            model.prior.fit(codes_of(model, self.train, fitted))
+            chosen = np.random.default_rng(self.training.seed).permutation(len(self.train))
+            model.prior.fit(codes_of(model, self.train, chosen[:FITTED_ROWS]))
         nats, tokens, right = 0.0, 0, 0
         for start in range(0, len(self.rows), BATCH_ROWS):
             batch = self.store.batch(self.rows[start : start + BATCH_ROWS])
@@ -78,31 +75,11 @@ class TransferEvaluation:
                 nats += float(model.decoder.nats(code, batch, dtype=self.dtype))
             tokens += int(batch.symbols)
             right += int((model.classifier(code).argmax(dim=1) == batch.labels).sum())
+        rewriter = LatentRewriter(model, self.vocabulary)
+        sentences = [self.dev[row].tolist() for row in self.rows]
         return {
             "nats_per_sentence": nats / len(self.rows),
             "nats_per_token": nats / tokens,
             "classifier_accuracy": 100 * right / len(self.rows),
-            **self._transfer(),
-        }
-
-    def _transfer(self) -> dict[str, Any]:
-        """Return how sentences come out that are given the next value each."""
-        sentences = [self.dev[row].tolist() for row in self.rows]
-        targets = ((self.store.labels[self.rows] + 1) % len(self.model.attributes)).tolist()
-        rewriter = LatentRewriter(self.model, self.vocabulary)
-        found = [
-            own[0]
-            for own in rewriter.propose(sentences, targets, count=1, strength=1.0, seed=self.seed)
-        ]
-        probability = self.scorer.probabilities(found)
-        bleu = [content_bleu(*both) for both in zip(sentences, found, strict=True)]
-        samples = [
-            f"{self.vocabulary.decode(source)}  ->  {self.model.attributes[target]}: "
-            f"{self.vocabulary.decode(words)}"
-            for source, target, words in zip(sentences, targets, found, strict=True)
-        ]
-        return {
-            "transferred": 100 * float((probability.argmax(axis=1) == targets).mean()),
-            "content_bleu": float(np.mean(bleu)),
-            "samples": samples[:10],
+            **quick_evaluation(rewriter, self.scorer, sentences, self.store.labels[self.rows]),
         }

@@ -1,32 +1,29 @@
-"""From a labelled corpus and settings to a folder with a transfer model and its scorer."""
+"""One training of a transfer autoencoder from a labelled corpus to a model folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
 
-from arae_toolkit.config.overrides import to_dict
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.schema import Config, check_separate
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.nn.priors import PriorKind
-from arae_toolkit.nn.weight_tying import check_separate
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.experiment import Experiment, RunOptions
-from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
 from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
 from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.autoencoder.rewriter import HIDDEN_FROM, LATENT
-from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
+from arae_toolkit.transfer.autoencoder.rewriter import LATENT, MASKED_FROM
+from arae_toolkit.transfer.labelled_corpus import check_labelled, model_record
 from arae_toolkit.transfer.salience import word_salience
 from arae_toolkit.transfer.scorer.scorer import Scorer
 from arae_toolkit.transfer.scorer.training import provide_scorer
@@ -34,26 +31,18 @@ from arae_toolkit.transfer.scorer.training import provide_scorer
 TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
 SALIENCE_SMOOTHING = 1.0
+# Sizes that are the critic's, or of one decoder for all.
+_UNUSED = ("critic_sizes", "critic_normalization", "output_map", "tied_embeddings")
 
 
 def new_model(corpus: Corpus, config: Config, *, kind: TransferKind) -> TransferAutoencoder:
     """Return a model of these settings for a corpus, with its starting weights."""
-    sizes, training = config.model, config.training
+    training = config.training
     model = TransferAutoencoder(
         len(corpus.vocabulary),
         attributes=corpus.labels,
         max_length=min(corpus.max_length, training.longest_sentence or corpus.max_length),
-        encoder=sizes.encoder,
-        decoders=sizes.decoders,
-        embedding_size=sizes.embedding_size,
-        code_size=sizes.code_size,
-        hidden_size=sizes.hidden_size,
-        noise_size=sizes.noise_size,
-        generator_sizes=sizes.generator_sizes,
-        generator_normalization=sizes.generator_normalization,
-        generator_output=sizes.generator_output,
-        classifier_sizes=sizes.classifier_sizes,
-        code_gain=sizes.code_gain,
+        **{name: size for name, size in asdict(config.model).items() if name not in _UNUSED},
         prior=PRIORS[kind],
         hides=training.attribute_drop > 0,
     )
@@ -73,21 +62,12 @@ def pretrain_transfer(
     *,
     scorer_folder: Path,
     kind: TransferKind = "arae",
-    scorer_listeners: Sequence[Listener] = (),
     **options: Unpack[RunOptions],
 ) -> None:
     """Train a transfer model on a labelled corpus, resuming what the folders hold.
 
-    The scorer is trained first where its folder holds none, and copied into the model's.
-
-    Args:
-        corpus: Prepared, with labelled sentences.
-        config: Settings.
-        folder: Of the model; other files in it are left alone.
-        scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
-        kind: ``arae``, Algorithm 2; ``ae``, without critic and prior; ``aae``, with a fixed prior.
-        scorer_listeners: Told of rows and notes of the scorer's training.
-        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
+    See :meth:`~arae_toolkit.transfer.systems.TransferSystem.train` for the arguments. The kind is
+    ``arae``, Algorithm 2; ``ae``, without critic and prior; or ``aae``, with a fixed prior.
 
     Raises:
         CheckpointMismatch: If a folder holds another run.
@@ -99,10 +79,10 @@ def pretrain_transfer(
     check_separate(config.model)
     facts = {"model": kind, "task": "transfer", "corpus": corpus.sha256}
     experiment = Experiment(folder, config, facts, **options)
-    provide_scorer(corpus, scorer_folder, folder, listeners=scorer_listeners, options=options)
+    provide_scorer(corpus, scorer_folder, folder, options)
     train = _short_enough(corpus, "train", config)
     model = new_model(corpus, config, kind=kind)
-    chances = hiding_chances(train, len(corpus.labels), len(corpus.vocabulary), config)
+    chances = masking_chances(train, len(corpus.labels), len(corpus.vocabulary), config)
     if chances is not None:
         model.chances.copy_(chances)
 
@@ -123,17 +103,8 @@ def pretrain_transfer(
             algorithm.dtype,
         )
 
-    experiment.train(
-        model,
-        make,
-        record={
-            "kind": LATENT,
-            "model": model.arguments,
-            "settings": to_dict(config),
-            "corpus": corpus_record(corpus),
-        },
-        vocabulary=corpus.vocabulary,
-    )
+    record = model_record(LATENT, model.arguments, config, corpus)
+    experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)
 
 
 def _algorithm(
@@ -150,10 +121,10 @@ def _algorithm(
     return algorithm
 
 
-def hiding_chances(
+def masking_chances(
     sentences: PackedSentences, attributes: int, vocab_size: int, config: Config
 ) -> torch.Tensor | None:
-    """Return how strongly words mark each value, as chances to be hidden; ``None`` to hide none.
+    """Return how strongly words mark each value, as chances to be masked; ``None`` to mask none.
 
     That is ``attribute_drop`` times 1 - 1/r for a word that is r > 1 times as frequent under the
     value as under the others. Shape (A, V).
@@ -166,14 +137,14 @@ def hiding_chances(
 
 
 def training_chances(chances: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:
-    """Return by what chance words are hidden in training: those that mark little, never.
+    """Return by what chance words are masked in training: those that mark little, never.
 
-    Nearly every word is a little more frequent under one value: to hide them all by their small
+    Nearly every word is a little more frequent under one value: to mask them all by their small
     chances would cost the code most of what it is to carry.
     """
     if chances is None:
         return None
-    return chances.where(chances >= HIDDEN_FROM * chances.max(), 0.0).to(device)
+    return chances.where(chances >= MASKED_FROM * chances.max(), 0.0).to(device)
 
 
 def _short_enough(corpus: Corpus, split: str, config: Config) -> PackedSentences:

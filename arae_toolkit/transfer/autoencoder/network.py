@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.models.arae import ENCODERS, EncoderKind
-from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders, DecoderForm
 from arae_toolkit.nn.critic import AttributeClassifier
@@ -42,10 +41,10 @@ class TransferAutoencoder(nn.Module):
         classifier_sizes: Hidden layers of the attribute classifier.
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         prior: ``generator``, ``sphere`` or ``fitted``.
-        hides: Whether words that mark an attribute are hidden from the encoder.
+        hides: Whether words that mark an attribute are masked for the encoder.
 
     Attributes:
-        chances: How likely each value's words are hidden. Shape (A, V); zeros if none are.
+        chances: How likely each value's words are masked. Shape (A, V); zeros if none are.
     """
 
     chances: Tensor
@@ -72,11 +71,8 @@ class TransferAutoencoder(nn.Module):
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         super().__init__()
-        self.vocab_size, self.attributes, self.max_length = (
-            vocab_size,
-            tuple(attributes),
-            max_length,
-        )
+        self.vocab_size, self.max_length = vocab_size, max_length
+        self.attributes = tuple(attributes)
         self.arguments: dict[str, Any] = {
             "attributes": list(attributes),
             "max_length": max_length,
@@ -146,18 +142,6 @@ class TransferAutoencoder(nn.Module):
             initialization.perceptron(
                 perceptron, deviation=perceptron_deviation, generator=generator
             )
-
-    @classmethod
-    def of_folder(cls, content: ModelFolder) -> TransferAutoencoder:
-        """Return the model of a folder, in evaluation mode.
-
-        Raises:
-            KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
-        """
-        assert content.vocabulary is not None, "a text model has a vocabulary"
-        model = cls(len(content.vocabulary), **content.config["model"])
-        model.load_state_dict(content.tensors)
-        return model.eval()
 
     def edited(self, code: Tensor, target: int, *, strength: float) -> Tensor:
         """Return codes moved on the sphere to where the classifier sees more of the target.

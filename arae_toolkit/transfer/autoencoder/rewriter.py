@@ -1,4 +1,4 @@
-"""Transfer through the code: encode, then decode by the decoder of another attribute value."""
+"""The latent rewriter: encode, then decode by the decoder of another attribute value."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from torch import Tensor
 from arae_toolkit.data.token_batches import TokenBatch, length_bucketed_batches
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.devices import Precision, dtype_of, reduced
-from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
-from arae_toolkit.transfer.rewriter import STRENGTHS, TEMPERATURES, Sentence, chance, finished
+from arae_toolkit.transfer.rewriter import (
+    STRENGTHS,
+    TEMPERATURES,
+    ProposalDecoding,
+    Sentence,
+    network_of,
+    uniform_draws,
+)
 
 LATENT = "transfer"
 """Kind of the model folder."""
-HIDDEN_FROM = 0.5
-"""At strength 1 a word is hidden if it marks another value so much: r = 2 times as frequent."""
+MASKED_FROM = 0.5
+"""At strength 1 a word is masked if it marks another value so much: r = 2 times as frequent."""
 
 
 class LatentRewriter:
     """The paper's transfer (section 3): greedy decoding by the target's decoder.
 
     The strength moves the code against the latent attribute classifier where it is above 1. Where
-    the model was trained with attribute words hidden, they are hidden here as well: at strength 1
+    the model was trained with attribute words masked, they are masked here as well: at strength 1
     those it mostly did not see, fewer below, more above.
 
     Args:
@@ -43,25 +49,16 @@ class LatentRewriter:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Wrap a trained model, whose weights must not change any more."""
-        self.model, self._vocabulary, self.dtype = model, vocabulary, dtype
-        self._searches: dict[tuple[int, float], Search] = {}
+        self.model, self.vocabulary, self.dtype = model, vocabulary, dtype
+        self.attributes = model.attributes
+        self._decode = ProposalDecoding(model.max_length, dtype=dtype)
 
     @classmethod
     def from_content(cls, content: ModelFolder, *, precision: Precision = "fp32") -> LatentRewriter:
         """Return the rewriter of a model folder."""
         assert content.vocabulary is not None, "a text model has a vocabulary"
-        model = TransferAutoencoder.of_folder(content)
+        model = network_of(TransferAutoencoder, content)
         return cls(model, content.vocabulary, dtype=dtype_of(precision))
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Words and tokenizer."""
-        return self._vocabulary
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """Names of the attribute's values."""
-        return self.model.attributes
 
     @torch.no_grad()
     def propose(
@@ -83,15 +80,18 @@ class LatentRewriter:
         for value in np.unique(wanted).tolist():
             rows = (wanted == value).nonzero()[0].tolist()
             own = [sentences[row] for row in rows]
-            draws = [
-                chance(seed, sentence).random((count, self.model.max_length), dtype=np.float32)
-                for sentence in own
-            ]
-            for turn in range(count):
+            decoder, longest = self.model.decoder, self.model.max_length
+            draws = uniform_draws(seed, own, count=count, length=longest)
+            for turn, uniform in enumerate(draws):
                 factor = STRENGTHS[turn % len(STRENGTHS)]
-                code = self.codes(own, value, strength=strength * factor)
-                uniform = torch.from_numpy(np.stack([numbers[turn] for numbers in draws]))
-                for row, words in zip(rows, self._decoded(code, value, turn, uniform), strict=True):
+                warmer = turn // len(STRENGTHS) % len(TEMPERATURES)
+                found = self._decode(
+                    decoder.of(value),
+                    decoder.code_of(value, self.codes(own, value, strength=strength * factor)),
+                    temperature=TEMPERATURES[warmer] if turn else 0.0,
+                    uniform=uniform,
+                )
+                for row, words in zip(rows, found, strict=True):
                     proposals[row].append(words)
         return proposals
 
@@ -112,29 +112,8 @@ class LatentRewriter:
             return batch
         others = [value for value in range(len(self.attributes)) if value != target]
         chances = self.model.chances[others].amax(dim=0)
-        marks = (
-            chances >= HIDDEN_FROM / strength
-            if strength < 1
-            else chances >= (1 - (1 - HIDDEN_FROM) ** (1 / strength))
-        )
+        least = MASKED_FROM / strength
+        if strength >= 1:
+            least = 1 - (1 - MASKED_FROM) ** (1 / strength)
+        marks = chances >= least
         return batch.with_tokens(torch.where(marks[batch.tokens], UNKNOWN, batch.tokens))
-
-    def _decoded(self, code: Tensor, value: int, turn: int, uniform: Tensor) -> list[Sentence]:
-        """Return the sentences of codes: the likeliest in the first turn, drawn ones later."""
-        warmer = turn // len(STRENGTHS) % len(TEMPERATURES)
-        temperature = TEMPERATURES[warmer] if turn else 0.0
-        if (value, temperature) not in self._searches:
-            self._searches[value, temperature] = Search(
-                self.model.decoder.of(value),
-                decoding=Decoding(
-                    method="sample" if temperature else "greedy",
-                    temperature=temperature or 1.0,
-                    dtype=self.dtype,
-                ),
-                max_length=self.model.max_length,
-                device=self.model.device,
-            )
-        search = self._searches[value, temperature]
-        told = self.model.decoder.code_of(value, code)
-        words = search(told, uniform.to(code.device) if temperature else None)
-        return [finished(row) for row in words.tolist()]

@@ -1,7 +1,8 @@
-"""The adversarial half of Algorithm 1 of Shen et al. (NIPS 2017)."""
+"""The discriminators of a cross-aligned autoencoder: Algorithm 1 of Shen et al. (NIPS 2017)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,8 +15,8 @@ from arae_toolkit.transfer.cross_aligned.generator import Behaviour
 from arae_toolkit.transfer.cross_aligned.settings import AdversarialForm
 
 
-class Judged(NamedTuple):
-    """What discriminators are shown.
+class Labelled(NamedTuple):
+    """Behaviour with the attribute values that it is discriminated as.
 
     Attributes:
         behaviour: Of N sentences.
@@ -27,28 +28,23 @@ class Judged(NamedTuple):
     values: Tensor
 
 
-class Judges:
-    """The discriminators D_a, with the dropout of the current iteration.
+@dataclass(frozen=True)
+class Discriminators:
+    """The discriminators D_a, and how they are run.
 
-    Args:
+    Attributes:
         discriminators: A of them.
         dropout: Share of their responses dropped.
         generator: Source of the dropout.
         dtype: Precision of the convolutions.
     """
 
-    def __init__(
-        self,
-        discriminators: nn.ModuleList,
-        *,
-        dropout: float,
-        generator: torch.Generator,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.discriminators, self.dropout, self.generator = discriminators, dropout, generator
-        self.dtype = dtype
+    discriminators: nn.ModuleList
+    dropout: float
+    generator: torch.Generator
+    dtype: torch.dtype = torch.float32
 
-    def step(self, real: Judged, written: Judged, update: Update) -> Tensor:
+    def step(self, real: Labelled, written: Labelled, update: Update) -> Tensor:
         """Train each discriminator to tell h from h~.
 
         Args:
@@ -60,7 +56,7 @@ class Judges:
             Nats of each before the step. Shape (A,).
         """
         real, written = (
-            Judged(Behaviour(states.detach(), lengths), values)
+            Labelled(Behaviour(states.detach(), lengths), values)
             for (states, lengths), values in (real, written)
         )
         losses = torch.stack(
@@ -72,7 +68,7 @@ class Judges:
         update.descend(losses.sum())
         return losses.detach()
 
-    def against(self, real: Judged, written: Judged, form: AdversarialForm) -> Tensor:
+    def against(self, real: Labelled, written: Labelled, form: AdversarialForm) -> Tensor:
         """Return what encoder and generator descend to be taken for real, in nats. Shape (A,).
 
         Args:
@@ -89,10 +85,10 @@ class Judges:
                 nats.append(_mean(functional.softplus(-scores)))
         return torch.stack(nats)
 
-    def _scores(self, value: int, judged: Judged) -> Tensor:
-        """Return a discriminator's scores of what is shown to it."""
-        rows = (judged.values == value).nonzero()[:, 0]
-        shown = Behaviour(judged.behaviour.states[rows], judged.behaviour.lengths[rows])
+    def _scores(self, value: int, labelled: Labelled) -> Tensor:
+        """Return a discriminator's scores of the behaviour of its value."""
+        rows = (labelled.values == value).nonzero()[:, 0]
+        shown = Behaviour(labelled.behaviour.states[rows], labelled.behaviour.lengths[rows])
         with reduced(shown.states.device, self.dtype):
             scores: Tensor = self.discriminators[value](
                 shown, dropout=self.dropout, generator=self.generator

@@ -1,8 +1,8 @@
-"""One cross-aligned autoencoder from a labelled corpus to a model folder."""
+"""One training of a cross-aligned autoencoder from a labelled corpus to a model folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,13 +10,12 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
-from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.training.experiment import Experiment, RunOptions
-from arae_toolkit.training.metrics_log import Listener
+from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
 from arae_toolkit.transfer.cross_aligned.rewriter import (
     CROSS_ALIGNED,
@@ -25,77 +24,30 @@ from arae_toolkit.transfer.cross_aligned.rewriter import (
 )
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
-from arae_toolkit.transfer.labelled_corpus import check_labelled, corpus_record
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.labelled_corpus import check_labelled, model_record
+from arae_toolkit.transfer.scorer.scorer import Scorer, quick_evaluation
 from arae_toolkit.transfer.scorer.training import provide_scorer
 
 _BATCH_ROWS = 256
 
 
-class CrossAlignedEvaluation:
-    """Measures reconstruction and a quick transfer on dev, as for the other transfer models.
-
-    The transfer is scored by the model's own scorer, and by the mean of the sentences' BLEU: good
-    to watch a run by, and no result.
-
-    Args:
-        model: In training.
-        vocabulary: Its words.
-        scorer: Of the corpus.
-        dev: Sentences with their values.
-        count: How many of them to use.
-        seed: Of their choice.
-    """
-
-    def __init__(
-        self,
-        model: CrossAligned,
-        vocabulary: Vocabulary,
-        scorer: Scorer,
-        dev: PackedSentences,
-        *,
-        count: int,
-        seed: int,
-    ) -> None:
-        self.model, self.vocabulary, self.scorer, self.seed = model, vocabulary, scorer, seed
-        self.store = AttributeStore(dev, device=model.device)
-        self.rows = np.random.default_rng(seed).permutation(len(dev))[:count]
-        self.sentences = [dev[row].tolist() for row in self.rows]
-
-    @torch.no_grad()
-    def __call__(self, training: CrossAlignedTraining, last: bool) -> Mapping[str, Any]:
-        """Return a row of measurements."""
-        del training, last
-        model, nats, tokens = self.model, 0.0, 0
-        for start in range(0, len(self.rows), _BATCH_ROWS):
-            batch = self.store.batch(self.rows[start : start + _BATCH_ROWS])
-            code = model.encoder(batch.whole, batch.labels)
-            nats += float(sentence_nats(model, batch.whole, batch.labels, code).sum())
-            tokens += int(batch.symbols)
-        return {
-            "nats_per_sentence": nats / len(self.rows),
-            "nats_per_token": nats / tokens,
-            **self._transfer(),
-        }
-
-    def _transfer(self) -> dict[str, Any]:
-        """Return how sentences come out that are given the next value each."""
-        targets = ((self.store.labels[self.rows] + 1) % len(self.model.attributes)).tolist()
-        rewriter = CrossAlignedRewriter(self.model, self.vocabulary)
-        proposals = rewriter.propose(self.sentences, targets, count=1, strength=1.0, seed=0)
-        found = [own[0] for own in proposals]
-        probability = self.scorer.probabilities(found)
-        bleu = [content_bleu(*both) for both in zip(self.sentences, found, strict=True)]
-        samples = [
-            f"{self.vocabulary.decode(source)}  ->  {self.model.attributes[target]}: "
-            f"{self.vocabulary.decode(words)}"
-            for source, target, words in zip(self.sentences, targets, found, strict=True)
-        ]
-        return {
-            "transferred": 100 * float((probability.argmax(axis=1) == targets).mean()),
-            "content_bleu": float(np.mean(bleu)),
-            "samples": samples[:10],
-        }
+@torch.no_grad()
+def _evaluate(
+    model: CrossAligned, vocabulary: Vocabulary, scorer: Scorer, dev: PackedSentences, rows: Indices
+) -> Mapping[str, Any]:
+    """Return the reconstruction and a quick transfer of some dev sentences."""
+    store, nats, tokens = AttributeStore(dev, device=model.device), 0.0, 0
+    for start in range(0, len(rows), _BATCH_ROWS):
+        batch = store.batch(rows[start : start + _BATCH_ROWS])
+        code = model.encoder(batch.whole, batch.labels)
+        nats += float(sentence_nats(model, batch.whole, batch.labels, code).sum())
+        tokens += int(batch.symbols)
+    rewriter, sentences = CrossAlignedRewriter(model, vocabulary), [dev[r].tolist() for r in rows]
+    return {
+        "nats_per_sentence": nats / len(rows),
+        "nats_per_token": nats / tokens,
+        **quick_evaluation(rewriter, scorer, sentences, store.labels[rows]),
+    }
 
 
 def train_cross_aligned(
@@ -104,20 +56,11 @@ def train_cross_aligned(
     folder: Path,
     *,
     scorer_folder: Path,
-    scorer_listeners: Sequence[Listener] = (),
     **options: Unpack[RunOptions],
 ) -> None:
     """Train on a labelled corpus's train split, resuming what the folders hold.
 
-    The scorer is trained first where its folder holds none, and copied into the model's.
-
-    Args:
-        corpus: Prepared, with labelled sentences.
-        config: Settings.
-        folder: Of the model; other files in it are left alone.
-        scorer_folder: Where the corpus's scorer is, or is to be; models of a corpus share it.
-        scorer_listeners: Told of rows and notes of the scorer's training.
-        options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
+    See :meth:`~arae_toolkit.transfer.systems.TransferSystem.train` for the arguments.
 
     Raises:
         CheckpointMismatch: If a folder holds another run.
@@ -127,38 +70,24 @@ def train_cross_aligned(
     check_labelled(corpus)
     facts = {"model": CROSS_ALIGNED, "task": "transfer", "corpus": corpus.sha256}
     experiment = Experiment(folder, config, facts, **options)
-    provide_scorer(corpus, scorer_folder, folder, listeners=scorer_listeners, options=options)
-    sizes, schedule = config.model, config.training
+    provide_scorer(corpus, scorer_folder, folder, options)
+    schedule = config.training
     model = CrossAligned(
         len(corpus.vocabulary),
         attributes=corpus.labels,
         max_length=corpus.max_length,
-        **asdict(sizes),
+        **asdict(config.model),
     )
     model.initialize(torch.Generator().manual_seed(schedule.seed))
 
-    def make() -> tuple[CrossAlignedTraining, CrossAlignedEvaluation]:
+    def make() -> tuple[CrossAlignedTraining, Evaluate[CrossAlignedTraining]]:
         scorer, _ = Scorer.from_pretrained(folder / "scorer")
-        evaluate = CrossAlignedEvaluation(
-            model,
-            corpus.vocabulary,
-            scorer.to(experiment.device),
-            corpus.split("dev"),
-            count=schedule.evaluation_sentences,
-            seed=schedule.seed,
-        )
+        scorer, dev = scorer.to(experiment.device), corpus.split("dev")
+        rows = np.random.default_rng(schedule.seed).permutation(len(dev))
+        rows = rows[: schedule.evaluation_sentences]
         store = AttributeStore(corpus.split("train"), device=experiment.device)
         training = CrossAlignedTraining(model, schedule, store, precision=experiment.precision)
-        return training, evaluate
+        return training, lambda _, last: _evaluate(model, corpus.vocabulary, scorer, dev, rows)
 
-    experiment.train(
-        model,
-        make,
-        record={
-            "kind": CROSS_ALIGNED,
-            "model": model.arguments,
-            "settings": to_dict(config),
-            "corpus": corpus_record(corpus),
-        },
-        vocabulary=corpus.vocabulary,
-    )
+    record = model_record(CROSS_ALIGNED, model.arguments, config, corpus)
+    experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)

@@ -1,4 +1,4 @@
-"""A generator of sentences with an attribute, whose states can be watched at its work."""
+"""The generator G(z, y): a GRU over real words, or over soft words of its own."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ states of a generator that reads a real sentence, h~ of one that reads what it h
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from torch.nn import functional
 from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
-from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import MASKED
 from arae_toolkit.transfer.cross_aligned.generator import AttributeGenerator, Behaviour
@@ -168,11 +166,6 @@ class CrossAligned(nn.Module):
         """Where the weights lie."""
         return self.generator.projection.weight.device
 
-    @property
-    def uniform_nats_per_token(self) -> float:
-        """What a token costs when every word is as likely as any other."""
-        return math.log(self.vocab_size)
-
     @torch.no_grad()
     def initialize(self, generator: torch.Generator) -> None:
         """Draw starting weights."""
@@ -181,15 +174,3 @@ class CrossAligned(nn.Module):
         for parameter in self.discriminators.parameters():
             spread = 0.0 if parameter.ndim == 1 else parameter.shape[1] ** -0.5
             parameter.uniform_(-spread, spread, generator=generator)
-
-    @classmethod
-    def of_folder(cls, content: ModelFolder) -> CrossAligned:
-        """Return the model of a folder, in evaluation mode.
-
-        Raises:
-            KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
-        """
-        assert content.vocabulary is not None, "a text model has a vocabulary"
-        model = cls(len(content.vocabulary), **content.config["model"])
-        model.load_state_dict(content.tensors)
-        return model.eval()

@@ -1,21 +1,26 @@
-"""The baseline of Table 3: transfer by a cross-aligned autoencoder (Shen et al., NIPS 2017)."""
+"""The rewriter of a cross-aligned autoencoder (Shen et al., NIPS 2017), Table 3's baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from arae_toolkit.data.token_batches import TokenBatch, length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
-from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.ops.linear_cross_entropy import token_statistics
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
-from arae_toolkit.transfer.rewriter import STRENGTHS, TEMPERATURES, Sentence, chance, finished
+from arae_toolkit.transfer.rewriter import (
+    STRENGTHS,
+    TEMPERATURES,
+    ProposalDecoding,
+    Sentence,
+    network_of,
+    uniform_draws,
+)
 
 CROSS_ALIGNED = "cross-aligned"
 """Kind of the model folder."""
@@ -35,8 +40,8 @@ class CrossAlignedRewriter:
 
     def __init__(self, model: CrossAligned, vocabulary: Vocabulary) -> None:
         """Wrap a trained model, whose weights must not change any more."""
-        self.model, self._vocabulary = model, vocabulary
-        self._searches: dict[float, Search] = {}
+        self.model, self.vocabulary, self.attributes = model, vocabulary, model.attributes
+        self._decode = ProposalDecoding(model.max_length)
 
     @classmethod
     def from_content(
@@ -45,17 +50,7 @@ class CrossAlignedRewriter:
         """Return the rewriter of a model folder; it computes in fp32 whatever the precision."""
         del precision
         assert content.vocabulary is not None, "a text model has a vocabulary"
-        return cls(CrossAligned.of_folder(content), content.vocabulary)
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Words and tokenizer."""
-        return self._vocabulary
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """Names of the attribute's values."""
-        return self.model.attributes
+        return cls(network_of(CrossAligned, content), content.vocabulary)
 
     @torch.no_grad()
     def propose(
@@ -75,19 +70,18 @@ class CrossAlignedRewriter:
         if not sentences:
             return []
         own, wanted, code = self._encoded(sentences, torch.tensor(targets))
-        longest = self.model.max_length
-        draws = np.stack(
-            [chance(seed, words).random((count, longest), dtype=np.float32) for words in sentences]
-        )
         proposals: list[list[Sentence]] = [[] for _ in sentences]
-        for turn in range(count):
+        draws = uniform_draws(seed, sentences, count=count, length=self.model.max_length)
+        for turn, uniform in enumerate(draws):
             far = strength * STRENGTHS[turn % len(STRENGTHS)]
-            temperature = TEMPERATURES[turn % len(TEMPERATURES)] if turn else 0.0
-            first = torch.cat([own + far * (wanted - own), code], dim=1)
-            uniform = torch.from_numpy(draws[:, turn]).to(first.device) if turn else None
-            words = self._search(temperature)(first, uniform)
-            for found, row in zip(proposals, words.tolist(), strict=True):
-                found.append(finished(row))
+            decoded = self._decode(
+                self.model.generator,
+                torch.cat([own + far * (wanted - own), code], dim=1),
+                temperature=TEMPERATURES[turn % len(TEMPERATURES)] if turn else 0.0,
+                uniform=uniform,
+            )
+            for found, words in zip(proposals, decoded, strict=True):
+                found.append(words)
         return proposals
 
     def _encoded(
@@ -111,19 +105,6 @@ class CrossAlignedRewriter:
             each = torch.arange(len(rows), device=model.device)
             own[rows], code[rows] = table[others[best, each]], codes[best, each]
         return own, table[targets], code
-
-    def _search(self, temperature: float) -> Search:
-        """Return what decodes, greedily at temperature 0."""
-        if temperature not in self._searches:
-            self._searches[temperature] = Search(
-                self.model.generator,
-                decoding=Decoding(method="sample", temperature=temperature)
-                if temperature
-                else Decoding(),
-                max_length=self.model.max_length,
-                device=self.model.device,
-            )
-        return self._searches[temperature]
 
 
 @torch.no_grad()

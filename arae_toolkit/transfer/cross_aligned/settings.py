@@ -15,11 +15,11 @@ class CrossAlignedSizes:
     embedding_size: int = 128
     """E, of encoder and generator."""
     attribute_size: int = 64
-    """Coordinates of y, with which the generator starts ..."""
+    """Coordinates of y, in the generator's first state."""
     code_size: int = 192
-    """... beside the Z of the content; together they are the generator's state."""
+    """Z, of the content; beside y it is the generator's first state."""
     filters: int = 64
-    """Of the discriminators, of each of their five widths."""
+    """Filters of the discriminators, of each of their five widths."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CrossAlignedSchedule:
     dropout: float = 0.0
     """Share of the embeddings' coordinates dropped."""
     word_drop: float = 0.0
-    """Share of the words hidden from the encoder."""
+    """Share of the words replaced by ``<unk>`` for the encoder."""
     softmax_samples: int = 512
     """Words, beside those of the batch, that the reconstruction's softmax is estimated from."""
     adversarial_weight: float = 3.0
@@ -58,17 +58,17 @@ class CrossAlignedSchedule:
     adversarial_warmup: int = 500
     """Iterations over which the weight rises from 0."""
     loss_bound: float = 1.2
-    """Nats of a discriminator from which on nobody yields to it; chance is 2 log 2 = 1.39."""
+    """Nats of a discriminator from which on its gradient is left out; chance is 2 log 2 = 1.39."""
     discriminator_rate: float = 1e-3
     """Adam rate of the discriminators."""
     discriminator_dropout: float = 0.0
     """Share of the discriminators' responses dropped."""
     first_temperature: float = 1.0
-    """Of the soft words, when the discriminators begin; it falls by a factor an iteration ..."""
+    """Temperature of the soft words when the discriminators begin; it falls geometrically."""
     last_temperature: float = 0.1
-    """... to this one ..."""
+    """Temperature of the soft words at the end of the fall."""
     temperature_fall: float = 0.5
-    """... over this share of the iterations left."""
+    """Share of the iterations left over which the temperature falls."""
     soft_words: int = 16
     """Likeliest words that a soft word is made of; 0 takes all."""
     gradient_bound: float = 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,16 +15,16 @@ from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.training.loop import far_above_guessing
-from arae_toolkit.transfer.cross_aligned.discriminators import Judged, Judges
+from arae_toolkit.transfer.cross_aligned.discriminators import Discriminators, Labelled
 from arae_toolkit.transfer.cross_aligned.generator import Behaviour
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedSchedule
 
 
 class CrossAlignedTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: an autoencoder, and discriminators.
+    """The training of an autoencoder against discriminators, for ``fit``.
 
     Args:
         model: Moved in place.
@@ -57,20 +58,11 @@ class CrossAlignedTraining:
         self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
         self.modules, self.kept = {"model": model}, dict[str, Tensor]()
         self.random = torch.Generator(self.device)
+        autoencoder = [*model.encoder.parameters(), *model.generator.parameters()]
+        clip, others = settings.clip_norm, model.discriminators.parameters()
         self.updates = {
-            name: Update(parameters, adam(parameters, rate=rate), clip_norm=settings.clip_norm)
-            for name, parameters, rate in (
-                (
-                    "autoencoder",
-                    [*model.encoder.parameters(), *model.generator.parameters()],
-                    settings.rate,
-                ),
-                (
-                    "discriminators",
-                    list(model.discriminators.parameters()),
-                    settings.discriminator_rate,
-                ),
-            )
+            "autoencoder": adam_update(autoencoder, rate=settings.rate, clip_norm=clip),
+            "discriminators": adam_update(others, rate=settings.discriminator_rate, clip_norm=clip),
         }
 
     @property
@@ -81,12 +73,9 @@ class CrossAlignedTraining:
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, model, random = self.intervals, self.model, self.random
+        length, warmup = self.iterations, settings.warmup
         rate = learning_rate(
-            settings.rate,
-            iteration,
-            iterations=self.iterations,
-            warmup=settings.warmup,
-            floor=COSINE_FLOOR,
+            settings.rate, iteration, iterations=length, warmup=warmup, floor=COSINE_FLOOR
         )
         self.updates["autoencoder"].set_rate(rate)
         reseed(random, seed=settings.seed, iteration=iteration)
@@ -129,15 +118,15 @@ class CrossAlignedTraining:
             temperature, since = self.temperature(iteration), iteration - self.begin
             weight = settings.adversarial_weight * ramp(since, length=settings.adversarial_warmup)
             real, written = self._behaviours(batch, code, forced, temperature)
-            judges = Judges(
+            discriminators = Discriminators(
                 self.model.discriminators,
                 dropout=settings.discriminator_dropout,
                 generator=self.random,
                 dtype=self.dtype,
             )
-            losses = judges.step(real, written, self.updates["discriminators"])
+            losses = discriminators.step(real, written, self.updates["discriminators"])
             trusted = (losses < settings.loss_bound).float()
-            against = judges.against(real, written, settings.adversarial_form)
+            against = discriminators.against(real, written, settings.adversarial_form)
             adversarial = weight * (trusted * against).sum()
             nats, share = losses.mean(), trusted.mean()
         return adversarial, {
@@ -157,19 +146,16 @@ class CrossAlignedTraining:
 
     def _behaviours(
         self, batch: AttributeBatch, code: Tensor, forced: Behaviour, temperature: float
-    ) -> tuple[Judged, Judged]:
+    ) -> tuple[Labelled, Labelled]:
         """Return h and h~ of some sentences of each value, and what values they have."""
         settings, generator = self.intervals, self.model.generator
         sizes = [len(part) for part in batch.parts.values()]
         starts = np.cumsum([0, *sizes[:-1]])
-        rows = torch.from_numpy(
-            np.concatenate(
-                [
-                    start + np.arange(min(size, settings.adversarial_sentences))
-                    for start, size in zip(starts, sizes, strict=True)
-                ]
-            )
-        ).to(self.device)
+        each = [
+            start + np.arange(min(size, settings.adversarial_sentences))
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        rows = torch.from_numpy(np.concatenate(each)).to(self.device)
         labels, attributes = batch.labels[rows], len(self.model.attributes)
         shift = torch.randint(
             1, attributes, labels.shape, generator=self.random, device=self.device
@@ -184,7 +170,7 @@ class CrossAlignedTraining:
             dtype=self.dtype,
         )
         real = Behaviour(forced.states[rows], forced.lengths[rows])
-        return Judged(real, labels), Judged(written, targets)
+        return Labelled(real, labels), Labelled(written, targets)
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""
@@ -192,4 +178,4 @@ class CrossAlignedTraining:
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that a token costs far more than guessing, if it does."""
-        return far_above_guessing(means, "nats_per_token", self.model.uniform_nats_per_token)
+        return far_above_guessing(means, "nats_per_token", math.log(self.model.vocab_size))

@@ -1,4 +1,4 @@
-"""Which words of a sentence mark its attribute, and sentences found by their other words."""
+"""Attribute markers of a sentence, and TF-IDF retrieval by its other words."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def markers_of(
     return markers
 
 
-class Memory:
+class TfidfRetrieval:
     """The sentences of one attribute that hold markers, found by the words beside these.
 
     Words count by TF-IDF; likeness is the cosine.
@@ -155,20 +155,22 @@ class Memory:
                 break
         return chosen
 
-    def _bounds(self, row: int) -> slice:
-        return slice(int(self._sentences.offsets[row]), int(self._sentences.offsets[row + 1]))
+    def _tokens(self, row: int) -> tuple[Integers, npt.NDArray[np.uint8]]:
+        """Return the tokens of a sentence, and the marker that each belongs to."""
+        offsets = self._sentences.offsets
+        own = slice(int(offsets[row]), int(offsets[row + 1]))
+        return np.asarray(self._sentences.tokens[own], dtype=np.int64), self._markers[own]
 
     def _content(self, row: int) -> Integers:
         """Return the known words of a sentence beside its markers."""
-        tokens = np.asarray(self._sentences.tokens[self._bounds(row)], dtype=np.int64)
-        content: Integers = tokens[(self._markers[self._bounds(row)] == 0) & (tokens > UNKNOWN)]
+        tokens, markers = self._tokens(row)
+        content: Integers = tokens[(markers == 0) & (tokens > UNKNOWN)]
         return content
 
     def _markers_at(self, row: int) -> list[Sentence]:
         """Return the markers of a sentence in order, each a list of words."""
-        tokens = np.asarray(self._sentences.tokens[self._bounds(row)], dtype=np.int64)
-        numbers = self._markers[self._bounds(row)]
-        return [tokens[numbers == number].tolist() for number in range(1, int(numbers.max()) + 1)]
+        tokens, markers = self._tokens(row)
+        return [tokens[markers == number].tolist() for number in range(1, int(markers.max()) + 1)]
 
     def _rarer(self, content: Sequence[Any]) -> list[int]:
         """Return the words of a content but for those that most sentences share."""

@@ -1,4 +1,4 @@
-"""The floor of transfer, which learns nothing: delete what marks the attribute, put in a marker.
+"""The delete-retrieve rewriter: delete what marks the attribute, put in a retrieved marker.
 
 The template-based system of Li, Jia, He and Liang (Delete, Retrieve, Generate, NAACL 2018): the
 n-grams that mark another attribute than the target are deleted; of the target's training sentences
@@ -28,18 +28,23 @@ from arae_toolkit.models.model_folder import (
 )
 from arae_toolkit.training.experiment import RunOptions
 from arae_toolkit.training.run_identity import Identity, check_folder
-from arae_toolkit.transfer.delete_retrieve.retrieval import Memory, Span, marked_spans, markers_of
+from arae_toolkit.transfer.delete_retrieve.retrieval import (
+    Span,
+    TfidfRetrieval,
+    marked_spans,
+    markers_of,
+)
 from arae_toolkit.transfer.rewriter import Sentence
-from arae_toolkit.transfer.salience import Floats, NgramSalience
+from arae_toolkit.transfer.salience import NgramSalience
 from arae_toolkit.transfer.scorer.training import provide_scorer
 from arae_toolkit.version import __version__
 
 DELETE_AND_REPLACE = "delete-and-replace"
-_MEMORY = "memory."
+_SENTENCES = "memory."
 
 
-class DeleteAndReplace:
-    """A :class:`~arae_toolkit.transfer.rewriter.Rewriter` of words deleted and looked up.
+class DeleteRetrieve:
+    """A :class:`~arae_toolkit.transfer.rewriter.Rewriter` of words deleted and retrieved.
 
     Args:
         vocabulary: Words and tokenizer.
@@ -72,7 +77,7 @@ class DeleteAndReplace:
         self.vocabulary, self.attributes = vocabulary, tuple(attributes)
         self.salience, self.threshold = salience, threshold
         self._sentences, self._markers = sentences, markers
-        self._memories: dict[int, Memory] = {}
+        self._retrievals: dict[int, TfidfRetrieval] = {}
 
     def propose(
         self,
@@ -85,14 +90,9 @@ class DeleteAndReplace:
     ) -> list[list[Sentence]]:
         """Return proposals from the nearest sentences of the target, the nearest one's first.
 
-        Args:
-            sentences: N sentences.
-            targets: Index into ``attributes`` for each.
-            count: Proposals for each sentence; where there are fewer that differ, the last is
-                repeated.
-            strength: Divides the threshold. Below 1 a sentence without any marker is left as it is;
-                from 1 on its most salient word is replaced. 0 deletes nothing.
-            seed: Not used: nothing is drawn.
+        Where fewer than ``count`` differ, the last is repeated. The strength divides the threshold:
+        below 1 a sentence without any marker is left as it is, from 1 on its most salient word is
+        replaced, and 0 deletes nothing. Nothing is drawn.
         """
         del seed
         spans = self._spans(sentences, targets, strength)
@@ -100,23 +100,23 @@ class DeleteAndReplace:
         for target in sorted(set(targets)):
             rows = [i for i, t in enumerate(targets) if t == target and spans[i]]
             contents = [_without(sentences[i], spans[i]) for i in rows]
-            found = self._memory(target).nearest(contents, count=count)
+            found = self._retrieval(target).nearest(contents, count=count)
             for row, markers in zip(rows, found, strict=True):
                 filled = [_filled(sentences[row], spans[row], own) for own in markers]
                 if filled:
                     proposals[row] = filled + [filled[-1]] * (count - len(filled))
         return proposals
 
-    def _memory(self, target: int) -> Memory:
+    def _retrieval(self, target: int) -> TfidfRetrieval:
         """Return what is looked up in for a target."""
-        if target not in self._memories:
+        if target not in self._retrievals:
             labels = self._sentences.labels
             assert labels is not None, "checked at the start"
             rows = np.flatnonzero(np.asarray(labels) == target)
-            self._memories[target] = Memory(
+            self._retrievals[target] = TfidfRetrieval(
                 self._sentences, self._markers, rows, vocab_size=len(self.vocabulary)
             )
-        return self._memories[target]
+        return self._retrievals[target]
 
     def _spans(
         self, sentences: Sequence[Sentence], targets: Sequence[int], strength: float
@@ -132,15 +132,14 @@ class DeleteAndReplace:
             own = salience[:, :, end - len(sentence) : end]
             others = np.delete(own, target, axis=1).max(axis=1)
             found = marked_spans(others, threshold=self.threshold / strength)
-            if not found and strength >= 1:
-                found = _most_salient_word(sentence, others[0])
+            known = np.asarray(sentence) > UNKNOWN
+            if not found and strength >= 1 and known.any():  # the most salient word
+                found = [(int(np.where(known, others[0], -np.inf).argmax()), 1)]
             spans.append(found)
         return spans
 
     @classmethod
-    def from_content(
-        cls, content: ModelFolder, *, precision: Precision = "fp32"
-    ) -> DeleteAndReplace:
+    def from_content(cls, content: ModelFolder, *, precision: Precision = "fp32") -> DeleteRetrieve:
         """Return what a model folder of this kind holds; it multiplies nothing in any precision.
 
         Raises:
@@ -151,20 +150,20 @@ class DeleteAndReplace:
             raise CheckpointMismatch(f"not a model of the kind {DELETE_AND_REPLACE}")
         arrays = {name: tensor.cpu().numpy() for name, tensor in content.tensors.items()}
         try:
-            memory = [arrays[_MEMORY + name] for name in ("tokens", "offsets", "labels")]
+            kept = [arrays[_SENTENCES + name] for name in ("tokens", "offsets", "labels")]
             return cls(
                 content.vocabulary,
                 content.config["labels"],
                 salience=NgramSalience.from_arrays(arrays, len(content.vocabulary)),
-                sentences=PackedSentences(*memory),
-                markers=arrays[_MEMORY + "markers"],
+                sentences=PackedSentences(*kept),
+                markers=arrays[_SENTENCES + "markers"],
                 **content.config["model"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointMismatch(f"arrays and config disagree ({error})") from error
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> DeleteAndReplace:
+    def from_pretrained(cls, folder: str | Path) -> DeleteRetrieve:
         """Load a model folder.
 
         Raises:
@@ -182,10 +181,10 @@ class DeleteAndReplace:
         kept = self._sentences
         arrays: dict[str, npt.NDArray[Any]] = {
             **self.salience.arrays(),
-            _MEMORY + "tokens": np.asarray(kept.tokens).astype(np.int32),
-            _MEMORY + "offsets": np.array(kept.offsets),
-            _MEMORY + "labels": np.array(kept.labels),
-            _MEMORY + "markers": self._markers,
+            _SENTENCES + "tokens": np.asarray(kept.tokens).astype(np.int32),
+            _SENTENCES + "offsets": np.array(kept.offsets),
+            _SENTENCES + "labels": np.array(kept.labels),
+            _SENTENCES + "markers": self._markers,
         }
         save_model_folder(
             Path(folder),
@@ -201,14 +200,14 @@ class DeleteAndReplace:
         )
 
 
-def build_delete_replace(
+def build_delete_retrieve(
     corpus: Corpus,
     folder: Path,
     *,
     threshold: float = 2.7,
     smoothing: float = 1.0,
     rarest: int = 2,
-) -> DeleteAndReplace:
+) -> DeleteRetrieve:
     """Count what marks each value in a corpus's train split, and write the model folder.
 
     Args:
@@ -231,20 +230,19 @@ def build_delete_replace(
     salience = NgramSalience.count(
         train, len(attributes), vocab_size, smoothing=smoothing, rarest=rarest
     )
-    markers = markers_of(train, salience, threshold=threshold)
-    model = DeleteAndReplace(
+    model = DeleteRetrieve(
         corpus.vocabulary,
         attributes,
         salience=salience,
         sentences=train,
-        markers=markers,
+        markers=markers_of(train, salience, threshold=threshold),
         threshold=threshold,
     )
     model.save_pretrained(folder, run=identity)
     return model
 
 
-def train_delete_replace(
+def train_delete_retrieve(
     corpus: Corpus,
     settings: None,
     folder: Path,
@@ -252,26 +250,10 @@ def train_delete_replace(
     scorer_folder: Path,
     **options: Unpack[RunOptions],
 ) -> None:
-    """Build the model, and put the corpus's scorer beside it: the system's place in the registry.
-
-    Args:
-        corpus: With labelled sentences.
-        settings: None: nothing is learned.
-        folder: Of the model.
-        scorer_folder: Where the corpus's scorer is, or is to be.
-        options: Of the scorer's run.
-    """
-    del settings
-    build_delete_replace(corpus, folder)
-    provide_scorer(corpus, scorer_folder, folder, listeners=(), options=options)
-
-
-def _most_salient_word(sentence: Sentence, salience: Floats) -> list[Span]:
-    """Return the word that marks other attributes most, as the one span; none without words."""
-    known = np.asarray(sentence) > UNKNOWN
-    if not known.any():
-        return []
-    return [(int(np.where(known, salience, -np.inf).argmax()), 1)]
+    """Build the model, and put the corpus's scorer beside it, trained by the options."""
+    del settings  # nothing is learned
+    build_delete_retrieve(corpus, folder)
+    provide_scorer(corpus, scorer_folder, folder, options)
 
 
 def _without(sentence: Sentence, spans: Sequence[Span]) -> Sentence:

@@ -1,4 +1,4 @@
-"""Between natural text and the words of a model: what it reads, and its answer as it was asked.
+"""Detokenization: natural text to a model's words, and its answer in the style of the source.
 
 A model reads and writes lower-case words with spaces between them. Casing and spacing of its answer
 are those of the source wherever the two align, and what is usual elsewhere.
@@ -16,7 +16,7 @@ from tokenizers import Regex, pre_tokenizers
 
 from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 from arae_toolkit.transfer.detokenization.indefinite_article import ARTICLES, article_before
-from arae_toolkit.transfer.detokenization.truecasing import Casing, sentence_starts
+from arae_toolkit.transfer.detokenization.truecasing import Truecaser, sentence_starts
 
 Known = Callable[[str], bool]
 """Whether a model knows a word, given in lower case."""
@@ -116,16 +116,19 @@ def natural_text(
     apart = _writes_words_apart(tokens)
     pieces = _with_articles(_aligned(tokens, output.split()))
     if not apart:
-        pieces = [_with_plain_quotes(piece) for piece in _with_ending_of(tokens, pieces)]
+        pieces = [
+            piece if piece.place is not None else _Piece(_QUOTES.get(piece.word, piece.word))
+            for piece in _with_ending_of(tokens, pieces)
+        ]
     words = [piece.word for piece in pieces]
     spaces = [True] * len(words) if apart else _usual_spaces(words)
-    casing = Casing([token.raw for token in tokens], casings or {})
+    truecaser = Truecaser([token.raw for token in tokens], casings or {})
     starts, before, parts = sentence_starts(words), _Piece(""), list[str]()
     for at, (piece, space) in enumerate(zip(pieces, spaces, strict=True)):
         if before.place is not None and piece.place == before.place + 1:  # neighbours as they were
             space = tokens[piece.place].spaced
         parts.append(" " if space and at else "")
-        parts.append(casing.of(piece.word, piece.place, starts=at in starts))
+        parts.append(truecaser.of(piece.word, piece.place, starts=at in starts))
         before = piece
     return "".join(parts)
 
@@ -182,14 +185,9 @@ def _aligned(tokens: Sequence[_Token], words: Sequence[str]) -> list[_Piece]:
         for step in range(size):
             pieces[at + step] = _Piece(words[at + step], place + step)
     taken = {piece.place for piece in pieces}
+    free = [(place, token.read) for place, token in enumerate(tokens) if place not in taken]
     left = {
-        mark: iter(
-            [
-                place
-                for place, token in enumerate(tokens)
-                if token.read == mark and place not in taken
-            ]
-        )
+        mark: iter([place for place, read in free if read == mark])
         for mark in (UNKNOWN_WORD, NUMBER_WORD)
     }
     filled = []
@@ -225,11 +223,6 @@ def _with_ending_of(tokens: Sequence[_Token], pieces: list[_Piece]) -> list[_Pie
     if not last or asks != any("?" in piece.word for piece in pieces[last:]):
         return pieces
     return pieces[:last] + [_Piece(raws[place], place) for place in range(first, len(raws))]
-
-
-def _with_plain_quotes(piece: _Piece) -> _Piece:
-    """Return a new quotation mark as natural text has it."""
-    return piece if piece.place is not None else _Piece(_QUOTES.get(piece.word, piece.word))
 
 
 def _ending(words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The English article before a word that has been replaced: a song, an hour."""
+"""The English indefinite article before a word: a song, an hour."""
 
 from __future__ import annotations
 

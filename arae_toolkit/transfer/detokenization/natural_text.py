@@ -1,4 +1,4 @@
-"""Natural text through a transfer model: spelled as it reads, its answers in the style of each."""
+"""Transfer of natural text: tokenized for the model, its answers detokenized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Capital letters of a rewritten sentence: those of its source, and what is usual elsewhere."""
+"""Truecasing of a rewritten sentence: as in its source, and as is usual elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sentence_starts(words: Sequence[str]) -> set[int]:
     return starts
 
 
-class Casing:
+class Truecaser:
     """How a source writes its words.
 
     Args:
@@ -32,15 +32,15 @@ class Casing:
         casings: What is usual for words in lower case that the source does not show.
 
     Example:
-        >>> casing = Casing(["Iraq", "is", "far", "."], {})
-        >>> casing.of("why", None, starts=True), casing.of("Iraq", 0, starts=False)
+        >>> truecaser = Truecaser(["Iraq", "is", "far", "."], {})
+        >>> truecaser.of("why", None, starts=True), truecaser.of("Iraq", 0, starts=False)
         ('Why', 'iraq')
     """
 
     def __init__(self, words: Sequence[str], casings: Mapping[str, str]) -> None:
         self._words, self._casings = words, casings
         self._starts = sentence_starts(words)
-        letters = [letter for word in words for letter in word if _has_case(letter)]
+        letters = [letter for word in words for letter in word if letter.lower() != letter.upper()]
         capitals = sum(letter != letter.lower() for letter in letters)
         self._any_capital = capitals > 0
         self._all_capitals = len(letters) == capitals >= _LEAST_CAPITALS
@@ -89,10 +89,6 @@ class Casing:
             if initial.isalpha() and word == word.lower():
                 return False
         return self._any_capital
-
-
-def _has_case(letter: str) -> bool:
-    return letter.lower() != letter.upper()
 
 
 def _is_capitalised(word: str) -> bool:

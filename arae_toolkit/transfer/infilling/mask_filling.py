@@ -36,12 +36,7 @@ class Template:
 
     @classmethod
     def masking(
-        cls,
-        source: Sequence[int],
-        positions: Sequence[int],
-        target: int,
-        *,
-        after: int | None = None,
+        cls, source: Sequence[int], at: Sequence[int], target: int, *, after: int | None = None
     ) -> Template:
         """Return a sentence with words masked, and perhaps one more mask after one of them.
 
@@ -49,12 +44,10 @@ class Template:
             >>> Template.masking([5, 6, 7], [1], 0, after=1).originals
             [-1, 6, 0, -1]
         """
-        words: list[int] = []
-        originals: list[int] = []
-        masked = frozenset(positions)
+        words, originals = list[int](), list[int]()
         for position, word in enumerate(source):
-            words.append(MASK if position in masked else word)
-            originals.append(word if position in masked else UNMASKED)
+            words.append(MASK if position in at else word)
+            originals.append(word if position in at else UNMASKED)
             if position == after:
                 words.append(MASK)
                 originals.append(EMPTY)

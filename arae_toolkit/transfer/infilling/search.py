@@ -286,8 +286,7 @@ def changed_regions(source: Ids, other: Ids) -> tuple[tuple[int, int], tuple[int
     start = Prefix.similarity(source, other)
     same = min(Postfix.similarity(source, other), min(len(source), len(other)) - start)
     first = max(0, start - 1)
-    ends = (min(len(words), len(words) - same + 1) for words in (source, other))
-    end, other_end = ends
+    end, other_end = (min(len(words), len(words) - same + 1) for words in (source, other))
     return (first, end), (first, other_end)
 
 

@@ -1,34 +1,43 @@
-"""Training of an infilling model: one update, its schedule, and the evaluation on dev."""
+"""Training of an infilling model: one update, its schedule, evaluation on dev, and the run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.samplers import BalancedSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
-from arae_toolkit.training.loop import far_above_guessing
+from arae_toolkit.optim.update import Scalars, adam_update
+from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate, far_above_guessing
 from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling
-from arae_toolkit.transfer.infilling.network import InfillingNetwork
-from arae_toolkit.transfer.infilling.settings import InfillingTrainingConfig
+from arae_toolkit.transfer.infilling.network import (
+    INFILLING,
+    InfillingNetwork,
+    new_infilling_network,
+)
+from arae_toolkit.transfer.infilling.settings import InfillingConfig, InfillingTrainingConfig
+from arae_toolkit.transfer.salience import log_ratios, word_counts
+from arae_toolkit.transfer.scorer.training import provide_scorer
 
 _EVALUATION_BATCH = 256
 
 
 class InfillingTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: masks filled, attributes classified.
+    """The training of an infilling network, for :func:`~arae_toolkit.training.loop.fit`.
 
     Args:
         network: Moved in place; its ``salience`` is counted already.
@@ -68,21 +77,16 @@ class InfillingTraining:
         self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
         self.modules, self.kept = {"network": network}, dict[str, Tensor]()
         self.random = torch.Generator(device)
-        parameters = list(network.parameters())
-        self.updates = {
-            "network": Update(
-                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
-            )
-        }
+        update = adam_update(network.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
+        self.updates = {"network": update}
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, update = self.intervals, self.updates["network"]
-        update.set_rate(
-            learning_rate(
-                settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
-            )
+        rate = learning_rate(
+            settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
         )
+        update.set_rate(rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         rows = self.sampler.at(iteration)
         batch = self.store.batch(rows)
@@ -166,3 +170,43 @@ def evaluate(training: InfillingTraining, dev: PackedSentences) -> dict[str, Any
         "nats_per_hidden_word_misled": float(totals[1]) / max(1, count),
         "recognized": 100 * right / max(1, len(order)),
     }
+
+
+def train_infilling(
+    corpus: Corpus,
+    config: InfillingConfig,
+    folder: Path,
+    *,
+    scorer_folder: Path | None = None,
+    **options: Unpack[RunOptions],
+) -> None:
+    """Train on a corpus's train split, resuming what the folder holds.
+
+    See :meth:`~arae_toolkit.transfer.systems.TransferSystem.train` for the arguments. Without a
+    scorer the model's folder holds no complete transfer model.
+
+    Raises:
+        CheckpointMismatch: If the folder holds another run.
+        ValueError: If the corpus has fewer than two labels, or one without sentences.
+        TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
+    """
+    experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
+    if scorer_folder is not None:
+        provide_scorer(corpus, scorer_folder, folder, options)
+    vocabulary, labels, train = corpus.vocabulary, corpus.labels, corpus.split("train")
+    settings, arguments = config.training, asdict(config.model)
+    network = new_infilling_network(arguments, len(vocabulary), len(labels), seed=settings.seed)
+    counts = word_counts(train, len(labels), len(vocabulary))
+    network.counts.copy_(torch.from_numpy(counts))
+    salience = log_ratios(counts, smoothing=settings.smoothing)
+    network.salience.copy_(torch.from_numpy(salience))
+    dev = corpus.split("dev")
+
+    def make() -> tuple[InfillingTraining, Evaluate[InfillingTraining]]:
+        training = InfillingTraining(
+            network, settings, train, device=experiment.device, precision=experiment.precision
+        )
+        return training, lambda trained, last: evaluate(trained, dev)
+
+    record = {"kind": INFILLING, "model": arguments, "labels": labels}
+    experiment.train(network, make, record=record, vocabulary=vocabulary)

@@ -1,4 +1,4 @@
-"""What a transfer is judged by inside a model: its attribute, and how fluent it is."""
+"""The scorer inside a transfer model: an attribute classifier and a language model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.nn.text_cnn import TextCNN
+from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
-Sentence = list[int]
 
 
 class Scorer(nn.Module):
-    """A recognizer of the attribute, and a language model for each of its values.
+    """A classifier of the attribute, and a language model for each of its values.
 
-    It belongs to the model, which may choose among its proposals by it. Judges that measure
+    It belongs to the model, which may choose among its proposals by it. Evaluators that measure
     transfer are trained apart, and are of other kinds.
 
     Args:
@@ -36,7 +37,7 @@ class Scorer(nn.Module):
         attributes: Names of the attribute's values, A of them.
         embedding_size: E, of both networks.
         hidden_size: H of the language model, whose LSTM all values share.
-        filters: Of the recognizer, of each width.
+        filters: Of the classifier, of each width.
 
     Attributes:
         dtype: Of the matrix products when sentences are scored. ``bfloat16`` is quicker where the
@@ -93,12 +94,10 @@ class Scorer(nn.Module):
         if content.config.get("kind") != SCORER or content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: no scorer of transfers here")
         try:
-            scorer = cls(len(content.vocabulary), **content.config["model"])
-            scorer.load_state_dict(content.tensors)
+            return network_of(cls, content), content.vocabulary
         except (KeyError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
-        return scorer.eval(), content.vocabulary
 
     def save_pretrained(self, folder: Path, vocabulary: Vocabulary) -> None:
         """Write a self-contained folder."""
@@ -147,6 +146,31 @@ class Scorer(nn.Module):
                     )
                 result[own[rows]] = (nats / batch.lengths).cpu().numpy()
         return result
+
+
+def quick_evaluation(
+    rewriter: Rewriter,
+    scorer: Scorer,
+    sentences: Sequence[Sentence],
+    labels: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Return how well sentences are transferred to the next value each: to watch a run by.
+
+    It is no result: the scorer belongs to the model, and BLEU is the mean of the sentences'.
+    """
+    names, decode = rewriter.attributes, rewriter.vocabulary.decode
+    targets = ((labels + 1) % len(names)).tolist()
+    proposals = rewriter.propose(sentences, targets, count=1, strength=1.0, seed=0)
+    found = [own[0] for own in proposals]
+    bleu = [content_bleu(*both) for both in zip(sentences, found, strict=True)]
+    return {
+        "transferred": 100 * float((scorer.probabilities(found).argmax(axis=1) == targets).mean()),
+        "content_bleu": float(np.mean(bleu)),
+        "samples": [
+            f"{decode(source)}  ->  {names[target]}: {decode(words)}"
+            for source, target, words in zip(sentences[:10], targets, found, strict=False)
+        ],
+    }
 
 
 def copy_scorer(source: Path, folder: Path) -> None:

@@ -1,9 +1,9 @@
-"""Training of the scorer: recognizer and language model side by side, on the same batches."""
+"""Training of the scorer: classifier and language model side by side, on the same batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -17,11 +17,10 @@ from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate
-from arae_toolkit.optim.update import Scalars, Update, adam
+from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.pretraining.objectives import classifier_nats
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
-from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
@@ -34,9 +33,9 @@ class ScorerSizes:
     embedding_size: int = 128
     """E, of both networks."""
     hidden_size: int = 256
-    """H of the language model."""
+    """H, of the language model."""
     filters: int = 128
-    """Of the recognizer, of each of its three widths."""
+    """Filters of the classifier, of each of its three widths."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class ScorerSchedule:
     clip_norm: float = 5.0
     """Largest gradient norm."""
     dropout: float = 0.5
-    """Share of the recognizer's responses set to 0."""
+    """Share of the classifier's responses dropped."""
     word_drop: float = 0.1
-    """Share of the words hidden from the recognizer."""
+    """Share of the words replaced by ``<unk>`` for the classifier."""
     softmax_samples: int = 512
     """Words, beside those of the batch, that the language model's softmax is estimated from."""
     seed: int = 0
@@ -93,18 +92,13 @@ def scorer_settings(rows: int) -> ScorerConfig:
     epochs = min(MOST_EPOCHS, max(schedule.epochs, round(WANTED_SENTENCES / max(rows, 1))))
     batch_size = min(schedule.batch_size, max(16, rows // 50))
     iterations = epochs * max(1, rows // batch_size)
-    return ScorerConfig(
-        training=replace(
-            schedule,
-            epochs=epochs,
-            batch_size=batch_size,
-            warmup=min(schedule.warmup, iterations // 10),
-        )
-    )
+    warmup = min(schedule.warmup, iterations // 10)
+    schedule = replace(schedule, epochs=epochs, batch_size=batch_size, warmup=warmup)
+    return ScorerConfig(training=schedule)
 
 
 class ScorerTraining:
-    """What :func:`~arae_toolkit.training.loop.fit` trains: two networks, each by its own update.
+    """The training of a scorer's two networks, for :func:`~arae_toolkit.training.loop.fit`.
 
     Args:
         scorer: Moved in place.
@@ -132,25 +126,18 @@ class ScorerTraining:
         self.iterations = settings.epochs * self.batches_per_epoch
         self.modules, self.kept = {"scorer": scorer}, dict[str, Tensor]()
         self.random = torch.Generator(self.device)
+        parts = {"recognizer": scorer.recognizer, "language_model": scorer.language_model}
         self.updates = {
-            name: Update(
-                parameters, adam(parameters, rate=settings.rate), clip_norm=settings.clip_norm
-            )
-            for name, parameters in (
-                ("recognizer", list(scorer.recognizer.parameters())),
-                ("language_model", list(scorer.language_model.parameters())),
-            )
+            name: adam_update(part.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
+            for name, part in parts.items()
         }
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
         settings, scorer = self.intervals, self.scorer
+        length, warmup = self.iterations, settings.warmup
         rate = learning_rate(
-            settings.rate,
-            iteration,
-            iterations=self.iterations,
-            warmup=settings.warmup,
-            floor=COSINE_FLOOR,
+            settings.rate, iteration, iterations=length, warmup=warmup, floor=COSINE_FLOOR
         )
         for update in self.updates.values():
             update.set_rate(rate)
@@ -163,15 +150,11 @@ class ScorerTraining:
             ).float()
         nats = classifier_nats(scores, batch.labels, class_weights=self.class_weights)
         self.updates["recognizer"].descend(nats)
+        samples = settings.softmax_samples
+        sample = SoftmaxSample(samples, self.random) if samples else None
+        code = torch.zeros(len(batch), 0, device=self.device)
         with reduced(self.device, self.dtype):
-            written = scorer.language_model.nats(
-                torch.zeros(len(batch), 0, device=self.device),
-                batch,
-                dtype=self.dtype,
-                sample=SoftmaxSample(settings.softmax_samples, self.random)
-                if settings.softmax_samples
-                else None,
-            )
+            written = scorer.language_model.nats(code, batch, dtype=self.dtype, sample=sample)
         norm = self.updates["language_model"].descend(written / len(batch))
         return {
             "recognizer_nats": nats.detach(),
@@ -202,14 +185,7 @@ def train_scorer(
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
     experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
-    sizes = config.model
-    scorer = Scorer(
-        len(corpus.vocabulary),
-        attributes=corpus.labels,
-        embedding_size=sizes.embedding_size,
-        hidden_size=sizes.hidden_size,
-        filters=sizes.filters,
-    )
+    scorer = Scorer(len(corpus.vocabulary), attributes=corpus.labels, **asdict(config.model))
     scorer.initialize(torch.Generator().manual_seed(config.training.seed))
     dev = corpus.split("dev")
     sentences = [dev[row].tolist() for row in range(len(dev))]
@@ -242,8 +218,6 @@ def provide_scorer(
     corpus: Corpus,
     scorer_folder: Path,
     folder: Path,
-    *,
-    listeners: Sequence[Listener],
     options: RunOptions,
 ) -> None:
     """Train a corpus's scorer where its folder holds none, and copy it into a model's folder.
@@ -252,9 +226,8 @@ def provide_scorer(
         corpus: With labelled sentences.
         scorer_folder: Where the scorer is, or is to be.
         folder: Of the model.
-        listeners: Told of rows and notes of the scorer's training.
-        options: Of the model's run.
+        options: Of the model's run; its listeners are told nothing of the scorer's.
     """
-    own: RunOptions = {**options, "listeners": listeners}
+    own: RunOptions = {**options, "listeners": ()}
     train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
     copy_scorer(scorer_folder, folder)
