@@ -79,7 +79,7 @@ STREAMS = {
         "reconstruction", "no field 'text'", 10, "arae-toolkit pretrain nowhere",
     ),
     "predict": Stream(
-        ("nli", "predict"), (), small.save_model,
+        ("nli", "predict"), (), small.save_pair_model,
         tuple({"premise": premise, "hypothesis": hypothesis} for premise, hypothesis in PAIRS),
         "label", "no field 'premise' or 'sentence1'", 60, "arae-toolkit nli --labels tiny",
     ),
