@@ -43,8 +43,9 @@ demo: $(READY)
 	    || { tail -5 runs/$$table-quick.log >&2; exit 1; }; done ) & tables=$$!; \
 	  $(BIN)/arae-toolkit demo && wait $$tables && cat runs/table3-quick.md runs/table5-quick.md
 
+# A file's tests share what they train, so a file stays on one core.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow

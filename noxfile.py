@@ -35,7 +35,7 @@ def check(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def test(session: nox.Session) -> None:
     install(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
@@ -69,4 +69,4 @@ def package(session: nox.Session) -> None:
 def torchtext(session: nox.Session) -> None:
     """Run the whole suite beside torchtext's last release, which needs torch 2.3 and numpy 1."""
     session.install("-e", ".[torchtext,dev,tensorboard]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)

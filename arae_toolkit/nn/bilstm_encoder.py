@@ -10,6 +10,7 @@ from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.embedding import TokenEmbedding
+from arae_toolkit.ops.cudnn_lstm import library_states
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
 
@@ -56,8 +57,8 @@ class BiLSTMEncoder(nn.Module):
         columns = torch.arange(batch.tokens.shape[1], device=batch.device)
         mirrored = batch.lengths[:, None] - 1 - columns
         places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
-        ahead, _ = self.forward_lstm(words)
-        behind, _ = self.backward_lstm(words.gather(1, places.expand_as(words)))
+        ahead = library_states(self.forward_lstm, words)
+        behind = library_states(self.backward_lstm, words.gather(1, places.expand_as(words)))
         behind = behind.gather(1, places.expand_as(behind))
         return torch.cat([ahead, behind], dim=2).float()
 

@@ -8,6 +8,8 @@ has gates of 0 before their activations, so its cell stays at 0 and adds nothing
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -27,9 +29,40 @@ def lstm_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
         Shape (B, T, H).
     """
     if not (inputs.is_cuda and torch.is_autocast_enabled("cuda")):
-        states, _ = lstm(inputs)
-        return states  # type: ignore[no-any-return]
+        return library_states(lstm, inputs)
     return _filled_up_states(lstm, inputs, torch.get_autocast_dtype("cuda"))
+
+
+def library_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
+    """Return the output of torch's own LSTM at each place, under any autocast.
+
+    Args:
+        lstm: One layer, one direction, ``batch_first``.
+        inputs: Shape (B, T, I).
+
+    Returns:
+        Shape (B, T, H); float32 on a CPU that has no LSTM in bfloat16, whatever autocast says.
+    """
+    lacking = torch.is_autocast_enabled("cpu") and not inputs.is_cuda and not _cpu_has_lower()
+    with torch.autocast("cpu", enabled=False) if lacking else nullcontext():
+        states, _ = lstm(inputs.float() if lacking else inputs)
+    return states  # type: ignore[no-any-return]
+
+
+@cache
+def _cpu_has_lower() -> bool:
+    """Return whether oneDNN has an LSTM in bfloat16 for this CPU, by trying a small one.
+
+    It has matrix products in it for every CPU, and this one only where there are instructions.
+    """
+    zeros = torch.zeros(1, 1, 1)  # words, output and cell: a module would draw random weights
+    weights = [torch.zeros(4, 1), torch.zeros(4, 1), torch.zeros(4), torch.zeros(4)]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        try:
+            torch.lstm(zeros, (zeros, zeros), weights, True, 1, 0.0, False, False, True)
+        except RuntimeError:
+            return False
+    return True
 
 
 def _filled_up_states(lstm: nn.LSTM, inputs: Tensor, dtype: torch.dtype) -> Tensor:

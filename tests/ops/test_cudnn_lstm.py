@@ -36,9 +36,21 @@ def test_weights_lie_in_one_buffer_in_cudnns_order():
 
 
 def test_on_a_cpu_torchs_own_lstm_is_taken():
-    """In either precision."""
     lstm = nn.LSTM(6, 5, batch_first=True)
     words = torch.randn(2, 3, 6)
     assert torch.equal(lstm_states(lstm, words), lstm(words)[0])
+
+
+def test_a_cpu_without_an_lstm_in_bfloat16_runs_it_in_float32(monkeypatch):
+    """One that has it gives nearly the same."""
+    lstm = nn.LSTM(6, 5, batch_first=True)
+    words = torch.randn(2, 3, 6)
+    in_float32, _ = lstm(words)
+    before = torch.get_rng_state()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(lstm_states(lstm, words), lstm(words)[0])
+        states = lstm_states(lstm, words.bfloat16())
+        monkeypatch.setattr(cudnn_lstm, "_cpu_has_lower", lambda: False)
+        lacking = lstm_states(lstm, words)
+    torch.testing.assert_close(states.float(), in_float32, rtol=0.02, atol=0.02)
+    assert torch.equal(lacking, in_float32)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD, UNKNOWN
+from arae_toolkit.ops.cudnn_lstm import library_states
 from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
@@ -144,8 +145,8 @@ class InfillingNetwork(nn.Module):
         columns = torch.arange(batch.tokens.shape[1], device=batch.device)
         mirrored = batch.lengths[:, None] - 1 - columns
         places = torch.where(mirrored >= 0, mirrored, columns)[:, :, None]
-        ahead, _ = self.forward_lstm(inputs)
-        behind, _ = self.backward_lstm(inputs.gather(1, places.expand_as(inputs)))
+        ahead = library_states(self.forward_lstm, inputs)
+        behind = library_states(self.backward_lstm, inputs.gather(1, places.expand_as(inputs)))
         behind = behind.gather(1, places.expand_as(behind)) * (mirrored >= 0)[:, :, None]
         return Context(functional.pad(ahead, (0, 0, 1, 0)), functional.pad(behind, (0, 0, 0, 1)))
 
