@@ -14,6 +14,8 @@ DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25} | dict.fromkeys(EMBE
 DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000} | dict.fromkeys(
     EMBEDDED, 11_000
 )
+DEFAULT_JUDGES_SHARE = 0.2
+"""Of every corpus known by name, and of a file of one's own that has labels."""
 OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
 
 
@@ -26,6 +28,9 @@ class PrepareOptions:
 
     vocab_size: int | None = None
     """Words in the vocabulary, the four special tokens not counted."""
+
+    judges_share: float | None = None
+    """Share of train's sentences that is kept for scoring models, from 0 to below 1."""
 
     text_field: str = "text"
     """Field (JSONL) or column (CSV) that holds the text of a file of one's own."""
@@ -52,12 +57,14 @@ class PrepareOptions:
         """Check the numbers.
 
         Raises:
-            ValueError: If a size is below 1 or the seed is negative.
+            ValueError: If a size is below 1, a share is none, or the seed is negative.
         """
         for name in ("max_length", "vocab_size", "size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.judges_share is not None and not 0 <= self.judges_share < 1:
+            raise ValueError(f"judges_share must be from 0 to below 1, got {self.judges_share}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 
@@ -65,9 +72,12 @@ class PrepareOptions:
         """Return the options that shape the corpus of this name, with their actual values."""
         if name == "mnist":
             return {}
+        measured = name in CORPORA or self.label_field is not None
+        share = DEFAULT_JUDGES_SHARE if measured else 0.0
         chosen: dict[str, Any] = {
             "max_length": self.max_length or DEFAULT_MAX_LENGTHS.get(name, OTHER_MAX_LENGTH),
             "vocab_size": self.vocab_size or DEFAULT_VOCAB_SIZES.get(name, OTHER_VOCAB_SIZE),
+            "judges_share": share if self.judges_share is None else self.judges_share,
             "skip_bad_rows": self.skip_bad_rows,
         }
         if name == "yahoo":

@@ -96,6 +96,7 @@ def prepare_corpus(
                 found,
                 max_length=manifest["options"]["max_length"],
                 vocab_size=manifest["options"]["vocab_size"],
+                judges_share=manifest["options"]["judges_share"],
                 seed=options.seed,
                 log=log,
                 progress=progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.data_prep import encoded_texts
+from arae_toolkit.data_prep import encoded_texts, judges_part
 from arae_toolkit.data_prep.corpus_folder import TOKENIZER
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
 from arae_toolkit.data_prep.readers.downloads import Advance, Progress
@@ -21,6 +21,9 @@ from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.errors import DataError
 
 SPLITS = ("train", "dev", "test")
+"""Those that a source can have."""
+JUDGES = "judges"
+"""The split that is taken from train for scoring models."""
 DEV_SHARE, MOST_DEV_SENTENCES = 0.1, 5_000
 """Size of a dev split that is taken from train, where the corpus has none of its own."""
 
@@ -35,9 +38,12 @@ class LabelledRows:
     labels: npt.NDArray[np.int16]
     """Label ids, ``UNLABELLED`` where there is none. Shape (N,)."""
 
+    documents: npt.NDArray[np.int64]
+    """The document that each is of, ``NO_DOCUMENT`` where it is not known. Shape (N,)."""
+
     def at(self, chosen: npt.NDArray[Any]) -> LabelledRows:
         """Return the sentences at some positions, or where a mask is true."""
-        return LabelledRows(self.texts[chosen], self.labels[chosen])
+        return LabelledRows(self.texts[chosen], self.labels[chosen], self.documents[chosen])
 
 
 @dataclass
@@ -66,6 +72,7 @@ def write_text_corpus(
     *,
     max_length: int,
     vocab_size: int,
+    judges_share: float,
     seed: int,
     log: RowLog,
     progress: Progress,
@@ -80,6 +87,8 @@ def write_text_corpus(
         rows: The rows of each split.
         max_length: Most words in a sentence.
         vocab_size: Most words in the vocabulary, which is that of train.
+        judges_share: Of train's sentences, those that become a split for scoring models; see
+            :mod:`~arae_toolkit.data_prep.judges_part`.
         seed: Chooses the sentences of a dev split that is taken from train.
         log: Counts rows and rejects bad ones.
         progress: Shows how far it is.
@@ -94,6 +103,7 @@ def write_text_corpus(
         texts = encoded_texts.encode_texts(read.table, every_word, advance)
     read.table = TextTable()  # the texts are no longer needed, and they are most of the memory
     kept, dropped, dev_split = select_sentences(texts, read, max_length=max_length, seed=seed)
+    kept, dropped, judges = with_judges_part(texts, kept, dropped, share=judges_share)
     for split, selection in kept.items():
         if not len(selection.texts):
             counts = {reason.replace("_", " "): n for reason, n in dropped[split].items() if n}
@@ -119,6 +129,7 @@ def write_text_corpus(
         "dropped": dropped,
         "pairs": _write_pairs(folder, texts, read.pairs, vocabulary, read.labels),
         "dev_split": dev_split,
+        "judges_part": judges,
         "checks": {"evaluation_sentences_in_train": in_train},
     }
 
@@ -145,7 +156,7 @@ def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
     # The last id is that of UNLABELLED, which is -1.
     new_ids = np.array([*map(read.labels.index, ids), UNLABELLED], dtype=np.int16)
     for split, found in read.sentences.items():
-        read.sentences[split] = LabelledRows(found.texts, new_ids[found.labels])
+        read.sentences[split] = replace(found, labels=new_ids[found.labels])
     return read
 
 
@@ -158,11 +169,13 @@ def _read_split(
     advance: Advance,
 ) -> None:
     """Read one split; both sides of its pairs are sentences too."""
-    texts, labels = array("q"), array("h")
+    texts, labels, documents = array("q"), array("h"), array("q")
     if split in rows.sentences:
         for sentence in rows.sentences[split](log):
             texts.append(read.table.add(sentence.text))
             labels.append(id_of(sentence.label))
+            document = sentence.document
+            documents.append(judges_part.NO_DOCUMENT if document is None else document)
             advance()
     if split in rows.pairs:
         first, pair_labels = len(texts), array("h")
@@ -170,14 +183,19 @@ def _read_split(
             texts.extend((read.table.add(pair.premise), read.table.add(pair.hypothesis)))
             pair_labels.append(id_of(pair.label))
             labels.extend((UNLABELLED, UNLABELLED))
+            documents.extend((judges_part.NO_DOCUMENT, judges_part.NO_DOCUMENT))
             advance()
-        read.pairs[split] = _labelled(texts[first:], pair_labels)
-    read.sentences[split] = _labelled(texts, labels)
+        read.pairs[split] = _labelled(texts[first:], pair_labels, documents[first:])
+    read.sentences[split] = _labelled(texts, labels, documents)
 
 
-def _labelled(texts: array[int], labels: array[int]) -> LabelledRows:
+def _labelled(texts: array[int], labels: array[int], documents: array[int]) -> LabelledRows:
     """Return rows as arrays."""
-    return LabelledRows(np.array(texts, dtype=np.int64), np.array(labels, dtype=np.int16))
+    return LabelledRows(
+        np.array(texts, dtype=np.int64),
+        np.array(labels, dtype=np.int16),
+        np.array(documents, dtype=np.int64),
+    )
 
 
 def select_sentences(
@@ -203,6 +221,24 @@ def select_sentences(
         kept[split] = kept[split].at(~also)
         dropped[split]["also_in_train"] = int(also.sum())
     return kept, dropped, dev_split
+
+
+def with_judges_part(
+    texts: EncodedTexts,
+    kept: Mapping[str, LabelledRows],
+    dropped: Mapping[str, dict[str, int]],
+    *,
+    share: float,
+) -> tuple[dict[str, LabelledRows], dict[str, dict[str, int]], dict[str, Any]]:
+    """Return the splits with train divided, what was dropped, and what the manifest says of it."""
+    train = kept["train"]
+    judges, also = judges_part.judges_rows(texts, train.texts, train.documents, share=share)
+    division = judges_part.record(share, judges, train.documents)
+    if not judges.any():
+        return dict(kept), dict(dropped), division
+    parts = {"train": train.at(~judges & ~also), JUDGES: train.at(judges)}
+    reasons = {JUDGES: {"also_in_train": int(also.sum())}}
+    return {**kept, **parts}, {**dropped, **reasons}, division
 
 
 def _dev_mask(count: int, seed: int) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import click
 
 from arae_toolkit.data_prep.options import (
     CORPORA,
+    DEFAULT_JUDGES_SHARE,
     EMBEDDED,
     OTHER_MAX_LENGTH,
     OTHER_VOCAB_SIZE,
@@ -29,6 +30,7 @@ APPLIES_TO = {
     "label_field": ("PATH",),
     "source": ("snli", "yelp", "yahoo", "mnist"),
     "max_length": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
+    "judges_share": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "vocab_size": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "seed": ("yahoo", *EMBEDDED, "PATH"),
 }
@@ -68,6 +70,12 @@ _DEFAULTS = PrepareOptions()
     type=click.IntRange(min=1),
     help="Words in the vocabulary. By default 11,000 for snli and synthetic, "
     f"{OTHER_VOCAB_SIZE:,} for others.",
+)
+@click.option(
+    "--judges-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of train that is kept for the models that score others, and that no system learns "
+    f"from. By default {DEFAULT_JUDGES_SHARE}, and 0 for PATH without labels.",
 )
 @click.option("--text-field", default=_DEFAULTS.text_field, help="PATH: field of the text.")
 @click.option("--label-field", help="PATH: field of the label. By default there are no labels.")

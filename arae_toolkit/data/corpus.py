@@ -6,6 +6,7 @@ A corpus folder holds, for each split, a flat array of token ids and the offsets
     train.tokens.npy  train.offsets.npy  [train.labels.npy]      distinct sentences, for pretraining
     dev...  test...
     pairs.train.tokens.npy ...                                   premise, hypothesis, premise, ...
+    judges...                                                    for scoring models; no system's
     train.pixels.npy  [train.labels.npy]                         an image corpus instead of text
 
 Arrays are opened memory-mapped: a corpus of any size costs no memory until its rows are used.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Sentence:
 
     text: str
     label: str | None = None
+    document: int | None = field(default=None, repr=False, compare=False)
+    """A number of the text that it is a part of, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,11 @@ class Corpus:
         return labels is not None and bool((np.asarray(labels) >= 0).all())
 
     @property
+    def judges_split(self) -> str:
+        """Where scoring models learn: ``judges``; ``train`` where train was not divided."""
+        return "judges" if "judges" in self.manifest["splits"] else "train"
+
+    @property
     def max_length(self) -> int:
         """Most tokens in a sentence, ``<eos>`` not counted."""
         return int(self.manifest["max_length"])
@@ -262,7 +270,7 @@ class Corpus:
         return int(counts["images" if self.kind == "image" else "sentences"])
 
     def split(self, name: str) -> PackedSentences:
-        """Return the distinct sentences of ``train``, ``dev`` or ``test``."""
+        """Return the distinct sentences of ``train``, ``judges``, ``dev`` or ``test``."""
         return PackedSentences.open(self.folder, name)
 
     def pairs(self, name: str) -> PackedSentences:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from arae_toolkit.data.text_normalization import normalized, tokenizer_rules
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
 
@@ -42,9 +44,14 @@ class Vocabulary:
     Ids 0-3 are ``<pad> <bos> <eos> <unk>``; the others follow in order of falling frequency.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Wrap a Hugging Face word-level tokenizer whose first ids are the special tokens."""
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, *, normalizes: bool = True) -> None:
+        """Wrap a Hugging Face word-level tokenizer whose first ids are the special tokens.
+
+        Args:
+            tokenizer: It may lower-case text, and does not normalize it otherwise.
+            normalizes: Whether text is normalized before; vocabularies of old models do not.
+        """
+        self._tokenizer, self._normalizes = tokenizer, normalizes
         self._words = [""] * tokenizer.get_vocab_size()
         for word, index in tokenizer.get_vocab().items():
             self._words[index] = word
@@ -75,18 +82,32 @@ class Vocabulary:
             show_progress=False,
         )
         # The mark of an unknown word has its id already; the trainer would count it a second time.
-        known = (_UNKNOWN_MARK.sub(" ", text) for text in texts)
+        known = (_UNKNOWN_MARK.sub(" ", normalized(text)) for text in texts)
         tokenizer.train_from_iterator(known, trainer)
         return cls(_without_special_matching(tokenizer))
 
     @classmethod
     def from_json(cls, text: str) -> Vocabulary:
         """Return the vocabulary that :meth:`to_json` wrote."""
-        return cls(Tokenizer.from_str(text))
+        content = json.loads(text)
+        normalizer = content["normalizer"] or {}
+        steps = normalizer.get("normalizers", [normalizer])
+        rules = tokenizer_rules()
+        normalizes = steps[: len(rules)] == rules
+        if normalizes:
+            content["normalizer"] = {"type": "Sequence", "normalizers": steps[len(rules) :]}
+            text = json.dumps(content)
+        return cls(Tokenizer.from_str(text), normalizes=normalizes)
 
     def to_json(self) -> str:
         """Return the content of ``tokenizer.json``."""
-        return self._tokenizer.to_str(pretty=True) + "\n"
+        if not self._normalizes:
+            return self._tokenizer.to_str(pretty=True) + "\n"
+        content = json.loads(self._tokenizer.to_str())
+        own = content["normalizer"]
+        steps = own.get("normalizers", [own]) if own else []
+        content["normalizer"] = {"type": "Sequence", "normalizers": [*tokenizer_rules(), *steps]}
+        return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -130,7 +151,8 @@ class Vocabulary:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text, ``<eos>`` last."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        texts = [normalized(text) for text in texts] if self._normalizes else list(texts)
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -60,7 +60,11 @@ def train_on_texts(
         corpus = _corpus_of(
             source,
             PrepareOptions(
-                label_field="label", vocab_size=vocab_size, max_length=max_length, seed=seed
+                label_field="label",
+                vocab_size=vocab_size,
+                max_length=max_length,
+                judges_share=0.0,
+                seed=seed,
             ),
         )
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():

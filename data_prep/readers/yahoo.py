@@ -97,8 +97,8 @@ def read_sentences(
 ) -> Iterator[Sentence]:
     """Yield titles, lines of best answers, or both. Question details are not used.
 
-    Each row is one physical line: the official files write a line break as a backslash and an n.
-    Rare words, ``_UNK`` in some releases, become ``<unk>``.
+    A row is one document, and one physical line: the official files write a line break as a
+    backslash and an n. Rare words, ``_UNK`` in some releases, become ``<unk>``.
     """
     for number, line in log.lines(file):
         try:
@@ -114,7 +114,8 @@ def read_sentences(
             texts += _LINE_BREAK.split(answer)
         for text in texts:
             if text.strip():
-                yield Sentence(_RARE_WORD.sub("<unk>", text).strip(), classes[label])
+                text = _RARE_WORD.sub("<unk>", text).strip()
+                yield Sentence(text, classes[label], document=number)
 
 
 def _fields(line: str) -> tuple[int, str, str]:

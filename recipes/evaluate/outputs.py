@@ -92,7 +92,10 @@ def open_corpus(run: str | None, name: str | None) -> Corpus:
             hint="name its prepared folder with --corpus",
         ) from error
     if trained_on.get("sha256") not in (None, corpus.sha256):
-        say(f"arae-toolkit: warning: {run} was trained on another corpus than {corpus.folder}")
+        say(
+            f"arae-toolkit: warning: {run} was trained on another corpus than {corpus.folder}; its "
+            "judges may have learned from the same rows"
+        )
     return corpus
 
 

@@ -30,6 +30,10 @@ ROWS = {
     "unknown": ("unknown words, percent", "percent"),
 }
 """Title and unit of each measure, the accuracies before them left out."""
+JUDGES_SAW_TRAIN = (
+    "judges and language model have learned from the rows that systems learn from, which flatters "
+    "these: prepare the corpus again, with --judges-share above 0"
+)
 COUNTS = ("rows", "referenced")
 
 
@@ -41,6 +45,7 @@ def as_json_object(
     return {
         "corpus": corpus_identity(corpus),
         "split": split,
+        "judges_split": corpus.judges_split,
         "signature": dict(first.signature),
         "systems": {
             name: significant(
@@ -63,6 +68,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     ]
     perplexity = signature["language_model"]["held_out_perplexity"]
     lines.append(f"language model: perplexity {perplexity:.2f} on dev")
+    if report["judges_split"] == "train":
+        lines.append(JUDGES_SAW_TRAIN)
     lines.append(f"BLEU: {signature['bleu']}")
     blocks = ["\n".join(lines), _table("all rows", {n: s["overall"] for n, s in systems.items()})]
     directions = dict.fromkeys(d for system in systems.values() for d in system["directions"])
@@ -99,7 +106,7 @@ def write_report(
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),
-        details={key: report[key] for key in ("split", "signature", "systems")},
+        details={key: report[key] for key in ("split", "judges_split", "signature", "systems")},
         **made,
     )
 

@@ -339,6 +339,7 @@ def write_table(
         details={
             **dict(details or {}),
             "split": choices.split,
+            "judges_split": instruments.split,
             "rows": len(sources.texts),
             "systems": list(cells),
             "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},

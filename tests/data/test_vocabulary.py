@@ -29,12 +29,12 @@ def words_of(text):
     [
         ("A man, asleep.", "a man , asleep ."),
         ("They don't know it's Bob's.", "they do n't know it 's bob 's ."),
-        ("He can't, hasn’t.", "he ca n't , has n’t ."),
+        ("He can't, hasn’t.", "he ca n't , has n't ."),
         ("It is 7:30, and 1,000 people wait", "it is 7:30 , and 1,000 people wait"),
         ("an old-fashioned t-shirt at ten o'clock", "an old-fashioned t-shirt at ten o'clock"),
         ("the u.s. team ...", "the u.s. team ..."),
         ("pay _num_ dollars", "pay _num_ dollars"),
-        ("“quoted” -- (well)", "“ quoted ” -- ( well )"),
+        ("“quoted” -- (well)", '" quoted " -- ( well )'),
         ("cafés\tin\nParis", "cafés in paris"),
     ],
 )

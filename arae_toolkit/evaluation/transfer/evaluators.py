@@ -73,13 +73,16 @@ class Evaluators:
 
     Attributes:
         classifiers: Of different kinds.
-        language_model: Of the train split.
+        language_model: Of the same split.
         folder: Where they are kept.
+        split: What they have learned from: the judges' part of train, or train itself where it
+            was not divided.
     """
 
     classifiers: tuple[TextClassifier, ...]
     language_model: LanguageModel
     folder: Path
+    split: str
 
 
 def default_folder(corpus: Corpus) -> Path:
@@ -115,7 +118,8 @@ def evaluators_of(
     folder, settings = folder or default_folder(corpus), settings or EvaluatorSettings()
     _check_labels(corpus)
 
-    train, dev, rows = corpus.split("train"), corpus.split("dev"), corpus.rows("train")
+    own = corpus.judges_split
+    train, dev, rows = corpus.split(own), corpus.split("dev"), corpus.rows(own)
 
     def kept(name: str, part: Any, load: Callable[[Any], Made], make: Callable[[], Made]) -> Made:
         run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
@@ -158,7 +162,7 @@ def evaluators_of(
         *("language-model", reader, LanguageModel.of),
         lambda: trained("language-model", reader, train_language_model),
     )
-    return Evaluators(classifiers, language_model, folder)
+    return Evaluators(classifiers, language_model, folder, own)
 
 
 def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made]) -> Made | None:
@@ -199,7 +203,7 @@ def _check_labels(corpus: Corpus) -> None:
             path=corpus.folder,
             hint="use a labelled corpus such as yelp or yahoo",
         )
-    for split in ("train", "dev"):
+    for split in (corpus.judges_split, "dev"):
         labels = corpus.split(split).labels
         present = np.unique(labels) if labels is not None else np.empty(0)
         missing = [name for index, name in enumerate(corpus.labels) if index not in present]
