@@ -78,4 +78,4 @@ def _words_alone(texts: EncodedTexts, rows: Rows) -> list[bytes]:
 def _fraction(key: bytes) -> float:
     """Return a number from 0 to 1 that depends on the key alone."""
     digest = hashlib.blake2b(key, digest_size=_HASHED).digest()
-    return int.from_bytes(digest, "big") / 2 ** (8 * _HASHED)
+    return int.from_bytes(digest, "big") / (1 << 8 * _HASHED)
