@@ -270,7 +270,17 @@ class Corpus:
         return int(counts["images" if self.kind == "image" else "sentences"])
 
     def split(self, name: str) -> PackedSentences:
-        """Return the distinct sentences of ``train``, ``judges``, ``dev`` or ``test``."""
+        """Return the distinct sentences of ``train``, ``judges``, ``dev`` or ``test``.
+
+        Raises:
+            DataError: If the corpus has no such split, or it cannot be read.
+        """
+        if name not in (there := self.manifest["splits"]):
+            raise DataError(
+                f"no {name} split here, only {', '.join(there)}",
+                path=self.folder,
+                hint=f"prepare a folder that has a file for {name}",
+            )
         return PackedSentences.open(self.folder, name)
 
     def pairs(self, name: str) -> PackedSentences:

@@ -252,16 +252,19 @@ def _measured(
     place = choose_device(device)
     dtype = dtype_of(precision)
     instruments = evaluators_of(corpus, device=place, dtype=dtype, note=say, progress=progress)
-    held_out = corpus.split(OTHER_SPLIT[split])
+    # Real text that is neither an output nor what one was made from.
+    others = (OTHER_SPLIT[split], "judges")
+    held_out = next((corpus.split(s) for s in others if s in corpus.manifest["splits"]), None)
 
     def reverse_of(name: str) -> Any:
-        if not reverse or len(systems[name]) < FEWEST_OUTPUTS or not len(held_out):
+        real = held_out
+        if not reverse or len(systems[name]) < FEWEST_OUTPUTS or not real:
             return None
 
         def measure(outputs: Sequence[str]) -> float:
             with progress(f"learning the outputs of {name}") as advance:
                 return reverse_perplexity(
-                    outputs, held_out, corpus.vocabulary, device=place, dtype=dtype, advance=advance
+                    outputs, real, corpus.vocabulary, device=place, dtype=dtype, advance=advance
                 )
 
         return measure

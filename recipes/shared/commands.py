@@ -99,9 +99,8 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             nearest = get_close_matches(name, names, n=1)
-            ctx.fail(
-                f"No such command {name!r}." + (f" Did you mean {nearest[0]!r}?" * bool(nearest))
-            )
+            hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are {', '.join(names)}."
+            ctx.fail(f"No such command {name!r}. {hint}")
         return super().resolve_command(ctx, args)
 
     def _short_helps(self) -> list[tuple[str, str]]:

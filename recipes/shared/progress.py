@@ -1,4 +1,4 @@
-"""What commands share: help with examples, progress, finding the folder of a run."""
+"""Progress and tables on the terminal, all of it on stderr."""
 
 from __future__ import annotations
 

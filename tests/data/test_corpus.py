@@ -116,7 +116,7 @@ def test_a_missing_array_is_named(tmp_path):
 def write_corpus(folder, **changes):
     manifest = {
         **{"version": MANIFEST_VERSION, "name": "tiny", "kind": "text", "labels": ["bad", "good"]},
-        **{"max_length": 4, "sha256": "0" * 64},
+        **{"max_length": 4, "sha256": "0" * 64, "splits": {"train": {"sentences": 2}}},
         **changes,
     }
     folder.mkdir(exist_ok=True)
@@ -160,3 +160,8 @@ def test_a_damaged_tokenizer_is_refused(tmp_path):
     (write_corpus(tmp_path) / "tokenizer.json").write_text("{")
     with pytest.raises(CheckpointMismatch):
         _ = Corpus(tmp_path).vocabulary
+
+
+def test_a_split_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    with pytest.raises(DataError, match="no test split here, only train"):
+        Corpus(write_corpus(tmp_path)).split("test")

@@ -43,7 +43,7 @@ from arae_toolkit.storage.paths import run_folder
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
-"""Shows how far a loop over so many rows is, as ``recipes.common.progress`` does."""
+"""Shows how far a loop over so many rows is, as ``recipes.shared.progress`` does."""
 
 
 class _Keepable(Protocol):
