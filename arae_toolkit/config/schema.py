@@ -20,12 +20,17 @@ class ModelConfig:
     hidden_size: int = 300
     """H is the size of the decoder's state; for images of the encoder's first layer, which the
     sizes of all others follow: 800 makes 800-400 in the encoder and 400-800-1000 in the decoder."""
+    # Deviation: the paper's codes lie on the unit sphere whatever their prior is.
+    code_norm: Literal["auto", "sphere", "none"] = "auto"
+    """``sphere`` scales codes to norm 1, as the paper does; ``none`` maps the encoder's state
+    linearly, without a bound, as a Gaussian prior needs it. ``auto`` is ``none`` for ``vae`` and
+    ``wae``, and ``sphere`` for the others."""
     noise_size: int = 100
     """S is the size of the generator's Gaussian input."""
     # Deviation: the paper feeds the unit-norm code as it is.
     code_gain: float = 17.3
-    """The code is multiplied by this, about sqrt(Z), where it enters the decoder; the paper's is 1.
-    Text only: batch normalization takes it out of an image decoder."""
+    """A code of norm 1 is multiplied by this, about sqrt(Z), where it enters the decoder; the
+    paper's is 1. Text only: batch normalization takes it out of an image decoder."""
     tied_embeddings: Literal["none", "decoder", "all"] = "none"
     """``decoder`` scores words by the vectors that the decoder reads, ``all`` lets the encoder read
     the same ones; both want an ``output_map``, or ``embedding_size`` = ``hidden_size``. The paper's
@@ -107,6 +112,19 @@ class TrainingConfig:
     """This share of the encoder's input words is replaced by ``<unk>`` (denoising), or of its
     pixels turned to paper; it is 0 in the paper."""
 
+    decoder_word_drop: float = 0.0
+    """This share of the words that the decoder is fed is replaced by ``<unk>``, so that it needs
+    the code (Bowman et al., 2016). Text only."""
+    kl_weight: float = 1.0
+    """The divergence of a ``vae``'s posterior from its prior has this weight; 1 makes the bound on
+    the likelihood."""
+    kl_warmup: int = 5000
+    """``kl_weight`` rises from 0 over so many iterations."""
+    free_bits: float = 0.0
+    """So many nats of divergence in each coordinate of a ``vae``'s code cost nothing."""
+    mmd_weight: float = 10.0
+    """The maximum mean discrepancy of a ``wae``'s codes and its prior has this weight."""
+
     critic_steps: int = 3
     """A GAN round has so many updates of the critic."""
     generator_steps: int = 1
@@ -138,6 +156,9 @@ class TrainingConfig:
     # Deviation: the paper clips weights; a penalty per row holds the slope at 1.
     critic_constraint: Literal["clip", "gradient_penalty", "spectral"] = "gradient_penalty"
     """It keeps the critic Lipschitz; the paper clips weights."""
+    adversarial_loss: Literal["wasserstein", "cross-entropy"] = "wasserstein"
+    """``wasserstein`` is the paper's; ``cross-entropy`` the loss of the first GANs, with the
+    generator's that does not saturate (the paper's footnote 1 found it less stable)."""
     clip_bound: float = 0.01
     """Weight clipping bounds the critic's weights by this epsilon."""
     penalty_weight: float = 10.0
@@ -208,8 +229,11 @@ def check_separate(model: ModelConfig) -> None:
     """Refuse settings that several decoders, each with a table of its own, cannot have.
 
     Raises:
-        ValueError: If a table is to be shared, or a map is to stand before one.
+        ValueError: If a table is to be shared, a map is to stand before one, or codes are to lie
+            off the sphere.
     """
+    if model.code_norm == "none":
+        raise ValueError("code_norm=none: the codes of a transfer model lie on the sphere")
     for name, separate in (("tied_embeddings", "none"), ("output_map", False)):
         if getattr(model, name) != separate:
             raise ValueError(

@@ -23,6 +23,7 @@ from arae_toolkit.models.model_folder import (
 )
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.code_head import CodeNorm, NoCodeEncoder, code_form_of
 from arae_toolkit.nn.embedding import Tying, tie_embeddings
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
@@ -43,9 +44,10 @@ MAX_FRUITLESS_BATCHES = 20
 class ARAE(nn.Module):
     """A sentence autoencoder whose codes follow a prior that can be sampled (Figure 1).
 
-    With the learned prior it is the paper's ARAE; with ``sphere`` the AAE baseline; with ``fitted``
-    the plain AE, sampled through a Gaussian fitted to its codes. The critic is a part of training
-    and not of the model.
+    With the learned prior it is the paper's ARAE; with ``sphere`` or ``gaussian`` the AAE and WAE
+    baselines, and the VAE if the encoder gives distributions; with ``fitted`` the plain AE, sampled
+    through a Gaussian fitted to its codes; with ``none`` a language model, the decoder without a
+    code. The critic is a part of training and not of the model.
 
     Args:
         vocabulary: Words and tokenizer.
@@ -61,7 +63,9 @@ class ARAE(nn.Module):
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         output_map: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         tied_embeddings: See :func:`~arae_toolkit.nn.embedding.tie_embeddings`.
-        prior: ``generator``, ``sphere`` or ``fitted``.
+        prior: ``generator``, ``sphere``, ``gaussian``, ``fitted`` or ``none``.
+        code_norm: ``sphere`` for codes of norm 1, ``none`` for codes without a bound.
+        variational: Whether the encoder gives a Gaussian for each sentence, whose mean is the code.
     """
 
     def __init__(
@@ -81,16 +85,26 @@ class ARAE(nn.Module):
         output_map: bool = False,
         tied_embeddings: Tying = "none",
         prior: PriorKind = "generator",
+        code_norm: CodeNorm = "sphere",
+        variational: bool = False,
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         arguments = constructor_arguments(locals(), "vocabulary")
         super().__init__()
+        self.code_norm, self.variational = code_norm, variational
         self.vocabulary, self.max_length, self.arguments = vocabulary, max_length, arguments
-        self.code_size = code_size
         vocab_size = len(vocabulary)
-        self.encoder = ENCODERS[encoder](
-            vocab_size, embedding_size=embedding_size, code_size=code_size
-        )
+        self.encoder: LSTMEncoder | BiLSTMEncoder | NoCodeEncoder
+        if prior == "none":
+            self.encoder, code_size = NoCodeEncoder(), NoCodeEncoder.code_size
+        else:
+            self.encoder = ENCODERS[encoder](
+                vocab_size,
+                embedding_size=embedding_size,
+                code_size=code_size,
+                code_form=code_form_of(code_norm, variational=variational),
+            )
+        self.code_size = code_size
         self.decoder = LSTMDecoder(
             vocab_size,
             embedding_size=embedding_size,
@@ -100,7 +114,7 @@ class ARAE(nn.Module):
             output_map=output_map,
         )
         tie_embeddings(
-            self.encoder.embedding,
+            None if isinstance(self.encoder, NoCodeEncoder) else self.encoder.embedding,
             self.decoder.embedding,
             self.decoder.projection,
             tying=tied_embeddings,
@@ -109,6 +123,7 @@ class ARAE(nn.Module):
             prior,
             noise_size=noise_size,
             code_size=code_size,
+            code_norm=code_norm,
             generator_sizes=generator_sizes,
             generator_normalization=generator_normalization,
             generator_output=generator_output,
@@ -174,7 +189,13 @@ class ARAE(nn.Module):
         )
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 1024) -> Tensor:
-        """Return the code of each text, so many read at once. Shape (B, Z), unit norm."""
+        """Return the code of each text, so many read at once. Shape (B, Z).
+
+        Raises:
+            ToolkitError: If this is a language model.
+        """
+        if isinstance(self.encoder, NoCodeEncoder):
+            raise ToolkitError("a language model has no codes: it can only be sampled from")
         sentences = self.vocabulary.encode_batch(texts)
         return encode_sentences(self.encoder, sentences, batch_size=batch_size)
 
@@ -265,13 +286,16 @@ class ARAE(nn.Module):
     ) -> list[str]:
         """Return the sentences met on the way between two codes, both ends included.
 
-        The way is the straight line, scaled back to the unit sphere. Opposite codes have none.
+        The way is the straight line, scaled back to the unit sphere where codes lie there.
+        Opposite codes have none on it.
         """
         if steps < 2:
             raise ValueError(f"steps must be at least 2, got {steps}")
         start, end = self.encode([first, second])
         share = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        codes = functional.normalize((1 - share) * start + share * end, dim=1)
+        codes = (1 - share) * start + share * end
+        if self.code_norm == "sphere":
+            codes = functional.normalize(codes, dim=1)
         generator = torch.Generator(self.device).manual_seed(0)
         return self.decode(codes, decoding=decoding, generator=generator)
 

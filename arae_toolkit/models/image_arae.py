@@ -24,6 +24,7 @@ from arae_toolkit.models.model_folder import (
     save_model_folder,
 )
 from arae_toolkit.nn import initialization
+from arae_toolkit.nn.code_head import CodeForm, CodeHead, CodeNorm, code_form_of
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
@@ -32,23 +33,36 @@ Pixels = npt.NDArray[Any] | Tensor
 
 
 class ImageEncoder(nn.Module):
-    """MLP from binary pixels to a unit-norm code, with batch normalization.
+    """MLP from binary pixels to a code, with batch normalization.
 
     Args:
         pixel_count: P.
         hidden_sizes: Units of each hidden layer, the widest first.
         code_size: Z.
+        code_form: See :class:`~arae_toolkit.nn.code_head.CodeHead`.
     """
 
-    def __init__(self, pixel_count: int, *, hidden_sizes: Sequence[int], code_size: int) -> None:
+    def __init__(
+        self,
+        pixel_count: int,
+        *,
+        hidden_sizes: Sequence[int],
+        code_size: int,
+        code_form: CodeForm = "sphere",
+    ) -> None:
         super().__init__()
         self.layers = mlp(
             pixel_count, hidden_sizes, code_size, activation=nn.ReLU(), normalization="batch"
         )
+        self.head = CodeHead(code_size, form=code_form)
 
     def forward(self, batch: PixelBatch) -> Tensor:
-        """Return the code of each image. Shape (B, Z), float32, unit norm."""
-        return functional.normalize(self.layers(batch.pixels).float(), dim=1)
+        """Return the code of each image. Shape (B, Z), float32, by default of unit norm."""
+        return self.head(self.layers(batch.pixels))  # type: ignore[no-any-return]
+
+    def posterior(self, batch: PixelBatch) -> Tensor:
+        """Return the distribution of each image's code. Shape (B, 2Z); see the head."""
+        return self.head.posterior(self.layers(batch.pixels))
 
 
 class ImageDecoder(nn.Module):
@@ -77,6 +91,7 @@ class ImageDecoder(nn.Module):
         *,
         dtype: torch.dtype = torch.float32,
         sample: SoftmaxSample | None = None,
+        read: PixelBatch | None = None,
     ) -> Tensor:
         """Return the summed negative log-likelihood of the images, in nats. Scalar.
 
@@ -85,7 +100,9 @@ class ImageDecoder(nn.Module):
             batch: The images to be predicted.
             dtype: Precision of the matrix products; the sum is always float32.
             sample: Of no effect: a pixel has two values, and no vocabulary to draw from.
+            read: Of no effect: all pixels are predicted at once, from the code alone.
         """
+        del sample, read
         with torch.autocast(
             code.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16
         ):
@@ -117,7 +134,9 @@ class ImageARAE(nn.Module):
         generator_sizes: Hidden layers of the generator.
         generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
         generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
-        prior: ``generator``, ``sphere`` or ``fitted``.
+        prior: ``generator``, ``sphere``, ``gaussian`` or ``fitted``.
+        code_norm: ``sphere`` for codes of norm 1, ``none`` for codes without a bound.
+        variational: Whether the encoder gives a Gaussian for each image, whose mean is the code.
     """
 
     def __init__(
@@ -132,16 +151,22 @@ class ImageARAE(nn.Module):
         generator_normalization: Normalization = "layer",
         generator_output: OutputBound = "sphere",
         prior: PriorKind = "generator",
+        code_norm: CodeNorm = "sphere",
+        variational: bool = False,
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         arguments = constructor_arguments(locals())
         super().__init__()
+        self.code_norm, self.variational = code_norm, variational
         height, width = image_shape
         self.image_shape = (int(height), int(width))
         self.pixel_count, self.code_size = math.prod(self.image_shape), code_size
         self.arguments = {**arguments, "image_shape": list(self.image_shape)}
         self.encoder = ImageEncoder(
-            self.pixel_count, hidden_sizes=encoder_sizes, code_size=code_size
+            self.pixel_count,
+            hidden_sizes=encoder_sizes,
+            code_size=code_size,
+            code_form=code_form_of(code_norm, variational=variational),
         )
         self.decoder = ImageDecoder(
             self.pixel_count, hidden_sizes=decoder_sizes, code_size=code_size
@@ -150,6 +175,7 @@ class ImageARAE(nn.Module):
             prior,
             noise_size=noise_size,
             code_size=code_size,
+            code_norm=code_norm,
             generator_sizes=generator_sizes,
             generator_normalization=generator_normalization,
             generator_output=generator_output,
@@ -209,7 +235,7 @@ class ImageARAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, pixels: Pixels, *, batch_size: int = 1024) -> Tensor:
-        """Return the code of each image. Shape (N, P) to (N, Z), unit norm."""
+        """Return the code of each image. Shape (N, P) to (N, Z)."""
         codes = [self.encoder(batch) for batch in self._batches(pixels, batch_size)]
         return torch.cat([torch.zeros(0, self.code_size, device=self.device), *codes])
 
@@ -234,7 +260,8 @@ class ImageARAE(nn.Module):
     def interpolate(self, first: Pixels, second: Pixels, *, steps: int = 5) -> Tensor:
         """Return the images met on the way between the codes of two, both ends included.
 
-        The way is the straight line, scaled back to the unit sphere. Opposite codes have none.
+        The way is the straight line, scaled back to the unit sphere where codes lie there.
+        Opposite codes have none on it.
 
         Args:
             first: Shape (P,).
@@ -248,7 +275,10 @@ class ImageARAE(nn.Module):
             raise ValueError(f"steps must be at least 2, got {steps}")
         start, end = self.encode(first[None]), self.encode(second[None])
         share = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        return self.decode(functional.normalize((1 - share) * start + share * end, dim=1))
+        codes = (1 - share) * start + share * end
+        if self.code_norm == "sphere":
+            codes = functional.normalize(codes, dim=1)
+        return self.decode(codes)
 
     @torch.no_grad()
     def nats(self, pixels: Pixels, *, batch_size: int = 1024) -> list[float]:

@@ -22,6 +22,7 @@ class CodeDecoder(Protocol):
         *,
         dtype: torch.dtype = ...,
         sample: SoftmaxSample | None = ...,
+        read: Any = ...,
     ) -> Tensor:
         """Return the negative log-likelihood in nats, summed over the batch."""
 
@@ -34,9 +35,11 @@ class Autoencoder(Protocol):
 
     Attributes:
         arguments: Of the constructor, as the model folder keeps them.
+        variational: Whether the encoder gives a distribution for each row.
     """
 
     arguments: dict[str, Any]
+    variational: bool
 
     @property
     def encoder(self) -> nn.Module:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import PAD
+from arae_toolkit.nn.code_head import CodeForm, CodeHead
 from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import library_states
 
@@ -26,12 +26,20 @@ class BiLSTMEncoder(nn.Module):
         vocab_size: V.
         embedding_size: E.
         code_size: Z, half of it for each direction.
+        code_form: See :class:`~arae_toolkit.nn.code_head.CodeHead`.
 
     Raises:
         ValueError: If ``code_size`` is odd.
     """
 
-    def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
+    def __init__(
+        self,
+        vocab_size: int,
+        *,
+        embedding_size: int,
+        code_size: int,
+        code_form: CodeForm = "sphere",
+    ) -> None:
         """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
         if code_size % 2:
@@ -40,6 +48,7 @@ class BiLSTMEncoder(nn.Module):
         self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
         self.forward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
         self.backward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
+        self.head = CodeHead(code_size, form=code_form)
 
     def states(
         self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
@@ -63,8 +72,12 @@ class BiLSTMEncoder(nn.Module):
         return torch.cat([ahead, behind], dim=2).float()
 
     def forward(self, batch: TokenBatch) -> Tensor:
-        """Return the code of each sentence. Shape (B, Z), float32, unit norm."""
-        return functional.normalize(max_over_tokens(self.states(batch), batch), dim=1)
+        """Return the code of each sentence. Shape (B, Z), float32, by default of unit norm."""
+        return self.head(max_over_tokens(self.states(batch), batch))  # type: ignore[no-any-return]
+
+    def posterior(self, batch: TokenBatch) -> Tensor:
+        """Return the distribution of each sentence's code. Shape (B, 2Z); see the head."""
+        return self.head.posterior(max_over_tokens(self.states(batch), batch))
 
 
 def max_over_tokens(states: Tensor, batch: TokenBatch) -> Tensor:

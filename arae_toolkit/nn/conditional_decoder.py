@@ -88,6 +88,7 @@ class AttributeDecoders(nn.Module):
         *,
         dtype: torch.dtype = torch.float32,
         sample: SoftmaxSample | None = None,
+        read: AttributeBatch | None = None,
     ) -> Tensor:
         """Return the negative log-likelihood of sentences by their own values' decoders.
 
@@ -95,14 +96,16 @@ class AttributeDecoders(nn.Module):
             code: In the batch's order. Shape (B, Z).
             batch: The sentences to be predicted.
             dtype: Precision of the projection's matrix products.
-            sample: See :meth:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder.nats`.
+            sample: See :meth:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder.nats`, as for ``read``.
+            read: What the decoders read in place of the sentences' words.
 
         Returns:
             Nats summed over the batch, scalar.
         """
         codes = code.split([len(part) for part in batch.parts.values()])
+        parts = batch.parts if read is None else read.parts
         nats = [
-            self.part_nats(value, one, part, dtype=dtype, sample=sample)
+            self.part_nats(value, one, part, dtype=dtype, sample=sample, read=parts[value])
             for (value, part), one in zip(batch.parts.items(), codes, strict=True)
         ]
         return torch.stack(nats).sum()
@@ -115,6 +118,8 @@ class AttributeDecoders(nn.Module):
         *,
         dtype: torch.dtype = torch.float32,
         sample: SoftmaxSample | None = None,
+        read: TokenBatch | None = None,
     ) -> Tensor:
         """Return the same of sentences that all have one value. Scalar."""
-        return self.of(value).nats(self.code_of(value, code), part, dtype=dtype, sample=sample)
+        code = self.code_of(value, code)
+        return self.of(value).nats(code, part, dtype=dtype, sample=sample, read=read)

@@ -29,7 +29,7 @@ class TokenEmbedding(nn.Embedding):
 
 
 def tie_embeddings(
-    encoder: TokenEmbedding, decoder: TokenEmbedding, projection: nn.Linear, *, tying: Tying
+    encoder: TokenEmbedding | None, decoder: TokenEmbedding, projection: nn.Linear, *, tying: Tying
 ) -> None:
     """Let encoder and decoder share tables of word vectors, of shape (V, E).
 
@@ -37,7 +37,7 @@ def tie_embeddings(
     every iteration, where an embedding by itself moves only those of the words in the batch.
 
     Args:
-        encoder: Of the words that the encoder reads.
+        encoder: Of the words that the encoder reads; ``None`` without one.
         decoder: Of the words that the decoder reads.
         projection: Scores words.
         tying: ``decoder`` scores words by the vectors that the decoder reads; ``all`` lets the
@@ -52,6 +52,6 @@ def tie_embeddings(
             raise ValueError(f"tables of shapes {read} and {scored} cannot be one")
         projection.weight = decoder.weight
         decoder.shared = True
-    if tying == "all":
+    if tying == "all" and encoder is not None:
         encoder.weight = decoder.weight
         encoder.shared = True

@@ -70,12 +70,13 @@ class LSTMDecoder(nn.Module):
             self.output_map = nn.Linear(hidden_size, embedding_size, bias=False)
         self.projection = nn.Linear(embedding_size if output_map else hidden_size, vocab_size)
 
-    def forward(self, code: Tensor, batch: TokenBatch) -> Tensor:
+    def forward(self, code: Tensor, batch: TokenBatch, *, read: TokenBatch | None = None) -> Tensor:
         """Return the state before each token, the true previous tokens given.
 
         Args:
             code: Shape (B, Z).
             batch: The sentences to be predicted.
+            read: What is read in place of their words, of the same lengths.
 
         Returns:
             A row for each token, which ``projection`` turns into scores: for the N real tokens in
@@ -83,7 +84,8 @@ class LSTMDecoder(nn.Module):
             With an output map the rows have E columns.
         """
         packing = batch.packing
-        previous = functional.pad(batch.tokens[:, :-1], (1, 0), value=BOS)
+        tokens = batch.tokens if read is None else read.tokens
+        previous = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
         code = code * self.code_gain
         if packing is not None and packs(batch.device):
             words = previous.flatten()[packing.places]
@@ -101,6 +103,7 @@ class LSTMDecoder(nn.Module):
         *,
         dtype: torch.dtype = torch.float32,
         sample: SoftmaxSample | None = None,
+        read: TokenBatch | None = None,
     ) -> Tensor:
         """Return the summed negative log-likelihood of the sentences, in nats. Scalar.
 
@@ -110,8 +113,9 @@ class LSTMDecoder(nn.Module):
             dtype: Precision of the projection's matrix products.
             sample: With it, an estimate from the batch's words and so many others. A batch that
                 is not packed is always summed over the whole vocabulary.
+            read: What the decoder reads in place of the sentences' words, some of them hidden.
         """
-        states, targets = self(code, batch), batch.tokens.flatten()
+        states, targets = self(code, batch, read=read), batch.tokens.flatten()
         weight, bias = self.projection.weight, self.projection.bias
         if batch.packing is None:
             return linear_cross_entropy(states, weight, bias, targets, dtype=dtype, ignored=PAD)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
+from arae_toolkit.nn.code_head import CodeForm, CodeHead
 from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import lstm_states
 from arae_toolkit.ops.packed_lstm import InputGateCache, packed_states, packs
@@ -16,25 +16,50 @@ from arae_toolkit.ops.prefix_lstm import PrefixTree, last_states
 
 
 class LSTMEncoder(nn.Module):
-    """LSTM whose last state, scaled to the unit sphere, is the code (sections 3 and 5).
+    """LSTM whose last state makes the code, scaled to the unit sphere (sections 3 and 5).
 
     Args:
         vocab_size: V.
         embedding_size: E.
         code_size: Z, which is also the LSTM's state size, as in the paper.
+        code_form: See :class:`~arae_toolkit.nn.code_head.CodeHead`.
     """
 
-    def __init__(self, vocab_size: int, *, embedding_size: int, code_size: int) -> None:
+    def __init__(
+        self,
+        vocab_size: int,
+        *,
+        embedding_size: int,
+        code_size: int,
+        code_form: CodeForm = "sphere",
+    ) -> None:
         """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
         self.code_size = code_size
         self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
         self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
+        self.head = CodeHead(code_size, form=code_form)
 
     def forward(
         self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return the code of each sentence. Shape (B, Z), float32, unit norm.
+        """Return the code of each sentence. Shape (B, Z), float32, by default of unit norm.
+
+        Args:
+            batch: Sentences.
+            dropout: Share of the embeddings' coordinates set to 0.
+            generator: Source of the dropout; ``None`` turns it off.
+        """
+        return self.head(self.last_state(batch, dropout, generator))  # type: ignore[no-any-return]
+
+    def posterior(self, batch: TokenBatch) -> Tensor:
+        """Return the distribution of each sentence's code. Shape (B, 2Z); see the head."""
+        return self.head.posterior(self.last_state(batch))
+
+    def last_state(
+        self, batch: TokenBatch, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return the state after each sentence. Shape (B, Z).
 
         The state is read at each sentence's own end, so padding changes nothing.
 
@@ -55,7 +80,7 @@ class LSTMEncoder(nn.Module):
             # Not by indices of rows and places: a GPU would sort them for the gradient.
             ends = (batch.lengths - 1)[:, None, None].expand(-1, 1, self.code_size)
             last = states.gather(1, ends)[:, 0]
-        return functional.normalize(last.float(), dim=1)
+        return last
 
     def input_gates(self) -> InputGateCache:
         """Return what words add to the gates, for as long as the weights stay the same."""
@@ -70,7 +95,7 @@ class LSTMEncoder(nn.Module):
             input_gates: From :meth:`input_gates`, for any number of trees.
 
         Returns:
-            Shape (B, Z), float32, unit norm.
+            Shape (B, Z), float32.
         """
         from_state = self.lstm.all_weights[0][1]
-        return functional.normalize(last_states(from_state, input_gates, tree), dim=1)
+        return self.head(last_states(from_state, input_gates, tree))  # type: ignore[no-any-return]

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.nn.code_head import CodeNorm
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.ops.batch_norm_double_backward import forward_groups
 
 OutputBound = Literal["sphere", "tanh", "none"]
-PriorKind = Literal["generator", "sphere", "fitted"]
+PriorKind = Literal["generator", "sphere", "gaussian", "fitted", "none"]
 
 
 class Prior(Protocol):
@@ -93,15 +94,41 @@ class SphericalPrior(nn.Module):
         return functional.normalize(codes, dim=1)
 
 
+class GaussianPrior(nn.Module):
+    """Fixed prior: the standard Gaussian N(0, I) of the VAE, and of the paper's AAE."""
+
+    def __init__(self, *, code_size: int) -> None:
+        super().__init__()
+        self.code_size = code_size
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes drawn from N(0, I). Shape (count, Z)."""
+        return torch.randn(count, self.code_size, generator=generator, device=generator.device)
+
+
+class NoCodePrior(nn.Module):
+    """Of a language model, whose decoder is fed no code: one zero."""
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return zeros. Shape (count, 1)."""
+        return torch.zeros(count, 1, device=generator.device)
+
+
 class FittedGaussian(nn.Module):
-    """A multivariate Gaussian fitted to a plain autoencoder's codes after training (footnote 8)."""
+    """A multivariate Gaussian fitted to a plain autoencoder's codes after training (footnote 8).
+
+    Args:
+        code_size: Z.
+        code_norm: ``sphere`` scales what is drawn to norm 1, where the codes lie.
+    """
 
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, *, code_size: int) -> None:
+    def __init__(self, *, code_size: int, code_norm: CodeNorm = "sphere") -> None:
         """Start as the standard Gaussian."""
         super().__init__()
+        self.code_norm = code_norm
         self.register_buffer("mean", torch.zeros(code_size))
         self.register_buffer("factor", torch.eye(code_size))
 
@@ -117,12 +144,13 @@ class FittedGaussian(nn.Module):
         self.factor.copy_(torch.linalg.cholesky(covariance + ridge * eye))
 
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """Return codes drawn from the Gaussian, scaled to the unit sphere. Shape (count, Z)."""
+        """Return codes drawn from the Gaussian. Shape (count, Z)."""
         standard = torch.randn(count, len(self.mean), generator=generator, device=generator.device)
-        return functional.normalize(self.mean + standard @ self.factor.t(), dim=1)
+        codes = self.mean + standard @ self.factor.t()
+        return functional.normalize(codes, dim=1) if self.code_norm == "sphere" else codes
 
 
-AnyPrior = Generator | SphericalPrior | FittedGaussian
+AnyPrior = Generator | SphericalPrior | GaussianPrior | FittedGaussian | NoCodePrior
 
 
 def new_prior(
@@ -130,16 +158,19 @@ def new_prior(
     *,
     noise_size: int,
     code_size: int,
+    code_norm: CodeNorm = "sphere",
     generator_sizes: Sequence[int],
     generator_normalization: Normalization,
     generator_output: OutputBound,
 ) -> AnyPrior:
-    """Return the prior of a model: ``generator``, ``sphere`` or ``fitted``.
+    """Return the prior of a model.
 
     Args:
-        kind: All other arguments but ``code_size`` concern the first.
+        kind: ``generator``, whose settings are the last four; ``sphere``; ``gaussian``;
+            ``fitted``; ``none``.
         noise_size: S.
         code_size: Z.
+        code_norm: See :class:`FittedGaussian`.
         generator_sizes: Hidden layers of the generator.
         generator_normalization: See :class:`Generator`.
         generator_output: See :class:`Generator`.
@@ -154,7 +185,11 @@ def new_prior(
         )
     if kind == "sphere":
         return SphericalPrior(code_size=code_size)
-    return FittedGaussian(code_size=code_size)
+    if kind == "gaussian":
+        return GaussianPrior(code_size=code_size)
+    if kind == "none":
+        return NoCodePrior()
+    return FittedGaussian(code_size=code_size, code_norm=code_norm)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.config.model_kinds import Regularizer
 from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import Store
@@ -18,10 +19,11 @@ from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.optim.update import Scalars, Update, adam, sgd
-from arae_toolkit.pretraining.gan_round import GANRounds, new_critic
+from arae_toolkit.pretraining.gan_round import GANRounds, critic_term, new_critic
 from arae_toolkit.pretraining.graphed_iterations import GraphedIterations
 from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, IterationPlanner, Source
-from arae_toolkit.pretraining.steps import CriticTerm, GradientTerm, reconstruction_step
+from arae_toolkit.pretraining.regularizers import CodeRegularizer, Discrepancy, Divergence
+from arae_toolkit.pretraining.steps import GradientTerm, reconstruction_step
 from arae_toolkit.training.loop import far_above_guessing
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
@@ -60,8 +62,9 @@ LENGTH_GROUPS = 5
 class Algorithm:
     """The networks, their optimizers and the data of one run.
 
-    A plain autoencoder (``prior="fitted"``) has no critic and runs step 1 alone; the AAE
-    (``prior="sphere"``) has no generator to train. Everything random in iteration i is a function
+    A plain autoencoder (``prior="fitted"``) has no critic and runs step 1 alone; the AAE, whose
+    prior is fixed, has no generator to train; VAE and WAE have a term of the loss in the critic's
+    place. Everything random in iteration i is a function
     of (seed, i), so an iteration can be repeated from the weights before it.
 
     Args:
@@ -73,6 +76,8 @@ class Algorithm:
         cuda_graphs: Whether a CUDA device runs iterations as captured graphs.
         note: Told in one line which way a CUDA device runs iterations.
         extended: Whether :meth:`extend` will be called.
+        regularizer: What draws codes towards the prior; by default the critic, if the prior is not
+            fitted afterwards.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Algorithm:
         cuda_graphs: bool = True,
         note: Callable[[str], None] = lambda line: None,
         extended: bool = False,
+        regularizer: Regularizer | None = None,
     ) -> None:
         """Make critic and optimizers; the model's weights are left as they are."""
         self.model, self.config, self.store = model, config, store
@@ -96,7 +102,9 @@ class Algorithm:
         self.sampler = EpochSampler(
             store.host_lengths, batch_size=training.batch_size, seed=training.seed
         )
-        adversarial = model.arguments["prior"] != "fitted"
+        if regularizer is None:
+            regularizer = "none" if model.arguments["prior"] == "fitted" else "critic"
+        self.regularizer, adversarial = regularizer, regularizer == "critic"
         self.planner = IterationPlanner(
             training, self.sampler, rows=len(store), adversarial=adversarial
         )
@@ -207,7 +215,7 @@ class Algorithm:
         terms = [term for extension in self.extensions for term in extension.gradient_terms()]
         if self.critic is not None and training.encoder_update == "joint":
             weight = source.scalar("adversarial_weight")
-            terms.insert(0, CriticTerm(self.critic, weight, training.encoder_gradient))
+            terms.insert(0, critic_term(self.critic, weight, training))
         (batch,), _ = source.batches(RECONSTRUCTION)
         return reconstruction_step(
             self.model.encoder,
@@ -220,8 +228,23 @@ class Algorithm:
             per_token=training.loss_unit == "token",
             dtype=self.dtype,
             gradient_terms=terms,
+            regularizer=self._code_regularizer(source),
             softmax_samples=training.softmax_samples,
+            decoder_word_drop=training.decoder_word_drop,
+            variational=self.model.variational,
         )
+
+    def _code_regularizer(self, source: Source) -> CodeRegularizer | None:
+        """Return the term of the loss that stands in the critic's place, if one does."""
+        training, size = self.config.training, self.config.model.code_size
+        if self.regularizer == "kl":
+            return Divergence(source.scalar("kl_weight"), training.free_bits)
+        if self.regularizer == "mmd":
+            # Two draws differ by 2 in the mean of their squared distance, in each coordinate of
+            # the Gaussian, and on the sphere in all together.
+            width = 2.0 * (size if self.model.arguments["prior"] == "gaussian" else 1)
+            return Discrepancy(self.model.prior, training.mmd_weight, width)
+        return None
 
     def _seed(self, iteration: int) -> None:
         """Make everything random in an iteration a function of the seed and its number."""

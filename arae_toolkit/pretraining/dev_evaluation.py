@@ -22,6 +22,7 @@ from arae_toolkit.evaluation.code_space import (
     pixel_neighbours,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
+from arae_toolkit.evaluation.posterior import measure_posterior, posterior_warning
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
     measure_images,
@@ -29,7 +30,7 @@ from arae_toolkit.evaluation.reconstruction import (
 )
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
-from arae_toolkit.nn.priors import FittedGaussian
+from arae_toolkit.nn.priors import FittedGaussian, NoCodePrior
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.training.metrics_log import Listener, Row
 
@@ -81,21 +82,25 @@ class DevEvaluation:
         if isinstance(self.model.prior, FittedGaussian):
             fitted = np.random.default_rng(self.seed).permutation(len(self.train))[:FITTED_ROWS]
             self.model.prior.fit(codes_of(self.model, self.train, fitted))
-        codes = measure_code_space(
-            *(self.model, self.dev),
-            rows=self.rows,
-            neighbours=self.neighbours,
-            critic=algorithm.critic,
-            seed=self.seed,
-        )
-        warning = collapse_warning(codes)
+        row = asdict(self.measure(self.dev, rows=None if last else self.rows))
+        warning = None
+        if not isinstance(self.model.prior, NoCodePrior):
+            codes = measure_code_space(
+                *(self.model, self.dev),
+                rows=self.rows,
+                neighbours=self.neighbours,
+                critic=algorithm.critic,
+                seed=self.seed,
+            )
+            warning = collapse_warning(codes)
+            row |= codes.values()
+        if self.model.variational:
+            posterior = measure_posterior(self.model, self.dev, self.rows)
+            warning = posterior_warning(posterior) or warning
+            row |= asdict(posterior)
         if warning:
             self.note(warning)
-        row = {
-            **asdict(self.measure(self.dev, rows=None if last else self.rows)),
-            **codes.values(),
-            "warning": warning,
-        }
+        row["warning"] = warning
         return row if self.samples is None else {**row, "samples": self.samples()}
 
 

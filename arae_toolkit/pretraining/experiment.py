@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 
+from arae_toolkit.config.model_kinds import KINDS, code_space
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
@@ -16,7 +17,6 @@ from arae_toolkit.devices import has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
-from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.pretraining.dev_evaluation import (
     SamplePictures,
@@ -27,9 +27,8 @@ from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
 
-ModelKind = Literal["arae", "ae", "aae"]
-PRIORS: dict[ModelKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
-
+ModelName = Literal["arae", "ae", "aae", "vae", "wae", "language-model"]
+"""One of :data:`~arae_toolkit.config.model_kinds.KINDS`."""
 
 _SHARED_SETTINGS = (
     *("code_size", "noise_size", "generator_sizes"),
@@ -40,16 +39,23 @@ _TEXT_SETTINGS = (
 )
 
 
-def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE | ImageARAE:
+def new_model(corpus: Corpus, config: Config, *, kind: ModelName) -> ARAE | ImageARAE:
     """Return a model of these settings for a corpus, with its starting weights.
 
     One setting sizes all hidden layers of an image model: at ``hidden_size`` 800 they are those of
     the published code, 800-400 in the encoder and 400-800-1000 in the decoder.
+
+    Raises:
+        ValueError: If the settings cannot go together, or there is no such model of images.
     """
+    if corpus.kind == "image" and not KINDS[kind].images:
+        raise ValueError(f"there is no {kind} of images")
+    code_norm, prior = code_space(kind, config.model)
     training, width = config.training, config.model.hidden_size
     generator = torch.Generator().manual_seed(training.seed)
     settings = vars(config.model)
-    shared = {name: settings[name] for name in _SHARED_SETTINGS} | {"prior": PRIORS[kind]}
+    shared: dict[str, Any] = {name: settings[name] for name in _SHARED_SETTINGS}
+    shared |= {"prior": prior, "code_norm": code_norm, "variational": kind == "vae"}
     if corpus.kind == "image":
         images = ImageARAE(
             corpus.manifest["image_shape"],
@@ -59,10 +65,13 @@ def new_model(corpus: Corpus, config: Config, *, kind: ModelKind) -> ARAE | Imag
         )
         images.initialize(generator=generator, perceptron_deviation=training.perceptron_deviation)
         return images
+    own = {name: settings[name] for name in _TEXT_SETTINGS}
+    if code_norm == "none":
+        own["code_gain"] = 1.0  # it makes up for the norm of 1
     text = ARAE(
         corpus.vocabulary,
         max_length=min(corpus.max_length, training.longest_sentence or corpus.max_length),
-        **{name: settings[name] for name in _TEXT_SETTINGS},
+        **own,
         **shared,
     )
     text.initialize(
@@ -79,7 +88,7 @@ def pretrain(
     config: Config,
     folder: Path,
     *,
-    kind: ModelKind = "arae",
+    kind: ModelName = "arae",
     cuda_graphs: bool = True,
     resume: Literal["auto", "never"] | Path = "auto",
     **options: Unpack[RunOptions],
@@ -90,7 +99,9 @@ def pretrain(
         corpus: Text or images, prepared.
         config: Settings.
         folder: The run's folder; other files in it are left alone.
-        kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, with a fixed spherical prior.
+        kind: ``arae``; ``ae``, the plain autoencoder; ``aae``, ``vae`` and ``wae``, with a fixed
+            prior; ``language-model``, a decoder alone. See
+            :mod:`~arae_toolkit.config.model_kinds`.
         cuda_graphs: See :class:`~arae_toolkit.pretraining.algorithm.Algorithm`.
         resume: ``auto`` goes on from the folder's training state if there is one, ``never``
             refuses to touch a folder that has one, a path names a state to start from.
@@ -98,6 +109,7 @@ def pretrain(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
+        ValueError: If settings cannot go together.
         DataError: If the train or dev split has no sentence, or none that is short enough.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
@@ -128,7 +140,13 @@ def pretrain(
                 SamplePictures(folder, model, dev, seed=config.training.seed, log=log.note)
             )
         algorithm = Algorithm(
-            model, config, store, precision=precision, cuda_graphs=cuda_graphs, note=log.note
+            model,
+            config,
+            store,
+            precision=precision,
+            cuda_graphs=cuda_graphs,
+            note=log.note,
+            regularizer=KINDS[kind].regularizer,
         )
         if precision == "bf16" and not has_bfloat16(device):
             log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")

@@ -87,6 +87,7 @@ class GANRounds:
                 clip_bound=training.clip_bound,
                 penalty_weight=training.penalty_weight,
                 penalty_of_batch_mean=training.penalty_of_batch_mean,
+                loss=training.adversarial_loss,
             )
             if step in encoder_after:
                 scalars |= self._move_encoder(source, turn, step, reference_norm)
@@ -96,7 +97,10 @@ class GANRounds:
         if generator is not None:
             for _ in range(training.generator_steps):
                 noise = generator.draw_noise(self.rows, generator=self.random)
-                scalars |= generator_step(self.critic, generator, noise, self.updates["generator"])
+                update = self.updates["generator"]
+                scalars |= generator_step(
+                    self.critic, generator, noise, update, loss=training.adversarial_loss
+                )
                 if generator is not prior:
                     update_average(prior, generator, decay=training.generator_average)
         return scalars
@@ -128,13 +132,18 @@ class GANRounds:
         batches, _ = source.batches(encoder_rows(turn, step))
         weight = source.scalar("adversarial_weight")
         return encoder_step(
-            CriticTerm(self.critic, weight, self.training.encoder_gradient),
+            critic_term(self.critic, weight, self.training),
             self.model.encoder,
             batches,
             self.updates["encoder"],
             reference_norm=reference_norm,
             dtype=self.dtype,
         )
+
+
+def critic_term(critic: Critic, weight: Tensor, training: TrainingConfig) -> CriticTerm:
+    """Return the critic's gradient in the encoder, as the settings have it."""
+    return CriticTerm(critic, weight, training.encoder_gradient, training.adversarial_loss)
 
 
 def new_critic(config: Config, device: torch.device) -> Critic:

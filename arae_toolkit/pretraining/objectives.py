@@ -7,6 +7,7 @@ and generator descend it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +16,10 @@ from torch.nn import functional
 # Below this norm a gradient's direction is undefined; the offset keeps the penalty's own gradient
 # finite there.
 NORM_OFFSET = 1e-12
+
+AdversarialLoss = Literal["wasserstein", "cross-entropy"]
+"""The paper's, or that of the first GANs (Goodfellow et al., 2014), whose generator descends
+``-log D``: what the paper's footnote 1 compares it with."""
 
 
 def reconstruction_nll(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
@@ -53,7 +58,9 @@ def reconstruction_nll(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tens
     return -(log_probability * real).sum() / len(targets)
 
 
-def critic_objective(real_scores: Tensor, generated_scores: Tensor) -> Tensor:
+def critic_objective(
+    real_scores: Tensor, generated_scores: Tensor, *, loss: AdversarialLoss = "wasserstein"
+) -> Tensor:
     """Return ``mean f(z) - mean f(z~)``, which the critic ascends (Algorithm 1, step 2).
 
     At a 1-Lipschitz critic's optimum this is the Wasserstein-1 distance of the two code
@@ -62,11 +69,16 @@ def critic_objective(real_scores: Tensor, generated_scores: Tensor) -> Tensor:
     Args:
         real_scores: Critic scores of encoded sentences. Shape (B,).
         generated_scores: Critic scores of generated codes. Shape (B,).
+        loss: ``cross-entropy`` takes scores for log-odds of being real, and returns the mean log
+            probability of being right, ``E log D(z) + E log(1 - D(z~))``.
 
     Example:
         >>> critic_objective(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 1.0]))
         tensor(2.)
     """
+    if loss == "cross-entropy":
+        right = functional.logsigmoid(real_scores), functional.logsigmoid(-generated_scores)
+        return right[0].mean() + right[1].mean()
     return real_scores.mean() - generated_scores.mean()
 
 
@@ -106,13 +118,25 @@ def gradient_penalty(
     return (norms - 1).square().mean()
 
 
-def generator_objective(generated_scores: Tensor) -> Tensor:
-    """Return ``-mean f(z~)``, which the generator descends (Algorithm 1, step 3)."""
+def generator_objective(
+    generated_scores: Tensor, *, loss: AdversarialLoss = "wasserstein"
+) -> Tensor:
+    """Return ``-mean f(z~)``, which the generator descends (Algorithm 1, step 3).
+
+    With ``cross-entropy`` that is ``-E log D(z~)``, the form that does not saturate.
+    """
+    if loss == "cross-entropy":
+        return -functional.logsigmoid(generated_scores).mean()
     return -generated_scores.mean()
 
 
-def encoder_objective(real_scores: Tensor) -> Tensor:
-    """Return ``mean f(z)``, which the encoder descends (Algorithm 1, step 3)."""
+def encoder_objective(real_scores: Tensor, *, loss: AdversarialLoss = "wasserstein") -> Tensor:
+    """Return ``mean f(z)``, which the encoder descends (Algorithm 1, step 3).
+
+    With ``cross-entropy`` that is ``-E log(1 - D(z))``: real codes are to be taken for generated.
+    """
+    if loss == "cross-entropy":
+        return -functional.logsigmoid(-real_scores).mean()
     return real_scores.mean()
 
 

@@ -96,6 +96,7 @@ class IterationPlanner:
                     every=training.code_noise_every,
                     iteration=iteration,
                 ),
+                "kl_weight": training.kl_weight * ramp(iteration, length=training.kl_warmup),
                 "adversarial_weight": adversarial_weight(
                     training, iteration, iterations=self.iterations
                 ),

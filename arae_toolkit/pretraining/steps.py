@@ -6,7 +6,7 @@ its own optimizer. What it returns are detached scalar tensors, named with their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,7 @@ from arae_toolkit.data.noise import add_code_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.interfaces import CodeDecoder
+from arae_toolkit.nn.code_head import drawn
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.critic_gradients import analytic_gradients, hidden_layers
@@ -24,11 +25,13 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.objectives import (
     NORM_OFFSET,
+    AdversarialLoss,
     critic_objective,
     encoder_objective,
     generator_objective,
     gradient_penalty,
 )
+from arae_toolkit.pretraining.regularizers import CodeRegularizer
 
 
 class GradientTerm(Protocol):
@@ -54,17 +57,21 @@ class CriticTerm:
         mode: ``scale`` multiplies by the weight; ``norm`` first brings the mean norm of the rows'
             gradients to ``reference_norm``, so that the weight is a share of the reconstruction's
             gradient on any corpus.
+        loss: Of the critic.
     """
 
     critic: Critic
     weight: Tensor
     mode: Literal["scale", "norm"] = "scale"
+    loss: AdversarialLoss = "wasserstein"
 
     def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
         """Return the weighted gradient of ``mean f(z)``. Shape (B, Z)."""
         del batch
         probe = code.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(encoder_objective(self.critic(probe)), probe)
+        (gradient,) = torch.autograd.grad(
+            encoder_objective(self.critic(probe), loss=self.loss), probe
+        )
         if self.mode == "norm":
             own = gradient.norm(dim=1).mean()
             gradient = gradient * (reference_norm / own.clamp(min=1e-12))
@@ -83,7 +90,10 @@ def reconstruction_step(
     per_token: bool = False,
     dtype: torch.dtype = torch.float32,
     gradient_terms: Sequence[GradientTerm] = (),
+    regularizer: CodeRegularizer | None = None,
     softmax_samples: int = 0,
+    decoder_word_drop: float = 0.0,
+    variational: bool = False,
 ) -> Scalars:
     """Train encoder and decoder to reconstruct (Algorithm 1, step 1).
 
@@ -98,21 +108,28 @@ def reconstruction_step(
         per_token: Descend nats per token (pixel) instead of nats per sentence (image).
         dtype: ``bfloat16`` runs the matrix products of encoder and decoder in it.
         gradient_terms: Added to this update of the encoder: its part of step 3, and of step 3b.
+        regularizer: Of the codes, or of the posteriors.
         softmax_samples: Words beside the batch's own that a text decoder's softmax is estimated
             from; 0 takes the whole vocabulary.
+        decoder_word_drop: Share of the words hidden from the decoder.
+        variational: Whether the encoder gives posteriors, from which codes are drawn (the VAE).
 
     Returns:
         ``nats_per_sentence`` and ``nats_per_token``, or ``nats_per_image`` and ``nats_per_pixel``;
-        ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``.
+        ``code_gradient_norm`` (mean over rows, of the reconstruction alone); ``gradient_norm``;
+        and what the regularizer names.
     """
     visible = batch.corrupted(share=word_drop, generator=generator)
+    encode: Callable[[Batch], Tensor] = encoder.posterior if variational else encoder  # type: ignore[assignment]
     with reduced(batch.device, dtype):
-        code = encoder(visible)
+        code = encode(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
         leaf = code.detach().requires_grad_()
-        noisy = add_code_noise(leaf, deviation=code_noise, generator=generator)
+        fed = drawn(leaf, generator=generator) if variational else leaf
+        noisy = add_code_noise(fed, deviation=code_noise, generator=generator)
         sample = SoftmaxSample(softmax_samples, generator) if softmax_samples else None
-        nats = decoder.nats(noisy, batch, dtype=dtype, sample=sample)
+        read = batch.corrupted(share=decoder_word_drop, generator=generator)
+        nats = decoder.nats(noisy, batch, dtype=dtype, sample=sample, read=read)
     loss = nats / (batch.symbols if per_token else len(batch))
     loss.backward(inputs=[leaf, *decoder.parameters()])
     gradient = leaf.grad
@@ -122,9 +139,14 @@ def reconstruction_step(
         gradient = gradient + term.gradient(
             code.detach(), batch, reference_norm=norm_of_reconstruction
         )
-    code.backward(gradient, inputs=list(encoder.parameters()))
+    measured: Scalars = {}
+    if regularizer is not None:
+        own, measured = regularizer.gradient(code.detach(), generator=generator)
+        gradient = gradient + own * (len(batch) / batch.symbols if per_token else 1.0)
+    if code.requires_grad:  # a language model has no encoder
+        code.backward(gradient, inputs=list(encoder.parameters()))
     norm = update.apply()
-    return {
+    return measured | {
         f"nats_per_{batch.row_name}": nats.detach() / len(batch),
         f"nats_per_{batch.symbol_name}": nats.detach() / batch.symbols,
         "code_gradient_norm": norm_of_reconstruction,
@@ -143,6 +165,7 @@ def critic_step(
     clip_bound: float = 0.01,
     penalty_weight: float = 10.0,
     penalty_of_batch_mean: bool = False,
+    loss: AdversarialLoss = "wasserstein",
 ) -> Scalars:
     """Train the critic to tell encoded from generated codes (Algorithm 1, step 2).
 
@@ -157,10 +180,11 @@ def critic_step(
         clip_bound: Epsilon of weight clipping.
         penalty_weight: Weight of the gradient penalty.
         penalty_of_batch_mean: See :func:`~arae_toolkit.pretraining.objectives.gradient_penalty`.
+        loss: See :func:`~arae_toolkit.pretraining.objectives.critic_objective`.
 
     Returns:
-        ``wasserstein`` (the objective that the critic ascends) and ``critic_gradient_norm``, with
-        ``gradient_penalty`` where there is one.
+        ``wasserstein`` (the objective that the critic ascends, whichever it is) and
+        ``critic_gradient_norm``, with ``gradient_penalty`` where there is one.
 
     Raises:
         ValueError: If the penalty is to be probed nowhere.
@@ -176,6 +200,7 @@ def critic_step(
         mix=mix,
         penalty_weight=penalty_weight,
         of_batch_mean=penalty_of_batch_mean,
+        loss=loss,
     )
     scalars = {"wasserstein": objective}
     if penalty is not None:
@@ -194,6 +219,7 @@ def set_gradients(
     mix: Tensor | None,
     penalty_weight: float,
     of_batch_mean: bool,
+    loss: AdversarialLoss = "wasserstein",
 ) -> tuple[Tensor, Tensor | None]:
     """Set the gradients of ``-objective + penalty_weight * penalty``; return both terms.
 
@@ -207,25 +233,33 @@ def set_gradients(
         mix: Where between the two the penalty is probed, (B, 1); ``None`` for no penalty.
         penalty_weight: Of the penalty.
         of_batch_mean: See :func:`~arae_toolkit.pretraining.objectives.gradient_penalty`.
+        loss: Only the paper's is written out.
 
     Returns:
         Scalar tensors; the penalty is ``None`` without ``mix``.
     """
-    layers = hidden_layers(critic.layers)
+    layers = hidden_layers(critic.layers) if loss == "wasserstein" else None
     if layers is not None:
         share = 1 / len(real) if of_batch_mean else 1.0
         terms = {"penalty_weight": penalty_weight, "share": share, "offset": NORM_OFFSET}
         return analytic_gradients(critic.layers, layers, real, generated, mix, **terms)
-    objective = critic_objective(critic(real), critic(generated))
-    loss, penalty = -objective, None
+    objective = critic_objective(critic(real), critic(generated), loss=loss)
+    descended, penalty = -objective, None
     if mix is not None:
         penalty = gradient_penalty(critic, real, generated, mix=mix, of_batch_mean=of_batch_mean)
-        loss = loss + penalty_weight * penalty
-    loss.backward(inputs=list(critic.parameters()))
+        descended = descended + penalty_weight * penalty
+    descended.backward(inputs=list(critic.parameters()))
     return objective.detach(), None if penalty is None else penalty.detach()
 
 
-def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Update) -> Scalars:
+def generator_step(
+    critic: Critic,
+    prior: Generator,
+    noise: Tensor,
+    update: Update,
+    *,
+    loss: AdversarialLoss = "wasserstein",
+) -> Scalars:
     """Train the generator against the critic (Algorithm 1, step 3, the theta half).
 
     Args:
@@ -233,8 +267,9 @@ def generator_step(critic: Critic, prior: Generator, noise: Tensor, update: Upda
         prior: Moved.
         noise: s ~ N(0, I). Shape (B, S).
         update: Of the generator's parameters.
+        loss: See :func:`~arae_toolkit.pretraining.objectives.generator_objective`.
     """
-    norm = update.descend(generator_objective(critic(prior(noise))))
+    norm = update.descend(generator_objective(critic(prior(noise)), loss=loss))
     return {"generator_gradient_norm": norm}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.config.model_kinds import KINDS, code_space
 from arae_toolkit.config.overrides import with_overrides, with_toml
 from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.recipes.shared.child_processes import signals_noted
@@ -26,7 +27,7 @@ from arae_toolkit.recipes.transfer.training import (
     train_scorer_of,
     train_transfer,
 )
-from arae_toolkit.transfer.systems import AUTOENCODERS, SYSTEMS
+from arae_toolkit.transfer.systems import SYSTEMS
 
 if TYPE_CHECKING:
     from arae_toolkit.config.schema import Config
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     examples=[
         "arae-toolkit pretrain snli",
         "arae-toolkit pretrain snli --model ae --out runs/snli-ae --precision bf16",
+        "arae-toolkit pretrain snli --model vae --set decoder_word_drop=0.3 --set free_bits=0.1",
         "arae-toolkit pretrain yelp --preset paper-2018 --seed 1",
         "arae-toolkit pretrain reviews.jsonl --set epochs=5 --set code_size=128",
         "arae-toolkit pretrain snli --seeds 8",
@@ -50,11 +52,12 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "kind",
-    type=click.Choice(tuple(SYSTEMS)),
+    type=click.Choice(tuple(dict.fromkeys((*KINDS, *SYSTEMS)))),
     default="arae",
-    help="arae; ae, the plain autoencoder; aae, with a fixed spherical prior. On labelled "
-    "sentences also cross-aligned, the baseline of Shen et al.; infilling, which hides the words "
-    "that mark a label and writes others; and delete-and-replace, which learns nothing.",
+    help="arae; ae, the plain autoencoder; aae, vae and wae, with a fixed prior; language-model, "
+    "a decoder alone. On labelled sentences the first three; cross-aligned, the baseline of Shen "
+    "et al.; infilling, which hides the words that mark a label and writes others; and "
+    "delete-and-replace, which learns nothing.",
 )
 @preset_option("Named settings to start from.")
 @click.option(
@@ -155,14 +158,20 @@ def pretrain(
         raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
     prepared = open_corpus(corpus, source, part=part, classes=classes)
     transfers = attribute and prepared.labels_sentences
-    if kind not in AUTOENCODERS and not transfers:
+    if kind not in KINDS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
-    if kind not in AUTOENCODERS and (config_file or preset != "default"):
+    if kind not in SYSTEMS and transfers:
+        raise click.UsageError(f"--model {kind} has no attribute; give --no-attribute with it")
+    if kind not in KINDS and (config_file or preset != "default"):
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
-    own = changes if kind in AUTOENCODERS else ()
+    own = changes if kind in KINDS else ()
     config = _settings(preset, prepared, config_file, own, transfer=transfers)
     with refused_settings():
+        if kind in KINDS:
+            code_space(kind, config.model)
+            if prepared.kind == "image" and not KINDS[kind].images:
+                raise ValueError(f"there is no {kind} of images")
         settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
-from arae_toolkit.transfer.systems import AUTOENCODERS, SYSTEMS
+from arae_toolkit.transfer.systems import SYSTEMS
 
 if TYPE_CHECKING:
     import torch
@@ -43,9 +44,9 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
     """
     from arae_toolkit.config.overrides import with_overrides
 
-    settings = SYSTEMS[kind].default_settings()
-    if kind in AUTOENCODERS:
+    if kind in KINDS:
         return config
+    settings = SYSTEMS[kind].default_settings()
     if settings is None:
         if changes:
             raise ValueError(f"{changes[0]!r}: {kind} learns nothing and has no settings")
@@ -58,7 +59,7 @@ def settings_of(kind: str, config: Config, changes: Sequence[str], *, rows: int)
 def epochs_of(kind: str, settings: Any, corpus: Corpus) -> float:
     """Return the epochs of a whole run of a model that learns."""
     schedule = settings.training
-    if SYSTEMS[kind].balanced and schedule.iterations:
+    if kind not in KINDS and SYSTEMS[kind].balanced and schedule.iterations:
         return float(schedule.iterations / _balanced_epoch(corpus, schedule))
     return schedules.epochs(schedule, rows=corpus.rows("train"))
 

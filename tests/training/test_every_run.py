@@ -84,7 +84,13 @@ KINDS = {
     "arae in bfloat16": autoencoder("captions", precision="bf16"),
     "ae": autoencoder("captions", kind="ae"),
     "aae": autoencoder("captions", kind="aae"),
+    "aae, gaussian": autoencoder("captions", "code_norm=none", kind="aae"),
+    "arae, cross-entropy": autoencoder("captions", "adversarial_loss=cross-entropy"),
+    "vae": autoencoder("captions", "decoder_word_drop=0.2", "free_bits=0.05", kind="vae"),
+    "wae": autoencoder("captions", "loss_unit=token", kind="wae"),
+    "language-model": autoencoder("captions", kind="language-model"),
     "images": autoencoder("pictures", *IMAGES),
+    "images, vae": autoencoder("pictures", *IMAGES, kind="vae"),
     "images, separate encoder": autoencoder(
         "pictures", *IMAGES, "encoder_update=separate", "encoder_steps=2", "word_drop=0.1"
     ),

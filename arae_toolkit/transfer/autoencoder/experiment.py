@@ -31,8 +31,8 @@ from arae_toolkit.transfer.scorer.training import provide_scorer
 TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
 SALIENCE_SMOOTHING = 1.0
-# Sizes that are the critic's, or of one decoder for all.
-_UNUSED = ("critic_sizes", "critic_normalization", "output_map", "tied_embeddings")
+# What is the critic's, or of one decoder for all; and codes lie on the sphere.
+_UNUSED = ("critic_sizes", "critic_normalization", "output_map", "tied_embeddings", "code_norm")
 
 
 def new_model(corpus: Corpus, config: Config, *, kind: TransferKind) -> TransferAutoencoder:

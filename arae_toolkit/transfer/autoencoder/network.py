@@ -71,6 +71,7 @@ class TransferAutoencoder(nn.Module):
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         super().__init__()
+        self.variational = False
         self.vocab_size, self.max_length = vocab_size, max_length
         self.attributes = tuple(attributes)
         self.arguments: dict[str, Any] = {

@@ -1,0 +1,83 @@
+"""The code head: from an encoder's state to a code, or to a Gaussian of codes, the posterior."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CodeNorm = Literal["sphere", "none"]
+CodeForm = Literal["sphere", "linear", "gaussian"]
+
+
+class CodeHead(nn.Module):
+    """What stands between an encoder's state and the code.
+
+    Args:
+        size: Z, of the state and of the code.
+        form: ``sphere`` scales the state to norm 1, as the paper does; ``linear`` maps it, without
+            a bound; ``gaussian`` maps it to mean and log variance of a Gaussian (the VAE's
+            posterior), whose mean is the code.
+    """
+
+    def __init__(self, size: int, *, form: CodeForm) -> None:
+        super().__init__()
+        self.form = form
+        self.map: nn.Linear | None = None
+        if form != "sphere":
+            self.map = nn.Linear(size, 2 * size if form == "gaussian" else size)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Return the code of each state. Shape (B, Z) to (B, Z), float32."""
+        if self.form == "gaussian":
+            return self.posterior(state).chunk(2, dim=1)[0]
+        if self.map is None:
+            return functional.normalize(state.float(), dim=1)
+        return self.map(state).float()  # type: ignore[no-any-return]
+
+    def posterior(self, state: Tensor) -> Tensor:
+        """Return mean and log variance side by side. Shape (B, Z) to (B, 2Z), float32.
+
+        Raises:
+            ValueError: If the codes are no distributions.
+        """
+        if self.form != "gaussian" or self.map is None:
+            raise ValueError(f"a head of the form {self.form!r} has no posterior")
+        return self.map(state).float()  # type: ignore[no-any-return]
+
+
+class NoCodeEncoder(nn.Module):
+    """The encoder of a language model: it reads nothing, and its code is one zero."""
+
+    code_size = 1
+
+    def forward(self, batch: object) -> Tensor:
+        """Return a zero for each row of a batch. Shape (B, 1)."""
+        return torch.zeros(len(batch), 1, device=batch.device)  # type: ignore[arg-type, attr-defined]
+
+
+def code_form_of(code_norm: CodeNorm, *, variational: bool) -> CodeForm:
+    """Return the form of the head that gives such codes."""
+    if variational:
+        return "gaussian"
+    return "sphere" if code_norm == "sphere" else "linear"
+
+
+def drawn(posterior: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Return one code from each posterior (the reparametrization). Shape (B, 2Z) to (B, Z)."""
+    mean, log_variance = posterior.chunk(2, dim=1)
+    noise = torch.empty_like(mean).normal_(generator=generator)
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def coordinate_nats(posterior: Tensor) -> Tensor:
+    """Return the divergence from N(0, 1) in each coordinate. Shape (B, 2Z) to (B, Z).
+
+    Example:
+        >>> coordinate_nats(torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
+        tensor([[0.0000, 0.5000]])
+    """
+    mean, log_variance = posterior.chunk(2, dim=1)
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
