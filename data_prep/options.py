@@ -7,7 +7,9 @@ from typing import Any
 
 EMBEDDED = ("synthetic", "synthetic-sentiment", "synthetic-topics")
 """Corpora that need no files: captions and entailment pairs, reviews, questions and replies."""
-CORPORA = ("snli", "yelp", "yahoo", "mnist", *EMBEDDED)
+IMAGES = ("mnist", "digits")
+"""Corpora of images; the second comes with scikit-learn."""
+CORPORA = ("snli", "yelp", "yahoo", *IMAGES, *EMBEDDED)
 """Corpora known by name. Any other name is the path of a text, JSONL or CSV file or folder."""
 
 DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25} | dict.fromkeys(EMBEDDED, 20)
@@ -70,7 +72,7 @@ class PrepareOptions:
 
     def effective(self, name: str) -> dict[str, Any]:
         """Return the options that shape the corpus of this name, with their actual values."""
-        if name == "mnist":
+        if name in IMAGES:
             return {}
         measured = name in CORPORA or self.label_field is not None
         share = DEFAULT_JUDGES_SHARE if measured else 0.0

@@ -16,10 +16,11 @@ from arae_toolkit.data_prep.corpus_folder import (
     recover,
     written_whole,
 )
+from arae_toolkit.data_prep.image_corpus import ImageSource, write_image_corpus
 from arae_toolkit.data_prep.options import CORPORA, EMBEDDED, PrepareOptions
 from arae_toolkit.data_prep.readers import mnist, snli, user_files, yahoo, yelp
+from arae_toolkit.data_prep.readers.digits import Digits
 from arae_toolkit.data_prep.readers.downloads import Progress
-from arae_toolkit.data_prep.readers.mnist import ImageFiles
 from arae_toolkit.data_prep.readers.source_files import SourceTree, find_source
 from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.data_prep.text_corpus import write_text_corpus
@@ -31,12 +32,13 @@ from arae_toolkit.version import __version__
 Report = Callable[[str], None]
 """Told in one line what is done."""
 
-_READERS: dict[str, Callable[[SourceTree, PrepareOptions], TextRows | ImageFiles]] = {
+_READERS: dict[str, Callable[[SourceTree, PrepareOptions], TextRows | ImageSource]] = {
     "snli": snli.rows,
     "yelp": yelp.rows,
     "yahoo": yahoo.rows,
     "mnist": mnist.files,
 }
+DIGITS = "digits"
 _GENERATOR = "arae_toolkit.data_prep.synthetic"
 """What manifests call the generator of the synthetic corpora. It may not change: folders whose
 manifest says anything else count as outdated."""
@@ -79,7 +81,7 @@ def prepare_corpus(
         "version": MANIFEST_VERSION,
         "toolkit": __version__,
         "name": title,
-        "kind": "image" if isinstance(found, ImageFiles) else "text",
+        "kind": "text" if isinstance(found, TextRows) else "image",
         "options": options.effective(name),
         "sources": sources,
     }
@@ -88,8 +90,8 @@ def prepare_corpus(
         return folder
     log = RowLog(skip=options.skip_bad_rows, report=report)
     with written_whole(folder) as temporary:
-        if isinstance(found, ImageFiles):
-            content = mnist.write_images(temporary, found, rows=log.rows)
+        if not isinstance(found, TextRows):
+            content = write_image_corpus(temporary, found, rows=log.rows)
         else:
             content = write_text_corpus(
                 temporary,
@@ -157,7 +159,7 @@ def _source_tree(
     name: str, source: Path | None, report: Report, progress: Progress
 ) -> SourceTree | None:
     """Return the files of a corpus, which must exist; ``None`` for those that need none."""
-    if name in EMBEDDED:
+    if name in (*EMBEDDED, DIGITS):
         return None
     if name in CORPORA:
         return SourceTree(find_source(name, source=source, report=report, progress=progress))
@@ -175,8 +177,11 @@ def _source_tree(
 
 def _found_files(
     name: str, tree: SourceTree | None, options: PrepareOptions
-) -> tuple[TextRows | ImageFiles, list[dict[str, Any]]]:
+) -> tuple[TextRows | ImageSource, list[dict[str, Any]]]:
     """Return the files of a corpus with what reads them, and the SHA-256 of each."""
+    if name == DIGITS:
+        digits = Digits()
+        return digits, [{"file": "sklearn.datasets.load_digits", "sha256": digits.sha256}]
     if tree is None:
         from arae_toolkit.data_prep.synthetic import (
             corpora,  # here: its word lists take time to load

@@ -114,9 +114,9 @@ def prepare(
 ) -> None:
     """Turn a corpus into packed tokens, a vocabulary and a manifest.
 
-    NAME is snli, yelp, yahoo, mnist, synthetic, synthetic-sentiment, synthetic-topics, or the PATH
-    of a text, JSONL or CSV file, or of a folder with train, dev and test files. The folder's path
-    is printed when it is ready.
+    NAME is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, or
+    the PATH of a text, JSONL or CSV file, or of a folder with train, dev and test files. The
+    folder's path is printed when it is ready.
     """
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus

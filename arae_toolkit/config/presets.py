@@ -160,6 +160,28 @@ _FOR_CORPUS["demo", "mnist"] = (
     {**_IMAGE_SIZES, "code_size": 32, "hidden_size": 240, "noise_size": 16},
     {"batch_size": 100, "epochs": 2, "code_noise": 0.1, "code_noise_factor": 0.99},
 )
+# 1,100 images of 64 pixels: small networks, many passes.
+for _name in ("default", "fast", "demo"):
+    _FOR_CORPUS[_name, "digits"] = (
+        {
+            **_IMAGE_SIZES,
+            "code_size": 32,
+            "hidden_size": 240,
+            "noise_size": 16,
+            "generator_sizes": (64, 100),
+            "critic_sizes": (100, 60),
+        },
+        {
+            "epochs": 150,
+            "autoencoder_rate": 1e-3,
+            "adversarial_warmup": 300,
+            "code_noise": 0.1,
+            "code_noise_factor": 1.0,
+            "evaluate_every": 1000,
+            "evaluation_sentences": 200,
+            "softmax_samples": 0,
+        },
+    )
 # Deviation: the published image code trains for 100 rounds of 100 iterations, which 18 epochs come
 # to, and moves the encoder by Adam in its adversarial steps, where this is plain descent. One image
 # code was published, so both presets are the same.

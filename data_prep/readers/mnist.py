@@ -6,18 +6,15 @@ import math
 import struct
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.data.corpus import save_array
-from arae_toolkit.data_prep.encoded_texts import label_counts
+from arae_toolkit.data_prep.image_corpus import LABELS, ImageSplit, ReadImages
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 
-LABELS = tuple(str(digit) for digit in range(10))
 DEV_IMAGES = 5_000
 """The last images of the training file, which are the dev split."""
 
@@ -28,16 +25,6 @@ MAX_BYTES = 1 << 31
 """Largest content that is read; all of MNIST's training images are 47 million bytes."""
 
 _BLOCK_BYTES = 1 << 20
-
-
-class ImageSplit(NamedTuple):
-    """The images of one split."""
-
-    pixels: npt.NDArray[np.uint8]
-    """Grey values from 0 to 255. Shape (N, P)."""
-
-    labels: npt.NDArray[np.int16]
-    """Class ids. Shape (N,)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +41,16 @@ class ImageFiles:
     def files(self) -> tuple[SourceFile, ...]:
         """All four."""
         return (*self.images.values(), *self.labels.values())
+
+    def read(self, rows: Counter[SourceFile]) -> ReadImages:
+        """Return the images of each split; the last ones of train are dev.
+
+        Raises:
+            DataError: If a file cannot be used.
+        """
+        splits, shape = read_splits(self, rows=rows)
+        dev_split = {"from": "train", "images": DEV_IMAGES, "chosen": "the last ones"}
+        return ReadImages(splits, shape, dev_split)
 
 
 def files(tree: SourceTree, options: PrepareOptions) -> ImageFiles:
@@ -111,41 +108,6 @@ def read_splits(
         "dev": ImageSplit(pixels[-dev_images:], labels[-dev_images:]),
         "test": splits["test"],
     }, shapes["train"]
-
-
-def write_images(folder: Path, found: ImageFiles, *, rows: Counter[SourceFile]) -> dict[str, Any]:
-    """Write the arrays of an image corpus and return what its manifest says of them.
-
-    Args:
-        folder: Where to write.
-        found: The four files.
-        rows: Where the images and labels of each file are counted.
-
-    Raises:
-        DataError: If a file cannot be used.
-    """
-    splits, shape = read_splits(found, rows=rows)
-    for split, content in splits.items():
-        save_array(folder / f"{split}.pixels.npy", content.pixels)
-        save_array(folder / f"{split}.labels.npy", content.labels)
-    train = {image.tobytes() for image in splits["train"].pixels}
-    return {
-        "labels": list(LABELS),
-        "max_length": 0,
-        "vocab_size": 0,
-        "image_shape": list(shape),
-        "splits": {
-            split: {"images": len(content.pixels), "labels": label_counts(content.labels, LABELS)}
-            for split, content in splits.items()
-        },
-        "dev_split": {"from": "train", "images": DEV_IMAGES, "chosen": "the last ones"},
-        "checks": {
-            "evaluation_images_in_train": {
-                split: sum(image.tobytes() in train for image in splits[split].pixels)
-                for split in ("dev", "test")
-            }
-        },
-    }
 
 
 def read_images(file: SourceFile) -> npt.NDArray[np.uint8]:

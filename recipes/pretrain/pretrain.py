@@ -145,10 +145,10 @@ def pretrain(
     the transfer model: a decoder for each label, and a code that hides it; see arae-toolkit
     transfer. --no-attribute trains the plain model there as well.
 
-    CORPUS is snli, yelp, yahoo, mnist, synthetic, synthetic-sentiment, synthetic-topics, a file of
-    one's own, or a prepared folder. It is prepared first where that has not been done. A run that
-    was stopped goes on when the same command is given again. Samples are shown after each epoch;
-    those of mnist are pictures in the folder's samples/.
+    CORPUS is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, a
+    file of one's own, or a prepared folder. It is prepared first where that has not been done. A
+    run that was stopped goes on when the same command is given again. Samples are shown after each
+    epoch; those of images are pictures in the folder's samples/.
 
     With --seeds, each seed has a process and a folder, such as runs/snli-seed-0, with its messages
     in pretrain.log; a seed that fails leaves the others alone. Their results on dev, with mean and

@@ -53,7 +53,7 @@ def test_a_second_time_nothing_is_done(reviews):
 
 
 def test_options_reach_the_corpus(tmp_path, reviews):
-    options = ("--max-length", 7, "--vocab-size", 5, "--seed", 3)
+    options = ("--max-length", 7, "--vocab-size", 5, "--judges-share", 0.3, "--seed", 3)
     result = prepare(reviews, *FIELDS, *options, "--out", tmp_path / "out")
     assert result.exit_code == 0
     corpus = Corpus(tmp_path / "out")
@@ -62,6 +62,7 @@ def test_options_reach_the_corpus(tmp_path, reviews):
     assert corpus.manifest["options"] == {
         "max_length": 7,
         "vocab_size": 5,
+        "judges_share": 0.3,
         "skip_bad_rows": False,
         "text_field": "review",
         "label_field": "stars",
@@ -98,7 +99,7 @@ def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, probl
     [
         (
             "snil",
-            "snil: neither a corpus (snli, yelp, yahoo, mnist, synthetic, synthetic-sentiment, "
+            "snil: neither a corpus (snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, "
             "synthetic-topics) nor a file or folder",
         ),
         ("yelp", "corpus yelp not found"),
