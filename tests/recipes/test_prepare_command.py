@@ -99,8 +99,8 @@ def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, probl
     [
         (
             "snil",
-            "snil: neither a corpus (snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, "
-            "synthetic-topics) nor a file or folder",
+            "snil: neither a corpus (snli, yelp, yahoo, mnist, digits, synthetic, "
+            "synthetic-sentiment, synthetic-topics) nor a file or folder",
         ),
         ("yelp", "corpus yelp not found"),
     ],
