@@ -74,7 +74,8 @@ def fit_prior(
     kind = kinds[type(config)]
     folder = folder or prior_folder(run, kind)
     facts = {"prior": kind, "weights": weights_sha256(model), "corpus": corpus.sha256}
-    experiment = Experiment(folder, config, facts, **{**options, "device": model.device})
+    options["device"] = model.device
+    experiment = Experiment(folder, config, facts, **options)
     trained = run_config(run)
     longest = longest_sentence(trained)
     train = SplitCodes(model, corpus, "train", longest=longest)
@@ -95,9 +96,10 @@ def fit_prior(
         return folder
     codes = train.some(config.training.rows, seed=config.training.seed)
     prior: FittedGaussian | MixturePrior
+    measures: dict[str, float] = {}
     arguments: dict[str, Any] = {"code_size": codes.shape[1], "on_sphere": on_sphere(codes)}
     if isinstance(config, GaussianConfig):
-        prior, measures = FittedGaussian(**arguments).to(model.device), {}
+        prior = FittedGaussian(**arguments).to(model.device)
         prior.fit(codes)
     else:
         form, fitted, measures = _best_mixture(codes, dev, config, note=experiment.log.note)
@@ -165,7 +167,8 @@ def _best_mixture(
 
     def whitened(part: Tensor) -> npt.NDArray[np.float64]:
         turned = (part.double().cpu() - mean) @ basis / deviations
-        return turned[:, :dimensions].numpy()
+        leading: npt.NDArray[np.float64] = turned[:, :dimensions].numpy()
+        return leading
 
     train, held_out = whitened(codes), whitened(dev)
     gaussian = -0.5 * (held_out**2 + np.log(2 * np.pi)).sum(axis=1).mean()

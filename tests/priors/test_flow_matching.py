@@ -20,7 +20,7 @@ def two_modes(count, seed):
     return centres + DEVIATION * torch.randn(count, 2, generator=random)
 
 
-def trained(codes, dev, *, noise=0.0, iterations=600, **settings):
+def trained(codes, dev, *, noise=0.0, iterations=400, **settings):
     torch.manual_seed(0)
     prior = FlowPrior(
         code_size=codes.shape[1], width=32, blocks=2, noise=noise, steps=16, on_sphere=False

@@ -34,7 +34,8 @@ TIME_FEATURES, TIME_SIZE = 32, 128
 class VelocityNetwork(nn.Module):
     """A residual perceptron over noisy codes, its layer normalizations steered by the time.
 
-    Its last layer starts at zero, and so does every block's share in the sum.
+    Its last layer starts at zero, and with it the network; its blocks do not, for then it would
+    take a thousand iterations to leave the Gaussian behind.
 
     Args:
         code_size: Z.
@@ -83,8 +84,9 @@ class VelocityNetwork(nn.Module):
             befores, self.steering, self.perceptrons, strict=True
         ):
             scale, shift, gate = steering(moment).chunk(3, dim=1)
-            hidden = hidden + gate * perceptron(before(hidden) * (1 + scale) + shift)
-        return self.last(functional.silu(last(hidden)))  # type: ignore[no-any-return]
+            hidden = hidden + (1 + gate) * perceptron(before(hidden) * (1 + scale) + shift)
+        correction: Tensor = self.last(functional.silu(last(hidden)))
+        return correction
 
 
 class FlowPrior(nn.Module):
@@ -183,7 +185,7 @@ class FlowPrior(nn.Module):
             Shape (B, Z).
         """
         variance, given_state = self.spread(time)
-        correction = (network or self.network)(state / variance.sqrt(), time)
+        correction: Tensor = (network or self.network)(state / variance.sqrt(), time)
         return self.linear_velocity(state, time) + given_state.sqrt() * correction
 
     @torch.no_grad()
