@@ -35,6 +35,7 @@ QUICK = {
     "pretrain": _AUTOENCODER,
     "pretrain --model infilling": "epochs=1 batch_size=32 embedding_size=16 hidden_size=16",
     "pretrain --model delete-and-replace": "",
+    "prior fit": "iterations=5 width=16 blocks=1",
     "nli": _PAIRS,
     "nli pretrain": "epochs=1 batch_size=32 embedding_size=16 code_size=16",
 }

@@ -1,0 +1,29 @@
+"""Priors over codes: learned, fixed and fitted."""
+
+from arae_toolkit.nn.priors.flow import FlowPrior, VelocityNetwork
+from arae_toolkit.nn.priors.gaussian import (
+    FittedGaussian,
+    GaussianPrior,
+    NoCodePrior,
+    SphericalPrior,
+)
+from arae_toolkit.nn.priors.generator import Generator, OutputBound, update_average
+from arae_toolkit.nn.priors.mixture import MixturePrior
+from arae_toolkit.nn.priors.own_prior import AnyPrior, Prior, PriorKind, new_prior
+
+__all__ = [
+    "AnyPrior",
+    "FittedGaussian",
+    "FlowPrior",
+    "GaussianPrior",
+    "Generator",
+    "MixturePrior",
+    "NoCodePrior",
+    "OutputBound",
+    "Prior",
+    "PriorKind",
+    "SphericalPrior",
+    "VelocityNetwork",
+    "new_prior",
+    "update_average",
+]
