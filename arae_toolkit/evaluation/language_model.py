@@ -122,8 +122,15 @@ class LanguageModel:
         )
 
     @torch.no_grad()
-    def read_packed(self, sentences: PackedSentences) -> SentenceNats:
-        """Return how surprising sentences of this vocabulary's ids are."""
+    def read_packed(
+        self, sentences: PackedSentences, *, advance: Callable[[int], None] = lambda _: None
+    ) -> SentenceNats:
+        """Return how surprising sentences of this vocabulary's ids are.
+
+        Args:
+            sentences: At least one.
+            advance: Told how many are done.
+        """
         self.network.eval()
         store = TokenStore(sentences, device=self.network.decoder.projection.weight.device)
         nats = np.zeros(len(store))
@@ -131,6 +138,7 @@ class LanguageModel:
             assert batch.packing is not None, "a store packs what it is asked for by number"
             found = self.network.token_nats(batch).double().cpu().numpy()
             nats[rows] = np.bincount(batch.packing.rows.cpu().numpy(), found, minlength=len(rows))
+            advance(len(rows))
         unknown = np.add.reduceat(
             (sentences.tokens == UNKNOWN).astype(np.int64), sentences.offsets[:-1]
         )

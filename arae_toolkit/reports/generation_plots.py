@@ -98,12 +98,12 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
             elinewidth=0.8,
             label=title,
         )
-        for name, *place in zip(names, x, y, strict=True):
+        for name, forward, reverse in zip(names, x, y, strict=True):
             temperature = shown[name].get("temperature")
             if len(names) > 1 and temperature is not None:
                 axes.annotate(
                     f"{temperature:g}" if temperature else "greedy",
-                    place,
+                    (forward, reverse),
                     textcoords="offset points",
                     xytext=(4, 4),
                     fontsize="x-small",

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -305,7 +306,11 @@ def _measured(
     **search: Any,
 ) -> dict[str, Any]:
     """Return the report: every system, and real text, measured; as JSON holds it."""
-    from arae_toolkit.evaluation.generation.measurement import Subject, real_subjects
+    from arae_toolkit.evaluation.generation.measurement import (
+        WHOLE_TRAIN,
+        Subject,
+        real_subjects,
+    )
     from arae_toolkit.reports.results import corpus_identity
 
     corpus, judge, settings = measurement.corpus, measurement.judge, measurement.settings
@@ -313,13 +318,16 @@ def _measured(
     assert device is not None, "the caller has chosen one"
     systems: dict[str, dict[str, Any]] = {}
     curves: dict[str, list[str]] = {}
-    for name, subject in real_subjects(
-        corpus, measurement.split, count, seed=settings.seed
-    ).items():
+    real = real_subjects(corpus, measurement.split, count, seed=settings.seed)
+    whole = real.pop(WHOLE_TRAIN)
+    for name, subject in real.items():
         systems[name] = {"kind": "real", **measurement.of(name, subject)}
-    loads = [lambda run=run: load_system(run, corpus, device) for run in runs]
+    systems[WHOLE_TRAIN] = {}  # its place in tables: it takes the longest, so it comes last
+    loads = [partial(load_system, run, corpus, device) for run in runs]
     if with_language_model:
-        loads.append(lambda: language_model_system(corpus, device, measurement.dtype))
+        loads.append(
+            partial(language_model_system, corpus, settings.judge, device, measurement.dtype)
+        )
     for load in loads:
         system = load()
         asked = decodings_of(system, temperatures, most_words=corpus.max_length, **search)
@@ -342,6 +350,7 @@ def _measured(
     for name, sentences in files.items():
         found = measurement.of(name, Subject(sentences))
         systems[name] = {"kind": "file", **found, **_examples(corpus, sentences)}
+    systems[WHOLE_TRAIN] = {"kind": "real", **measurement.of(WHOLE_TRAIN, whole)}
     return {
         "corpus": dict(corpus_identity(corpus)),
         "split": measurement.split,

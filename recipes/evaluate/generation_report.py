@@ -78,12 +78,13 @@ def notes_of(report: Report) -> list[str]:
         f"{sizes['hidden_size']}, {report['vocabulary']:,} words; a word outside them is <unk>, "
         "which counts as a word",
         f"forward: a model of {judge['rows']:,} sentences of {judge['split']}, perplexity "
-        f"{judge['held_out_perplexity']:.2f} on dev, reads the samples",
+        f"{judge['held_out_perplexity']:.2f} on dev, reads "
+        f"{_range({found['forward_sentences'] for found in systems})} samples",
         f"reverse: a model of the samples, a tenth of them held out, reads {report['split']} "
         f"({report['split_rows']:,} sentences)",
         "brackets: bootstrap intervals of 95 % over the sentences that were read",
     ]
-    signatures = {found.get("self_bleu_signature") for found in systems} - {None}
+    signatures = {str(found["self_bleu_signature"]) for found in systems}
     compared = {found.get("self_bleu_sentences") for found in systems}
     notes.append(
         f"self-BLEU: among {_range(compared)} sentences, {', '.join(sorted(signatures))}; edits to "

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-import click
-
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN
+from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
 from arae_toolkit.recipes.shared.rows import problem_of_text
 from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus, PackedSentences
     from arae_toolkit.evaluation.generation.cells import Cells
+    from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.generation.decoding import Decoding
 
 BLOCK = 512
@@ -109,14 +109,25 @@ def load_system(run: str, corpus: Corpus, device: torch.device) -> System:
     return System(name, kind, sampler, parameters, sha256_of_file(folder / WEIGHTS), device)
 
 
-def language_model_system(corpus: Corpus, device: torch.device, dtype: torch.dtype) -> System:
+def language_model_system(
+    corpus: Corpus,
+    settings: LanguageModelSettings,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> System:
     """Return a language model of train, of the judges' sizes, trained where it is not kept."""
     from arae_toolkit.evaluation.kept_judges import default_folder, kept_language_model
     from arae_toolkit.models.model_folder import WEIGHTS
     from arae_toolkit.storage.atomic_files import sha256_of_file
 
     model = kept_language_model(
-        corpus, split="train", device=device, dtype=dtype, note=say, progress=progress
+        corpus,
+        split="train",
+        settings=settings,
+        device=device,
+        dtype=dtype,
+        note=say,
+        progress=progress,
     )
     own = corpus.judges_split == "train"
     weights = default_folder(corpus) / ("language-model" if own else "language-model-train")
@@ -215,7 +226,9 @@ def read_texts(source: str, field: str, count: int, corpus: Corpus) -> PackedSen
     path = STDIN if source == "-" else source
     is_jsonl = source.lower().endswith(JSONL_SUFFIXES)
     texts: list[str] = []
-    with click.open_file("-", "rb") if source == "-" else open_binary(Path(source)) as stream:
+    with ExitStack() as stack:
+        given = open_stdin() if source == "-" else None
+        stream = given or stack.enter_context(open_binary(Path(source)))
         for number, text in _texts_in(stream, path, field if is_jsonl else None):
             problem = problem_of_text(field, text, "output")
             if problem is not None:

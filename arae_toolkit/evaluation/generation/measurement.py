@@ -28,6 +28,9 @@ from arae_toolkit.evaluation.language_model import (
     language_model_of_outputs,
 )
 
+WHOLE_TRAIN = "train, copied whole"
+"""Name of what a system would write that copies every training sentence once."""
+
 FeaturesOf = Callable[[Sequence[str]], npt.NDArray[Any]]
 """Returns the features of texts. Shape (N, D)."""
 
@@ -38,6 +41,8 @@ class GenerationSettings:
 
     judge: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     """Both language models, of forward and of reverse perplexity, are made by these."""
+    forward_sentences: int = 20_000
+    """At most so many samples are read by the judge of real text."""
     self_bleu_sentences: int = 500
     """So many samples are compared with each other."""
     nearest_sentences: int = 1_000
@@ -131,8 +136,12 @@ class GenerationMeasurement:
         found |= self.cells.value("self-bleu", drawn | most, lambda: self._self_bleu(sentences))
         most = {"most": self.settings.nearest_sentences}
         found |= self.cells.value("nearest", drawn | most, lambda: self._nearest(name, sentences))
-        judged = {**drawn, "judge": asdict(self.judge.settings), "split": self.corpus.judges_split}
-        found |= self.cells.value("forward", judged, lambda: self._forward(sentences))
+        judged = {
+            "judge": asdict(self.judge.settings),
+            "split": self.corpus.judges_split,
+            "most": self.settings.forward_sentences,
+        }
+        found |= self.cells.value("forward", drawn | judged, lambda: self._forward(name, sentences))
         found |= self._compared(name, subject, drawn)
         return found
 
@@ -187,9 +196,13 @@ class GenerationMeasurement:
             )
         return {"nearest_edits": float(edits.mean()), "nearest_sentences": len(edits)}
 
-    def _forward(self, sentences: PackedSentences) -> dict[str, Any]:
-        found = perplexity_interval(self.judge.read_packed(sentences), seed=self.settings.seed)
-        return {"forward_perplexity": asdict(found)}
+    def _forward(self, name: str, sentences: PackedSentences) -> dict[str, Any]:
+        settings = self.settings
+        rows = statistics.drawn_rows(len(sentences), settings.forward_sentences, settings.seed)
+        with self.progress(f"{name}: read by the judge", len(rows)) as advance:
+            read = self.judge.read_packed(sentences.at(rows), advance=advance)
+        found = perplexity_interval(read, seed=settings.seed)
+        return {"forward_perplexity": asdict(found), "forward_sentences": len(rows)}
 
     def _reverse(self, name: str, sentences: PackedSentences) -> dict[str, Any]:
         settings = self.settings.judge
@@ -251,5 +264,5 @@ def real_subjects(corpus: Corpus, split: str, count: int, *, seed: int) -> dict[
     if count < len(train):
         rows = np.random.default_rng(seed).choice(len(train), count, replace=False)
         subjects["real train"] = Subject(train.at(np.sort(rows)))
-    subjects["train, copied whole"] = Subject(train)
+    subjects[WHOLE_TRAIN] = Subject(train)
     return subjects

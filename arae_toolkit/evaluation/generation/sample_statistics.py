@@ -136,7 +136,7 @@ def self_bleu(texts: Sequence[str], *, most: int, seed: int = 0) -> SelfBleu:
     """
     if len(texts) < 2:
         raise ValueError(f"self-BLEU needs two texts or more, got {len(texts)}")
-    drawn = [texts[row] for row in _drawn(len(texts), most, seed).tolist()]
+    drawn = [texts[row] for row in drawn_rows(len(texts), most, seed).tolist()]
     metric = BLEU(tokenize="none", effective_order=True, force=True)
     scores = [
         metric.sentence_score(text, [*drawn[:index], *drawn[index + 1 :]]).score
@@ -191,7 +191,7 @@ class TrainOverlap:
         Returns:
             Words inserted, deleted or replaced (Levenshtein). Shape (number drawn,).
         """
-        rows = _drawn(len(samples), most, seed)
+        rows = drawn_rows(len(samples), most, seed)
         known = _as_characters(self.train)
         looked_up = _as_characters(samples.at(rows))
         nearest = np.zeros(len(rows), dtype=np.int64)
@@ -240,7 +240,7 @@ def _contents(sentences: PackedSentences) -> list[bytes]:
     return [whole[start:end] for start, end in itertools.pairwise(offsets)]
 
 
-def _drawn(total: int, most: int, seed: int) -> npt.NDArray[np.int64]:
+def drawn_rows(total: int, most: int, seed: int) -> npt.NDArray[np.int64]:
     """Return at most so many row numbers, rising; all where there are no more."""
     if total <= most:
         return np.arange(total)
