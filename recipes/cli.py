@@ -22,6 +22,10 @@ COMMANDS = {
         "arae_toolkit.recipes.pretrain.pretrain:pretrain",
         "Train an autoencoder on a corpus.",
     ),
+    "prior": (
+        "arae_toolkit.recipes.prior.group:prior",
+        "Fit priors to the codes of a trained model.",
+    ),
     "sample": (
         "arae_toolkit.recipes.generate.sentences:sample",
         "Write new sentences.",

@@ -28,7 +28,7 @@ ORDER = (
     ("models",),
     ("training",),
     ("evaluation", "latent"),
-    ("pretraining", "nli"),
+    ("pretraining", "nli", "priors"),
     ("transfer",),
     ("estimators",),
     ("interop", "serving", "bulk", "search"),

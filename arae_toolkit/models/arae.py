@@ -27,7 +27,7 @@ from arae_toolkit.nn.embedding import Tying, tie_embeddings
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.mlp import Normalization
-from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
+from arae_toolkit.nn.priors import OutputBound, Prior, PriorKind, new_prior
 from arae_toolkit.nn.sentence_encoding import encode_sentences
 
 EncoderKind = Literal["lstm", "bilstm-max"]
@@ -207,11 +207,16 @@ class ARAE(nn.Module):
         seed: int = 0,
         decoding: Decoding | None = None,
         batch_size: int = 512,
+        prior: Prior | None = None,
     ) -> list[str]:
-        """Return new sentences: codes from the prior, ``batch_size`` drawn at a time, decoded."""
+        """Return new sentences: codes from a prior, ``batch_size`` drawn at a time, decoded.
+
+        The prior is the model's own unless given; see
+        :func:`~arae_toolkit.priors.folder.prior_named`.
+        """
         sizes = block_sizes(count, batch_size)
         blocks = self.sample_blocks(
-            sizes, seed=seed, decoding=decoding, expected=count, at_once=count
+            sizes, seed=seed, decoding=decoding, expected=count, at_once=count, prior=prior
         )
         return [sentence for block in blocks for sentence in block]
 
@@ -225,6 +230,7 @@ class ARAE(nn.Module):
         expected: int | None = None,
         at_once: int = 1,
         growth: int = 2,
+        prior: Prior | None = None,
     ) -> Iterator[list[str]]:
         """Yield new sentences in blocks, only some thousands of them being in memory at a time.
 
@@ -235,6 +241,7 @@ class ARAE(nn.Module):
             expected: How many sentences there will be in all, if that is known.
             at_once: See :func:`~arae_toolkit.generation.decoding.decoded_blocks`, as for growth.
             growth: Factor on the sentences decoded at once, from one time to the next.
+            prior: Where codes come from, on the model's device; the model's own unless given.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         search = Search(
@@ -245,7 +252,12 @@ class ARAE(nn.Module):
             expected=expected,
         )
         for words in decoded_blocks(
-            search, self.prior, sizes, generator=generator, at_once=at_once, growth=growth
+            search,
+            self.prior if prior is None else prior,
+            sizes,
+            generator=generator,
+            at_once=at_once,
+            growth=growth,
         ):
             yield [self.vocabulary.decode(row) for row in words.tolist()]
 
@@ -299,6 +311,7 @@ def draw_sentences(
     unique: bool = False,
     decoding: Decoding | None = None,
     batch_size: int = 512,
+    prior: Prior | None = None,
 ) -> Iterator[list[str]]:
     """Yield the sentences of :meth:`ARAE.sample` in batches, or distinct ones only.
 
@@ -309,19 +322,24 @@ def draw_sentences(
         unique: Draw on until ``count`` distinct sentences are found.
         decoding: How words are chosen.
         batch_size: Sentences drawn at a time.
+        prior: Where codes come from; the model's own unless given.
 
     Raises:
         ToolkitError: If no more distinct sentences turn up, after all that did.
     """
     if not unique:
         yield from model.sample_blocks(
-            block_sizes(count, batch_size), seed=seed, decoding=decoding, expected=count
+            block_sizes(count, batch_size),
+            seed=seed,
+            decoding=decoding,
+            expected=count,
+            prior=prior,
         )
         return
     size = min(batch_size, count)
     # How many draws it takes nobody knows, so none is made ahead of need.
     batches = model.sample_blocks(
-        repeat(size), seed=seed, decoding=decoding, expected=size, growth=1
+        repeat(size), seed=seed, decoding=decoding, expected=size, growth=1, prior=prior
     )
     seen: set[str] = set()
     fruitless = 0

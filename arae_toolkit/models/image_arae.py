@@ -25,7 +25,7 @@ from arae_toolkit.models.model_folder import (
 )
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.mlp import Normalization, mlp
-from arae_toolkit.nn.priors import OutputBound, PriorKind, new_prior
+from arae_toolkit.nn.priors import OutputBound, Prior, PriorKind, new_prior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 Pixels = npt.NDArray[Any] | Tensor
@@ -222,10 +222,15 @@ class ImageARAE(nn.Module):
             )
         return self.decoder(code.to(self.device)).sigmoid()  # type: ignore[no-any-return]
 
-    def sample(self, count: int, *, seed: int = 0) -> Tensor:
-        """Return new images: codes from the prior, decoded. Shape (count, P), probabilities."""
+    def sample(self, count: int, *, seed: int = 0, prior: Prior | None = None) -> Tensor:
+        """Return new images: codes from a prior, the model's own unless given, decoded.
+
+        Returns:
+            Shape (count, P), probabilities.
+        """
         generator = torch.Generator(self.device).manual_seed(seed)
-        return self.decode(self.prior.sample(count, generator=generator))
+        source = self.prior if prior is None else prior
+        return self.decode(source.sample(count, generator=generator))
 
     def reconstruct(self, pixels: Pixels) -> Tensor:
         """Return each image after a way through its code. Shape (N, P), probabilities."""

@@ -29,7 +29,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
         for name, tensor in tensors.items()
         if name not in same_as
     }
-    header = {**metadata, "tensors_sha256": _tensors_sha256(content)}
+    header = {**metadata, "tensors_sha256": tensors_sha256(content)}
     if same_as:
         header[_SAME_AS] = json.dumps(same_as)
     with replacing(path) as temporary:
@@ -50,7 +50,7 @@ def load_tensors(
             tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
-    if metadata.pop("tensors_sha256", None) != _tensors_sha256(tensors):
+    if metadata.pop("tensors_sha256", None) != tensors_sha256(tensors):
         raise CheckpointMismatch(f"{path}: the content does not match its fingerprint")
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
     try:
@@ -74,7 +74,8 @@ def _other_names(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     return same_as
 
 
-def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Return the fingerprint of tensors on the CPU: of their names, types, shapes and bytes."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()

@@ -14,6 +14,7 @@ import click
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import Command, in_order, run_argument
+from arae_toolkit.recipes.shared.prior_options import chosen_prior
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,14 +69,18 @@ def run_or_image_run(draw: Draw, *, uses: Sequence[str]) -> Callable[[Command], 
     return decorate
 
 
-def draw_samples(model: ImageARAE, _: Path, *, count: int, seed: int) -> Picture:
+def draw_samples(
+    model: ImageARAE, folder: Path, *, count: int, seed: int, prior: str, start_scale: float | None
+) -> Picture:
     """Return new images, as near to a square of them as ``count`` allows."""
     from arae_toolkit.evaluation.image_grid import grid
 
     if count == 0:
         raise click.UsageError("--count 0: a picture of at least one image is expected")
     columns = math.ceil(math.sqrt(count))
-    return grid(model.sample(count, seed=seed), image_shape=model.image_shape, columns=columns)
+    source = chosen_prior(folder, model, prior, start_scale)
+    samples = model.sample(count, seed=seed, prior=source)
+    return grid(samples, image_shape=model.image_shape, columns=columns)
 
 
 def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) -> Picture:

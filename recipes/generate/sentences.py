@@ -17,6 +17,7 @@ import click
 
 from arae_toolkit.recipes.generate import images
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     answer_stream,
     answers_to,
@@ -32,6 +33,7 @@ from arae_toolkit.recipes.shared.options import (
     source_argument,
     text_options,
 )
+from arae_toolkit.recipes.shared.prior_options import chosen_prior, prior_options
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
@@ -53,10 +55,11 @@ Fields = Mapping[str, Any]
         "arae-toolkit sample snli",
         "arae-toolkit sample snli --count 1000 --seed 1 --unique > sentences.txt",
         "arae-toolkit sample runs/snli --method sample --temperature 0.7 --format jsonl",
+        "arae-toolkit sample snli-ae --prior flow --start-scale 0.9",
         "arae-toolkit sample mnist --count 64 --out digits.png",
     ],
 )
-@images.run_or_image_run(images.draw_samples, uses=["count", "seed"])
+@images.run_or_image_run(images.draw_samples, uses=["count", "seed", "prior", "start_scale"])
 @click.option(*("-n", "--count"), type=click.IntRange(0), default=10, help="How many.")
 @click.option(
     "--seed",
@@ -72,10 +75,19 @@ Fields = Mapping[str, Any]
     default="lines",
     help="Text, or JSONL with seed and index.",
 )
+@prior_options
 @sampling_options
 @device_option
 def sample(
-    run: str, count: int, seed: int, unique: bool, row_format: RowFormat, device: str, **search: Any
+    run: str,
+    count: int,
+    seed: int,
+    unique: bool,
+    row_format: RowFormat,
+    prior: str,
+    start_scale: float | None,
+    device: str,
+    **search: Any,
 ) -> None:
     """Write new sentences, made up by the model of RUN.
 
@@ -85,9 +97,12 @@ def sample(
     model = load_model(run, device)
     from arae_toolkit.models.arae import draw_sentences
 
+    source = chosen_prior(find_run(run), model, prior, start_scale)
     decoding = decoding_of(**search)
     index = 0
-    for batch in draw_sentences(model, count, seed=seed, unique=unique, decoding=decoding):
+    for batch in draw_sentences(
+        model, count, seed=seed, unique=unique, decoding=decoding, prior=source
+    ):
         numbered = enumerate(batch, start=index)
         if row_format == "lines":
             write_lines(batch)

@@ -25,6 +25,7 @@ TRAIN_COLUMNS = {
     "recognizer_nats": "recognizer {:.3f}",
     "classifier_share_right": "classifier {:.2f}",
     "cycle_nats_per_token": "cycle {:.2f}",
+    "velocity_error": "velocity error {:.4f}",
     "wasserstein": "W {:.3f}",
     "gradient_penalty": "penalty {:.3f}",
     "gradient_norm": "gradient {:.2f}",
@@ -47,6 +48,8 @@ DEV_COLUMNS = {
     "generated_variance": "of prior {:.2f}",
     "neighbour_cosine": "neighbours {:.2f}",
     "unique_samples": "unique {:.0f} %",
+    "velocity_error": "velocity error {:.4f}",
+    "nats_gained": "{:.2f} nats/code over the Gaussian",
 }
 
 

@@ -16,12 +16,15 @@ from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.nli.experiment import Task, train_classifier
 from arae_toolkit.nli.label_splits import choose_rows
 from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
 from arae_toolkit.nli.settings import PairConfig
-from arae_toolkit.pretraining.experiment import pretrain
+from arae_toolkit.pretraining.experiment import new_model, pretrain
+from arae_toolkit.priors.fitting import fit_prior
+from arae_toolkit.priors.settings import FlowConfig
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.infilling.settings import InfillingConfig
@@ -36,6 +39,7 @@ MASKED = ("kind=bilstm-max", "epochs=4", "word_drop=0.3")
 LEARNED = ("batch_size=8", "epochs=30", "rate=0.01", "warmup=5")  # else it is named as chance level
 CROSS_ALIGNED = ("embedding_size=24", "code_size=24", "attribute_size=8", "filters=8", "epochs=1")
 INFILLING = ("embedding_size=24", "hidden_size=20", "channels=16", "batch_size=16", "epochs=1")
+FLOW = ("width=12", "blocks=1", "batch_size=64", "epochs=2")
 SCORER = ("embedding_size=12", "hidden_size=10", "filters=8", "batch_size=32", "epochs=2")
 
 
@@ -64,6 +68,13 @@ def classifier(corpus, config, folder, **options):
     train_classifier(
         Task(corpus, choose_rows(labels, "60", names=corpus.labels)), config, folder, **options
     )
+
+
+def flow(corpus, config, folder, **options):
+    run = corpus.folder.parent / "encoder"  # made once, by the first
+    if not (run / "config.json").exists():
+        new_model(corpus, small.SMALL, kind="ae").save_pretrained(run)
+    fit_prior(ARAE.from_pretrained(run), corpus, config, run, folder=folder, **options)
 
 
 def autoencoder(corpus, *changes, settings=small.SMALL, **options):
@@ -98,6 +109,7 @@ KINDS = {
     ),
     "infilling": rewriter("infilling", InfillingConfig(), *INFILLING, "softmax_samples=9"),
     "scorer": Kind("reviews", with_overrides(ScorerConfig(), SCORER), train_scorer),
+    "flow prior": Kind("captions", with_overrides(FlowConfig(), FLOW), flow),
     "masked pairs": pairs(pretrain_pair_encoder, *MASKED, objective="masked-pairs"),
     "cross-sentence": pairs(pretrain_pair_encoder, *MASKED, objective="cross-sentence"),
     "nli paper": pairs(classifier, *LEARNED, "kind=paper"),

@@ -1,0 +1,22 @@
+"""Priors over codes: learned, fixed and fitted."""
+
+from arae_toolkit.nn.priors.flow import FlowPrior, VelocityNetwork
+from arae_toolkit.nn.priors.gaussian import FittedGaussian, SphericalPrior
+from arae_toolkit.nn.priors.generator import Generator, OutputBound, update_average
+from arae_toolkit.nn.priors.mixture import MixturePrior
+from arae_toolkit.nn.priors.own_prior import AnyPrior, Prior, PriorKind, new_prior
+
+__all__ = [
+    "AnyPrior",
+    "FittedGaussian",
+    "FlowPrior",
+    "Generator",
+    "MixturePrior",
+    "OutputBound",
+    "Prior",
+    "PriorKind",
+    "SphericalPrior",
+    "VelocityNetwork",
+    "new_prior",
+    "update_average",
+]

@@ -1,0 +1,175 @@
+"""The folders of fitted priors, in the folder of their run, and every prior by its name.
+
+A prior's folder is a model folder of its own: ``config.json``, ``model.safetensors``. It keeps the
+fingerprint of the encoder and decoder that it was fitted for, and is refused beside others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder
+from arae_toolkit.nn.priors import (
+    FittedGaussian,
+    FlowPrior,
+    Generator,
+    MixturePrior,
+    Prior,
+    SphericalPrior,
+)
+from arae_toolkit.priors.codes import (
+    CodesPrior,
+    Model,
+    SplitCodes,
+    decoder_noise,
+    longest_sentence,
+)
+from arae_toolkit.priors.settings import FittedKind
+from arae_toolkit.storage.safetensors_file import tensors_sha256
+
+FOLDER, KIND = "priors", "prior"
+OWN, CODES = "own", "codes"
+AnyFittedPrior = FittedGaussian | MixturePrior | FlowPrior
+
+_CLASSES: dict[FittedKind, type[AnyFittedPrior]] = {
+    "gaussian": FittedGaussian,
+    "mixture": MixturePrior,
+    "flow": FlowPrior,
+}
+
+
+def prior_folder(run: Path, name: str) -> Path:
+    """Return where a run's prior of this name lies."""
+    return run / FOLDER / name
+
+
+def own_prior_name(model: Model) -> str:
+    """Return what the prior that a model was trained with is called."""
+    names = {Generator: "generator", SphericalPrior: "sphere", FittedGaussian: "fitted"}
+    return names[type(model.prior)]
+
+
+def weights_sha256(model: Model) -> str:
+    """Return the fingerprint of the encoder and decoder: what makes codes, and what reads them."""
+    parts = {"encoder": model.encoder, "decoder": model.decoder}
+    return tensors_sha256(
+        {
+            f"{name}.{key}": tensor.detach().cpu()
+            for name, part in parts.items()
+            for key, tensor in part.state_dict().items()
+        }
+    )
+
+
+def run_config(run: Path) -> dict[str, Any]:
+    """Return ``config.json`` of a run.
+
+    Raises:
+        CheckpointMismatch: If it is missing or damaged.
+    """
+    try:
+        return dict(json.loads((run / CONFIG).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointMismatch(
+            f"{run / CONFIG}: missing or damaged; name a folder that arae-toolkit pretrain has "
+            "written"
+        ) from error
+
+
+def prior_record(prior: AnyFittedPrior, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``config.json`` says of a prior's class and its arguments."""
+    kind = next(name for name, cls in _CLASSES.items() if type(prior) is cls)
+    return {"kind": KIND, "prior": {"kind": kind, **arguments}}
+
+
+def load_prior(folder: Path, model: Model) -> AnyFittedPrior:
+    """Return the prior of a folder, on the device of its model.
+
+    Raises:
+        CheckpointMismatch: If the folder holds no prior, its parts do not fit together, or it was
+            fitted to the codes of other weights.
+    """
+    content = load_model_folder(folder, device=model.device)
+    config = content.config
+    if config.get("kind") != KIND:
+        raise CheckpointMismatch(f"{folder}: no prior, but a model")
+    if config.get("run", {}).get("weights") != weights_sha256(model):
+        raise CheckpointMismatch(
+            f"{folder}: a prior of other weights than this model's, whose codes it does not know; "
+            "fit it again with 'arae-toolkit prior fit', into another folder by --out or with "
+            "this one removed"
+        )
+    try:
+        arguments = dict(config["prior"])
+        prior = _CLASSES[arguments.pop("kind")](**arguments)
+        prior.load_state_dict(content.tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+    loaded: AnyFittedPrior = prior.to(model.device).eval()
+    return loaded
+
+
+def fitted_names(run: Path) -> list[str]:
+    """Return the names of the priors that lie in a run's folder."""
+    return sorted(path.parent.name for path in (run / FOLDER).glob(f"*/{CONFIG}"))
+
+
+def prior_named(
+    name: str,
+    run: Path,
+    model: Model,
+    corpus: Corpus | None = None,
+    *,
+    start_scale: float | None = None,
+) -> Prior:
+    """Return a prior of a run by its name.
+
+    Args:
+        name: ``own``, or what the model's own is called (``generator``, ``sphere`` or ``fitted``);
+            ``codes``, the training codes themselves; a prior in the run's folder, such as ``flow``;
+            or the path of a prior's folder.
+        run: The run's folder.
+        model: Loaded from it.
+        corpus: The one that it was trained on; ``codes`` needs it.
+        start_scale: Deviation of the noise that a flow starts from, 1 unless given.
+
+    Raises:
+        ToolkitError: If there is no such prior; the message names those that there are.
+        CheckpointMismatch: See :func:`load_prior`.
+        ValueError: If ``codes`` has no corpus, or ``start_scale`` is given for what is no flow.
+    """
+    prior = _unscaled(name, run, model, corpus)
+    if start_scale is not None:
+        if not isinstance(prior, FlowPrior):
+            raise ValueError(f"the prior {name!r} is no flow, and has no start to scale")
+        if start_scale < 0:
+            raise ValueError(f"start_scale must not be negative, got {start_scale}")
+        prior.start_scale = start_scale
+    return prior
+
+
+def _unscaled(name: str, run: Path, model: Model, corpus: Corpus | None) -> Prior:
+    own = own_prior_name(model)
+    if name in (OWN, own):
+        return model.prior
+    if name == CODES:
+        if corpus is None:
+            raise ValueError("the prior 'codes' needs the corpus that the run was trained on")
+        config = run_config(run)
+        codes = SplitCodes(model, corpus, "train", longest=longest_sentence(config))
+        return CodesPrior(codes, noise=decoder_noise(config, rows=len(codes)))
+    is_path = Path(name).name != name
+    folder = Path(name) if is_path else prior_folder(run, name)
+    if not (folder / CONFIG).is_file():
+        there = ", ".join([own, *fitted_names(run), CODES])
+        advice = f"; fit one with 'arae-toolkit prior fit {run} --kind {name}'"
+        raise ToolkitError(
+            f"no prior {name!r} for {run}: there are {there}" + advice * (name in _CLASSES)
+        )
+    return load_prior(folder, model)

@@ -1,0 +1,132 @@
+"""Settings of fitted priors, by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FittedKind = Literal["gaussian", "mixture", "flow"]
+
+
+@dataclass(frozen=True)
+class GaussianForm:
+    """The form of a Gaussian, which leaves no choice."""
+
+
+@dataclass(frozen=True)
+class GaussianFit:
+    """What a Gaussian is fitted to."""
+
+    rows: int = 0
+    """It is fitted to the codes of so many random training rows; 0 takes all."""
+    seed: int = 0
+    """It fixes which."""
+
+
+@dataclass(frozen=True)
+class GaussianConfig:
+    """All settings of a Gaussian prior."""
+
+    model: GaussianForm = field(default_factory=GaussianForm)
+    """Its form is set here."""
+    training: GaussianFit = field(default_factory=GaussianFit)
+    """Its data are set here."""
+
+
+@dataclass(frozen=True)
+class MixtureForm:
+    """The forms of a mixture that are tried. The likeliest on dev is kept."""
+
+    components: tuple[int, ...] = (32, 128)
+    """Each of these numbers of Gaussians is tried."""
+    covariance: Literal["both", "full", "diagonal"] = "both"
+    """Gaussians have a covariance, ``full``, or a variance by principal direction, ``diagonal``."""
+    dimensions: int = 48
+    """So many leading principal directions are a mixture; the rest is one Gaussian."""
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """How a mixture is fitted: by expectation maximization, from k-means on."""
+
+    rows: int = 40_000
+    """It is fitted to the codes of so many random training rows; 0 takes all."""
+    iterations: int = 50
+    """Expectation maximization ends after so many iterations at the latest."""
+    seed: int = 0
+    """It fixes the rows and the start."""
+
+
+@dataclass(frozen=True)
+class MixtureConfig:
+    """All settings of a mixture prior."""
+
+    model: MixtureForm = field(default_factory=MixtureForm)
+    """Its form is set here."""
+    training: MixtureFit = field(default_factory=MixtureFit)
+    """Its fit is set here."""
+
+
+@dataclass(frozen=True)
+class FlowSizes:
+    """Sizes of a flow's network, and how it is followed."""
+
+    width: int = 512
+    """The velocity network has so many units between its blocks, and twice as many within."""
+    blocks: int = 4
+    """It has so many residual blocks."""
+    steps: int = 8
+    """A code is drawn in so many steps of Heun's method, two passes of the network each."""
+
+
+@dataclass(frozen=True)
+class FlowSchedule:
+    """The schedule of flow matching. An iteration is one step of Adam."""
+
+    batch_size: int = 256
+    """A step takes so many codes."""
+    epochs: int = 10
+    """Training passes so often over the codes."""
+    iterations: int = 0
+    """The run has so many iterations, whatever ``epochs`` says; 0 trains for ``epochs``."""
+    rate: float = 1e-3
+    """Adam learns at this rate, which falls by half a cosine."""
+    warmup: int = 100
+    """The rate rises from 0 over so many iterations."""
+    clip_norm: float = 1.0
+    """No step has a larger gradient norm; 0 does not clip."""
+    average: float = 0.999
+    """The prior is a running mean of the weights that decays by this."""
+    times: Literal["rising", "uniform"] = "rising"
+    """Times are drawn in proportion to themselves, or uniformly. At the start there is little to
+    be learned from a path that is nearly noise."""
+    noise_left: float = 1.0
+    """The flow ends where so many times the decoder's training noise are left in the codes; 0 goes
+    on to clean codes."""
+    seed: int = 0
+    """It fixes weights, batches and noise."""
+    log_every: int = 100
+    """The log has a line every so many iterations."""
+    save_every: int = 500
+    """A checkpoint is written every so many iterations."""
+    evaluate_every: int = 0
+    """The flow is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """All settings of a flow prior."""
+
+    model: FlowSizes = field(default_factory=FlowSizes)
+    """The network's sizes are set here."""
+    training: FlowSchedule = field(default_factory=FlowSchedule)
+    """The schedule is set here."""
+
+
+PriorConfig = GaussianConfig | MixtureConfig | FlowConfig
+SETTINGS: dict[FittedKind, PriorConfig] = {
+    "gaussian": GaussianConfig(),
+    "mixture": MixtureConfig(),
+    "flow": FlowConfig(),
+}
+"""The default settings of each kind."""

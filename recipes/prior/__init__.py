@@ -1,0 +1,1 @@
+"""``arae-toolkit prior`` and its subcommands."""

@@ -1,0 +1,110 @@
+"""``arae-toolkit prior fit``: a prior fitted to the training codes of a run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arae_toolkit.config.overrides import with_overrides
+from arae_toolkit.priors.settings import SETTINGS, FittedKind, FlowConfig
+from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    out_option,
+    refused_settings,
+    run_argument,
+    set_option,
+)
+from arae_toolkit.recipes.shared.training_display import TrainingDisplay, training_display
+
+if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.priors.settings import PriorConfig
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit prior fit snli-ae --kind flow",
+        "arae-toolkit prior fit snli-ae --kind flow --set width=768 --set epochs=20",
+        "arae-toolkit prior fit snli-ae --kind mixture --set components=[64,256]",
+        "arae-toolkit prior fit snli --kind gaussian --out runs/snli/priors/all-codes",
+    ],
+)
+@run_argument
+@click.option(
+    "--kind",
+    type=click.Choice(tuple(SETTINGS)),
+    default="flow",
+    help="gaussian; mixture, of Gaussians, its form chosen on dev; flow, a network that carries "
+    "noise to codes.",
+)
+@set_option
+@click.option("--seed", type=click.IntRange(0), help="Same as --set seed=N.")
+@click.option(
+    "--corpus",
+    "corpus_name",
+    help="Prepared corpus that the run was trained on, if it is not found by itself.",
+)
+@device_option
+@out_option("Folder of the prior.", default="RUN/priors/KIND")
+def fit(
+    run: str,
+    kind: FittedKind,
+    assignments: tuple[str, ...],
+    seed: int | None,
+    corpus_name: str | None,
+    device: str,
+    out: Path | None,
+) -> None:
+    """Fit a prior to the training codes of RUN, and print its folder.
+
+    'sample RUN --prior KIND' draws from it. A flow ends where as much noise is left in its codes as
+    the decoder was trained with, and is best fitted to a plain autoencoder with noise on its codes
+    ('pretrain --model ae --set code_noise=0.1 --set code_noise_factor=1'). A flow that was stopped
+    goes on when the same command is given again.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    changes = assignments if seed is None else (*assignments, f"seed={seed}")
+    with refused_settings():
+        config = with_overrides(SETTINGS[kind], changes)
+    folder = find_run(run)
+    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.priors.fitting import fit_prior
+    from arae_toolkit.priors.models import load_autoencoder
+    from arae_toolkit.recipes.evaluate.outputs import open_corpus
+
+    keep_freed_memory()
+    model = load_autoencoder(folder, device=choose_device(device))
+    corpus = open_corpus(run, corpus_name)
+    with ExitStack() as stack:
+        stop_signal = stack.enter_context(signals_noted())
+        display = _display(stack, corpus, config, kind, place=f", {model.device}, to {out or run}")
+        place = fit_prior(
+            model,
+            corpus,
+            config,
+            folder,
+            folder=out,
+            listeners=[display],
+            stop_signal=stop_signal,
+        )
+    click.echo(place)
+
+
+def _display(
+    stack: ExitStack, corpus: Corpus, config: PriorConfig, kind: str, *, place: str
+) -> TrainingDisplay:
+    """Return what shows the fit: a bar for a flow, whose length is known, else plain lines."""
+    if isinstance(config, FlowConfig):
+        shown = training_display(corpus, config, title=kind, place=place)
+        return stack.enter_context(shown)
+    display = TrainingDisplay(iterations=1, batch_size=1)
+    display.note(f"{kind} on {corpus.name}{place}")
+    return display
