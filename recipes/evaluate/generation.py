@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import click
 from arae_toolkit.devices import dtype_of
 from arae_toolkit.recipes.evaluate.generation_report import as_text, write_plots, write_report
 from arae_toolkit.recipes.evaluate.generation_systems import (
+    OWN,
     decodings_of,
     language_model_system,
     load_system,
@@ -80,6 +82,7 @@ def _plot_path(text: str) -> Path:
         "arae-toolkit evaluate generation snli runs/snli-ae --encoder runs/nli-snli-full",
         "arae-toolkit evaluate generation snli --language-model --temperature 0,0.5,0.8,1 "
         "--plot curve.png --plot curve.html",
+        "arae-toolkit evaluate generation snli --prior own --prior flow --prior codes",
         "arae-toolkit evaluate generation --corpus snli --outputs theirs=samples.txt --json",
     ],
 )
@@ -128,6 +131,19 @@ def _plot_path(text: str) -> Path:
 )
 @click.option("--beam-size", type=click.IntRange(1), help="At temperature 0, search by beams.")
 @click.option(
+    "--prior",
+    "priors",
+    multiple=True,
+    metavar="NAME",
+    help="Where codes come from: own, a fitted one such as flow, or codes, those of train with "
+    "noise; may be given again.  [default: own]",
+)
+@click.option(
+    "--start-scale",
+    type=click.FloatRange(0),
+    help="For a flow: deviation of its starting noise.  [default: 1]",
+)
+@click.option(
     "--language-model",
     "with_language_model",
     is_flag=True,
@@ -166,6 +182,8 @@ def generation(
     top_k: int | None,
     top_p: float | None,
     beam_size: int | None,
+    priors: Sequence[str],
+    start_scale: float | None,
     with_language_model: bool,
     encoder: str | None,
     as_json: bool,
@@ -196,6 +214,8 @@ def generation(
             raise click.UsageError(f"{name} needs --temperature above 0")
     if beam_size is not None and temperatures and 0 not in temperatures:
         raise click.UsageError("--beam-size needs --temperature 0")
+    if start_scale is not None and not set(priors) - {OWN, "codes"}:
+        raise click.UsageError("--start-scale needs a flow, named by --prior")
     if not runs and corpus_name is None:
         raise click.UsageError("RUN or --corpus is missing: one says what judges learn from")
     sources = dict(map(named_source, outputs))
@@ -213,6 +233,8 @@ def generation(
         files={name: read_texts(path, text_field, count, corpus) for name, path in sources.items()},
         count=count,
         temperatures=temperatures,
+        priors=tuple(dict.fromkeys(priors)) or (OWN,),
+        start_scale=start_scale,
         with_language_model=with_language_model,
         encoder=encoder,
         **search,
@@ -301,6 +323,8 @@ def _measured(
     files: dict[str, PackedSentences],
     count: int,
     temperatures: Sequence[float],
+    priors: Sequence[str],
+    start_scale: float | None,
     with_language_model: bool,
     encoder: str | None,
     **search: Any,
@@ -323,7 +347,8 @@ def _measured(
     for name, subject in real.items():
         systems[name] = {"kind": "real", **measurement.of(name, subject)}
     systems[WHOLE_TRAIN] = {}  # its place in tables: it takes the longest, so it comes last
-    loads = [partial(load_system, run, corpus, device) for run in runs]
+    load_run = partial(load_system, priors=priors, start_scale=start_scale)
+    loads = [partial(load_run, run, corpus, device) for run in runs]
     if with_language_model:
         loads.append(
             partial(language_model_system, corpus, settings.judge, device, measurement.dtype)
@@ -331,20 +356,27 @@ def _measured(
     for load in loads:
         system = load()
         asked = decodings_of(system, temperatures, most_words=corpus.max_length, **search)
-        for temperature, decoding in asked.items():
-            name = system.name
+        for chosen, (temperature, decoding) in product(system.priors, asked.items()):
+            title = system.name if chosen.name == OWN else f"{system.name} {chosen.name}"
+            name = title
             if len(asked) > 1:
                 name += f" T={temperature:g}" if temperature else " greedy"
-                curves.setdefault(system.name, []).append(name)
+                curves.setdefault(title, []).append(name)
             sentences = samples_of(
-                system, decoding, count, seed=settings.seed, corpus=corpus, cells=measurement.cells
+                *(system, chosen, decoding, count),
+                start_scale=start_scale,
+                seed=settings.seed,
+                corpus=corpus,
+                cells=measurement.cells,
             )
             systems[name] = {
                 "kind": system.kind,
+                "prior": chosen.name,
+                "start_scale": start_scale,
                 "temperature": temperature,
                 "decoding": {k: v for k, v in asdict(decoding).items() if k != "dtype"},
                 "weights_sha256": system.sha256,
-                **measurement.of(name, Subject(sentences, system.parameters)),
+                **measurement.of(name, Subject(sentences, system.parameters + chosen.parameters)),
                 **_examples(corpus, sentences),
             }
     for name, sentences in files.items():

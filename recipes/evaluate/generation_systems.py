@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.shared.find_run import find_run
@@ -24,26 +24,37 @@ if TYPE_CHECKING:
     from arae_toolkit.evaluation.generation.cells import Cells
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.generation.decoding import Decoding
+    from arae_toolkit.models.arae import ARAE
+    from arae_toolkit.nn.priors import Prior
 
 BLOCK = 512
+OWN = "own"
+"""Name of the prior that a model was trained with."""
 AUTOENCODER, LANGUAGE_MODEL = "text", "language-model"
 """Kinds of model folders that new sentences can be asked of."""
 DEFAULT_TEMPERATURE = {AUTOENCODER: 0.0, LANGUAGE_MODEL: 1.0}
 """The paper decodes greedily; the likeliest words of a model without a code are one sentence."""
 
 
-class Sampler(Protocol):
-    """A model that writes new sentences."""
+Write = Callable[..., Iterator[list[str]]]
+"""Yields new sentences in blocks, as ``ARAE.sample_blocks`` does; only that takes a ``prior``."""
 
-    def sample_blocks(
-        self,
-        sizes: Iterable[int],
-        *,
-        seed: int = ...,
-        decoding: Decoding | None = ...,
-        expected: int | None = ...,
-    ) -> Iterator[list[str]]:
-        """Yield new sentences in blocks."""
+
+@dataclass(frozen=True)
+class ChosenPrior:
+    """Where the codes of an autoencoder come from.
+
+    Attributes:
+        name: As ``--prior`` calls it.
+        prior: The prior, ``None`` for the model's own or a model without codes.
+        sha256: Fingerprint of its weights, or of the corpus whose codes it draws.
+        parameters: How many numbers it has learned, less those of the model's own.
+    """
+
+    name: str
+    prior: Prior | None = None
+    sha256: str | None = None
+    parameters: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,25 +64,41 @@ class System:
     Attributes:
         name: In tables.
         kind: Of the model folder.
-        sampler: Writes the sentences.
-        parameters: How many numbers it has learned.
+        write: Writes the sentences.
+        priors: From which codes, one or more.
+        parameters: How many numbers it has learned, its own prior's included.
         sha256: Fingerprint of its weights.
         device: Where it is.
     """
 
     name: str
     kind: str
-    sampler: Sampler
+    write: Write
+    priors: Sequence[ChosenPrior]
     parameters: int
     sha256: str
     device: torch.device
 
 
-def load_system(run: str, corpus: Corpus, device: torch.device) -> System:
+def load_system(
+    run: str,
+    corpus: Corpus,
+    device: torch.device,
+    *,
+    priors: Sequence[str],
+    start_scale: float | None,
+) -> System:
     """Return the model of a run, which is a name or a model folder.
 
+    Args:
+        run: Its name or folder.
+        corpus: On which systems are measured.
+        device: Where to compute.
+        priors: Names; a language model has no codes, and leaves them alone.
+        start_scale: Of flows.
+
     Raises:
-        ToolkitError: If there is no such run.
+        ToolkitError: If there is no such run or prior.
         CheckpointMismatch: If it is damaged, or writes no new sentences.
     """
     folder = find_run(run)
@@ -92,21 +119,47 @@ def load_system(run: str, corpus: Corpus, device: torch.device) -> System:
         from arae_toolkit.models.arae import ARAE
 
         model = ARAE.from_pretrained(folder, device=device)
-        sampler: Sampler = model
+        write: Write = model.sample_blocks
         parameters = _parameters(model)
+        found = [_prior(name, folder, model, corpus, start_scale) for name in priors]
+        chosen = list({prior.name: prior for prior in found}.values())  # its own has two names
     elif kind == LANGUAGE_MODEL:
         from arae_toolkit.evaluation.language_model import LanguageModel
 
-        sampler = LanguageModel.of(load_model_folder(folder, device=device))
-        sampler.network.to(device)
-        parameters = _parameters(sampler.network)
+        reader = LanguageModel.of(load_model_folder(folder, device=device))
+        reader.network.to(device)
+        write = reader.sample_blocks
+        parameters, chosen = _parameters(reader.network), [ChosenPrior(OWN)]
     else:
         raise CheckpointMismatch(
             f"{folder}: a model of kind {kind!r}, which writes no new sentences; name the run of "
             "an autoencoder or a language model of text"
         )
     name = folder.resolve().name
-    return System(name, kind, sampler, parameters, sha256_of_file(folder / WEIGHTS), device)
+    weights = sha256_of_file(folder / WEIGHTS)
+    return System(name, kind, write, chosen, parameters, weights, device)
+
+
+def _prior(
+    name: str, run: Path, model: ARAE, corpus: Corpus, start_scale: float | None
+) -> ChosenPrior:
+    """Return a prior of a run, which is scaled if it is a flow."""
+    from torch import nn
+
+    from arae_toolkit.nn.priors import FlowPrior
+    from arae_toolkit.priors.folder import prior_named
+    from arae_toolkit.storage.safetensors_file import tensors_sha256
+
+    prior = prior_named(name, run, model, corpus)
+    if isinstance(prior, FlowPrior) and start_scale is not None:
+        prior = prior_named(name, run, model, corpus, start_scale=start_scale)
+    if prior is model.prior:
+        return ChosenPrior(OWN)
+    more = -_parameters(model.prior)
+    if not isinstance(prior, nn.Module):  # the codes of the corpus itself
+        return ChosenPrior(name, prior, corpus.sha256, more)
+    tensors = {key: value.detach().cpu() for key, value in prior.state_dict().items()}
+    return ChosenPrior(name, prior, tensors_sha256(tensors), more + _parameters(prior))
 
 
 def language_model_system(
@@ -134,7 +187,8 @@ def language_model_system(
     return System(
         "language model",
         LANGUAGE_MODEL,
-        model,
+        model.sample_blocks,
+        [ChosenPrior(OWN)],
         _parameters(model.network),
         sha256_of_file(weights / WEIGHTS),
         device,
@@ -177,18 +231,27 @@ def decodings_of(
 
 
 def samples_of(
-    system: System, decoding: Decoding, count: int, *, seed: int, corpus: Corpus, cells: Cells
+    system: System,
+    chosen: ChosenPrior,
+    decoding: Decoding,
+    count: int,
+    *,
+    start_scale: float | None,
+    seed: int,
+    corpus: Corpus,
+    cells: Cells,
 ) -> PackedSentences:
     """Return new sentences of a system in the corpus's vocabulary, drawn unless they are kept."""
     from arae_toolkit.data.corpus import pack
     from arae_toolkit.generation.decoding import block_sizes
 
     words = corpus.vocabulary
-    chosen = {name: value for name, value in asdict(decoding).items() if name != "dtype"}
+    search = {name: value for name, value in asdict(decoding).items() if name != "dtype"}
     key = {
         "model": system.sha256,
+        "prior": [chosen.name, chosen.sha256, start_scale if chosen.prior else None],
         "vocabulary": words.sha256,
-        "decoding": chosen,
+        "decoding": search,
         "count": count,
         "seed": seed,
         "device": system.device.type,  # which draws other random numbers
@@ -198,8 +261,13 @@ def samples_of(
         with progress(f"{system.name}: writing sentences", count) as advance:
 
             def blocks() -> Iterator[list[list[int]]]:
-                for block in system.sampler.sample_blocks(
-                    block_sizes(count, BLOCK), seed=seed, decoding=decoding, expected=count
+                asked = {} if chosen.prior is None else {"prior": chosen.prior}
+                for block in system.write(
+                    block_sizes(count, BLOCK),
+                    seed=seed,
+                    decoding=decoding,
+                    expected=count,
+                    **asked,
                 ):
                     yield words.encode_batch(block)
                     advance(len(block))
@@ -261,5 +329,5 @@ def _texts_in(stream: BinaryIO, path: str, field: str | None) -> Iterator[tuple[
 
 
 def _parameters(model: Any) -> int:
-    """Return how many numbers a model has learned, shared ones counted once."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Return how many numbers a model has learned or fitted, shared ones counted once."""
+    return sum(part.numel() for parts in (model.parameters(), model.buffers()) for part in parts)

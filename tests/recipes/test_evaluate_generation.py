@@ -131,6 +131,24 @@ def test_the_same_command_again_measures_nothing_and_prints_the_same(call, monke
         call("dull", "--seed", 1, catch_exceptions=False)
 
 
+def test_a_run_is_measured_with_each_of_its_priors(call, corpus, runs):
+    fitting = ("--kind", "gaussian", "--corpus", corpus.folder, "--device", "cpu")
+    call_program("prior", "fit", runs / "dull", *fitting)
+    words = ("--prior", "own", "--prior", "gaussian", "--prior", "codes", "--temperature", "1")
+    systems = report(call("dull", *words, "--json"))["systems"]
+    own, fitted, codes = (systems[name] for name in ("dull", "dull gaussian", "dull codes"))
+    assert [found["prior"] for found in (own, fitted, codes)] == ["own", "gaussian", "codes"]
+    assert len({tuple(found["examples"]) for found in (own, fitted, codes)}) == 3
+    model = small.model(corpus.vocabulary)
+    learned = sum(p.numel() for p in model.parameters())
+    in_prior = sum(p.numel() for p in model.prior.parameters())
+    assert own["parameters"] == learned
+    assert codes["parameters"] == learned - in_prior
+    assert fitted["parameters"] > codes["parameters"]
+    missing = call("dull", "--prior", "flow", code=1)
+    assert "flow" in missing.stderr.splitlines()[-1]
+
+
 def test_tables_are_for_a_reader(call):
     shown = call("dull").stdout
     fluency, variety, notes = shown.split("\n\n")
@@ -182,6 +200,7 @@ def test_a_row_that_cannot_be_used_is_named(call, tmp_path, content, expected):
         (["dull", "--temperature", "warm"], "'warm' is no list of numbers"),
         (["dull", "--temperature", "-1"], "a temperature below 0"),
         (["dull", "--plot", "x.pdf"], "ends in .png or .html"),
+        (["dull", "--start-scale", 0.9], "--start-scale needs a flow"),
         (["dull", "dull"], "two systems have the same name"),
         (["--outputs", "dull=x", "dull"], "two systems have the same name"),
     ],
