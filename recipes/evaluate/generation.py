@@ -224,7 +224,7 @@ def generation(
         raise click.UsageError(
             "two systems have the same name; call files NAME=FILE, runs by different folders"
         )
-    corpus = open_corpus(next(iter(runs), None), corpus_name)
+    corpus = open_corpus(None if corpus_name else runs[0], corpus_name)
     search = {"top_k": top_k, "top_p": top_p, "beam_size": beam_size}
     measurement = _measurement(corpus, split, encoder, device, precision, seed=seed)
     report = _measured(

@@ -121,7 +121,10 @@ def load_system(
         model = ARAE.from_pretrained(folder, device=device)
         write: Write = model.sample_blocks
         parameters = _parameters(model)
-        found = [_prior(name, folder, model, corpus, start_scale) for name in priors]
+        if dict(config.get("model") or {}).get("prior") == "none":
+            kind = LANGUAGE_MODEL  # a decoder without a code, whatever its folder is like
+        names = [OWN] if kind == LANGUAGE_MODEL else priors
+        found = [_prior(name, folder, model, corpus, start_scale) for name in names]
         chosen = list({prior.name: prior for prior in found}.values())  # its own has two names
     elif kind == LANGUAGE_MODEL:
         from arae_toolkit.evaluation.language_model import LanguageModel
@@ -150,6 +153,8 @@ def _prior(
     from arae_toolkit.priors.folder import prior_named
     from arae_toolkit.storage.safetensors_file import tensors_sha256
 
+    if name == OWN:
+        return ChosenPrior(OWN)
     prior = prior_named(name, run, model, corpus)
     if isinstance(prior, FlowPrior) and start_scale is not None:
         prior = prior_named(name, run, model, corpus, start_scale=start_scale)

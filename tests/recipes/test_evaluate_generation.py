@@ -149,6 +149,16 @@ def test_a_run_is_measured_with_each_of_its_priors(call, corpus, runs):
     assert "flow" in missing.stderr.splitlines()[-1]
 
 
+def test_a_language_model_s_folder_is_a_run(call, corpus, runs):
+    call()  # trains the judge
+    judge = runs / "judges" / f"{corpus.name}-{corpus.sha256[:8]}" / "language-model"
+    systems = report(call(judge, "--prior", "flow", "--json"))["systems"]
+    assert systems["language-model"]["decoding"]["method"] == "sample"
+    assert systems["language-model"]["decoding"]["max_length"] == corpus.max_length
+    assert systems["language-model"]["prior"] == "own"
+    assert systems["language-model"]["distinct_sentences"] > 50
+
+
 def test_tables_are_for_a_reader(call):
     shown = call("dull").stdout
     fluency, variety, notes = shown.split("\n\n")
