@@ -7,7 +7,7 @@ of the outputs reads real text; low where they are fluent *and* as varied as rea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
+from arae_toolkit.data.vocabulary import MOST_WORDS, UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
+from arae_toolkit.generation.decoding import Decoding, Search, decoded_blocks
 from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
@@ -121,8 +122,15 @@ class LanguageModel:
         )
 
     @torch.no_grad()
-    def read_packed(self, sentences: PackedSentences) -> SentenceNats:
-        """Return how surprising sentences of this vocabulary's ids are."""
+    def read_packed(
+        self, sentences: PackedSentences, *, advance: Callable[[int], None] = lambda _: None
+    ) -> SentenceNats:
+        """Return how surprising sentences of this vocabulary's ids are.
+
+        Args:
+            sentences: At least one.
+            advance: Told how many are done.
+        """
         self.network.eval()
         store = TokenStore(sentences, device=self.network.decoder.projection.weight.device)
         nats = np.zeros(len(store))
@@ -130,10 +138,41 @@ class LanguageModel:
             assert batch.packing is not None, "a store packs what it is asked for by number"
             found = self.network.token_nats(batch).double().cpu().numpy()
             nats[rows] = np.bincount(batch.packing.rows.cpu().numpy(), found, minlength=len(rows))
+            advance(len(rows))
         unknown = np.add.reduceat(
             (sentences.tokens == UNKNOWN).astype(np.int64), sentences.offsets[:-1]
         )
         return SentenceNats(nats, np.asarray(store.host_lengths), unknown)
+
+    @torch.no_grad()
+    def sample_blocks(
+        self,
+        sizes: Iterable[int],
+        *,
+        seed: int = 0,
+        decoding: Decoding | None = None,
+        expected: int | None = None,
+        at_once: int = 1,
+    ) -> Iterator[list[str]]:
+        """Yield new sentences in blocks, as :meth:`ARAE.sample_blocks` does.
+
+        Words are drawn unless ``decoding`` says otherwise; without a code the likeliest words make
+        one sentence over and over.
+        """
+        decoder = self.network.decoder
+        device = decoder.projection.weight.device
+        search = Search(
+            decoder,
+            decoding=decoding or Decoding(method="sample"),
+            max_length=MOST_WORDS,
+            device=device,
+            expected=expected,
+        )
+        generator = torch.Generator(device).manual_seed(seed)
+        for words in decoded_blocks(
+            search, _NoCode(device), sizes, generator=generator, at_once=at_once
+        ):
+            yield [self.vocabulary.decode(row) for row in words.tolist()]
 
     def save(self, folder: Path, run: Mapping[str, str]) -> None:
         """Write a model folder; ``run`` says what it was trained on."""
@@ -156,6 +195,17 @@ class LanguageModel:
         network.load_state_dict(content.tensors)
         perplexity = float(content.config["held_out_perplexity"])
         return cls(network.eval(), content.vocabulary, settings, perplexity)
+
+
+@dataclass(frozen=True)
+class _NoCode:
+    """The prior of a model without a code: its one coordinate is always 0."""
+
+    device: torch.device
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return zeros. Shape (count, 1)."""
+        return torch.zeros(count, 1, device=self.device)
 
 
 def _new_network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:
@@ -232,9 +282,8 @@ def reverse_perplexity(
 ) -> float:
     """Return the perplexity per token that a model of the outputs has on real text.
 
-    A tenth of the outputs, drawn by the seed, says when to stop. A few thousand outputs teach a
-    model little, so this is far above the perplexity of a model of the train split, and says
-    something only beside that of as many outputs of another system.
+    A few thousand outputs teach a model little, so this is far above the perplexity of a model of
+    the train split, and says something only beside that of as many outputs of another system.
 
     Args:
         outputs: Of one system, at least 20.
@@ -250,21 +299,47 @@ def reverse_perplexity(
     Raises:
         ValueError: If there are fewer than 20 outputs.
     """
+    packed = pack(vocabulary.encode_batch(outputs), vocab_size=len(vocabulary))
+    model = language_model_of_outputs(
+        packed,
+        vocabulary,
+        settings=settings or LanguageModelSettings(batch_size=32, patience=1),
+        device=device,
+        dtype=dtype,
+        advance=advance,
+    )
+    return model.read_packed(real).perplexity
+
+
+def language_model_of_outputs(
+    outputs: PackedSentences,
+    vocabulary: Vocabulary,
+    *,
+    settings: LanguageModelSettings,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    advance: Callable[[int], None] = lambda _: None,
+) -> LanguageModel:
+    """Return the model of a system's outputs that reverse perplexity reads real text with.
+
+    A tenth of the outputs, drawn by the seed, says when to stop. Arguments are those of
+    :func:`reverse_perplexity`.
+
+    Raises:
+        ValueError: If there are fewer than 20 outputs.
+    """
     if len(outputs) < FEWEST_OUTPUTS:
         raise ValueError(
             f"reverse perplexity needs at least {FEWEST_OUTPUTS} outputs, got {len(outputs)}"
         )
-    settings = settings or LanguageModelSettings(batch_size=32, patience=1)
-    packed = pack(vocabulary.encode_batch(outputs), vocab_size=len(vocabulary))
     order = np.random.default_rng(settings.seed).permutation(len(outputs))
     held_out, learned = np.split(order, [len(order) // 10])
-    model = train_language_model(
-        packed.at(learned),
-        packed.at(held_out),
+    return train_language_model(
+        outputs.at(learned),
+        outputs.at(held_out),
         vocabulary,
         settings=settings,
         device=device,
         dtype=dtype,
         advance=advance,
     )
-    return model.read_packed(real).perplexity

@@ -148,6 +148,29 @@ class NLIModel(nn.Module):
             ]
         return torch.stack(scores).mean(dim=0).numpy()
 
+    @torch.no_grad()
+    def vectors(self, texts: Sequence[str], *, batch_size: int = 256) -> npt.NDArray[np.float32]:
+        """Return the first network's vector of each text. Shape (N, Z), in the texts' order.
+
+        It is what the classifier compares sentences by; an empty text is read as its end alone.
+
+        Raises:
+            ValueError: If there is no text.
+        """
+        sentences = [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch(texts)]
+        order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+        network = self.networks[0]
+        found: npt.NDArray[np.float32] | None = None
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            part = network.vector(self._batch([sentences[row] for row in rows])).float().cpu()
+            if found is None:
+                found = np.empty((len(sentences), part.shape[1]), dtype=np.float32)
+            found[rows] = part.numpy()
+        if found is None:
+            raise ValueError("there is no text to read")
+        return found
+
     def _by_vectors(self, network: VectorClassifier, sides: Sides, batch_size: int) -> Tensor:
         """Return probabilities, each distinct sentence read once: premises come several times."""
         distinct = sorted({*sides[0], *sides[1]}, key=len)

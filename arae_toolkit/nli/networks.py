@@ -127,6 +127,10 @@ class AttentionClassifier(nn.Module):
         self.hidden = nn.Linear(4 * code_size + 4 * comparison_size, hidden_size)
         self.output = nn.Linear(hidden_size, labels)
 
+    def vector(self, batch: TokenBatch) -> Tensor:
+        """Return the vector of each sentence, no word hidden. Shape (B, Z), float32."""
+        return max_over_tokens(self.encoder.states(batch), batch).float()
+
     def forward(
         self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
     ) -> Tensor:

@@ -7,6 +7,10 @@ import click
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 
 SUBCOMMANDS = {
+    "generation": (
+        "arae_toolkit.recipes.evaluate.generation:generation",
+        "Measure new sentences beside real ones.",
+    ),
     "transfer": (
         "arae_toolkit.recipes.evaluate.transfer:transfer",
         "Measure rewritten sentences, or have people rate them.",
@@ -22,6 +26,7 @@ SUBCOMMANDS = {
     cls=ExamplesGroup,
     table=SUBCOMMANDS,
     examples=[
+        "arae-toolkit evaluate generation snli",
         "arae-toolkit evaluate transfer yelp",
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",

@@ -158,7 +158,7 @@ def open_request(
             )
         else:
             if source is None or source == "-":
-                path, stream = STDIN, _open_stdin()
+                path, stream = STDIN, open_stdin()
                 batch_size = 1 if stream.isatty() else batch_size
             else:
                 path, stream = source, stack.enter_context(open_binary(Path(source)))
@@ -174,7 +174,7 @@ def open_request(
         )
 
 
-def _open_stdin() -> BinaryIO:
+def open_stdin() -> BinaryIO:
     """Return the stream of stdin; tell a person at a terminal that it is being read."""
     if sys.stdin is None:
         raise DataError("closed, nothing can be read", path=STDIN)

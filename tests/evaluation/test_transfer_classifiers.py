@@ -10,13 +10,14 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.evaluation.code_probe import probe_codes
+from arae_toolkit.evaluation.kept_judges import load_kept
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
     BiLSTMClassifier,
     BiLSTMClassifierSettings,
     labelled,
     train_bilstm_classifier,
 )
-from arae_toolkit.evaluation.transfer.evaluators import evaluators_of, load_kept
+from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 from arae_toolkit.evaluation.transfer.ngram_classifier import (
     NgramClassifier,
     NgramClassifierSettings,

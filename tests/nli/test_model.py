@@ -189,3 +189,26 @@ def test_bfloat16_moves_probabilities_little():
     lower = model.probabilities(pairs)
     assert not np.array_equal(exact, lower)
     assert np.abs(exact - lower).max() < 0.05
+
+
+@every_kind
+def test_a_sentence_has_the_same_vector_beside_any_other(kind):
+    made = model(kind)
+    texts = [text for pair in PAIRS for text in pair]
+    together = made.vectors(texts, batch_size=5)
+    assert together.shape == (len(texts), 10)
+    assert together.dtype == np.float32
+    assert len(np.unique(together.round(4), axis=0)) == len(set(texts))
+    for index, text in enumerate(texts):
+        close(made.vectors([text])[0], together[index])
+    with pytest.raises(ValueError, match="no text"):
+        made.vectors([])
+
+
+def test_the_vectors_are_those_that_the_scores_are_made_of():
+    made = model("bilstm-max")
+    first, second = (
+        torch.from_numpy(made.vectors(list(side))) for side in zip(*PAIRS, strict=True)
+    )
+    scores = made.networks[0].scores(first, second).softmax(dim=1).detach().numpy()
+    close(scores, made.probabilities(PAIRS))

@@ -8,24 +8,25 @@ are no part of that: what differs by them is below what a seed makes.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 
 from arae_toolkit.data.corpus import Corpus, texts_of
-from arae_toolkit.errors import CheckpointMismatch, DataError
-from arae_toolkit.evaluation.language_model import (
-    LanguageModel,
-    LanguageModelSettings,
-    train_language_model,
+from arae_toolkit.errors import DataError
+from arae_toolkit.evaluation.kept_judges import (
+    Made,
+    Progress,
+    default_folder,
+    kept,
+    kept_language_model,
 )
+from arae_toolkit.evaluation.language_model import LanguageModel, LanguageModelSettings
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
     BiLSTMClassifier,
     BiLSTMClassifierSettings,
@@ -38,21 +39,6 @@ from arae_toolkit.evaluation.transfer.ngram_classifier import (
     TextClassifier,
     train_ngram_classifier,
 )
-from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
-from arae_toolkit.storage.paths import run_folder
-
-Advance = Callable[[int], None]
-Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
-"""Shows how far a loop over so many rows is, as ``recipes.shared.progress`` does."""
-
-
-class _Keepable(Protocol):
-    """What can be written to a model folder."""
-
-    def save(self, folder: Path, run: Mapping[str, str]) -> None: ...
-
-
-Made = TypeVar("Made", bound=_Keepable)
 
 
 @dataclass(frozen=True)
@@ -83,11 +69,6 @@ class Evaluators:
     language_model: LanguageModel
     folder: Path
     split: str
-
-
-def default_folder(corpus: Corpus) -> Path:
-    """Return where the evaluators of a corpus are kept: ``runs/judges/NAME-`` and its sha256."""
-    return run_folder("judges") / f"{corpus.name}-{corpus.sha256[:8]}"
 
 
 def evaluators_of(
@@ -121,15 +102,9 @@ def evaluators_of(
     own = corpus.judges_split
     train, dev, rows = corpus.split(own), corpus.split("dev"), corpus.rows(own)
 
-    def kept(name: str, part: Any, load: Callable[[Any], Made], make: Callable[[], Made]) -> Made:
+    def found(name: str, part: Any, load: Callable[[Any], Made], make: Callable[[], Made]) -> Made:
         run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
-        found = load_kept(folder / name, run, load)
-        if found is None:
-            began = time.perf_counter()
-            found = make()
-            found.save(folder / name, run)
-            note(f"{name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder / name}")
-        return found
+        return kept(folder / name, run, load=load, make=make, note=note)
 
     def train_ngrams() -> NgramClassifier:
         (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
@@ -140,55 +115,32 @@ def evaluators_of(
             settings=settings.ngrams,
         )
 
-    def trained(name: str, part: Any, make: Callable[..., Made]) -> Made:
-        with progress(f"training {name} on {corpus.name}", rows * part.epochs(rows)) as advance:
-            return make(
+    def train_bilstm() -> BiLSTMClassifier:
+        epochs = settings.neural.epochs(rows)
+        with progress(f"training bilstm on {corpus.name}", rows * epochs) as advance:
+            return train_bilstm_classifier(
                 *(train, dev, corpus.vocabulary),
-                settings=part,
+                labels=corpus.labels,
+                settings=settings.neural,
                 advance=advance,
                 device=device,
                 dtype=dtype,
             )
 
-    ngrams, neural, reader = settings.ngrams, settings.neural, settings.language_model
-    train_neural = partial(train_bilstm_classifier, labels=corpus.labels)
     classifiers: tuple[TextClassifier, ...] = (
-        kept("ngrams", ngrams, NgramClassifier.of, train_ngrams),
-        kept(
-            "bilstm", neural, BiLSTMClassifier.of, lambda: trained("bilstm", neural, train_neural)
-        ),
+        found("ngrams", settings.ngrams, NgramClassifier.of, train_ngrams),
+        found("bilstm", settings.neural, BiLSTMClassifier.of, train_bilstm),
     )
-    language_model = kept(
-        *("language-model", reader, LanguageModel.of),
-        lambda: trained("language-model", reader, train_language_model),
+    language_model = kept_language_model(
+        corpus,
+        folder=folder,
+        settings=settings.language_model,
+        device=device,
+        dtype=dtype,
+        note=note,
+        progress=progress,
     )
     return Evaluators(classifiers, language_model, folder, own)
-
-
-def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made]) -> Made | None:
-    """Return what is kept in a folder, ``None`` if there is nothing of this corpus and settings.
-
-    Raises:
-        CheckpointMismatch: If it is damaged.
-    """
-    try:
-        there = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise CheckpointMismatch(f"{folder / CONFIG}: damaged; {_advice(folder)}") from error
-    same = isinstance(there, dict) and there.get("run") == dict(run)
-    # The weights are written last: without them a training was cut off.
-    if not same or not (folder / WEIGHTS).exists():
-        return None
-    try:
-        return load(load_model_folder(folder))
-    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointMismatch(f"{error}; {_advice(folder)}") from error
-
-
-def _advice(folder: Path) -> str:
-    return f"remove {folder} to have it trained again"
 
 
 def _check_labels(corpus: Corpus) -> None:

@@ -1,0 +1,178 @@
+"""The plot of reverse against forward perplexity, as PNG or as a page, from a file of results."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.storage.atomic_files import replacing, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT, DOTS_PER_INCH = 7.0, 4.2, 100
+SUFFIXES = (".png", ".html")
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 1rem/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+svg {{ max-width: 100%; height: auto }}
+table {{ border-collapse: collapse; font-size: .9rem }}
+td, th {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ccc }}
+td:first-child, th:first-child {{ text-align: left }}
+.tables {{ overflow-x: auto }}
+pre {{ white-space: pre-wrap }}
+</style>
+<h1>{title}</h1>
+{picture}
+<p>Low and left is better: forward perplexity is that of the samples by a model of real text,
+reverse perplexity that of real text by a model of the samples. Bars are bootstrap intervals of
+95 %.</p>
+<div class="tables">
+{tables}
+</div>
+{notes}
+</html>
+"""
+
+Systems = Mapping[str, Mapping[str, Any]]
+"""Measures by system, as ``evaluate generation --json`` prints them."""
+Table = Sequence[Sequence[str]]
+"""Rows of cells, titles first."""
+
+
+def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> Figure:
+    """Return the plot: each curve its systems by temperature, each other system a point.
+
+    Args:
+        systems: By name. Those without both perplexities, as held-out text, are left out.
+        curves: Names of the systems on each curve, in the order in which they are joined.
+
+    Raises:
+        ToolkitError: If no system has both perplexities.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    shown = {
+        name: found
+        for name, found in systems.items()
+        if found.get("forward_perplexity") and found.get("reverse_perplexity")
+    }
+    if not shown:
+        raise ToolkitError("no system has both perplexities: there is nothing to draw")
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    axes = figure.subplots()
+    on_curves = {name for names in curves.values() for name in names}
+    lines = {title: [name for name in names if name in shown] for title, names in curves.items()}
+    lines |= {name: [name] for name in shown if name not in on_curves}
+    for index, (title, names) in enumerate((t, n) for t, n in lines.items() if n):
+        points = [
+            tuple(shown[name][f"{side}_perplexity"] for side in ("forward", "reverse"))
+            for name in names
+        ]
+        x, y = ([point[side]["value"] for point in points] for side in (0, 1))
+        spreads = [
+            [
+                [point[side]["value"] - point[side]["low"] for point in points],
+                [point[side]["high"] - point[side]["value"] for point in points],
+            ]
+            for side in (0, 1)
+        ]
+        style = "o-" if len(names) > 1 else "s"
+        axes.errorbar(
+            *(x, y),
+            xerr=spreads[0],
+            yerr=spreads[1],
+            fmt=style,
+            color=f"C{index % 10}",
+            markersize=4,
+            elinewidth=0.8,
+            label=title,
+        )
+        for name, forward, reverse in zip(names, x, y, strict=True):
+            temperature = shown[name].get("temperature")
+            if len(names) > 1 and temperature is not None:
+                axes.annotate(
+                    f"{temperature:g}" if temperature else "greedy",
+                    (forward, reverse),
+                    textcoords="offset points",
+                    xytext=(4, 4),
+                    fontsize="x-small",
+                )
+    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        scale("log")
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_formatter("")
+    axes.set_xlabel("forward perplexity, per token")
+    axes.set_ylabel("reverse perplexity, per token")
+    axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def write_plot(
+    path: Path,
+    systems: Systems,
+    curves: Mapping[str, Sequence[str]],
+    *,
+    title: str,
+    tables: Sequence[Table],
+    notes: Sequence[str],
+) -> None:
+    """Write the plot: a picture, or a page that holds it beside the numbers and needs no other.
+
+    Args:
+        path: Ends in ``.png`` or ``.html``.
+        systems: As for :func:`draw_perplexities`.
+        curves: As for :func:`draw_perplexities`.
+        title: Of the page.
+        tables: Shown on the page.
+        notes: Lines under the tables.
+
+    Raises:
+        ValueError: If the path ends otherwise.
+        ToolkitError: If there is nothing to draw, or the file cannot be written.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"{path}: a name that ends in {' or '.join(SUFFIXES)} is expected")
+    figure = draw_perplexities(systems, curves)
+    if path.suffix == ".png":
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        return
+    page = PAGE.format(
+        title=escape(title),
+        picture=_svg(figure),
+        tables="\n".join(map(_html_table, tables)),
+        notes="\n".join(f"<p>{escape(note)}</p>" for note in notes),
+    )
+    write_text(path, page)
+
+
+def _svg(figure: Figure) -> str:
+    """Return a figure as SVG, the same text for the same numbers."""
+    import matplotlib as mpl
+
+    target = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "arae-toolkit"}):
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    text = target.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _html_table(rows: Table) -> str:
+    """Return rows of cells as a table, the first one as its head."""
+    lines = [
+        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
+        for tag, row in [("th", rows[0]), *(("td", row) for row in rows[1:])]
+    ]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"

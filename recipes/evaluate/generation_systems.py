@@ -1,0 +1,338 @@
+"""The systems that ``evaluate generation`` measures: models of runs, and files of anyone's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
+from arae_toolkit.recipes.shared.rows import problem_of_text
+from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
+
+if TYPE_CHECKING:
+    import torch
+
+    from arae_toolkit.data.corpus import Corpus, PackedSentences
+    from arae_toolkit.evaluation.generation.cells import Cells
+    from arae_toolkit.evaluation.language_model import LanguageModelSettings
+    from arae_toolkit.generation.decoding import Decoding
+    from arae_toolkit.models.arae import ARAE
+    from arae_toolkit.nn.priors import Prior
+
+BLOCK = 512
+OWN = "own"
+"""Name of the prior that a model was trained with."""
+AUTOENCODER, LANGUAGE_MODEL = "text", "language-model"
+"""Kinds of model folders that new sentences can be asked of."""
+DEFAULT_TEMPERATURE = {AUTOENCODER: 0.0, LANGUAGE_MODEL: 1.0}
+"""The paper decodes greedily; the likeliest words of a model without a code are one sentence."""
+
+
+Write = Callable[..., Iterator[list[str]]]
+"""Yields new sentences in blocks, as ``ARAE.sample_blocks`` does; only that takes a ``prior``."""
+
+
+@dataclass(frozen=True)
+class ChosenPrior:
+    """Where the codes of an autoencoder come from.
+
+    Attributes:
+        name: As ``--prior`` calls it.
+        prior: The prior, ``None`` for the model's own or a model without codes.
+        sha256: Fingerprint of its weights, or of the corpus whose codes it draws.
+        parameters: How many numbers it has learned, less those of the model's own.
+    """
+
+    name: str
+    prior: Prior | None = None
+    sha256: str | None = None
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class System:
+    """A model that is to be measured.
+
+    Attributes:
+        name: In tables.
+        kind: Of the model folder.
+        write: Writes the sentences.
+        priors: From which codes, one or more.
+        parameters: How many numbers it has learned, its own prior's included.
+        sha256: Fingerprint of its weights.
+        device: Where it is.
+    """
+
+    name: str
+    kind: str
+    write: Write
+    priors: Sequence[ChosenPrior]
+    parameters: int
+    sha256: str
+    device: torch.device
+
+
+def load_system(
+    run: str,
+    corpus: Corpus,
+    device: torch.device,
+    *,
+    priors: Sequence[str],
+    start_scale: float | None,
+) -> System:
+    """Return the model of a run, which is a name or a model folder.
+
+    Args:
+        run: Its name or folder.
+        corpus: On which systems are measured.
+        device: Where to compute.
+        priors: Names; a language model has no codes, and leaves them alone.
+        start_scale: Of flows.
+
+    Raises:
+        ToolkitError: If there is no such run or prior.
+        CheckpointMismatch: If it is damaged, or writes no new sentences.
+    """
+    folder = find_run(run)
+    from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
+    from arae_toolkit.storage.atomic_files import sha256_of_file
+
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        kind, trained_on = config.get("kind"), dict(config.get("corpus") or {}).get("sha256")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointMismatch(f"{folder / CONFIG}: not the configuration of a run") from error
+    if trained_on not in (None, corpus.sha256):
+        say(
+            f"arae-toolkit: warning: {run} was trained on another corpus than {corpus.folder}; its "
+            "judges may have learned from the same rows"
+        )
+    if kind == AUTOENCODER:
+        from arae_toolkit.models.arae import ARAE
+
+        model = ARAE.from_pretrained(folder, device=device)
+        write: Write = model.sample_blocks
+        parameters = _parameters(model)
+        if dict(config.get("model") or {}).get("prior") == "none":
+            kind = LANGUAGE_MODEL  # a decoder without a code, whatever its folder is like
+        names = [OWN] if kind == LANGUAGE_MODEL else priors
+        found = [_prior(name, folder, model, corpus, start_scale) for name in names]
+        chosen = list({prior.name: prior for prior in found}.values())  # its own has two names
+    elif kind == LANGUAGE_MODEL:
+        from arae_toolkit.evaluation.language_model import LanguageModel
+
+        reader = LanguageModel.of(load_model_folder(folder, device=device))
+        reader.network.to(device)
+        write = reader.sample_blocks
+        parameters, chosen = _parameters(reader.network), [ChosenPrior(OWN)]
+    else:
+        raise CheckpointMismatch(
+            f"{folder}: a model of kind {kind!r}, which writes no new sentences; name the run of "
+            "an autoencoder or a language model of text"
+        )
+    name = folder.resolve().name
+    weights = sha256_of_file(folder / WEIGHTS)
+    return System(name, kind, write, chosen, parameters, weights, device)
+
+
+def _prior(
+    name: str, run: Path, model: ARAE, corpus: Corpus, start_scale: float | None
+) -> ChosenPrior:
+    """Return a prior of a run, which is scaled if it is a flow."""
+    from torch import nn
+
+    from arae_toolkit.nn.priors import FlowPrior
+    from arae_toolkit.priors.folder import prior_named
+    from arae_toolkit.storage.safetensors_file import tensors_sha256
+
+    if name == OWN:
+        return ChosenPrior(OWN)
+    prior = prior_named(name, run, model, corpus)
+    if isinstance(prior, FlowPrior) and start_scale is not None:
+        prior = prior_named(name, run, model, corpus, start_scale=start_scale)
+    if prior is model.prior:
+        return ChosenPrior(OWN)
+    more = -_parameters(model.prior)
+    if not isinstance(prior, nn.Module):  # the codes of the corpus itself
+        return ChosenPrior(name, prior, corpus.sha256, more)
+    tensors = {key: value.detach().cpu() for key, value in prior.state_dict().items()}
+    return ChosenPrior(name, prior, tensors_sha256(tensors), more + _parameters(prior))
+
+
+def language_model_system(
+    corpus: Corpus,
+    settings: LanguageModelSettings,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> System:
+    """Return a language model of train, of the judges' sizes, trained where it is not kept."""
+    from arae_toolkit.evaluation.kept_judges import default_folder, kept_language_model
+    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.storage.atomic_files import sha256_of_file
+
+    model = kept_language_model(
+        corpus,
+        split="train",
+        settings=settings,
+        device=device,
+        dtype=dtype,
+        note=say,
+        progress=progress,
+    )
+    own = corpus.judges_split == "train"
+    weights = default_folder(corpus) / ("language-model" if own else "language-model-train")
+    return System(
+        "language model",
+        LANGUAGE_MODEL,
+        model.sample_blocks,
+        [ChosenPrior(OWN)],
+        _parameters(model.network),
+        sha256_of_file(weights / WEIGHTS),
+        device,
+    )
+
+
+def decodings_of(
+    system: System,
+    temperatures: Sequence[float],
+    *,
+    most_words: int,
+    top_k: int | None,
+    top_p: float | None,
+    beam_size: int | None,
+) -> dict[float, Decoding]:
+    """Return how a system's words are chosen, by temperature; 0 takes the likeliest.
+
+    Temperature 0 is left out for a language model, which would write one sentence.
+    """
+    from arae_toolkit.generation.decoding import Decoding
+
+    lone = system.kind == LANGUAGE_MODEL
+    asked = [t for t in temperatures if t or not lone] or [DEFAULT_TEMPERATURE[system.kind]]
+    limit = most_words if lone else None  # an autoencoder knows its own
+    found = {}
+    for temperature in asked:
+        if temperature:
+            found[temperature] = Decoding(
+                method="sample",
+                temperature=temperature,
+                top_k=top_k or 0,
+                top_p=top_p or 1.0,
+                max_length=limit,
+            )
+        elif beam_size:
+            found[temperature] = Decoding(method="beam", beam_size=beam_size, max_length=limit)
+        else:
+            found[temperature] = Decoding(max_length=limit)
+    return found
+
+
+def samples_of(
+    system: System,
+    chosen: ChosenPrior,
+    decoding: Decoding,
+    count: int,
+    *,
+    start_scale: float | None,
+    seed: int,
+    corpus: Corpus,
+    cells: Cells,
+) -> PackedSentences:
+    """Return new sentences of a system in the corpus's vocabulary, drawn unless they are kept."""
+    from arae_toolkit.data.corpus import pack
+    from arae_toolkit.generation.decoding import block_sizes
+
+    words = corpus.vocabulary
+    search = {name: value for name, value in asdict(decoding).items() if name != "dtype"}
+    key = {
+        "model": system.sha256,
+        "prior": [chosen.name, chosen.sha256, start_scale if chosen.prior else None],
+        "vocabulary": words.sha256,
+        "decoding": search,
+        "count": count,
+        "seed": seed,
+        "device": system.device.type,  # which draws other random numbers
+    }
+
+    def draw() -> PackedSentences:
+        with progress(f"{system.name}: writing sentences", count) as advance:
+
+            def blocks() -> Iterator[list[list[int]]]:
+                asked = {} if chosen.prior is None else {"prior": chosen.prior}
+                for block in system.write(
+                    block_sizes(count, BLOCK),
+                    seed=seed,
+                    decoding=decoding,
+                    expected=count,
+                    **asked,
+                ):
+                    yield words.encode_batch(block)
+                    advance(len(block))
+
+            return pack(chain.from_iterable(blocks()), vocab_size=len(words))
+
+    return cells.sentences("samples", key, draw)
+
+
+def read_texts(source: str, field: str, count: int, corpus: Corpus) -> PackedSentences:
+    """Return a file's first sentences in the corpus's vocabulary. An empty one is one, and counts.
+
+    Args:
+        source: Lines, or JSONL by its suffix; plain or compressed; ``-`` for lines on stdin.
+        field: Of JSONL, that holds the text.
+        count: At most so many.
+        corpus: With the vocabulary.
+
+    Raises:
+        DataError: At the first row that cannot be used, or if there is none.
+    """
+    from arae_toolkit.data.corpus import pack
+
+    path = STDIN if source == "-" else source
+    is_jsonl = source.lower().endswith(JSONL_SUFFIXES)
+    texts: list[str] = []
+    with ExitStack() as stack:
+        given = open_stdin() if source == "-" else None
+        stream = given or stack.enter_context(open_binary(Path(source)))
+        for number, text in _texts_in(stream, path, field if is_jsonl else None):
+            problem = problem_of_text(field, text, "output")
+            if problem is not None:
+                raise DataError(problem, path=path, line=number)
+            texts.append(text)
+            if len(texts) == count:
+                break
+    if not texts:
+        raise DataError("no sentences", path=path)
+    words = corpus.vocabulary
+    return pack(words.encode_batch(texts), vocab_size=len(words))
+
+
+def _texts_in(stream: BinaryIO, path: str, field: str | None) -> Iterator[tuple[int, Any]]:
+    """Yield number and text of each row: a line, or what a field of a JSON object holds.
+
+    Raises:
+        DataError: If a row is no JSON object, or has no such field.
+    """
+    lines = read_lines(stream, path=path)
+    if field is None:
+        yield from lines
+        return
+    for number, value, error in read_json(lines):
+        if error is not None or not isinstance(value, dict):
+            raise DataError("not a JSON object", path=path, line=number)
+        if field not in value:
+            raise DataError(f"no field {field!r}", path=path, line=number)
+        yield number, value[field]
+
+
+def _parameters(model: Any) -> int:
+    """Return how many numbers a model has learned or fitted, shared ones counted once."""
+    return sum(part.numel() for parts in (model.parameters(), model.buffers()) for part in parts)

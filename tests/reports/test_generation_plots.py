@@ -1,0 +1,60 @@
+import pytest
+
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.reports.generation_plots import draw_perplexities, write_plot
+
+
+def system(forward, reverse, temperature=None):
+    sides = {"forward_perplexity": forward, "reverse_perplexity": reverse}
+    return {
+        "temperature": temperature,
+        **{
+            name: None if value is None else {"value": value, "low": value - 1, "high": value + 2}
+            for name, value in sides.items()
+        },
+    }
+
+
+SYSTEMS = {
+    "real test": system(30.0, None),
+    "copies": system(31.0, 35.0),
+    "m T=0.5": system(10.0, 90.0, 0.5),
+    "m T=1": system(33.0, 50.0, 1.0),
+    "<script>alert(1)</script>": system(60.0, 70.0),
+}
+CURVES = {"m": ["m T=0.5", "m T=1"]}
+
+
+def test_a_curve_is_joined_and_every_other_system_is_a_point():
+    (axes,) = draw_perplexities(SYSTEMS, CURVES).axes
+    drawn = {bar.get_label(): bar.lines[0] for bar in axes.containers}
+    assert set(drawn) == {"copies", "m", "<script>alert(1)</script>"}
+    assert drawn["m"].get_xydata().tolist() == [[10.0, 90.0], [33.0, 50.0]]
+    assert drawn["copies"].get_xydata().tolist() == [[31.0, 35.0]]
+    assert [text.get_text() for text in axes.texts] == ["0.5", "1"]
+
+
+def test_pictures_and_pages_are_the_same_for_the_same_numbers(tmp_path):
+    for name in ("a.png", "b.png", "a.html", "b.html"):
+        write_plot(
+            tmp_path / name,
+            SYSTEMS,
+            CURVES,
+            title="a & b",
+            tables=[[["x", "y"], ["<script>", "1"]]],
+            notes=["<unk> is a word"],
+        )
+    for kind in ("png", "html"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    page = (tmp_path / "a.html").read_text()
+    assert "<script" not in page
+    assert "<td>&lt;script&gt;</td><td>1</td>" in page
+    assert "<p>&lt;unk&gt; is a word</p>" in page
+    assert "a &amp; b" in page
+
+
+def test_nothing_to_draw_and_another_suffix_are_told(tmp_path):
+    with pytest.raises(ToolkitError, match="nothing to draw"):
+        draw_perplexities({"real test": SYSTEMS["real test"]}, {})
+    with pytest.raises(ValueError, match=r"\.png or \.html"):
+        write_plot(tmp_path / "x.pdf", SYSTEMS, CURVES, title="", tables=[], notes=[])
