@@ -161,8 +161,7 @@ _FOR_CORPUS["demo", "mnist"] = (
     {"batch_size": 100, "epochs": 2, "code_noise": 0.1, "code_noise_factor": 0.99},
 )
 # Deviation: the published image code trains for 100 rounds of 100 iterations, which 18 epochs come
-# to, and moves the encoder by Adam in its adversarial steps, where this is plain descent. One image
-# code was published, so both presets are the same.
+# to. One image code was published, so both presets are the same.
 _FOR_CORPUS["paper-2017", "mnist"] = (
     {**_IMAGE_SIZES, "generator_output": "tanh"},
     {

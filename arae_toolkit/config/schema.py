@@ -105,7 +105,7 @@ class TrainingConfig:
     """The noise falls each time that so many iterations have passed."""
     word_drop: float = 0.0
     """This share of the encoder's input words is replaced by ``<unk>`` (denoising), or of its
-    pixels turned to paper; it is 0 in the paper."""
+    pixels turned to paper, in every update; it is 0 in the paper."""
 
     critic_steps: int = 3
     """A GAN round has so many updates of the critic."""
@@ -116,8 +116,8 @@ class TrainingConfig:
     critic steps."""
     # Deviation: Algorithm 1 updates the encoder twice; one update of the sum is cheaper.
     encoder_update: Literal["joint", "separate"] = "joint"
-    """``separate`` is Algorithm 1. ``joint`` adds the critic's gradient to that of the
-    reconstruction, in one update of the encoder."""
+    """``separate`` is Algorithm 1, both updates by the autoencoder's optimizer. ``joint`` adds the
+    critic's gradient to that of the reconstruction, in one update of the encoder."""
     gan_rounds_grow_at: tuple[int, ...] = ()
     """From each of these epochs (counted from 1) on, an iteration has one more GAN round."""
     adversarial_weight: float = 5.0
