@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.evaluation.code_space import (
+    collapse_signs,
     collapse_warning,
     edit_neighbours,
     measure_code_space,
@@ -39,6 +41,9 @@ COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
 FITTED_ROWS = 20_000
 """Training rows whose codes the prior of a plain autoencoder is fitted to."""
 
+SIGNS = "collapse_signs"
+"""Name among what a run keeps: the signs of a collapse as of the last evaluation."""
+
 Note = Callable[[str], None]
 
 
@@ -55,7 +60,7 @@ class DevEvaluation:
             dataclass of numbers.
         neighbours: Pairs of rows of dev whose codes are to lie close. Shape (N, 2).
         samples: Returns sentences to be logged, if the model makes sentences.
-        note: Told of a collapse.
+        note: Told of a collapse that two evaluations agree on.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class DevEvaluation:
         self.seed = config.training.seed
         chosen = np.random.default_rng(self.seed).permutation(len(dev))
         self.rows = chosen[: config.training.evaluation_sentences]
+        self.earliest = earliest_collapse(config.training)
 
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
         """Return a row of measurements; the last one is over all of dev."""
@@ -88,7 +94,13 @@ class DevEvaluation:
             critic=algorithm.critic,
             seed=self.seed,
         )
-        warning = collapse_warning(codes)
+        warning = None
+        if int(algorithm.kept["iterations"]) >= self.earliest:
+            # Among what a resumed run gets back: it is to warn where an unbroken one does.
+            signs = torch.tensor(collapse_signs(codes))
+            before = algorithm.kept.get(SIGNS, torch.full_like(signs, torch.inf))
+            warning = collapse_warning(codes, before.tolist())
+            algorithm.kept[SIGNS] = signs
         if warning:
             self.note(warning)
         row = {
@@ -97,6 +109,16 @@ class DevEvaluation:
             "warning": warning,
         }
         return row if self.samples is None else {**row, "samples": self.samples()}
+
+
+def earliest_collapse(training: TrainingConfig) -> int:
+    """Return the iteration from which on few distinct samples are a sign of a collapse.
+
+    Before, the warm-up of lambda(1) is not over, or samples, which use the running mean of the
+    generator's weights, still show much of the weights that it started from.
+    """
+    memory = 1 / max(1 - training.generator_average, 1e-6)
+    return training.adversarial_warmup + round(memory)
 
 
 def text_evaluation(
