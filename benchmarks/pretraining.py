@@ -28,7 +28,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
 from arae_toolkit.evaluation.reconstruction import (
     measure_reconstruction,
-    swapped_reconstruction_nats,
+    measure_swapped_reconstruction,
 )
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.shared.find_run import find_run
@@ -140,8 +140,12 @@ def measure(here: Setting, model: ARAE, corpus: Corpus, *, samples: int) -> Meas
             metrics[f"{name}_{key}"] = summarise([reconstruction[key]], unit)
     note(f"{here.name}: code space and swapped words")
     for swaps in range(MOST_SWAPS + 1):
-        nats = swapped_reconstruction_nats(model, stores["dev"], swaps=swaps, seed=SEED)
+        swapped = measure_swapped_reconstruction(
+            model, stores["dev"], swaps=swaps, most_swaps=MOST_SWAPS, seed=SEED
+        )
+        nats = swapped.nats_per_sentence
         metrics[f"dev_nats_per_sentence_{swaps}_swaps"] = summarise([nats], "nats")
+        counts["swapped"], counts["too_short_to_swap"] = swapped.sentences, swapped.too_short
     dev = corpus.split("dev")
     monitors = measure_code_space(
         model,

@@ -111,7 +111,7 @@ def _figures(reconstruction: Reconstruction, monitors: CodeSpaceStatistics) -> l
         ["variance of codes", f"{monitors.code_variance:.2f}"],
         ["variance of generated codes", f"{monitors.generated_variance:.2f}"],
         ["cosine of near sentences", f"{monitors.neighbour_cosine:.2f}"],
-        ["cosine of random sentences", f"{monitors.random_cosine:.2f}"],
+        ["cosine of others as long", f"{monitors.random_cosine:.2f}"],
     ]
 
 

@@ -8,7 +8,7 @@ import torch
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.schema import Config, ModelConfig, TrainingConfig
 from arae_toolkit.data.corpus import PackedSentences, pack
-from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nli.model import NLIModel, Pair
@@ -80,6 +80,13 @@ def model(words: Vocabulary, config: Config = SMALL, *, prior: str = "generator"
 def store(words: Vocabulary) -> TokenStore:
     """Return the test sentences on the CPU."""
     return TokenStore(sentences(words), device=torch.device("cpu"))
+
+
+def seen_by(encoder: torch.nn.Module) -> list[TokenBatch]:
+    """Return a list that grows by each batch that the encoder is given."""
+    seen: list[TokenBatch] = []
+    encoder.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    return seen
 
 
 def save_model(folder: Path) -> Path:

@@ -41,6 +41,8 @@ PAIRS = [
     ("the children are eating .", "nobody is eating ."),
 ]
 
+ENDED_LATER = ("transfer-model",)
+"""What a later version ended, on another machine: since then more updates hide words."""
 RECORDED = json.loads((FOLDERS / "answers.json").read_text())
 _OFTEN = "batch_size=16 log_every=100 save_every=1000 evaluate_every=500"
 _ARAE = (
@@ -217,7 +219,7 @@ def test_stopped_runs_end_with_the_same_weights(name, tmp_path, scorer):
     expected = load_file(FOLDERS / "resumed" / f"{name}.safetensors")
     assert ended.keys() == expected.keys()
     assert any(not torch.equal(ended[key], before[key]) for key in ended)
-    exactly = machine() == RECORDED["machine"]
+    exactly = machine() == RECORDED["machine"] and name not in ENDED_LATER
     for key, tensor in expected.items():
         if exactly:
             assert torch.equal(ended[key], tensor), key

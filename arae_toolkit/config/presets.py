@@ -183,8 +183,7 @@ for _name in ("default", "fast", "demo"):
         },
     )
 # Deviation: the published image code trains for 100 rounds of 100 iterations, which 18 epochs come
-# to, and moves the encoder by Adam in its adversarial steps, where this is plain descent. One image
-# code was published, so both presets are the same.
+# to. One image code was published, so both presets are the same.
 _FOR_CORPUS["paper-2017", "mnist"] = (
     {**_IMAGE_SIZES, "generator_output": "tanh"},
     {

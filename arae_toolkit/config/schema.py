@@ -110,7 +110,7 @@ class TrainingConfig:
     """The noise falls each time that so many iterations have passed."""
     word_drop: float = 0.0
     """This share of the encoder's input words is replaced by ``<unk>`` (denoising), or of its
-    pixels turned to paper; it is 0 in the paper."""
+    pixels turned to paper, in every update; it is 0 in the paper."""
 
     decoder_word_drop: float = 0.0
     """This share of the words that the decoder is fed is replaced by ``<unk>``, so that it needs
@@ -134,8 +134,8 @@ class TrainingConfig:
     critic steps."""
     # Deviation: Algorithm 1 updates the encoder twice; one update of the sum is cheaper.
     encoder_update: Literal["joint", "separate"] = "joint"
-    """``separate`` is Algorithm 1. ``joint`` adds the critic's gradient to that of the
-    reconstruction, in one update of the encoder."""
+    """``separate`` is Algorithm 1, both updates by the autoencoder's optimizer. ``joint`` adds the
+    critic's gradient to that of the reconstruction, in one update of the encoder."""
     gan_rounds_grow_at: tuple[int, ...] = ()
     """From each of these epochs (counted from 1) on, an iteration has one more GAN round."""
     adversarial_weight: float = 5.0

@@ -16,21 +16,17 @@ from arae_toolkit.data.token_batches import TokenBatch, TokenStore
 
 
 @dataclass(frozen=True)
-class AttributeBatch(TokenBatch):
-    """Sentences of several attribute values, those of each value together.
-
-    An encoder reads all of them; decoders read the parts.
+class LabelledBatch(TokenBatch):
+    """Sentences with their attribute values, in any order.
 
     Attributes:
-        parts: The sentences of each value that occurs, by value; together they are the batch.
-        labels: The value of each sentence. Shape (B,), int64, rising.
+        labels: The value of each sentence. Shape (B,), int64.
         chances: How likely each value's words are hidden when it is corrupted. Shape (A, V);
             ``None`` hides none of them.
     """
 
-    parts: dict[int, TokenBatch]
     labels: Tensor
-    chances: Tensor | None = None
+    chances: Tensor | None
 
     @property
     def whole(self) -> TokenBatch:
@@ -38,7 +34,7 @@ class AttributeBatch(TokenBatch):
         return TokenBatch(self.tokens, self.lengths, self.packing)
 
     def corrupted(self, *, share: float, generator: torch.Generator) -> Self:
-        """Return the sentences with words hidden from the encoder; the parts stay whole.
+        """Return the sentences with words hidden from the encoder.
 
         Args:
             share: Of words hidden whatever they are.
@@ -52,13 +48,26 @@ class AttributeBatch(TokenBatch):
         return self.with_tokens(tokens)
 
 
+@dataclass(frozen=True)
+class AttributeBatch(LabelledBatch):
+    """Sentences of several attribute values, those of each value together.
+
+    An encoder reads all of them; decoders read the parts, which stay whole when it is corrupted.
+
+    Attributes:
+        parts: The sentences of each value that occurs, by value; together they are the batch.
+    """
+
+    parts: dict[int, TokenBatch]
+
+
 class AttributeStore:
     """Labelled sentences of a split on one device, gathered into batches grouped by attribute.
 
     Args:
         sentences: The packed split; every sentence has a label.
         device: Where the tokens are kept.
-        chances: See :class:`AttributeBatch`.
+        chances: See :class:`LabelledBatch`.
 
     Attributes:
         labels: The attribute value of each sentence. Shape (N,).
@@ -75,9 +84,7 @@ class AttributeStore:
         chances: Tensor | None = None,
     ) -> None:
         """Copy the tokens to the device."""
-        if sentences.labels is None or (np.asarray(sentences.labels) < 0).any():
-            raise ValueError("every sentence needs a label")
-        self.labels: Indices = np.asarray(sentences.labels).astype(np.int64)
+        self.labels = attribute_values(sentences)
         self.device, self.chances = device, chances
         self._store = TokenStore(sentences, device=device)
         self.host_lengths = self._store.host_lengths
@@ -94,9 +101,8 @@ class AttributeStore:
         whole = self._store.batch(rows)
         return AttributeBatch(
             *(whole.tokens, whole.lengths, whole.packing),
+            *(torch.from_numpy(labels).to(self.device), self.chances),
             {value: self._store.batch(rows[labels == value]) for value in values},
-            torch.from_numpy(labels).to(self.device),
-            self.chances,
         )
 
     def batch_on_device(self, rows: Tensor, *, width: int) -> TokenBatch:
@@ -107,9 +113,26 @@ class AttributeStore:
         """Return the tokens of the longest of these sentences."""
         return self._store.width(indices)
 
-    def grouped(self, indices: Indices, *, groups: int) -> tuple[list[TokenBatch], Tensor]:
+    def grouped(self, indices: Indices, *, groups: int) -> tuple[list[LabelledBatch], Tensor]:
         """Gather sentences in length-bucketed batches; see :meth:`TokenStore.grouped`."""
-        return self._store.grouped(indices, groups=groups)
+        batches, order = self._store.grouped(indices, groups=groups)
+        labels = torch.from_numpy(self.labels[indices]).to(self.device)[order.argsort()]
+        parts = labels.split([len(batch) for batch in batches])
+        return [
+            LabelledBatch(batch.tokens, batch.lengths, batch.packing, part, self.chances)
+            for batch, part in zip(batches, parts, strict=True)
+        ], order
+
+
+def attribute_values(sentences: PackedSentences) -> Indices:
+    """Return the attribute value of each sentence. Shape (N,), int64.
+
+    Raises:
+        ValueError: If a sentence has no label.
+    """
+    if sentences.labels is None or (np.asarray(sentences.labels) < 0).any():
+        raise ValueError("every sentence needs a label")
+    return np.asarray(sentences.labels).astype(np.int64)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> Tensor:

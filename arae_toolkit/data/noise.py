@@ -58,9 +58,12 @@ def drop_pixels(pixels: Tensor, *, share: float, generator: torch.Generator) -> 
 def swap_words(
     tokens: Tensor, lengths: Tensor, *, swaps: int, generator: torch.Generator
 ) -> Tensor:
-    """Exchange two neighbouring words, ``swaps`` times a sentence (section 7, Figure 4).
+    """Exchange neighbouring words at ``swaps`` distinct places (section 7, Figure 4).
 
-    Sentences of fewer than two words stay as they are.
+    A sentence of n words has n - 1 places, of which k are drawn without replacement and exchanged
+    one after the other, in random order. Exchanges at distinct places never cancel: the outcome is
+    k exchanges of neighbours away from the sentence and no fewer, if its words are all different.
+    Sentences of fewer than k + 1 words stay as they are: see :func:`swappable`.
 
     Args:
         tokens: Right-padded ids. Shape (B, T).
@@ -69,15 +72,29 @@ def swap_words(
         generator: Source of randomness on the tokens' device.
     """
     swapped = tokens.clone()
-    places = (lengths - 2).clamp(min=0)  # left neighbours to choose from: words - 1
-    rows = torch.arange(tokens.shape[0], device=tokens.device)
-    for _ in range(swaps):
-        uniform = torch.rand(places.shape, device=tokens.device, generator=generator)
-        left = (uniform * places).long()
-        right = torch.where(places > 0, left + 1, left)
-        first, second = swapped[rows, left], swapped[rows, right]
-        swapped[rows, left], swapped[rows, right] = second, first
+    long_enough = swappable(lengths, swaps=swaps)
+    rows = long_enough.nonzero()[:, 0]
+    columns = torch.arange(tokens.shape[1], device=tokens.device)
+    keys = torch.rand(tokens.shape, device=tokens.device, generator=generator)
+    places = keys.masked_fill_(columns >= (lengths - 2)[:, None], 2.0).argsort(dim=1)[rows]
+    for left in places[:, :swaps].unbind(dim=1):
+        first, second = swapped[rows, left], swapped[rows, left + 1]
+        swapped[rows, left], swapped[rows, left + 1] = second, first
     return swapped
+
+
+def swappable(lengths: Tensor, *, swaps: int) -> Tensor:
+    """Return which sentences have ``swaps`` places or more between words. Shape (B,), bool.
+
+    Args:
+        lengths: Tokens per sentence, ``<eos>`` included. Shape (B,).
+        swaps: How many exchanges.
+
+    Example:
+        >>> swappable(torch.tensor([2, 3, 4]), swaps=1)  # one word, two, three
+        tensor([False,  True,  True])
+    """
+    return (lengths - 2).clamp(min=0) >= swaps
 
 
 def seeded_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

@@ -20,12 +20,20 @@ from arae_toolkit.data.token_batches import Store
 from arae_toolkit.evaluation.reconstruction import codes_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 
+Pairs = npt.NDArray[np.int64]
+
 UNIQUE_SAMPLES = 512
+ORIGINS_AT_ONCE = 25
+"""Their distances to all of a split are held in memory: 20 MB for 200,000 sentences."""
 # Below these a prior has collapsed or never met the encoder.
 LEAST_UNIQUE_PERCENT = 50.0
 LEAST_VARIANCE_RATIO = 0.2
+LEAST_CODE_VARIANCE = 0.01
+RECOVERING = 0.05
+"""A sign of a collapse that has gone back by so much of its limit is on its way out."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,15 @@ class CodeSpaceStatistics:
 
     Attributes:
         code_norm: Mean norm of encoded rows, sentences or images (1 on the sphere).
-        generated_norm: Mean norm of codes from the prior (Figure 3, left).
+        generated_norm: Mean norm of codes from the prior (Figure 3, left). With
+            ``generator_output = sphere`` it is 1 by construction, which says nothing.
         code_variance: Trace of the covariance of encoded rows (Figure 3, middle).
         generated_variance: The same of codes from the prior.
-        neighbour_cosine: Mean cosine similarity of the codes of sentences within five word edits
-            of each other (Figure 3, right), or of images and their nearest neighbours.
-        random_cosine: The same of random pairs, what the one above is to be read against.
+        neighbour_cosine: Cosine similarity of the codes of sentences within five word edits of
+            each other (Figure 3, right), or of images and their nearest neighbours: a mean for
+            each sentence that has neighbours, and of these the mean.
+        random_cosine: The same of each of these sentences and random ones as long as its
+            neighbours, what the one above is to be read against.
         mean_distance: Distance between the two mean codes.
         wasserstein: The critic's estimate on these codes; NaN without a critic.
         unique_samples: Percent of distinct ones among 512 greedy samples.
@@ -66,7 +77,7 @@ def measure_code_space(
     store: Store,
     *,
     rows: Indices,
-    neighbours: npt.NDArray[np.int64],
+    neighbours: Pairs,
     critic: Critic | None = None,
     seed: int = 0,
 ) -> CodeSpaceStatistics:
@@ -76,10 +87,10 @@ def measure_code_space(
         model: The model.
         store: Sentences or images.
         rows: Which of them to encode.
-        neighbours: Pairs of row numbers of ``store``, from :func:`edit_neighbours` or
-            :func:`pixel_neighbours`. Shape (N, 2).
+        neighbours: Row numbers of ``store``, of an origin and a neighbour each, from
+            :func:`edit_neighbours` or :func:`pixel_neighbours`. Shape (N, 2).
         critic: For the Wasserstein estimate.
-        seed: Fixes the draws.
+        seed: Fixes the draws, and the random pairs beside the neighbours.
     """
     model.eval()
     samples: Sequence[Hashable] | Tensor = model.sample(UNIQUE_SAMPLES, seed=seed)
@@ -93,20 +104,72 @@ def measure_code_space(
         critic.eval()
         wasserstein = float(critic(code).mean() - critic(generated).mean())
         critic.train()
-    pairs = codes_of(model, store, neighbours.flatten())
-    cosine = float(torch.cosine_similarity(pairs[::2], pairs[1::2]).mean())
-    shuffled = code[torch.randperm(len(code), generator=torch.Generator().manual_seed(seed))]
+    drawn = random_pairs(store.host_lengths, neighbours, seed=seed)
+    near, far = mean_cosines(model, store, [neighbours, drawn])
     return CodeSpaceStatistics(
         code_norm=float(code.norm(dim=1).mean()),
         generated_norm=float(generated.norm(dim=1).mean()),
         code_variance=covariance_trace(code),
         generated_variance=covariance_trace(generated),
-        neighbour_cosine=cosine,
-        random_cosine=float(torch.cosine_similarity(code, shuffled).mean()),
+        neighbour_cosine=near,
+        random_cosine=far,
         mean_distance=float((code.mean(dim=0) - generated.mean(dim=0)).norm()),
         wasserstein=wasserstein,
         unique_samples=100 * len(set(samples)) / len(samples),
     )
+
+
+def mean_cosines(model: Autoencoder, store: Store, pairs: Sequence[Pairs]) -> list[float]:
+    """Return cosine similarities of codes, averaged for each origin and then over origins.
+
+    Averaged over all pairs alike, sentences of many neighbours would decide: the short ones.
+
+    Args:
+        model: The model.
+        store: Its rows; each is encoded once, in however many pairs it stands.
+        pairs: Row numbers of origins and others, several sets of them. Shape (N, 2) each.
+
+    Returns:
+        A mean for each set; NaN for an empty one.
+    """
+    rows, places = np.unique(np.concatenate(pairs), return_inverse=True)
+    code = codes_of(model, store, rows)
+    means = []
+    for part in np.split(places.reshape(-1, 2), np.cumsum([len(p) for p in pairs])[:-1]):
+        first, second = torch.from_numpy(part).to(code.device).unbind(dim=1)
+        cosine = torch.cosine_similarity(code[first], code[second]).double().numpy(force=True)
+        _, origin, counts = np.unique(part[:, 0], return_inverse=True, return_counts=True)
+        totals = np.bincount(origin, weights=cosine, minlength=len(counts))
+        means.append(float((totals / counts).mean()) if len(counts) else float("nan"))
+    return means
+
+
+def random_pairs(lengths: Indices, pairs: Pairs, *, seed: int) -> Pairs:
+    """Return each pair's origin beside a random row that is as long as its neighbour.
+
+    Short sentences have the most neighbours, and codes that are more alike than those of long ones,
+    neighbours or not: only pairs of the same lengths tell what it is to be near.
+
+    Args:
+        lengths: Of all rows. Shape (N,).
+        pairs: Row numbers of origins and others. Shape (M, 2).
+        seed: Fixes the choice.
+
+    Returns:
+        Row numbers, never a row beside itself. Shape (M, 2), int64.
+    """
+    origins, others = pairs.T
+    by_length = np.argsort(lengths, kind="stable")
+    place = np.empty_like(by_length)
+    place[by_length] = np.arange(len(by_length))
+    first, last = (
+        np.searchsorted(lengths[by_length], lengths[others], side=side)
+        for side in ("left", "right")
+    )
+    itself = lengths[origins] == lengths[others]
+    drawn = np.random.default_rng(seed).integers(first, last - itself)
+    drawn += itself & (drawn >= place[origins])  # the origin is passed over
+    return np.stack([origins, by_length[drawn]], axis=1)
 
 
 def covariance_trace(codes: Tensor) -> float:
@@ -114,19 +177,41 @@ def covariance_trace(codes: Tensor) -> float:
     return float(codes.double().var(dim=0).sum())
 
 
-def collapse_warning(codes: CodeSpaceStatistics) -> str | None:
-    """Return a line that names a collapse of the prior and what to do, or ``None``."""
-    remedy = "raise critic_steps, lower adversarial_rate_generator or adversarial_weight"
-    if codes.unique_samples < LEAST_UNIQUE_PERCENT:
-        return f"mode collapse: only {codes.unique_samples:.0f} % of samples differ; {remedy}"
+def collapse_signs(codes: CodeSpaceStatistics) -> list[float]:
+    """Return what a collapse shows in, each over the least that is healthy: below 1 it is a sign.
+
+    Distinct samples, the prior's variance over the encoder's, and the encoder's variance.
+    """
     ratio = codes.generated_variance / max(codes.code_variance, 1e-12)
-    if ratio < LEAST_VARIANCE_RATIO:
-        return f"prior too narrow: {ratio:.2f} of the encoder's variance; {remedy}"
-    if codes.code_variance < 0.01:
-        return (
-            f"code collapse: the encoder's variance is {codes.code_variance:.4f}; "
-            "lower adversarial_weight"
-        )
+    return [
+        codes.unique_samples / LEAST_UNIQUE_PERCENT,
+        ratio / LEAST_VARIANCE_RATIO,
+        codes.code_variance / LEAST_CODE_VARIANCE,
+    ]
+
+
+def collapse_warning(codes: CodeSpaceStatistics, before: Sequence[float]) -> str | None:
+    """Return a line that names a collapse that lasts and what to do, or ``None``.
+
+    A prior that is still learning shows the same signs as one that has collapsed, but fewer from
+    one evaluation to the next: a sign counts where it was there before and has hardly gone back.
+
+    Args:
+        codes: As measured now.
+        before: The :func:`collapse_signs` of the evaluation before; infinite where there was none
+            that counts.
+    """
+    ratio = codes.generated_variance / max(codes.code_variance, 1e-12)
+    remedy = "raise critic_steps, lower adversarial_rate_generator or adversarial_weight"
+    lines = [
+        f"mode collapse: only {codes.unique_samples:.0f} % of samples differ; {remedy}",
+        f"prior too narrow: {ratio:.2f} of the encoder's variance; {remedy}",
+        f"code collapse: the encoder's variance is {codes.code_variance:.4f}; "
+        "lower adversarial_weight",
+    ]
+    for line, now, then in zip(lines, collapse_signs(codes), before, strict=True):
+        if now < 1 and then < 1 and now < then + RECOVERING:
+            return line
     return None
 
 
@@ -137,11 +222,11 @@ def edit_neighbours(
     origins: int = 250,
     each: int = 100,
     most_edits: int = 5,
-    pool: int = 4000,
-) -> npt.NDArray[np.int64]:
+) -> Pairs:
     """Return pairs of different sentences within a few word edits of each other.
 
-    Section 7: for 250 sentences, up to 100 random ones within an edit distance of five.
+    Section 7: for 250 sentences, up to 100 random ones of the whole split within an edit distance
+    of five. A sentence that has none is in no pair: one in six of SNLI's dev split, the long ones.
 
     Args:
         sentences: The split.
@@ -149,22 +234,27 @@ def edit_neighbours(
         origins: Sentences to find neighbours of.
         each: Most neighbours of one sentence.
         most_edits: Largest edit distance.
-        pool: Sentences searched for neighbours.
 
     Returns:
-        Row numbers. Shape (N, 2), int64.
+        Row numbers of a sentence and a neighbour of it. Shape (N, 2), int64.
     """
     random = np.random.default_rng(seed)
-    rows = random.permutation(len(sentences))[: max(pool, origins)]
-    words = [np.asarray(sentences[int(row)]).tolist() for row in rows]
-    distances = cdist(words[:origins], words, scorer=Levenshtein.distance)
-    pairs = []
-    for index, own in enumerate(distances):
-        near = np.flatnonzero(own <= most_edits)
-        near = near[near != index]
-        chosen = random.permutation(near)[:each]
-        pairs += [(rows[index], rows[other]) for other in chosen]
-    return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    words = [np.asarray(sentences[row]).tolist() for row in range(len(sentences))]
+    chosen = random.permutation(len(words))[:origins]
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    for block in np.array_split(chosen, max(1, -(-len(chosen) // ORIGINS_AT_ONCE))):
+        distances = cdist(
+            [words[row] for row in block],
+            words,
+            scorer=Levenshtein.distance,
+            score_cutoff=most_edits,
+            dtype=np.int32,
+        )
+        for origin, own in zip(block, distances, strict=True):
+            near = np.flatnonzero(own <= most_edits)
+            near = random.permutation(near[near != origin])[:each]
+            pairs.append(np.stack([np.full_like(near, origin), near], axis=1))
+    return np.concatenate(pairs)
 
 
 def pixel_neighbours(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.image_batches import PixelStore
-from arae_toolkit.data.noise import swap_words
+from arae_toolkit.data.noise import swap_words, swappable
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenBatch, TokenStore
 from arae_toolkit.generation.decoding import Decoding, decode
@@ -104,28 +104,58 @@ def measure_images(
     )
 
 
+@dataclass(frozen=True)
+class SwappedReconstruction:
+    """Reconstruction of sentences from codes of the same with words swapped.
+
+    Attributes:
+        nats_per_sentence: Mean negative log-likelihood of an original, ``<eos>`` included.
+        sentences: How many were measured.
+        too_short: How many were left out, with too few words for so many swaps.
+    """
+
+    nats_per_sentence: float
+    sentences: int
+    too_short: int
+
+
 @torch.no_grad()
-def swapped_reconstruction_nats(
-    model: ARAE, store: TokenStore, *, swaps: int, seed: int, rows: Indices | None = None
-) -> float:
-    """Return nats per sentence of the originals given codes of word-swapped inputs (Figure 4).
+def measure_swapped_reconstruction(
+    model: ARAE,
+    store: TokenStore,
+    *,
+    swaps: int,
+    seed: int,
+    most_swaps: int = 0,
+    rows: Indices | None = None,
+) -> SwappedReconstruction:
+    """Measure the originals' likelihood given codes of word-swapped inputs (Figure 4).
 
     Args:
         model: The model.
         store: The sentences.
-        swaps: Exchanges of neighbouring words in each input, k.
+        swaps: Exchanges of neighbouring words at distinct places of each input, k.
         seed: Fixes the exchanges.
+        most_swaps: Sentences too short for so many are left out, as those too short for ``swaps``
+            are: all points of a curve are to be over the same sentences.
         rows: Row numbers; all unless given.
+
+    Raises:
+        ValueError: If no sentence is long enough.
     """
     model.eval()
     generator = torch.Generator(model.device).manual_seed(seed)
-    chosen = np.arange(len(store)) if rows is None else rows
+    asked = np.arange(len(store)) if rows is None else rows
+    lengths = torch.from_numpy(store.host_lengths[asked].astype(np.int64))
+    chosen = asked[swappable(lengths, swaps=max(swaps, most_swaps)).numpy()]
+    if not len(chosen):
+        raise ValueError(f"no sentence has words enough for {max(swaps, most_swaps)} swaps")
     nats = 0.0
     for batch in _batches(store, chosen):
         noisy = swap_words(batch.tokens, batch.lengths, swaps=swaps, generator=generator)
         code = model.encoder(batch.with_tokens(noisy))
         nats += float(model.decoder.statistics(code, batch)[0].double().sum())
-    return nats / len(chosen)
+    return SwappedReconstruction(nats / len(chosen), len(chosen), len(asked) - len(chosen))
 
 
 @torch.no_grad()

@@ -112,8 +112,12 @@ class Algorithm:
         self.critic: Critic | None = None
         self.generator: Generator | None = None
         self.rounds: GANRounds | None = None
-        # Mean norm of the reconstruction's gradient at the code, as of the last step 1.
-        self.kept = {"code_gradient_norm": torch.zeros((), device=self.device)}
+        # Mean norm of the reconstruction's gradient at the code, as of the last step 1; iterations
+        # that have been run.
+        self.kept = {
+            "code_gradient_norm": torch.zeros((), device=self.device),
+            "iterations": torch.zeros((), dtype=torch.int64),
+        }
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
         if adversarial:
             self._add_gan_rounds()
@@ -197,6 +201,7 @@ class Algorithm:
                 for extension in self.extensions:
                     scalars |= extension.run(scalars["code_gradient_norm"])
         self.kept["code_gradient_norm"] = scalars["code_gradient_norm"]
+        self.kept["iterations"] = torch.tensor(iteration + 1)
         return scalars
 
     def run(self, source: Source, rounds: int) -> Scalars:
@@ -280,18 +285,33 @@ class Algorithm:
 def autoencoder_update(model: Autoencoder, training: TrainingConfig) -> Update:
     """Return the update of encoder and decoder (step 1)."""
     # Each once: encoder and decoder may share a table of word vectors.
-    parameters = list(dict.fromkeys([*model.encoder.parameters(), *model.decoder.parameters()]))
-    if training.autoencoder_optimizer == "adam":
-        optimizer = adam(parameters, rate=training.autoencoder_rate)
-    else:
-        optimizer = sgd(parameters, rate=training.autoencoder_rate)
-    return Update(parameters, optimizer, clip_norm=training.clip_norm)
+    parameters = dict.fromkeys([*model.encoder.parameters(), *model.decoder.parameters()])
+    return _autoencoding(list(parameters), training)
 
 
 def encoder_update(encoder: nn.Module, training: TrainingConfig) -> Update:
-    """Return the encoder's update of its own against an adversary (steps 3 and 3b)."""
-    parameters = list(encoder.parameters())
-    optimizer = sgd(parameters, rate=training.autoencoder_rate)
+    """Return the encoder's update of its own against an adversary (steps 3 and 3b).
+
+    By the autoencoder's optimizer, with moments of its own: a step of plain descent at a rate that
+    suits Adam is some thousand times shorter than Adam's, which is to have no adversary at all.
+    """
+    return _autoencoding(list(encoder.parameters()), training)
+
+
+def separate_encoder_facts(training: TrainingConfig) -> dict[str, str]:
+    """Return what identifies a run whose encoder has updates of its own by Adam, else nothing.
+
+    Until they followed the autoencoder's optimizer they were plain descent, and a run that began so
+    cannot go on from there: see :data:`~arae_toolkit.training.run_identity.FORMERLY`.
+    """
+    if training.encoder_update == "joint" or training.autoencoder_optimizer == "sgd":
+        return {}
+    return {"encoder_optimizer": training.autoencoder_optimizer}
+
+
+def _autoencoding(parameters: Sequence[nn.Parameter], training: TrainingConfig) -> Update:
+    make = adam if training.autoencoder_optimizer == "adam" else sgd
+    optimizer = make(parameters, rate=training.autoencoder_rate)
     return Update(parameters, optimizer, clip_norm=training.clip_norm)
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.evaluation.code_space import (
+    CodeSpaceStatistics,
+    collapse_signs,
     collapse_warning,
     edit_neighbours,
     measure_code_space,
@@ -40,6 +43,9 @@ COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
 FITTED_ROWS = 20_000
 """Training rows whose codes the prior of a plain autoencoder is fitted to."""
 
+SIGNS = "collapse_signs"
+"""Name among what a run keeps: the signs of a collapse as of the last evaluation."""
+
 Note = Callable[[str], None]
 
 
@@ -56,7 +62,7 @@ class DevEvaluation:
             dataclass of numbers.
         neighbours: Pairs of rows of dev whose codes are to lie close. Shape (N, 2).
         samples: Returns sentences to be logged, if the model makes sentences.
-        note: Told of a collapse.
+        note: Told of a collapse that two evaluations agree on.
     """
 
     def __init__(
@@ -76,6 +82,8 @@ class DevEvaluation:
         self.seed = config.training.seed
         chosen = np.random.default_rng(self.seed).permutation(len(dev))
         self.rows = chosen[: config.training.evaluation_sentences]
+        self.earliest = earliest_collapse(config.training)
+        self.price_is_whole = config.training.kl_warmup
 
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
         """Return a row of measurements; the last one is over all of dev."""
@@ -92,16 +100,37 @@ class DevEvaluation:
                 critic=algorithm.critic,
                 seed=self.seed,
             )
-            warning = collapse_warning(codes)
             row |= codes.values()
+            warning = self._collapse(codes, algorithm)
         if self.model.variational:
             posterior = measure_posterior(self.model, self.dev, self.rows)
-            warning = posterior_warning(posterior) or warning
             row |= asdict(posterior)
+            if int(algorithm.kept["iterations"]) >= self.price_is_whole:
+                warning = posterior_warning(posterior) or warning
         if warning:
             self.note(warning)
         row["warning"] = warning
         return row if self.samples is None else {**row, "samples": self.samples()}
+
+    def _collapse(self, codes: CodeSpaceStatistics, algorithm: Algorithm) -> str | None:
+        """Return the warning of a collapse that two evaluations agree on, if they do."""
+        if int(algorithm.kept["iterations"]) < self.earliest:
+            return None
+        # Among what a resumed run gets back: it is to warn where an unbroken one does.
+        signs = torch.tensor(collapse_signs(codes))
+        before = algorithm.kept.get(SIGNS, torch.full_like(signs, torch.inf))
+        algorithm.kept[SIGNS] = signs
+        return collapse_warning(codes, before.tolist())
+
+
+def earliest_collapse(training: TrainingConfig) -> int:
+    """Return the iteration from which on few distinct samples are a sign of a collapse.
+
+    Before, the warm-up of lambda(1) is not over, or samples, which use the running mean of the
+    generator's weights, still show much of the weights that it started from.
+    """
+    memory = 1 / max(1 - training.generator_average, 1e-6)
+    return training.adversarial_warmup + round(memory)
 
 
 def text_evaluation(

@@ -17,7 +17,7 @@ from arae_toolkit.devices import has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
-from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.algorithm import Algorithm, separate_encoder_facts
 from arae_toolkit.pretraining.dev_evaluation import (
     SamplePictures,
     image_evaluation,
@@ -122,7 +122,10 @@ def pretrain(
                 problem = f"no sentence of at most {longest} words in {split}"
                 raise DataError(problem, path=corpus.folder)
     state = _state_to_resume(folder, resume)
-    experiment = Experiment(folder, config, {"model": kind, "corpus": corpus.sha256}, **options)
+    facts = {"model": kind, "corpus": corpus.sha256}
+    if kind != "ae":
+        facts |= separate_encoder_facts(config.training)
+    experiment = Experiment(folder, config, facts, **options)
     device, precision, log = experiment.device, experiment.precision, experiment.log
     model = new_model(corpus, config, kind=kind)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from arae_toolkit.config.schema import Config, TrainingConfig
+from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.critic import Critic
@@ -32,6 +33,11 @@ from arae_toolkit.pretraining.steps import (
 class GANRounds:
     """The networks of the GAN rounds and their updates.
 
+    Real codes are those that the decoder learns from: of sentences with as many words hidden as in
+    the reconstruction (``word_drop``, ``attribute_drop``). The code noise is left out: it is the
+    decoder's, for a neighbourhood of each code to decode alike, and it is annealed away, while the
+    prior is to end on the codes themselves.
+
     Args:
         model: Its encoder is moved by step 3, its prior by the generator's running mean.
         critic: Moved by step 2.
@@ -39,7 +45,7 @@ class GANRounds:
         updates: By name; ``encoder`` only where it has an update of its own.
         training: The schedule.
         rows: B, of each update.
-        random: Source of the noise.
+        random: Source of the noise, and of which words are hidden.
         dtype: ``bfloat16`` runs the encoder in it.
     """
 
@@ -75,7 +81,9 @@ class GANRounds:
         for step, (generated, mix) in enumerate(fakes):
             if step in blocks:
                 rows, order = source.batches(critic_rows(turn, step))
-                encoded = encode_rows(self.model.encoder, rows, order, dtype=self.dtype)
+                encoded = encode_rows(
+                    self.model.encoder, self._visible(rows), order, dtype=self.dtype
+                )
                 codes = list(encoded.split(self.rows))
             scalars |= critic_step(
                 self.critic,
@@ -126,6 +134,11 @@ class GANRounds:
             noise = list(self.generator.forward_groups(torch.stack(noise)))
         return list(zip(noise, mixes, strict=True))
 
+    def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Return what the encoder sees of sentences: as much as when it reconstructs them."""
+        share = self.training.word_drop
+        return [batch.corrupted(share=share, generator=self.random) for batch in batches]
+
     def _move_encoder(
         self, source: Source, turn: int, step: int, reference_norm: Tensor
     ) -> Scalars:
@@ -134,7 +147,7 @@ class GANRounds:
         return encoder_step(
             critic_term(self.critic, weight, self.training),
             self.model.encoder,
-            batches,
+            self._visible(batches),
             self.updates["encoder"],
             reference_norm=reference_norm,
             dtype=self.dtype,

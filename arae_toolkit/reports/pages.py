@@ -111,9 +111,12 @@ def pretraining_block(results: Results) -> str:
         for model in models
     ]
     counts, corpus = models[0]["details"]["sentences"], models[0]["corpus"]
+    swapped = ""
+    if "swapped" in counts:
+        swapped = f", with swaps on the {counts['swapped']:,} of dev that have words enough for all"
     data = (
         f"{corpus['name']}: {corpus['rows']:,} training sentences, measured on all "
-        f"{counts['dev']:,} of dev and {counts['test']:,} of test; "
+        f"{counts['dev']:,} of dev and {counts['test']:,} of test{swapped}; "
         f"{models[0]['details']['samples_drawn']:,} samples."
     )
     figures = [

@@ -17,7 +17,12 @@ from arae_toolkit.models.model_folder import CONFIG, save_model_folder
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
-from arae_toolkit.training.run_identity import Identity, check_folder, settings_identity
+from arae_toolkit.training.run_identity import (
+    FORMERLY,
+    Identity,
+    check_folder,
+    settings_identity,
+)
 from arae_toolkit.version import __version__
 
 
@@ -73,8 +78,8 @@ class Experiment:
 
     @property
     def defaults(self) -> Identity:
-        """What settings were before they existed."""
-        return settings_identity(type(self.config)())
+        """What settings were before they existed, and other facts before they were told."""
+        return {**FORMERLY, **settings_identity(type(self.config)())}
 
     def train(
         self,

@@ -11,6 +11,9 @@ from arae_toolkit.errors import CheckpointMismatch
 
 Identity = Mapping[str, str]
 
+FORMERLY: Identity = {"encoder_optimizer": "sgd"}
+"""What no setting says and earlier versions did otherwise, by the names that runs have for it."""
+
 
 def settings_identity(config: Sections) -> dict[str, str]:
     """Return every setting as JSON, by ``section.name``."""

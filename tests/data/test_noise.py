@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from arae_toolkit.data.noise import add_code_noise, annealed_deviation, drop_words, swap_words
+from arae_toolkit.data.noise import (
+    add_code_noise,
+    annealed_deviation,
+    drop_words,
+    swap_words,
+    swappable,
+)
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN
 
 
@@ -49,6 +55,31 @@ def test_word_drop_drops_the_share():
     tokens = torch.full((100, 51), 7)
     dropped = drop_words(tokens, torch.full((100,), 51), share=0.3, generator=_random())
     assert float((dropped == UNKNOWN).double().mean()) == pytest.approx(0.3, abs=0.02)
+
+
+def _inversions(row: list[int]) -> int:
+    """Return how many exchanges of neighbours put a row in rising order, at least."""
+    return sum(first > second for i, first in enumerate(row) for second in row[i + 1 :])
+
+
+@pytest.mark.parametrize("swaps", [1, 2, 3, 4])
+def test_swaps_never_cancel(swaps):
+    """So many exchanges of neighbours lead back, and no fewer; every place is met."""
+    tokens = torch.tensor([5, 6, 7, 8, 9, EOS]).repeat(400, 1)
+    swapped = swap_words(tokens, torch.full((400,), 6), swaps=swaps, generator=_random())
+    assert {_inversions(row) for row in swapped[:, :5].tolist()} == {swaps}
+    ways = {tuple(row) for row in swapped.tolist()}
+    assert len(ways) == {1: 4, 2: 9, 3: 12, 4: 8}[swaps]  # by hand: products of distinct exchanges
+
+
+def test_sentences_too_short_for_so_many_swaps_are_known_and_stay():
+    tokens, lengths = _tokens()
+    assert swappable(lengths, swaps=3).tolist() == [True, False, False]
+    assert swappable(lengths, swaps=4).tolist() == [False] * 3
+    assert swappable(lengths, swaps=0).all()
+    assert torch.equal(swap_words(tokens, lengths, swaps=4, generator=_random()), tokens)
+    swapped = swap_words(tokens, lengths, swaps=3, generator=_random())
+    assert (swapped != tokens).any(dim=1).tolist() == [True, False, False]
 
 
 def test_swaps_keep_the_words_and_the_end():

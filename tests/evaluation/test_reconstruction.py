@@ -1,27 +1,15 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import small
 import torch
-from reference import edit_distance
 
-from arae_toolkit.data.corpus import pack
-from arae_toolkit.evaluation.code_space import (
-    CodeSpaceStatistics,
-    collapse_warning,
-    covariance_trace,
-    edit_neighbours,
-    measure_code_space,
-)
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
     measure_reconstruction,
-    swapped_reconstruction_nats,
+    measure_swapped_reconstruction,
 )
-
-HEALTHY = CodeSpaceStatistics(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
 
 
 def test_reconstruction_equals_a_direct_count():
@@ -54,8 +42,25 @@ def test_no_swaps_cost_what_the_reconstruction_costs():
     words = small.vocabulary()
     arae, store = small.model(words), small.store(words)
     plain = measure_reconstruction(arae, store).nats_per_sentence
-    assert swapped_reconstruction_nats(arae, store, swaps=0, seed=0) == pytest.approx(plain)
-    assert swapped_reconstruction_nats(arae, store, swaps=2, seed=0) != pytest.approx(plain)
+    found = [measure_swapped_reconstruction(arae, store, swaps=k, seed=0) for k in (0, 2)]
+    assert found[0].nats_per_sentence == pytest.approx(plain)
+    assert found[1].nats_per_sentence != pytest.approx(plain)
+
+
+def test_sentences_too_short_for_the_swaps_are_left_out_and_counted():
+    """With ``most_swaps`` every point of a curve is over the same sentences."""
+    words = small.vocabulary()
+    arae, store = small.model(words), small.store(words)
+    rows = (store.host_lengths - 1 > 5).nonzero()[0]  # words, more than five
+    assert 0 < len(rows) < len(store)
+    left = measure_swapped_reconstruction(arae, store, swaps=5, seed=0)
+    assert (left.sentences, left.too_short) == (len(rows), len(store) - len(rows))
+    plain = measure_reconstruction(arae, store, rows=rows).nats_per_sentence
+    none = measure_swapped_reconstruction(arae, store, swaps=0, most_swaps=5, seed=0)
+    assert none.nats_per_sentence == pytest.approx(plain)
+    assert none.too_short == left.too_short
+    with pytest.raises(ValueError, match="words enough for 40 swaps"):
+        measure_swapped_reconstruction(arae, store, swaps=40, seed=0)
 
 
 def test_codes_come_in_the_order_of_the_rows():
@@ -65,49 +70,3 @@ def test_codes_come_in_the_order_of_the_rows():
     rows = np.array([6, 0, 3])
     expected = torch.cat([arae.encoder(store.batch(rows[i : i + 1])) for i in range(3)]).detach()
     torch.testing.assert_close(codes_of(arae, store, rows), expected)
-
-
-def test_edit_neighbours_are_near_and_never_the_sentence_itself():
-    """Pairs within the distance, seeded."""
-    random = np.random.default_rng(0)
-    rows = [[*random.integers(4, 7, size=random.integers(2, 6)).tolist(), 2] for _ in range(60)]
-    packed = pack(rows, vocab_size=10)
-    pairs = edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)
-    assert len(pairs) > 0
-    for first, second in pairs:
-        assert first != second
-        assert edit_distance(rows[first], rows[second]) <= 2
-    assert (pairs == edit_neighbours(packed, seed=1, origins=10, each=4, most_edits=2)).all()
-
-
-def test_the_covariance_trace_is_the_summed_variance():
-    """Two codes at distance 2 along one axis: variance 2."""
-    assert covariance_trace(torch.tensor([[1.0, 5.0], [-1.0, 5.0]])) == pytest.approx(2.0)
-
-
-def test_monitors_of_a_model():
-    """Norms are 1 on the sphere; a critic gives an estimate, its absence none."""
-    words = small.vocabulary()
-    arae, store = small.model(words), small.store(words)
-    pairs = edit_neighbours(small.sentences(words), seed=0)
-    monitors = measure_code_space(arae, store, rows=np.arange(8), neighbours=pairs)
-    assert monitors.code_norm == pytest.approx(1, abs=1e-5)
-    assert monitors.generated_norm == pytest.approx(1, abs=1e-5)
-    assert monitors.neighbour_cosine > monitors.random_cosine - 1
-    assert "wasserstein" not in monitors.values()
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({"unique_samples": 3.0}, "mode collapse"),
-        ({"generated_variance": 0.01}, "prior too narrow"),
-        ({"code_variance": 1e-5, "generated_variance": 1e-5}, "code collapse"),
-    ],
-)
-def test_a_collapse_is_named(change, name):
-    """Each kind has its own line, with a remedy; a healthy model has none."""
-    warning = collapse_warning(replace(HEALTHY, **change))
-    assert warning is not None
-    assert warning.startswith(name)
-    assert collapse_warning(HEALTHY) is None

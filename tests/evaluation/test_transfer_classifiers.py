@@ -120,8 +120,29 @@ def test_values_count_alike_whatever_their_share():
     assert np.allclose(judge.probabilities(["x"]), 0.5, atol=1e-3)
 
 
-def test_the_penalty_is_chosen_on_dev(ngram_judge):
-    assert ngram_judge.settings["inverse_penalty"] in NgramClassifierSettings().inverse_penalties
+def loosely_marked(count, seed):
+    """Return sentences with a marker that is right four times in five, among many rare words."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(2, size=count)
+    markers = np.where(random.random(count) < 0.8, labels, 1 - labels)
+    words = random.integers(400, size=(count, 6))
+    texts = [
+        " ".join([LABELS[marker], *(f"w{word}" for word in row)])
+        for marker, row in zip(markers, words, strict=True)
+    ]
+    return texts, labels
+
+
+def test_the_penalty_is_chosen_on_dev():
+    """Hardly penalised, the rare words of train are learned by heart; dev is better without."""
+    train, dev = loosely_marked(300, 0), loosely_marked(300, 1)
+    for penalties in ((0.01, 100.0), (100.0, 0.01)):
+        settings = NgramClassifierSettings(longest=1, inverse_penalties=penalties)
+        options = {"labels": LABELS[:2], "settings": settings}
+        judge = train_ngram_classifier(*train, *dev, **options)
+        assert judge.settings["inverse_penalty"] == 0.01
+        assert judge.dev_accuracy > 75
+        assert train_ngram_classifier(*train, *train, **options).settings["inverse_penalty"] == 100
 
 
 def test_it_is_the_weighting_of_scikit_learn():

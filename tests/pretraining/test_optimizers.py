@@ -3,6 +3,7 @@ import small
 import torch
 from torch import nn
 
+from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.pretraining.algorithm import (
     autoencoder_update,
@@ -63,14 +64,26 @@ def test_adversaries_move_by_adam_with_rates_and_betas_of_their_own(name):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_the_encoders_own_update_is_plain_descent(optimizer):
+def test_the_encoders_own_update_moves_it_as_far_as_the_autoencoders(optimizer):
+    """Clipped alike, by the same optimizer: a gradient moves it as far, from either side."""
     training = TrainingConfig(autoencoder_optimizer=optimizer, autoencoder_rate=0.1, clip_norm=2.0)
     layer = _layer()
     update = encoder_update(layer, training)
     layer.weight.grad = torch.tensor([[3.0, -4.0, 0.0]])
     update.apply()
-    assert layer.weight[0].tolist() == pytest.approx([-0.1 * 1.2, 0.1 * 1.6, 0.0])
+    expected = {"sgd": [-0.1 * 1.2, 0.1 * 1.6, 0.0], "adam": [-0.1, 0.1, 0.0]}
+    assert layer.weight[0].tolist() == pytest.approx(expected[optimizer], rel=1e-4)
     assert layer.weight.grad is None
+
+
+def test_a_preset_moves_the_encoder_against_the_critic_as_it_says():
+    """The image preset of the paper: a step of Adam is its rate long, whatever the gradient."""
+    training = preset("paper-2017", corpus="mnist").training
+    layer = _layer()
+    update = encoder_update(layer, training)
+    layer.weight.grad = torch.tensor([[1e-4, -1e-2, 1e-5]])
+    update.apply()
+    assert layer.weight[0].abs().tolist() == pytest.approx([5e-4] * 3, rel=1e-2)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

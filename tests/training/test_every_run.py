@@ -1,5 +1,6 @@
 """What every training keeps to, for one driver serves them all."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.model_folder import WEIGHTS
+from arae_toolkit.models.model_folder import CONFIG, WEIGHTS
 from arae_toolkit.nli.experiment import Task, train_classifier
 from arae_toolkit.nli.label_splits import choose_rows
 from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
@@ -32,6 +33,7 @@ from arae_toolkit.transfer.scorer.training import ScorerConfig, train_scorer
 from arae_toolkit.transfer.systems import SYSTEMS
 
 CPU = torch.device("cpu")
+SGD = "autoencoder_optimizer=sgd"
 OFTEN = ("log_every=3", "save_every=4")
 IMAGES = ("batch_size=32", "code_size=6", "hidden_size=12", "evaluation_sentences=30")
 PAIRS = ("embedding_size=8", "code_size=8", "hidden_size=9", "batch_size=32", "epochs=2")
@@ -170,3 +172,22 @@ def test_a_folder_of_another_run_is_refused_and_a_finished_one_left_alone(corpor
         KINDS[name](corpora, folder, precision="tf32")
     KINDS[name](corpora, folder)
     assert (folder / WEIGHTS).read_bytes() == before
+
+
+def test_a_run_whose_encoder_went_by_descent_is_not_gone_on_with_by_adam(corpora, tmp_path):
+    """As until the encoder's own update followed the autoencoder's optimizer: told in one line."""
+    train = KINDS["images, separate encoder"]
+    train(corpora, tmp_path / "run", "epochs=1")
+    config = json.loads((tmp_path / "run" / CONFIG).read_text())
+    assert config["run"].pop("encoder_optimizer") == "adam"
+    (tmp_path / "run" / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointMismatch, match="encoder_optimizer sgd there, adam here") as told:
+        train(corpora, tmp_path / "run", "epochs=1")
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_runs_without_such_an_update_are_as_before(corpora, tmp_path):
+    for name, changes in (("arae", ()), ("arae", ("encoder_update=separate", SGD)), ("ae", ())):
+        folder = tmp_path / f"{name}-{len(changes)}"
+        KINDS[name](corpora, folder, *changes, "iterations=1")
+        assert "encoder_optimizer" not in json.loads((folder / CONFIG).read_text())["run"]

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore, class_weights
-from arae_toolkit.data.samplers import draw
+from arae_toolkit.data.samplers import draw, reseed
 from arae_toolkit.devices import reduced
 from arae_toolkit.nn.critic import AttributeClassifier
 from arae_toolkit.optim.update import Scalars, Update
@@ -118,6 +117,9 @@ def attribute_encoder_step(
 class AttributeAdversary:
     """Steps 2b and 3b. With lambda(2) = 0 the classifier is trained and the encoder not.
 
+    Classifier and encoder step see what the decoders learn from: codes of sentences with as many
+    words hidden as in the reconstruction.
+
     Args:
         model: In training; its classifier is moved.
         training: The schedule.
@@ -137,6 +139,7 @@ class AttributeAdversary:
     ) -> None:
         self.model, self.training, self.store = model, training, store
         self.iterations, self.dtype = iterations, dtype
+        self.random = torch.Generator(store.device)
         self.modules: Mapping[str, nn.Module] = {}
         self.updates: dict[str, Update] = {
             "classifier": classifier_update(model.classifier, training)
@@ -150,8 +153,9 @@ class AttributeAdversary:
         self._iteration = 0
 
     def prepare(self, iteration: int) -> None:
-        """Remember the iteration."""
+        """Remember the iteration, and make which words are hidden a function of it."""
         self._iteration = iteration
+        reseed(self.random, seed=self.training.seed, iteration=iteration)
 
     def gradient_terms(self) -> Sequence[GradientTerm]:
         """Return the classifier's term, where the encoder's updates are joint."""
@@ -171,7 +175,7 @@ class AttributeAdversary:
         training, scalars = self.training, dict[str, Tensor]()
         size = min(training.batch_size, len(self.store))
         for step in range(training.classifier_steps):
-            batch = self.store.batch(self._rows(_CLASSIFIER_ROWS, step, size))
+            batch = self._batch(_CLASSIFIER_ROWS, step, size)
             code = encode_rows(self.model.encoder, [batch], dtype=self.dtype)
             scalars |= classifier_step(
                 self.model.classifier,
@@ -183,7 +187,7 @@ class AttributeAdversary:
         if self.separate:
             scalars |= attribute_encoder_step(
                 self.model,
-                self.store.batch(self._rows(_ENCODER_ROWS, 0, size)),
+                self._batch(_ENCODER_ROWS, 0, size),
                 self.updates[ATTRIBUTE_ENCODER],
                 self._term(),
                 reference_norm=code_gradient_norm,
@@ -191,5 +195,8 @@ class AttributeAdversary:
             )
         return scalars
 
-    def _rows(self, stream: int, step: int, size: int) -> np.ndarray:
-        return draw(len(self.store), size, seed=(self.training.seed, stream, self._iteration, step))
+    def _batch(self, stream: int, step: int, size: int) -> AttributeBatch:
+        """Return random sentences, with words hidden."""
+        seed = (self.training.seed, stream, self._iteration, step)
+        batch = self.store.batch(draw(len(self.store), size, seed=seed))
+        return batch.corrupted(share=self.training.word_drop, generator=self.random)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.config.schema import TrainingConfig
-from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.labelled_batches import AttributeStore, LabelledBatch
 from arae_toolkit.data.samplers import draw, reseed
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import EOS
@@ -18,6 +18,7 @@ from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
+from arae_toolkit.transfer.autoencoder.rewriter import shown
 
 _ROWS = 5  # stream of random rows
 MOST_WORDS_MORE = 4
@@ -39,7 +40,8 @@ def back_translation_step(
 
     Args:
         model: Moved.
-        transferred: What the sentences were turned into, of another attribute value.
+        transferred: What the encoder sees of what the sentences were turned into, of another
+            attribute value.
         value: The originals' own value.
         originals: The sentences.
         update: Of encoder and decoders.
@@ -57,8 +59,10 @@ def back_translation_step(
 class BackTranslation:
     """An iteration's back-translation: half a batch of one value is transferred, and written back.
 
-    The transfer is greedy and has no gradient. Nothing aligned is needed, and the code learns to
-    keep what the other value's decoder needs to say the same (as in Lample et al., 2019).
+    The transfer is greedy and has no gradient; its encoder sees what it sees whenever sentences are
+    transferred. On the way back as many words are hidden as in the reconstruction: the decoders
+    learn from codes of one kind. Nothing aligned is needed, and the code learns to keep what the
+    other value's decoder needs to say the same (as in Lample et al., 2019).
 
     Args:
         model: In training.
@@ -110,7 +114,8 @@ class BackTranslation:
         seed = (training.seed, _ROWS, self._iteration)
         chosen = draw(len(self._rows[value]), max(1, training.batch_size // 2), seed=seed)
         originals = self.store.batch(self._rows[value][chosen]).whole
-        code = encode_rows(self.model.encoder, [originals], dtype=self.dtype)
+        visible = shown(self.model, originals, other, strength=1.0)
+        code = encode_rows(self.model.encoder, [visible], dtype=self.dtype)
         with reduced(code.device, self.dtype):
             words = decode(
                 self.model.decoder.of(other),
@@ -121,7 +126,7 @@ class BackTranslation:
         samples = training.softmax_samples
         scalars = back_translation_step(
             self.model,
-            batch_of([ended(row) for row in words.tolist()], device=code.device),
+            self._corrupted([ended(row) for row in words.tolist()], other),
             value,
             originals,
             self.update,
@@ -131,6 +136,15 @@ class BackTranslation:
         )
         # Counted for the iterations without one as well, so that a mean over all of them is right.
         return {name: value * self.training.cycle_every for name, value in scalars.items()}
+
+    def _corrupted(self, sentences: list[list[int]], value: int) -> TokenBatch:
+        """Return sentences of an attribute value as the encoder sees them in reconstruction."""
+        batch = batch_of(sentences, device=self.store.device)
+        labels = torch.full_like(batch.lengths, value)
+        labelled = LabelledBatch(
+            batch.tokens, batch.lengths, batch.packing, labels, self.store.chances
+        )
+        return labelled.corrupted(share=self.training.word_drop, generator=self.random)
 
 
 def ended(words: Sequence[int]) -> list[int]:

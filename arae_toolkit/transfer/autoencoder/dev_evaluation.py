@@ -36,7 +36,7 @@ class TransferEvaluation:
         vocabulary: Its words.
         scorer: Of the corpus.
         train: Training sentences, for a prior that is fitted to their codes.
-        store: Dev sentences with their values.
+        store: Dev sentences with their values, and the chances of the training's.
         dev: The same, packed.
         training: How many of them to use, and the seed of their choice.
         dtype: Precision of the matrix products.
@@ -68,11 +68,16 @@ class TransferEvaluation:
             chosen = np.random.default_rng(self.training.seed).permutation(len(self.train))
             model.prior.fit(codes_of(model, self.train, chosen[:FITTED_ROWS]))
         nats, tokens, right = 0.0, 0, 0
+        random = torch.Generator(self.store.device).manual_seed(self.training.seed)
         for start in range(0, len(self.rows), BATCH_ROWS):
             batch = self.store.batch(self.rows[start : start + BATCH_ROWS])
             with reduced(batch.device, self.dtype):
                 code = model.encoder(batch)
                 nats += float(model.decoder.nats(code, batch, dtype=self.dtype))
+                # What the classifier learned from, and the decoders: codes with words hidden.
+                visible = batch.corrupted(share=self.training.word_drop, generator=random)
+                if visible is not batch:
+                    code = model.encoder(visible)
             tokens += int(batch.symbols)
             right += int((model.classifier(code).argmax(dim=1) == batch.labels).sum())
         rewriter = LatentRewriter(model, self.vocabulary)

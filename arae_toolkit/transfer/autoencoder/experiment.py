@@ -16,7 +16,7 @@ from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import DataError
 from arae_toolkit.nn.priors import PriorKind
-from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.algorithm import Algorithm, separate_encoder_facts
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
 from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
@@ -78,6 +78,8 @@ def pretrain_transfer(
     check_labelled(corpus)
     check_separate(config.model)
     facts = {"model": kind, "task": "transfer", "corpus": corpus.sha256}
+    if kind != "ae" or config.training.attribute_weight:
+        facts |= separate_encoder_facts(config.training)
     experiment = Experiment(folder, config, facts, **options)
     provide_scorer(corpus, scorer_folder, folder, options)
     train = _short_enough(corpus, "train", config)
@@ -88,7 +90,8 @@ def pretrain_transfer(
 
     def make() -> tuple[Algorithm, TransferEvaluation]:
         device = experiment.device
-        store = AttributeStore(train, device=device, chances=training_chances(chances, device))
+        hidden = training_chances(chances, device)
+        store = AttributeStore(train, device=device, chances=hidden)
         dev = _short_enough(corpus, "dev", config)
         algorithm = _algorithm(model, config, store, experiment.precision)
         scorer, _ = Scorer.from_pretrained(folder / "scorer")
@@ -97,7 +100,7 @@ def pretrain_transfer(
             corpus.vocabulary,
             scorer.to(device),
             TokenStore(train, device=device),
-            AttributeStore(dev, device=device),
+            AttributeStore(dev, device=device, chances=hidden),
             dev,
             config.training,
             algorithm.dtype,

@@ -103,17 +103,28 @@ class LatentRewriter:
         code = torch.zeros(len(sentences), self.model.arguments["code_size"], device=device)
         for rows, batch in length_bucketed_batches(sentences, batch_size, device=device):
             with reduced(device, self.dtype):
-                code[rows] = self.model.encoder(self._visible(batch, target, strength)).float()
+                visible = shown(self.model, batch, target, strength=strength)
+                code[rows] = self.model.encoder(visible).float()
         return self.model.edited(code, target, strength=strength)
 
-    def _visible(self, batch: TokenBatch, target: int, strength: float) -> TokenBatch:
-        """Return the sentences without the words that mark other values than the target."""
-        if not self.model.arguments["hides"] or strength <= 0:
-            return batch
-        others = [value for value in range(len(self.attributes)) if value != target]
-        chances = self.model.chances[others].amax(dim=0)
-        least = MASKED_FROM / strength
-        if strength >= 1:
-            least = 1 - (1 - MASKED_FROM) ** (1 / strength)
-        marks = chances >= least
-        return batch.with_tokens(torch.where(marks[batch.tokens], UNKNOWN, batch.tokens))
+
+def shown(
+    model: TransferAutoencoder, batch: TokenBatch, target: int, *, strength: float
+) -> TokenBatch:
+    """Return what transfer shows the encoder: all but the words that mark other values.
+
+    Args:
+        model: Nothing is masked unless it was trained with words hidden.
+        batch: The sentences.
+        target: The attribute value to be written.
+        strength: At 1 the words are masked that training mostly hid; fewer below, more above.
+    """
+    if not model.arguments["hides"] or strength <= 0:
+        return batch
+    others = [value for value in range(len(model.attributes)) if value != target]
+    chances = model.chances[others].amax(dim=0)
+    least = MASKED_FROM / strength
+    if strength >= 1:
+        least = 1 - (1 - MASKED_FROM) ** (1 / strength)
+    marks = chances >= least
+    return batch.with_tokens(torch.where(marks[batch.tokens], UNKNOWN, batch.tokens))

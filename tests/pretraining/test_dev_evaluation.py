@@ -1,0 +1,77 @@
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import small
+import torch
+
+from arae_toolkit.config.presets import preset
+from arae_toolkit.evaluation.code_space import CodeSpaceStatistics
+from arae_toolkit.pretraining import dev_evaluation
+from arae_toolkit.pretraining.dev_evaluation import DevEvaluation, earliest_collapse
+
+HEALTHY = CodeSpaceStatistics(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
+SETTLED = ("adversarial_warmup=100", "generator_average=0.99")
+LEARNING = {206: 5.9, 412: 54.9, 618: 94.5, 824: 99.4, 1030: 100.0}
+"""Percent of distinct samples of the demo preset after each epoch on the synthetic corpus."""
+SLOW = {250: 0.2, 300: 6.0, 350: 14.0, 400: 30.0, 450: 41.0, 500: 55.0}
+COLLAPSED = {206: 0.4, 412: 1.2, 618: 0.2, 824: 0.8}
+
+
+@dataclass
+class Nothing:
+    measured: int = 0
+
+
+@pytest.fixture
+def warnings_of(monkeypatch):
+    """Return the iterations at which a run of so many distinct samples is warned of."""
+
+    def of(samples, *, resumed=False, settings=SETTLED):
+        algorithm = SimpleNamespace(kept={"iterations": torch.zeros(())}, critic=None)
+        found, notes = [], []
+
+        def evaluation():
+            model, store = small.model(small.vocabulary()), small.store(small.vocabulary())
+            return DevEvaluation(
+                *(model, store, store, small.settings(*settings)),
+                measure=lambda *_, **__: Nothing(),
+                neighbours=np.zeros((0, 2), dtype=np.int64),
+                note=notes.append,
+            )
+
+        evaluate = evaluation()
+        for iteration, percent in samples.items():
+            measured = replace(HEALTHY, unique_samples=percent)
+            monkeypatch.setattr(dev_evaluation, "measure_code_space", lambda *_, **__: measured)  # noqa: B023
+            algorithm.kept["iterations"] = torch.tensor(iteration)
+            if resumed:  # only what the state keeps comes back
+                evaluate = evaluation()
+                algorithm = SimpleNamespace(kept=dict(algorithm.kept), critic=None)
+            row = evaluate(algorithm, False)
+            if row["warning"]:
+                found.append(iteration)
+        assert len(notes) == len(found)
+        return found
+
+    return of
+
+
+def test_a_generator_that_learns_is_not_called_collapsed(warnings_of):
+    assert warnings_of(LEARNING) == []
+    assert warnings_of(SLOW) == []
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_collapse_is_named_once_two_evaluations_agree(warnings_of, resumed):
+    assert warnings_of(COLLAPSED, resumed=resumed) == [412, 618, 824]
+    assert warnings_of({250: 99.0, 300: 20.0, 350: 5.0}, resumed=resumed) == [350]
+
+
+def test_nothing_counts_before_samples_show_the_generator_as_trained(warnings_of):
+    assert earliest_collapse(small.settings(*SETTLED).training) == 200
+    assert earliest_collapse(small.settings("generator_average=0").training) == 1
+    assert earliest_collapse(preset("default", corpus="snli").training) == 2000
+    assert warnings_of({50: 0.2, 100: 0.2, 199: 0.2, 250: 0.2}) == []
+    assert warnings_of({50: 0.2, 200: 0.2, 201: 0.2}) == [201]
