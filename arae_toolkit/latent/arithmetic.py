@@ -257,7 +257,8 @@ def random_offsets(offset: Tensor, count: int, *, seed: int) -> Tensor:
     generator = torch.Generator(offset.device).manual_seed(seed)
     shape = (count, len(offset))
     drawn = torch.randn(shape, generator=generator, device=offset.device, dtype=offset.dtype)
-    return drawn * (offset.norm() / drawn.norm(dim=1, keepdim=True))
+    scaled: Tensor = drawn * (offset.norm() / drawn.norm(dim=1, keepdim=True))
+    return scaled
 
 
 def measure_transform(

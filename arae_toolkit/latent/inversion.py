@@ -85,5 +85,5 @@ def invert(
 
 def _objective(generator: Generator, noise: Tensor, code: Tensor, prior_weight: float) -> Tensor:
     """Return the squared distance of each generated code, and the weighted prior term. (B,)."""
-    distance = (generator(noise) - code).square().sum(dim=1)
+    distance: Tensor = (generator(noise) - code).square().sum(dim=1)
     return distance + prior_weight * noise.square().sum(dim=1) / 2

@@ -156,7 +156,9 @@ def draw_map(points: npt.NDArray[np.float64], kinds: Sequence[str], path: Path) 
         colour = COLOURS[index % len(COLOURS)]
         # A dollar sign would start a formula.
         label = kind.replace("$", r"\$")
-        axes.scatter(*mine.T, s=9, alpha=0.65, linewidths=0, color=colour, label=label)
+        axes.scatter(
+            mine[:, 0], mine[:, 1], s=9, alpha=0.65, linewidths=0, color=colour, label=label
+        )
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(frameon=False, fontsize="small", markerscale=2)

@@ -100,7 +100,7 @@ def _line(axes: Axes, curve: Sequence[Mapping[str, Any]], key: str, label: str, 
 
 
 def _finish(axes: Axes, title: str, below: str) -> None:
-    """Label, without a legend where there is nothing."""
+    """Label, and say where nothing was measured."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_title(title, fontsize="medium")
@@ -108,6 +108,8 @@ def _finish(axes: Axes, title: str, below: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize="x-small")
+    else:
+        axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
 
 
 def _save(figure: Figure, path: Path) -> None:

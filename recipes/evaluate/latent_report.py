@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,21 +53,16 @@ pre {{ overflow-x: auto }} img {{ max-width: 100% }}
 def as_text(report: Mapping[str, Any]) -> str:
     """Return the report as tables for a reader."""
     models: Mapping[str, Model] = report["models"]
-    first = next(iter(models.values()))
     head = f"{report['sentences']:,} sentences of {report['corpus']}, {report['split']}"
     if report["judge_perplexity"] is not None:
         head += f"; the language model's perplexity on dev is {report['judge_perplexity']:.2f}"
     space = [["code space (Figure 3)", *models]]
-    space += [
-        _row(title, models, lambda m, key=key: m["code_space"].get(key))
-        for key, title in CODE_SPACE.items()
-    ]
+    for key, title in CODE_SPACE.items():
+        space.append([title, *(_cell(m["code_space"].get(key)) for m in models.values())])
     for part in ("codes", "prior"):
-        for key in ("active", "effective", "size"):
-            title = f"{part}: {key} dimensions" if key != "size" else f"{part}: all dimensions"
-            space.append(
-                _row(title, models, lambda m, part=part, key=key: m["dimensions"][part][key])
-            )
+        for key, which in (("active", "active"), ("effective", "effective"), ("size", "all")):
+            cells = (_cell(model["dimensions"][part][key]) for model in models.values())
+            space.append([f"{part}: {which} dimensions", *cells])
     blocks = [head, aligned(space), _swaps_table(models), _walks_table(models, report["steps"])]
     for name, model in models.items():
         lines = [f"{name}: words swapped, and what is written"]
@@ -78,7 +73,6 @@ def as_text(report: Mapping[str, Any]) -> str:
         blocks.append("\n".join(lines))
         for through, walks in model["walks"].items():
             blocks.append("\n".join([f"{name}: a walk through {through}", *walks["example"]]))
-    assert first, "there is at least one model"
     return "\n\n".join(blocks)
 
 
@@ -175,22 +169,16 @@ def _walks_table(models: Mapping[str, Model], steps: int) -> str:
     ways = [(name, through) for name, model in models.items() for through in model["walks"]]
     rows = [[f"walks of {steps} steps", *(f"{name}, {through}" for name, through in ways)]]
 
-    def row(title: str, value_of: Callable[[Model], float | None]) -> None:
-        rows.append([title, *(_cell(value_of(models[n]["walks"][through])) for n, through in ways)])
-
+    found = [models[name]["walks"][through] for name, through in ways]
     for key, (title, _) in WALKS.items():
-        row(title, lambda walks, key=key: walks[key])
-    if all("perplexity" in models[name]["walks"][through] for name, through in ways):
-        row("perplexity at the ends", lambda w: (w["perplexity"][0] + w["perplexity"][-1]) / 2)
-        row("perplexity halfway", lambda walks: walks["perplexity"][steps // 2])
-        row("highest perplexity of a step", lambda walks: max(walks["perplexity"]))
+        rows.append([title, *(_cell(walks[key]) for walks in found)])
+    if all("perplexity" in walks for walks in found):
+        read = [walks["perplexity"] for walks in found]
+        ends = [(way[0] + way[-1]) / 2 for way in read]
+        rows.append(["perplexity at the ends", *map(_cell, ends)])
+        rows.append(["perplexity halfway", *(_cell(way[steps // 2]) for way in read)])
+        rows.append(["highest perplexity of a step", *(_cell(max(way)) for way in read)])
     return aligned(rows)
-
-
-def _row(
-    title: str, models: Mapping[str, Model], value_of: Callable[[Model], float | None]
-) -> list[str]:
-    return [title, *(_cell(value_of(model)) for model in models.values())]
 
 
 def _cell(value: float | None) -> str:

@@ -205,7 +205,8 @@ def arithmetic(
         measured = _measured(load_model(name, device), prepare, count, decodings, seed)
         report["models"][Path(name).name] = significant(measured)
     if results is not None:
-        _write_results(report, results, run, opened, device, seed, time.monotonic() - began)
+        used = opened() if opened.cache_info().currsize else None
+        _write_results(report, results, run, used, device, seed, time.monotonic() - began)
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
 
 
@@ -236,8 +237,8 @@ def _prepared(
     temperatures: Sequence[float],
     scales: Sequence[float],
     decodings: int,
-) -> tuple[Space, list[Transform], Settings | None]:
-    """Return the space, the transforms and the settings of a model; no settings without a match."""
+) -> tuple[Space, list[Transform], Settings]:
+    """Return the space, the transforms and the settings of a model."""
     from arae_toolkit.latent.spaces import space_of
 
     space = space_of(model, wanted.through)
@@ -436,7 +437,7 @@ def _write_results(
     report: Mapping[str, Any],
     folder: Path,
     run: str,
-    corpus: Callable[[], Corpus],
+    corpus: Corpus | None,
     device: str,
     seed: int,
     seconds: float,
@@ -457,7 +458,7 @@ def _write_results(
         folder,
         f"arithmetic-{Path(run).name}",
         command=command_line(),
-        corpus=corpus_identity(corpus()),
+        corpus=None if corpus is None else corpus_identity(corpus),
         seeds=[seed],
         device=name_of(choose_device(device)),
         seconds=seconds,

@@ -120,14 +120,14 @@ def walk(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     way = WalkOptions(steps=steps, **{name: options.pop(name) for name in WAY})
-    search = {"method": method, "beam_size": beam_size}
+    search: dict[str, Any] = {"method": method, "beam_size": beam_size}
     if way.random is None:
         _answer(run, inputs, way, search, device, **options)
     elif inputs:
         raise click.UsageError("--random walks between random points; no sentences are expected")
     else:
-        check_search(**search)
-        form = options["output_format"] or options["row_format"] or "lines"
+        check_search(method, beam_size=beam_size)
+        form: RowFormat = options["output_format"] or options["row_format"] or "lines"
         _write_random(load_model(run, device), way, search, form)
 
 
@@ -160,7 +160,7 @@ def interpolate(
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
-    search = {"method": method, "beam_size": beam_size}
+    search: dict[str, Any] = {"method": method, "beam_size": beam_size}
     _answer(run, inputs, WalkOptions(steps=steps), search, device, **rows)
 
 
