@@ -2,17 +2,25 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import small
+import torch
 from command_line import call as call_program
 from command_line import json_lines, rows_in, start
+from idx_files import idx, write
+from matplotlib.image import imread
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.evaluation import kept_judges
+from arae_toolkit.evaluation.image_grid import GAP, ZOOM, grid
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.image_arae import ImageARAE, walks
 
 FIRST, SECOND = small.SENTENCES[1], small.SENTENCES[4]
 
@@ -102,6 +110,53 @@ def test_an_unusable_pair_is_named_and_the_others_are_walked(call, through, tmp_
         *("walk", path, "--through", through, "--steps", 3, "--on-error", "emit"), code=3
     ).stdout.splitlines()
     assert emitted[3:6] == ["", "", ""]
+
+
+# --- images ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def image_run(tmp_path_factory):
+    model = ImageARAE(
+        (4, 3),
+        code_size=6,
+        noise_size=3,
+        encoder_sizes=(12,),
+        decoder_sizes=(12,),
+        generator_sizes=(7,),
+    )
+    model.initialize(generator=torch.Generator().manual_seed(0))
+    folder = tmp_path_factory.mktemp("runs") / "images"
+    model.eval().save_pretrained(folder)
+    return folder
+
+
+def test_images_are_walked_like_sentences(image_run, tmp_path):
+    model, way = ImageARAE.from_pretrained(image_run), tmp_path / "way.png"
+    grey = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    file = write(tmp_path / "images", idx(grey)).path
+    words = ["latent", "walk", image_run, "--steps", 3, "--out", way]
+
+    def shown():
+        return imread(way)[::ZOOM, ::ZOOM, 0]
+
+    call_program(*words, file, "--through", "codes")
+    expected = walks(model, grey.reshape(4, -1), steps=3)
+    np.testing.assert_allclose(shown(), grid(expected, image_shape=(4, 3), columns=3), atol=1 / 128)
+    call_program("interpolate", image_run, file, "--steps", 3, "--out", tmp_path / "same.png")
+    assert (tmp_path / "same.png").read_bytes() == way.read_bytes()
+    through_noise = call_program(*words, file)
+    assert "noise found for 4 codes" in through_noise.stderr
+    call_program(*words, "--random", 2, "--seed", 3)
+    noise = model.prior.draw_noise(4, generator=torch.Generator().manual_seed(3))
+    ends = model.decode(model.prior(noise).detach())
+    picture = grid(ends[[0, 2, 1, 3]], image_shape=(4, 3), columns=2)
+    side = 3 + GAP
+    np.testing.assert_allclose(shown()[:, :side], picture[:, :side], atol=1 / 128)
+    refused = call_program(*words, "--random", 2, "--on-error", "emit", code=2)
+    assert "--on-error is for text models" in refused.stderr
+    alone = write(tmp_path / "one", idx(grey[:1])).path
+    assert "one image, where two" in call_program(*words, alone, code=3).stderr
 
 
 # --- arithmetic ------------------------------------------------------------------------------
@@ -373,3 +428,18 @@ def test_a_reader_that_has_enough_is_no_failure(run_folder, words, tmp_path):
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["latent", "walk"], ["latent", "arithmetic"], ["latent", "map"], ["evaluate", "latent"]],
+    ids=" ".join,
+)
+def test_help_comes_without_torch(words):
+    program = (
+        "import sys\nfrom arae_toolkit.recipes.cli import main\n"
+        f"try:\n    main({[*words, '--help']!r})\n"
+        "finally:\n    print('torch' in sys.modules or 'tokenizers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"
