@@ -35,12 +35,16 @@ COMMANDS = {
         "Encode sentences and decode them again.",
     ),
     "interpolate": (
-        "arae_toolkit.recipes.generate.sentences:interpolate",
+        "arae_toolkit.recipes.latent.walk:interpolate",
         "Walk from one sentence to another in code space.",
     ),
     "encode": (
         "arae_toolkit.recipes.generate.sentences:encode",
         "Write the codes of sentences.",
+    ),
+    "latent": (
+        "arae_toolkit.recipes.latent.group:latent",
+        "Walk, add offset vectors, find neighbours, draw maps.",
     ),
     "nli": (
         "arae_toolkit.recipes.nli.train:nli",

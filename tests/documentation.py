@@ -43,6 +43,10 @@ QUICK = {
 OPTIONS = {
     "reproduce table3": "--system delete-and-replace --limit 20",
     "evaluate transfer": "--limit 20 --no-reverse",
+    "evaluate latent": "--limit 20 --walks 3",
+    "latent arithmetic": "--decodings 5",
+    "latent neighbours": "--limit 50",
+    "latent map": "--count 20 --generated 5",
 }
 """Other options that make a command quick."""
 

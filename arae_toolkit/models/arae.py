@@ -16,6 +16,7 @@ from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
+from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
     load_model_folder,
@@ -301,11 +302,8 @@ class ARAE(nn.Module):
         The way is the straight line, scaled back to the unit sphere where codes lie there.
         Opposite codes have none on it.
         """
-        if steps < 2:
-            raise ValueError(f"steps must be at least 2, got {steps}")
-        start, end = self.encode([first, second])
-        share = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        codes = (1 - share) * start + share * end
+        start, end = self.encode([first, second]).split(1)
+        codes = points_between(start, end, steps=steps)[0]
         if self.code_norm == "sphere":
             codes = functional.normalize(codes, dim=1)
         generator = torch.Generator(self.device).manual_seed(0)

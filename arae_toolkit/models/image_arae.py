@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
     load_model_folder,
@@ -276,14 +277,11 @@ class ImageARAE(nn.Module):
         Returns:
             Shape (steps, P), probabilities.
         """
-        if steps < 2:
-            raise ValueError(f"steps must be at least 2, got {steps}")
         start, end = self.encode(first[None]), self.encode(second[None])
-        share = torch.linspace(0, 1, steps, device=self.device)[:, None]
-        codes = (1 - share) * start + share * end
-        if self.code_norm == "sphere":
-            codes = functional.normalize(codes, dim=1)
-        return self.decode(codes)
+        codes = points_between(start, end, steps=steps)[0]
+        return self.decode(
+            functional.normalize(codes, dim=1) if self.code_norm == "sphere" else codes
+        )
 
     @torch.no_grad()
     def nats(self, pixels: Pixels, *, batch_size: int = 1024) -> list[float]:

@@ -19,6 +19,10 @@ SUBCOMMANDS = {
         "arae_toolkit.recipes.evaluate.ratings:transfer_ratings",
         "Score filled rating sheets.",
     ),
+    "latent": (
+        "arae_toolkit.recipes.evaluate.latent:latent",
+        "Measure how regular and smooth a model's code space is.",
+    ),
 }
 
 
@@ -31,7 +35,8 @@ SUBCOMMANDS = {
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
         "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
+        "arae-toolkit evaluate latent snli --against snli-ae",
     ],
 )
 def evaluate() -> None:
-    """Measure what systems have written: our models, or any system's file of outputs."""
+    """Measure models, and what systems have written: ours, or any system's file of outputs."""

@@ -19,7 +19,6 @@ from arae_toolkit.recipes.evaluate.outputs import (
     Known,
     OutputFields,
     named_source,
-    open_corpus,
     read_outputs,
     transferred_split,
     with_references,
@@ -27,6 +26,7 @@ from arae_toolkit.recipes.evaluate.outputs import (
 from arae_toolkit.recipes.evaluate.report import as_json_object, as_text, write_report
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
@@ -158,7 +158,7 @@ def transfer(
         raise click.UsageError("RUN or --outputs is missing")
     if run is None and corpus_name is None:
         raise click.UsageError("--outputs needs RUN or --corpus, which says what judges learn from")
-    corpus = open_corpus(run, corpus_name)
+    corpus = corpus_of_run(run, corpus_name)
     if to is not None and to not in corpus.labels:
         labels = ", ".join(corpus.labels)
         raise click.BadParameter(f"{to!r} is not one of {labels}", param_hint="'--to'")

@@ -1,1 +1,1 @@
-"""``arae-toolkit sample | reconstruct | interpolate | encode``."""
+"""``arae-toolkit sample | reconstruct | encode``."""

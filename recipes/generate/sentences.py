@@ -1,6 +1,6 @@
-"""``arae-toolkit sample | reconstruct | interpolate | encode``: sentences from a trained model.
+"""``arae-toolkit sample | reconstruct | encode``: sentences from a trained model.
 
-For an image model the first three draw a picture; see :mod:`arae_toolkit.recipes.generate.images`.
+For an image model the first two draw a picture; see :mod:`arae_toolkit.recipes.shared.images`.
 
 torch is imported when the model is loaded, so that help and usage errors come at once.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.generate import images
+from arae_toolkit.recipes.shared import images
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
@@ -165,62 +165,6 @@ def reconstruct(
         field="reconstruction",
         texts=[(text,) for text in texts],
         names=[text_field],
-        **rows,
-    )
-
-
-@click.command(
-    cls=ExamplesCommand,
-    examples=[
-        'arae-toolkit interpolate snli "a man is sleeping ." "two dogs run ." --steps 7',
-        "arae-toolkit interpolate snli pairs.jsonl > walks.jsonl",
-        "paste first.txt second.txt | arae-toolkit interpolate snli",
-    ],
-)
-@images.run_or_image_run(images.draw_walks, uses=["inputs", "steps"])
-@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND | FILE|-]")
-@click.option(
-    "--steps", type=click.IntRange(2), default=5, help="Sentences on the way, both ends included."
-)
-@line_or_json_options
-@output_format_option
-@search_options
-@device_option
-def interpolate(
-    run: str,
-    inputs: tuple[str, ...],
-    steps: int,
-    method: str,
-    beam_size: int | None,
-    device: str,
-    **rows: Any,
-) -> None:
-    """Walk from one sentence to another through the codes of the model of RUN.
-
-    The two sentences are given as FIRST and SECOND, or in rows: lines with a tab between them, or
-    JSONL with the fields "first" and "second". Each step is a line; JSONL keeps the fields of a row
-    and adds "steps". Without arguments, rows are read from stdin.
-
-    RUN is a corpus name (snli means runs/snli) or a model folder.
-    """
-    check_search(method, beam_size=beam_size)
-    if len(inputs) > 2:
-        raise click.UsageError("two sentences, each in quotes, or one file are expected")
-    pairs, source = ([inputs], None) if len(inputs) == 2 else ([], next(iter(inputs), None))
-
-    def compute(model: ARAE, batch: list[Row], _: RowFormat) -> list[Fields]:
-        decoding = decoding_of(method=method, beam_size=beam_size)
-        walk = partial(model.interpolate, steps=steps, decoding=decoding)
-        return [{"steps": walk(*row.texts)} for row in batch]
-
-    answer_stream(
-        source,
-        partial(load_model, run, device),
-        compute,
-        field="steps",
-        lines=steps,
-        texts=pairs,
-        names=["first", "second"],
         **rows,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.paths import corpus_folder
 
@@ -42,6 +45,55 @@ def open_corpus(
     options = PrepareOptions(part=part or usual.part, classes=chosen or usual.classes)
     folder = corpus_folder("-".join(("yahoo", *variant_of(part, chosen))))
     return prepared(name, folder, options, source=source)
+
+
+def corpus_of_run(run: str | None, name: str | None) -> Corpus:
+    """Return the corpus of this name, or the one that a run was trained on.
+
+    Raises:
+        ToolkitError: If there is no such run.
+        DataError: If the corpus is not found.
+    """
+    trained_on: dict[str, Any] = {}
+    if run is not None:
+        path = find_run(run) / "config.json"
+        try:
+            trained_on = dict(json.loads(path.read_text(encoding="utf-8")).get("corpus") or {})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise DataError("not the configuration of a run", path=path) from error
+    wanted = name or _still_there(trained_on) or trained_on.get("name")
+    if wanted is None:
+        raise DataError("does not name its corpus", path=run, hint="name it with --corpus")
+    try:
+        corpus = open_corpus(str(wanted))
+    except DataError as error:
+        if name is not None:
+            raise
+        raise DataError(
+            f"the corpus of this run, {wanted!r}, is not found ({error.problem})",
+            path=run,
+            hint="name its prepared folder with --corpus",
+        ) from error
+    if trained_on.get("sha256") not in (None, corpus.sha256):
+        say(
+            f"arae-toolkit: warning: {run} was trained on another corpus than {corpus.folder}; "
+            "what is held out there may be what it has learned"
+        )
+    return corpus
+
+
+def _still_there(trained_on: Mapping[str, Any]) -> str | None:
+    """Return the folder that a run was trained from, if it still holds the same corpus."""
+    from arae_toolkit.data.corpus import Corpus
+
+    folder = trained_on.get("folder")
+    if not isinstance(folder, str):
+        return None
+    try:
+        same = Corpus(Path(folder)).sha256 == trained_on.get("sha256")
+    except DataError:
+        return None
+    return folder if same else None
 
 
 def prepared(name: str, out: Path, options: PrepareOptions, **more: Any) -> Corpus:

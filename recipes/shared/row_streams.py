@@ -298,3 +298,17 @@ def growing_array(path: Path, width: int) -> Iterator[Callable[[Sequence[Sequenc
         yield append
         target.seek(0)
         write_header(target)  # as long as the first: numpy leaves room for a growing first axis
+
+
+def texts_in(source: str, *, name: str = "text") -> list[str]:
+    """Return the texts of a file: lines, or JSONL by its suffix, plain or compressed.
+
+    Args:
+        source: The file; ``-`` is lines from stdin.
+        name: The field of JSONL that holds a text.
+
+    Raises:
+        DataError: At the first row that cannot be used, or if there is none.
+    """
+    with open_request(source, names=[name], on_error="fail") as request:
+        return [row.texts[0] for batch in request.answers(lambda rows: rows) for row, _ in batch]

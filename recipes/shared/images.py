@@ -1,4 +1,4 @@
-"""Pictures from an image model: what ``sample``, ``reconstruct`` and ``interpolate`` do for one."""
+"""Pictures from an image model: what ``sample``, ``reconstruct`` and ``latent walk`` do for one."""
 
 from __future__ import annotations
 
@@ -100,20 +100,38 @@ def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) 
     return grid(rows.flatten(0, 2), image_shape=model.image_shape, columns=columns)
 
 
-def draw_walks(model: ImageARAE, folder: Path, *, inputs: tuple[str, ...], steps: int) -> Picture:
-    """Return rows of images, each a way from one given image to the next."""
+def draw_walks(
+    model: ImageARAE, folder: Path, *, inputs: tuple[str, ...], steps: int, **way: Any
+) -> Picture:
+    """Return rows of images, each a way from one given image to the next, or between random ones.
+
+    Args:
+        model: The model.
+        folder: Its own.
+        inputs: The file of images, or none.
+        steps: Images on a way.
+        way: The options of ``latent walk`` that say what it leads through, and how.
+    """
     from arae_toolkit.evaluation.image_grid import grid
-    from arae_toolkit.models.image_arae import walks
+    from arae_toolkit.recipes.shared.walks import WalkOptions
 
     if len(inputs) > 1:
         raise click.UsageError("an image model walks between the images of one FILE")
-    pixels = images_of(model, folder, next(iter(inputs), None))[: 2 * WALKS]
-    if len(pixels) < 2:
-        raise DataError(
-            "one image, where two are needed to walk between", path=inputs[0] if inputs else folder
-        )
-    ways = walks(model, pixels, steps=steps)
-    return grid(ways, image_shape=model.image_shape, columns=steps)
+    options = WalkOptions(steps=steps, **way)
+    if options.random is not None:
+        codes = options.random_codes(model)
+    else:
+        pixels = images_of(model, folder, next(iter(inputs), None))[: 2 * WALKS]
+        if len(pixels) < 2:
+            raise DataError(
+                "one image, where two are needed to walk between",
+                path=inputs[0] if inputs else folder,
+            )
+        code = model.encode(pixels[: len(pixels) // 2 * 2])
+        found = options.between(model, code[::2], code[1::2])
+        options.tell(found.distance)
+        codes = found.codes
+    return grid(model.decode(codes.flatten(0, 1)), image_shape=model.image_shape, columns=steps)
 
 
 def image_run(run: str) -> Path | None:

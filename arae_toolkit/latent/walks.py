@@ -1,0 +1,128 @@
+"""Walks between two points of code or noise space, and how smooth they are (section 7)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from rapidfuzz.distance import Levenshtein
+from torch import Tensor
+
+from arae_toolkit.latent.spaces import Space
+from arae_toolkit.models.interpolation import Interpolation, points_between
+
+
+@dataclass(frozen=True)
+class Walks:
+    """Ways between pairs of codes.
+
+    Attributes:
+        codes: Shape (N, steps, Z).
+        distance: From each given code to where the way starts and ends: 0 through codes, above it
+            through noise that was searched for. Shape (N, 2).
+    """
+
+    codes: Tensor
+    distance: Tensor
+
+
+def walk(
+    space: Space,
+    first: Tensor,
+    second: Tensor,
+    *,
+    steps: int,
+    interpolation: Interpolation = "linear",
+) -> Walks:
+    """Return the ways from each first code to each second one.
+
+    Args:
+        space: What the ways lead through.
+        first: Shape (N, Z).
+        second: Shape (N, Z).
+        steps: Codes of a way, both ends included.
+        interpolation: See :func:`~arae_toolkit.models.interpolation.points_between`.
+    """
+    ends = space.points_of(torch.cat([first, second]))
+    start, end = ends.points.split(len(first))
+    points = points_between(start, end, steps=steps, interpolation=interpolation)
+    return Walks(space.codes(points), ends.distance.view(2, len(first)).t())
+
+
+def random_walks(
+    space: Space,
+    count: int,
+    *,
+    steps: int,
+    interpolation: Interpolation = "linear",
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the codes on ways between random points, as the prior has them.
+
+    Args:
+        space: What the ways lead through.
+        count: Ways.
+        steps: Codes of a way.
+        interpolation: See :func:`~arae_toolkit.models.interpolation.points_between`.
+        generator: Source of randomness, on the model's device.
+
+    Returns:
+        Shape (count, steps, Z).
+    """
+    start, end = space.draw(2 * count, generator=generator).split(count)
+    return space.codes(points_between(start, end, steps=steps, interpolation=interpolation))
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """How evenly sentences change along walks.
+
+    Attributes:
+        changed: Mean word edits from one step to the next.
+        largest: Mean, over walks, of the largest such number: the jump.
+        jump_percent: The largest of a walk in percent of all its edits, mean over the walks that
+            have any: 100 where everything changes at once, 100 / (steps - 1) where it is even.
+        detour: Edits along the way for each edit between its ends: 1 where no word is changed in
+            vain. Over all walks together; NaN where all ends are equal.
+        same_ends: Percent of the walks whose ends are the same sentence.
+    """
+
+    changed: float
+    largest: float
+    jump_percent: float
+    detour: float
+    same_ends: float
+
+
+def measure_smoothness(walks: Sequence[Sequence[str]]) -> Smoothness:
+    """Measure the word edits between neighbouring sentences of walks, two steps each at least.
+
+    Raises:
+        ValueError: If there is no walk.
+
+    Example:
+        >>> measure_smoothness([["a b", "a c", "d c"]]).changed
+        1.0
+    """
+    if not walks:
+        raise ValueError("no walks, so no smoothness")
+    words = [[sentence.split() for sentence in sentences] for sentences in walks]
+    edits = np.array(
+        [
+            [Levenshtein.distance(one, other) for one, other in itertools.pairwise(way)]
+            for way in words
+        ]
+    )
+    between = np.array([Levenshtein.distance(way[0], way[-1]) for way in words])
+    total, largest = edits.sum(axis=1), edits.max(axis=1)
+    moved = total > 0
+    return Smoothness(
+        changed=float(edits.mean()),
+        largest=float(largest.mean()),
+        jump_percent=float(100 * (largest[moved] / total[moved]).mean()) if moved.any() else 0.0,
+        detour=float(total.sum() / between.sum()) if between.sum() else float("nan"),
+        same_ends=float(100 * (between == 0).mean()),
+    )

@@ -1,0 +1,312 @@
+"""``arae-toolkit evaluate latent``: how regular and how smooth a model's code space is (section 7).
+
+Figures 3 and 4 of the paper, dimensions in use, and the smoothness of walks, beside other models.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.child_processes import command_line
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
+from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.row_streams import significant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from arae_toolkit.data.corpus import Corpus, PackedSentences
+    from arae_toolkit.data.packed_sequence import Indices
+    from arae_toolkit.data.token_batches import TokenStore
+    from arae_toolkit.evaluation.language_model import LanguageModel
+    from arae_toolkit.models.arae import ARAE
+
+FEWEST = 20
+EXAMPLES = 3
+CURVE = (
+    *("epoch", "code_norm", "generated_norm", "code_variance", "generated_variance"),
+    *("neighbour_cosine", "random_cosine"),
+)
+
+
+@click.command(
+    cls=ExamplesCommand,
+    examples=[
+        "arae-toolkit evaluate latent snli",
+        "arae-toolkit evaluate latent snli --against snli-ae --plots plots --results results",
+        "arae-toolkit evaluate latent snli --no-perplexity --limit 500 --json > latent.json",
+    ],
+)
+@click.argument("run")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="RUN",
+    help="A run to be measured beside, such as a plain AE; may be given again.",
+)
+@click.option(
+    "--corpus",
+    "corpus_name",
+    metavar="NAME",
+    help="Whose sentences: a name or a prepared folder.  [default: RUN's]",
+)
+@click.option(
+    "--split", type=click.Choice(["dev", "test"]), default="test", help="Which of its sentences."
+)
+@click.option(
+    "--limit", type=click.IntRange(FEWEST), default=2000, help="At most so many sentences."
+)
+@click.option(
+    "--swaps", type=click.IntRange(0), default=4, help="Most swaps of a sentence, k of Figure 4."
+)
+@click.option("--walks", "walk_count", type=click.IntRange(1), default=250, help="Ways walked.")
+@click.option("--steps", type=click.IntRange(3), default=11, help="Sentences on a way.")
+@click.option(
+    "--perplexity/--no-perplexity",
+    default=True,
+    help="Measure forward perplexity, for which a language model of the corpus is trained once.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
+@json_option
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder for a file of results.  [default: none is written]",
+)
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path),
+    help="Folder for plots (PNG) and a page (HTML).  [default: none are drawn]",
+)
+@device_option
+def latent(
+    run: str,
+    against: Sequence[str],
+    corpus_name: str | None,
+    split: str,
+    limit: int,
+    swaps: int,
+    walk_count: int,
+    steps: int,
+    perplexity: bool,
+    seed: int,
+    as_json: bool,
+    results: Path | None,
+    plots: Path | None,
+    device: str,
+) -> None:
+    """Measure the code space of the model of RUN, as section 7 of the paper does.
+
+    Norms, variances and the cosine of edit neighbours (Figure 3; over the training as well, where
+    the run has kept its log); what sentences with k words swapped cost and become (Figure 4), and
+    the forward perplexity of what is written; dimensions in use; and the smoothness of walks: word
+    edits a step, the largest jump, and the perplexity along the way, through the codes of pairs of
+    sentences and through noise.
+
+    RUN is a corpus name (snli means runs/snli) or a model folder.
+    """
+    began = time.monotonic()
+    runs = list(dict.fromkeys((run, *against)))
+    names = {find_run(each).name: each for each in runs}
+    if len(names) < len(runs):
+        raise click.UsageError(f"two runs are called alike: {', '.join(runs)}")
+    corpus = corpus_of_run(run, corpus_name)
+    models = {name: load_model(each, device) for name, each in names.items()}
+    import numpy as np
+
+    sentences = corpus.split(split)
+    if len(sentences) < FEWEST:
+        raise DataError(
+            f"{len(sentences)} sentences in the {split} split, {FEWEST} are needed",
+            path=corpus.folder,
+            hint="name another --split",
+        )
+    rows = np.sort(np.random.default_rng(seed).permutation(len(sentences))[:limit])
+    judge = _judge(corpus, device) if perplexity else None
+    report: dict[str, Any] = {
+        "corpus": corpus.name,
+        "split": split,
+        "sentences": len(rows),
+        "walks": walk_count,
+        "steps": steps,
+        "judge_perplexity": None if judge is None else judge.held_out_perplexity,
+        "models": {},
+    }
+    for name, model in models.items():
+        with progress(f"measuring {name}", swaps + 2) as advance:
+            measured = _measured(
+                model,
+                *(corpus, sentences, judge),
+                rows=rows,
+                swaps=swaps,
+                walk_count=walk_count,
+                steps=steps,
+                seed=seed,
+                advance=advance,
+            )
+        measured["curve"] = _curve(find_run(names[name]))
+        report["models"][name] = significant(measured)
+    from arae_toolkit.recipes.evaluate.latent_report import as_text, write_plots, write_report
+
+    if results is not None:
+        say(
+            str(
+                write_report(
+                    report,
+                    results,
+                    f"latent-{next(iter(names))}",
+                    corpus=corpus,
+                    command=command_line(without=("results", "plots")),
+                    seed=seed,
+                    device=device,
+                    seconds=time.monotonic() - began,
+                )
+            )
+        )
+    if plots is not None:
+        for path in write_plots(report, plots, f"latent-{next(iter(names))}"):
+            say(str(path))
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+
+
+def _judge(corpus: Corpus, device: str) -> LanguageModel:
+    """Return the language model of a corpus."""
+    from arae_toolkit.devices import choose_device
+    from arae_toolkit.evaluation.kept_judges import kept_language_model
+
+    return kept_language_model(corpus, device=choose_device(device), note=say, progress=progress)
+
+
+def _measured(
+    model: ARAE,
+    corpus: Corpus,
+    split: PackedSentences,
+    judge: LanguageModel | None,
+    *,
+    rows: Indices,
+    swaps: int,
+    walk_count: int,
+    steps: int,
+    seed: int,
+    advance: Callable[[int], None],
+) -> dict[str, Any]:
+    """Return everything about one model but its training."""
+    import torch
+
+    from arae_toolkit.data.corpus import pack, texts_of
+    from arae_toolkit.data.token_batches import TokenStore
+    from arae_toolkit.evaluation.code_dimensions import measure_dimensions
+    from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
+    from arae_toolkit.evaluation.reconstruction import codes_of
+
+    # In the words of the model, whatever vocabulary the corpus was packed with.
+    ids = model.vocabulary.encode_batch(texts_of(split, corpus.vocabulary))
+    store = TokenStore(pack(ids, vocab_size=len(model.vocabulary)), device=model.device)
+    neighbours = edit_neighbours(split, seed=seed)
+    space = measure_code_space(model, store, rows=rows, neighbours=neighbours, seed=seed)
+    codes = codes_of(model, store, rows)
+    generator = torch.Generator(model.device).manual_seed(seed)
+    generated = model.prior.sample(len(codes), generator=generator)
+    dimensions = {"codes": codes, "prior": generated}
+    advance(1)
+    figure4, examples = [], []
+    for count in range(swaps + 1):
+        row, shown = _swapped(model, store, rows, judge, swaps=count, seed=seed)
+        figure4.append(row)
+        examples += shown
+        advance(1)
+    return {
+        "code_space": space.values(),
+        "dimensions": {name: asdict(measure_dimensions(part)) for name, part in dimensions.items()},
+        "swaps": figure4,
+        "examples": examples,
+        "walks": _walks(model, codes, judge, count=walk_count, steps=steps, seed=seed),
+    }
+
+
+def _swapped(
+    model: ARAE,
+    store: TokenStore,
+    rows: Indices,
+    judge: LanguageModel | None,
+    *,
+    swaps: int,
+    seed: int,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what becomes of sentences with words swapped, and some of them."""
+    from arae_toolkit.evaluation.corrupted_reconstruction import reconstruct_swapped
+    from arae_toolkit.evaluation.reconstruction import swapped_reconstruction_nats
+
+    nats = swapped_reconstruction_nats(model, store, swaps=swaps, seed=seed, rows=rows)
+    found = reconstruct_swapped(model, store, swaps=swaps, seed=seed, rows=rows)
+    row: dict[str, Any] = {
+        "swaps": swaps,
+        "nats_per_sentence": nats,
+        "restored": found.restored,
+        "kept": found.kept,
+    }
+    if judge is not None:
+        row["perplexity"] = judge.read(found.outputs).perplexity
+        row["input_perplexity"] = judge.read(found.corrupted).perplexity
+    texts = zip(found.originals, found.corrupted, found.outputs, strict=True)
+    shown = [
+        {"swaps": swaps, "original": original, "input": given, "output": output}
+        for original, given, output in islice(texts, EXAMPLES if swaps else 0)
+    ]
+    return row, shown
+
+
+def _walks(
+    model: ARAE,
+    codes: Tensor,
+    judge: LanguageModel | None,
+    *,
+    count: int,
+    steps: int,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Return how smooth walks are: between sentences, and between random noises if there are."""
+    import torch
+
+    from arae_toolkit.latent.spaces import has_noise, space_of
+    from arae_toolkit.latent.walks import measure_smoothness, random_walks, walk
+
+    shuffled = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
+    ends = codes[shuffled.to(codes.device)][: 2 * min(count, len(codes) // 2)]
+    ways = {"codes": walk(space_of(model, "codes"), ends[::2], ends[1::2], steps=steps).codes}
+    if has_noise(model):
+        generator = torch.Generator(model.device).manual_seed(seed)
+        noise = space_of(model, "noise")
+        ways["noise"] = random_walks(noise, count, steps=steps, generator=generator)
+    found: dict[str, dict[str, Any]] = {}
+    for name, points in ways.items():
+        texts = model.decode(points.flatten(0, 1))
+        sentences = [texts[start : start + steps] for start in range(0, len(texts), steps)]
+        found[name] = asdict(measure_smoothness(sentences))
+        if judge is not None:
+            by_step = zip(*sentences, strict=True)
+            found[name]["perplexity"] = [judge.read(step).perplexity for step in by_step]
+        found[name]["example"] = sentences[0]
+    return found
+
+
+def _curve(folder: Path) -> list[dict[str, float]]:
+    """Return Figure 3's measurements over the training, empty where its log is not there."""
+    from arae_toolkit.training.metrics_log import METRICS, read_rows
+
+    if not (folder / METRICS).is_file():
+        return []
+    rows = [row for row in read_rows(folder / METRICS) if row.get("kind") == "dev"]
+    return [{key: row[key] for key in CURVE if row.get(key) is not None} for row in rows]

@@ -1,0 +1,1 @@
+"""``arae-toolkit latent`` and its subcommands."""
