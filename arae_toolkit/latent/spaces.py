@@ -44,14 +44,15 @@ class Space(Protocol):
 
 
 class CodeSpace:
-    """The unit sphere of codes: what left it by a move is scaled back to it.
+    """Codes: what left the unit sphere by a move is scaled back to it, where they lie there.
 
     Args:
         prior: Random codes come from it.
+        on_sphere: Whether codes have norm 1.
     """
 
-    def __init__(self, prior: Prior) -> None:
-        self.prior = prior
+    def __init__(self, prior: Prior, *, on_sphere: bool = True) -> None:
+        self.prior, self.on_sphere = prior, on_sphere
 
     def points_of(self, code: Tensor) -> Points:
         """Return the codes themselves."""
@@ -62,8 +63,8 @@ class CodeSpace:
         return self.prior.sample(count, generator=generator)
 
     def codes(self, points: Tensor) -> Tensor:
-        """Return the points, scaled to unit norm."""
-        return functional.normalize(points, dim=-1)
+        """Return the points, scaled to norm 1 where codes have it."""
+        return functional.normalize(points, dim=-1) if self.on_sphere else points
 
 
 class NoiseSpace:
@@ -112,7 +113,8 @@ def space_of(
         ToolkitError: If noise is asked for, and the model's prior has no generator.
     """
     if name == "codes":
-        return CodeSpace(model.prior)
+        on_sphere = model.arguments.get("code_norm", "sphere") == "sphere"
+        return CodeSpace(model.prior, on_sphere=on_sphere)
     if not isinstance(model.prior, Generator):
         raise ToolkitError(
             "this model's prior has no generator, so there is no noise to move in; move through "

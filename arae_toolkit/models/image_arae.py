@@ -279,9 +279,9 @@ class ImageARAE(nn.Module):
         """
         start, end = self.encode(first[None]), self.encode(second[None])
         codes = points_between(start, end, steps=steps)[0]
-        return self.decode(
-            functional.normalize(codes, dim=1) if self.code_norm == "sphere" else codes
-        )
+        if self.code_norm == "sphere":
+            codes = functional.normalize(codes, dim=1)
+        return self.decode(codes)
 
     @torch.no_grad()
     def nats(self, pixels: Pixels, *, batch_size: int = 1024) -> list[float]:
