@@ -12,9 +12,10 @@ from torch import Tensor
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.noise import add_code_noise, annealed_deviation
 from arae_toolkit.data.packed_sequence import Indices
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.nn.code_head import NoCodeEncoder
 from arae_toolkit.nn.sentence_encoding import encode_sentences
 
 Model = ARAE | ImageARAE
@@ -70,7 +71,10 @@ class SplitCodes:
         if isinstance(self.model, ImageARAE):
             return self.model.encode(self.pixels[rows], batch_size=BATCH_ROWS)
         sentences = [self.sentences[int(row)].tolist() for row in rows]
-        return encode_sentences(self.model.encoder, sentences, batch_size=BATCH_ROWS)
+        encoder = self.model.encoder
+        if isinstance(encoder, NoCodeEncoder):
+            raise ToolkitError("a language model has no codes, to which a prior could be fitted")
+        return encode_sentences(encoder, sentences, batch_size=BATCH_ROWS)
 
     def some(self, count: int, *, seed: int) -> Tensor:
         """Return the codes of random rows, each at most once; of all rows for 0.

@@ -17,40 +17,36 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.devices import dtype_of
 from arae_toolkit.recipes.evaluate.generation_report import as_text, write_plots, write_report
-from arae_toolkit.recipes.evaluate.generation_systems import (
+from arae_toolkit.recipes.evaluate.outputs import named_source
+from arae_toolkit.recipes.shared.child_processes import command_line
+from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.generation_systems import (
     OWN,
     decodings_of,
+    examples_of,
     language_model_system,
     load_system,
+    measurement_of,
     read_texts,
     samples_of,
 )
-from arae_toolkit.recipes.evaluate.outputs import named_source, open_corpus
-from arae_toolkit.recipes.shared.child_processes import command_line
-from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     Checked,
     device_option,
     json_option,
     precision_option,
 )
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import significant
 from arae_toolkit.reports.generation_plots import SUFFIXES
-from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
-    import torch
-
-    from arae_toolkit.data.corpus import Corpus, PackedSentences
+    from arae_toolkit.data.corpus import PackedSentences
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.generation.measurement import Encoder, GenerationMeasurement
-
-EXAMPLES = 20
-"""So many samples are shown in a file of results."""
+    from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
 
 
 def _temperatures(text: str) -> tuple[float, ...]:
@@ -224,9 +220,13 @@ def generation(
         raise click.UsageError(
             "two systems have the same name; call files NAME=FILE, runs by different folders"
         )
-    corpus = open_corpus(None if corpus_name else runs[0], corpus_name)
+    from arae_toolkit.evaluation.generation.measurement import GenerationSettings
+
+    corpus = corpus_of_run(None if corpus_name else runs[0], corpus_name)
     search = {"top_k": top_k, "top_p": top_p, "beam_size": beam_size}
-    measurement = _measurement(corpus, split, encoder, device, precision, seed=seed)
+    measurement = measurement_of(
+        corpus, split, encoder, device, precision, settings=GenerationSettings(seed=seed)
+    )
     report = _measured(
         measurement,
         runs=runs,
@@ -254,66 +254,6 @@ def generation(
         say(str(path))
     write_plots(report, plots)
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
-
-
-def _measurement(
-    corpus: Corpus, split: str, encoder: str | None, device: str, precision: Precision, *, seed: int
-) -> GenerationMeasurement:
-    """Return what measures every system alike: the judge trained or found, cells, the encoder.
-
-    Raises:
-        DataError: If the corpus is not of text, or its split is empty.
-    """
-    from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.errors import DataError
-    from arae_toolkit.evaluation.generation.cells import Cells
-    from arae_toolkit.evaluation.generation.measurement import (
-        GenerationMeasurement,
-        GenerationSettings,
-    )
-    from arae_toolkit.evaluation.kept_judges import kept_language_model
-
-    keep_freed_memory()
-    if corpus.kind != "text":
-        raise DataError("a corpus of images, where text is needed", path=corpus.folder)
-    if not corpus.rows(split):
-        raise DataError(f"the {split} split is empty", path=corpus.folder, hint="see --split")
-    place, dtype = choose_device(device), dtype_of(precision)
-    space = None if encoder is None else _encoder(encoder, place)
-    settings = GenerationSettings(seed=seed)
-    judge = kept_language_model(
-        corpus, settings=settings.judge, device=place, dtype=dtype, note=say, progress=progress
-    )
-    folder = run_folder("evaluations") / f"generation-{corpus.name}-{corpus.sha256[:8]}"
-    say(f"finished parts are kept in {folder}")
-    return GenerationMeasurement(
-        corpus,
-        split,
-        judge=judge,
-        cells=Cells(folder),
-        settings=settings,
-        encoder=space,
-        device=place,
-        dtype=dtype,
-        progress=progress,
-    )
-
-
-def _encoder(run: str, device: torch.device) -> Encoder:
-    """Return the space of vectors of a pair classifier.
-
-    Raises:
-        ToolkitError: If there is none.
-    """
-    folder = find_run(run, prefixes=("nli-", ""), advice="arae-toolkit nli")
-    from arae_toolkit.evaluation.generation.measurement import Encoder
-    from arae_toolkit.models.model_folder import WEIGHTS
-    from arae_toolkit.nli.model import NLIModel, member_names
-    from arae_toolkit.storage.atomic_files import sha256_of_file
-
-    first = next(iter(member_names(folder) or ()), "")  # of several seeds, the first one's
-    model = NLIModel.from_pretrained(folder / first, device=device)
-    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS))
 
 
 def _measured(
@@ -377,11 +317,11 @@ def _measured(
                 "decoding": {k: v for k, v in asdict(decoding).items() if k != "dtype"},
                 "weights_sha256": system.sha256,
                 **measurement.of(name, Subject(sentences, system.parameters + chosen.parameters)),
-                **_examples(corpus, sentences),
+                **examples_of(corpus, sentences),
             }
     for name, sentences in files.items():
         found = measurement.of(name, Subject(sentences))
-        systems[name] = {"kind": "file", **found, **_examples(corpus, sentences)}
+        systems[name] = {"kind": "file", **found, **examples_of(corpus, sentences)}
     systems[WHOLE_TRAIN] = {"kind": "real", **measurement.of(WHOLE_TRAIN, whole)}
     return {
         "corpus": dict(corpus_identity(corpus)),
@@ -402,14 +342,3 @@ def _measured(
         "systems": significant(systems),
         "curves": curves,
     }
-
-
-def _examples(corpus: Corpus, sentences: PackedSentences) -> dict[str, Any]:
-    """Return the first samples that stand nowhere in the corpus, and how many were passed over."""
-    from arae_toolkit.data.corpus import texts_of
-    from arae_toolkit.evaluation.generation.sample_statistics import novel_texts
-
-    splits = [corpus.split(name) for name in corpus.manifest["splits"]]
-    texts = texts_of(sentences, corpus.vocabulary)
-    examples, left_out = novel_texts(sentences, texts, splits, EXAMPLES)
-    return {"examples": examples, "examples_left_out": left_out}

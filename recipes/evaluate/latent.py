@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -202,10 +202,16 @@ def _measured(
     seed: int,
     advance: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Return everything about one model but its training."""
+    """Return everything about one model but its training.
+
+    Raises:
+        ToolkitError: If no sentence has words enough for so many swaps.
+    """
+    import numpy as np
     import torch
 
     from arae_toolkit.data.corpus import pack, texts_of
+    from arae_toolkit.data.noise import swappable
     from arae_toolkit.data.token_batches import TokenStore
     from arae_toolkit.evaluation.code_dimensions import measure_dimensions
     from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
@@ -222,8 +228,13 @@ def _measured(
     dimensions = {"codes": codes, "prior": generated}
     advance(1)
     figure4, examples = [], []
+    # All points of the curve are over the same sentences.
+    lengths = torch.from_numpy(store.host_lengths[rows].astype(np.int64))
+    long_enough = rows[swappable(lengths, swaps=swaps).numpy()]
+    if not len(long_enough):
+        raise ToolkitError(f"no sentence has words enough for {swaps} swaps; give fewer")
     for count in range(swaps + 1):
-        row, shown = _swapped(model, store, rows, judge, swaps=count, seed=seed)
+        row, shown = _swapped(model, store, long_enough, judge, swaps=count, seed=seed)
         figure4.append(row)
         examples += shown
         advance(1)
@@ -231,6 +242,7 @@ def _measured(
         "code_space": space.values(),
         "dimensions": {name: asdict(measure_dimensions(part)) for name, part in dimensions.items()},
         "swaps": figure4,
+        "too_short_for_swaps": len(rows) - len(long_enough),
         "examples": examples,
         "walks": _walks(model, codes, judge, count=walk_count, steps=steps, seed=seed),
     }
@@ -247,13 +259,13 @@ def _swapped(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return what becomes of sentences with words swapped, and some of them."""
     from arae_toolkit.evaluation.corrupted_reconstruction import reconstruct_swapped
-    from arae_toolkit.evaluation.reconstruction import swapped_reconstruction_nats
+    from arae_toolkit.evaluation.reconstruction import measure_swapped_reconstruction
 
-    nats = swapped_reconstruction_nats(model, store, swaps=swaps, seed=seed, rows=rows)
+    measured = measure_swapped_reconstruction(model, store, swaps=swaps, seed=seed, rows=rows)
     found = reconstruct_swapped(model, store, swaps=swaps, seed=seed, rows=rows)
     row: dict[str, Any] = {
         "swaps": swaps,
-        "nats_per_sentence": nats,
+        "nats_per_sentence": measured.nats_per_sentence,
         "restored": found.restored,
         "kept": found.kept,
     }

@@ -78,11 +78,11 @@ def fit(
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.priors.fitting import fit_prior
     from arae_toolkit.priors.models import load_autoencoder
-    from arae_toolkit.recipes.evaluate.outputs import open_corpus
+    from arae_toolkit.recipes.shared.corpora import corpus_of_run
 
     keep_freed_memory()
     model = load_autoencoder(folder, device=choose_device(device))
-    corpus = open_corpus(run, corpus_name)
+    corpus = corpus_of_run(run, corpus_name)
     with ExitStack() as stack:
         stop_signal = stack.enter_context(signals_noted())
         display = _display(stack, corpus, config, kind, place=f", {model.device}, to {out or run}")

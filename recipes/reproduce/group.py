@@ -7,6 +7,10 @@ import click
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 
 TABLES = {
+    "table1": (
+        "arae_toolkit.recipes.reproduce.table1:table1",
+        "Generated text: ARAE, AE, AAE and language model, by reverse and forward perplexity.",
+    ),
     "table3": (
         "arae_toolkit.recipes.reproduce.table3:table3",
         "Sentiment transfer: the paper's systems, a floor, and ideas beyond.",

@@ -54,9 +54,9 @@ def chosen_prior(
 
     corpus = None
     if prior == "codes":
-        from arae_toolkit.recipes.evaluate.outputs import open_corpus
+        from arae_toolkit.recipes.shared.corpora import corpus_of_run
 
-        corpus = open_corpus(str(run), None)
+        corpus = corpus_of_run(str(run), None)
     try:
         return prior_named(prior, run, model, corpus, start_scale=start_scale)
     except ValueError as error:

@@ -10,24 +10,34 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from arae_toolkit.devices import dtype_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
 from arae_toolkit.recipes.shared.rows import problem_of_text
+from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
 
 if TYPE_CHECKING:
     import torch
 
     from arae_toolkit.data.corpus import Corpus, PackedSentences
+    from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.generation.cells import Cells
+    from arae_toolkit.evaluation.generation.measurement import (
+        Encoder,
+        GenerationMeasurement,
+        GenerationSettings,
+    )
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.nn.priors import Prior
 
 BLOCK = 512
+EXAMPLES = 20
+"""So many samples are shown in a file of results."""
 OWN = "own"
 """Name of the prior that a model was trained with."""
 AUTOENCODER, LANGUAGE_MODEL = "text", "language-model"
@@ -141,6 +151,68 @@ def load_system(
     name = folder.resolve().name
     weights = sha256_of_file(folder / WEIGHTS)
     return System(name, kind, write, chosen, parameters, weights, device)
+
+
+def measurement_of(
+    corpus: Corpus,
+    split: str,
+    encoder: str | None,
+    device: str,
+    precision: Precision,
+    *,
+    settings: GenerationSettings,
+) -> GenerationMeasurement:
+    """Return what measures every system alike: the judge trained or found, cells, the encoder.
+
+    Raises:
+        DataError: If the corpus is not of text, or its split is empty.
+    """
+    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.errors import DataError
+    from arae_toolkit.evaluation.generation.cells import Cells
+    from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
+    from arae_toolkit.evaluation.kept_judges import kept_language_model
+
+    keep_freed_memory()
+    if corpus.kind != "text":
+        raise DataError("a corpus of images, where text is needed", path=corpus.folder)
+    if not corpus.rows(split):
+        raise DataError(f"the {split} split is empty", path=corpus.folder, hint="see --split")
+    place, dtype = choose_device(device), dtype_of(precision)
+    space = None if encoder is None else _encoder(encoder, place)
+    judge = kept_language_model(
+        corpus, settings=settings.judge, device=place, dtype=dtype, note=say, progress=progress
+    )
+    folder = run_folder("evaluations") / f"generation-{corpus.name}-{corpus.sha256[:8]}"
+    say(f"finished parts are kept in {folder}")
+    return GenerationMeasurement(
+        corpus,
+        split,
+        judge=judge,
+        cells=Cells(folder),
+        settings=settings,
+        encoder=space,
+        device=place,
+        dtype=dtype,
+        progress=progress,
+    )
+
+
+def _encoder(run: str, device: torch.device) -> Encoder:
+    """Return the space of vectors of a pair classifier.
+
+    Raises:
+        ToolkitError: If there is none.
+    """
+    folder = find_run(run, prefixes=("nli-", ""), advice="arae-toolkit nli")
+    from arae_toolkit.evaluation.generation.measurement import Encoder
+    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.nli.model import NLIModel, member_names
+    from arae_toolkit.storage.atomic_files import sha256_of_file
+
+    first = next(iter(member_names(folder) or ()), "")  # of several seeds, the first one's
+    model = NLIModel.from_pretrained(folder / first, device=device)
+    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS))
 
 
 def _prior(
@@ -280,6 +352,17 @@ def samples_of(
             return pack(chain.from_iterable(blocks()), vocab_size=len(words))
 
     return cells.sentences("samples", key, draw)
+
+
+def examples_of(corpus: Corpus, sentences: PackedSentences) -> dict[str, Any]:
+    """Return the first samples that stand nowhere in the corpus, and how many were passed over."""
+    from arae_toolkit.data.corpus import texts_of
+    from arae_toolkit.evaluation.generation.sample_statistics import novel_texts
+
+    splits = [corpus.split(name) for name in corpus.manifest["splits"]]
+    texts = texts_of(sentences, corpus.vocabulary)
+    examples, left_out = novel_texts(sentences, texts, splits, EXAMPLES)
+    return {"examples": examples, "examples_left_out": left_out}
 
 
 def read_texts(source: str, field: str, count: int, corpus: Corpus) -> PackedSentences:

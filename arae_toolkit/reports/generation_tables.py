@@ -1,0 +1,62 @@
+"""Tables of generated text: the paper's Table 1 beside ours."""
+
+from __future__ import annotations
+
+from arae_toolkit.reports.markdown import Result, metric_cell, seeds_of, table
+
+PAPER = {
+    "real test": (27.4, None),
+    "language model": (90.6, 18.8),
+    "AE, fitted Gaussian": (97.3, 87.8),
+    "ARAE": (82.2, 44.3),
+    "AAE, N(0, I)": (980.0, None),
+}
+"""The paper's reverse and forward perplexities, by row. Its ``real`` is a model of train that reads
+test; that of the AAE stands in footnote 2."""
+
+COLUMNS = {
+    "reverse_perplexity": "reverse",
+    "forward_perplexity": "forward",
+    "distinct_sentences": "distinct, percent",
+    "diversity": "diversity, percent",
+    "found_in_train": "in train, percent",
+    "four_grams_in_train": "4-grams in train, percent",
+}
+"""Heads of the columns by measure."""
+
+
+def row_name(title: str, temperature: float, *, alone: bool) -> str:
+    """Return the name of a row at a temperature, which is left out where there is one alone.
+
+    Example:
+        >>> row_name("language model", 0.9, alone=False), row_name("AE", 0.0, alone=False)
+        ('language model, T=0.9', 'AE, greedy')
+    """
+    if alone:
+        return title
+    return f"{title}, T={temperature:g}" if temperature else f"{title}, greedy"
+
+
+def table1(result: Result) -> str:
+    """Return Table 1 in Markdown: ours and the paper's figures."""
+    heads = ["", *COLUMNS.values(), "paper: reverse", "forward"]
+    rows = []
+    for name in result["details"]["cells"]:
+        cells = [metric_cell(result, f"{name}, {measure}") for measure in COLUMNS]
+        title = name.split(", T=")[0] if name.endswith(", T=1") else name
+        paper = PAPER.get("real test" if name == "train, copied whole" else title, (None, None))
+        rows.append([name, *cells, *("" if value is None else f"{value:g}" for value in paper)])
+    return table(heads, rows)
+
+
+def measured_on(result: Result) -> str:
+    """Return in some sentences what was measured, and in what the paper differs."""
+    details, corpus = result["details"], result["corpus"]
+    judge = details["judge"]
+    return (
+        f"{details['count']:,} sentences of each system, {seeds_of(result)}; trained "
+        f"on {corpus['rows']:,} sentences of {corpus['name']}, read on its {details['split']} "
+        f"split. Both language models have {judge['hidden_size']} units; that of forward "
+        f"perplexity has learned the {details['judge_split']} split. The paper trains on all of "
+        "SNLI with a larger language model, so that its figures are another scale."
+    )
