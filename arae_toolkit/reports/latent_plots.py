@@ -107,7 +107,7 @@ def _finish(axes: Axes, title: str, below: str) -> None:
     axes.set_xlabel(below)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(frameon=False, fontsize="x-small")
+        axes.legend(frameon=False, fontsize="x-small", handlelength=3.5)
     else:
         axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
 
