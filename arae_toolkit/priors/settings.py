@@ -39,9 +39,9 @@ class GaussianConfig:
 class MixtureForm:
     """The forms of a mixture that are tried. The likeliest on dev is kept."""
 
-    components: tuple[int, ...] = (32, 128)
+    components: tuple[int, ...] = (16, 32, 64)
     """Each of these numbers of Gaussians is tried."""
-    covariance: Literal["both", "full", "diagonal"] = "both"
+    covariance: Literal["both", "full", "diagonal"] = "full"
     """Gaussians have a covariance, ``full``, or a variance by principal direction, ``diagonal``."""
     dimensions: int = 48
     """So many leading principal directions are a mixture; the rest is one Gaussian."""

@@ -189,6 +189,7 @@ def test_the_mixture_that_is_likeliest_on_dev_is_kept_and_one_gaussian_gains_not
 ):
     said = fit(
         run, "mixture", synthetic, "--set", "components=[1,3]", "--set", "dimensions=5",
+        "--set", "covariance=both",
         "--out", tmp_path / "mixture",
     ).stderr  # fmt: skip
     assert "1 Gaussians, full: 0.0" in said or "1 Gaussians, full: -0.0" in said
