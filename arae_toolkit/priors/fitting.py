@@ -76,6 +76,9 @@ def fit_prior(
     facts = {"prior": kind, "weights": weights_sha256(model), "corpus": corpus.sha256}
     options["device"] = model.device
     experiment = Experiment(folder, config, facts, **options)
+    if not isinstance(config, FlowConfig) and (folder / CONFIG).exists():
+        experiment.log.note("this prior is fitted already")
+        return folder
     trained = run_config(run)
     longest = longest_sentence(trained)
     train = SplitCodes(model, corpus, "train", longest=longest)
@@ -86,18 +89,19 @@ def fit_prior(
         "settings": to_dict(config),
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},
     }
+    noise = config.training.noise_left * decoder_noise(trained, rows=len(train))
+    experiment.log.note(f"encoding {len(train):,} rows; noise left in the codes: {noise:.4g}")
     if isinstance(config, FlowConfig):
-        noise = config.training.noise_left * decoder_noise(trained, rows=len(train))
-        experiment.log.note(f"encoding {len(train):,} rows; noise left in the codes: {noise:.4g}")
         _train_flow(experiment, config, train.some(0, seed=0), dev, noise=noise, record=record)
-        return folder
-    if (folder / CONFIG).exists():
-        experiment.log.note("this prior is fitted already")
         return folder
     codes = train.some(config.training.rows, seed=config.training.seed)
     prior: FittedGaussian | MixturePrior
     measures: dict[str, float] = {}
-    arguments: dict[str, Any] = {"code_size": codes.shape[1], "on_sphere": on_sphere(codes)}
+    arguments: dict[str, Any] = {
+        "code_size": codes.shape[1],
+        "on_sphere": on_sphere(codes),
+        "noise": noise,
+    }
     if isinstance(config, GaussianConfig):
         prior = FittedGaussian(**arguments).to(model.device)
         prior.fit(codes)

@@ -113,7 +113,7 @@ class FlowMatching:
         standard = self.codes[rows]
         noise = torch.empty_like(standard).normal_(generator=self.random)
         share = torch.rand(len(standard), generator=self.random, device=self.device)
-        time = self.end * (share.sqrt() if settings.times == "rising" else share)
+        time = self.end * share ** (1 / settings.lateness)
         errors, linear = velocity_errors(self.prior, self.network, standard, noise, time)
         norm = self.updates["network"].descend(errors.mean() / standard.shape[1])
         # A mean over the whole run would lag behind for as long as it takes to forget the start.

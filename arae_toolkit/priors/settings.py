@@ -19,6 +19,8 @@ class GaussianFit:
 
     rows: int = 0
     """It is fitted to the codes of so many random training rows; 0 takes all."""
+    noise_left: float = 1.0
+    """So many times the decoder's training noise are added to what is drawn; 0 adds none."""
     seed: int = 0
     """It fixes which."""
 
@@ -37,12 +39,17 @@ class GaussianConfig:
 class MixtureForm:
     """The forms of a mixture that are tried. The likeliest on dev is kept."""
 
-    components: tuple[int, ...] = (32, 128)
+    components: tuple[int, ...] = (16, 32, 64)
     """Each of these numbers of Gaussians is tried."""
-    covariance: Literal["both", "full", "diagonal"] = "both"
+    covariance: Literal["both", "full", "diagonal"] = "full"
     """Gaussians have a covariance, ``full``, or a variance by principal direction, ``diagonal``."""
     dimensions: int = 48
     """So many leading principal directions are a mixture; the rest is one Gaussian."""
+
+    def __post_init__(self) -> None:
+        """Refuse a mixture of nothing."""
+        if not self.components or not all(self.components) or not self.dimensions:
+            raise ValueError("a mixture needs at least one component and one dimension")
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class MixtureFit:
     """It is fitted to the codes of so many random training rows; 0 takes all."""
     iterations: int = 50
     """Expectation maximization ends after so many iterations at the latest."""
+    noise_left: float = 1.0
+    """So many times the decoder's training noise are added to what is drawn; 0 adds none."""
     seed: int = 0
     """It fixes the rows and the start."""
 
@@ -78,6 +87,11 @@ class FlowSizes:
     steps: int = 8
     """A code is drawn in so many steps of Heun's method, two passes of the network each."""
 
+    def __post_init__(self) -> None:
+        """Refuse sizes that make no network."""
+        if not self.width or not self.steps:
+            raise ValueError("width and steps of a flow must be at least 1")
+
 
 @dataclass(frozen=True)
 class FlowSchedule:
@@ -97,9 +111,10 @@ class FlowSchedule:
     """No step has a larger gradient norm; 0 does not clip."""
     average: float = 0.999
     """The prior is a running mean of the weights that decays by this."""
-    times: Literal["rising", "uniform"] = "rising"
-    """Times are drawn in proportion to themselves, or uniformly. At the start there is little to
-    be learned from a path that is nearly noise."""
+    lateness: float = 4.0
+    """Times are drawn in proportion to this power of themselves, less one: 1 draws them uniformly,
+    2 in proportion to themselves. A path that is nearly noise has little to teach, and what it
+    teaches drowns in the noise of its gradient."""
     noise_left: float = 1.0
     """The flow ends where so many times the decoder's training noise are left in the codes; 0 goes
     on to clean codes."""
@@ -111,6 +126,11 @@ class FlowSchedule:
     """A checkpoint is written every so many iterations."""
     evaluate_every: int = 0
     """The flow is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule that cannot be followed."""
+        if not self.batch_size or not self.lateness or self.average >= 1:
+            raise ValueError("batch_size and lateness must be above 0, average below 1")
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def fit(
     folder = find_run(run)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.priors.fitting import fit_prior
+    from arae_toolkit.priors.folder import prior_folder
     from arae_toolkit.priors.models import load_autoencoder
     from arae_toolkit.recipes.shared.corpora import corpus_of_run
 
@@ -85,13 +86,14 @@ def fit(
     corpus = corpus_of_run(run, corpus_name)
     with ExitStack() as stack:
         stop_signal = stack.enter_context(signals_noted())
-        display = _display(stack, corpus, config, kind, place=f", {model.device}, to {out or run}")
+        target = out or prior_folder(folder, kind)
+        display = _display(stack, corpus, config, kind, place=f", {model.device}, to {target}")
         place = fit_prior(
             model,
             corpus,
             config,
             folder,
-            folder=out,
+            folder=target,
             listeners=[display],
             stop_signal=stop_signal,
         )

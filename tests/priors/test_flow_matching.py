@@ -106,7 +106,7 @@ def test_the_best_running_mean_on_dev_is_kept():
 
 def test_only_the_network_is_moved_and_times_reach_the_end_alone():
     codes = two_modes(300, 0)
-    prior, training, rows = trained(codes, codes, iterations=3, times="uniform", noise=0.2)
+    prior, training, rows = trained(codes, codes, iterations=3, lateness=1.0, noise=0.2)
     untouched = FlowPrior(code_size=2, width=32, blocks=2)
     untouched.network.initialize(torch.Generator().manual_seed(0))
     for name, value in untouched.network.state_dict().items():

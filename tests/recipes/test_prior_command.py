@@ -56,8 +56,7 @@ def test_sample_draws_from_a_fitted_prior(run, kind):
     assert len(first.stdout.splitlines()) == 20
     assert first.stderr == ""
     assert sample(run, "--prior", kind, *drawn).stdout == first.stdout
-    # The model's own is the Gaussian of at most 20,000 rows: here of all.
-    assert (first.stdout == sample(run, *drawn).stdout) == (kind == "gaussian")
+    assert first.stdout != sample(run, *drawn).stdout
     model = ARAE.from_pretrained(run)
     prior = prior_named(kind, run, model)
     assert first.stdout.splitlines() == model.sample(
@@ -65,6 +64,15 @@ def test_sample_draws_from_a_fitted_prior(run, kind):
     )
     by_path = sample(run, "--prior", run / "priors" / kind, *drawn)
     assert by_path.stdout == first.stdout
+
+
+def test_a_gaussian_of_all_codes_without_noise_is_a_plain_autoencoders_own(
+    run, synthetic, tmp_path
+):
+    """Which is fitted to 20,000 rows at most: here to all."""
+    fit(run, "gaussian", synthetic, "--set", "noise_left=0", "--out", tmp_path)
+    drawn = ("--count", 20, "--method", "sample")
+    assert sample(run, "--prior", tmp_path, *drawn).stdout == sample(run, *drawn).stdout
 
 
 def test_own_is_what_the_model_was_trained_with(run):
@@ -85,12 +93,16 @@ def test_codes_are_those_of_train_with_the_noise_of_the_decoder(run, synthetic):
         prior_named("codes", run, model)
 
 
-def test_a_flow_ends_at_the_noise_of_the_decoder(run, synthetic):
-    prior = prior_named("flow", run, ARAE.from_pretrained(run))
-    assert prior.noise == pytest.approx(0.2)
-    assert prior.end < 1
-    drawn = prior.sample(2000, generator=torch.Generator().manual_seed(0))
-    assert float(drawn.norm(dim=1).mean()) > 1.1  # codes have norm 1, the noise comes on top
+def test_every_fitted_prior_leaves_the_noise_of_the_decoder(run):
+    model = ARAE.from_pretrained(run)
+    assert prior_named("flow", run, model).end < 1
+    for kind in ("flow", "gaussian", "mixture"):
+        prior = prior_named(kind, run, model)
+        assert prior.noise == pytest.approx(0.2)
+        drawn = prior.sample(2000, generator=torch.Generator().manual_seed(0))
+        # Codes have norm 1, and the noise comes on top.
+        norm = float(drawn.square().sum(dim=1).mean())
+        assert norm == pytest.approx(1 + 16 * 0.2**2, rel=0.1), kind
 
 
 def test_a_start_without_scale_gives_one_sentence(run):
@@ -154,6 +166,9 @@ def test_the_same_command_again_leaves_a_prior_alone_and_other_settings_are_refu
         assert note in fit(run, kind, synthetic, *settings).stderr
         assert "seed" in fit(run, kind, synthetic, *settings, "--seed", 4, code=4).stderr
         assert (run / "priors" / kind / "model.safetensors").read_bytes() == before
+    for wrong in ("lateness=0", "steps=0", "average=1.0", "batch_size=0", "rate=-1"):
+        assert "must" in fit(run, "flow", synthetic, "--set", wrong, code=2).stderr
+    assert "at least one" in fit(run, "mixture", synthetic, "--set", "components=[]", code=2).stderr
     assert "no setting 'widht'" in fit(run, "flow", synthetic, "--set", "widht=3", code=2).stderr
 
 
@@ -174,6 +189,7 @@ def test_the_mixture_that_is_likeliest_on_dev_is_kept_and_one_gaussian_gains_not
 ):
     said = fit(
         run, "mixture", synthetic, "--set", "components=[1,3]", "--set", "dimensions=5",
+        "--set", "covariance=both",
         "--out", tmp_path / "mixture",
     ).stderr  # fmt: skip
     assert "1 Gaussians, full: 0.0" in said or "1 Gaussians, full: -0.0" in said

@@ -49,15 +49,16 @@ class FittedGaussian(nn.Module):
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, *, code_size: int, on_sphere: bool = True) -> None:
+    def __init__(self, *, code_size: int, on_sphere: bool = True, noise: float = 0.0) -> None:
         """Start as the standard Gaussian.
 
         Args:
             code_size: Z.
-            on_sphere: Scale what is drawn to the unit sphere, where the encoder's codes lie.
+            on_sphere: See :func:`finished`.
+            noise: See :func:`finished`.
         """
         super().__init__()
-        self.on_sphere = on_sphere
+        self.on_sphere, self.noise = on_sphere, noise
         self.register_buffer("mean", torch.zeros(code_size))
         self.register_buffer("factor", torch.eye(code_size))
 
@@ -75,7 +76,7 @@ class FittedGaussian(nn.Module):
         """Return codes drawn from the Gaussian. Shape (count, Z)."""
         standard = torch.randn(count, len(self.mean), generator=generator, device=generator.device)
         codes = self.mean + standard @ self.factor.t()
-        return functional.normalize(codes, dim=1) if self.on_sphere else codes
+        return finished(codes, on_sphere=self.on_sphere, noise=self.noise, generator=generator)
 
 
 def mean_and_covariance(codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,3 +96,22 @@ def mean_and_covariance(codes: Tensor) -> tuple[Tensor, Tensor]:
     mean = codes.mean(dim=0, dtype=torch.float64)
     blocks = (block.double() - mean for block in codes.split(BLOCK_ROWS))
     return mean, sum(block.t() @ block for block in blocks) / (len(codes) - 1)
+
+
+def finished(codes: Tensor, *, on_sphere: bool, noise: float, generator: torch.Generator) -> Tensor:
+    """Return drawn codes as the decoder of a model is to get them.
+
+    Args:
+        codes: Shape (N, Z).
+        on_sphere: Scale them to the unit sphere, where the encoder's codes lie.
+        noise: Deviation of the noise that is then added. A decoder that was trained with much of it
+            writes from clean codes what is likeliest, and little else.
+        generator: Source of randomness, on the codes' device.
+    """
+    if on_sphere:
+        codes = functional.normalize(codes, dim=1)
+    if noise:
+        codes = codes + noise * torch.randn(
+            codes.shape, generator=generator, device=generator.device
+        )
+    return codes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from arae_toolkit.nn.priors.gaussian import finished
 
 
 class MixturePrior(nn.Module):
@@ -15,7 +16,8 @@ class MixturePrior(nn.Module):
         components: How many Gaussians.
         dimensions: Leading principal directions that they span, at most Z.
         diagonal: Whether each has a variance by direction, and no covariance.
-        on_sphere: Scale what is drawn to the unit sphere, where the encoder's codes lie.
+        on_sphere: See :func:`~arae_toolkit.nn.priors.gaussian.finished`.
+        noise: See :func:`~arae_toolkit.nn.priors.gaussian.finished`.
     """
 
     mean: Tensor
@@ -33,10 +35,11 @@ class MixturePrior(nn.Module):
         dimensions: int,
         diagonal: bool,
         on_sphere: bool = True,
+        noise: float = 0.0,
     ) -> None:
         """Start as the standard Gaussian; the buffers are for who fits it to set."""
         super().__init__()
-        self.diagonal, self.on_sphere = diagonal, on_sphere
+        self.diagonal, self.on_sphere, self.noise = diagonal, on_sphere, noise
         self.register_buffer("mean", torch.zeros(code_size))
         self.register_buffer("basis", torch.eye(code_size))
         self.register_buffer("deviations", torch.ones(code_size))
@@ -63,4 +66,4 @@ class MixturePrior(nn.Module):
         scaled = torch.cat([self.means[chosen] + spread, rest], dim=1)
         # The mixture is over whitened directions, so that all of them are alike to its fit.
         codes = self.mean + (scaled * self.deviations) @ self.basis.t()
-        return functional.normalize(codes, dim=1) if self.on_sphere else codes
+        return finished(codes, on_sphere=self.on_sphere, noise=self.noise, generator=generator)
