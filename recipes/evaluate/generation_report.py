@@ -28,10 +28,10 @@ FLUENCY = {
 }
 VARIETY = {
     "distinct_sentences": ("distinct %", "percent"),
-    "distinct_1": ("1-grams %", "percent"),
-    "distinct_2": ("2-grams %", "percent"),
-    "distinct_3": ("3-grams %", "percent"),
-    "distinct_4": ("4-grams %", "percent"),
+    "distinct_1": ("distinct-1 %", "percent"),
+    "distinct_2": ("distinct-2 %", "percent"),
+    "distinct_3": ("distinct-3 %", "percent"),
+    "distinct_4": ("distinct-4 %", "percent"),
     "diversity": ("diversity %", "percent"),
     "self_bleu": ("self-BLEU", "BLEU"),
     "found_in_train": ("in train %", "percent"),
@@ -135,8 +135,10 @@ def write_report(report: Report, folder: Path, *, corpus: Corpus, seed: int, **m
             if value is not None:
                 number = value["value"] if isinstance(value, dict) else value
                 metrics[f"{system}_{name}".replace(" ", "_")] = summarise([float(number)], unit)
-    names = [name for name, found in report["systems"].items() if found["kind"] != "real"]
-    name = "-".join(["generation", *(names or [report["split"]])])
+    title_of = {name: title for title, names in report["curves"].items() for name in names}
+    systems = [name for name, found in report["systems"].items() if found["kind"] != "real"]
+    titles = list(dict.fromkeys(title_of.get(name, name) for name in systems))
+    name = "-".join(["generation", *(titles or [report["split"]])])
     return write_result(
         folder,
         "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)[:120],
