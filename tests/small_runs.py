@@ -66,7 +66,7 @@ SMALL = [
 
 def prepare(out: Path) -> Path:
     """Prepare the corpus in a folder and return it."""
-    call("prepare", "synthetic", "--size", "600", "--out", out)
+    call("prepare", "synthetic", "--size", "600", "--judges-share", "0", "--out", out)
     return out
 
 

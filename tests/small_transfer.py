@@ -48,14 +48,22 @@ def rows() -> list[dict[str, str]]:
     ]
 
 
-def prepared_corpus(folder: Path, splits: Mapping[str, Iterable[Mapping[str, str]]]) -> Corpus:
-    """Prepare a corpus of rows with ``text`` and ``label`` in a folder, split by split."""
+def prepared_corpus(
+    folder: Path,
+    splits: Mapping[str, Iterable[Mapping[str, str]]],
+    *,
+    judges_share: float = 0.0,
+) -> Corpus:
+    """Prepare a corpus of rows with ``text`` and ``label`` in a folder, split by split.
+
+    It is so small that systems and judges learn from the same rows, unless a share is given.
+    """
     source = folder / "reviews"
     source.mkdir(parents=True)
     for split, content in splits.items():
         (source / f"{split}.jsonl").write_text(json_lines(content))
     own = source if len(splits) > 1 else source / "train.jsonl"
-    options = PrepareOptions(label_field="label")
+    options = PrepareOptions(label_field="label", judges_share=judges_share)
     out = folder / "corpus"
     return Corpus(prepare_corpus(str(own), out=out, options=options, report=str, progress=progress))
 

@@ -239,6 +239,23 @@ def test_instruments_are_trained_once_and_kept(corpus, tmp_path):
     )
 
 
+def test_judges_learn_the_part_of_train_that_no_system_learns(tmp_path, monkeypatch):
+    """Without a share of their own they learn train, as before there was one."""
+    learned = []
+
+    def noted(texts, *others, **options):
+        learned.append(set(texts))
+        return train_ngram_classifier(texts, *others, **options)
+
+    monkeypatch.setattr(f"{evaluators_of.__module__}.train_ngram_classifier", noted)
+    for share, split in ((0.0, "train"), (0.25, "judges")):
+        place, splits = tmp_path / split, {"train": small_transfer.rows()}
+        corpus = small_transfer.prepared_corpus(place, splits, judges_share=share)
+        found = evaluators_of(corpus, settings=small_transfer.EVALUATORS, folder=place / "kept")
+        assert found.split == corpus.judges_split == split
+        assert learned.pop() == set(texts_of(corpus.split(split), corpus.vocabulary))
+
+
 def test_other_settings_and_a_cut_off_training_are_no_match(ngram_judge, tmp_path):
     run = {"corpus": "abc"}
     ngram_judge.save(tmp_path, run)

@@ -196,7 +196,7 @@ def test_copying_and_references_stand_beside_the_systems(language_model, tmp_pat
         {"ours": system(references=references), "theirs": system(SOURCES, references)}
     )
     assert list(systems) == ["ours", "theirs", "copy", "references"]
-    found = compare(systems, Evaluators((MARKER,), language_model, tmp_path))
+    found = compare(systems, Evaluators((MARKER,), language_model, tmp_path, "judges"))
     assert found["copy"].overall == found["theirs"].overall
     human = found["references"].overall
     assert (human.rows, human.accuracy["marker"]) == (2, 100)

@@ -60,7 +60,7 @@ class Marker:
 @pytest.fixture
 def measurer(corpus, tmp_path):
     model = equal_chances(corpus.vocabulary)
-    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path)
+    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path, "train")
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 
