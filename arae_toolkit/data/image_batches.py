@@ -63,6 +63,8 @@ class PixelStore:
         ValueError, TypeError: If ``pixels`` has another shape or type.
     """
 
+    keeps_order = True
+
     def __init__(self, pixels: npt.NDArray[Any] | Tensor, *, device: torch.device) -> None:
         """Binarise the images and copy them to the device."""
         self.device = device

@@ -76,6 +76,8 @@ class AttributeStore:
         ValueError: If a sentence has no label.
     """
 
+    keeps_order = False  # a batch lies grouped by attribute
+
     def __init__(
         self,
         sentences: PackedSentences,

@@ -54,16 +54,18 @@ class Store(Protocol):
     Attributes:
         host_lengths: Symbols per row. Shape (N,).
         device: Where the rows lie.
+        keeps_order: Whether :meth:`batch` leaves rows in the order that is asked for.
     """
 
     host_lengths: Indices
     device: torch.device
+    keeps_order: bool
 
     def __len__(self) -> int:
         """Return N."""
 
     def batch(self, indices: Indices) -> Batch:
-        """Gather the rows of these numbers, in this order."""
+        """Gather the rows of these numbers, in this order where the store keeps it."""
 
     def batch_on_device(self, rows: Tensor, *, width: int) -> Batch:
         """Gather rows named on the device, padded to ``width``, by operations alike for any."""
@@ -126,6 +128,8 @@ class TokenStore:
         sentences: The packed split.
         device: Where the tokens are kept.
     """
+
+    keeps_order = True
 
     def __init__(self, sentences: PackedSentences, *, device: torch.device) -> None:
         """Copy the tokens to the device."""

@@ -176,10 +176,12 @@ class HostSource:
     def batches(self, name: str) -> tuple[Sequence[Batch], Tensor | None]:
         """Return the batches of some rows and the order that puts these rows back in place."""
         rows = self.plan.rows[name]
-        if name == RECONSTRUCTION or self.groups == 1:
+        whole = self.groups == 1 and self.store.keeps_order
+        if name == RECONSTRUCTION or whole:
             return [self.store.batch(rows)], None
         # Groups of fewer rows would save less on padding than their smaller products cost.
-        return self.store.grouped(rows, groups=min(self.groups, len(rows) // LEAST_GROUP_ROWS))
+        groups = max(1, min(self.groups, len(rows) // LEAST_GROUP_ROWS))
+        return self.store.grouped(rows, groups=groups)
 
     def scalar(self, name: str) -> Tensor:
         """Return a scalar tensor."""

@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
 import small
+import torch
 
 from arae_toolkit.config.schema import Config
+from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.pretraining.plan import (
     RECONSTRUCTION,
+    HostSource,
+    IterationPlan,
     IterationPlanner,
     critic_blocks,
     encoder_turns,
 )
+from arae_toolkit.pretraining.steps import encode_rows
 
 LENGTHS = np.array([5, 8, 8, 5, 5, 9, 8, 10])
 
@@ -68,3 +74,19 @@ def test_without_an_adversary_there_are_rows_to_reconstruct_alone():
     plan = _planner(small.SMALL, adversarial=False).plan(0)
     assert list(plan.rows) == [RECONSTRUCTION]
     assert plan.rounds == 0
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_each_critic_step_sees_rows_as_they_were_drawn(groups):
+    """And not first those of one attribute value, then those of another."""
+    words = small.vocabulary()
+    packed = small.sentences(words)
+    labels = np.array([0, 1] * (len(packed) // 2), dtype=np.int16)
+    labelled = PackedSentences(packed.tokens, packed.offsets, labels)
+    store = AttributeStore(labelled, device=torch.device("cpu"))
+    encoder = small.model(words).encoder
+    rows = np.random.default_rng(0).integers(len(store), size=96)
+    plan = IterationPlan(0, 1, 1.0, {"critic/0/0": rows}, {})
+    batches, order = HostSource(plan, store, groups=groups).batches("critic/0/0")
+    alone = torch.cat([encode_rows(encoder, [store.batch(rows[i : i + 1])]) for i in range(96)])
+    torch.testing.assert_close(encode_rows(encoder, batches, order), alone)
