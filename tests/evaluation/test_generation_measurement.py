@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import small
 import torch
+from source_files import no_progress
 
 from arae_toolkit.data.corpus import Corpus, pack, texts_of
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.evaluation.generation.cells import Cells, fingerprint
 from arae_toolkit.evaluation.generation.measurement import (
     WHOLE_TRAIN,
@@ -29,9 +32,14 @@ SETTINGS = GenerationSettings(
 )
 
 
-@pytest.fixture
-def corpus(synthetic):
-    return Corpus(synthetic)
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Return a small corpus of which a fifth is the judges'."""
+    out = tmp_path_factory.mktemp("corpora") / "divided"
+    options = PrepareOptions(size=600)
+    return Corpus(
+        prepare_corpus("synthetic", out=out, options=options, report=str, progress=no_progress)
+    )
 
 
 def uniform_model(vocabulary):

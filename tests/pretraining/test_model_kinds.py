@@ -105,7 +105,7 @@ def test_a_collapsed_posterior_is_named(corpus):
 def test_a_wae_comes_nearer_to_its_prior(corpus):
     _, scalars = trained(corpus, "wae", "mmd_weight=300", "autoencoder_rate=0.02", iterations=100)
     values = [float(row["mmd"]) for row in scalars]
-    assert sum(values[-10:]) < 0.5 * sum(values[:10])
+    assert sum(values[-10:]) < 0.7 * sum(values[:10])
 
 
 def test_a_language_model_is_a_decoder_without_a_code(corpus):

@@ -27,7 +27,7 @@ LEARNS = [
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare a small synthetic corpus once."""
     out = tmp_path_factory.mktemp("corpora") / "synthetic"
-    call("prepare", "synthetic", "--size", "1200", "--out", out)
+    call("prepare", "synthetic", "--size", "1200", "--judges-share", "0", "--out", out)
     return out
 
 
