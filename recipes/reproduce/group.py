@@ -11,6 +11,10 @@ TABLES = {
         "arae_toolkit.recipes.reproduce.table1:table1",
         "Generated text: ARAE, AE, AAE and language model, by reverse and forward perplexity.",
     ),
+    "figure2": (
+        "arae_toolkit.recipes.reproduce.figure2:figure2",
+        "Digits that models make, as pictures and measured by a classifier.",
+    ),
     "table3": (
         "arae_toolkit.recipes.reproduce.table3:table3",
         "Sentiment transfer: the paper's systems, a floor, and ideas beyond.",
