@@ -54,6 +54,8 @@ autodoc_default_options = {
 autodoc_mock_imports = [] if find_spec("triton") else ["triton"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# torch.device is taken for any of our attributes of that name.
+suppress_warnings = ["ref.python"]
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_include_init_with_doc = False

@@ -48,7 +48,7 @@ class Inversion:
 def invert(
     generator: Generator, code: Tensor, *, settings: InversionSettings | None = None
 ) -> Inversion:
-    """Find noise s with g(s) near to each code z, by descent on ||g(s) - z||^2.
+    """Find noise s with g(s) near to each code z, by descent on the squared distance.
 
     What is found for a code does not depend on the others.
 
