@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.reproduce.plain_systems import SYSTEMS, train_system
+from arae_toolkit.recipes.reproduce.plain_systems import SYSTEMS, table_options, train_system
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus
-from arae_toolkit.recipes.shared.options import preset_option, results_option, run_options
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.reports.image_tables import figure2 as markdown_table
 from arae_toolkit.reports.results import (
@@ -49,22 +48,14 @@ UNITS = {
         "arae-toolkit reproduce figure2 --corpus digits --system ae --system arae --seeds 3",
     ],
 )
-@click.option(
-    "--system",
-    "names",
-    type=click.Choice(ROWS),
-    multiple=True,
-    help=f"A row; may be given again.  [default: {', '.join(ROWS)}]",
+@table_options(
+    systems=ROWS,
+    default=ROWS,
+    corpus="mnist",
+    count=10_000,
+    quick="On the small digits of scikit-learn, one seed, in two minutes.",
+    out="runs/figure2",
 )
-@click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model.")
-@click.option("--count", type=click.IntRange(100), default=10_000, help="Images sampled of each.")
-@click.option("--corpus", "corpus_name", default="mnist", help="Name or prepared folder.")
-@preset_option("Where the settings of all models start from.")
-@click.option(
-    "--quick", is_flag=True, help="On the small digits of scikit-learn, one seed, in two minutes."
-)
-@run_options("Folder of all runs.", default="runs/figure2")
-@results_option
 def figure2(
     names: tuple[str, ...],
     seeds: int,

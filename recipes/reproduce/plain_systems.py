@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.options import (
+    Command,
+    in_order,
+    preset_option,
+    results_option,
+    run_options,
+)
 from arae_toolkit.recipes.shared.training_display import training_display
 
 if TYPE_CHECKING:
@@ -61,6 +70,39 @@ SYSTEMS = {
     "arae-noise": PlainSystem("ARAE, noise stays", "arae", NOISE_STAYS),
 }
 """By the name that ``--system`` takes."""
+
+
+def table_options(
+    *, systems: Sequence[str], default: Sequence[str], corpus: str, count: int, quick: str, out: str
+) -> Callable[[Command], Command]:
+    """Return a decorator: the options of every table of plain models.
+
+    Args:
+        systems: Names of the rows that there can be.
+        default: Those measured unless some are named.
+        corpus: Trained on unless another is named.
+        count: Samples drawn of each model unless told otherwise.
+        quick: Help of ``--quick``.
+        out: Where runs lie unless told otherwise.
+    """
+    return in_order(
+        click.option(
+            "--system",
+            "names",
+            type=click.Choice(tuple(systems)),
+            multiple=True,
+            help=f"A row; may be given again.  [default: {', '.join(default)}]",
+        ),
+        click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model."),
+        click.option(
+            "--count", type=click.IntRange(100), default=count, help="Samples drawn of each model."
+        ),
+        click.option("--corpus", "corpus_name", default=corpus, help="Name or prepared folder."),
+        preset_option("Where the settings of all models start from."),
+        click.option("--quick", is_flag=True, help=quick),
+        run_options("Folder of all runs.", default=out),
+        results_option,
+    )
 
 
 def train_system(

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.recipes.reproduce.plain_systems import SYSTEMS, PlainSystem, train_system
+from arae_toolkit.recipes.reproduce.plain_systems import (
+    SYSTEMS,
+    PlainSystem,
+    table_options,
+    train_system,
+)
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
-from arae_toolkit.recipes.shared.options import preset_option, results_option, run_options
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import significant
 from arae_toolkit.reports.generation_plots import write_plot
@@ -63,27 +67,17 @@ MEASURES = {
         "arae-toolkit reproduce table1 --system lm --system arae --seeds 1 --count 20000",
     ],
 )
-@click.option(
-    "--system",
-    "names",
-    type=click.Choice(tuple(SYSTEMS)),
-    multiple=True,
-    help=f"A row; may be given again.  [default: {', '.join(DEFAULT_SYSTEMS)}]",
-)
-@click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model.")
-@click.option(
-    "--count", type=click.IntRange(100), default=100_000, help="Sentences sampled of each."
+@table_options(
+    systems=tuple(SYSTEMS),
+    default=DEFAULT_SYSTEMS,
+    corpus="snli",
+    count=100_000,
+    quick="On made-up captions and with small networks, in two minutes.",
+    out="runs/table1",
 )
 @click.option(
     "--split", type=click.Choice(["test", "dev"]), default="test", help="Real text to be read."
 )
-@click.option("--corpus", "corpus_name", default="snli", help="Name or prepared folder.")
-@preset_option("Where the settings of all models start from.")
-@click.option(
-    "--quick", is_flag=True, help="On made-up captions and with small networks, in two minutes."
-)
-@run_options("Folder of all runs.", default="runs/table1")
-@results_option
 def table1(
     names: tuple[str, ...],
     seeds: int,
