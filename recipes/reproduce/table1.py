@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ MEASURES = {
     default=DEFAULT_SYSTEMS,
     corpus="snli",
     count=100_000,
-    quick="On made-up captions and with small networks, in two minutes.",
+    quick="On made-up captions and with small networks, in some minutes.",
     out="runs/table1",
 )
 @click.option(
@@ -195,7 +195,8 @@ def _measured(
 
     device = measurement.device
     assert device is not None, "it was chosen"
-    system = load_system(str(run), corpus, device, priors=[row.prior], start_scale=None)
+    loaded = load_system(str(run), corpus, device, priors=[row.prior], start_scale=None)
+    system = replace(loaded, name=f"{row.title}, seed {seed}")
     none: dict[str, Any] = {"top_k": None, "top_p": None, "beam_size": None}
     found = {}
     asked = decodings_of(system, row.temperatures, most_words=corpus.max_length, **none)
