@@ -46,6 +46,10 @@ class ModelConfig:
     # Deviation: the paper bounds it by tanh; the encoder's codes lie on the sphere.
     generator_output: Literal["sphere", "tanh", "none"] = "sphere"
     """It bounds generated codes; the paper's is ``tanh``, its code had none."""
+    generator_noise: float = 0.0
+    """Generated codes get Gaussian noise of this standard deviation, and so do the codes that the
+    critic sees: set it to ``code_noise`` where that stays, so that samples are codes as the decoder
+    knows them. Without an attribute only."""
     critic_sizes: tuple[int, ...] = (300, 300)
     """The critic has hidden layers of these sizes."""
     critic_normalization: Literal["none", "batch", "layer", "spectral"] = "none"
@@ -125,6 +129,19 @@ class TrainingConfig:
     mmd_weight: float = 10.0
     """The maximum mean discrepancy of a ``wae``'s codes and its prior has this weight."""
 
+    flow_weight: float = 0.0
+    """A flow learns the noisy codes beside the autoencoder, and what a code costs it, in nats, has
+    this weight in the encoder's loss: 1 makes a bound on the likelihood, 0 is off. Codes on the
+    sphere only, without an attribute."""
+    flow_warmup: int = 2000
+    """``flow_weight`` rises from 0 over so many iterations."""
+    flow_width: int = 384
+    """That flow's network has so many units between its blocks."""
+    flow_blocks: int = 3
+    """That flow's network has so many blocks."""
+    flow_rate: float = 1e-3
+    """That flow's Adam learns at this rate."""
+
     critic_steps: int = 3
     """A GAN round has so many updates of the critic."""
     generator_steps: int = 1
@@ -197,6 +214,11 @@ class TrainingConfig:
     """A checkpoint is written every so many iterations."""
     evaluate_every: int = 0
     """The run is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
+    select: Literal["last", "reverse-perplexity"] = "last"
+    """Which weights the folder holds: the last ones, or those of the evaluation whose samples made
+    the best language model of dev (the paper's criterion). Sentences without an attribute only."""
+    selection_samples: int = 20_000
+    """Reverse perplexity on dev is measured with so many samples."""
     evaluation_sentences: int = 2000
     """Evaluations during training use so many dev sentences or images; the last one uses all."""
 
@@ -225,17 +247,24 @@ def check_tying(model: ModelConfig) -> None:
         )
 
 
-def check_separate(model: ModelConfig) -> None:
+def check_separate(config: Config) -> None:
     """Refuse settings that several decoders, each with a table of its own, cannot have.
 
     Raises:
-        ValueError: If a table is to be shared, a map is to stand before one, or codes are to lie
-            off the sphere.
+        ValueError: If a table is to be shared, a map is to stand before one, codes are to lie off
+            the sphere, or a part is wanted that only models without an attribute have.
     """
-    if model.code_norm == "none":
+    if config.model.code_norm == "none":
         raise ValueError("code_norm=none: the codes of a transfer model lie on the sphere")
     for name, separate in (("tied_embeddings", "none"), ("output_map", False)):
-        if getattr(model, name) != separate:
+        if getattr(config.model, name) != separate:
             raise ValueError(
                 f"{name}: the decoders of a transfer model have a table of word vectors each"
             )
+    plain = {
+        "generator_noise": config.model.generator_noise,
+        "flow_weight": config.training.flow_weight,
+        "select": config.training.select != "last",
+    }
+    if asked := [name for name, value in plain.items() if value]:
+        raise ValueError(f"{asked[0]}: for models without an attribute; see --no-attribute")

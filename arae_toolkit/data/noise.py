@@ -21,6 +21,19 @@ def add_code_noise(code: Tensor, *, deviation: Tensor, generator: torch.Generato
     return code + deviation * noise
 
 
+def with_noise(code: Tensor, deviation: float, generator: torch.Generator | None) -> Tensor:
+    """Return codes with Gaussian noise of a deviation that stays the same; 0 draws nothing.
+
+    Args:
+        code: Shape (B, Z).
+        deviation: Of each coordinate.
+        generator: Source of randomness on the code's device, wanted unless the deviation is 0.
+    """
+    if not deviation:
+        return code
+    return code + deviation * torch.empty_like(code).normal_(generator=generator)
+
+
 def annealed_deviation(initial: float, *, factor: float, every: int, iteration: int) -> float:
     """Return ``initial * factor ** (iteration // every)``: code noise after some iterations."""
     return initial * factor ** (iteration // every)

@@ -61,6 +61,7 @@ class ARAE(nn.Module):
         generator_sizes: Hidden layers of the generator.
         generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
         generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
+        generator_noise: The ``noise`` of :class:`~arae_toolkit.nn.priors.Generator`.
         code_gain: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         output_map: See :class:`~arae_toolkit.nn.lstm_decoder.LSTMDecoder`.
         tied_embeddings: See :func:`~arae_toolkit.nn.embedding.tie_embeddings`.
@@ -82,6 +83,7 @@ class ARAE(nn.Module):
         generator_sizes: Sequence[int] = (300, 300),
         generator_normalization: Normalization = "layer",
         generator_output: OutputBound = "sphere",
+        generator_noise: float = 0.0,
         code_gain: float = 1.0,
         output_map: bool = False,
         tied_embeddings: Tying = "none",
@@ -128,6 +130,7 @@ class ARAE(nn.Module):
             generator_sizes=generator_sizes,
             generator_normalization=generator_normalization,
             generator_output=generator_output,
+            generator_noise=generator_noise,
         )
 
     @property

@@ -135,6 +135,7 @@ class ImageARAE(nn.Module):
         generator_sizes: Hidden layers of the generator.
         generator_normalization: See :class:`~arae_toolkit.nn.priors.Generator`.
         generator_output: See :class:`~arae_toolkit.nn.priors.Generator`.
+        generator_noise: The ``noise`` of :class:`~arae_toolkit.nn.priors.Generator`.
         prior: ``generator``, ``sphere``, ``gaussian`` or ``fitted``.
         code_norm: ``sphere`` for codes of norm 1, ``none`` for codes without a bound.
         variational: Whether the encoder gives a Gaussian for each image, whose mean is the code.
@@ -151,6 +152,7 @@ class ImageARAE(nn.Module):
         generator_sizes: Sequence[int] = (64, 100, 150),
         generator_normalization: Normalization = "layer",
         generator_output: OutputBound = "sphere",
+        generator_noise: float = 0.0,
         prior: PriorKind = "generator",
         code_norm: CodeNorm = "sphere",
         variational: bool = False,
@@ -180,6 +182,7 @@ class ImageARAE(nn.Module):
             generator_sizes=generator_sizes,
             generator_normalization=generator_normalization,
             generator_output=generator_output,
+            generator_noise=generator_noise,
         )
 
     @property

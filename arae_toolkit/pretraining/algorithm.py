@@ -19,7 +19,8 @@ from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.optim.update import Scalars, Update, adam, sgd
-from arae_toolkit.pretraining.gan_round import GANRounds, critic_term, new_critic
+from arae_toolkit.pretraining.flow_regularizer import FlowRegularizer
+from arae_toolkit.pretraining.gan_round import GANRounds, new_critic
 from arae_toolkit.pretraining.graphed_iterations import GraphedIterations
 from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, IterationPlanner, Source
 from arae_toolkit.pretraining.regularizers import CodeRegularizer, Discrepancy, Divergence
@@ -28,6 +29,9 @@ from arae_toolkit.training.loop import far_above_guessing
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
 """Name of an extension's update of the encoder, which follows the autoencoder's rate."""
+
+SELECTED, BEST_SCORE = "selected/", "best_score"
+"""Names among what a run keeps: before those of the selected weights; their score."""
 
 
 class Extension(Protocol):
@@ -121,6 +125,10 @@ class Algorithm:
         self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
         if adversarial:
             self._add_gan_rounds()
+        self.flow: FlowRegularizer | None = None
+        if training.flow_weight:
+            self.flow = FlowRegularizer(config, self.device)
+            self.updates["flow"] = self.flow.update
         with reduced(self.device, self.dtype):
             self._groups = 1 if packs(self.device) else LENGTH_GROUPS
         self.static: GraphedIterations | None = None
@@ -150,6 +158,8 @@ class Algorithm:
             modules["critic"] = self.critic
         if self.generator is not None and self.generator is not self.model.prior:
             modules["generator"] = self.generator
+        if self.flow is not None:
+            modules["flow"] = self.flow.flow
         for extension in self.extensions:
             modules |= extension.modules
         return modules
@@ -170,8 +180,17 @@ class Algorithm:
         return self.config.training
 
     def model_weights(self) -> Mapping[str, Tensor]:
-        """Return the weights that the model folder is to hold."""
-        return self.model.state_dict()
+        """Return the weights that the model folder is to hold: the selected ones, or the last."""
+        weights = self.model.state_dict()
+        return {name: self.kept.get(SELECTED + name, value) for name, value in weights.items()}
+
+    def select(self, score: float) -> None:
+        """Keep the present weights for the folder if no others had a lower score."""
+        best = self.kept.get(BEST_SCORE)
+        if best is None or score < float(best):
+            self.kept[BEST_SCORE] = torch.tensor(score, dtype=torch.float64)
+            for name, value in self.model.state_dict().items():
+                self.kept[SELECTED + name] = value.detach().clone()
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that the reconstruction is far worse than guessing, if it is."""
@@ -218,9 +237,8 @@ class Algorithm:
         """Run step 1, with the encoder's part of step 3 where the update is a joint one."""
         training = self.config.training
         terms = [term for extension in self.extensions for term in extension.gradient_terms()]
-        if self.critic is not None and training.encoder_update == "joint":
-            weight = source.scalar("adversarial_weight")
-            terms.insert(0, critic_term(self.critic, weight, training))
+        if self.rounds is not None and training.encoder_update == "joint":
+            terms.insert(0, self.rounds.critic_term(source.scalar("adversarial_weight")))
         (batch,), _ = source.batches(RECONSTRUCTION)
         return reconstruction_step(
             self.model.encoder,
@@ -242,6 +260,9 @@ class Algorithm:
     def _code_regularizer(self, source: Source) -> CodeRegularizer | None:
         """Return the term of the loss that stands in the critic's place, if one does."""
         training, size = self.config.training, self.config.model.code_size
+        if self.flow is not None:
+            self.flow.weight = source.scalar("flow_weight")
+            return self.flow
         if self.regularizer == "kl":
             return Divergence(source.scalar("kl_weight"), training.free_bits)
         if self.regularizer == "mmd":

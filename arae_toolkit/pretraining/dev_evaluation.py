@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from arae_toolkit.config.schema import Config, TrainingConfig
-from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus, PackedSentences, pack
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenStore
@@ -25,12 +25,17 @@ from arae_toolkit.evaluation.code_space import (
     pixel_neighbours,
 )
 from arae_toolkit.evaluation.image_grid import grid, save_picture
+from arae_toolkit.evaluation.language_model import (
+    LanguageModelSettings,
+    language_model_of_outputs,
+)
 from arae_toolkit.evaluation.posterior import measure_posterior, posterior_warning
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
     measure_images,
     measure_reconstruction,
 )
+from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.nn.priors import FittedGaussian, NoCodePrior
@@ -42,6 +47,8 @@ COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
 """Of a picture: images in a row, rows of samples, rows of interpolations."""
 FITTED_ROWS = 20_000
 """Training rows whose codes the prior of a plain autoencoder is fitted to."""
+SELECTION_SEED = 4711
+"""Of the samples that weights are selected by, and of the language model that learns them."""
 
 SIGNS = "collapse_signs"
 """Name among what a run keeps: the signs of a collapse as of the last evaluation."""
@@ -62,6 +69,7 @@ class DevEvaluation:
             dataclass of numbers.
         neighbours: Pairs of rows of dev whose codes are to lie close. Shape (N, 2).
         samples: Returns sentences to be logged, if the model makes sentences.
+        score: Returns what weights are selected by, the lower the better, if not the last are kept.
         note: Told of a collapse that two evaluations agree on.
     """
 
@@ -75,8 +83,10 @@ class DevEvaluation:
         measure: Callable[..., Any],
         neighbours: Indices,
         samples: Callable[[], list[str]] | None = None,
+        score: Callable[[], float] | None = None,
         note: Note,
     ) -> None:
+        self.score = score
         self.model, self.train, self.dev, self.note = model, train, dev, note
         self.measure, self.neighbours, self.samples = measure, neighbours, samples
         self.seed = config.training.seed
@@ -110,6 +120,9 @@ class DevEvaluation:
         if warning:
             self.note(warning)
         row["warning"] = warning
+        if self.score is not None:
+            row["reverse_perplexity"] = self.score()
+            algorithm.select(row["reverse_perplexity"])
         return row if self.samples is None else {**row, "samples": self.samples()}
 
     def _collapse(self, codes: CodeSpaceStatistics, algorithm: Algorithm) -> str | None:
@@ -137,15 +150,35 @@ def text_evaluation(
     model: ARAE, train: Store, corpus: Corpus, config: Config, *, note: Note
 ) -> DevEvaluation:
     """Return the evaluation of a model of sentences, their edit neighbours looked up."""
-    seed = config.training.seed
+    seed, selects = config.training.seed, config.training.select == "reverse-perplexity"
     dev = corpus.split("dev").of_at_most(config.training.longest_sentence)
     return DevEvaluation(
         *(model, train, TokenStore(dev, device=model.device), config),
         measure=partial(measure_reconstruction, model),
         neighbours=edit_neighbours(dev, seed=seed),
         samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed),
+        score=partial(selection_score, model, dev, config) if selects else None,
         note=note,
     )
+
+
+def selection_score(model: ARAE, dev: PackedSentences, config: Config) -> float:
+    """Return the reverse perplexity of dev by a small language model of a model's samples.
+
+    Smaller than the judges that tables are measured with, and of another seed: who selects is not
+    to be the one who scores.
+    """
+    count, words = config.training.selection_samples, model.vocabulary
+    sampled = Decoding(method="sample", max_length=model.max_length)
+    decoding = sampled if isinstance(model.prior, NoCodePrior) else None
+    samples = words.encode_batch(model.sample(count, seed=SELECTION_SEED, decoding=decoding))
+    settings = LanguageModelSettings(
+        embedding_size=128, hidden_size=128, iterations=1_500, seed=SELECTION_SEED
+    )
+    reader = language_model_of_outputs(
+        pack(samples, vocab_size=len(words)), words, settings=settings, device=model.device
+    )
+    return reader.read_packed(dev).perplexity
 
 
 def image_evaluation(

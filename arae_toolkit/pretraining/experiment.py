@@ -32,7 +32,7 @@ ModelName = Literal["arae", "ae", "aae", "vae", "wae", "language-model"]
 
 _SHARED_SETTINGS = (
     *("code_size", "noise_size", "generator_sizes"),
-    *("generator_normalization", "generator_output"),
+    *("generator_normalization", "generator_output", "generator_noise"),
 )
 _TEXT_SETTINGS = (
     *("encoder", "embedding_size", "hidden_size", "code_gain", "output_map", "tied_embeddings"),
@@ -48,10 +48,14 @@ def new_model(corpus: Corpus, config: Config, *, kind: ModelName) -> ARAE | Imag
     Raises:
         ValueError: If the settings cannot go together, or there is no such model of images.
     """
+    training, width = config.training, config.model.hidden_size
     if corpus.kind == "image" and not KINDS[kind].images:
         raise ValueError(f"there is no {kind} of images")
+    if corpus.kind == "image" and training.select != "last":
+        raise ValueError(f"select={training.select}: images have no perplexity")
     code_norm, prior = code_space(kind, config.model)
-    training, width = config.training, config.model.hidden_size
+    if training.flow_weight and (prior == "none" or code_norm == "none"):
+        raise ValueError("flow_weight: a flow learns codes on the sphere, see code_norm")
     generator = torch.Generator().manual_seed(training.seed)
     settings = vars(config.model)
     shared: dict[str, Any] = {name: settings[name] for name in _SHARED_SETTINGS}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.config.schema import Config, TrainingConfig
+from arae_toolkit.data.noise import with_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn import initialization
@@ -36,7 +37,8 @@ class GANRounds:
     Real codes are those that the decoder learns from: of sentences with as many words hidden as in
     the reconstruction (``word_drop``, ``attribute_drop``). The code noise is left out: it is the
     decoder's, for a neighbourhood of each code to decode alike, and it is annealed away, while the
-    prior is to end on the codes themselves.
+    prior is to end on the codes themselves. Where it stays, ``generator_noise`` makes it a part of
+    the prior, and real and generated codes have it alike.
 
     Args:
         model: Its encoder is moved by step 3, its prior by the generator's running mean.
@@ -84,6 +86,7 @@ class GANRounds:
                 encoded = encode_rows(
                     self.model.encoder, self._visible(rows), order, dtype=self.dtype
                 )
+                encoded = with_noise(encoded, self.noise, self.random)
                 codes = list(encoded.split(self.rows))
             scalars |= critic_step(
                 self.critic,
@@ -107,7 +110,9 @@ class GANRounds:
                 noise = generator.draw_noise(self.rows, generator=self.random)
                 update = self.updates["generator"]
                 scalars |= generator_step(
-                    self.critic, generator, noise, update, loss=training.adversarial_loss
+                    *(self.critic, generator, noise, update),
+                    loss=training.adversarial_loss,
+                    random=self.random,
                 )
                 if generator is not prior:
                     update_average(prior, generator, decay=training.generator_average)
@@ -132,7 +137,22 @@ class GANRounds:
             mixes.append(mix)
         if self.generator is not None and noise:
             noise = list(self.generator.forward_groups(torch.stack(noise)))
+            noise = [with_noise(codes, self.noise, self.random) for codes in noise]
         return list(zip(noise, mixes, strict=True))
+
+    @property
+    def noise(self) -> float:
+        """Deviation of the noise with which the critic sees codes: that of generated ones."""
+        return 0.0 if self.generator is None else self.generator.noise
+
+    def critic_term(self, weight: Tensor) -> CriticTerm:
+        """Return the critic's gradient in the encoder, as the settings have it.
+
+        Args:
+            weight: lambda(1), scalar tensor.
+        """
+        mode, loss = self.training.encoder_gradient, self.training.adversarial_loss
+        return CriticTerm(self.critic, weight, mode, loss, self.noise, self.random)
 
     def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
         """Return what the encoder sees of sentences: as much as when it reconstructs them."""
@@ -145,18 +165,13 @@ class GANRounds:
         batches, _ = source.batches(encoder_rows(turn, step))
         weight = source.scalar("adversarial_weight")
         return encoder_step(
-            critic_term(self.critic, weight, self.training),
+            self.critic_term(weight),
             self.model.encoder,
             self._visible(batches),
             self.updates["encoder"],
             reference_norm=reference_norm,
             dtype=self.dtype,
         )
-
-
-def critic_term(critic: Critic, weight: Tensor, training: TrainingConfig) -> CriticTerm:
-    """Return the critic's gradient in the encoder, as the settings have it."""
-    return CriticTerm(critic, weight, training.encoder_gradient, training.adversarial_loss)
 
 
 def new_critic(config: Config, device: torch.device) -> Critic:

@@ -97,6 +97,7 @@ class IterationPlanner:
                     iteration=iteration,
                 ),
                 "kl_weight": training.kl_weight * ramp(iteration, length=training.kl_warmup),
+                "flow_weight": training.flow_weight * ramp(iteration, length=training.flow_warmup),
                 "adversarial_weight": adversarial_weight(
                     training, iteration, iterations=self.iterations
                 ),

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.data.noise import add_code_noise
+from arae_toolkit.data.noise import add_code_noise, with_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
 from arae_toolkit.models.interfaces import CodeDecoder
@@ -58,19 +58,24 @@ class CriticTerm:
             gradients to ``reference_norm``, so that the weight is a share of the reconstruction's
             gradient on any corpus.
         loss: Of the critic.
+        noise: Standard deviation of the noise with which the critic sees codes.
+        random: Source of that noise.
     """
 
     critic: Critic
     weight: Tensor
     mode: Literal["scale", "norm"] = "scale"
     loss: AdversarialLoss = "wasserstein"
+    noise: float = 0.0
+    random: torch.Generator | None = None
 
     def gradient(self, code: Tensor, batch: Any, *, reference_norm: Tensor) -> Tensor:
         """Return the weighted gradient of ``mean f(z)``. Shape (B, Z)."""
         del batch
         probe = code.detach().requires_grad_()
+        seen = with_noise(probe, self.noise, self.random)
         (gradient,) = torch.autograd.grad(
-            encoder_objective(self.critic(probe), loss=self.loss), probe
+            encoder_objective(self.critic(seen), loss=self.loss), probe
         )
         if self.mode == "norm":
             own = gradient.norm(dim=1).mean()
@@ -259,6 +264,7 @@ def generator_step(
     update: Update,
     *,
     loss: AdversarialLoss = "wasserstein",
+    random: torch.Generator | None = None,
 ) -> Scalars:
     """Train the generator against the critic (Algorithm 1, step 3, the theta half).
 
@@ -268,8 +274,10 @@ def generator_step(
         noise: s ~ N(0, I). Shape (B, S).
         update: Of the generator's parameters.
         loss: See :func:`~arae_toolkit.pretraining.objectives.generator_objective`.
+        random: Source of the noise that generated codes have in the prior, if any.
     """
-    norm = update.descend(generator_objective(critic(prior(noise)), loss=loss))
+    seen = with_noise(prior(noise), prior.noise, random)
+    norm = update.descend(generator_objective(critic(seen), loss=loss))
     return {"generator_gradient_norm": norm}
 
 

@@ -12,37 +12,13 @@ from torch import Tensor, nn
 
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.nn.priors import FlowPrior, update_average
+from arae_toolkit.nn.priors.flow import LATEST, velocity_errors
 from arae_toolkit.optim.schedules import COSINE_FLOOR, iterations, learning_rate
 from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.priors.settings import FlowSchedule
 from arae_toolkit.training.loop import far_above_guessing
 
-LATEST = 0.99
-"""Paths to clean codes are followed up to this time: what is left is a hundredth of the noise, and
-nothing says at which finer grain a sample of codes is a distribution."""
 EVALUATION_ROWS = 1024
-
-
-def velocity_errors(
-    prior: FlowPrior, network: nn.Module, standard: Tensor, noise: Tensor, time: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the squared errors of the velocity, the network's and the linear one's.
-
-    Args:
-        prior: Gives the linear velocity.
-        network: Corrects it.
-        standard: Codes in the prior's standard coordinates, y. Shape (B, Z).
-        noise: Starts of the paths, x_0. Shape (B, Z).
-        time: t. Shape (B,).
-
-    Returns:
-        Sums over the coordinates. Both of shape (B,).
-    """
-    state = (1 - time[:, None]) * noise + time[:, None] * standard
-    wanted = standard - noise
-    linear = prior.linear_velocity(state, time)
-    found = prior.velocity(state, time, network=network)
-    return (found - wanted).square().sum(dim=1), (linear - wanted).square().sum(dim=1)
 
 
 def nats_gained(errors: Tensor, linear_errors: Tensor, time: Tensor, *, end: float) -> Tensor:
@@ -53,7 +29,8 @@ def nats_gained(errors: Tensor, linear_errors: Tensor, time: Tensor, *, end: flo
     paths that makes ``t / (1 - t)`` times the excess of the velocity's, from 0 to the end.
 
     Args:
-        errors: Of the flow, from :func:`velocity_errors`. Shape (B,).
+        errors: Of the flow, from
+            :func:`~arae_toolkit.nn.priors.flow.velocity_errors`. Shape (B,).
         linear_errors: Of the Gaussian. Shape (B,).
         time: Drawn with a density in proportion to t. Shape (B,).
         end: Where the flow ends.

@@ -249,7 +249,10 @@ def _settings(
 
         hint = "; --no-attribute trains the plain model" if transfer else ""
         with refused_settings(hint):
-            (check_separate if transfer else check_tying)(config.model)
+            if transfer:
+                check_separate(config)
+            else:
+                check_tying(config.model)
     return config
 
 

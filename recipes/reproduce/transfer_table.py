@@ -369,7 +369,7 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
     if system.kind in AUTOENCODERS:
         with refused_settings():
             config = with_overrides(config, (*changes, *choices.changes, f"seed={seed}"))
-            check_separate(config.model)
+            check_separate(config)
     elif system.kind != "delete-and-replace":
         changes = (*changes, f"seed={seed}")
     return settings_of(system.kind, config, changes, rows=corpus.rows("train"))

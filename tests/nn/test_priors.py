@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from arae_toolkit.nn.priors import FittedGaussian, FlowPrior, MixturePrior
+from arae_toolkit.nn.priors import FittedGaussian, FlowPrior, Generator, MixturePrior
 from arae_toolkit.nn.priors.gaussian import BLOCK_ROWS, mean_and_covariance
 
 MANY = 20_000
@@ -154,3 +154,13 @@ def test_wrong_arguments_of_a_flow_are_refused():
     for wrong in ({"noise": -0.1}, {"steps": 0}):
         with pytest.raises(ValueError, match="noise must be >= 0 and steps >= 1"):
             FlowPrior(code_size=2, **wrong)
+
+
+def test_sampled_codes_have_the_generators_noise_and_its_outputs_have_not():
+    sizes = {"noise_size": 4, "code_size": 200, "hidden_sizes": (8,)}
+    plain, noisy = Generator(**sizes), Generator(**sizes, noise=0.2)
+    noisy.load_state_dict(plain.state_dict())
+    first, second = (prior.sample(50, generator=random()) for prior in (plain, noisy))
+    assert float((second - first).std()) == pytest.approx(0.2, rel=0.05)
+    noise = torch.randn(3, 4, generator=random())
+    assert torch.equal(noisy(noise), plain(noise))

@@ -5,11 +5,17 @@ import numpy as np
 import pytest
 import small
 import torch
+from small import SENTENCES
 
 from arae_toolkit.config.presets import preset
 from arae_toolkit.evaluation.code_space import CodeSpaceStatistics
 from arae_toolkit.pretraining import dev_evaluation
-from arae_toolkit.pretraining.dev_evaluation import DevEvaluation, earliest_collapse
+from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.pretraining.dev_evaluation import (
+    DevEvaluation,
+    earliest_collapse,
+    selection_score,
+)
 
 HEALTHY = CodeSpaceStatistics(1.0, 1.0, 0.9, 0.9, 0.5, 0.1, 0.1, 0.05, 99.0)
 SETTLED = ("adversarial_warmup=100", "generator_average=0.99")
@@ -75,3 +81,26 @@ def test_nothing_counts_before_samples_show_the_generator_as_trained(warnings_of
     assert earliest_collapse(preset("default", corpus="snli").training) == 2000
     assert warnings_of({50: 0.2, 100: 0.2, 199: 0.2, 250: 0.2}) == []
     assert warnings_of({50: 0.2, 200: 0.2, 201: 0.2}) == [201]
+
+
+def test_the_folder_holds_the_weights_of_the_best_score():
+    words = small.vocabulary()
+    algorithm = Algorithm(small.model(words), small.settings(), small.store(words))
+    for score, mark in ((40.0, 1.0), (30.0, 2.0), (35.0, 3.0)):
+        with torch.no_grad():
+            algorithm.model.decoder.projection.bias.fill_(mark)
+        algorithm.select(score)
+    weights = algorithm.model_weights()
+    assert weights.keys() == algorithm.model.state_dict().keys()
+    assert (weights["decoder.projection.bias"] == 2.0).all()
+
+
+def test_a_model_of_one_sentence_is_selected_after_one_of_many(monkeypatch):
+    words, config = small.vocabulary(), small.settings("selection_samples=400")
+    model, dev = small.model(words), small.sentences(words)
+    many = [SENTENCES[row % len(SENTENCES)] for row in range(400)]
+    scores = []
+    for samples in (many, [SENTENCES[0]] * 400):
+        monkeypatch.setattr(model, "sample", lambda *_, _found=samples, **__: _found)
+        scores.append(selection_score(model, dev, config))
+    assert scores[0] < scores[1]

@@ -42,6 +42,7 @@ LEARNED = ("batch_size=8", "epochs=30", "rate=0.01", "warmup=5")  # else it is n
 CROSS_ALIGNED = ("embedding_size=24", "code_size=24", "attribute_size=8", "filters=8", "epochs=1")
 INFILLING = ("embedding_size=24", "hidden_size=20", "channels=16", "batch_size=16", "epochs=1")
 FLOW = ("width=12", "blocks=1", "batch_size=64", "epochs=2")
+JOINT_FLOW = ("flow_weight=0.5", "flow_warmup=5", "flow_width=12", "flow_blocks=1")
 SCORER = ("embedding_size=12", "hidden_size=10", "filters=8", "batch_size=32", "epochs=2")
 
 
@@ -95,7 +96,13 @@ def rewriter(kind, settings, *changes):
 KINDS = {
     "arae": autoencoder("captions"),
     "arae in bfloat16": autoencoder("captions", precision="bf16"),
+    "arae, noisy prior": autoencoder("captions", "generator_noise=0.1"),
     "ae": autoencoder("captions", kind="ae"),
+    "ae with a flow": autoencoder("captions", *JOINT_FLOW, kind="ae"),
+    "ae, selected": autoencoder(
+        "captions", "evaluate_every=8", "select=reverse-perplexity", "selection_samples=60",
+        kind="ae",
+    ),
     "aae": autoencoder("captions", kind="aae"),
     "aae, gaussian": autoencoder("captions", "code_norm=none", kind="aae"),
     "arae, cross-entropy": autoencoder("captions", "adversarial_loss=cross-entropy"),

@@ -28,6 +28,9 @@ from arae_toolkit.nn.priors.gaussian import mean_and_covariance
 
 FLATTEST = 1e-6
 """Least variance of a principal direction, as a share of the mean variance."""
+LATEST = 0.99
+"""Paths to clean codes are followed up to this time: what is left is a hundredth of the noise, and
+nothing says at which finer grain a sample of codes is a distribution."""
 TIME_FEATURES, TIME_SIZE = 32, 128
 
 
@@ -204,3 +207,25 @@ class FlowPrior(nn.Module):
             state = state + length / 2 * (slope + ahead)
         codes = self.from_standard(state / self.end)
         return functional.normalize(codes, dim=1) if self.on_sphere and not self.noise else codes
+
+
+def velocity_errors(
+    prior: FlowPrior, network: nn.Module, standard: Tensor, noise: Tensor, time: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the squared errors of the velocity, the network's and the linear one's.
+
+    Args:
+        prior: Gives the linear velocity.
+        network: Corrects it.
+        standard: Codes in the prior's standard coordinates, y. Shape (B, Z).
+        noise: Starts of the paths, x_0. Shape (B, Z).
+        time: t. Shape (B,).
+
+    Returns:
+        Sums over the coordinates. Both of shape (B,).
+    """
+    state = (1 - time[:, None]) * noise + time[:, None] * standard
+    wanted = standard - noise
+    linear = prior.linear_velocity(state, time)
+    found = prior.velocity(state, time, network=network)
+    return (found - wanted).square().sum(dim=1), (linear - wanted).square().sum(dim=1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import with_noise
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.ops.batch_norm_double_backward import forward_groups
 
@@ -27,6 +28,7 @@ class Generator(nn.Module):
             other rows; ``none``.
         output: ``tanh`` is the paper's bound; ``sphere`` puts the output on the unit sphere, where
             the encoder's codes lie; ``none`` is what the published text code did.
+        noise: Standard deviation of Gaussian noise on what is sampled; the network gives its means.
     """
 
     def __init__(
@@ -37,13 +39,14 @@ class Generator(nn.Module):
         hidden_sizes: Sequence[int],
         normalization: Normalization = "layer",
         output: OutputBound = "sphere",
+        noise: float = 0.0,
     ) -> None:
         super().__init__()
         if normalization == "spectral":
             raise ValueError(
                 "spectral normalization bounds a critic; a generator has no use for it"
             )
-        self.noise_size, self.output = noise_size, output
+        self.noise_size, self.output, self.noise = noise_size, output, noise
         self.layers = mlp(
             noise_size, hidden_sizes, code_size, activation=nn.ReLU(), normalization=normalization
         )
@@ -64,7 +67,8 @@ class Generator(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior. Shape (count, Z)."""
-        return self(self.draw_noise(count, generator=generator))  # type: ignore[no-any-return]
+        codes = self(self.draw_noise(count, generator=generator))
+        return with_noise(codes, self.noise, generator)
 
     def _bounded(self, code: Tensor) -> Tensor:
         if self.output == "sphere":

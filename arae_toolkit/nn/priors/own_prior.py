@@ -40,11 +40,12 @@ def new_prior(
     generator_sizes: Sequence[int],
     generator_normalization: Normalization,
     generator_output: OutputBound,
+    generator_noise: float = 0.0,
 ) -> AnyPrior:
     """Return the prior of a model.
 
     Args:
-        kind: ``generator``, whose settings are the last three and ``noise_size``; ``sphere``;
+        kind: ``generator``, whose settings are the last four and ``noise_size``; ``sphere``;
             ``gaussian``; ``fitted``; ``none``.
         noise_size: S.
         code_size: Z.
@@ -52,6 +53,7 @@ def new_prior(
         generator_sizes: Hidden layers of the generator.
         generator_normalization: See :class:`Generator`.
         generator_output: See :class:`Generator`.
+        generator_noise: Of what is sampled from a generator.
     """
     if kind == "generator":
         return Generator(
@@ -60,6 +62,7 @@ def new_prior(
             hidden_sizes=generator_sizes,
             normalization=generator_normalization,
             output=generator_output,
+            noise=generator_noise,
         )
     if kind == "sphere":
         return SphericalPrior(code_size=code_size)

@@ -76,7 +76,7 @@ def pretrain_transfer(
         ValueError: If the decoders cannot have tables as the settings want them.
     """
     check_labelled(corpus)
-    check_separate(config.model)
+    check_separate(config)
     facts = {"model": kind, "task": "transfer", "corpus": corpus.sha256}
     if kind != "ae" or config.training.attribute_weight:
         facts |= separate_encoder_facts(config.training)
