@@ -156,10 +156,15 @@ def text_evaluation(
         *(model, train, TokenStore(dev, device=model.device), config),
         measure=partial(measure_reconstruction, model),
         neighbours=edit_neighbours(dev, seed=seed),
-        samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed),
+        samples=lambda: model.sample(SAMPLES_SHOWN, seed=seed, decoding=decoding_of(model)),
         score=partial(selection_score, model, dev, config) if selects else None,
         note=note,
     )
+
+
+def decoding_of(model: ARAE) -> Decoding:
+    """Return how samples are decoded: greedily, unless without a code they would all be one."""
+    return Decoding(method="sample" if isinstance(model.prior, NoCodePrior) else "greedy")
 
 
 def selection_score(model: ARAE, dev: PackedSentences, config: Config) -> float:
@@ -169,14 +174,15 @@ def selection_score(model: ARAE, dev: PackedSentences, config: Config) -> float:
     to be the one who scores.
     """
     count, words = config.training.selection_samples, model.vocabulary
-    sampled = Decoding(method="sample", max_length=model.max_length)
-    decoding = sampled if isinstance(model.prior, NoCodePrior) else None
-    samples = words.encode_batch(model.sample(count, seed=SELECTION_SEED, decoding=decoding))
+    samples = model.sample(count, seed=SELECTION_SEED, decoding=decoding_of(model))
     settings = LanguageModelSettings(
         embedding_size=128, hidden_size=128, iterations=1_500, seed=SELECTION_SEED
     )
     reader = language_model_of_outputs(
-        pack(samples, vocab_size=len(words)), words, settings=settings, device=model.device
+        pack(words.encode_batch(samples), vocab_size=len(words)),
+        words,
+        settings=settings,
+        device=model.device,
     )
     return reader.read_packed(dev).perplexity
 
