@@ -11,6 +11,10 @@ SUBCOMMANDS = {
         "arae_toolkit.recipes.evaluate.generation:generation",
         "Measure new sentences beside real ones.",
     ),
+    "gallery": (
+        "arae_toolkit.recipes.evaluate.gallery:gallery",
+        "Show what runs write: samples, walks, variations.",
+    ),
     "transfer": (
         "arae_toolkit.recipes.evaluate.transfer:transfer",
         "Measure rewritten sentences, or have people rate them.",
@@ -31,6 +35,7 @@ SUBCOMMANDS = {
     table=SUBCOMMANDS,
     examples=[
         "arae-toolkit evaluate generation snli",
+        "arae-toolkit evaluate gallery snli",
         "arae-toolkit evaluate transfer yelp",
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
