@@ -23,6 +23,10 @@ SUBCOMMANDS = {
         "arae_toolkit.recipes.evaluate.ratings:transfer_ratings",
         "Score filled rating sheets.",
     ),
+    "readings": (
+        "arae_toolkit.recipes.evaluate.readings:readings",
+        "Have people read samples and walks blind, and count.",
+    ),
     "latent": (
         "arae_toolkit.recipes.evaluate.latent:latent",
         "Measure how regular and smooth a model's code space is.",
@@ -40,6 +44,7 @@ SUBCOMMANDS = {
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
         "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
+        "arae-toolkit evaluate readings make ARAE=snli AE=snli-ae@flow",
         "arae-toolkit evaluate latent snli --against snli-ae",
     ],
 )
