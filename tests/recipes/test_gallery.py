@@ -100,6 +100,7 @@ def test_a_gallery_has_samples_walks_and_variations_of_each_run(run, corpus, tmp
     assert {len(several["drawn"]) for several in greedy["variations"]} == {4}
     assert written["metrics"]["ARAE, steps through noise in the corpus"]["value"] == 0
     assert written["seeds"] == [3]
+    assert written["command"].startswith(f"arae-toolkit evaluate gallery ARAE={run} {run}@t1 --")
     assert str(tmp_path) not in written["command"]
 
 

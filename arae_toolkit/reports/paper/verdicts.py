@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from arae_toolkit.reports.markdown import Results, metric_cell, table
+from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
+from arae_toolkit.reports.results import Metric
 
 BY_CONSTRUCTION = 1e-3
 """A norm this near to 1 was not learned: the generator's output is scaled to it."""
@@ -37,12 +38,14 @@ class Measure:
         file: Name of the file of results.
         metric: Name of the metric in it.
         papers: The paper's figure; ``None`` where it gives none.
+        minus: Name of another metric of the file, which is taken from it.
     """
 
     title: str
     file: str
     metric: str
     papers: float | None = None
+    minus: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,19 @@ def reaching(values: Sequence[Value], *, percent: float) -> tuple[bool, str]:
     return reached >= percent, f"{reached:.1f} % of it, {percent:g} % asked for"
 
 
+def each_reaching(values: Sequence[Value], *, percent: float) -> tuple[bool, str]:
+    """Return whether every value reaches so many percent of the paper's figure for it.
+
+    Example:
+        >>> each_reaching([Value("match", 60.0, papers=80.0), Value("precision", 79.0, papers=80)],
+        ...     percent=90)
+        (False, 'match: 75.0 % of it, 90 % asked for')
+    """
+    found = [(reaching([value], percent=percent), value) for value in values]
+    (_, why), least = min(found, key=lambda one: one[1].value / _reference([one[1]]))
+    return all(reached for (reached, _), _ in found), f"{least.title}: {why}"
+
+
 def at_most(values: Sequence[Value], *, limit: float) -> tuple[bool, str]:
     """Return whether the value is no higher than a limit."""
     return values[0].value <= limit, f"{_number(limit)} at most is asked for"
@@ -203,10 +219,10 @@ def judge(claim: Claim, results: Results) -> Judgement:
         result = results.get(measure.file)
         if result is None:
             return Judgement(Verdict.NOT_MEASURED, f"no `results/{measure.file}.json`")
-        if measure.metric not in result["metrics"]:
-            return Judgement(
-                Verdict.NOT_MEASURED, f"no `{measure.metric}` in `results/{measure.file}.json`"
-            )
+        for metric in filter(None, (measure.metric, measure.minus)):
+            if metric not in result["metrics"]:
+                why = f"no `{metric}` in `results/{measure.file}.json`"
+                return Judgement(Verdict.NOT_MEASURED, why)
     values = [_value(measure, results) for measure in claim.measures]
     reason = claim.unless(results, values) if claim.unless else ""
     if reason:
@@ -237,8 +253,22 @@ def verdicts(claims: Sequence[Claim], results: Results) -> str:
 
 
 def _value(measure: Measure, results: Results) -> Value:
-    metric = results[measure.file]["metrics"][measure.metric]
+    metric = _metric(measure, results[measure.file])
     return Value(measure.title, metric["value"], metric["spread"], measure.papers)
+
+
+def _metric(measure: Measure, result: Result) -> Metric:
+    """Return a metric of a result, less another one where that is asked for."""
+    metric: Metric = result["metrics"][measure.metric]
+    if not measure.minus:
+        return metric
+    other: Metric = result["metrics"][measure.minus]
+    known = [part["spread"] for part in (metric, other) if part["spread"] is not None]
+    return {
+        "value": metric["value"] - other["value"],
+        "spread": math.hypot(*known) if known else None,
+        "unit": metric["unit"],
+    }
 
 
 def _least_gap(pairs: Sequence[tuple[Value, Value]]) -> tuple[bool, str]:
@@ -267,11 +297,13 @@ def _ours(claim: Claim, results: Results) -> str:
     cells = []
     for measure in claim.measures:
         result = results.get(measure.file)
-        cell = metric_cell(result, measure.metric) if result else ""
-        if result and cell:
-            several = result["metrics"][measure.metric]["spread"] is not None
-            seeds = f" ({len(result['seeds'])} seeds)" if several else ""
-            cells.append(f"{measure.title} {cell}{seeds}")
+        names = [name for name in (measure.metric, measure.minus) if name]
+        if result is None or any(name not in result["metrics"] for name in names):
+            continue
+        metric = _metric(measure, result)
+        seeds = "" if metric["spread"] is None else f" ({len(result['seeds'])} seeds)"
+        cell = metric_cell({"metrics": {measure.title: metric}}, measure.title)
+        cells.append(f"{measure.title} {cell}{seeds}")
     return "; ".join(cells)
 
 
