@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import BLOCK, OWN, decodings_of, load_system
 from arae_toolkit.recipes.shared.options import in_order
@@ -231,14 +230,3 @@ def variations(
         for t in temperatures
     ]
     return [list(found) for found in zip(*drawn, strict=True)]
-
-
-def with_codes(source: NamedRun, system: System) -> ARAE:
-    """Return the model of a run that has codes.
-
-    Raises:
-        ToolkitError: If it is a language model.
-    """
-    if system.model is None:
-        raise ToolkitError(f"{source.run}: a language model has no codes to walk through")
-    return system.model

@@ -20,7 +20,6 @@ from arae_toolkit.recipes.evaluate.novel import (
     named_runs,
     novel_options,
     walks,
-    with_codes,
 )
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
@@ -139,9 +138,10 @@ def make(
             texts[source.name] = samples.texts
             if len(samples.texts) < count:
                 say(f"{source.name}: no more than {len(samples.texts)} new sentences were found")
-            if pairs:
-                model = with_codes(source, system)
-                found = walks(model, pairs, through=through, steps=steps, seed=seed)
+            if pairs and system.model is None:
+                say(f"{source.name}: a language model has no codes to walk through")
+            elif pairs and system.model is not None:
+                found = walks(system.model, pairs, through=through, steps=steps, seed=seed)
                 ways[source.name] = ["\n".join(way) for way in found]
             systems[source.name] = {
                 "prior": system.priors[0].name,
