@@ -30,6 +30,7 @@ from arae_toolkit.evaluation.reconstruction import (
     measure_reconstruction,
     measure_swapped_reconstruction,
 )
+from arae_toolkit.latent.pairs import PAIRS
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import Metric, summarise
@@ -39,14 +40,6 @@ MONITORED_SENTENCES = 2000
 MOST_SWAPS = 4
 SAMPLES_SHOWN = 20
 SEED = 0
-PAIRS = (
-    ("a man is playing a guitar on a stage .", "a woman is reading a book in the park ."),
-    ("two dogs are running on the beach .", "the children are eating lunch at a table ."),
-    ("a boy in a red shirt kicks a ball .", "a girl in a blue dress rides a bike ."),
-    ("people are waiting for the bus .", "a crowd is watching a parade in the street ."),
-    ("an old man sleeps on a bench .", "a young woman jumps into the water ."),
-)
-"""Sentences to walk between, written for this measurement."""
 UNITS = {
     "nats_per_sentence": "nats",
     "nats_per_token": "nats",

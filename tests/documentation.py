@@ -141,8 +141,8 @@ class PageRunner:
 
 def command_of(arguments: list[str]) -> str:
     """Return the full name of the command that arguments are for, such as ``nli predict``."""
-    both = " ".join(arguments[:2])
-    return both if both in COMMAND_NAMES else arguments[0]
+    names = (" ".join(arguments[:words]) for words in (3, 2))
+    return next((name for name in names if name in COMMAND_NAMES), arguments[0])
 
 
 def quick(arguments: list[str]) -> list[str]:

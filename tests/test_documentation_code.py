@@ -40,6 +40,19 @@ for rater, points in (("anna", "4"), ("ben", "5")):
 """
 
 
+FILL_READINGS = """
+import csv
+for sheet in ("sentences", "walks"):
+    with open(f"runs/readings/{sheet}.csv", encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file)
+    for reader in ("anna", "ben"):
+        for number, row in enumerate(rows):
+            row[2:] = [str(number % 2)] * (len(head) - 2)
+        with open(f"{reader}-{sheet}.csv", "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([head, *rows])
+"""
+
+
 def _lines(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -95,6 +108,7 @@ def reader_files(folder: Path, sources: Path) -> None:
     _lines(folder / "theirs.tsv", tabbed)
     _lines(folder / "human.tsv", tabbed)
     (folder / "fill-sheets.py").write_text(FILL_SHEETS)
+    (folder / "fill-readings.py").write_text(FILL_READINGS)
     snli = sorted((sources / "snli").glob("*.jsonl"))
     with zipfile.ZipFile(folder / "snli_1.0.zip", "w") as archive:
         for path in snli:

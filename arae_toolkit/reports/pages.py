@@ -8,8 +8,10 @@ from functools import partial
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
+from arae_toolkit.reports.gallery import gallery_block
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
+from arae_toolkit.reports.paper.claims import claims_block
 from arae_toolkit.reports.performance_tables import (
     SAME_ITERATIONS,
     gpu_block,
@@ -224,6 +226,8 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "table3": table3_block,
     "ideas": ideas_block,
     "table4": table4_block,
+    "claims": claims_block,
+    "gallery": gallery_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
 

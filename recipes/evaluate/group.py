@@ -11,6 +11,10 @@ SUBCOMMANDS = {
         "arae_toolkit.recipes.evaluate.generation:generation",
         "Measure new sentences beside real ones.",
     ),
+    "gallery": (
+        "arae_toolkit.recipes.evaluate.gallery:gallery",
+        "Show what runs write: samples, walks, variations.",
+    ),
     "transfer": (
         "arae_toolkit.recipes.evaluate.transfer:transfer",
         "Measure rewritten sentences, or have people rate them.",
@@ -18,6 +22,10 @@ SUBCOMMANDS = {
     "transfer-ratings": (
         "arae_toolkit.recipes.evaluate.ratings:transfer_ratings",
         "Score filled rating sheets.",
+    ),
+    "readings": (
+        "arae_toolkit.recipes.evaluate.readings:readings",
+        "Have people read samples and walks blind, and count.",
     ),
     "latent": (
         "arae_toolkit.recipes.evaluate.latent:latent",
@@ -31,10 +39,12 @@ SUBCOMMANDS = {
     table=SUBCOMMANDS,
     examples=[
         "arae-toolkit evaluate generation snli",
+        "arae-toolkit evaluate gallery snli",
         "arae-toolkit evaluate transfer yelp",
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
         "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
+        "arae-toolkit evaluate readings make ARAE=snli AE=snli-ae@flow",
         "arae-toolkit evaluate latent snli --against snli-ae",
     ],
 )

@@ -108,7 +108,19 @@ def command_line(*more: str, without: Sequence[str] = ("results",)) -> str:
         without: Parameters to leave out. Where results lie is not how they were measured.
     """
     ctx = click.get_current_context()
-    return shlex.join([*ctx.command_path.split(), *options_given(ctx, without=without), *more])
+    given = [*_arguments(ctx, without=without), *options_given(ctx, without=without)]
+    return shlex.join([*ctx.command_path.split(), *given, *more])
+
+
+def _arguments(ctx: click.Context, *, without: Sequence[str]) -> list[str]:
+    """Return what stands on the command line of a click command besides its options."""
+    words: list[str] = []
+    for argument in ctx.command.params:
+        value: Any = ctx.params.get(argument.name or "")
+        if isinstance(argument, click.Argument) and value is not None:
+            several = value if isinstance(value, tuple) else (value,)
+            words += map(str, several if argument.name not in without else ())
+    return words
 
 
 @contextmanager

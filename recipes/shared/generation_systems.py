@@ -79,6 +79,7 @@ class System:
         parameters: How many numbers it has learned, its own prior's included.
         sha256: Fingerprint of its weights.
         device: Where it is.
+        model: The model, if it has codes.
     """
 
     name: str
@@ -88,6 +89,7 @@ class System:
     parameters: int
     sha256: str
     device: torch.device
+    model: ARAE | None = None
 
 
 def load_system(
@@ -125,6 +127,7 @@ def load_system(
             f"arae-toolkit: warning: {run} was trained on another corpus than {corpus.folder}; its "
             "judges may have learned from the same rows"
         )
+    with_codes: ARAE | None = None
     if kind == AUTOENCODER:
         from arae_toolkit.models.arae import ARAE
 
@@ -133,6 +136,8 @@ def load_system(
         parameters = _parameters(model)
         if dict(config.get("model") or {}).get("prior") == "none":
             kind = LANGUAGE_MODEL  # a decoder without a code, whatever its folder is like
+        else:
+            with_codes = model
         names = [OWN] if kind == LANGUAGE_MODEL else priors
         found = [_prior(name, folder, model, corpus, start_scale) for name in names]
         chosen = list({prior.name: prior for prior in found}.values())  # its own has two names
@@ -150,7 +155,7 @@ def load_system(
         )
     name = folder.resolve().name
     weights = sha256_of_file(folder / WEIGHTS)
-    return System(name, kind, write, chosen, parameters, weights, device)
+    return System(name, kind, write, chosen, parameters, weights, device, with_codes)
 
 
 def measurement_of(

@@ -203,6 +203,21 @@ class TrainOverlap:
         return nearest
 
 
+class KnownSentences:
+    """Every sentence of some splits, prepared for the question whether others stand there.
+
+    Args:
+        parts: The splits.
+    """
+
+    def __init__(self, parts: Sequence[PackedSentences]) -> None:
+        self._contents = frozenset(row for part in parts for row in _contents(part))
+
+    def hold(self, sentences: PackedSentences) -> list[bool]:
+        """Return whether each sentence, in the splits' vocabulary, stands there word by word."""
+        return [row in self._contents for row in _contents(sentences)]
+
+
 def novel_texts(
     samples: PackedSentences, texts: Sequence[str], known: Sequence[PackedSentences], count: int
 ) -> tuple[list[str], int]:
@@ -214,13 +229,13 @@ def novel_texts(
         known: The splits.
         count: So many are wanted.
     """
-    contents = {row for part in known for row in _contents(part)}
+    held = KnownSentences(known).hold(samples)
     chosen: list[str] = []
     left_out = 0
-    for content, text in zip(_contents(samples), texts, strict=True):
+    for is_known, text in zip(held, texts, strict=True):
         if len(chosen) == count:
             break
-        if content in contents:
+        if is_known:
             left_out += 1
         else:
             chosen.append(text)

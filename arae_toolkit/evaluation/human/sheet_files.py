@@ -5,23 +5,21 @@ The key says which row is whose. Raters get the table or the page, and never the
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import DataError
 from arae_toolkit.evaluation.human.ratings import HIGHEST, LOWEST, NEITHER, Rating, RatingItem
 from arae_toolkit.evaluation.human.sheet_page import page_of
+from arae_toolkit.evaluation.human.tables import refuse_existing, table_rows, write_table
 from arae_toolkit.storage.atomic_files import write_json, write_text
 
 TABLE, PAGE, KEY = "ratings.csv", "ratings.html", "key.json"
 FORMAT = "arae-toolkit-ratings-1"
 COLUMNS = ("id", "text", "attribute", "naturalness", "original", "similarity")
-# The mark by which spreadsheet programs know UTF-8.
-ENCODING = "utf-8-sig"
+ANSWERED = ("id", "attribute", "naturalness", "similarity")
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,7 @@ def write_rating_files(folder: Path, items: Sequence[RatingItem], *, labels: Seq
     Raises:
         ToolkitError: If the folder holds a sheet, which someone may have filled.
     """
-    for name in (TABLE, PAGE, KEY):
-        if (folder / name).exists():
-            raise ToolkitError(f"{folder / name}: there is a sheet already; name another folder")
+    refuse_existing(folder, (TABLE, PAGE, KEY))
     answers = [*labels, NEITHER]
     write_json(
         folder / KEY,
@@ -55,14 +51,10 @@ def write_rating_files(folder: Path, items: Sequence[RatingItem], *, labels: Seq
             "items": [asdict(item) for item in items],
         },
     )
-    table = io.StringIO(newline="")
-    writer = csv.writer(table)
-    writer.writerow(header_of(labels))
-    writer.writerows(
-        [item.key, _shown(item.output), "", "", _shown(item.source), ""] for item in items
-    )
-    write_text(folder / TABLE, "\ufeff" + table.getvalue())
-    write_text(folder / PAGE, page_of(items, header=header_of(labels), answers=answers))
+    header = header_of(labels)
+    rows = [[item.key, item.output, "", "", item.source, ""] for item in items]
+    write_table(folder / TABLE, header, rows)
+    write_text(folder / PAGE, page_of(items, columns=COLUMNS, header=header, answers=answers))
 
 
 def header_of(labels: Sequence[str]) -> list[str]:
@@ -105,15 +97,13 @@ def read_key(path: Path) -> RatingKey:
 def read_sheet(path: Path, key: RatingKey) -> dict[str, Rating]:
     """Read a filled table, by the key of each row; rows without any answer are left out.
 
-    Commas, semicolons and tabs between the cells are understood: programs save all of them.
-
     Raises:
         DataError: At the first row that cannot be used: it does not belong to the key, comes
             twice, or has an answer that is none of those allowed.
     """
     known = {item.key for item in key.items}
     found: dict[str, Rating] = {}
-    for line, cells in _rows(path):
+    for line, cells in table_rows(path, ANSWERED):
         row = cells["id"]
         if row not in known:
             raise DataError(f"row {row!r} is not in the key", path=path, line=line)
@@ -130,46 +120,6 @@ def read_sheet(path: Path, key: RatingKey) -> dict[str, Rating]:
         if rating != Rating(None, None, None):
             found[row] = rating
     return found
-
-
-def _shown(text: str) -> str:
-    """Return a text as a cell that no spreadsheet program takes for a formula."""
-    return f" {text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
-    """Return the lines of a table with their cells by column.
-
-    Raises:
-        DataError: If it cannot be read, or lacks a column.
-    """
-    try:
-        text = path.read_text(encoding=ENCODING)
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
-    except UnicodeDecodeError as error:
-        raise DataError("not UTF-8", path=path, hint="save the table as UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows: list[tuple[int, Mapping[str, str]]] = []
-    places: dict[str, int] | None = None
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if places is None:
-            names = [cell.partition("(")[0].strip().lower() for cell in cells]
-            wanted = [name for name in COLUMNS if name not in ("text", "original")]
-            missing = [name for name in wanted if name not in names]
-            if missing:
-                raise DataError(f"no column {missing[0]!r}", path=path, line=reader.line_num)
-            places = {name: names.index(name) for name in wanted}
-            continue
-        padded = [*cells, *[""] * len(COLUMNS)]
-        rows.append((reader.line_num, {name: padded[at].strip() for name, at in places.items()}))
-    if places is None:
-        raise DataError("an empty table", path=path)
-    return rows
 
 
 def _attribute(cell: str, labels: Sequence[str]) -> str | None:

@@ -12,72 +12,83 @@ PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Rating of texts</title>
+<title>{title}</title>
 <style>
 body {{ font: 1rem/1.5 sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
 fieldset {{ margin: 1.5rem 0; border: 1px solid #888; border-radius: .3rem }}
-.text {{ font-size: 1.15rem; margin: .3rem 0 }}
+.text {{ font-size: 1.15rem; margin: .3rem 0; white-space: pre-line }}
 label {{ margin-right: 1rem; white-space: nowrap }}
 footer {{ position: sticky; bottom: 0; background: #fff; padding: .7rem 0 }}
 </style>
-<h1>Rating of texts</h1>
-<p>Please read each text by itself and answer the first two questions. Then open the original and
-answer the third. Words are separated by spaces on purpose; spacing and small letters should not
-count. What cannot be answered may stay open.</p>
-<ul>
-<li><b>Attribute</b>: what the text is. Take the last answer if it is none of the others.</li>
-<li><b>Naturalness</b>: {lowest} no one would write this, {highest} anyone could have.</li>
-<li><b>Similarity</b>: {lowest} nothing in common, {highest} the same in form and content. Please
-leave the attribute itself out of account.</li>
-</ul>
+<h1>{title}</h1>
+{instructions}
 <p>Answers stay in this window until they are saved, so please save now and then.</p>
 <form id="sheet">
 {items}
 </form>
 <footer><button id="save" type="button">Save my answers</button> <span id="count"></span></footer>
 <script>
-const header = {header};
-const sheet = document.getElementById("sheet");
+const header = {header}, columns = {columns};
+const items = [...document.querySelectorAll("#sheet fieldset")];
 const cell = text => '"' + text.replaceAll('"', '""') + '"';
 const answer = (item, name) =>
-  (item.querySelector('input[name$="' + name + '"]:checked') || {{value: ""}}).value;
-const rows = () => [...sheet.querySelectorAll("fieldset")].map(item => [
-  item.dataset.id, item.querySelector(".output").textContent, answer(item, "-attribute"),
-  answer(item, "-naturalness"), item.querySelector(".source").textContent,
-  answer(item, "-similarity")]);
-const count = () => {{
-  const done = rows().filter(row => row[2] && row[3] && row[5]).length;
-  document.getElementById("count").textContent = done + " of {total} answered";
+  (item.querySelector('input[name$="-' + name + '"]:checked') || {{value: ""}}).value;
+const content = (item, name) => {{
+  const shown = item.querySelector('[data-column="' + name + '"]');
+  return name === "id" ? item.dataset.id : shown ? shown.textContent : answer(item, name);
 }};
-sheet.addEventListener("change", count);
+const questions = item => new Set([...item.querySelectorAll("input")].map(i => i.name)).size;
+const count = () => {{
+  const done = items.filter(i => i.querySelectorAll("input:checked").length === questions(i));
+  document.getElementById("count").textContent = done.length + " of {total} answered";
+}};
+document.getElementById("sheet").addEventListener("change", count);
 count();
 document.getElementById("save").addEventListener("click", () => {{
-  const table = [header, ...rows()].map(row => row.map(cell).join(",")).join("\\r\\n");
+  const rows = items.map(item => columns.map(name => content(item, name)));
+  const table = [header, ...rows].map(row => row.map(cell).join(",")).join("\\r\\n");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(["\\ufeff" + table], {{type: "text/csv"}}));
-  link.download = "ratings.csv";
+  link.download = {file};
   link.click();
 }});
 </script>
 </html>
 """
 
+INSTRUCTIONS = """<p>Please read each text by itself and answer the first two questions. Then open
+the original and answer the third. Words are separated by spaces on purpose; spacing and small
+letters should not count. What cannot be answered may stay open.</p>
+<ul>
+<li><b>Attribute</b>: what the text is. Take the last answer if it is none of the others.</li>
+<li><b>Naturalness</b>: {lowest} no one would write this, {highest} anyone could have.</li>
+<li><b>Similarity</b>: {lowest} nothing in common, {highest} the same in form and content. Please
+leave the attribute itself out of account.</li>
+</ul>"""
+
 ITEM = """<fieldset data-id="{key}"><legend>{number} of {total}</legend>
-<p class="text output">{output}</p>
+<p class="text" data-column="text">{output}</p>
 <p>Attribute: {attribute}</p>
 <p>Naturalness: {naturalness}</p>
 <details><summary>Original</summary>
-<p class="text source">{source}</p>
+<p class="text" data-column="original">{source}</p>
 <p>Similarity: {similarity}</p>
 </details></fieldset>"""
 
 
-def page_of(items: Sequence[RatingItem], *, header: Sequence[str], answers: Sequence[str]) -> str:
-    """Return the page.
+def page_of(
+    items: Sequence[RatingItem],
+    *,
+    columns: Sequence[str],
+    header: Sequence[str],
+    answers: Sequence[str],
+) -> str:
+    """Return the page on which people rate transferred texts.
 
     Args:
         items: The rows, in the order that people see.
-        header: Titles of the columns of the table that the page saves.
+        columns: Of the table that the page saves.
+        header: Their titles.
         answers: For the attribute.
     """
     points = [str(number) for number in range(LOWEST, HIGHEST + 1)]
@@ -88,27 +99,59 @@ def page_of(items: Sequence[RatingItem], *, header: Sequence[str], answers: Sequ
             total=len(items),
             output=escape(item.output),
             source=escape(item.source),
-            attribute=_choices(f"{item.key}-attribute", answers),
-            naturalness=_choices(f"{item.key}-naturalness", points),
-            similarity=_choices(f"{item.key}-similarity", points),
+            attribute=choices(f"{item.key}-attribute", answers),
+            naturalness=choices(f"{item.key}-naturalness", points),
+            similarity=choices(f"{item.key}-similarity", points),
         )
         for number, item in enumerate(items, start=1)
     ]
-    # Inside a script, "</" would end it.
-    titles = json.dumps(list(header)).replace("</", "<\\/")
-    return PAGE.format(
-        items="\n".join(shown),
-        header=titles,
-        total=len(items),
-        lowest=LOWEST,
-        highest=HIGHEST,
+    instructions = INSTRUCTIONS.format(lowest=LOWEST, highest=HIGHEST)
+    return whole_page(
+        "Rating of texts", instructions, shown, columns=columns, header=header, file="ratings.csv"
     )
 
 
-def _choices(name: str, values: Sequence[str]) -> str:
-    """Return one button for each value, of which one can be pressed."""
+def whole_page(
+    title: str,
+    instructions: str,
+    items: Sequence[str],
+    *,
+    columns: Sequence[str],
+    header: Sequence[str],
+    file: str,
+) -> str:
+    """Return a page that shows items and saves what is answered as a table.
+
+    Args:
+        title: Of the page.
+        instructions: HTML.
+        items: HTML, each a fieldset with ``data-id``. What an element with ``data-column`` says is
+            the cell of that column; any other column is a question, whose buttons are called
+            ``<id>-<column>``.
+        columns: Of the table; ``id`` is one.
+        header: Their titles.
+        file: Name of the table.
+    """
+    return PAGE.format(
+        title=escape(title),
+        instructions=instructions,
+        items="\n".join(items),
+        columns=_script(list(columns)),
+        header=_script(list(header)),
+        file=_script(file),
+        total=len(items),
+    )
+
+
+def choices(name: str, values: Sequence[str], titles: Sequence[str] = ()) -> str:
+    """Return one button for each value, of which one can be pressed; shown by value or title."""
     return " ".join(
         f'<label><input type="radio" name="{escape(name)}" value="{escape(value)}"> '
-        f"{escape(value)}</label>"
-        for value in values
+        f"{escape(title)}</label>"
+        for value, title in zip(values, titles or values, strict=True)
     )
+
+
+def _script(value: object) -> str:
+    """Return a value as JavaScript; inside a script, ``</`` would end it."""
+    return json.dumps(value).replace("</", "<\\/")
