@@ -32,7 +32,10 @@ TransferKind = Literal["arae", "ae", "aae"]
 PRIORS: dict[TransferKind, PriorKind] = {"arae": "generator", "ae": "fitted", "aae": "sphere"}
 SALIENCE_SMOOTHING = 1.0
 # What is the critic's, or of one decoder for all; and codes lie on the sphere.
-_UNUSED = ("critic_sizes", "critic_normalization", "output_map", "tied_embeddings", "code_norm")
+_UNUSED = (
+    *("critic_sizes", "critic_normalization", "output_map", "tied_embeddings", "code_norm"),
+    "generator_noise",
+)
 
 
 def new_model(corpus: Corpus, config: Config, *, kind: TransferKind) -> TransferAutoencoder:
