@@ -11,6 +11,10 @@ TABLES = {
         "arae_toolkit.recipes.reproduce.table1:table1",
         "Generated text: ARAE, AE, AAE and language model, by reverse and forward perplexity.",
     ),
+    "table2": (
+        "arae_toolkit.recipes.reproduce.table2:table2",
+        "Sentences of both sentiments, and what the systems of table3 write.",
+    ),
     "figure2": (
         "arae_toolkit.recipes.reproduce.figure2:figure2",
         "Digits that models make, as pictures and measured by a classifier.",
@@ -22,6 +26,18 @@ TABLES = {
     "table4": (
         "arae_toolkit.recipes.reproduce.table4:table4",
         "Topic transfer of questions and replies, in all directions.",
+    ),
+    "figure3": (
+        "arae_toolkit.recipes.reproduce.code_space:figure3",
+        "The code space in training: norms, variances and cosines, ARAE beside AE.",
+    ),
+    "figure4": (
+        "arae_toolkit.recipes.reproduce.code_space:figure4",
+        "Sentences with words swapped: what they cost, and what is written.",
+    ),
+    "figure5": (
+        "arae_toolkit.recipes.reproduce.figure5:figure5",
+        "Words brought in by offset vectors, beside controls.",
     ),
     "table5": (
         "arae_toolkit.recipes.reproduce.table5:table5",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.reproduce.transfer_systems import (
     SYSTEMS,
     System,
@@ -16,6 +17,7 @@ from arae_toolkit.recipes.reproduce.transfer_systems import (
     finished_system,
 )
 from arae_toolkit.recipes.shared.child_processes import command_line
+from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     Checked,
@@ -27,7 +29,12 @@ from arae_toolkit.recipes.shared.options import (
 )
 
 if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+
+QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
+QUICK_CHANGES = ("epochs=16", "batch_size=64", "softmax_samples=256")
+QUICK_SIZE, QUICK_SENTENCES = 6_000, 200
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,23 @@ class TableChoices:
         several = system.model is None and (not named or system.run in named)
         return range(self.seeds if several else 1)
 
-    def quick(self, names: tuple[str, ...], changes: tuple[str, ...]) -> TableChoices:
-        """Return the choices of a quick table: a few systems, small networks."""
+    def quick(self, names: tuple[str, ...]) -> TableChoices:
+        """Return the choices of a quick table: a few systems, small networks, some sentences."""
         return replace(
-            self, systems=tuple(chosen_systems(names)), preset="demo", changes=changes, seeds=1
+            self,
+            systems=tuple(chosen_systems(names)),
+            preset="demo",
+            changes=QUICK_CHANGES,
+            seeds=1,
+            most=self.most or QUICK_SENTENCES,
         )
+
+
+def open_reviews(name: str, folder: Path, *, quick: bool) -> Corpus:
+    """Return the corpus: that of the name, or made-up reviews, which lie beside the models."""
+    if not quick:
+        return open_corpus(name)
+    return prepared("synthetic-sentiment", folder / "corpus", PrepareOptions(size=QUICK_SIZE))
 
 
 def _known_system(name: str) -> System:
