@@ -1,4 +1,4 @@
-"""``arae-toolkit reproduce``: the paper's tables, measured anew, its figures beside ours."""
+"""``arae-toolkit reproduce``: the paper's tables and figures, measured anew, beside its own."""
 
 from __future__ import annotations
 
@@ -43,16 +43,24 @@ TABLES = {
         "arae_toolkit.recipes.reproduce.table5:table5",
         "Inference from few labels: random, AE and ARAE encoders by label splits.",
     ),
+    "all": (
+        "arae_toolkit.recipes.reproduce.everything:everything",
+        "Every one of these in turn, on models that they share.",
+    ),
 }
 
 
 @click.group(
     cls=ExamplesGroup,
     table=TABLES,
-    examples=["arae-toolkit reproduce table3 --quick", "arae-toolkit reproduce table5"],
+    examples=[
+        "arae-toolkit reproduce all --quick",
+        "arae-toolkit reproduce table3 --quick",
+        "arae-toolkit reproduce table5",
+    ],
 )
 def reproduce() -> None:
-    """Measure a table of the paper anew, and print it with the paper's figures beside ours.
+    """Measure a table or figure of the paper anew, the paper's numbers beside ours.
 
     A table that was interrupted goes on where it was when the same command is given again.
     """

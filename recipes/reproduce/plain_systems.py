@@ -86,7 +86,7 @@ QUICK_CORPUS, QUICK_SIZE = "synthetic", 24_000
 QUICK_LENGTH, QUICK_VOCABULARY = 9, 2_000
 """Short sentences of few words, of which small models learn something in half a minute."""
 QUICK_CHANGES = (
-    *("iterations=500", "evaluate_every=125", "evaluation_sentences=200", "hidden_size=96"),
+    *("iterations=400", "evaluate_every=100", "evaluation_sentences=200", "hidden_size=96"),
     *("tied_embeddings=all", "softmax_samples=128", "autoencoder_rate=0.01", "warmup=50"),
     *("critic_steps=2", "adversarial_warmup=100"),
 )
@@ -296,8 +296,13 @@ def _opened(choices: PlainChoices, quick_corpus: str) -> tuple[Corpus, Path]:
     if not choices.quick:
         corpus = open_corpus(choices.corpus)
         return corpus, choices.out or run_folder("reproduce") / corpus.name
-    folder = choices.out or run_folder("reproduce") / f"{quick_corpus}-quick"
+    folder = quick_folder(choices.out, quick_corpus)
     return quick_text(folder) if quick_corpus == QUICK_CORPUS else open_corpus(quick_corpus), folder
+
+
+def quick_folder(out: Path | None, corpus: str = QUICK_CORPUS) -> Path:
+    """Return where the small models of all quick tables lie, unless a folder is named."""
+    return out or run_folder("reproduce") / f"{corpus}-quick"
 
 
 def quick_text(folder: Path) -> Corpus:

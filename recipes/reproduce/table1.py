@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SYSTEMS = ("lm", "ae", "arae", "aae", "ae-noise-flow")
 QUICK_SYSTEMS = ("lm", "ae", "arae")
-QUICK_COUNT, QUICK_SENTENCES, QUICK_TEMPERATURES = 2_000, 100, (1.0, 0.7)
+QUICK_COUNT, QUICK_SENTENCES, QUICK_TEMPERATURES = 1_500, 100, (1.0, 0.7)
 MEASURES = {
     "reverse_perplexity": "per token",
     "forward_perplexity": "per token",

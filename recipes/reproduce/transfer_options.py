@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
 
-QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
-QUICK_CHANGES = ("epochs=16", "batch_size=64", "softmax_samples=256")
-QUICK_SIZE, QUICK_SENTENCES = 6_000, 200
+QUICK_SYSTEMS = ("delete-and-replace", "arae-1")
+QUICK_CHANGES = (
+    *("iterations=400", "evaluate_every=200", "evaluation_sentences=100", "batch_size=64"),
+    *("softmax_samples=128", "autoencoder_rate=0.01", "warmup=50", "hidden_size=96"),
+    *("critic_steps=2", "adversarial_warmup=100", "attribute_warmup=100"),
+)
+QUICK_SIZE, QUICK_LENGTH, QUICK_SENTENCES = 4_000, 10, 100
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,13 @@ def open_reviews(name: str, folder: Path, *, quick: bool) -> Corpus:
     """Return the corpus: that of the name, or made-up reviews, which lie beside the models."""
     if not quick:
         return open_corpus(name)
-    return prepared("synthetic-sentiment", folder / "corpus", PrepareOptions(size=QUICK_SIZE))
+    return quick_labelled("synthetic-sentiment", folder)
+
+
+def quick_labelled(name: str, folder: Path) -> Corpus:
+    """Return an embedded corpus of short labelled sentences, which lies beside the models."""
+    options = PrepareOptions(size=QUICK_SIZE, max_length=QUICK_LENGTH)
+    return prepared(name, folder / "corpus", options)
 
 
 def _known_system(name: str) -> System:
