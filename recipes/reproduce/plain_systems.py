@@ -83,12 +83,14 @@ CODES = tuple(name for name, system in SYSTEMS.items() if system.model != "langu
 """Those that have a code space."""
 
 QUICK_CORPUS, QUICK_SIZE = "synthetic", 24_000
-QUICK_LENGTH, QUICK_VOCABULARY = 9, 2_000
+QUICK_LENGTH, QUICK_VOCABULARY = 9, 1_000
 """Short sentences of few words, of which small models learn something in half a minute."""
 QUICK_CHANGES = (
-    *("iterations=400", "evaluate_every=100", "evaluation_sentences=200", "hidden_size=96"),
+    *("iterations=500", "evaluate_every=125", "evaluation_sentences=200", "hidden_size=96"),
     *("tied_embeddings=all", "softmax_samples=128", "autoencoder_rate=0.01", "warmup=50"),
-    *("critic_steps=2", "adversarial_warmup=100"),
+    *("critic_steps=2", "adversarial_warmup=100", "adversarial_weight=0.3"),
+    *("adversarial_rate_critic=0.001", "adversarial_rate_generator=0.001"),
+    "generator_average=0.98",
 )
 """Of the preset ``demo``: half a minute for a model."""
 QUICK_IMAGE_CHANGES = ("epochs=30", "adversarial_warmup=150")

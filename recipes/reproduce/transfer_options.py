@@ -38,7 +38,8 @@ QUICK_CHANGES = (
     *("softmax_samples=128", "autoencoder_rate=0.01", "warmup=50", "hidden_size=96"),
     *("critic_steps=2", "adversarial_warmup=100", "attribute_warmup=100"),
 )
-QUICK_SIZE, QUICK_LENGTH, QUICK_SENTENCES = 4_000, 10, 100
+QUICK_SIZES = {"synthetic-sentiment": 6_000, "synthetic-topics": 4_000}
+QUICK_LENGTH, QUICK_SENTENCES = 10, 100
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def open_reviews(name: str, folder: Path, *, quick: bool) -> Corpus:
 
 def quick_labelled(name: str, folder: Path) -> Corpus:
     """Return an embedded corpus of short labelled sentences, which lies beside the models."""
-    options = PrepareOptions(size=QUICK_SIZE, max_length=QUICK_LENGTH)
+    options = PrepareOptions(size=QUICK_SIZES[name], max_length=QUICK_LENGTH)
     return prepared(name, folder / "corpus", options)
 
 

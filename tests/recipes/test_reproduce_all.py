@@ -70,7 +70,7 @@ def test_a_stop_stops_all_of_them(tables):
 
 
 def test_table2_shows_what_systems_write_and_its_results_hold_no_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer_options, "QUICK_SIZE", 600)
+    monkeypatch.setitem(transfer_options.QUICK_SIZES, "synthetic-sentiment", 600)
     trained = []
 
     def rewritten(system, place, sources, names, **_):
