@@ -14,7 +14,7 @@ GPU ?=
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    train on embedded corpora, sample, interpolate, classify pairs (5 minutes)"
+	@echo "make demo    train on embedded corpora, sample, interpolate, show quick tables (5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the tests that take minutes"
 	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
