@@ -136,7 +136,7 @@ def figure5(result: Result) -> str:
     names = details["cells"]
     pairs = [(name, control) for name in names for control in CONTROLS]
     rows = []
-    for word, paper in details["paper"].items():
+    for word, paper in [*details["paper"].items(), ("mean", None)]:
         cells = [
             " / ".join(
                 metric_cell(result, f"{name}, {word}, {control}, {measure}").replace(" %", "")
