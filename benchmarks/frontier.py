@@ -79,7 +79,9 @@ def main(
     for name, subject in real_subjects(corpus, "dev", count, seed=SEED).items():
         rows[name] = measurement.of(name, subject)
     for run in runs:
-        nats = last_dev_row(run).get("nats_per_sentence")
+        last = last_dev_row(run)
+        # A language model has no codes, and nothing to give back.
+        nats = last.get("nats_per_sentence") if "code_norm" in last else None
         for prior in priors:
             for name, found in measured(run, prior, temperatures, count, measurement):
                 rows[name] = {"reconstruction": nats, **found}
@@ -140,7 +142,7 @@ def measured(
         name = f"{run.name}, {prior}, temperature {temperature:g}"
         found = measurement.of(name, Subject(sentences, system.parameters))
         note(line_of(name, found))
-        yield name, found
+        yield name, {"run": run.name, "prior": prior, "temperature": temperature, **found}
 
 
 def last_dev_row(run: Path) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import prepared
 from arae_toolkit.recipes.shared.options import out_option
-from arae_toolkit.recipes.shared.progress import console
+from arae_toolkit.recipes.shared.progress import console, progress, say
 from arae_toolkit.recipes.shared.training_display import training_display
+from arae_toolkit.reports.latent_tables import PAPER_OFFSETS
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SIZE = 20_000
 INTERPOLATIONS = 3
+CHANGED, DECODINGS, TEMPERATURE = 50, 20, 0.5
+"""Sentences that each offset vector changes, how often each is decoded, and how boldly."""
 
 
 @click.command(
@@ -34,7 +37,7 @@ INTERPOLATIONS = 3
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the demo preset's.")
 @out_option("Folder of the run.", default="runs/demo")
 def demo(size: int, epochs: int | None, out: Path | None) -> None:
-    """Make a corpus, pretrain on it, then sample, reconstruct and interpolate.
+    """Make a corpus, pretrain on it, then sample, reconstruct, interpolate and change words.
 
     Takes some minutes on two cores and needs no download. Ends with where the report lies; the
     commands for the same steps on a corpus of your own stand in the report.
@@ -89,6 +92,14 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
             [list(row) for row in zip(*walks, strict=True)],
         ),
     ]
+    if moved := _offsets(model, corpus):
+        sections.append(
+            (
+                "Words brought in by offset vectors (Figure 5)",
+                ["word", "match %", "without the offset", "a sentence", "with the offset"],
+                moved,
+            )
+        )
     body = ""
     for title, columns, cells in sections:
         _show(title, columns, cells)
@@ -100,6 +111,33 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
         "    arae-toolkit pretrain my-sentences.txt\n"
     )
     write_text(path, f"# Demonstration\n\n{body}## Go on\n\n{commands}")
+
+
+def _offsets(model: ARAE, corpus: Corpus) -> list[list[str]]:
+    """Return what the offsets of the paper's words reach, nothing where the model is too poor."""
+    from arae_toolkit.errors import ToolkitError
+    from arae_toolkit.latent.offsets import Settings, measure_offsets, word_transforms
+    from arae_toolkit.latent.spaces import space_of
+
+    space = space_of(model, "codes")
+    try:
+        transforms = word_transforms(model, space, lambda: corpus, list(PAPER_OFFSETS))
+        found = measure_offsets(
+            *(model, space, transforms, Settings(TEMPERATURE, scale=1.0)),
+            count=CHANGED,
+            decodings=DECODINGS,
+            progress=progress,
+        )
+    except ToolkitError as error:
+        say(f"no offset vectors: {error}")
+        return []
+    return [
+        [
+            *(word, f"{moved['offset']['match']:.0f}", f"{moved['none']['match']:.0f}"),
+            *(moved["examples"][0]["text"], moved["examples"][0]["output"] or "-"),
+        ]
+        for word, moved in found["transforms"].items()
+    ]
 
 
 def _figures(reconstruction: Reconstruction, monitors: CodeSpaceStatistics) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
+from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 Pairs = npt.NDArray[np.int64]
 
@@ -32,6 +34,11 @@ ORIGINS_AT_ONCE = 25
 LEAST_UNIQUE_PERCENT = 50.0
 LEAST_VARIANCE_RATIO = 0.2
 LEAST_CODE_VARIANCE = 0.01
+TRAINING_CURVE = (
+    *("epoch", "code_norm", "generated_norm", "code_variance", "generated_variance"),
+    *("neighbour_cosine", "random_cosine"),
+)
+"""What a run's log has of Figure 3."""
 RECOVERING = 0.05
 """A sign of a collapse that has gone back by so much of its limit is on its way out."""
 
@@ -170,6 +177,18 @@ def random_pairs(lengths: Indices, pairs: Pairs, *, seed: int) -> Pairs:
     drawn = np.random.default_rng(seed).integers(first, last - itself)
     drawn += itself & (drawn >= place[origins])  # the origin is passed over
     return np.stack([origins, by_length[drawn]], axis=1)
+
+
+def training_curve(run: Path) -> list[dict[str, float]]:
+    """Return Figure 3's measurements over a training, one row an evaluation on dev.
+
+    Args:
+        run: Folder of the run; where its log is not there, there is no row.
+    """
+    if not (run / METRICS).is_file():
+        return []
+    rows = [row for row in read_rows(run / METRICS) if row.get("kind") == "dev"]
+    return [{key: row[key] for key in TRAINING_CURVE if row.get(key) is not None} for row in rows]
 
 
 def covariance_trace(codes: Tensor) -> float:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from arae_toolkit.data.noise import swap_words
+from arae_toolkit.data.noise import swap_words, swappable
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import TokenStore
-from arae_toolkit.evaluation.reconstruction import BATCH_ROWS
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.evaluation.language_model import LanguageModel
+from arae_toolkit.evaluation.reconstruction import BATCH_ROWS, measure_swapped_reconstruction
 from arae_toolkit.models.arae import ARAE
 
 
@@ -68,3 +72,74 @@ def reconstruct_swapped(
         found.corrupted.extend(words(row) for row in noisy.tolist())
         found.outputs.extend(model.decode(code))
     return found
+
+
+@dataclass(frozen=True)
+class SwapCurve:
+    """Figure 4: what sentences with words swapped cost, and what is written out of their codes.
+
+    Attributes:
+        points: For 0, 1, ... swaps the nats per original sentence, the percent ``restored`` and
+            ``kept``, and, if a judge has read them, the perplexity of outputs and of inputs.
+        examples: Originals, inputs and outputs, a few for each number of swaps but 0.
+        too_short: Sentences left out, with too few words for the most swaps.
+    """
+
+    points: list[dict[str, float]]
+    examples: list[dict[str, Any]]
+    too_short: int
+
+
+def swap_curve(
+    model: ARAE,
+    store: TokenStore,
+    judge: LanguageModel | None = None,
+    *,
+    most_swaps: int,
+    seed: int,
+    rows: Indices,
+    examples: int = 3,
+    advance: Callable[[int], None] = lambda _: None,
+) -> SwapCurve:
+    """Measure Figure 4, all points of the curve over the same sentences.
+
+    Args:
+        model: The model.
+        store: Sentences of the model's vocabulary.
+        judge: Reads what is written; without one there is no perplexity.
+        most_swaps: The largest k.
+        seed: Fixes the swaps: for the same rows they are the same for every model.
+        rows: Row numbers.
+        examples: Sentences shown of each k.
+        advance: Told that one more k is measured.
+
+    Raises:
+        ToolkitError: If no sentence has words enough for so many swaps.
+    """
+    lengths = torch.from_numpy(store.host_lengths[rows].astype(np.int64))
+    chosen = rows[swappable(lengths, swaps=most_swaps).numpy()]
+    if not len(chosen):
+        raise ToolkitError(f"no sentence has words enough for {most_swaps} swaps; give fewer")
+    points: list[dict[str, float]] = []
+    shown: list[dict[str, Any]] = []
+    for swaps in range(most_swaps + 1):
+        measured = measure_swapped_reconstruction(model, store, swaps=swaps, seed=seed, rows=chosen)
+        found = reconstruct_swapped(model, store, swaps=swaps, seed=seed, rows=chosen)
+        point: dict[str, float] = {
+            "swaps": swaps,
+            "nats_per_sentence": measured.nats_per_sentence,
+            "restored": found.restored,
+            "kept": found.kept,
+        }
+        if judge is not None:
+            point["perplexity"] = judge.read(found.outputs).perplexity
+            point["input_perplexity"] = judge.read(found.corrupted).perplexity
+        points.append(point)
+        first = slice(examples if swaps else 0)
+        texts = (found.originals[first], found.corrupted[first], found.outputs[first])
+        shown += [
+            {"swaps": swaps, "original": original, "input": given, "output": output}
+            for original, given, output in zip(*texts, strict=True)
+        ]
+        advance(1)
+    return SwapCurve(points, shown, len(rows) - len(chosen))

@@ -23,15 +23,6 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.latent.spaces import Space
 
-PAPER = {
-    "walking": (85.0, 79.5),
-    "man": (92.0, 80.2),
-    "two": (86.0, 74.1),
-    "dog": (88.0, 77.0),
-    "standing": (89.0, 79.3),
-    "several": (70.0, 67.0),
-}
-"""Match % and precision of Figure 5, by the word: verbs, subjects and modifiers."""
 DECODINGS = 100
 TEMPERATURES = (0.1, 0.3, 0.5, 0.7, 1.0)
 CONTROLS = ("offset", "none", "random")

@@ -119,6 +119,36 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
     return figure
 
 
+def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
+    """Plot what settings were chosen by: reverse against forward perplexity, and its price.
+
+    Left, every setting beside the language model's curve; right, the same against what
+    reconstruction costs, for settings that reconstruct. A line joins temperatures of a setting.
+    """
+    from matplotlib.figure import Figure
+
+    lines: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in results["frontier"]["details"]["rows"].values():
+        if "run" in row:
+            lines.setdefault((row["run"], row["prior"]), []).append(row)
+    figure = Figure(figsize=(1.6 * WIDTH, HEIGHT), layout="constrained")
+    by_forward, by_price = figure.subplots(1, 2, sharey=True)
+    for index, ((run, prior), rows) in enumerate(lines.items()):
+        style = {"color": f"C{index % 10}", "marker": "os^v"[index // 10 % 4], "markersize": 4}
+        reverse = [row["reverse_perplexity"]["value"] for row in rows]
+        forward = [row["forward_perplexity"]["value"] for row in rows]
+        label = run if prior == "own" else f"{run}, {prior}"
+        by_forward.plot(forward, reverse, label=label, **style)
+        if rows[0]["reconstruction"] is not None:
+            by_price.plot([row["reconstruction"] for row in rows], reverse, **style)
+    by_forward.set_xlabel("forward perplexity of samples")
+    by_price.set_xlabel("reconstruction of dev, nats per sentence")
+    by_forward.set_ylabel("reverse perplexity of dev")
+    figure.legend(frameon=False, fontsize="x-small", loc="outside right center")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+
+
 def write_plot(
     path: Path,
     systems: Systems,

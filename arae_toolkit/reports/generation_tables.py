@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arae_toolkit.reports.markdown import Result, metric_cell, seeds_of, table
+from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
 
 PAPER = {
     "train, copied whole": (27.4, None),
@@ -54,9 +54,9 @@ def measured_on(result: Result) -> str:
     details, corpus = result["details"], result["corpus"]
     judge = details["judge"]
     return (
-        f"{details['count']:,} sentences of each system, {seeds_of(result)}; trained "
-        f"on {corpus['rows']:,} sentences of {corpus['name']}, read on its {details['split']} "
-        f"split. Both language models have {judge['hidden_size']} units; that of forward "
-        f"perplexity has learned the {details['judge_split']} split. The paper trains on all of "
-        "SNLI with a larger language model, so that its figures are another scale."
+        f"{details['count']:,} sentences of each system, {seeds_of(result)}; read on the "
+        f"{details['split']} split of {corpus['name']}. {budget(result)} Both language models have "
+        f"{judge['hidden_size']} units here; that of forward perplexity has learned the "
+        f"{details['judge_split']} split. The paper's is larger, so that its figures are another "
+        "scale."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arae_toolkit.reports.markdown import Result, metric_cell, seeds_of, table
+from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
 
 COLUMNS = {
     "confidence": "classifier's confidence",
@@ -24,6 +24,6 @@ def figure2(result: Result) -> str:
     note = (
         f"{details['count']:,} images of each model, {seeds_of(result)}, on "
         f"{result['corpus']['name']}. The classifier has learned from dev and names {told} of the "
-        "test images rightly."
+        f"test images rightly. {budget(result)}"
     )
     return f"{table(['', *COLUMNS.values()], rows)}\n\n{note}"

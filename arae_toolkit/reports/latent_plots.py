@@ -1,6 +1,6 @@
-"""Plots of the code space: Figures 3 and 4 of the paper, and the smoothness of walks.
+"""Plots of the code space: Figures 3 to 5 of the paper, and the smoothness of walks.
 
-They are made from what ``evaluate latent`` measures, and from nothing else.
+They are made from what ``evaluate latent`` and ``reproduce`` measure, and from nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.reports.markdown import Result
 from arae_toolkit.storage.atomic_files import replacing
 
 if TYPE_CHECKING:
@@ -59,6 +60,41 @@ def draw_figure4(models: Models, path: Path) -> None:
     _finish(nats, "nats per sentence, original", "swaps")
     _finish(perplexity, "perplexity of what is written", "swaps")
     _finish(restored, "original restored, percent", "swaps")
+    _save(figure, path)
+
+
+def draw_figure5(result: Result, path: Path) -> None:
+    """Plot match % of each word and model, with the offset and without, and the paper's."""
+    details = result["details"]
+    words, names = list(details["paper"]), list(details["cells"])
+    figure, panels = _panels(2)
+    width = 0.8 / (len(names) + 1)
+    for axes, measure, place in zip(panels, ("match", "precision"), (0, 1), strict=True):
+        for index, name in enumerate(names):
+            for control in ("offset", "none"):
+                keys = [f"{name}, {word}, {control}, {measure}" for word in words]
+                metrics = [result["metrics"].get(key) for key in keys]
+                axes.bar(
+                    [number + index * width for number in range(len(words))],
+                    [metric["value"] if metric else 0.0 for metric in metrics],
+                    width,
+                    facecolor=f"C{index}",
+                    fill=control == "offset",
+                    linestyle="-" if control == "offset" else ":",
+                    edgecolor="black" if control == "none" else f"C{index}",
+                    label=name if control == "offset" else f"{name}, no offset",
+                )
+        axes.plot(
+            [number + len(names) * width for number in range(len(words))],
+            [details["paper"][word][place] for word in words],
+            "k_",
+            label="paper's ARAE",
+        )
+        axes.set_xticks(range(len(words)), words, rotation=30)
+        axes.set_ylim(0, 100)
+        axes.set_title(f"{measure}, percent", fontsize="medium")
+    drawn = panels[0].get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
     _save(figure, path)
 
 

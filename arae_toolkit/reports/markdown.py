@@ -77,6 +77,25 @@ def seeds_of(result: Result) -> str:
     return f"{number} seed{'' if number == 1 else 's'}"
 
 
+PAPER_BUDGETS = {
+    "text": "the paper trains on all of SNLI (543,000 pairs), its published code for 15 epochs "
+    "with 300 units",
+    "image": "the paper trains on MNIST, its published code for some 18 epochs with 800 units",
+}
+"""By kind of corpus."""
+
+
+def budget(result: Result) -> str:
+    """Return in a sentence what differs from the paper in data and budget."""
+    corpus, own = result["corpus"], result["details"]["budget"]
+    rows = "images" if own["kind"] == "image" else "sentences"
+    return (
+        f"Trained on {corpus['rows']:,} {rows} of {corpus['name']} for {own['epochs']:g} epochs "
+        f"with {own['hidden_size']} units and codes of {own['code_size']}; "
+        f"{PAPER_BUDGETS[own['kind']]}."
+    )
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; all columns but the first are aligned right.
 
@@ -88,3 +107,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table of sentences; all columns are aligned left.
+
+    Example:
+        >>> print(text_table(["said", "written"], [["a|b", "c"]]))
+        | said | written |
+        | --- | --- |
+        | a/b | c |
+    """
+    cells = [[cell.replace("|", "/") for cell in row] for row in rows]
+    return table(heads, cells).replace("---:", "---", len(heads) - 1)

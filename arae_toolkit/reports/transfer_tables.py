@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, sources, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    measured,
+    metric_cell,
+    sources,
+    table,
+    text_table,
+)
 
 TABLE3 = {
     "cross-aligned": (77.1, 17.75, 65.9, 124.2),
@@ -142,6 +150,37 @@ def measured_on(result: Result) -> str:
     )
 
 
+def examples_table(
+    asked: Sequence[tuple[str, str, str]],
+    written: Mapping[str, Sequence[str | None]],
+    result: Result,
+) -> str:
+    """Return sentences and what each system made of them, in Markdown, as Table 2 shows them.
+
+    Args:
+        asked: Label, target and text of each.
+        written: By system, what it made of each; ``None`` for what is not shown.
+        result: What says how it was made.
+    """
+    rows = []
+    for index, (label, target, text) in enumerate(asked):
+        rows.append([f"**{label}**", f"**{text}**"])
+        rows += [
+            [f"{title_of(system)}, {target}", outputs[index] or "(stands in the corpus)"]
+            for system, outputs in written.items()
+        ]
+    details, corpus = result["details"], result["corpus"]
+    fewest, most = details["words"]
+    left_out = sum(output is None for outputs in written.values() for output in outputs)
+    note = (
+        f"The first {details['count']} sentences of each label in the {details['split']} split of "
+        f"{corpus['name']} with {fewest} to {most} words; systems trained on {corpus['rows']:,} "
+        f"sentences, seed 0; {left_out} outputs that stand in the corpus are left out. The paper "
+        "draws its examples at random, and trains on another split of Yelp."
+    )
+    return f"{text_table(['', 'sentence'], rows)}\n\n{note}"
+
+
 def table3_block(results: Results) -> str:
     """Return Table 3 and what goes beyond it.
 
@@ -180,7 +219,8 @@ def table4_block(results: Results) -> str:
     Raises:
         ToolkitError: If none of its parts has been measured.
     """
-    found = [result for name, result in results.items() if name.startswith("table4-")]
+    parts = ("table4-replies", "table4-titles")
+    found = [results[name] for name in parts if name in results]
     if not found:
         raise ToolkitError("Table 4 has not been measured; see arae-toolkit reproduce table4")
     return "\n\n".join(
@@ -213,6 +253,5 @@ def topics_block(results: Results, label: str) -> str:
             f"no sentences of {label} have been rewritten; see arae-toolkit reproduce table4 "
             "--inputs tests/data/topics.jsonl"
         )
-    cells = [[cell.replace("|", "/") for cell in row] for row in rows]
-    text = table([label, *(f"to {other}" for other in others)], cells)
-    return f"{text}\n\nWritten by {'; '.join(dict.fromkeys(systems))}.".replace("---:", "---")
+    text = text_table([label, *(f"to {other}" for other in others)], rows)
+    return f"{text}\n\nWritten by {'; '.join(dict.fromkeys(systems))}."

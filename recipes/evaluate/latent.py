@@ -9,13 +9,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -29,16 +28,11 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus, PackedSentences
     from arae_toolkit.data.packed_sequence import Indices
-    from arae_toolkit.data.token_batches import TokenStore
     from arae_toolkit.evaluation.language_model import LanguageModel
     from arae_toolkit.models.arae import ARAE
 
 FEWEST = 20
 EXAMPLES = 3
-CURVE = (
-    *("epoch", "code_norm", "generated_norm", "code_variance", "generated_variance"),
-    *("neighbour_cosine", "random_cosine"),
-)
 
 
 @click.command(
@@ -126,6 +120,8 @@ def latent(
     models = {name: load_model(each, device) for name, each in names.items()}
     import numpy as np
 
+    from arae_toolkit.evaluation.code_space import training_curve
+
     sentences = corpus.split(split)
     if len(sentences) < FEWEST:
         raise DataError(
@@ -156,7 +152,7 @@ def latent(
                 seed=seed,
                 advance=advance,
             )
-        measured["curve"] = _curve(find_run(names[name]))
+        measured["curve"] = training_curve(find_run(names[name]))
         report["models"][name] = significant(measured)
     from arae_toolkit.recipes.evaluate.latent_report import as_text, write_plots, write_report
 
@@ -207,14 +203,13 @@ def _measured(
     Raises:
         ToolkitError: If no sentence has words enough for so many swaps.
     """
-    import numpy as np
     import torch
 
     from arae_toolkit.data.corpus import pack, texts_of
-    from arae_toolkit.data.noise import swappable
     from arae_toolkit.data.token_batches import TokenStore
     from arae_toolkit.evaluation.code_dimensions import measure_dimensions
     from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
+    from arae_toolkit.evaluation.corrupted_reconstruction import swap_curve
     from arae_toolkit.evaluation.reconstruction import codes_of
 
     # In the words of the model, whatever vocabulary the corpus was packed with.
@@ -227,57 +222,22 @@ def _measured(
     generated = model.prior.sample(len(codes), generator=generator)
     dimensions = {"codes": codes, "prior": generated}
     advance(1)
-    figure4, examples = [], []
-    # All points of the curve are over the same sentences.
-    lengths = torch.from_numpy(store.host_lengths[rows].astype(np.int64))
-    long_enough = rows[swappable(lengths, swaps=swaps).numpy()]
-    if not len(long_enough):
-        raise ToolkitError(f"no sentence has words enough for {swaps} swaps; give fewer")
-    for count in range(swaps + 1):
-        row, shown = _swapped(model, store, long_enough, judge, swaps=count, seed=seed)
-        figure4.append(row)
-        examples += shown
-        advance(1)
+    curve = swap_curve(
+        *(model, store, judge),
+        most_swaps=swaps,
+        seed=seed,
+        rows=rows,
+        examples=EXAMPLES,
+        advance=advance,
+    )
     return {
         "code_space": space.values(),
         "dimensions": {name: asdict(measure_dimensions(part)) for name, part in dimensions.items()},
-        "swaps": figure4,
-        "too_short_for_swaps": len(rows) - len(long_enough),
-        "examples": examples,
+        "swaps": curve.points,
+        "too_short_for_swaps": curve.too_short,
+        "examples": curve.examples,
         "walks": _walks(model, codes, judge, count=walk_count, steps=steps, seed=seed),
     }
-
-
-def _swapped(
-    model: ARAE,
-    store: TokenStore,
-    rows: Indices,
-    judge: LanguageModel | None,
-    *,
-    swaps: int,
-    seed: int,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return what becomes of sentences with words swapped, and some of them."""
-    from arae_toolkit.evaluation.corrupted_reconstruction import reconstruct_swapped
-    from arae_toolkit.evaluation.reconstruction import measure_swapped_reconstruction
-
-    measured = measure_swapped_reconstruction(model, store, swaps=swaps, seed=seed, rows=rows)
-    found = reconstruct_swapped(model, store, swaps=swaps, seed=seed, rows=rows)
-    row: dict[str, Any] = {
-        "swaps": swaps,
-        "nats_per_sentence": measured.nats_per_sentence,
-        "restored": found.restored,
-        "kept": found.kept,
-    }
-    if judge is not None:
-        row["perplexity"] = judge.read(found.outputs).perplexity
-        row["input_perplexity"] = judge.read(found.corrupted).perplexity
-    texts = zip(found.originals, found.corrupted, found.outputs, strict=True)
-    shown = [
-        {"swaps": swaps, "original": original, "input": given, "output": output}
-        for original, given, output in islice(texts, EXAMPLES if swaps else 0)
-    ]
-    return row, shown
 
 
 def _walks(
@@ -312,13 +272,3 @@ def _walks(
             found[name]["perplexity"] = [judge.read(step).perplexity for step in by_step]
         found[name]["example"] = sentences[0]
     return found
-
-
-def _curve(folder: Path) -> list[dict[str, float]]:
-    """Return Figure 3's measurements over the training, empty where its log is not there."""
-    from arae_toolkit.training.metrics_log import METRICS, read_rows
-
-    if not (folder / METRICS).is_file():
-        return []
-    rows = [row for row in read_rows(folder / METRICS) if row.get("kind") == "dev"]
-    return [{key: row[key] for key in CURVE if row.get(key) is not None} for row in rows]

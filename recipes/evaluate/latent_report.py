@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.row_streams import aligned
+from arae_toolkit.reports.latent_tables import PAPER_SWAPS
 from arae_toolkit.storage.atomic_files import write_text
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
 
 Model = Mapping[str, Any]
-PAPER_SWAPS = {"AE": (1.06, 4.51, 6.61, 9.14, 9.97), "ARAE": (2.19, 4.07, 5.39, 6.86, 7.47)}
-"""Nats per sentence of Figure 4, for 0 to 4 swaps."""
 CODE_SPACE = {
     "code_norm": "norm of codes",
     "generated_norm": "norm of generated codes",

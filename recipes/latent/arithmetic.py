@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.latent.offsets import RULE, Settings, Wanted, settings_on_dev
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -31,18 +30,61 @@ from arae_toolkit.recipes.shared.options import (
     text_options,
 )
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.recipes.shared.row_streams import aligned, significant
+from arae_toolkit.recipes.shared.row_streams import aligned, significant, texts_in
 from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.reports.latent_tables import PAPER_OFFSETS
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.latent.arithmetic import Scores, Transform
-    from arae_toolkit.latent.spaces import Space
+    from arae_toolkit.latent.arithmetic import Transform
+    from arae_toolkit.latent.offsets import Settings
+    from arae_toolkit.latent.spaces import Space, SpaceName
     from arae_toolkit.models.arae import ARAE
 
-PAPER_WORDS = ("walking", "man", "two", "dog", "standing", "several")
-EXAMPLES = 3
-MEAN = "mean"
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be changed.
+
+    Attributes:
+        words: A transform for each, its sides taken by the word.
+        files: Or the files of the two sides, with and without.
+        matches: With files: words of which one makes a decoding match; maybe none.
+        through: ``codes`` or ``noise``.
+        most: Sentences of a side.
+        seed: Fixes what is drawn.
+    """
+
+    words: tuple[str, ...]
+    files: tuple[str, str] | None
+    matches: tuple[str, ...]
+    through: SpaceName
+    most: int
+    seed: int
+
+    def transforms(
+        self, model: ARAE, space: Space, corpus: Callable[[], Corpus]
+    ) -> list[Transform]:
+        """Return the transforms of a model.
+
+        Args:
+            model: Encodes.
+            space: Where the offset is added.
+            corpus: Returns the corpus of which sides are taken by a word.
+
+        Raises:
+            DataError: If a side has no sentence.
+        """
+        from arae_toolkit.latent.arithmetic import Transform, offset_between
+        from arae_toolkit.latent.offsets import word_transforms
+
+        if self.files is None:
+            how: dict[str, Any] = {"most": self.most, "seed": self.seed, "note": say}
+            return word_transforms(model, space, corpus, self.words, through=self.through, **how)
+        sides = [space.points_of(model.encode(texts_in(path))).points for path in self.files]
+        name = self.matches[0] if self.matches else "files"
+        say(f"{name}: {len(sides[0]):,} sentences against {len(sides[1]):,}")
+        return [Transform(name, self.matches, offset_between(*sides))]
 
 
 @click.command(
@@ -169,7 +211,7 @@ def arithmetic(
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
-    words = tuple(dict.fromkeys((*words, *(PAPER_WORDS if paper else ()))))
+    words = tuple(dict.fromkeys((*words, *(PAPER_OFFSETS if paper else ()))))
     files = _files(words, with_file, without_file, matches)
     wanted = Wanted(words, files, matches, through, side_sentences, seed)
     opened = cache(partial(corpus_of_run, run, corpus_name))
@@ -194,6 +236,8 @@ def arithmetic(
     if files and not matches:
         raise click.UsageError("what is measured? --match WORD says which decodings match")
     began = time.monotonic()
+    from arae_toolkit.latent.offsets import RULE, measure_offsets
+
     report: dict[str, Any] = {
         "through": through,
         "sentences": count,
@@ -202,7 +246,11 @@ def arithmetic(
         "models": {},
     }
     for name in (run, against) if against else (run,):
-        measured = _measured(load_model(name, device), prepare, count, decodings, seed)
+        model = load_model(name, device)
+        how: dict[str, Any] = {"count": count, "decodings": decodings, "seed": seed}
+        measured = measure_offsets(model, *prepare(model), **how, progress=progress)
+        for word, found in measured["transforms"].items():
+            found["paper"] = PAPER_OFFSETS.get(word)
         report["models"][Path(name).name] = significant(measured)
     if results is not None:
         used = opened() if opened.cache_info().currsize else None
@@ -239,6 +287,7 @@ def _prepared(
     decodings: int,
 ) -> tuple[Space, list[Transform], Settings]:
     """Return the space, the transforms and the settings of a model."""
+    from arae_toolkit.latent.offsets import Settings, settings_on_dev
     from arae_toolkit.latent.spaces import space_of
 
     space = space_of(model, wanted.through)
@@ -246,85 +295,16 @@ def _prepared(
     if not transforms[0].words:
         if len(scales) > 1:
             raise click.UsageError("without --match WORD nothing decides between several --scale")
-        return space, transforms, Settings(1.0, scales[0], ())
+        return space, transforms, Settings(1.0, scales[0])
     settings = settings_on_dev(
         *(model, space, transforms, corpus),
         temperatures=temperatures,
         scales=scales,
         decodings=decodings,
         seed=wanted.seed,
+        progress=progress,
     )
     return space, transforms, settings
-
-
-def _measured(
-    model: ARAE,
-    prepare: Callable[[ARAE], tuple[Space, list[Transform], Settings]],
-    count: int,
-    decodings: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Return what each transform of a model reaches."""
-    from arae_toolkit.latent.arithmetic import PAPER, draw_originals, measure_transform
-
-    space, transforms, settings = prepare(model)
-    found: dict[str, Any] = {}
-    with progress("changing sentences", len(transforms)) as advance:
-        for transform in transforms:
-            # Deviation: what has the word already is left out, as no offset has to bring it.
-            originals = draw_originals(model, space, count, without=transform.words, seed=seed)
-            scores = measure_transform(
-                *(model, space, originals, transform),
-                temperature=settings.temperature,
-                scale=settings.scale,
-                decodings=decodings,
-                seed=seed,
-            )
-            found[transform.name] = {
-                "offset_norm": float(transform.offset.norm()),
-                **{name: _figures(each) for name, each in scores.items()},
-                "paper": PAPER.get(transform.name),
-                "examples": _examples(originals.texts, scores["offset"]),
-            }
-            advance()
-    return {
-        "temperature": settings.temperature,
-        "scale": settings.scale,
-        "tried_on_dev": [{**asdict(trial), "merit": trial.merit} for trial in settings.trials],
-        "transforms": found,
-        MEAN: {
-            control: {
-                key: _mean([each[control][key] for each in found.values()])
-                for key in ("match", "precision")
-            }
-            for control in scores
-        },
-    }
-
-
-def _figures(scores: Scores) -> dict[str, float | None]:
-    """Return both columns of Figure 5, no precision where nothing matches."""
-    precision = scores.mean_precision
-    return {
-        "match": scores.match_percent,
-        "precision": None if precision != precision else precision,
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of those values that there are."""
-    there = [value for value in values if value is not None]
-    return sum(there) / len(there) if there else None
-
-
-def _examples(originals: Sequence[str], scores: Scores) -> list[dict[str, Any]]:
-    """Return the first sentences and what became of them, failures included."""
-    return [
-        {"text": text, "output": output or None, "matches": int(matches)}
-        for text, output, matches in zip(
-            originals[:EXAMPLES], scores.outputs, scores.matches, strict=False
-        )
-    ]
 
 
 def _change(
@@ -400,6 +380,8 @@ def _change(
 
 def _as_text(report: Mapping[str, Any]) -> str:
     """Return the report as tables for a reader."""
+    from arae_toolkit.latent.offsets import MEAN
+
     blocks = []
     for name, model in report["models"].items():
         rows = [
@@ -444,6 +426,7 @@ def _write_results(
 ) -> None:
     """Write a file of results, and say where it is."""
     from arae_toolkit.devices import choose_device, name_of
+    from arae_toolkit.latent.offsets import MEAN
     from arae_toolkit.reports.results import corpus_identity, summarise, write_result
 
     metrics = {

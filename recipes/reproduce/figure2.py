@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,27 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.reproduce.plain_systems import SYSTEMS, table_options, train_system
-from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
+from arae_toolkit.recipes.reproduce.plain_systems import PlainChoices, PlainTable, table_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.reports.image_tables import figure2 as markdown_table
-from arae_toolkit.reports.results import (
-    Metric,
-    corpus_identity,
-    read_results,
-    summarise,
-    write_result,
-)
-from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.reports.results import Metric, summarise
 
 if TYPE_CHECKING:
-    from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.image_samples import DigitClassifier
 
 ROWS = ("ae", "arae", "aae", "vae")
 QUICK_ROWS = ("ae", "arae")
+QUICK_COUNT = 2_000
 COLUMNS, SAMPLE_ROWS, WALKS = 12, 8, 6
 UNITS = {
     "confidence": "probability",
@@ -52,83 +42,45 @@ UNITS = {
     systems=ROWS,
     default=ROWS,
     corpus="mnist",
-    count=10_000,
-    quick="On the small digits of scikit-learn, one seed, in two minutes.",
-    out="runs/figure2",
+    quick="On the small digits of scikit-learn, one seed, in about a minute.",
 )
-def figure2(
-    names: tuple[str, ...],
-    seeds: int,
-    count: int,
-    corpus_name: str,
-    preset: str,
-    quick: bool,
-    device: str,
-    precision: Precision,
-    out: Path | None,
-    results: Path,
-) -> None:
+@click.option(
+    "--count", type=click.IntRange(100), default=10_000, help="Samples drawn of each model."
+)
+def figure2(count: int, choices: PlainChoices) -> None:
     """Measure Figure 2: digits that models make, by a classifier that no model has met.
 
-    Each model is trained into runs/figure2. A picture for each, in the folder, has samples above
-    and ways between test images below. The classifier learns from dev and is told by its accuracy
-    on test. What is finished is left alone. Markdown goes to stdout, everything to
+    Each model is trained into runs/reproduce/CORPUS. A picture for each, in the folder, has samples
+    above and ways between test images below. The classifier learns from dev and is told by its
+    accuracy on test. What is finished is left alone. Markdown goes to stdout, everything to
     results/figure2.json.
     """
-    began = time.monotonic()
     import numpy as np
 
     from arae_toolkit.data.image_batches import binarised
-    from arae_toolkit.devices import choose_device
     from arae_toolkit.evaluation.image_samples import DigitClassifier
 
-    title = "figure2-quick" if quick else "figure2"
-    folder, place = out or run_folder(title), choose_device(device)
-    corpus = open_corpus("digits" if quick else corpus_name)
-    seeds = 1 if quick else seeds
+    rows = QUICK_ROWS if choices.quick else ROWS
+    table = PlainTable("figure2", choices, rows, quick_corpus="digits")
+    corpus = table.corpus
+    if choices.quick:
+        count = min(count, QUICK_COUNT)
     images = {split: binarised(corpus.pixels(split)).numpy() > 0 for split in ("dev", "test")}
     labels = {split: np.load(corpus.folder / f"{split}.labels.npy") for split in images}
     classifier = DigitClassifier(images["dev"], labels["dev"])
     real = images["test"]
     cells: dict[str, list[dict[str, Any]]] = {"real test": [_real(real, classifier)]}
-    for name in names or (QUICK_ROWS if quick else ROWS):
-        row = SYSTEMS[name]
-        for seed in range(seeds):
-            run = folder / name / f"seed-{seed}"
-            train_system(
-                row,
-                corpus,
-                run,
-                seed=seed,
-                named_preset=preset,
-                changes=(),
-                flow_changes=(),
-                device=place,
-                precision=precision,
-            )
-            picture = folder / f"{name}-seed-{seed}.png"
-            found = _measured(run, real, classifier, count, picture, seed=seed)
-            cells.setdefault(row.title, []).append(found)
-            say(f"{row.title}, seed {seed}: {picture}")
-    path = write_result(
-        results,
-        title,
-        command=command_line(),
-        corpus=corpus_identity(corpus),
-        seeds=range(seeds),
-        device=place.type,
-        seconds=time.monotonic() - began,
-        metrics={
-            **_metrics(cells),
-            "classifier_accuracy": summarise(
-                [classifier.accuracy(real, labels["test"])], "percent"
-            ),
-        },
-        threads=threads_of(),
-        details={"count": count, "preset": preset, "cells": cells},
+    for row, seed, run in table.trained():
+        picture = table.folder / f"figure2-{row.run}-seed-{seed}.png"
+        found = _measured(run, real, classifier, count, picture, seed=seed)
+        cells.setdefault(row.title, []).append(found)
+        say(f"{row.title}, seed {seed}: {picture}")
+    accuracy = classifier.accuracy(real, labels["test"])
+    result = table.write(
+        {**_metrics(cells), "classifier_accuracy": summarise([accuracy], "percent")},
+        {"count": count, "cells": cells},
     )
-    say(str(path))
-    click.echo(markdown_table(read_results(results)[title]))
+    click.echo(markdown_table(result))
 
 
 def _real(real: Any, classifier: DigitClassifier) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Rows of Table 1: models without an attribute, trained seed by seed, each with its prior."""
+"""Tables and figures of plain models: each row a model, trained once for all that show it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ import click
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
-from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
+from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.options import (
     Command,
     in_order,
@@ -19,13 +23,17 @@ from arae_toolkit.recipes.shared.options import (
     results_option,
     run_options,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
+from arae_toolkit.reports.results import Metric, corpus_identity, read_results, write_result
+from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
-    import torch
-
+    from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+    from arae_toolkit.evaluation.language_model import LanguageModelSettings
+    from arae_toolkit.reports.markdown import Result
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ SYSTEMS = {
     "lm": PlainSystem("language model", "language-model", temperatures=(1.0, 0.9, 0.8, 0.7)),
     "ae": PlainSystem("AE, fitted Gaussian", "ae"),
     "arae": PlainSystem("ARAE", "arae"),
+    "arae-tanh": PlainSystem("ARAE, tanh generator", "arae", ("generator_output=tanh",)),
     "aae": PlainSystem("AAE, N(0, I)", "aae", ("code_norm=none",)),
     "vae": PlainSystem("VAE", "vae", ("decoder_word_drop=0.3", "free_bits=0.02")),
     "wae": PlainSystem("WAE, N(0, I)", "wae"),
@@ -70,22 +79,64 @@ SYSTEMS = {
     "arae-noise": PlainSystem("ARAE, noise stays", "arae", NOISE_STAYS),
 }
 """By the name that ``--system`` takes."""
+CODES = tuple(name for name, system in SYSTEMS.items() if system.model != "language-model")
+"""Those that have a code space."""
+
+QUICK_CORPUS, QUICK_SIZE = "synthetic", 24_000
+QUICK_LENGTH, QUICK_VOCABULARY = 9, 1_000
+"""Short sentences of few words, of which small models learn something in half a minute."""
+QUICK_CHANGES = (
+    *("iterations=500", "evaluate_every=125", "evaluation_sentences=200", "hidden_size=96"),
+    *("tied_embeddings=all", "softmax_samples=128", "autoencoder_rate=0.01", "warmup=50"),
+    *("critic_steps=2", "adversarial_warmup=100", "adversarial_weight=0.3"),
+    *("adversarial_rate_critic=0.001", "adversarial_rate_generator=0.001"),
+    "generator_average=0.98",
+)
+"""Of the preset ``demo``: half a minute for a model."""
+QUICK_IMAGE_CHANGES = ("epochs=30", "adversarial_warmup=150")
+QUICK_FLOW = ("iterations=400",)
+QUICK_JUDGE = {"embedding_size": 64, "hidden_size": 64, "iterations": 80}
+
+
+@dataclass(frozen=True)
+class PlainChoices:
+    """What the options of a table of plain models say.
+
+    Attributes:
+        names: Of its rows; none for the usual ones.
+        seeds: Of each model.
+        corpus: Name or prepared folder.
+        preset: Where the settings of all models start from.
+        quick: Whether it is made on an embedded corpus, with small networks and one seed.
+        device: Where to compute.
+        precision: Of matrix products.
+        out: Folder of all runs.
+        results: Folder of the file of results.
+    """
+
+    names: tuple[str, ...]
+    seeds: int
+    corpus: str
+    preset: str
+    quick: bool
+    device: str
+    precision: Precision
+    out: Path | None
+    results: Path
 
 
 def table_options(
-    *, systems: Sequence[str], default: Sequence[str], corpus: str, count: int, quick: str, out: str
+    *, systems: Sequence[str], default: Sequence[str], corpus: str, quick: str
 ) -> Callable[[Command], Command]:
-    """Return a decorator: the options of every table of plain models.
+    """Return a decorator: the options of every table of plain models, given as ``choices``.
 
     Args:
         systems: Names of the rows that there can be.
         default: Those measured unless some are named.
         corpus: Trained on unless another is named.
-        count: Samples drawn of each model unless told otherwise.
         quick: Help of ``--quick``.
-        out: Where runs lie unless told otherwise.
     """
-    return in_order(
+    options = in_order(
         click.option(
             "--system",
             "names",
@@ -94,71 +145,176 @@ def table_options(
             help=f"A row; may be given again.  [default: {', '.join(default)}]",
         ),
         click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model."),
-        click.option(
-            "--count", type=click.IntRange(100), default=count, help="Samples drawn of each model."
-        ),
-        click.option("--corpus", "corpus_name", default=corpus, help="Name or prepared folder."),
+        click.option("--corpus", default=corpus, help="Name or prepared folder."),
         preset_option("Where the settings of all models start from."),
         click.option("--quick", is_flag=True, help=quick),
-        run_options("Folder of all runs.", default=out),
+        run_options(
+            "Folder of trained models and pictures, which tables and figures share.",
+            default="runs/reproduce/CORPUS",
+        ),
         results_option,
     )
 
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_choices(**parameters: Any) -> Any:
+            fields = {name: parameters.pop(name) for name in PlainChoices.__dataclass_fields__}
+            return command(choices=PlainChoices(**fields), **parameters)
 
-def train_system(
-    system: PlainSystem,
-    corpus: Corpus,
-    folder: Path,
-    *,
-    seed: int,
-    named_preset: str,
-    changes: Sequence[str],
-    flow_changes: Sequence[str],
-    device: torch.device,
-    precision: Precision,
-) -> None:
-    """Train a system's model and its prior into a folder, going on with what is there.
+        return options(with_choices)  # type: ignore[return-value]
+
+    return decorate
+
+
+class PlainTable:
+    """A table or figure of plain models in the making: its corpus, its models, its results.
 
     Args:
-        system: A row.
-        corpus: Of text.
-        folder: Of the run.
-        seed: Of the model and of its prior.
-        named_preset: Where its settings start from.
-        changes: Of all models' settings; a system's own come after them.
-        flow_changes: Of a flow's settings.
-        device: Where to compute.
-        precision: Of matrix products.
+        name: Of the file of results; ``-quick`` is put behind it.
+        choices: What was asked for.
+        rows: Shown unless others were asked for.
+        quick_corpus: Of the quick form.
     """
-    from arae_toolkit.pretraining.experiment import pretrain
-    from arae_toolkit.priors.fitting import fit_prior
-    from arae_toolkit.priors.models import load_autoencoder
-    from arae_toolkit.priors.settings import FlowConfig, GaussianConfig, MixtureConfig
 
-    config = preset(named_preset, corpus=corpus.name)
-    config = with_overrides(config, [*changes, *system.changes, f"seed={seed}"])
-    place = f", {device}, {precision}, to {folder}"
-    with signals_noted() as stop_signal:
-        with training_display(corpus, config, title=system.model, place=place) as display:
-            pretrain(
-                corpus,
-                config,
-                folder,
-                kind=system.model,  # type: ignore[arg-type]
-                listeners=[display],
-                stop_signal=stop_signal,
-                device=device,
-                precision=precision,
-            )
-        kinds: dict[str, Any] = {
-            "flow": FlowConfig(),
-            "mixture": MixtureConfig(),
-            "gaussian": GaussianConfig(),
+    def __init__(
+        self,
+        name: str,
+        choices: PlainChoices,
+        rows: Sequence[str],
+        *,
+        quick_corpus: str = QUICK_CORPUS,
+    ) -> None:
+        from arae_toolkit.devices import choose_device
+
+        self.began = time.monotonic()
+        self.quick, self.precision, self.results = choices.quick, choices.precision, choices.results
+        self.name = f"{name}-quick" if choices.quick else name
+        self.device = choose_device(choices.device)
+        self.rows = [SYSTEMS[row] for row in choices.names or rows]
+        self.corpus, self.folder = _opened(choices, quick_corpus)
+        self.seeds = range(1 if choices.quick else choices.seeds)
+        self.preset = "demo" if choices.quick else choices.preset
+        self.changes: tuple[str, ...] = ()
+        if choices.quick:
+            images = self.corpus.kind == "image"
+            self.changes = QUICK_IMAGE_CHANGES if images else QUICK_CHANGES
+
+    def trained(self) -> Iterator[tuple[PlainSystem, int, Path]]:
+        """Yield each row and seed with the folder of its model, trained when it is asked for."""
+        for row in self.rows:
+            for seed in self.seeds:
+                run = self.folder / row.run / f"seed-{seed}"
+                self._train(row, run, seed)
+                yield row, seed, run
+
+    def config(self, row: PlainSystem, seed: int = 0) -> Config:
+        """Return the settings of a row's model; its own come after those of all."""
+        config = preset(self.preset, corpus=self.corpus.name)
+        return with_overrides(config, [*self.changes, *row.changes, f"seed={seed}"])
+
+    def _train(self, row: PlainSystem, folder: Path, seed: int) -> None:
+        """Train a row's model and its prior, going on with what is there."""
+        from arae_toolkit.pretraining.experiment import pretrain
+        from arae_toolkit.priors.fitting import fit_prior
+        from arae_toolkit.priors.models import load_autoencoder
+        from arae_toolkit.priors.settings import FlowConfig, GaussianConfig, MixtureConfig
+
+        corpus, config = self.corpus, self.config(row, seed)
+        place = f", {self.device}, {self.precision}, to {folder}"
+        with signals_noted() as stop_signal:
+            with training_display(corpus, config, title=row.model, place=place) as display:
+                pretrain(
+                    corpus,
+                    config,
+                    folder,
+                    kind=row.model,  # type: ignore[arg-type]
+                    listeners=[display],
+                    stop_signal=stop_signal,
+                    device=self.device,
+                    precision=self.precision,
+                )
+            kinds: dict[str, Any] = {
+                "flow": FlowConfig(),
+                "mixture": MixtureConfig(),
+                "gaussian": GaussianConfig(),
+            }
+            if row.prior not in kinds:
+                return
+            own = QUICK_FLOW if self.quick and row.prior == "flow" else ()
+            settings = with_overrides(kinds[row.prior], [*own, f"seed={seed}"])
+            model = load_autoencoder(folder, device=self.device)
+            with training_display(corpus, settings, title=row.prior, place=place) as display:
+                how: dict[str, Any] = {"listeners": [display], "stop_signal": stop_signal}
+                fit_prior(model, corpus, settings, folder, **how)
+
+    def key_of(self, run: Path) -> dict[str, str]:
+        """Return what moves every measure of a trained model, by which it is found again."""
+        from arae_toolkit.models.model_folder import WEIGHTS
+        from arae_toolkit.storage.atomic_files import sha256_of_file
+
+        weights = sha256_of_file(run / WEIGHTS)
+        return {"weights": weights, "corpus": self.corpus.sha256, "device": self.device.type}
+
+    def write(self, metrics: Mapping[str, Metric], details: Mapping[str, Any]) -> Result:
+        """Write the file of results and return what it says."""
+        path = write_result(
+            self.results,
+            self.name,
+            command=command_line(),
+            corpus=corpus_identity(self.corpus),
+            seeds=self.seeds,
+            device=self.device.type,
+            seconds=time.monotonic() - self.began,
+            metrics=metrics,
+            threads=threads_of(),
+            details={
+                "preset": self.preset,
+                "changes": list(self.changes),
+                "rows": {row.title: asdict(row) for row in self.rows},
+                "budget": self._budget(),
+                **details,
+            },
+        )
+        say(str(path))
+        return read_results(self.results)[self.name]
+
+    def _budget(self) -> dict[str, Any]:
+        """Return how long models learn, and how large they are."""
+        config = self.config(self.rows[0])
+        training, rows = config.training, self.corpus.rows("train")
+        epochs = float(training.epochs)
+        if training.iterations:
+            epochs = training.iterations * training.batch_size / rows
+        return {
+            "kind": self.corpus.kind,
+            "epochs": round(epochs, 1),
+            "hidden_size": config.model.hidden_size,
+            "code_size": config.model.code_size,
         }
-        if system.prior not in kinds:
-            return
-        own = flow_changes if system.prior == "flow" else ()
-        settings = with_overrides(kinds[system.prior], [*own, f"seed={seed}"])
-        model = load_autoencoder(folder, device=device)
-        with training_display(corpus, settings, title=system.prior, place=place) as display:
-            fit_prior(model, corpus, settings, folder, listeners=[display], stop_signal=stop_signal)
+
+
+def _opened(choices: PlainChoices, quick_corpus: str) -> tuple[Corpus, Path]:
+    """Return the corpus, prepared first where it is embedded, and the folder of its models."""
+    if not choices.quick:
+        corpus = open_corpus(choices.corpus)
+        return corpus, choices.out or run_folder("reproduce") / corpus.name
+    folder = quick_folder(choices.out, quick_corpus)
+    return quick_text(folder) if quick_corpus == QUICK_CORPUS else open_corpus(quick_corpus), folder
+
+
+def quick_folder(out: Path | None, corpus: str = QUICK_CORPUS) -> Path:
+    """Return where the small models of all quick tables lie, unless a folder is named."""
+    return out or run_folder("reproduce") / f"{corpus}-quick"
+
+
+def quick_text(folder: Path) -> Corpus:
+    """Return the captions and pairs of all quick tables, which lie beside their models."""
+    options = PrepareOptions(size=QUICK_SIZE, max_length=QUICK_LENGTH, vocab_size=QUICK_VOCABULARY)
+    return prepared(QUICK_CORPUS, folder / "corpus", options)
+
+
+def quick_judge() -> LanguageModelSettings:
+    """Return the settings of the language models that read text in quick tables."""
+    from arae_toolkit.evaluation.language_model import LanguageModelSettings
+
+    return LanguageModelSettings(**QUICK_JUDGE)

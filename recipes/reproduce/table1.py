@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.reproduce.plain_systems import (
     SYSTEMS,
+    PlainChoices,
     PlainSystem,
+    PlainTable,
+    quick_judge,
     table_options,
-    train_system,
 )
-from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import significant
 from arae_toolkit.reports.generation_plots import write_plot
 from arae_toolkit.reports.generation_tables import measured_on, row_name
 from arae_toolkit.reports.generation_tables import table1 as markdown_table
-from arae_toolkit.reports.results import (
-    Metric,
-    corpus_identity,
-    read_results,
-    summarise,
-    write_result,
-)
-from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.reports.results import Metric, summarise
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
 
 DEFAULT_SYSTEMS = ("lm", "ae", "arae", "aae", "ae-noise-flow")
-QUICK_SYSTEMS = ("lm", "ae", "arae", "ae-noise-flow")
-QUICK_SIZE, QUICK_COUNT, QUICK_SENTENCES = 6_000, 3_000, 500
-QUICK_CHANGES = ("epochs=4", "adversarial_warmup=100", "evaluation_sentences=200")
-QUICK_FLOW = ("iterations=400",)
+QUICK_SYSTEMS = ("lm", "ae", "arae")
+QUICK_COUNT, QUICK_SENTENCES, QUICK_TEMPERATURES = 1_500, 100, (1.0, 0.7)
 MEASURES = {
     "reverse_perplexity": "per token",
     "forward_perplexity": "per token",
@@ -71,94 +58,58 @@ MEASURES = {
     systems=tuple(SYSTEMS),
     default=DEFAULT_SYSTEMS,
     corpus="snli",
-    count=100_000,
-    quick="On made-up captions and with small networks, in some minutes.",
-    out="runs/table1",
+    quick="On made-up captions and with small networks, in about a minute.",
+)
+@click.option(
+    "--count", type=click.IntRange(100), default=100_000, help="Samples drawn of each model."
 )
 @click.option(
     "--split", type=click.Choice(["test", "dev"]), default="test", help="Real text to be read."
 )
-def table1(
-    names: tuple[str, ...],
-    seeds: int,
-    count: int,
-    split: str,
-    corpus_name: str,
-    preset: str,
-    quick: bool,
-    device: str,
-    precision: Precision,
-    out: Path | None,
-    results: Path,
-) -> None:
+def table1(count: int, split: str, choices: PlainChoices) -> None:
     """Measure Table 1: what language models learn from samples, and what they say of them.
 
-    Each model is trained into runs/table1 and sampled. Reverse perplexity is that of held-out text
-    by a language model of the samples, forward perplexity that of the samples by a language model
-    of a part of train that no system has seen. The language model's temperatures make a curve,
-    drawn into the folder with every other row beside it. What is finished is left alone. Markdown
-    goes to stdout, everything to results/table1.json.
+    Each model is trained into runs/reproduce/CORPUS and sampled. Reverse perplexity is that of
+    held-out text by a language model of the samples, forward perplexity that of the samples by a
+    language model of a part of train that no system has seen. The language model's temperatures
+    make a curve, drawn into the folder with every other row beside it. What is finished is left
+    alone. Markdown goes to stdout, everything to results/table1.json.
     """
-    began = time.monotonic()
-    from arae_toolkit.devices import choose_device
     from arae_toolkit.evaluation.generation.measurement import GenerationSettings
-    from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.recipes.shared.generation_systems import measurement_of
 
-    title = "table1-quick" if quick else "table1"
-    folder = out or run_folder(title)
-    changes: tuple[str, ...] = ()
-    settings = GenerationSettings()
-    if quick:
-        changes, preset = QUICK_CHANGES, "demo"
-        seeds, count = 1, min(count, QUICK_COUNT)
-        corpus = prepared("synthetic", folder / "corpus", PrepareOptions(size=QUICK_SIZE))
-        judge = LanguageModelSettings(embedding_size=64, hidden_size=96, iterations=600)
-        settings = GenerationSettings(judge=judge, nearest_sentences=QUICK_SENTENCES)
-    else:
-        corpus = open_corpus(corpus_name)
-    rows = [SYSTEMS[name] for name in names or (QUICK_SYSTEMS if quick else DEFAULT_SYSTEMS)]
-    place = choose_device(device)
-    measurement = measurement_of(corpus, split, None, device, precision, settings=settings)
-    train = partial(
-        train_system,
-        named_preset=preset,
-        changes=changes,
-        flow_changes=QUICK_FLOW if quick else (),
-        device=place,
-        precision=precision,
+    table = PlainTable("table1", choices, QUICK_SYSTEMS if choices.quick else DEFAULT_SYSTEMS)
+    corpus, settings = table.corpus, GenerationSettings()
+    if choices.quick:
+        count = min(count, QUICK_COUNT)
+        settings = GenerationSettings(
+            judge=quick_judge(),
+            forward_sentences=count,
+            self_bleu_sentences=QUICK_SENTENCES,
+            nearest_sentences=QUICK_SENTENCES,
+        )
+        table.rows = [
+            replace(row, temperatures=QUICK_TEMPERATURES) if len(row.temperatures) > 1 else row
+            for row in table.rows
+        ]
+    measurement = measurement_of(
+        corpus, split, None, choices.device, table.precision, settings=settings
     )
     cells = _real(measurement, count)
-    for row in rows:
-        for seed in range(seeds):
-            run = folder / row.run / f"seed-{seed}"
-            train(row, corpus, run, seed=seed)
-            for name, found in _measured(row, run, corpus, measurement, count, seed=seed).items():
-                cells.setdefault(name, []).append(found)
-    path = write_result(
-        results,
-        title,
-        command=command_line(),
-        corpus=corpus_identity(corpus),
-        seeds=range(seeds),
-        device=place.type,
-        seconds=time.monotonic() - began,
-        metrics=_metrics(cells),
-        threads=threads_of(),
-        details={
+    for row, seed, run in table.trained():
+        for name, found in _measured(row, run, corpus, measurement, count, seed=seed).items():
+            cells.setdefault(name, []).append(found)
+    result = table.write(
+        _metrics(cells),
+        {
             "split": split,
             "count": count,
-            "preset": preset,
-            "changes": list(changes),
-            "rows": {row.title: asdict(row) for row in rows},
             "judge": asdict(measurement.settings.judge),
             "judge_split": corpus.judges_split,
             "cells": significant(cells),
         },
     )
-    say(str(path))
-    result = read_results(results)[title]
-    _draw(folder, cells, rows, corpus)
+    _draw(table.folder, cells, table.rows, corpus)
     click.echo(f"{markdown_table(result)}\n\n{measured_on(result)}")
 
 

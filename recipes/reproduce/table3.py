@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
-from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.reproduce.transfer_options import (
+    QUICK_SYSTEMS,
     TableChoices,
+    open_reviews,
     table_command,
     table_options,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.storage.paths import run_folder
 
-QUICK_SYSTEMS = ("delete-and-replace", "arae-1", "hiding")
-QUICK_CHANGES = ("epochs=16", "batch_size=64", "softmax_samples=256")
-QUICK_SIZE = 6_000
 SAMPLES_SHOWN = 6
 
 
@@ -49,13 +47,11 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     began = time.monotonic()
     name = "table3-quick" if quick else "table3"
     folder = choices.out or run_folder(name)
+    opened = open_reviews(corpus, folder, quick=quick)
     if quick:
-        choices = choices.quick(QUICK_SYSTEMS, QUICK_CHANGES)
-        options = PrepareOptions(size=QUICK_SIZE)
-        opened = prepared("synthetic-sentiment", folder / "corpus", options)
-    else:
-        opened = open_corpus(corpus)
+        choices = choices.quick(QUICK_SYSTEMS)
     command = table_command()
-    result = write_table(name, opened, choices, folder=folder, command=command, began=began)
+    how: dict[str, Any] = {"folder": folder, "command": command, "began": began, "quick": quick}
+    result = write_table(name, opened, choices, **how)
     show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")

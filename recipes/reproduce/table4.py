@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from arae_toolkit.recipes.reproduce.transfer_options import (
+    QUICK_SYSTEMS,
     TableChoices,
+    quick_labelled,
     table_command,
     table_options,
 )
@@ -27,6 +29,7 @@ SAMPLES_SHOWN = 6
     cls=ExamplesCommand,
     examples=[
         "arae-toolkit reproduce table4",
+        "arae-toolkit reproduce table4 --quick",
         "arae-toolkit reproduce table4 --part titles --system arae-1 --system infilling@c8",
         "arae-toolkit reproduce table4 --inputs tests/data/topics.jsonl --precision bf16",
         "arae-toolkit reproduce table4 --system infilling --model all-topics=runs/yahoo-all",
@@ -52,12 +55,14 @@ SAMPLES_SHOWN = 6
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSONL of one's own sentences (text, label, part), rewritten by the table's last system.",
 )
+@click.option("--quick", is_flag=True, help="On made-up questions and with small networks.")
 @table_options
 def table4(
     parts: tuple[str, ...],
     corpora: tuple[str, ...],
     classes: str,
     inputs: Path | None,
+    quick: bool,
     choices: TableChoices,
 ) -> None:
     """Train and measure topic transfer on Yahoo's questions (titles) and replies, part by part.
@@ -73,6 +78,10 @@ def table4(
     )
     from arae_toolkit.reports.transfer_tables import directions_table, measured_on
 
+    if quick:
+        if parts or corpora or inputs:
+            raise click.UsageError("--quick has a corpus of its own")
+        parts, choices = ("quick",), choices.quick(QUICK_SYSTEMS)
     parts = parts or PARTS
     if corpora and len(corpora) != len(parts):
         raise click.UsageError("--corpus is needed once for each --part, or not at all")
@@ -80,7 +89,9 @@ def table4(
     for index, part in enumerate(parts):
         began = time.monotonic()
         folder = (choices.out or run_folder("table4")) / part
-        if corpora:
+        if quick:
+            prepared = quick_labelled("synthetic-topics", folder)
+        elif corpora:
             prepared = open_corpus(corpora[index])
         else:
             prepared = open_corpus("yahoo", part=part, classes=classes)
@@ -95,6 +106,7 @@ def table4(
             folder=folder,
             command=command,
             began=began,
+            quick=quick,
             details={"part": part},
             more=more,
         )

@@ -16,6 +16,7 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.nli.seeds import draw_labels, fitted, identity_of, train_seeds
+from arae_toolkit.recipes.reproduce.plain_systems import QUICK_CHANGES, quick_folder, quick_text
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_pairs, prepared
@@ -58,7 +59,6 @@ WORDS, VOCABULARY = 60, 20_000
 """Of the corpus prepared: the plain autoencoder reads sentences of any length."""
 ARAE_WORDS = 15
 PUBLISHED_TABLES = "tied_embeddings=none"
-QUICK_SIZE, QUICK_EPOCHS = 20_000, 2
 KINDS: tuple[Literal["ae", "arae"], ...] = ("ae", "arae")
 SETTINGS: dict[str, list[str]] = {
     "ae": ["epochs=7", PUBLISHED_TABLES],
@@ -127,7 +127,9 @@ def table5(
     began = time.monotonic()
     seeds = seeds or (1 if quick else 3)
     folder = out or run_folder("table5-quick" if quick else "table5")
-    corpus = _open(corpus_name, folder, quick=quick)
+    # The models of the other quick tables, unless another corpus is named.
+    shared = quick_folder(out) if quick and corpus_name is None else folder
+    corpus = _open(corpus_name, shared, quick=quick)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
 
@@ -138,7 +140,7 @@ def table5(
     with signals_noted() as stop_signal:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop_signal}
         given = {"ae": ae, "arae": arae}
-        encoders = _encoders(corpus, folder, given=given, quick=quick, **how)
+        encoders = _encoders(corpus, shared, given=given, quick=quick, **how)
         cells = {
             (labelled.name, objective): _cell(
                 Task(corpus, labelled, encoder, None, objective),
@@ -173,7 +175,7 @@ def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
     if name is not None:
         return open_pairs(name)
     if quick:
-        return prepared("synthetic", folder / "corpus", PrepareOptions(size=QUICK_SIZE))
+        return quick_text(folder)
     options = PrepareOptions(max_length=WORDS, vocab_size=VOCABULARY)
     return prepared("snli", folder / "corpus", options)
 
@@ -248,8 +250,8 @@ def _encoders(
             continue
         out = folder / kind
         if quick:
-            changes = [f"epochs={QUICK_EPOCHS}", "hidden_size=96"]
-            config = with_overrides(preset("demo", corpus=corpus.name), changes)
+            out = folder / kind / "seed-0"
+            config = with_overrides(preset("demo", corpus=corpus.name), QUICK_CHANGES)
         else:
             config = with_overrides(preset("fast", corpus=corpus.name), SETTINGS[kind])
         with training_display(corpus, config, title=kind, place=f", to {out}") as display:

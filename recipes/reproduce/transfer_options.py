@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.recipes.reproduce.transfer_systems import (
     SYSTEMS,
     System,
@@ -16,6 +17,7 @@ from arae_toolkit.recipes.reproduce.transfer_systems import (
     finished_system,
 )
 from arae_toolkit.recipes.shared.child_processes import command_line
+from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     Checked,
@@ -27,7 +29,17 @@ from arae_toolkit.recipes.shared.options import (
 )
 
 if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+
+QUICK_SYSTEMS = ("delete-and-replace", "arae-1")
+QUICK_CHANGES = (
+    *("iterations=400", "evaluate_every=200", "evaluation_sentences=100", "batch_size=64"),
+    *("softmax_samples=128", "autoencoder_rate=0.01", "warmup=50", "hidden_size=96"),
+    *("critic_steps=2", "adversarial_warmup=100", "attribute_warmup=100"),
+)
+QUICK_SIZES = {"synthetic-sentiment": 6_000, "synthetic-topics": 4_000}
+QUICK_LENGTH, QUICK_SENTENCES = 10, 100
 
 
 @dataclass(frozen=True)
@@ -68,11 +80,29 @@ class TableChoices:
         several = system.model is None and (not named or system.run in named)
         return range(self.seeds if several else 1)
 
-    def quick(self, names: tuple[str, ...], changes: tuple[str, ...]) -> TableChoices:
-        """Return the choices of a quick table: a few systems, small networks."""
+    def quick(self, names: tuple[str, ...]) -> TableChoices:
+        """Return the choices of a quick table: a few systems, small networks, some sentences."""
         return replace(
-            self, systems=tuple(chosen_systems(names)), preset="demo", changes=changes, seeds=1
+            self,
+            systems=tuple(chosen_systems(names)),
+            preset="demo",
+            changes=QUICK_CHANGES,
+            seeds=1,
+            most=self.most or QUICK_SENTENCES,
         )
+
+
+def open_reviews(name: str, folder: Path, *, quick: bool) -> Corpus:
+    """Return the corpus: that of the name, or made-up reviews, which lie beside the models."""
+    if not quick:
+        return open_corpus(name)
+    return quick_labelled("synthetic-sentiment", folder)
+
+
+def quick_labelled(name: str, folder: Path) -> Corpus:
+    """Return an embedded corpus of short labelled sentences, which lies beside the models."""
+    options = PrepareOptions(size=QUICK_SIZES[name], max_length=QUICK_LENGTH)
+    return prepared(name, folder / "corpus", options)
 
 
 def _known_system(name: str) -> System:

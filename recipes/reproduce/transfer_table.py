@@ -35,9 +35,11 @@ from arae_toolkit.storage.atomic_files import write_json, write_json_lines
 from arae_toolkit.transfer.systems import AUTOENCODERS
 
 if TYPE_CHECKING:
-    from arae_toolkit.data.corpus import Corpus
+    import torch
+
+    from arae_toolkit.data.corpus import Corpus, PackedSentences
     from arae_toolkit.devices import Precision
-    from arae_toolkit.evaluation.transfer.evaluators import Evaluators
+    from arae_toolkit.evaluation.transfer.evaluators import Evaluators, EvaluatorSettings
     from arae_toolkit.reports.markdown import Result
 
 ROWS_AT_ONCE = 500
@@ -67,7 +69,10 @@ class Sources:
     @classmethod
     def of(cls, corpus: Corpus, split: str, *, most: int = 0) -> Sources:
         """Return a split's sentences, at most so many of each label; 0 takes all."""
-        sentences = corpus.split(split)
+        return cls._of(corpus.split(split), corpus, most=most)
+
+    @classmethod
+    def _of(cls, sentences: PackedSentences, corpus: Corpus, *, most: int) -> Sources:
         labels = np.asarray(sentences.labels)
         texts, sources, targets = list[str](), list[int](), list[int]()
         for label in range(len(corpus.labels)):
@@ -80,6 +85,14 @@ class Sources:
                         sources.append(label)
                         targets.append(target)
         return cls(texts, sources, targets)
+
+    @classmethod
+    def first(cls, corpus: Corpus, split: str, count: int, *, words: tuple[int, int]) -> Sources:
+        """Return the first sentences of each label that have so many words, the fewest and most."""
+        sentences = corpus.split(split)
+        lengths = np.asarray(sentences.lengths) - 1  # one is <eos>
+        fit = sentences.at(np.flatnonzero((lengths >= words[0]) & (lengths <= words[1])))
+        return cls._of(fit, corpus, most=count)
 
     @property
     def sha256(self) -> str:
@@ -164,7 +177,13 @@ class Measurer:
 
 
 def outputs_of(
-    system: System, place: Path, sources: Sources, names: Sequence[str], *, precision: Precision
+    system: System,
+    place: Path,
+    sources: Sources,
+    names: Sequence[str],
+    *,
+    precision: Precision,
+    kept_as: str = "",
 ) -> list[str]:
     """Return what a trained system makes of the sources, from its run if it is there already.
 
@@ -177,11 +196,13 @@ def outputs_of(
         sources: What it is given.
         names: Of the labels.
         precision: Of the matrix products of decoding.
+        kept_as: Put behind the system's name in that of the file, for sources of another choice.
     """
     from arae_toolkit.transfer.infilling.rewriter import Infilling
     from arae_toolkit.transfer.model import TransferModel
 
-    kept, folder = place / "outputs" / f"{system.name}.jsonl", system.model_in(place)
+    kept = place / "outputs" / f"{system.name}{kept_as}.jsonl"
+    folder = system.model_in(place)
     asked = [
         {"text": text, "label": names[label], "to": names[target]}
         for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
@@ -301,6 +322,7 @@ def write_table(
     folder: Path,
     command: str,
     began: float,
+    quick: bool = False,
     details: Mapping[str, Any] | None = None,
     more: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
 ) -> Result:
@@ -311,6 +333,7 @@ def write_table(
     device = choose_device(choices.device)
     instruments = evaluators_of(
         corpus,
+        settings=_quick_evaluators() if quick else None,
         device=device,
         dtype=dtype_of(choices.precision),
         note=say,
@@ -318,12 +341,7 @@ def write_table(
     )
     sources = Sources.of(corpus, choices.split, most=choices.most)
     measurer = Measurer(corpus, choices.split, sources, instruments)
-
-    def train(system: System, seed: int, place: Path) -> None:
-        settings = _settings(system, seed, corpus, choices)
-        how: dict[str, Any] = {"device": device, "precision": choices.precision}
-        train_transfer(corpus, settings, place, kind=system.kind, scorer=choices.scorer, **how)
-
+    train = partial(train_system, corpus=corpus, choices=choices, device=device)
     cells = measure_systems(choices, measurer, folder, train)
     signature = cells["copy"][0]["signature"]
     write_result(
@@ -357,6 +375,33 @@ def write_table(
         },
     )
     return read_results(choices.results)[name]
+
+
+def _quick_evaluators() -> EvaluatorSettings:
+    """Return the settings of the evaluators of quick tables, which learn a small corpus."""
+    from arae_toolkit.evaluation.language_model import LanguageModelSettings
+    from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
+    from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+
+    return EvaluatorSettings(
+        neural=BiLSTMClassifierSettings(embedding_size=64, state_size=64, iterations=100),
+        language_model=LanguageModelSettings(embedding_size=64, hidden_size=64, iterations=120),
+    )
+
+
+def train_system(
+    system: System,
+    seed: int,
+    place: Path,
+    *,
+    corpus: Corpus,
+    choices: TableChoices,
+    device: torch.device,
+) -> None:
+    """Train a system's seed into a folder, going on with what is there."""
+    settings = _settings(system, seed, corpus, choices)
+    how: dict[str, Any] = {"device": device, "precision": choices.precision}
+    train_transfer(corpus, settings, place, kind=system.kind, scorer=choices.scorer, **how)
 
 
 def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:

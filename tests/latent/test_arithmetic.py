@@ -7,7 +7,6 @@ import torch
 from arae_toolkit.data.corpus import pack
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.latent.arithmetic import (
-    PAPER,
     Transform,
     Trial,
     best_trial,
@@ -218,8 +217,3 @@ def test_dev_decides_for_the_scale_that_brings_the_word():
     best = best_trial(trials)
     assert (best.temperature, best.scale) == (0.5, 1.0)  # the first of two alike
     assert (best.match, best.match_without, best.precision) == (100, 0, 75)
-
-
-def test_the_papers_transforms_are_those_of_figure_5():
-    assert list(PAPER) == ["walking", "man", "two", "dog", "standing", "several"]
-    assert PAPER["several"] == (70, 67.0)

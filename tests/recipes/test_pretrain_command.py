@@ -140,6 +140,7 @@ def test_the_demo_runs_and_writes_its_report(tmp_path):
     """Small, but the whole way: corpus, training, tables, report."""
     result = call("demo", "--size", "400", "--epochs", "1", "--out", tmp_path / "demo")
     report = Path(result.stdout.strip()).read_text()
+    assert "offset vectors" in result.stderr  # or why there are none
     for title in ("Samples", "Reconstructions", "Interpolations", "nats a sentence"):
         assert title in report
         assert title in result.stderr

@@ -4,7 +4,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from arae_toolkit.recipes.reproduce.transfer_options import table_command, table_options
+from arae_toolkit.recipes.reproduce.transfer_options import (
+    QUICK_CHANGES,
+    QUICK_SENTENCES,
+    table_command,
+    table_options,
+)
 from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 
 
@@ -46,10 +51,11 @@ def test_several_seeds_of_one_system_are_those_of_its_runs(named):
 
 def test_a_quick_table_has_its_own_systems_and_one_seed(tmp_path):
     choices = _choices("--seeds", "3", "--split", "dev", "--limit", "7", "--out", str(tmp_path))
-    quick = choices.quick(("ae", "cycle"), ("epochs=1",))
+    quick = choices.quick(("ae", "cycle"))
     assert list(quick.systems) == chosen_systems(("ae", "cycle"))
-    assert (quick.preset, quick.changes, quick.seeds) == ("demo", ("epochs=1",), 1)
+    assert (quick.preset, quick.changes, quick.seeds) == ("demo", QUICK_CHANGES, 1)
     assert (quick.split, quick.most, quick.out) == ("dev", 7, tmp_path)
+    assert _choices().quick(("ae",)).most == QUICK_SENTENCES
 
 
 @pytest.mark.parametrize(

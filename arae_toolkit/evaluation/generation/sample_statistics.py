@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from sacrebleu.metrics.bleu import BLEU
 
-from arae_toolkit.data.corpus import PackedSentences
+from arae_toolkit.data.corpus import Corpus, PackedSentences, pack
 from arae_toolkit.data.vocabulary import UNKNOWN
 
 DIVERSITY_ORDERS = (2, 3, 4)
@@ -240,6 +240,15 @@ def novel_texts(
         else:
             chosen.append(text)
     return chosen, left_out
+
+
+def stand_in(corpus: Corpus, texts: Sequence[str]) -> list[bool]:
+    """Return which texts are sentences of a corpus, of whatever split.
+
+    What differs in unknown words alone is the same.
+    """
+    packed = pack(corpus.vocabulary.encode_batch(texts), vocab_size=len(corpus.vocabulary))
+    return KnownSentences([corpus.split(name) for name in corpus.manifest["splits"]]).hold(packed)
 
 
 def _check(sentences: PackedSentences) -> None:

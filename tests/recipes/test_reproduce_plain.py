@@ -1,0 +1,142 @@
+"""``reproduce table1 | figure2 | figure3 | figure4 | figure5``, quick forms made quicker still."""
+
+import json
+
+import pytest
+from command_line import call
+
+from arae_toolkit.data.corpus import Corpus, texts_of
+from arae_toolkit.evaluation import corrupted_reconstruction
+from arae_toolkit.latent import offsets
+from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
+from arae_toolkit.storage import paths
+
+TINY = (
+    *("iterations=6", "evaluate_every=3", "evaluation_sentences=30", "hidden_size=16"),
+    *("embedding_size=16", "code_size=16", "generator_sizes=[16]", "critic_sizes=[16]"),
+    *("batch_size=32", "warmup=2"),
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder of runs and results, and settings that train in no time."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_systems, "QUICK_SIZE", 1200)
+        patch.setattr(plain_systems, "QUICK_CHANGES", TINY)
+        patch.setattr(plain_systems, "QUICK_IMAGE_CHANGES", ("iterations=20",))
+        patch.setattr(
+            plain_systems,
+            "QUICK_JUDGE",
+            {"embedding_size": 8, "hidden_size": 8, "iterations": 2, "most_epochs": 2},
+        )
+        patch.setattr(table1, "QUICK_COUNT", 120)
+        patch.setattr(figure5, "QUICK_COUNT", 1)
+        patch.setattr(figure5, "QUICK_DECODINGS", 2)
+        yield folder
+
+
+@pytest.fixture
+def reproduce(place, monkeypatch):
+    """Make a table, and return what it printed and its results."""
+    monkeypatch.setenv(paths.RUNS_VARIABLE, str(place / "runs"))
+
+    def run(name, *words):
+        results = place / "results"
+        done = call("reproduce", name, "--quick", "--results", results, *words)
+        return done, json.loads((results / f"{name}-quick.json").read_text())
+
+    return run
+
+
+@pytest.fixture
+def shared(place):
+    return place / "runs" / "reproduce" / "synthetic-quick"
+
+
+def test_figure_3_draws_the_course_of_training_with_a_tanh_generator(reproduce, shared):
+    done, result = reproduce("figure3")
+    curves = result["details"]["curves"]
+    assert list(curves) == ["AE, fitted Gaussian", "ARAE", "ARAE, tanh generator"]
+    (curve,) = curves["ARAE"]
+    assert [row["epoch"] for row in curve] == sorted(row["epoch"] for row in curve)
+    assert len(curve) == 2
+    assert result["metrics"]["ARAE, generated_norm"]["value"] == pytest.approx(1)
+    # By construction on the sphere; a tanh has to learn it.
+    assert result["metrics"]["ARAE, tanh generator, generated_norm"]["value"] != pytest.approx(1)
+    assert (shared / "figure3.png").read_bytes().startswith(b"\x89PNG")
+    assert "| paper's ARAE |" in done.stdout
+    assert result["details"]["budget"]["hidden_size"] == 16
+
+
+def test_a_model_is_trained_once_for_all_that_show_it(reproduce, shared):
+    reproduce("figure3")
+    weights = shared / "arae" / "seed-0" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    done, result = reproduce("table1", "--system", "arae")
+    assert weights.stat().st_mtime_ns == before
+    assert "ARAE, reverse_perplexity" in result["metrics"]
+    assert "| ARAE |" in done.stdout
+    assert "published code for 15 epochs" in done.stdout
+    assert (shared / "table1.png").exists()
+
+
+def test_figure_4_measures_swaps_and_its_results_hold_no_sentence(reproduce, shared, monkeypatch):
+    done, result = reproduce("figure4", "--swaps", 2)
+    metrics = result["metrics"]
+    for name in ("AE, fitted Gaussian", "ARAE"):
+        for swaps in range(3):
+            assert metrics[f"{name}, {swaps} swaps, nats_per_sentence"]["value"] > 0
+            assert metrics[f"{name}, {swaps} swaps, perplexity"]["value"] > 1
+    assert "| 1.06 | 2.19 |" in done.stdout
+    assert (shared / "figure4.png").exists()
+    corpus = Corpus(shared / "corpus")
+    texts = texts_of(corpus.split("test"), corpus.vocabulary)
+    assert any(text in done.stdout for text in texts)  # the originals
+    assert not any(f'"{text}"' in json.dumps(result) for text in texts)
+    monkeypatch.setattr(corrupted_reconstruction, "swap_curve", None)  # kept: not measured again
+    again, _ = reproduce("figure4", "--swaps", 2)
+    assert again.stdout == done.stdout
+
+
+def test_figure_5_measures_offsets_beside_their_controls(reproduce, shared, monkeypatch):
+    done, result = reproduce("figure5")
+    assert "ARAE, walking, random, match" in result["metrics"]
+    assert "AE, fitted Gaussian, mean, none, match" in result["metrics"]
+    assert "| 85 / 79.5 |" in done.stdout
+    assert "examples that stand in the corpus are left out" in done.stdout
+    assert (shared / "figure5.png").exists()
+    monkeypatch.setattr(offsets, "measure_offsets", None)
+    again, _ = reproduce("figure5")
+    assert again.stdout == done.stdout
+
+
+def test_examples_of_which_a_side_stands_in_the_corpus_are_left_out_and_counted(reproduce, shared):
+    reproduce("figure4", "--swaps", 1, "--system", "ae")
+    corpus = Corpus(shared / "corpus")
+    known = texts_of(corpus.split("dev"), corpus.vocabulary)[0]
+    new = "man man man man ."
+    rows = [{"text": new, "output": None}, {"text": new, "output": known}]
+    rows += [{"text": known, "output": new}]
+    cells = {"ARAE": [{"transforms": {"man": {"examples": rows}}}]}
+    assert figure5._leave_out_known(cells, corpus) == 2
+    assert cells["ARAE"][0]["transforms"]["man"]["examples"] == rows[:1]
+
+
+def test_figure_2_draws_digits_and_tells_its_budget(reproduce, place):
+    done, result = reproduce("figure2", "--system", "ae", "--count", 100)
+    assert (place / "runs/reproduce/digits-quick/figure2-ae-seed-0.png").exists()
+    assert result["metrics"]["AE, fitted Gaussian, confidence"]["value"] > 0
+    assert "the paper trains on MNIST" in done.stdout
+
+
+def test_other_settings_are_not_mixed_into_a_folder(reproduce, place):
+    reproduce("figure4", "--swaps", 1, "--system", "ae")
+    plain_systems.QUICK_CHANGES, before = ("iterations=3",), plain_systems.QUICK_CHANGES
+    try:
+        words = ["--quick", "--swaps", 1, "--system", "ae", "--results", place / "results"]
+        done = call("reproduce", "figure4", *words, code=4)
+        assert len(done.stderr.splitlines()[-1:]) == 1
+    finally:
+        plain_systems.QUICK_CHANGES = before
