@@ -16,6 +16,7 @@ from torch import Tensor
 
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.data.image_batches import binarised
+from arae_toolkit.data.noise import with_noise
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.evaluation.reconstruction import codes_of
@@ -23,6 +24,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
+from arae_toolkit.nn.priors import Generator
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 Pairs = npt.NDArray[np.int64]
@@ -49,7 +51,8 @@ class CodeSpaceStatistics:
 
     Attributes:
         code_norm: Mean norm of encoded rows, sentences or images (1 on the sphere).
-        generated_norm: Mean norm of codes from the prior (Figure 3, left). With
+        generated_norm: Mean norm of codes from the prior (Figure 3, left), without the noise that a
+            setting of ``generator_noise`` adds to them. With
             ``generator_output = sphere`` it is 1 by construction, which says nothing.
         code_variance: Trace of the covariance of encoded rows (Figure 3, middle).
         generated_variance: The same of codes from the prior.
@@ -105,11 +108,15 @@ def measure_code_space(
         samples = [sample.tobytes() for sample in (samples >= 0.5).numpy(force=True)]
     code = codes_of(model, store, rows)
     generator = torch.Generator(code.device).manual_seed(seed)
-    generated = model.prior.sample(len(code), generator=generator)
+    # Without the noise that belongs to both, which would outshine what is to be compared.
+    draw = model.prior.means if isinstance(model.prior, Generator) else model.prior.sample
+    generated = draw(len(code), generator=generator)
     wasserstein = float("nan")
     if critic is not None:
         critic.eval()
-        wasserstein = float(critic(code).mean() - critic(generated).mean())
+        noise = model.prior.noise if isinstance(model.prior, Generator) else 0.0
+        real, fake = (with_noise(codes, noise, generator) for codes in (code, generated))
+        wasserstein = float(critic(real).mean() - critic(fake).mean())
         critic.train()
     drawn = random_pairs(store.host_lengths, neighbours, seed=seed)
     near, far = mean_cosines(model, store, [neighbours, drawn])

@@ -74,10 +74,11 @@ def figure3(choices: PlainChoices) -> None:
     for row, _, run in table.trained():
         curves.setdefault(row.title, []).append(training_curve(run))
     metrics = {
-        f"{name}, {key}": summarise([curve[-1][key] for curve in by_seed], "")
+        f"{name}, {when}{key}": summarise([curve[at][key] for curve in by_seed], "")
         for name, by_seed in curves.items()
-        for key in by_seed[0][-1]
-        if all(key in curve[-1] for curve in by_seed)
+        for at, when in ((0, "first "), (-1, ""))
+        for key in by_seed[0][at]
+        if all(key in curve[at] for curve in by_seed)
     }
     result = table.write(metrics, {"curves": significant(curves)})
     picture = table.folder / "figure3.png"

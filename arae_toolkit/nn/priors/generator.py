@@ -67,8 +67,12 @@ class Generator(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior. Shape (count, Z)."""
-        codes = self(self.draw_noise(count, generator=generator))
-        return with_noise(codes, self.noise, generator)
+        return with_noise(self.means(count, generator=generator), self.noise, generator)
+
+    @torch.no_grad()
+    def means(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Return codes drawn without the noise that belongs to the prior. Shape (count, Z)."""
+        return self(self.draw_noise(count, generator=generator))  # type: ignore[no-any-return]
 
     def _bounded(self, code: Tensor) -> Tensor:
         if self.output == "sphere":
