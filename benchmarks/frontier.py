@@ -50,6 +50,12 @@ MEASURES = {
     "four_grams_in_train": "percent",
     "words": "words",
 }
+OF_CODES = {
+    "nats_per_sentence": "nats",
+    "neighbour_cosine": "cosine",
+    "random_cosine": "cosine",
+}
+"""What the last row of a run's log says of dev."""
 
 
 @program(
@@ -59,8 +65,21 @@ MEASURES = {
     takes=("corpus", "device", "threads"),
 )
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--prior", "priors", multiple=True, default=["own"], help="NAME, or flow@SCALE.")
-@click.option("--temperature", "temperatures", multiple=True, type=float, default=[0.0, 0.8])
+@click.option(
+    "--prior",
+    "priors",
+    multiple=True,
+    default=["own"],
+    help="Where codes come from: own, codes, or as flow and flow@0.9; may be repeated.",
+)
+@click.option(
+    "--temperature",
+    "temperatures",
+    multiple=True,
+    type=click.FloatRange(0),
+    default=[0.0, 0.8],
+    help="Draw words at it, 0 takes the likeliest; may be repeated.",
+)
 @number("--count", 20_000, "Samples drawn of each.", least=100)
 def main(
     here: Setting,
@@ -81,15 +100,13 @@ def main(
     for run in runs:
         last = last_dev_row(run)
         # A language model has no codes, and nothing to give back.
-        nats = last.get("nats_per_sentence") if "code_norm" in last else None
+        codes = {key: last.get(key) if "code_norm" in last else None for key in OF_CODES}
         for prior in priors:
             for name, found in measured(run, prior, temperatures, count, measurement):
-                rows[name] = {"reconstruction": nats, **found}
-                if prior == priors[0] and nats is not None:
-                    metrics[f"{run.name}, reconstruction"] = summarise([nats], "nats")
+                rows[name] = {**codes, **found}
     for name, found in rows.items():
         note(line_of(name, found))
-        for measure, unit in MEASURES.items():
+        for measure, unit in {**OF_CODES, **MEASURES}.items():
             value = found.get(measure)
             if value is not None:
                 number_of = value["value"] if isinstance(value, dict) else value

@@ -20,7 +20,15 @@ from arae_toolkit.data_prep.preparation import prepare_corpus
 
 SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
 PROGRAMS = (
-    *("encoding", "iteration_profile", "kernels", "nli_prediction", "overview", "preparation"),
+    *(
+        "encoding",
+        "frontier",
+        "iteration_profile",
+        "kernels",
+        "nli_prediction",
+        "overview",
+        "preparation",
+    ),
     *("pretraining", "projection_rate", "quality_by_setting", "sampling", "seeds", "startup"),
     *("tables", "time_to_quality", "training_rate", "transfer_throughput", "gpu.gpu_session"),
 )

@@ -139,8 +139,8 @@ def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
         forward = [row["forward_perplexity"]["value"] for row in rows]
         label = run if prior == "own" else f"{run}, {prior}"
         by_forward.plot(forward, reverse, label=label, **style)
-        if rows[0]["reconstruction"] is not None:
-            by_price.plot([row["reconstruction"] for row in rows], reverse, **style)
+        if rows[0]["nats_per_sentence"] is not None:
+            by_price.plot([row["nats_per_sentence"] for row in rows], reverse, **style)
     by_forward.set_xlabel("forward perplexity of samples")
     by_price.set_xlabel("reconstruction of dev, nats per sentence")
     by_forward.set_ylabel("reverse perplexity of dev")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
 
 PAPER = {
@@ -14,6 +20,10 @@ PAPER = {
 """The paper's reverse and forward perplexities, by row. Its ``real`` is a model of train that reads
 test; that of the AAE stands in footnote 2."""
 
+FRONTIER = (
+    *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
+    *("reverse", "forward", "in train, percent", "above the curve"),
+)
 COLUMNS = {
     "reverse_perplexity": "reverse",
     "forward_perplexity": "forward",
@@ -47,6 +57,49 @@ def table1(result: Result) -> str:
         paper = PAPER.get(title, (None, None))
         rows.append([name, *cells, *("" if value is None else f"{value:g}" for value in paper)])
     return table(heads, rows)
+
+
+def frontier_block(results: Mapping[str, Result]) -> str:
+    """Return what settings were chosen by: samples on dev beside a language model's curve.
+
+    The last column is how far a row's reverse perplexity lies above the curve at the same forward
+    perplexity, in logarithms of it; beyond its ends there is no curve, and no figure.
+
+    Raises:
+        ToolkitError: If the settings have not been measured.
+    """
+    if "frontier" not in results:
+        raise ToolkitError("no settings measured; see python -m arae_toolkit.benchmarks.frontier")
+    rows = results["frontier"]["details"]["rows"].values()
+    rows = [row for row in rows if "run" in row]
+    curve = sorted(_both(row) for row in rows if row["nats_per_sentence"] is None)
+    lines = [[*FRONTIER]]
+    for row in rows:
+        forward, reverse = _both(row)
+        above = None
+        if row["nats_per_sentence"] is not None and curve[0][0] <= forward <= curve[-1][0]:
+            forwards, reverses = zip(*curve, strict=True)
+            above = reverse - float(np.interp(np.log(forward), np.log(forwards), reverses))
+        near = None
+        if row["neighbour_cosine"] is not None:
+            near = row["neighbour_cosine"] - row["random_cosine"]
+        temperature = f"{row['temperature']:g}" if row["temperature"] else "greedy"
+        numbers = [
+            *(_cell(row["nats_per_sentence"], 1), _cell(near, 2)),
+            *(_cell(reverse, 1), _cell(forward, 1), _cell(row["found_in_train"], 1)),
+            _cell(above, 1),
+        ]
+        lines.append([row["run"], row["prior"], temperature, *numbers])
+    return table(lines[0], lines[1:])
+
+
+def _both(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Return forward and reverse perplexity."""
+    return row["forward_perplexity"]["value"], row["reverse_perplexity"]["value"]
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def measured_on(result: Result) -> str:

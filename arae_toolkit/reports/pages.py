@@ -9,6 +9,7 @@ from functools import partial
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
+from arae_toolkit.reports.generation_tables import frontier_block
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
@@ -228,6 +229,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "table4": table4_block,
     "claims": claims_block,
     "gallery": gallery_block,
+    "frontier": frontier_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
 

@@ -47,6 +47,8 @@ TINY = "embedding_size=12 code_size=10 hidden_size=12 batch_size=8"
 # By the name of the result: the program and its arguments but the corpus and where to write.
 RUNS: dict[str, str] = {
     "encoding": "encoding {trained}/tiny --count 300 --rounds 2",
+    "frontier": "frontier {trained}/tiny {trained}/tiny-ae --prior own --prior codes --count 120 "
+    "--temperature 0 --temperature 0.8",
     "iteration_profile": "iteration_profile --rounds 2 --iterations 2",
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
@@ -149,7 +151,8 @@ def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
         measured_on = labelled if "transfer" in name else corpus
         assert result["corpus"]["sha256"] == measured_on.sha256
     unseeded = ("nli_prediction", "startup", "transfer_throughput")
-    assert result["seeds"] == ([] if name in unseeded else [0, 1] if name == "seeds" else [0])
+    seeds = {"seeds": [0, 1], "frontier": [7], **{key: [] for key in unseeded}}
+    assert result["seeds"] == seeds.get(name, [0])
     assert result["device"] == "cpu"
     assert result["machine"]["threads"] == torch.get_num_threads()
     details, values = result["details"], _values(result)
@@ -407,6 +410,17 @@ def test_each_setting_trains_as_many_iterations_as_fit(iterations, corpus, tmp_p
 
 
 # --- encoding and sampling -----------------------------------------------------------------------
+
+
+def test_settings_stand_beside_real_text_with_what_their_logs_say(result_of, folders):
+    rows = result_of("frontier")["frontier"]["details"]["rows"]
+    assert {"real dev", "tiny, own, temperature 0", "tiny-ae, codes, temperature 0.8"} < set(rows)
+    log = (folders["trained"] / "tiny" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    last = [row for row in map(json.loads, log) if row["kind"] == "dev"][-1]
+    assert rows["tiny, own, temperature 0"]["nats_per_sentence"] == last["nats_per_sentence"]
+    drawn, likeliest = (rows[f"tiny, own, temperature {at}"] for at in ("0.8", "0"))
+    assert drawn["distinct_sentences"] >= likeliest["distinct_sentences"]
+    assert drawn["reverse_perplexity"] != likeliest["reverse_perplexity"]
 
 
 def test_encoding_and_sampling(result_of):

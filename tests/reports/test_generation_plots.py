@@ -1,7 +1,8 @@
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.generation_plots import draw_perplexities, write_plot
+from arae_toolkit.reports.generation_plots import draw_frontier, draw_perplexities, write_plot
+from arae_toolkit.reports.generation_tables import frontier_block
 
 
 def system(forward, reverse, temperature=None):
@@ -58,3 +59,32 @@ def test_nothing_to_draw_and_another_suffix_are_told(tmp_path):
         draw_perplexities({"real test": SYSTEMS["real test"]}, {})
     with pytest.raises(ValueError, match=r"\.png or \.html"):
         write_plot(tmp_path / "x.pdf", SYSTEMS, CURVES, title="", tables=[], notes=[])
+
+
+def settings_result(*rows):
+    """Return results of settings on dev: name of the run, forward, reverse and reconstruction."""
+    found = {
+        f"{run} {forward}": {
+            **system(forward, reverse, 0.8),
+            **{"run": run, "prior": "own", "nats_per_sentence": nats, "found_in_train": 1.0},
+            **{"neighbour_cosine": nats and 0.5, "random_cosine": nats and 0.2},
+        }
+        for run, forward, reverse, nats in rows
+    }
+    return {"frontier": {"details": {"rows": {"real dev": system(30.0, None), **found}}}}
+
+
+def test_settings_are_held_against_the_curve_where_there_is_one(tmp_path):
+    curve = (("lm", 10.0, 60.0, None), ("lm", 40.0, 40.0, None))
+    results = settings_result(*curve, ("ae", 20.0, 53.0, 7.0), ("wide", 80.0, 45.0, 5.0))
+    *_, between, beyond = frontier_block(results).splitlines()
+    assert between.split("|")[-2].strip() == "3.0"  # the curve is half way down at 20
+    assert between.split("|")[5].strip() == "0.30"
+    assert beyond.split("|")[-2].strip() == ""
+    draw_frontier(results, tmp_path / "frontier.png")
+    assert (tmp_path / "frontier.png").stat().st_size > 5_000
+
+
+def test_without_results_the_program_that_makes_them_is_named():
+    with pytest.raises(ToolkitError, match=r"benchmarks\.frontier"):
+        frontier_block({})
