@@ -24,12 +24,8 @@ from arae_toolkit.evaluation.generation.measurement import (
 )
 from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
-from arae_toolkit.recipes.shared.generation_systems import (
-    AUTOENCODER,
-    decodings_of,
-    load_system,
-    samples_of,
-)
+from arae_toolkit.recipes.evaluate.novel import NamedRun, named_runs
+from arae_toolkit.recipes.shared.generation_systems import OWN, decodings_of, samples_of
 from arae_toolkit.reports.results import Metric, summarise
 from arae_toolkit.storage.paths import run_folder
 
@@ -60,52 +56,30 @@ OF_CODES = {
 
 @program(
     "frontier",
-    "runs/pilots/ae-noise runs/pilots/lm --corpus corpora/snli --temperature 0 --temperature 0.8",
-    "runs/pilots/ae-noise --prior own --prior flow --prior flow@0.9 --prior codes",
+    "runs/pilots/lm runs/pilots/lm@t0.8 runs/pilots/ae runs/pilots/ae@flow@t0.8 --corpus snli",
+    "runs/pilots/ae@codes --count 50000",
     takes=("corpus", "device", "threads"),
 )
-@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--prior",
-    "priors",
-    multiple=True,
-    default=["own"],
-    help="Where codes come from: own, codes, or as flow and flow@0.9; may be repeated.",
-)
-@click.option(
-    "--temperature",
-    "temperatures",
-    multiple=True,
-    type=click.FloatRange(0),
-    default=[0.0, 0.8],
-    help="Draw words at it, 0 takes the likeliest; may be repeated.",
-)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN[@PRIOR][@tT]...")
 @number("--count", 20_000, "Samples drawn of each.", least=100)
-def main(
-    here: Setting,
-    runs: tuple[Path, ...],
-    corpus: Corpus,
-    *,
-    priors: tuple[str, ...],
-    temperatures: tuple[float, ...],
-    count: int,
-) -> Measured:
-    """Measure trained runs on dev, by prior and temperature; what is measured already is kept."""
+def main(here: Setting, runs: tuple[str, ...], corpus: Corpus, *, count: int) -> Measured:
+    """Measure trained runs on dev, each by its prior and the temperature at which it is decoded.
+
+    What is measured already is kept.
+    """
     measurement = measurement_of(here, corpus)
     here.seeds = [SEED]
     metrics: dict[str, Metric] = {}
     rows: dict[str, dict[str, Any]] = {}
     for name, subject in real_subjects(corpus, "dev", count, seed=SEED).items():
         rows[name] = measurement.of(name, subject)
-    for run in runs:
-        last = last_dev_row(run)
+    for run in named_runs(runs, prior=OWN, temperature=None):
+        last = last_dev_row(Path(run.run))
         # A language model has no codes, and nothing to give back.
         codes = {key: last.get(key) if "code_norm" in last else None for key in OF_CODES}
-        for prior in priors:
-            for name, found in measured(run, prior, temperatures, count, measurement):
-                rows[name] = {**codes, **found}
+        rows[run.name] = {**codes, **measured(run, count, measurement)}
+        note(line_of(run.name, rows[run.name]))
     for name, found in rows.items():
-        note(line_of(name, found))
         for measure, unit in {**OF_CODES, **MEASURES}.items():
             value = found.get(measure)
             if value is not None:
@@ -126,40 +100,25 @@ def measurement_of(here: Setting, corpus: Corpus) -> GenerationMeasurement:
     )
 
 
-def measured(
-    run: Path,
-    prior: str,
-    temperatures: tuple[float, ...],
-    count: int,
-    measurement: GenerationMeasurement,
-) -> Any:
-    """Yield name and measures of a run's samples at each temperature."""
+def measured(run: NamedRun, count: int, measurement: GenerationMeasurement) -> dict[str, Any]:
+    """Return the measures of a run's samples."""
     corpus = measurement.corpus
-    kind, _, scale = prior.partition("@")
-    start_scale = float(scale) if scale else None
-    system = load_system(
-        str(run),
-        corpus,
-        measurement.device or torch.device("cpu"),
-        priors=[kind],
-        start_scale=start_scale,
-    )
-    if system.kind != AUTOENCODER and prior != "own":
-        return
+    system = run.system(corpus, (measurement.device or torch.device("cpu")).type)
+    asked = [] if run.temperature is None else [run.temperature]
     none: dict[str, Any] = {"top_k": None, "top_p": None, "beam_size": None}
-    asked = decodings_of(system, temperatures, most_words=corpus.max_length, **none)
-    for temperature, decoding in asked.items():
-        sentences = samples_of(
-            *(system, system.priors[0], decoding, count),
-            start_scale=start_scale,
-            seed=SEED,
-            corpus=corpus,
-            cells=measurement.cells,
-        )
-        name = f"{run.name}, {prior}, temperature {temperature:g}"
-        found = measurement.of(name, Subject(sentences, system.parameters))
-        note(line_of(name, found))
-        yield name, {"run": run.name, "prior": prior, "temperature": temperature, **found}
+    decodings = decodings_of(system, asked, most_words=corpus.max_length, **none)
+    ((temperature, decoding),) = decodings.items()
+    sentences = samples_of(
+        *(system, system.priors[0], decoding, count),
+        start_scale=None,
+        seed=SEED,
+        corpus=corpus,
+        cells=measurement.cells,
+    )
+    return {
+        **{"run": Path(run.run).name, "prior": run.prior, "temperature": temperature},
+        **measurement.of(run.name, Subject(sentences, system.parameters)),
+    }
 
 
 def last_dev_row(run: Path) -> dict[str, Any]:

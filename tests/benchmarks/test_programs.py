@@ -47,8 +47,8 @@ TINY = "embedding_size=12 code_size=10 hidden_size=12 batch_size=8"
 # By the name of the result: the program and its arguments but the corpus and where to write.
 RUNS: dict[str, str] = {
     "encoding": "encoding {trained}/tiny --count 300 --rounds 2",
-    "frontier": "frontier {trained}/tiny {trained}/tiny-ae --prior own --prior codes --count 120 "
-    "--temperature 0 --temperature 0.8",
+    "frontier": "frontier {trained}/tiny {trained}/tiny@t0.8 {trained}/tiny-ae@codes@t0.8 "
+    "--count 120",
     "iteration_profile": "iteration_profile --rounds 2 --iterations 2",
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
@@ -414,11 +414,11 @@ def test_each_setting_trains_as_many_iterations_as_fit(iterations, corpus, tmp_p
 
 def test_settings_stand_beside_real_text_with_what_their_logs_say(result_of, folders):
     rows = result_of("frontier")["frontier"]["details"]["rows"]
-    assert {"real dev", "tiny, own, temperature 0", "tiny-ae, codes, temperature 0.8"} < set(rows)
+    assert {"real dev", "tiny", "tiny@t0.8", "tiny-ae@codes@t0.8"} < set(rows)
     log = (folders["trained"] / "tiny" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     last = [row for row in map(json.loads, log) if row["kind"] == "dev"][-1]
-    assert rows["tiny, own, temperature 0"]["nats_per_sentence"] == last["nats_per_sentence"]
-    drawn, likeliest = (rows[f"tiny, own, temperature {at}"] for at in ("0.8", "0"))
+    assert rows["tiny"]["nats_per_sentence"] == last["nats_per_sentence"]
+    drawn, likeliest = (rows[name] for name in ("tiny@t0.8", "tiny"))
     assert drawn["distinct_sentences"] >= likeliest["distinct_sentences"]
     assert drawn["reverse_perplexity"] != likeliest["reverse_perplexity"]
 
