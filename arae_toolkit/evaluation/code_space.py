@@ -24,7 +24,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
-from arae_toolkit.nn.priors import Generator
+from arae_toolkit.nn.priors import Generator, without_noise
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 Pairs = npt.NDArray[np.int64]
@@ -108,9 +108,7 @@ def measure_code_space(
         samples = [sample.tobytes() for sample in (samples >= 0.5).numpy(force=True)]
     code = codes_of(model, store, rows)
     generator = torch.Generator(code.device).manual_seed(seed)
-    # Without the noise that belongs to both, which would outshine what is to be compared.
-    draw = model.prior.means if isinstance(model.prior, Generator) else model.prior.sample
-    generated = draw(len(code), generator=generator)
+    generated = without_noise(model.prior, len(code), generator=generator)
     wasserstein = float("nan")
     if critic is not None:
         critic.eval()

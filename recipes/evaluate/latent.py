@@ -211,6 +211,7 @@ def _measured(
     from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
     from arae_toolkit.evaluation.corrupted_reconstruction import swap_curve
     from arae_toolkit.evaluation.reconstruction import codes_of
+    from arae_toolkit.nn.priors import without_noise
 
     # In the words of the model, whatever vocabulary the corpus was packed with.
     ids = model.vocabulary.encode_batch(texts_of(split, corpus.vocabulary))
@@ -219,7 +220,7 @@ def _measured(
     space = measure_code_space(model, store, rows=rows, neighbours=neighbours, seed=seed)
     codes = codes_of(model, store, rows)
     generator = torch.Generator(model.device).manual_seed(seed)
-    generated = model.prior.sample(len(codes), generator=generator)
+    generated = without_noise(model.prior, len(codes), generator=generator)
     dimensions = {"codes": codes, "prior": generated}
     advance(1)
     curve = swap_curve(

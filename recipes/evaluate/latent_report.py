@@ -105,7 +105,10 @@ def write_report(
     device: str,
     seconds: float,
 ) -> Path:
-    """Write a file of results and return its path."""
+    """Write a file of results and return its path. What it shows of sentences stays outside.
+
+    Those whose words are swapped are rows of the corpus, and walks lead from row to row.
+    """
     from arae_toolkit.devices import choose_device, name_of
     from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
 
@@ -139,8 +142,20 @@ def write_report(
         seconds=seconds,
         metrics=metrics,
         threads=threads_of(),
-        details=report,
+        details={
+            **report,
+            "models": {name: _numbers(content) for name, content in report["models"].items()},
+        },
     )
+
+
+def _numbers(content: Model) -> dict[str, Any]:
+    """Return what was measured of a model, without the sentences that illustrate it."""
+    walks = {
+        through: {key: value for key, value in found.items() if key != "example"}
+        for through, found in content["walks"].items()
+    }
+    return {key: value for key, value in content.items() if key != "examples"} | {"walks": walks}
 
 
 def _swaps_table(models: Mapping[str, Model]) -> str:

@@ -367,6 +367,9 @@ def test_a_code_space_is_measured_beside_anothers(
     written = json.loads((results / f"latent-{undisturbed.name}.json").read_text())
     assert f"{undisturbed.name}_swaps_2_perplexity" in written["metrics"]
     assert written["commit"]
+    shown = [row["original"] for row in own["examples"]] + own["walks"]["codes"]["example"]
+    assert shown, "some are shown to who asks"
+    assert not [text for text in shown if json.dumps(text) in json.dumps(written)]
     page = (plots / f"latent-{undisturbed.name}.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert len(list(plots.glob("*.png"))) == 3

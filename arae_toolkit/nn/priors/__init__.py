@@ -9,7 +9,7 @@ from arae_toolkit.nn.priors.gaussian import (
 )
 from arae_toolkit.nn.priors.generator import Generator, OutputBound, update_average
 from arae_toolkit.nn.priors.mixture import MixturePrior
-from arae_toolkit.nn.priors.own_prior import AnyPrior, Prior, PriorKind, new_prior
+from arae_toolkit.nn.priors.own_prior import AnyPrior, Prior, PriorKind, new_prior, without_noise
 
 __all__ = [
     "AnyPrior",
@@ -26,4 +26,5 @@ __all__ = [
     "VelocityNetwork",
     "new_prior",
     "update_average",
+    "without_noise",
 ]

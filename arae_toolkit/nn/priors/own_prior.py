@@ -71,3 +71,12 @@ def new_prior(
     if kind == "none":
         return NoCodePrior()
     return FittedGaussian(code_size=code_size, on_sphere=code_norm == "sphere")
+
+
+def without_noise(prior: Prior, count: int, *, generator: torch.Generator) -> Tensor:
+    """Return codes drawn from a prior, without the noise that belongs to a generator's.
+
+    The noise would outshine what is to be compared with codes that have none. Shape (count, Z).
+    """
+    draw = prior.means if isinstance(prior, Generator) else prior.sample
+    return draw(count, generator=generator)
