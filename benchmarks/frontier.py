@@ -105,8 +105,7 @@ def measured(run: NamedRun, count: int, measurement: GenerationMeasurement) -> d
     corpus = measurement.corpus
     system = run.system(corpus, (measurement.device or torch.device("cpu")).type)
     asked = [] if run.temperature is None else [run.temperature]
-    none: dict[str, Any] = {"top_k": None, "top_p": None, "beam_size": None}
-    decodings = decodings_of(system, asked, most_words=corpus.max_length, **none)
+    decodings = decodings_of(system, asked, most_words=corpus.max_length)
     ((temperature, decoding),) = decodings.items()
     sentences = samples_of(
         *(system, system.priors[0], decoding, count),

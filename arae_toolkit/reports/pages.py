@@ -10,6 +10,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
 from arae_toolkit.reports.generation_tables import frontier_block
+from arae_toolkit.reports.latent_tables import PAPER_SWAPS
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
@@ -35,10 +36,7 @@ TOPICS = ("science", "music", "politics")
 EXAMPLES = 5
 BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
 MODELS = {"arae": "ARAE", "ae": "AE", "aae": "AAE"}
-PAPER_NATS = {
-    "arae": (2.19, 4.07, 5.39, 6.86, 7.47),
-    "ae": (1.06, 4.51, 6.61, 9.14, 9.97),
-}
+PAPER_NATS = {kind: PAPER_SWAPS[MODELS[kind]] for kind in ("arae", "ae")}
 """Figure 4: nats per sentence of the original, after 0 to 4 swaps in what the encoder read."""
 
 PRETRAINING_ROWS = {

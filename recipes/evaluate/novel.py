@@ -135,21 +135,14 @@ class NovelTexts:
     """
 
     def __init__(self, corpus: Corpus) -> None:
-        from arae_toolkit.evaluation.generation.sample_statistics import KnownSentences
+        from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts
 
         self.corpus = corpus
-        self._known = KnownSentences([corpus.split(name) for name in corpus.manifest["splits"]])
-
-    def in_corpus(self, texts: Sequence[str]) -> list[bool]:
-        """Return whether each text stands there, word by word."""
-        from arae_toolkit.data.corpus import pack
-
-        words = self.corpus.vocabulary
-        return self._known.hold(pack(words.encode_batch(texts), vocab_size=len(words)))
+        self._known = CorpusTexts(corpus)
 
     def without(self, texts: Sequence[str]) -> list[str | None]:
         """Return the texts, ``None`` in place of those that stand there."""
-        held = self.in_corpus(texts)
+        held = self._known.hold(texts)
         return [None if known else text for known, text in zip(held, texts, strict=True)]
 
     def samples(
@@ -167,8 +160,7 @@ class NovelTexts:
         from arae_toolkit.generation.decoding import block_sizes
 
         temperatures = () if source.temperature is None else (source.temperature,)
-        none = {"top_k": None, "top_p": None, "beam_size": None}
-        found = decodings_of(system, temperatures, most_words=self.corpus.max_length, **none)
+        found = decodings_of(system, temperatures, most_words=self.corpus.max_length)
         (decoding,) = found.values()
         prior = system.priors[0].prior
         asked = {} if prior is None else {"prior": prior}

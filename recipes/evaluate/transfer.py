@@ -287,7 +287,8 @@ def _write_sheet(
         ToolkitError: If there is a sheet already.
     """
     from arae_toolkit.evaluation.human.ratings import draw_items
-    from arae_toolkit.evaluation.human.sheet_files import KEY, PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.human.sheet_files import PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.human.tables import KEY
     from arae_toolkit.evaluation.transfer.comparison import REFERENCES
 
     human = next((s.human for s in systems.values() if s.human is not None), None)

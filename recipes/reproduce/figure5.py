@@ -137,7 +137,7 @@ def _metrics(cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Metr
 
 def _leave_out_known(cells: Mapping[str, Sequence[Mapping[str, Any]]], corpus: Corpus) -> int:
     """Remove the examples of which one side stands in the corpus; return how many there were."""
-    from arae_toolkit.evaluation.generation.sample_statistics import stand_in
+    from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts
 
     owners = [
         transform
@@ -151,7 +151,7 @@ def _leave_out_known(cells: Mapping[str, Sequence[Mapping[str, Any]]], corpus: C
         for example in own["examples"]
         for side in ("text", "output")
     ]
-    known = iter(stand_in(corpus, texts))
+    known = iter(CorpusTexts(corpus).hold(texts))
     left_out = 0
     for own in owners:
         kept = [example for example in own["examples"] if not (next(known) | next(known))]

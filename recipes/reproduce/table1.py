@@ -148,9 +148,8 @@ def _measured(
     assert device is not None, "it was chosen"
     loaded = load_system(str(run), corpus, device, priors=[row.prior], start_scale=None)
     system = replace(loaded, name=f"{row.title}, seed {seed}")
-    none: dict[str, Any] = {"top_k": None, "top_p": None, "beam_size": None}
     found = {}
-    asked = decodings_of(system, row.temperatures, most_words=corpus.max_length, **none)
+    asked = decodings_of(system, row.temperatures, most_words=corpus.max_length)
     for temperature, decoding in asked.items():
         sentences = samples_of(
             *(system, system.priors[0], decoding, count),

@@ -53,7 +53,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
     results/table2.json has the counts alone, since the inputs are rows of the corpus.
     """
     from arae_toolkit.devices import choose_device
-    from arae_toolkit.evaluation.generation.sample_statistics import stand_in
+    from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts
     from arae_toolkit.recipes.reproduce.transfer_table import Sources, outputs_of, train_system
 
     began, name = time.monotonic(), "table2-quick" if quick else "table2"
@@ -74,7 +74,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
             train_system(system, 0, place, corpus=opened, choices=choices, device=device)
         how: dict[str, Any] = {"precision": choices.precision, "kept_as": "-examples"}
         outputs = outputs_of(system, place, sources, labels, **how)
-        known = stand_in(opened, outputs)
+        known = CorpusTexts(opened).hold(outputs)
         written[system.name] = [
             None if stands else output for output, stands in zip(outputs, known, strict=True)
         ]

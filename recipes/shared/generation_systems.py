@@ -282,9 +282,9 @@ def decodings_of(
     temperatures: Sequence[float],
     *,
     most_words: int,
-    top_k: int | None,
-    top_p: float | None,
-    beam_size: int | None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    beam_size: int | None = None,
 ) -> dict[float, Decoding]:
     """Return how a system's words are chosen, by temperature; 0 takes the likeliest.
 

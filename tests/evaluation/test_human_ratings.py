@@ -20,13 +20,13 @@ from arae_toolkit.evaluation.human.ratings import (
     score_ratings,
 )
 from arae_toolkit.evaluation.human.sheet_files import (
-    KEY,
     PAGE,
     TABLE,
     read_key,
     read_sheet,
     write_rating_files,
 )
+from arae_toolkit.evaluation.human.tables import KEY
 from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
 LABELS = ("negative", "positive")

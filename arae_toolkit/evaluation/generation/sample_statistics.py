@@ -242,13 +242,23 @@ def novel_texts(
     return chosen, left_out
 
 
-def stand_in(corpus: Corpus, texts: Sequence[str]) -> list[bool]:
-    """Return which texts are sentences of a corpus, of whatever split.
+class CorpusTexts:
+    """Every sentence of a corpus, for the question whether texts stand in it.
 
     What differs in unknown words alone is the same.
+
+    Args:
+        corpus: All its splits.
     """
-    packed = pack(corpus.vocabulary.encode_batch(texts), vocab_size=len(corpus.vocabulary))
-    return KnownSentences([corpus.split(name) for name in corpus.manifest["splits"]]).hold(packed)
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._words = corpus.vocabulary
+        self._known = KnownSentences([corpus.split(name) for name in corpus.manifest["splits"]])
+
+    def hold(self, texts: Sequence[str]) -> list[bool]:
+        """Return whether each text stands there, word by word."""
+        packed = pack(self._words.encode_batch(texts), vocab_size=len(self._words))
+        return self._known.hold(packed)
 
 
 def _check(sentences: PackedSentences) -> None:

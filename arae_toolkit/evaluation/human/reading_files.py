@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -12,12 +11,17 @@ from typing import Any
 from arae_toolkit.errors import DataError
 from arae_toolkit.evaluation.human.readings import QUESTIONS, Kind, ReadingItem, Sheet
 from arae_toolkit.evaluation.human.sheet_page import choices, whole_page
-from arae_toolkit.evaluation.human.tables import refuse_existing, table_rows, write_table
+from arae_toolkit.evaluation.human.tables import (
+    KEY,
+    read_key_content,
+    refuse_existing,
+    table_rows,
+    write_table,
+)
 from arae_toolkit.storage.atomic_files import write_json, write_text
 
 NAMES: Mapping[Kind, str] = {"sample": "sentences", "walk": "walks"}
 """Of the table and the page of each kind."""
-KEY = "key.json"
 FORMAT = "arae-toolkit-readings-1"
 YES, NO = "1", "0"
 INSTRUCTIONS: Mapping[Kind, str] = {
@@ -89,14 +93,7 @@ def read_reading_key(path: Path) -> ReadingKey:
     Raises:
         DataError: If it is none.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
-    except ValueError as error:
-        raise DataError("not JSON", path=path, hint=f"name the {KEY} beside the sheets") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError("not the key of sheets of readings", path=path)
+    content = read_key_content(path, FORMAT, of="sheets of readings")
     try:
         return ReadingKey(tuple(ReadingItem(**item) for item in content["items"]), content["made"])
     except (KeyError, TypeError) as error:

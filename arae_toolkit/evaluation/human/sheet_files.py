@@ -5,7 +5,6 @@ The key says which row is whose. Raters get the table or the page, and never the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +12,16 @@ from pathlib import Path
 from arae_toolkit.errors import DataError
 from arae_toolkit.evaluation.human.ratings import HIGHEST, LOWEST, NEITHER, Rating, RatingItem
 from arae_toolkit.evaluation.human.sheet_page import page_of
-from arae_toolkit.evaluation.human.tables import refuse_existing, table_rows, write_table
+from arae_toolkit.evaluation.human.tables import (
+    KEY,
+    read_key_content,
+    refuse_existing,
+    table_rows,
+    write_table,
+)
 from arae_toolkit.storage.atomic_files import write_json, write_text
 
-TABLE, PAGE, KEY = "ratings.csv", "ratings.html", "key.json"
+TABLE, PAGE = "ratings.csv", "ratings.html"
 FORMAT = "arae-toolkit-ratings-1"
 COLUMNS = ("id", "text", "attribute", "naturalness", "original", "similarity")
 ANSWERED = ("id", "attribute", "naturalness", "similarity")
@@ -79,14 +84,7 @@ def read_key(path: Path) -> RatingKey:
     Raises:
         DataError: If it is none.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
-    except ValueError as error:
-        raise DataError("not JSON", path=path, hint=f"name the {KEY} beside the sheet") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError("not the key of a rating sheet", path=path)
+    content = read_key_content(path, FORMAT, of="a rating sheet")
     try:
         items = tuple(RatingItem(**item) for item in content["items"])
         return RatingKey(items, tuple(content["labels"]))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import write_text
 
 # The mark by which spreadsheet programs know UTF-8.
 ENCODING = "utf-8-sig"
+KEY = "key.json"
+"""Name of the file that says whose each row is, which nobody who fills a table gets."""
 
 
 def refuse_existing(folder: Path, names: Sequence[str]) -> None:
@@ -77,3 +81,26 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[st
 
 def _shown(text: str) -> str:
     return f" {text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def read_key_content(path: Path, form: str, *, of: str) -> dict[str, Any]:
+    """Return what the key beside some sheets says.
+
+    Args:
+        path: Of the key.
+        form: What its ``format`` has to be.
+        of: Whose key it is, in words.
+
+    Raises:
+        DataError: If it is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(error.strerror or str(error), path=path) from error
+    except ValueError as error:
+        hint = f"name the {KEY} beside the sheets"
+        raise DataError("not JSON", path=path, hint=hint) from error
+    if not isinstance(content, dict) or content.get("format") != form:
+        raise DataError(f"not the key of {of}", path=path)
+    return content

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from arae_toolkit.reports import generation_tables, nli_tables, transfer_tables
+from arae_toolkit.reports.latent_tables import PAPER_OFFSETS, PAPER_SWAPS
 from arae_toolkit.reports.markdown import Results
 from arae_toolkit.reports.paper.verdicts import (
     Claim,
@@ -31,17 +32,6 @@ from arae_toolkit.reports.paper.verdicts import (
 LM, AE, ARAE = "language model, T=1", "AE, fitted Gaussian", "ARAE"
 AAE, VAE, REAL, TANH = "AAE, N(0, I)", "VAE", "train, copied whole", "ARAE, tanh generator"
 """Names of rows, as the files of results have them."""
-FIGURE4 = {AE: (1.06, 4.51, 6.61, 9.14, 9.97), ARAE: (2.19, 4.07, 5.39, 6.86, 7.47)}
-"""The paper's nats per sentence after 0 to 4 swaps."""
-FIGURE5 = {
-    "walking": {"match": 85.0, "precision": 79.5},
-    "man": {"match": 92.0, "precision": 80.2},
-    "two": {"match": 86.0, "precision": 74.1},
-    "dog": {"match": 88.0, "precision": 77.0},
-    "standing": {"match": 89.0, "precision": 79.3},
-    "several": {"match": 70.0, "precision": 67.0},
-}
-"""The paper's figures by word, percent."""
 PEOPLE = {
     "cross-aligned": {"transfer": 57.0, "similarity": 3.8, "naturalness": 2.7},
     "arae-10": {"transfer": 74.0, "similarity": 3.7, "naturalness": 3.8},
@@ -100,14 +90,17 @@ def course(row: str, measure: str, title: str = "", minus: str = "") -> Measure:
 
 def swapped(row: str, swaps: int, measure: str = "nats_per_sentence") -> Measure:
     """Return a measure of Figure 4 after some swaps."""
-    papers = FIGURE4[row][swaps] if row in FIGURE4 and measure == "nats_per_sentence" else None
-    return Measure(row.partition(",")[0], "figure4", f"{row}, {swaps} swaps, {measure}", papers)
+    title = row.partition(",")[0]
+    nats = PAPER_SWAPS.get(title) if measure == "nats_per_sentence" else None
+    papers = None if nats is None else nats[swaps]
+    return Measure(title, "figure4", f"{row}, {swaps} swaps, {measure}", papers)
 
 
 def offset(word: str, measure: str, control: str = "offset") -> Measure:
     """Return a measure of Figure 5 for a word, or ``mean`` for that over all words."""
     title = measure if control == "offset" else f"{measure}, {control} offset"
-    papers = FIGURE5[word][measure] if word in FIGURE5 else None
+    figures = dict(zip(("match", "precision"), PAPER_OFFSETS.get(word, ()), strict=False))
+    papers = figures.get(measure)
     return Measure(
         title.replace("none", "no"), "figure5", f"{ARAE}, {word}, {control}, {measure}", papers
     )
@@ -362,7 +355,7 @@ CLAIMS: Sequence[Claim] = (
                 [offset(word, "match"), offset(word, "precision")],
             ),
         )
-        for word in FIGURE5
+        for word in PAPER_OFFSETS
     ),
     Claim(
         *(F5, "... more often than the word comes by itself, among 100 drawn sentences"),
