@@ -16,7 +16,11 @@ class ModelConfig:
     embedding_size: int = 300
     """E is the size of a word vector, in encoder and decoder each. Text only."""
     code_size: int = 300
-    """Z is the size of a code and of the encoder's state."""
+    """Z is the size of a code."""
+    # Deviation: the paper's encoder has a state of the code's size.
+    encoder_size: int = 0
+    """The encoder's state has this size and is mapped to the code's; 0, the paper's, makes both
+    alike. Text without an attribute only."""
     hidden_size: int = 300
     """H is the size of the decoder's state; for images of the encoder's first layer, which the
     sizes of all others follow: 800 makes 800-400 in the encoder and 400-800-1000 in the decoder."""
@@ -262,6 +266,7 @@ def check_separate(config: Config) -> None:
                 f"{name}: the decoders of a transfer model have a table of word vectors each"
             )
     plain = {
+        "encoder_size": config.model.encoder_size,
         "generator_noise": config.model.generator_noise,
         "flow_weight": config.training.flow_weight,
         "select": config.training.select != "last",

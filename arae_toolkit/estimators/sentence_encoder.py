@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.devices import choose_device
 from arae_toolkit.estimators.validation import texts_of
-from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
-from arae_toolkit.nli.settings import PairModelConfig
+from arae_toolkit.nli.pretrained_encoder import EMBEDDING, PretrainedEncoder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.sentence_encoding import encode_sentences
@@ -54,22 +53,21 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         pretrained = PretrainedEncoder.load(Path(self.model))
         make = LSTMEncoder if pretrained.whole_for_paper else BiLSTMEncoder
-        sizes = pretrained.fitted(
-            PairModelConfig(kind="paper" if pretrained.whole_for_paper else "bilstm-max")
-        )
-        self.vocabulary_, self._n_features_out = pretrained.vocabulary, sizes.code_size
+        self.vocabulary_, self._n_features_out = pretrained.vocabulary, pretrained.code_size
         with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
             self.encoder_ = make(
                 len(self.vocabulary_),
-                embedding_size=sizes.embedding_size,
-                code_size=sizes.code_size,
+                embedding_size=pretrained.tensors[EMBEDDING].shape[1],
+                code_size=pretrained.code_size,
+                state_size=pretrained.state_size,
+                code_form=pretrained.code_form,
             )
         self.encoder_.load_state_dict(pretrained.tensors)
         self.encoder_.to(choose_device(self.device)).eval()
         return self
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Return the code of each sentence. Shape (N, Z), unit norm.
+        """Return the code of each sentence. Shape (N, Z), of unit norm where the model says so.
 
         Args:
             X: N texts.

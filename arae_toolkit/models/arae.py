@@ -55,7 +55,8 @@ class ARAE(nn.Module):
         max_length: Most words in a generated sentence.
         encoder: ``lstm``, the paper's, or ``bilstm-max``.
         embedding_size: E.
-        code_size: Z, and the encoder's state size.
+        code_size: Z.
+        encoder_size: The encoder's state size; 0 makes it Z, as in the paper.
         hidden_size: H, the decoder's state size.
         noise_size: S.
         generator_sizes: Hidden layers of the generator.
@@ -78,6 +79,7 @@ class ARAE(nn.Module):
         encoder: EncoderKind = "lstm",
         embedding_size: int = 300,
         code_size: int = 300,
+        encoder_size: int = 0,
         hidden_size: int = 300,
         noise_size: int = 100,
         generator_sizes: Sequence[int] = (300, 300),
@@ -105,6 +107,7 @@ class ARAE(nn.Module):
                 vocab_size,
                 embedding_size=embedding_size,
                 code_size=code_size,
+                state_size=encoder_size,
                 code_form=code_form_of(code_norm, variational=variational),
             )
         self.code_size = code_size

@@ -15,10 +15,11 @@ from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
 from arae_toolkit.nli.model import member_names
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
+from arae_toolkit.nn.code_head import CodeForm, code_form_of
 from arae_toolkit.storage.atomic_files import sha256_of_file
 
 PREFIX = "encoder."
-EMBEDDING = "embedding.weight"
+EMBEDDING, HEAD = "embedding.weight", "head.map."
 PAIR_ENCODER = "pair-encoder"
 """Kind of the model folder that pretraining on pairs leaves."""
 
@@ -31,12 +32,14 @@ class PretrainedEncoder:
         folder: It was read from.
         vocabulary: The words of its embeddings.
         tensors: By name, without the prefix ``encoder.``.
+        code_form: Of its head, which makes codes of its states.
         sha256: Fingerprint of the weights' file.
     """
 
     folder: Path
     vocabulary: Vocabulary
     tensors: dict[str, Tensor]
+    code_form: CodeForm
     sha256: str
 
     @classmethod
@@ -58,35 +61,55 @@ class PretrainedEncoder:
         }
         if content.vocabulary is None or EMBEDDING not in tensors:
             raise CheckpointMismatch(f"{folder}: no encoder of sentences in this model")
-        return cls(folder, content.vocabulary, tensors, sha256_of_file(folder / WEIGHTS))
+        own = content.config.get("model", {})
+        form = code_form_of(
+            own.get("code_norm", "sphere"), variational=own.get("variational", False)
+        )
+        return cls(folder, content.vocabulary, tensors, form, sha256_of_file(folder / WEIGHTS))
 
     @property
     def whole_for_paper(self) -> bool:
         """Whether it is the paper's one LSTM, and not one of two directions."""
         return "lstm.weight_ih_l0" in self.tensors
 
+    @property
+    def code_size(self) -> int:
+        """Z, which is the state's size unless the head maps it."""
+        if HEAD + "weight" not in self.tensors:
+            return self.state_size
+        rows = len(self.tensors[HEAD + "weight"])
+        return rows // 2 if self.code_form == "gaussian" else rows
+
+    @property
+    def state_size(self) -> int:
+        """H, of both directions together where there are two."""
+        if self.whole_for_paper:
+            return self.tensors["lstm.weight_hh_l0"].shape[1]
+        return 2 * self.tensors["forward_lstm.weight_hh_l0"].shape[1]
+
     def fitted(self, config: PairModelConfig) -> PairModelConfig:
         """Return the sizes of a network that this encoder, or its embeddings, fit into."""
         embedding_size = self.tensors[EMBEDDING].shape[1]
         config = replace(config, embedding_size=embedding_size)
         if self.whole_for_paper and config.kind == "paper":
-            return replace(config, code_size=self.tensors["lstm.weight_hh_l0"].shape[1])
+            return replace(config, code_size=self.state_size)
         if not self.whole_for_paper and config.kind != "paper":
-            half = self.tensors["forward_lstm.weight_hh_l0"].shape[1]
-            return replace(config, code_size=2 * half)
+            return replace(config, code_size=self.state_size)
         return config
 
     @torch.no_grad()
     def put_into(self, network: PairNetwork) -> bool:
         """Copy the weights into a network; return whether all of them, or the embeddings alone.
 
-        One direction and two share nothing but embeddings.
+        One direction and two share nothing but embeddings. A head that maps states to codes stays
+        behind: a classifier reads the states, which know more than the codes made of them.
 
         Raises:
             CheckpointMismatch: If sizes differ.
         """
         own: dict[str, Any] = dict(network.encoder.state_dict())
-        names = list(self.tensors) if own.keys() == self.tensors.keys() else [EMBEDDING]
+        states = [name for name in self.tensors if not name.startswith(HEAD)]
+        names = states if own.keys() == set(states) else [EMBEDDING]
         for name in names:
             if own[name].shape != self.tensors[name].shape:
                 raise CheckpointMismatch(

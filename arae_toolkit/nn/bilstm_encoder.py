@@ -25,11 +25,12 @@ class BiLSTMEncoder(nn.Module):
     Args:
         vocab_size: V.
         embedding_size: E.
-        code_size: Z, half of it for each direction.
+        code_size: Z.
+        state_size: H of both LSTMs, half of it for each direction; 0 makes it Z.
         code_form: See :class:`~arae_toolkit.nn.code_head.CodeHead`.
 
     Raises:
-        ValueError: If ``code_size`` is odd.
+        ValueError: If the size of the states is odd.
     """
 
     def __init__(
@@ -38,22 +39,24 @@ class BiLSTMEncoder(nn.Module):
         *,
         embedding_size: int,
         code_size: int,
+        state_size: int = 0,
         code_form: CodeForm = "sphere",
     ) -> None:
         """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
-        if code_size % 2:
-            raise ValueError(f"code_size must be even for two directions, got {code_size}")
-        self.code_size = code_size
+        self.code_size, self.state_size = code_size, state_size or code_size
+        if self.state_size % 2:
+            name = "state_size" if state_size else "code_size"
+            raise ValueError(f"{name} must be even for two directions, got {self.state_size}")
         self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
-        self.forward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
-        self.backward_lstm = nn.LSTM(embedding_size, code_size // 2, batch_first=True)
-        self.head = CodeHead(code_size, form=code_form)
+        self.forward_lstm = nn.LSTM(embedding_size, self.state_size // 2, batch_first=True)
+        self.backward_lstm = nn.LSTM(embedding_size, self.state_size // 2, batch_first=True)
+        self.head = CodeHead(code_size, form=code_form, state_size=state_size)
 
     def states(
         self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return the state at each token, both directions side by side. Shape (B, T, Z), float32.
+        """Return the state at each token, both directions side by side. Shape (B, T, H), float32.
 
         What stands at padding means nothing.
 

@@ -16,29 +16,31 @@ class CodeHead(nn.Module):
     """What stands between an encoder's state and the code.
 
     Args:
-        size: Z, of the state and of the code.
+        size: Z, of the code.
         form: ``sphere`` scales the state to norm 1, as the paper does; ``linear`` maps it, without
             a bound; ``gaussian`` maps it to mean and log variance of a Gaussian (the VAE's
             posterior), whose mean is the code.
+        state_size: Of the state, 0 if it is the code's. On the sphere, a state of another size is
+            mapped before it is scaled.
     """
 
-    def __init__(self, size: int, *, form: CodeForm) -> None:
+    def __init__(self, size: int, *, form: CodeForm, state_size: int = 0) -> None:
         super().__init__()
         self.form = form
         self.map: nn.Linear | None = None
-        if form != "sphere":
-            self.map = nn.Linear(size, 2 * size if form == "gaussian" else size)
+        state_size = state_size or size
+        if form != "sphere" or state_size != size:
+            self.map = nn.Linear(state_size, 2 * size if form == "gaussian" else size)
 
     def forward(self, state: Tensor) -> Tensor:
-        """Return the code of each state. Shape (B, Z) to (B, Z), float32."""
+        """Return the code of each state. Shape (B, H) to (B, Z), float32."""
         if self.form == "gaussian":
             return self.posterior(state).chunk(2, dim=1)[0]
-        if self.map is None:
-            return functional.normalize(state.float(), dim=1)
-        return self.map(state).float()  # type: ignore[no-any-return]
+        code: Tensor = (state if self.map is None else self.map(state)).float()
+        return functional.normalize(code, dim=1) if self.form == "sphere" else code
 
     def posterior(self, state: Tensor) -> Tensor:
-        """Return mean and log variance side by side. Shape (B, Z) to (B, 2Z), float32.
+        """Return mean and log variance side by side. Shape (B, H) to (B, 2Z), float32.
 
         Raises:
             ValueError: If the codes are no distributions.

@@ -21,7 +21,8 @@ class LSTMEncoder(nn.Module):
     Args:
         vocab_size: V.
         embedding_size: E.
-        code_size: Z, which is also the LSTM's state size, as in the paper.
+        code_size: Z.
+        state_size: H of the LSTM; 0 makes it Z, as in the paper.
         code_form: See :class:`~arae_toolkit.nn.code_head.CodeHead`.
     """
 
@@ -31,14 +32,15 @@ class LSTMEncoder(nn.Module):
         *,
         embedding_size: int,
         code_size: int,
+        state_size: int = 0,
         code_form: CodeForm = "sphere",
     ) -> None:
         """Make the layers; see :func:`~arae_toolkit.nn.initialization.uniform`."""
         super().__init__()
-        self.code_size = code_size
+        self.code_size, self.state_size = code_size, state_size or code_size
         self.embedding = TokenEmbedding(vocab_size, embedding_size, padding_idx=PAD)
-        self.lstm = nn.LSTM(embedding_size, code_size, batch_first=True)
-        self.head = CodeHead(code_size, form=code_form)
+        self.lstm = nn.LSTM(embedding_size, self.state_size, batch_first=True)
+        self.head = CodeHead(code_size, form=code_form, state_size=state_size)
 
     def forward(
         self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
@@ -59,7 +61,7 @@ class LSTMEncoder(nn.Module):
     def last_state(
         self, batch: TokenBatch, dropout: float = 0.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return the state after each sentence. Shape (B, Z).
+        """Return the state after each sentence. Shape (B, H).
 
         The state is read at each sentence's own end, so padding changes nothing.
 
@@ -78,7 +80,7 @@ class LSTMEncoder(nn.Module):
             words = seeded_dropout(self.embedding(batch.tokens), dropout, generator)
             states = lstm_states(self.lstm, words)
             # Not by indices of rows and places: a GPU would sort them for the gradient.
-            ends = (batch.lengths - 1)[:, None, None].expand(-1, 1, self.code_size)
+            ends = (batch.lengths - 1)[:, None, None].expand(-1, 1, self.state_size)
             last = states.gather(1, ends)[:, 0]
         return last
 

@@ -35,7 +35,8 @@ _SHARED_SETTINGS = (
     *("generator_normalization", "generator_output", "generator_noise"),
 )
 _TEXT_SETTINGS = (
-    *("encoder", "embedding_size", "hidden_size", "code_gain", "output_map", "tied_embeddings"),
+    *("encoder", "encoder_size", "embedding_size", "hidden_size"),
+    *("code_gain", "output_map", "tied_embeddings"),
 )
 
 

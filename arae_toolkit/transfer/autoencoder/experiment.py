@@ -34,6 +34,7 @@ SALIENCE_SMOOTHING = 1.0
 # What is the critic's, or of one decoder for all; and codes lie on the sphere.
 _UNUSED = (
     *("critic_sizes", "critic_normalization", "output_map", "tied_embeddings", "code_norm"),
+    "encoder_size",
     "generator_noise",
 )
 
