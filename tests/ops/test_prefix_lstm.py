@@ -55,19 +55,22 @@ def test_every_sentence_can_be_read_along_the_tree(sentences, ordered):
         assert len(tree.words) >= len(distinct)
 
 
-def _encoder(kind: type[LSTMEncoder] | type[BiLSTMEncoder]) -> LSTMEncoder | BiLSTMEncoder:
+def _encoder(
+    kind: type[LSTMEncoder] | type[BiLSTMEncoder], state_size: int = 0
+) -> LSTMEncoder | BiLSTMEncoder:
     torch.manual_seed(1)
-    return kind(WORDS, embedding_size=5, code_size=6)
+    return kind(WORDS, embedding_size=5, code_size=6, state_size=state_size)
 
 
-@given(sentences=SENTENCES, batch_size=st.integers(1, 5))
+@given(sentences=SENTENCES, batch_size=st.integers(1, 5), state_size=st.sampled_from((0, 4, 10)))
 @pytest.mark.parametrize("kind", [LSTMEncoder, BiLSTMEncoder])
-def test_codes_are_those_of_each_sentence_by_itself(kind, sentences, batch_size):
+def test_codes_are_those_of_each_sentence_by_itself(kind, sentences, batch_size, state_size):
     """What is read together, and in which order, changes nothing."""
-    encoder = _encoder(kind)
+    encoder = _encoder(kind, state_size)
     codes = encode_sentences(encoder, sentences, batch_size=batch_size)
     alone = torch.cat([encoder(batch_of([sentence], device=CPU)) for sentence in sentences])
     torch.testing.assert_close(codes, alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(codes.norm(dim=1), torch.ones(len(sentences)))
     assert not codes.requires_grad
 
 

@@ -74,6 +74,9 @@ def test_heads_give_codes_of_their_forms():
     torch.testing.assert_close(CodeHead(4, form="sphere")(state).norm(dim=1), torch.ones(3))
     assert not list(CodeHead(4, form="sphere").parameters())  # folders of earlier versions load
     assert CodeHead(4, form="linear")(state).norm(dim=1).std() > 0.01
+    mapped = CodeHead(2, form="sphere", state_size=4)(state)
+    assert mapped.shape == (3, 2)
+    torch.testing.assert_close(mapped.norm(dim=1), torch.ones(3))
     gaussian = CodeHead(4, form="gaussian")
     assert torch.equal(gaussian(state), gaussian.posterior(state)[:, :4])
     with pytest.raises(ValueError, match="'sphere' has no posterior"):
