@@ -11,6 +11,7 @@ from typing import Any
 from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
+from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
@@ -55,15 +56,16 @@ def trained_model(here: Setting, folder: Path, corpus: Corpus) -> ARAE:
 def training_command(config: Mapping[str, Any]) -> str:
     """Return the shortest ``arae-toolkit pretrain`` line that trains a run with these settings."""
     corpus, run = config["corpus"]["name"], config["run"]
+    kind = run["model"]
     settings = to_dict(from_dict(config["settings"]))
     # Nearest preset first; of equally near ones, the first in the list.
     name, changes = min(
-        ((name, _changes(settings, name, corpus)) for name in PRESETS),
+        ((name, _changes(settings, preset(name, corpus=corpus, kind=kind))) for name in PRESETS),
         key=lambda candidate: len(candidate[1]),
     )
     words = ["arae-toolkit", "pretrain", corpus]
-    if run["model"] != "arae":
-        words += ["--model", run["model"]]
+    if kind != "arae":
+        words += ["--model", kind]
     if name != "default":
         words += ["--preset", name]
     if run["precision"] != "fp32":
@@ -81,9 +83,9 @@ def log_rows(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [row for row in read_rows(path) if row["kind"] == kind]
 
 
-def _changes(settings: Mapping[str, Any], preset_name: str, corpus: str) -> dict[str, Any]:
+def _changes(settings: Mapping[str, Any], preset_config: Config) -> dict[str, Any]:
     """Return the settings that differ from a preset's."""
-    base = to_dict(preset(preset_name, corpus=corpus))
+    base = to_dict(preset_config)
     return {
         key: value
         for section, part in settings.items()

@@ -66,7 +66,7 @@ def main(
     precision: Precision,
 ) -> Measured:
     """Train the textbook version for some minutes, then the library until it is as good."""
-    config, seconds = preset("default", corpus=corpus.name), 60 * minutes
+    config, seconds = preset("faithful", corpus=corpus.name), 60 * minutes
     dev = corpus.split("dev")
     store = TokenStore(dev, device=here.device)
     rows = np.random.default_rng(seed).permutation(len(dev))[:SENTENCES]

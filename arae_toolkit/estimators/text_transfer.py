@@ -233,7 +233,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_choice("precision", self.precision, get_args(Precision))
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        config = preset("default", corpus="yelp")
+        config = preset("default", corpus="yelp", transfer=True)
         own = {"epochs": self.epochs, "seed": seed_of(self.random_state)}
         for name, value in {**(self.settings or {}), **own}.items():
             config = with_value(config, name, plain(value))

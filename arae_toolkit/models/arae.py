@@ -166,6 +166,8 @@ class ARAE(nn.Module):
             initialization.uniform(
                 network, bound=bound, generator=generator, forget_bias=forget_bias
             )
+        if not isinstance(self.encoder, NoCodeEncoder):
+            self.encoder.head.initialize(generator=generator)
         initialization.perceptron(self.prior, deviation=perceptron_deviation, generator=generator)
 
     @classmethod

@@ -157,6 +157,8 @@ def figure5(result: Result) -> str:
     }
     listed = "; ".join(f"{name}: {temperatures}" for name, temperatures in chosen.items())
     note = f"Temperature chosen on dev, seed by seed: {listed}."
+    if missing := details.get("models_left_out"):
+        note += f" Left out: {'; '.join(missing)}."
     return f"{table(heads, rows)}\n\n{_measured(result, asked)} {note}"
 
 

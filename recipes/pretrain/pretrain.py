@@ -166,7 +166,7 @@ def pretrain(
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
     own = changes if kind in KINDS else ()
-    config = _settings(preset, prepared, config_file, own, transfer=transfers)
+    config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         if kind in KINDS:
             code_space(kind, config.model)
@@ -232,6 +232,7 @@ def _settings(
     file: Path | None,
     changes: Sequence[str],
     *,
+    kind: str,
     transfer: bool,
 ) -> Config:
     """Return a preset's settings with those of a file and of the command line, in this order.
@@ -239,7 +240,7 @@ def _settings(
     Raises:
         click.BadParameter: If there is no such setting, or the model cannot have such tables.
     """
-    config = named_preset(name, corpus=corpus.name, transfer=transfer)
+    config = named_preset(name, corpus=corpus.name, kind=kind, transfer=transfer)
     if file is not None:
         config = with_toml(config, file)
     with refused_settings():

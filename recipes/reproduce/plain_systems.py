@@ -46,6 +46,7 @@ class PlainSystem:
         changes: Of the preset's settings, ``key=value``.
         prior: ``own``, the model's; a kind of fitted prior; ``codes``, those of train with noise.
         temperatures: At which words are drawn; 0 takes the likeliest.
+        preset: Where its settings start from, whatever those of the others do.
     """
 
     title: str
@@ -53,14 +54,20 @@ class PlainSystem:
     changes: tuple[str, ...] = ()
     prior: str = "own"
     temperatures: tuple[float, ...] = (0.0,)
+    preset: str = ""
 
     @property
     def run(self) -> str:
         """Name of the folders of its model, which systems of the same settings share."""
-        return "-".join((self.model, *self.changes)).replace("=", "")
+        parts = (self.model, self.preset, *self.changes)
+        return "-".join(part for part in parts if part).replace("=", "")
 
 
-NOISE_STAYS = ("code_noise=0.1", "code_noise_factor=1")
+NOISE_STAYS = ("code_noise=0.07", "code_noise_factor=1")
+WORDS_HIDDEN = ("word_drop=0.2",)
+EQUAL_BUDGET = ("softmax_samples=512", "critic_steps=1")
+"""Changes that give a preset of its own the steps that the preset ``fast`` takes."""
+DRAWN = (0.6, 0.8, 1.0)
 SYSTEMS = {
     "lm": PlainSystem("language model", "language-model", temperatures=(1.0, 0.9, 0.8, 0.7)),
     "ae": PlainSystem("AE, fitted Gaussian", "ae"),
@@ -69,14 +76,18 @@ SYSTEMS = {
     "aae": PlainSystem("AAE, N(0, I)", "aae", ("code_norm=none",)),
     "vae": PlainSystem("VAE", "vae", ("decoder_word_drop=0.3", "free_bits=0.02")),
     "wae": PlainSystem("WAE, N(0, I)", "wae"),
+    "ae-drawn": PlainSystem("AE, words drawn", "ae", temperatures=DRAWN),
+    "ae-flow": PlainSystem("AE, flow", "ae", prior="flow", temperatures=(0.0, *DRAWN)),
+    "ae-hidden": PlainSystem("AE, words hidden", "ae", WORDS_HIDDEN),
     "ae-noise": PlainSystem("AE, noise stays", "ae", NOISE_STAYS),
-    "ae-noise-flow": PlainSystem(
-        "AE, noise stays, flow", "ae", NOISE_STAYS, "flow", (0.0, 0.6, 0.8, 1.0)
-    ),
-    "ae-noise-codes": PlainSystem(
-        "AE, noise stays, ideal prior", "ae", NOISE_STAYS, "codes", (0.0, 0.8)
-    ),
-    "arae-noise": PlainSystem("ARAE, noise stays", "arae", NOISE_STAYS),
+    "ae-noise-flow": PlainSystem("AE, noise stays, flow", "ae", NOISE_STAYS, "flow", (0.0, *DRAWN)),
+    "arae-drawn": PlainSystem("ARAE, words drawn", "arae", temperatures=DRAWN),
+    "arae-flow": PlainSystem("ARAE, flow", "arae", prior="flow", temperatures=DRAWN),
+    "arae-codes": PlainSystem("ARAE, ideal prior", "arae", prior="codes", temperatures=(0.0, 0.8)),
+    "arae-hidden": PlainSystem("ARAE, words hidden", "arae", WORDS_HIDDEN),
+    "arae-critic": PlainSystem("ARAE, critic alone", "arae", ("flow_weight=0",)),
+    "arae-faithful": PlainSystem("ARAE, faithful", "arae", EQUAL_BUDGET, preset="faithful"),
+    "paper-2018": PlainSystem("ARAE, paper-2018", "arae", preset="paper-2018"),
 }
 """By the name that ``--system`` takes."""
 CODES = tuple(name for name, system in SYSTEMS.items() if system.model != "language-model")
@@ -191,6 +202,8 @@ class PlainTable:
         self.name = f"{name}-quick" if choices.quick else name
         self.device = choose_device(choices.device)
         self.rows = [SYSTEMS[row] for row in choices.names or rows]
+        if choices.quick and (own := [row.title for row in self.rows if row.preset]):
+            raise click.UsageError(f"--quick has no row {own[0]}: its models share one preset")
         self.corpus, self.folder = _opened(choices, quick_corpus)
         self.seeds = range(1 if choices.quick else choices.seeds)
         self.preset = "demo" if choices.quick else choices.preset
@@ -209,7 +222,8 @@ class PlainTable:
 
     def config(self, row: PlainSystem, seed: int = 0) -> Config:
         """Return the settings of a row's model; its own come after those of all."""
-        config = preset(self.preset, corpus=self.corpus.name)
+        name = row.preset or self.preset
+        config = preset(name, corpus=self.corpus.name, kind=row.model)
         return with_overrides(config, [*self.changes, *row.changes, f"seed={seed}"])
 
     def _train(self, row: PlainSystem, folder: Path, seed: int) -> None:

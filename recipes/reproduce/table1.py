@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
 
-DEFAULT_SYSTEMS = ("lm", "ae", "arae", "aae", "ae-noise-flow")
+DEFAULT_SYSTEMS = ("lm", "ae", "arae", "arae-drawn", "aae", "ae-flow")
 QUICK_SYSTEMS = ("lm", "ae", "arae")
 QUICK_COUNT, QUICK_SENTENCES, QUICK_TEMPERATURES = 1_500, 100, (1.0, 0.7)
 MEASURES = {

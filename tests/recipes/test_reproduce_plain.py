@@ -6,6 +6,7 @@ import pytest
 from command_line import call
 
 from arae_toolkit.data.corpus import Corpus, texts_of
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation import corrupted_reconstruction
 from arae_toolkit.latent import offsets
 from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
@@ -110,6 +111,24 @@ def test_figure_5_measures_offsets_beside_their_controls(reproduce, shared, monk
     monkeypatch.setattr(offsets, "measure_offsets", None)
     again, _ = reproduce("figure5")
     assert again.stdout == done.stdout
+
+
+def test_a_collapsed_model_is_left_out_of_figure_5_and_named(reproduce, monkeypatch):
+    measured = figure5._measured
+
+    def of_one(run, *args, **kwargs):
+        if run.parent.name == "ae":
+            raise ToolkitError("only 3 distinct generated sentences")
+        return measured(run, *args, **kwargs)
+
+    monkeypatch.setattr(figure5, "_measured", of_one)
+    # A count of decodings that no other test asks for, so that nothing is kept from those.
+    done, result = reproduce("figure5", "--decodings", 1)
+    assert "ARAE, walking, random, match" in result["metrics"]
+    assert not any(name.startswith("AE,") for name in result["metrics"])
+    left_out = "AE, fitted Gaussian, seed 0: only 3 distinct generated sentences"
+    assert result["details"]["models_left_out"] == [left_out]
+    assert left_out in done.stdout and left_out in done.stderr
 
 
 def test_examples_of_which_a_side_stands_in_the_corpus_are_left_out_and_counted(reproduce, shared):
