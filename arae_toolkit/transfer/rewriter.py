@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from arae_toolkit.data.vocabulary import EOS, PAD, Vocabulary
 from arae_toolkit.generation.continuous_batching import StepDecoder
 from arae_toolkit.generation.decoding import Decoding, Search
+from arae_toolkit.models import folder_schema
 from arae_toolkit.models.model_folder import ModelFolder
 
 Sentence = list[int]
@@ -65,12 +66,16 @@ def network_of(kind: type[Network], content: ModelFolder) -> Network:
     """Return the network that a text model's folder holds, in evaluation mode.
 
     Raises:
-        KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
+        KeyError, TypeError, ValueError, RuntimeError: If configuration and weights do not fit
+            together.
     """
     assert content.vocabulary is not None, "a text model has a vocabulary"
-    network = kind(len(content.vocabulary), **content.config["model"])
-    network.load_state_dict(content.tensors)
-    return network.eval()
+    return folder_schema.network_of(
+        kind,
+        len(content.vocabulary),
+        arguments=content.config["model"],
+        tensors=content.tensors,
+    ).eval()
 
 
 def uniform_draws(seed: int, sentences: Sequence[Sentence], *, count: int, length: int) -> Tensor:
