@@ -28,7 +28,8 @@ from arae_toolkit.version import __version__
 
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
-    *("safetensors", "sacrebleu", "rapidfuzz", "pooch", "matplotlib", "tensorboard", "torchtext"),
+    *("safetensors", "filelock", "sacrebleu", "rapidfuzz", "pooch", "matplotlib"),
+    *("tensorboard", "torchtext"),
 )
 
 

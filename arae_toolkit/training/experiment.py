@@ -136,17 +136,19 @@ class Experiment:
             fit(training, run, resume_from=resumed)
 
 
-def set_aside(folder: Path, *, note: Callable[[str], None]) -> None:
+def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -> None:
     """Give a folder that holds a model another name, so that a new one can take its place.
 
     Args:
         folder: Of a run; where there is no model in it, nothing is done.
         note: Told the new name, which is the old one with the day.
+        members: Pattern of the folders in it that hold models as well, such as ``seed-*``.
 
     Raises:
         ToolkitError: If a process trains there, or the folder cannot be renamed.
     """
-    if not any((folder / name).exists() for name in (CONFIG, WEIGHTS, STATE)):
+    places = [folder, *(folder.glob(members) if members else ())]
+    if not any((place / name).exists() for place in places for name in (CONFIG, WEIGHTS, STATE)):
         return
     kept = folder.absolute()
     stem = f"{kept.name}.before-{date.today().isoformat()}"

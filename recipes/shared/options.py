@@ -55,6 +55,11 @@ precision_option = click.option(
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
 )
+overwrite_option = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Start anew where a model lies; its folder is renamed to NAME.before-DATE.",
+)
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path),
