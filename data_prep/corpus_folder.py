@@ -13,6 +13,7 @@ from typing import Any
 
 from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.locks import locked
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 ABANDONED_SECONDS = 24 * 3600
@@ -73,6 +74,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
     Raises:
         DataError: If the place cannot be written.
+        ToolkitError: If another process prepares a corpus there.
     """
     parent = folder.parent
     try:
@@ -87,8 +89,9 @@ def written_whole(folder: Path) -> Iterator[Path]:
             f"cannot write here ({error.strerror})", path=parent, hint="choose another --out"
         ) from error
     try:
-        yield temporary
-        _replace(folder, temporary)
+        with locked(parent, "a preparation", name=folder.name):
+            yield temporary
+            _replace(folder, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.models.folder_schema import check_config, check_finite
-from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
-from arae_toolkit.storage.json_files import json_text, parsed_object, read_object, read_text
+from arae_toolkit.storage.atomic_files import json_text, sha256_of_bytes, write_json
+from arae_toolkit.storage.json_files import parsed_object, read_object, read_text
 from arae_toolkit.storage.safetensors_file import (
     load_tensors,
     packed,
@@ -236,5 +236,6 @@ def _known(folder: Path) -> dict[str, tuple[str, ...]]:
             raise CheckpointMismatch(f"{folder / name}: damaged ({error})") from error
         content.pop(WEIGHTS_SHA256, None)
         plain = text.replace("\r\n", "\n")
-        found[part] = tuple(sha256_of_bytes(t.encode()) for t in (json_text(content), plain))
+        written = json_text(content, indent=2) + "\n"
+        found[part] = tuple(sha256_of_bytes(form.encode()) for form in (written, plain))
     return found

@@ -239,14 +239,13 @@ def member_names(folder: Path) -> list[str] | None:
         CheckpointMismatch: If they are no distinct names of folders within it, or one holds other
             weights than were averaged.
     """
-    try:
-        config = read_object(folder / CONFIG)
-    except (OSError, ValueError):
-        return None
-    if config.get("kind") != ENSEMBLE:
+    config = _ensemble_config(folder)
+    if config is None:
         return None
     names = config.get("members")
-    if not isinstance(names, list) or not names or not all(map(_is_name, names)):
+    if names == []:
+        raise CheckpointMismatch(f"{folder / CONFIG}: names no members")
+    if not isinstance(names, list) or not all(map(_is_name, names)):
         raise CheckpointMismatch(f"{folder / CONFIG}: members must be names of folders beside it")
     if len(set(names)) != len(names):
         raise CheckpointMismatch(f"{folder / CONFIG}: names a member twice")
@@ -259,6 +258,20 @@ def member_names(folder: Path) -> list[str] | None:
             "command, or give that command again"
         )
     return names
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Return whether a folder says that it averages others, whatever these hold."""
+    return _ensemble_config(folder) is not None
+
+
+def _ensemble_config(folder: Path) -> dict[str, Any] | None:
+    """Return the configuration of an ensemble, ``None`` where there is none."""
+    try:
+        config = read_object(folder / CONFIG)
+    except (OSError, ValueError):
+        return None
+    return config if config.get("kind") == ENSEMBLE else None
 
 
 def _is_name(name: object) -> bool:

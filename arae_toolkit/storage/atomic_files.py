@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.storage.json_files import json_text
 
 _TEMPORARY = ".part"
 _NEW_SECONDS = 60
 """Another's temporary file is let be so long: its writer may not have marked it yet."""
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @contextmanager
@@ -99,11 +97,24 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with a final newline, whole or not at all."""
-    write_text(path, json_text(value))
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, **form: Any) -> str:
+    """Return a value as JSON that UTF-8 can hold.
+
+    Half a surrogate pair, as in a name of a file that is not UTF-8, makes it fall back to escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, **form)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, **form)
+    return text
 
 
 def write_json_lines(
-    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = _ENCODER.encode
+    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = json_text
 ) -> None:
     """Write each row as a line of JSON, all of them or none."""
     import jsonlines  # here, because help needs this module and no library

@@ -34,8 +34,8 @@ def locked(folder: Path, doing: str, *, name: str = "") -> Iterator[None]:
     """
     import filelock  # here, because help needs this module and no library
 
-    lock = filelock.FileLock(folder / f".{name}{LOCK}" if name else folder / LOCK)
-    holder = folder / f".{name}{HOLDER}" if name else folder / HOLDER
+    start = f".{name}" if name else ""
+    lock, holder = filelock.FileLock(folder / (start + LOCK)), folder / (start + HOLDER)
     held = True
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,8 @@ def locked(folder: Path, doing: str, *, name: str = "") -> Iterator[None]:
     finally:
         if held:
             holder.unlink(missing_ok=True)
+            # While it is held: who has opened it in between sees that it is gone, and tries anew.
+            Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
 
 
@@ -71,6 +73,7 @@ def _held(holder: Path) -> str:
     if not {"doing", "process", "host", "since"} <= about.keys():
         return "another process writes there"
     elsewhere = "" if about["host"] == socket.gethostname() else f" on {about['host']}"
-    return f"{about['doing']} is going on there (process {about['process']}{elsewhere}, since " + (
-        f"{about['since']})"
+    return (
+        f"{about['doing']} is going on there (process {about['process']}{elsewhere}, "
+        f"since {about['since']})"
     )

@@ -18,7 +18,7 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, check_vacant, save_model_folder
 from arae_toolkit.storage.atomic_files import remove_leftovers
-from arae_toolkit.storage.locks import HOLDER, locked
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
@@ -154,14 +154,14 @@ def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -
     stem = f"{kept.name}.before-{date.today().isoformat()}"
     names = chain([stem], (f"{stem}-{number}" for number in count(2)))
     with locked(folder, "a renaming"):
-        target = next(kept.with_name(name) for name in names if not kept.with_name(name).exists())
-        try:
-            kept.rename(target)
-        except OSError as error:
-            raise ToolkitError(
-                f"{folder}: cannot be renamed ({error.strerror}); name another folder with --out"
-            ) from error
-    (target / HOLDER).unlink(missing_ok=True)
+        pass  # nobody trains there; the lock lies in the folder, and would be renamed with it
+    target = next(kept.with_name(name) for name in names if not kept.with_name(name).exists())
+    try:
+        kept.rename(target)
+    except OSError as error:
+        raise ToolkitError(
+            f"{folder}: cannot be renamed ({error.strerror}); name another folder with --out"
+        ) from error
     note(f"{folder}: the model that lay there is kept in {folder.with_name(target.name)}")
 
 

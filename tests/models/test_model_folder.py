@@ -67,7 +67,7 @@ def test_weights_of_another_model_of_the_same_form_are_refused(folder, tmp_path)
         other.decoder.projection.bias.add_(1.0)
     other.save_pretrained(tmp_path / "other")
     shutil.copy(tmp_path / "other" / WEIGHTS, folder / WEIGHTS)
-    with pytest.raises(CheckpointMismatch, match="saved with another model.safetensors"):
+    with pytest.raises(CheckpointMismatch, match=r"saved with another model\.safetensors"):
         ARAE.from_pretrained(folder)
 
 
@@ -252,5 +252,5 @@ def test_only_regular_files_are_read(folder, part, kind, tmp_path):
 def test_the_size_of_a_json_file_is_bounded(folder, part):
     with (folder / part).open("r+b") as target:
         target.truncate(1 << 33)  # sparse: nothing lies on the disk
-    with pytest.raises(CheckpointMismatch, match="damaged|usable"):
+    with pytest.raises(CheckpointMismatch, match=r"damaged|usable"):
         ARAE.from_pretrained(folder)

@@ -73,7 +73,7 @@ def killed(corpus, folder, at=6):
 def test_a_finished_model_is_never_written_over(corpus, run, lost, resume):
     (run / lost).unlink()
     before = (run / WEIGHTS).read_bytes()
-    with pytest.raises(ToolkitError, match="--out.*--overwrite|--out"):
+    with pytest.raises(ToolkitError, match="another folder with --out"):
         train(corpus, run, resume=resume)
     assert (run / WEIGHTS).read_bytes() == before
 
@@ -223,7 +223,8 @@ def test_two_trainings_of_one_folder(corpus, finished, tmp_path):
     first.start()
     try:
         assert inside.wait(60)
-        with pytest.raises(ToolkitError, match=r"a training is going on there \(process \d+, since"):
+        told = r"a training is going on there \(process \d+, since"
+        with pytest.raises(ToolkitError, match=told):
             train(corpus, folder)
     finally:
         done.set()
