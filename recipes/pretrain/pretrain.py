@@ -204,21 +204,26 @@ def pretrain(
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.pretraining.experiment import check_settings
     from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.shared.training_display import training_display
     from arae_toolkit.training.experiment import set_aside
 
     keep_freed_memory()
-    if overwrite:
-        set_aside(folder, note=say)
     how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
     if transfers:
         _check_resume(resume, folder)
+        if overwrite:
+            set_aside(folder, note=say)
         train_transfer(
             prepared, settings, folder, scorer=scorer, listeners=_tensorboard(folder), **how
         )
         click.echo(folder)
         return
+    with refused_settings():
+        check_settings(prepared, config, kind=kind)  # type: ignore[arg-type]
+    if overwrite:
+        set_aside(folder, note=say)
     place = f", {how['device']}, {precision}, to {folder}"
     shown = training_display(prepared, config, title=kind, place=place)
     with signals_noted() as stop_signal, shown as display:
