@@ -152,7 +152,7 @@ class NLIModel(nn.Module):
             [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)
         ]
-        lower = self.precision == "bf16"
+        lower = self.precision == "bf16" and self.device.type != "mps"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
             scores = [
                 self._by_vectors(network, sides, batch_size)
@@ -198,7 +198,7 @@ class NLIModel(nn.Module):
         for start in range(0, len(result), batch_size):
             rows = slice(start, start + batch_size)
             first, second = ([row_of[sentence] for sentence in side[rows]] for side in sides)
-            result[rows] = network.scores(table[first], table[second]).double().softmax(dim=1).cpu()
+            result[rows] = network.scores(table[first], table[second]).cpu().double().softmax(dim=1)
         return result
 
     def _by_pairs(self, network: PairNetwork, sides: Sides, batch_size: int) -> Tensor:
@@ -208,7 +208,7 @@ class NLIModel(nn.Module):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batches = [self._batch([side[row] for row in rows]) for side in sides]
-            result[rows] = network(*batches).double().softmax(dim=1).cpu()
+            result[rows] = network(*batches).cpu().double().softmax(dim=1)
         return result
 
     def _batch(self, sentences: Sequence[tuple[int, ...]]) -> TokenBatch:

@@ -123,7 +123,8 @@ class Window:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._names: list[str] = []
-        self._totals = torch.zeros(0, dtype=torch.float64, device=device)
+        self._dtype = torch.float32 if device.type == "mps" else torch.float64  # all that it has
+        self._totals = torch.zeros(0, dtype=self._dtype, device=device)
         self.count = 0
 
     @property
@@ -135,7 +136,7 @@ class Window:
         """Add one iteration's scalars, the same in each, without waiting for them."""
         if not self.count:
             self._names = list(scalars)
-            self._totals = torch.zeros(len(scalars), dtype=torch.float64, device=self._device)
+            self._totals = torch.zeros(len(scalars), dtype=self._dtype, device=self._device)
         self._totals += torch.stack([scalars[name].detach() for name in self._names])
         self.count += 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -109,6 +109,10 @@ class ProposalDecoding:
         self.max_length, self.dtype = max_length, dtype
         self._searches: dict[tuple[StepDecoder, float], Search] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has of this: not what is kept for further calls."""
+        return {**self.__dict__, "_searches": {}}
+
     def __call__(
         self, decoder: StepDecoder, code: Tensor, *, temperature: float, uniform: Tensor
     ) -> list[Sentence]:
@@ -120,8 +124,9 @@ class ProposalDecoding:
             temperature: Of sampling; 0 decodes greedily.
             uniform: Random numbers of the sampling. Shape (N, max_length).
         """
-        if (decoder, temperature) not in self._searches:
-            self._searches[decoder, temperature] = Search(
+        search = self._searches.get((decoder, temperature))
+        if search is None:
+            search = self._searches[decoder, temperature] = Search(
                 decoder,
                 decoding=Decoding(
                     method="sample" if temperature else "greedy",
@@ -131,7 +136,6 @@ class ProposalDecoding:
                 max_length=self.max_length,
                 device=code.device,
             )
-        search = self._searches[decoder, temperature]
         words = search(code, uniform.to(code.device) if temperature else None)
         return [_ended(row) for row in words.tolist()]
 
