@@ -91,7 +91,7 @@ def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made])
         return None
     try:
         return load(load_model_folder(folder))
-    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
+    except (CheckpointMismatch, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointMismatch(f"{error}; {_advice(folder)}") from error
 
 

@@ -81,14 +81,17 @@ class ContinuousBatcher:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how a copy is made: memory, graph and lock stay with this one."""
-        arguments = {
-            "count": self._count,
-            "capacity": self._capacity,
-            "steps": self._steps,
-            "keep": self._keep,
-            "capture": self._capture,
-        }
-        return partial(ContinuousBatcher, self._decoder, self._choose, **arguments), ()
+        made = partial(
+            ContinuousBatcher,
+            self._decoder,
+            self._choose,
+            count=self._count,
+            capacity=self._capacity,
+            steps=self._steps,
+            keep=self._keep,
+            capture=self._capture,
+        )
+        return made, ()
 
     @torch.no_grad()
     def decode(self, code: Tensor, uniform: Tensor | None = None) -> Tensor:

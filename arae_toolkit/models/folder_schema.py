@@ -84,15 +84,24 @@ def network_of(
         tensors: Weights by name.
 
     Raises:
-        ValueError: If an argument has another type than ``make`` names, or a weight another name,
-            shape or type than in the network.
+        ValueError: If an argument has another type than ``make`` names, or a weight another type
+            than in the network.
         KeyError, TypeError, RuntimeError: As ``make`` and torch raise them.
     """
     hints = typing.get_type_hints(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]
     for name, value in arguments.items():
         if name in hints and not _fits(value, hints[name]):
             raise ValueError(f"{name} cannot be {value!r:.80}")
-    network = make(*given, **arguments)
+    return filled(make(*given, **arguments), tensors)
+
+
+def filled(network: Network, tensors: Mapping[str, Tensor]) -> Network:
+    """Return a network with the weights of a folder put in.
+
+    Raises:
+        ValueError: If a weight has another type than in the network.
+        RuntimeError: If names or shapes differ, as torch raises it.
+    """
     for name, own in network.state_dict().items():
         if name in tensors and tensors[name].dtype != own.dtype:
             raise ValueError(f"{name} is {tensors[name].dtype}, where {own.dtype} is needed")

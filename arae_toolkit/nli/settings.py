@@ -43,6 +43,11 @@ class PairModelConfig:
     dropout: PartialShare = 0.1
     """Share of the perceptron's inputs and hidden units dropped in training."""
 
+    def __post_init__(self) -> None:
+        """Refuse a size that two directions cannot share."""
+        if self.kind != "paper" and self.code_size % 2:
+            raise ValueError(f"code_size must be even for two directions, got {self.code_size}")
+
 
 @dataclass(frozen=True)
 class PairTrainingConfig:
@@ -112,3 +117,16 @@ PRETRAINING = PairConfig(
     ),
 )
 """Settings of training an encoder on pairs without labels."""
+
+
+def check_pretrainable(model: PairModelConfig) -> None:
+    """Refuse a network that is not pretrained on pairs.
+
+    Raises:
+        ValueError: If it is the paper's, whose objectives are an autoencoder's.
+    """
+    if model.kind == "paper":
+        raise ValueError(
+            "kind=paper: its encoder is pretrained by 'arae-toolkit pretrain'; use kind=bilstm-max "
+            "or kind=attention"
+        )

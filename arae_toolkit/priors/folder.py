@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
@@ -101,7 +101,8 @@ def load_prior(folder: Path, model: Model) -> AnyFittedPrior:
     try:
         arguments = dict(config["prior"])
         kind = _CLASSES[arguments.pop("kind")]
-        prior = network_of(kind, arguments=arguments, tensors=content.tensors)
+        made = network_of(kind, arguments=arguments, tensors=content.tensors)
+        prior = cast(AnyFittedPrior, made)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error

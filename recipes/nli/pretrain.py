@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective
+from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective, check_pretrainable
 from arae_toolkit.recipes.nli.seeds import draw_labels
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
@@ -76,6 +76,7 @@ def pretrain(
     corpus = open_pairs(corpus_name)
     with refused_settings():
         config = with_overrides(PRETRAINING, [f"seed={seed}", *assignments])
+        check_pretrainable(config.model)
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
