@@ -17,7 +17,7 @@ LOCK, HOLDER = ".lock", ".locked-by.json"
 
 
 @contextmanager
-def locked(folder: Path, doing: str, *, name: str = "") -> Iterator[None]:
+def locked(folder: Path, doing: str, *, name: str = "", patience: float = 0.0) -> Iterator[None]:
     """Keep other processes, and other threads, from writing a folder while the block runs.
 
     The system gives the lock up with its process, however that ends: a lock file that is left over
@@ -27,6 +27,7 @@ def locked(folder: Path, doing: str, *, name: str = "") -> Iterator[None]:
         folder: Made if need be.
         doing: What the block does, for whom it keeps waiting, such as ``a training``.
         name: Of what is locked within the folder; the folder itself unless given.
+        patience: Seconds to wait for the lock.
 
     Raises:
         ToolkitError: If the folder is locked, naming the process and since when; or if it cannot be
@@ -39,7 +40,7 @@ def locked(folder: Path, doing: str, *, name: str = "") -> Iterator[None]:
     held = True
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except filelock.Timeout as error:
         what = folder / name if name else folder
         raise ToolkitError(

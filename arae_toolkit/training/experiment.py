@@ -95,6 +95,7 @@ class Experiment:
         vocabulary: Vocabulary | None,
         weights: Mapping[str, Tensor] | None = None,
         resume_from: Path | None = None,
+        patience: float = 0.0,
     ) -> None:
         """Train a network to the end of its run, resuming what the folder holds.
 
@@ -105,6 +106,7 @@ class Experiment:
             vocabulary: The tokenizer, ``None`` for images.
             weights: Those that the folder is to hold; all of the network's by default.
             resume_from: A training state to go on from; the folder's own by default.
+            patience: Seconds to wait for another process that is at work in the folder.
 
         Raises:
             CheckpointMismatch: If the state belongs to another run, or the folder's parts do not
@@ -113,7 +115,7 @@ class Experiment:
                 would be lost.
             TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
         """
-        with locked(self.folder, "a training"):
+        with locked(self.folder, "a training", patience=patience):
             remove_leftovers(self.folder)
             own = self.folder / STATE
             state = own if resume_from is None or _same(resume_from, own) else resume_from

@@ -199,7 +199,14 @@ def pretrain(
 
         epochs = epochs_of(kind, settings, prepared)
         train_seeds(
-            prepared, settings, folder, epochs=epochs, seeds=seeds, jobs=jobs, device_name=device
+            prepared,
+            settings,
+            folder,
+            epochs=epochs,
+            seeds=seeds,
+            jobs=jobs,
+            device_name=device,
+            overwrite=overwrite,
         )
         return
 

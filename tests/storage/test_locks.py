@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -68,4 +69,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_a_holder_file_that_is_damaged_is_no_traceback(tmp_path, holder):
     (tmp_path / HOLDER).write_bytes(b"\xff{")
     with pytest.raises(ToolkitError, match="another process writes there"), locked(tmp_path, ""):
+        pass
+
+
+def test_who_is_patient_gets_the_lock_when_it_is_free(tmp_path, holder):
+    threading.Timer(0.5, holder.kill).start()
+    with locked(tmp_path, "a test", patience=30):
         pass

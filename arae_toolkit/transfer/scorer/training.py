@@ -36,6 +36,8 @@ from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
+SHARED_SECONDS = 60.0
+"""So long does a run wait for another that looks at the scorer which all of a corpus share."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def train_scorer(
         make,
         record={"kind": SCORER, "model": scorer.arguments},
         vocabulary=corpus.vocabulary,
+        patience=SHARED_SECONDS,
     )
 
 
