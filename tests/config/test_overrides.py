@@ -40,7 +40,7 @@ def _other(value: Any, hint: Any) -> Any:
     if isinstance(value, tuple):
         return (*value, 7)
     return (
-        value / 2 + 0.11 if 0 <= value < 1 and isinstance(value, float) else value + type(value)(1)
+        value / 2 + 0.11 if 0 <= value < 1 and isinstance(value, float) else value + type(value)(2)
     )
 
 
