@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +20,55 @@ Precision = Literal["fp32", "tf32", "bf16"]
 """Of the matrix products of encoder and decoder; sums, softmax and critic are always float32."""
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of a name: ``cpu``, ``cuda``, or ``auto`` for a GPU if there is one.
+_NAME = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
+
+def check_device_name(name: str) -> str:
+    """Return a name of a device as it is, whether there is such a device or not.
 
     Raises:
-        ToolkitError: If a GPU is asked for and there is none.
+        ValueError: If it is none of ``auto``, ``cpu``, ``cuda``, ``cuda:N`` and ``mps``.
     """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not one of auto, cpu, cuda, cuda:N such as cuda:1, and mps")
+    return name
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or ``auto``.
+
+    ``auto`` is a CUDA device if there is one, else the CPU.
+
+    Raises:
+        ToolkitError: If there is no such device; the message names those that there are.
+        ValueError: See :func:`check_device_name`.
+    """
+    check_device_name(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ToolkitError("no CUDA device was found; use --device cpu, or see arae-toolkit doctor")
+        name = "cuda" if count else "cpu"
+    there = ["cpu", *(f"cuda:{index}" for index in range(count))]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if name not in there and not (name == "cuda" and count):
+        what = "no CUDA device was found" if name == "cuda" else f"there is no device {name}"
+        raise ToolkitError(
+            f"{what}; use --device with one of {', '.join(there)}, or see arae-toolkit doctor"
+        )
     return torch.device(name)
+
+
+def _compute_alone_in_forks() -> None:
+    """Have a forked process compute with one thread.
+
+    The threads of its parent do not come along, and it would wait for them for ever
+    (pytorch/pytorch#17199). Processes that are spawned choose for themselves.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+_compute_alone_in_forks()
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -92,6 +132,5 @@ def dtype_of(precision: Precision) -> torch.dtype:
 def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Return a context in which matrix products are done in ``dtype``, bfloat16 or float32."""
     # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
-    )
+    lower = dtype is torch.bfloat16 and device.type != "mps"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from typing import Any
 
 from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.locks import locked
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 ABANDONED_SECONDS = 24 * 3600
@@ -73,6 +74,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
     Raises:
         DataError: If the place cannot be written.
+        ToolkitError: If another process prepares a corpus there.
     """
     parent = folder.parent
     try:
@@ -80,15 +82,16 @@ def written_whole(folder: Path) -> Iterator[Path]:
         for left in parent.glob(f".{folder.name}.*.part"):
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+        temporary = parent / f".{folder.name}.{secrets.token_hex(6)}.part"
+        temporary.mkdir()
     except OSError as error:
         raise DataError(
             f"cannot write here ({error.strerror})", path=parent, hint="choose another --out"
         ) from error
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        _replace(folder, temporary)
+        with locked(parent, "a preparation", name=folder.name):
+            yield temporary
+            _replace(folder, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +29,8 @@ from arae_toolkit.version import __version__
 
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
-    *("safetensors", "sacrebleu", "rapidfuzz", "pooch", "matplotlib", "tensorboard", "torchtext"),
+    *("safetensors", "filelock", "sacrebleu", "rapidfuzz", "pooch", "matplotlib"),
+    *("tensorboard", "torchtext"),
 )
 
 
@@ -143,21 +145,37 @@ def _found(
     variable: str, place: Path | None, content: Callable[[Path], dict[str, Any]] = lambda _: {}
 ) -> dict[str, Any]:
     """Return where something is looked for, and the folders that are found there."""
-    found = [{**_entry(folder), **content(folder)} for folder in _folders(place)]
+
+    def described(folder: Path) -> dict[str, Any]:
+        entry: dict[str, Any] = {"name": folder.name, "path": str(folder), "files": 0, "bytes": 0}
+        try:
+            return {**entry, **_sizes(folder), **content(folder)}
+        except OSError as error:  # of this one: the others are told
+            return {**entry, "problem": error.strerror or str(error)}
+
+    found = [described(folder) for folder in _folders(place)]
     return {"variable": variable, "looked_in": place and str(place), "found": found}
 
 
 def _folders(place: Path | None) -> list[Path]:
     """Return the folders directly in a place, by name; none if there is no such place."""
-    if place is None or not place.is_dir():
+    try:
+        if place is None or not place.is_dir():
+            return []
+        return sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
+    except OSError:
         return []
-    return sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
-def _entry(folder: Path) -> dict[str, Any]:
-    """Return name and path of a folder, and the number and total size of the files under it."""
-    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return {"name": folder.name, "path": str(folder), "files": len(sizes), "bytes": sum(sizes)}
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the number and total size of the files under a folder."""
+    next(folder.iterdir(), None)  # fails where the folder itself cannot be read
+    sizes = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # removed meanwhile, or in a folder that cannot be entered
+            if path.is_file():
+                sizes.append(path.stat().st_size)
+    return {"files": len(sizes), "bytes": sum(sizes)}
 
 
 def as_text(findings: dict[str, Any]) -> str:

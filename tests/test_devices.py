@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from arae_toolkit.devices import choose_device, has_bfloat16, keep_freed_memory, matrix_products
+from arae_toolkit.devices import (
+    check_device_name,
+    choose_device,
+    has_bfloat16,
+    keep_freed_memory,
+    matrix_products,
+)
 from arae_toolkit.errors import ToolkitError
 
 CPU = torch.device("cpu")
@@ -44,3 +50,28 @@ def test_keeping_memory_can_be_asked_for_anywhere():
     keep_freed_memory()
     keep_freed_memory()
     assert float(torch.ones(1000, 1000).sum()) == 1e6
+
+
+@pytest.mark.parametrize("name", ["cuda:999", "mps"])
+def test_a_device_that_is_not_there_is_answered_with_those_that_are(name):
+    if name == "mps" and torch.backends.mps.is_available():
+        return
+    with pytest.raises(ToolkitError, match=f"there is no device {name}; use .* one of cpu"):
+        choose_device(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cuda:-1", "", "meta", "CPU", "cpu:0"])
+def test_what_is_no_name_of_a_device_is_refused(name):
+    with pytest.raises(ValueError, match="is not one of auto, cpu, cuda, cuda:N"):
+        check_device_name(name)
+    with pytest.raises(ValueError, match="is not one of"):
+        choose_device(name)
+
+
+def test_the_second_gpu_can_be_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    assert choose_device("auto") == torch.device("cuda")
+    with pytest.raises(ToolkitError, match="one of cpu, cuda:0, cuda:1"):
+        choose_device("cuda:2")

@@ -10,8 +10,9 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Annotated, Any, Literal, Protocol, TypeVar, cast
 
+from arae_toolkit.config.ranges import Range
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import DataError
 
@@ -57,7 +58,8 @@ def with_overrides(config: Settings, assignments: Sequence[str]) -> Settings:
     """Return the settings with ``key=value`` strings applied; a key may name its section.
 
     Raises:
-        ValueError: If an assignment has no ``=``, an unknown key or a value of another type.
+        ValueError: If an assignment has no ``=``, an unknown key or a value of another type or
+            out of its range.
     """
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
@@ -65,7 +67,7 @@ def with_overrides(config: Settings, assignments: Sequence[str]) -> Settings:
             raise ValueError(f"{assignment!r} is not of the form key=value")
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         config = with_value(config, key.strip(), value)
     return config
@@ -75,12 +77,12 @@ def with_value(config: Settings, key: str, value: Any) -> Settings:
     """Return the settings with one changed; ``key`` is ``name`` or ``section.name``.
 
     Raises:
-        ValueError: If there is no such setting, or the value has another type.
+        ValueError: If there is no such setting, or the value has another type or is out of range.
     """
     section, _, name = key.rpartition(".")
     for candidate in _SECTIONS:
         part = getattr(config, candidate)
-        hints = typing.get_type_hints(type(part))
+        hints = typing.get_type_hints(type(part), include_extras=True)
         if section in ("", candidate) and name in hints:
             changed = replace(part, **{name: _checked(key, value, hints[name])})
             return cast(Settings, replace(cast(Any, config), **{candidate: changed}))
@@ -99,26 +101,34 @@ def _with_values(config: Settings, values: Mapping[str, Mapping[str, Any]]) -> S
 def _checked(key: str, value: Any, hint: Any) -> Any:
     """Return ``value`` in the type of a field, or say what was expected."""
     origin = typing.get_origin(hint)
+    if origin is Annotated:
+        plain, *ranges = typing.get_args(hint)
+        value = _checked(key, value, plain)
+        for allowed in ranges:
+            if isinstance(allowed, Range) and not allowed.holds(value):
+                raise ValueError(f"{key} must be {allowed}, got {_shown(value)}")
+        return value
     if origin is Literal:
         if value in typing.get_args(hint):
             return value
         raise ValueError(f"{key} must be one of {', '.join(typing.get_args(hint))}, got {value!r}")
     if origin is tuple:
-        if isinstance(value, list | tuple) and all(
-            type(item) is int and item >= 0 for item in value
-        ):
+        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
             return tuple(value)
         raise ValueError(f"{key} must be a list of whole numbers such as [300,300], got {value!r}")
     if hint is float and type(value) is int:
-        value = float(value)
+        value = float(value) if abs(value) < 2**53 else math.inf
     if isinstance(hint, type) and type(value) is hint:
-        if isinstance(value, int | float) and value < 0:
-            raise ValueError(f"{key} must not be negative, got {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{key} must be a finite number, got {value!r}")
         return value
     expected = {int: "a whole number", float: "a number", bool: "true or false"}
     raise ValueError(f"{key} must be {expected.get(hint, hint)}, got {value!r}")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is written in a setting."""
+    return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def to_dict(config: Sections) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from arae_toolkit.config.ranges import (
+    Amount,
+    Epochs,
+    OptionalRows,
+    OptionalSize,
+    OptionalTimes,
+    PartialShare,
+    Positive,
+    Rows,
+    Seed,
+    Share,
+    Size,
+    Sizes,
+    SomeSizes,
+    Times,
+)
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -13,15 +30,15 @@ class ModelConfig:
     encoder: Literal["lstm", "bilstm-max"] = "lstm"
     """``lstm``, the paper's, takes its last state as the code; ``bilstm-max`` the maximum of two
     directions' states, the classifiers' encoder. Text only."""
-    embedding_size: int = 300
+    embedding_size: Size = 300
     """E is the size of a word vector, in encoder and decoder each. Text only."""
-    code_size: int = 300
+    code_size: Size = 300
     """Z is the size of a code."""
     # Deviation: the paper's encoder has a state of the code's size.
-    encoder_size: int = 0
+    encoder_size: OptionalSize = 0
     """The encoder's state has this size and is mapped to the code's; 0, the paper's, makes both
     alike. Text without an attribute only."""
-    hidden_size: int = 300
+    hidden_size: Size = 300
     """H is the size of the decoder's state; for images of the encoder's first layer, which the
     sizes of all others follow: 800 makes 800-400 in the encoder and 400-800-1000 in the decoder."""
     # Deviation: the paper's codes lie on the unit sphere whatever their prior is.
@@ -29,10 +46,10 @@ class ModelConfig:
     """``sphere`` scales codes to norm 1, as the paper does; ``none`` maps the encoder's state
     linearly, without a bound, as a Gaussian prior needs it. ``auto`` is ``none`` for ``vae`` and
     ``wae``, and ``sphere`` for the others."""
-    noise_size: int = 100
+    noise_size: Size = 100
     """S is the size of the generator's Gaussian input."""
     # Deviation: the paper feeds the unit-norm code as it is.
-    code_gain: float = 17.3
+    code_gain: Positive = 17.3
     """A code of norm 1 is multiplied by this, about sqrt(Z), where it enters the decoder; the
     paper's is 1. Text only: batch normalization takes it out of an image decoder."""
     tied_embeddings: Literal["none", "decoder", "all"] = "none"
@@ -42,7 +59,7 @@ class ModelConfig:
     output_map: bool = False
     """Map the decoder's states linearly to E dimensions before they score words, whose table then
     has this size; without, as in the paper, H. Text without an attribute only."""
-    generator_sizes: tuple[int, ...] = (300, 300)
+    generator_sizes: Sizes = (300, 300)
     """The generator has hidden layers of these sizes."""
     # Deviation: batch normalization makes a sample depend on its batch.
     generator_normalization: Literal["none", "batch", "layer"] = "layer"
@@ -50,18 +67,18 @@ class ModelConfig:
     # Deviation: the paper bounds it by tanh; the encoder's codes lie on the sphere.
     generator_output: Literal["sphere", "tanh", "none"] = "sphere"
     """It bounds generated codes; the paper's is ``tanh``, its code had none."""
-    generator_noise: float = 0.0
+    generator_noise: Amount = 0.0
     """Generated codes get Gaussian noise of this standard deviation, and so do the codes that the
     critic sees: set it to ``code_noise`` where that stays, so that samples are codes as the decoder
     knows them. Without an attribute only."""
-    critic_sizes: tuple[int, ...] = (300, 300)
+    critic_sizes: SomeSizes = (300, 300)
     """The critic has hidden layers of these sizes."""
     critic_normalization: Literal["none", "batch", "layer", "spectral"] = "none"
     """It stands between the critic's layers; the paper's code used ``batch``."""
     decoders: Literal["shared-softmax", "separate", "joined"] = "shared-softmax"
     """A model with an attribute has a decoder for each of its values, with one softmax for all or
     one each; ``joined`` is a single decoder that is fed the value beside the code."""
-    classifier_sizes: tuple[int, ...] = (300, 300)
+    classifier_sizes: Sizes = (300, 300)
     """The latent attribute classifier has hidden layers of these sizes."""
 
     @property
@@ -74,105 +91,105 @@ class ModelConfig:
 class TrainingConfig:
     """The schedule of Algorithm 1 and its optimizers. An iteration is one reconstruction step."""
 
-    batch_size: int = 64
+    batch_size: Rows = 64
     """A step takes so many sentences or images (m of Algorithm 1)."""
-    epochs: int = 10
+    epochs: Times = 10
     """Training passes so often over the training split."""
-    iterations: int = 0
+    iterations: OptionalTimes = 0
     """The run has so many iterations, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    longest_sentence: int = 0
+    longest_sentence: OptionalRows = 0
     """Train, and evaluate, on sentences of at most this many words; 0 takes all of the corpus. Text
     only. The paper trains the ARAE on short sentences, the plain autoencoder on all (Table 5)."""
     # Deviation: SGD at rate 1 needs several times as long for the same loss.
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
     """It updates encoder and decoder; the paper used ``sgd``."""
-    autoencoder_rate: float = 3e-3
+    autoencoder_rate: Positive = 3e-3
     """Encoder and decoder learn at this rate."""
     autoencoder_schedule: Literal["constant", "cosine"] = "cosine"
     """``cosine`` falls from the full rate to 2 % of it over all epochs."""
-    warmup: int = 200
+    warmup: OptionalTimes = 200
     """The autoencoder's rate rises from 0 over so many iterations."""
     loss_unit: Literal["sentence", "token"] = "sentence"
     """The reconstruction loss is a mean over sentences (the paper) or tokens (its code); over
     images or pixels."""
-    softmax_samples: int = 0
+    softmax_samples: OptionalRows = 0
     """The training loss's softmax is estimated from so many words beside those of the batch; 0
     takes the whole vocabulary. Evaluations always do. Text on a CPU only: a GPU is quicker with
     the whole."""
-    clip_norm: float = 5.0
+    clip_norm: Amount = 5.0
     """No update of encoder, decoder or generator has a larger gradient norm; 0 does not clip."""
-    initial_bound: float = 0.1
+    initial_bound: Amount = 0.1
     """Encoder and decoder start from U(-bound, bound). Text only: those of images start from
     Gaussians sized by each layer's inputs."""
     # Deviation: the published code starts without it and learns to remember slowly.
-    forget_bias: float = 1.0
+    forget_bias: Amount = 1.0
     """It is added to the bias of both LSTMs' forget gates at the start; the published code's is 0.
     Text only."""
-    perceptron_deviation: float = 0.0
+    perceptron_deviation: Amount = 0.0
     """Generator and critic start from N(0, deviation); 0 sizes each layer by its inputs."""
-    code_noise: float = 0.05
+    code_noise: Amount = 0.05
     """Codes get Gaussian noise of this standard deviation while reconstructing."""
-    code_noise_factor: float = 0.9995
+    code_noise_factor: Share = 0.9995
     """The noise is multiplied by this factor every ``code_noise_every`` iterations."""
-    code_noise_every: int = 100
+    code_noise_every: Times = 100
     """The noise falls each time that so many iterations have passed."""
-    word_drop: float = 0.0
+    word_drop: Share = 0.0
     """This share of the encoder's input words is replaced by ``<unk>`` (denoising), or of its
     pixels turned to paper, in every update; it is 0 in the paper."""
 
-    decoder_word_drop: float = 0.0
+    decoder_word_drop: Share = 0.0
     """This share of the words that the decoder is fed is replaced by ``<unk>``, so that it needs
     the code (Bowman et al., 2016). Text only."""
-    kl_weight: float = 1.0
+    kl_weight: Amount = 1.0
     """The divergence of a ``vae``'s posterior from its prior has this weight; 1 makes the bound on
     the likelihood."""
-    kl_warmup: int = 5000
+    kl_warmup: OptionalTimes = 5000
     """``kl_weight`` rises from 0 over so many iterations."""
-    free_bits: float = 0.0
+    free_bits: Amount = 0.0
     """So many nats of divergence in each coordinate of a ``vae``'s code cost nothing."""
-    mmd_weight: float = 10.0
+    mmd_weight: Amount = 10.0
     """The maximum mean discrepancy of a ``wae``'s codes and its prior has this weight."""
 
-    flow_weight: float = 0.0
+    flow_weight: Amount = 0.0
     """A flow learns the noisy codes beside the autoencoder, and what a code costs it, in nats, has
     this weight in the encoder's loss: 1 makes a bound on the likelihood, 0 is off. Codes on the
     sphere only, without an attribute."""
-    flow_warmup: int = 2000
+    flow_warmup: OptionalTimes = 2000
     """``flow_weight`` rises from 0 over so many iterations."""
-    flow_width: int = 384
+    flow_width: Size = 384
     """That flow's network has so many units between its blocks."""
-    flow_blocks: int = 3
+    flow_blocks: Size = 3
     """That flow's network has so many blocks."""
-    flow_rate: float = 1e-3
+    flow_rate: Positive = 1e-3
     """That flow's Adam learns at this rate."""
 
-    critic_steps: int = 3
+    critic_steps: OptionalTimes = 3
     """A GAN round has so many updates of the critic."""
-    generator_steps: int = 1
+    generator_steps: OptionalTimes = 1
     """A GAN round has so many updates of the generator."""
-    encoder_steps: int = 1
+    encoder_steps: OptionalTimes = 1
     """A GAN round has so many separate adversarial updates of the encoder. All but the last follow
     critic steps."""
     # Deviation: Algorithm 1 updates the encoder twice; one update of the sum is cheaper.
     encoder_update: Literal["joint", "separate"] = "joint"
     """``separate`` is Algorithm 1, both updates by the autoencoder's optimizer. ``joint`` adds the
     critic's gradient to that of the reconstruction, in one update of the encoder."""
-    gan_rounds_grow_at: tuple[int, ...] = ()
+    gan_rounds_grow_at: Epochs = ()
     """From each of these epochs (counted from 1) on, an iteration has one more GAN round."""
-    adversarial_weight: float = 5.0
+    adversarial_weight: Amount = 5.0
     """lambda(1) is the weight of the critic's gradient in the encoder."""
     encoder_gradient: Literal["scale", "norm"] = "scale"
     """``norm`` first rescales the critic's gradient at the code to the norm of the
     reconstruction's gradient there."""
-    adversarial_warmup: int = 1000
+    adversarial_warmup: OptionalTimes = 1000
     """lambda(1) rises from 0 over so many iterations."""
-    adversarial_rate_critic: float = 3e-4
+    adversarial_rate_critic: Positive = 3e-4
     """The critic's Adam learns at this rate."""
-    adversarial_rate_generator: float = 3e-4
+    adversarial_rate_generator: Positive = 3e-4
     """The generator's Adam learns at this rate."""
-    adversarial_beta1: float = 0.5
+    adversarial_beta1: PartialShare = 0.5
     """The first moments of both Adams decay by this factor."""
-    adversarial_beta2: float = 0.9
+    adversarial_beta2: PartialShare = 0.9
     """The second moments of both Adams decay by this factor."""
     # Deviation: the paper clips weights; a penalty per row holds the slope at 1.
     critic_constraint: Literal["clip", "gradient_penalty", "spectral"] = "gradient_penalty"
@@ -180,50 +197,50 @@ class TrainingConfig:
     adversarial_loss: Literal["wasserstein", "cross-entropy"] = "wasserstein"
     """``wasserstein`` is the paper's; ``cross-entropy`` the loss of the first GANs, with the
     generator's that does not saturate (the paper's footnote 1 found it less stable)."""
-    clip_bound: float = 0.01
+    clip_bound: Positive = 0.01
     """Weight clipping bounds the critic's weights by this epsilon."""
-    penalty_weight: float = 10.0
+    penalty_weight: Amount = 10.0
     """The gradient penalty has this weight in the critic's loss."""
     penalty_of_batch_mean: bool = False
     """Penalise the gradient of the mean score, as the published 2018 code did. For comparison."""
     # Deviation: the paper samples from the generator of the last step.
-    generator_average: float = 0.999
+    generator_average: PartialShare = 0.999
     """Samples use a running mean of the generator's weights that decays by this; 0 is off."""
 
-    attribute_weight: float = 1.0
+    attribute_weight: Amount = 1.0
     """lambda(2) is the weight of the latent attribute classifier's gradient in the encoder."""
-    attribute_warmup: int = 1000
+    attribute_warmup: OptionalTimes = 1000
     """lambda(2) rises from 0 over so many iterations."""
-    attribute_cycles: int = 0
+    attribute_cycles: OptionalTimes = 0
     """Both lambdas start again from 0 so often in the course of training (a cyclic schedule)."""
-    classifier_steps: int = 1
+    classifier_steps: OptionalTimes = 1
     """An iteration has so many updates of the latent attribute classifier."""
-    classifier_rate: float = 1e-3
+    classifier_rate: Positive = 1e-3
     """The latent attribute classifier's Adam learns at this rate."""
-    attribute_drop: float = 0.0
+    attribute_drop: Share = 0.0
     """Hide words from the encoder, a word the likelier the more it marks the sentence's attribute:
     with 1, one that is r > 2 times as frequent under it as under the others by chance 1 - 1/r."""
-    cycle_weight: float = 0.0
+    cycle_weight: Amount = 0.0
     """Writing a sentence back from its greedy transfer (back-translation) has this weight."""
-    cycle_start: float = 0.3
+    cycle_start: Share = 0.3
     """Sentences are written back once this share of the run has passed."""
-    cycle_every: int = 2
+    cycle_every: Times = 2
     """Sentences are written back in one of so many iterations."""
 
-    seed: int = 0
+    seed: Seed = 0
     """It fixes weights, batches and noise."""
-    log_every: int = 100
+    log_every: Times = 100
     """The log has a line every so many iterations."""
-    save_every: int = 500
+    save_every: Times = 500
     """A checkpoint is written every so many iterations."""
-    evaluate_every: int = 0
+    evaluate_every: OptionalTimes = 0
     """The run is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
     select: Literal["last", "reverse-perplexity"] = "last"
     """Which weights the folder holds: the last ones, or those of the evaluation whose samples made
     the best language model of dev (the paper's criterion). Sentences without an attribute only."""
-    selection_samples: int = 20_000
+    selection_samples: Rows = 20_000
     """Reverse perplexity on dev is measured with so many samples."""
-    evaluation_sentences: int = 2000
+    evaluation_sentences: Rows = 2000
     """Evaluations during training use so many dev sentences or images; the last one uses all."""
 
 

@@ -12,6 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from arae_toolkit.data.text_normalization import normalized, tokenizer_rules
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
+from arae_toolkit.storage.json_files import read_text
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
@@ -117,7 +118,7 @@ class Vocabulary:
             CheckpointMismatch: If the file is not a tokenizer of this toolkit.
         """
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            return cls.from_json(read_text(path))
         # The tokenizers library raises bare Exception for any malformed file.
         except Exception as error:
             raise CheckpointMismatch(f"{path}: not a usable tokenizer ({error})") from error

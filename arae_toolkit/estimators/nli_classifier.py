@@ -211,10 +211,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in _SETTINGS:
             config = with_value(config, name, plain(getattr(self, name)))
         check_choice("precision", self.precision, get_args(Precision))
-        for name in ("embedding_size", "code_size", "hidden_size", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "embedding_dropout", "word_drop", "validation_fraction"):
+        for name in ("word_drop", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         return with_value(config, "seed", seed_of(self.random_state))

@@ -20,6 +20,8 @@ from arae_toolkit.evaluation.language_model import (
     train_language_model,
 )
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
+from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.storage.paths import run_folder
 
 Advance = Callable[[int], None]
@@ -64,8 +66,9 @@ def kept(
     found = load_kept(folder, run, load)
     if found is None:
         began = time.perf_counter()
-        found = make()
-        found.save(folder, run)
+        with locked(folder, "a training"):
+            found = make()
+            found.save(folder, run)
         note(f"{folder.name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder}")
     return found
 
@@ -77,18 +80,18 @@ def load_kept(folder: Path, run: Mapping[str, str], load: Callable[[Any], Made])
         CheckpointMismatch: If it is damaged.
     """
     try:
-        there = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        there = read_object(folder / CONFIG)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{folder / CONFIG}: damaged; {_advice(folder)}") from error
-    same = isinstance(there, dict) and there.get("run") == dict(run)
+    same = there.get("run") == dict(run)
     # The weights are written last: without them a training was cut off.
     if not same or not (folder / WEIGHTS).exists():
         return None
     try:
         return load(load_model_folder(folder))
-    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
+    except (CheckpointMismatch, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointMismatch(f"{error}; {_advice(folder)}") from error
 
 

@@ -25,6 +25,7 @@ from arae_toolkit.data.vocabulary import MOST_WORDS, UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
 from arae_toolkit.generation.decoding import Decoding, Search, decoded_blocks
+from arae_toolkit.models.folder_schema import filled
 from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
@@ -191,8 +192,7 @@ class LanguageModel:
         """Return the model that :meth:`save` wrote."""
         settings = LanguageModelSettings(**content.config["settings"])
         assert content.vocabulary is not None, "it was saved with one"
-        network = _new_network(len(content.vocabulary), settings)
-        network.load_state_dict(content.tensors)
+        network = filled(_new_network(len(content.vocabulary), settings), content.tensors)
         perplexity = float(content.config["held_out_perplexity"])
         return cls(network.eval(), content.vocabulary, settings, perplexity)
 

@@ -9,8 +9,10 @@ a graph. On a CPU, where looking at numbers is free, slots that stay empty at th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -42,6 +44,9 @@ class StepDecoder(Protocol):
 class ContinuousBatcher:
     """Decodes codes into sentences, so many at a time.
 
+    Threads may share one: its working memory serves one call after the other. A copy, pickled or
+    not, starts with working memory of its own.
+
     Rows of the tables are codes; behind the last stands a row for slots without a code.
 
     Args:
@@ -71,7 +76,22 @@ class ContinuousBatcher:
         self._keep, self._capture = keep, capture
         self._active = 0  # slots that are in use
         self._allocated = False
+        self._one_at_a_time = threading.Lock()
         self.graph: GraphedStep | None = None  # once there was a step to run on a GPU
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how a copy is made: memory, graph and lock stay with this one."""
+        made = partial(
+            ContinuousBatcher,
+            self._decoder,
+            self._choose,
+            count=self._count,
+            capacity=self._capacity,
+            steps=self._steps,
+            keep=self._keep,
+            capture=self._capture,
+        )
+        return made, ()
 
     @torch.no_grad()
     def decode(self, code: Tensor, uniform: Tensor | None = None) -> Tensor:
@@ -86,22 +106,23 @@ class ContinuousBatcher:
         """
         if len(code) == 0:
             return torch.full((0, self._steps), PAD, dtype=torch.int64, device=code.device)
-        self._fill(code, uniform)
-        if self._keep:
-            graph = self.graph
-            while True:
-                for _ in range(CHECK_EVERY):
-                    if graph is None:
-                        self._step()
-                    else:
-                        graph(self._step)
-                if not bool((self._row != self._capacity).any()):
-                    break
-        else:
-            while self._active > 0:
-                self._step()
-                self._drop_empty_slots(len(code))
-        return self._words[: len(code)].clone()
+        with self._one_at_a_time:
+            self._fill(code, uniform)
+            if self._keep:
+                graph = self.graph
+                while True:
+                    for _ in range(CHECK_EVERY):
+                        if graph is None:
+                            self._step()
+                        else:
+                            graph(self._step)
+                    if not bool((self._row != self._capacity).any()):
+                        break
+            else:
+                while self._active > 0:
+                    self._step()
+                    self._drop_empty_slots(len(code))
+            return self._words[: len(code)].clone()
 
     def _allocate(self, start: DecoderState, uniform: Tensor | None) -> None:
         """Take the memory that every call uses."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -152,14 +153,15 @@ class Search:
 
 def _token_sampler(decoding: Decoding) -> TokenSampler:
     """Return how a word is chosen for each row of scores (B, V)."""
+    return partial(_token, decoding)
 
-    def choose(scores: Tensor, uniform: Tensor | None) -> Tensor:
-        if uniform is None:
-            return greedy_tokens(scores)
-        temperature, top_k, top_p = decoding.temperature, decoding.top_k, decoding.top_p
-        return draw(scores, uniform, temperature=temperature, top_k=top_k, top_p=top_p)
 
-    return choose
+def _token(decoding: Decoding, scores: Tensor, uniform: Tensor | None) -> Tensor:
+    """Return the word chosen for each row of scores (B, V)."""
+    if uniform is None:
+        return greedy_tokens(scores)
+    temperature, top_k, top_p = decoding.temperature, decoding.top_k, decoding.top_p
+    return draw(scores, uniform, temperature=temperature, top_k=top_k, top_p=top_p)
 
 
 def decode(

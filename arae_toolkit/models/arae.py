@@ -16,6 +16,7 @@ from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
+from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
@@ -181,9 +182,10 @@ class ARAE(nn.Module):
         if content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: an image model, where a text model is needed")
         try:
-            model = cls(content.vocabulary, **content.config["model"])
-            model.load_state_dict(content.tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
+            model = network_of(
+                cls, content.vocabulary, arguments=content.config["model"], tensors=content.tensors
+            )
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         return model.to(device).eval()

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
@@ -221,8 +222,7 @@ class ImageARAE(nn.Module):
         if content.config.get("kind") != "image":
             raise CheckpointMismatch(f"{folder}: a text model, where an image model is needed")
         try:
-            model = cls(**content.config["model"])
-            model.load_state_dict(content.tensors)
+            model = network_of(cls, arguments=content.config["model"], tensors=content.tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error

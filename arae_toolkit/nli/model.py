@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,22 @@ from arae_toolkit.data.token_batches import TokenBatch, batch_of
 from arae_toolkit.data.vocabulary import Vocabulary, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.model_folder import CONFIG, FORMAT, load_model_folder, save_model_folder
+from arae_toolkit.models.folder_schema import network_of
+from arae_toolkit.models.model_folder import (
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.nli.networks import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.storage.safetensors_file import read_metadata
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
+_WEIGHTS_OF_MEMBERS = "weights_sha256"
+"""The entry of an ensemble's configuration that holds its members' fingerprints, in their order."""
 
 Pair = tuple[str, str]
 """Premise and hypothesis."""
@@ -98,8 +108,12 @@ class NLIModel(nn.Module):
             )
         try:
             arguments, labels = dict(content.config["model"]), list(content.config["labels"])
-            network = new_network(len(content.vocabulary), len(labels), **arguments)
-            network.load_state_dict(content.tensors)
+            network = network_of(
+                new_network,
+                *(len(content.vocabulary), len(labels)),
+                arguments=arguments,
+                tensors=content.tensors,
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
@@ -138,7 +152,7 @@ class NLIModel(nn.Module):
             [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)
         ]
-        lower = self.precision == "bf16"
+        lower = self.precision == "bf16" and self.device.type != "mps"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
             scores = [
                 self._by_vectors(network, sides, batch_size)
@@ -184,7 +198,7 @@ class NLIModel(nn.Module):
         for start in range(0, len(result), batch_size):
             rows = slice(start, start + batch_size)
             first, second = ([row_of[sentence] for sentence in side[rows]] for side in sides)
-            result[rows] = network.scores(table[first], table[second]).double().softmax(dim=1).cpu()
+            result[rows] = network.scores(table[first], table[second]).cpu().double().softmax(dim=1)
         return result
 
     def _by_pairs(self, network: PairNetwork, sides: Sides, batch_size: int) -> Tensor:
@@ -194,7 +208,7 @@ class NLIModel(nn.Module):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batches = [self._batch([side[row] for row in rows]) for side in sides]
-            result[rows] = network(*batches).double().softmax(dim=1).cpu()
+            result[rows] = network(*batches).cpu().double().softmax(dim=1)
         return result
 
     def _batch(self, sentences: Sequence[tuple[int, ...]]) -> TokenBatch:
@@ -208,23 +222,58 @@ class NLIModel(nn.Module):
 
 
 def save_ensemble(folder: Path, members: Sequence[str]) -> None:
-    """Make a folder a model that averages those in its folders of these names."""
-    write_json(folder / CONFIG, {"format": FORMAT, "kind": ENSEMBLE, "members": list(members)})
+    """Make a folder a model that averages those in its folders of these names.
+
+    Raises:
+        CheckpointMismatch: If one of them holds no weights.
+    """
+    config = {"format": FORMAT, "kind": ENSEMBLE, "members": list(members)}
+    weights = [read_metadata(folder / name / WEIGHTS)["tensors_sha256"] for name in members]
+    write_json(folder / CONFIG, {**config, _WEIGHTS_OF_MEMBERS: weights})
 
 
 def member_names(folder: Path) -> list[str] | None:
     """Return the names of the folders that a folder averages; ``None`` if it does not.
 
     Raises:
-        CheckpointMismatch: If it names none.
+        CheckpointMismatch: If they are no distinct names of folders within it, or one holds other
+            weights than were averaged.
     """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if config["kind"] != ENSEMBLE:
-            return None
-        names = [str(name) for name in config["members"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    config = _ensemble_config(folder)
+    if config is None:
         return None
-    if not names:
+    names = config.get("members")
+    if names == []:
         raise CheckpointMismatch(f"{folder / CONFIG}: names no members")
+    if not isinstance(names, list) or not all(map(_is_name, names)):
+        raise CheckpointMismatch(f"{folder / CONFIG}: members must be names of folders beside it")
+    if len(set(names)) != len(names):
+        raise CheckpointMismatch(f"{folder / CONFIG}: names a member twice")
+    weights = config.get(_WEIGHTS_OF_MEMBERS)  # earlier versions wrote none
+    if weights is None:
+        return names
+    if weights != [read_metadata(folder / name / WEIGHTS).get("tensors_sha256") for name in names]:
+        raise CheckpointMismatch(
+            f"{folder}: its members are not those that were averaged; restore the folders of one "
+            "command, or give that command again"
+        )
     return names
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Return whether a folder says that it averages others, whatever these hold."""
+    return _ensemble_config(folder) is not None
+
+
+def _ensemble_config(folder: Path) -> dict[str, Any] | None:
+    """Return the configuration of an ensemble, ``None`` where there is none."""
+    try:
+        config = read_object(folder / CONFIG)
+    except (OSError, ValueError):
+        return None
+    return config if config.get("kind") == ENSEMBLE else None
+
+
+def _is_name(name: object) -> bool:
+    """Return whether a value names a folder directly within another."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")

@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from arae_toolkit.config.ranges import (
+    Amount,
+    OptionalRows,
+    OptionalTimes,
+    PartialShare,
+    Positive,
+    Rows,
+    Seed,
+    Share,
+    Size,
+    Times,
+)
+
 ModelName = Literal["paper", "bilstm-max", "attention"]
 Objective = Literal["supervised", "ae", "arae", "masked-pairs", "cross-sentence"]
 OBJECTIVES: tuple[Objective, ...] = ("supervised", "ae", "arae", "masked-pairs", "cross-sentence")
@@ -19,51 +32,56 @@ class PairModelConfig:
     kind: ModelName = "paper"
     """``paper``: the ARAE's encoder and a perceptron over [u, v, |u - v|, u * v]; ``bilstm-max``:
     the same over a bidirectional LSTM's maximum; ``attention``: words aligned and compared."""
-    embedding_size: int = 300
+    embedding_size: Size = 300
     """E."""
-    code_size: int = 300
+    code_size: Size = 300
     """Z; for the last two kinds, that of both directions together."""
-    hidden_size: int = 300
+    hidden_size: Size = 300
     """H, hidden units of the perceptron."""
-    embedding_dropout: float = 0.1
+    embedding_dropout: PartialShare = 0.1
     """Share of the embeddings' coordinates dropped in training."""
-    dropout: float = 0.1
+    dropout: PartialShare = 0.1
     """Share of the perceptron's inputs and hidden units dropped in training."""
+
+    def __post_init__(self) -> None:
+        """Refuse a size that two directions cannot share."""
+        if self.kind != "paper" and self.code_size % 2:
+            raise ValueError(f"code_size must be even for two directions, got {self.code_size}")
 
 
 @dataclass(frozen=True)
 class PairTrainingConfig:
     """One training of a classifier, or one pretraining of it on pairs without labels."""
 
-    batch_size: int = 64
+    batch_size: Rows = 64
     """Pairs an iteration."""
-    epochs: int = 6
+    epochs: Times = 6
     """Passes over the labelled pairs. The epoch that is best on dev is kept."""
-    rate: float = 1e-3
+    rate: Positive = 1e-3
     """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
-    encoder_rate: float = 1.0
+    encoder_rate: Amount = 1.0
     """Factor on the rate for the encoder's weights."""
-    warmup: int = 100
+    warmup: OptionalTimes = 100
     """Iterations over which the rate rises from 0."""
-    clip_norm: float = 5.0
+    clip_norm: Amount = 5.0
     """Largest gradient norm; 0 does not clip."""
-    word_drop: float = 0.0
+    word_drop: Share = 0.0
     """Share of the words of both sentences replaced by ``<unk>`` in training; in pretraining the
     share that is masked, and predicted."""
     balanced: bool = False
     """Weigh pairs so that every class counts alike in the loss, where labels are not balanced."""
-    matching_weight: float = 0.0
+    matching_weight: Amount = 0.0
     """Pretraining only: weight of matching a premise with its hypothesis among those of others."""
-    softmax_samples: int = 1024
+    softmax_samples: OptionalRows = 1024
     """Pretraining only: words, beside those masked, that the softmax is estimated from."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Fixes starting weights, batches and dropout."""
-    log_every: int = 100
+    log_every: Times = 100
     """Iterations between log lines."""
-    save_every: int = 500
+    save_every: Times = 500
     """Iterations between checkpoints."""
-    evaluate_every: int = 0
+    evaluate_every: OptionalTimes = 0
     """Iterations between evaluations on dev; 0 evaluates after each epoch."""
 
 
@@ -99,3 +117,16 @@ PRETRAINING = PairConfig(
     ),
 )
 """Settings of training an encoder on pairs without labels."""
+
+
+def check_pretrainable(model: PairModelConfig) -> None:
+    """Refuse a network that is not pretrained on pairs.
+
+    Raises:
+        ValueError: If it is the paper's, whose objectives are an autoencoder's.
+    """
+    if model.kind == "paper":
+        raise ValueError(
+            "kind=paper: its encoder is pretrained by 'arae-toolkit pretrain'; use kind=bilstm-max "
+            "or kind=attention"
+        )

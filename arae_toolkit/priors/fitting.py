@@ -16,7 +16,7 @@ from torch import Tensor
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.models.model_folder import CONFIG, check_vacant, save_model_folder
 from arae_toolkit.nn.priors import FittedGaussian, FlowPrior, MixturePrior
 from arae_toolkit.nn.priors.gaussian import mean_and_covariance
 from arae_toolkit.priors.codes import Model, SplitCodes, decoder_noise, longest_sentence
@@ -30,6 +30,7 @@ from arae_toolkit.priors.settings import (
     MixtureForm,
     PriorConfig,
 )
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
 
@@ -67,6 +68,7 @@ def fit_prior(
 
     Raises:
         CheckpointMismatch: If the folder holds another prior.
+        ToolkitError: If it holds a model without its configuration, or a process trains there.
         DataError: If the corpus does not fit the model, or has fewer than two rows.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
@@ -110,17 +112,19 @@ def fit_prior(
         arguments |= form
         prior = MixturePrior(**arguments)
         prior.load_state_dict(fitted)
-    save_model_folder(
-        folder,
-        config={
-            **prior_record(prior, arguments),
-            **record,
-            "measures": measures,
-            "run": experiment.identity,
-        },
-        vocabulary=None,
-        tensors=prior.state_dict(),
-    )
+    with locked(folder, "a training"):
+        check_vacant(folder, prior.state_dict())
+        save_model_folder(
+            folder,
+            config={
+                **prior_record(prior, arguments),
+                **record,
+                "measures": measures,
+                "run": experiment.identity,
+            },
+            vocabulary=None,
+            tensors=prior.state_dict(),
+        )
     return folder
 
 

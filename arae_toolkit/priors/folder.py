@@ -6,14 +6,14 @@ fingerprint of the encoder and decoder that it was fitted for, and is refused be
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
-from arae_toolkit.models.model_folder import CONFIG, load_model_folder
+from arae_toolkit.models.folder_schema import network_of
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_config
 from arae_toolkit.nn.priors import (
     FittedGaussian,
     FlowPrior,
@@ -72,13 +72,7 @@ def run_config(run: Path) -> dict[str, Any]:
     Raises:
         CheckpointMismatch: If it is missing or damaged.
     """
-    try:
-        return dict(json.loads((run / CONFIG).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointMismatch(
-            f"{run / CONFIG}: missing or damaged; name a folder that arae-toolkit pretrain has "
-            "written"
-        ) from error
+    return read_config(run)
 
 
 def prior_record(prior: AnyFittedPrior, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +100,9 @@ def load_prior(folder: Path, model: Model) -> AnyFittedPrior:
         )
     try:
         arguments = dict(config["prior"])
-        prior = _CLASSES[arguments.pop("kind")](**arguments)
-        prior.load_state_dict(content.tensors)
+        kind = _CLASSES[arguments.pop("kind")]
+        made = network_of(kind, arguments=arguments, tensors=content.tensors)
+        prior = cast(AnyFittedPrior, made)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error

@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from arae_toolkit.config.ranges import (
+    Amount,
+    OptionalSize,
+    OptionalTimes,
+    PartialShare,
+    Positive,
+    Rows,
+    Seed,
+    Size,
+    SomeSizes,
+    Times,
+)
+
 FittedKind = Literal["gaussian", "mixture", "flow"]
 
 
@@ -17,11 +30,11 @@ class GaussianForm:
 class GaussianFit:
     """What a Gaussian is fitted to."""
 
-    rows: int = 0
+    rows: OptionalTimes = 0
     """It is fitted to the codes of so many random training rows; 0 takes all."""
-    noise_left: float = 1.0
+    noise_left: Amount = 1.0
     """So many times the decoder's training noise are added to what is drawn; 0 adds none."""
-    seed: int = 0
+    seed: Seed = 0
     """It fixes which."""
 
 
@@ -39,11 +52,11 @@ class GaussianConfig:
 class MixtureForm:
     """The forms of a mixture that are tried. The likeliest on dev is kept."""
 
-    components: tuple[int, ...] = (16, 32, 64)
+    components: SomeSizes = (16, 32, 64)
     """Each of these numbers of Gaussians is tried."""
     covariance: Literal["both", "full", "diagonal"] = "full"
     """Gaussians have a covariance, ``full``, or a variance by principal direction, ``diagonal``."""
-    dimensions: int = 48
+    dimensions: Size = 48
     """So many leading principal directions are a mixture; the rest is one Gaussian."""
 
     def __post_init__(self) -> None:
@@ -56,13 +69,13 @@ class MixtureForm:
 class MixtureFit:
     """How a mixture is fitted: by expectation maximization, from k-means on."""
 
-    rows: int = 40_000
+    rows: OptionalTimes = 40_000
     """It is fitted to the codes of so many random training rows; 0 takes all."""
-    iterations: int = 50
+    iterations: Times = 50
     """Expectation maximization ends after so many iterations at the latest."""
-    noise_left: float = 1.0
+    noise_left: Amount = 1.0
     """So many times the decoder's training noise are added to what is drawn; 0 adds none."""
-    seed: int = 0
+    seed: Seed = 0
     """It fixes the rows and the start."""
 
 
@@ -80,11 +93,11 @@ class MixtureConfig:
 class FlowSizes:
     """Sizes of a flow's network, and how it is followed."""
 
-    width: int = 512
+    width: Size = 512
     """The velocity network has so many units between its blocks, and twice as many within."""
-    blocks: int = 4
+    blocks: OptionalSize = 4
     """It has so many residual blocks."""
-    steps: int = 8
+    steps: Size = 8
     """A code is drawn in so many steps of Heun's method, two passes of the network each."""
 
     def __post_init__(self) -> None:
@@ -97,34 +110,34 @@ class FlowSizes:
 class FlowSchedule:
     """The schedule of flow matching. An iteration is one step of Adam."""
 
-    batch_size: int = 256
+    batch_size: Rows = 256
     """A step takes so many codes."""
-    epochs: int = 10
+    epochs: Times = 10
     """Training passes so often over the codes."""
-    iterations: int = 0
+    iterations: OptionalTimes = 0
     """The run has so many iterations, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    rate: float = 1e-3
+    rate: Positive = 1e-3
     """Adam learns at this rate, which falls by half a cosine."""
-    warmup: int = 100
+    warmup: OptionalTimes = 100
     """The rate rises from 0 over so many iterations."""
-    clip_norm: float = 1.0
+    clip_norm: Amount = 1.0
     """No step has a larger gradient norm; 0 does not clip."""
-    average: float = 0.999
+    average: PartialShare = 0.999
     """The prior is a running mean of the weights that decays by this."""
-    lateness: float = 4.0
+    lateness: Positive = 4.0
     """Times are drawn in proportion to this power of themselves, less one: 1 draws them uniformly,
     2 in proportion to themselves. A path that is nearly noise has little to teach, and what it
     teaches drowns in the noise of its gradient."""
-    noise_left: float = 1.0
+    noise_left: Amount = 1.0
     """The flow ends where so many times the decoder's training noise are left in the codes; 0 goes
     on to clean codes."""
-    seed: int = 0
+    seed: Seed = 0
     """It fixes weights, batches and noise."""
-    log_every: int = 100
+    log_every: Times = 100
     """The log has a line every so many iterations."""
-    save_every: int = 500
+    save_every: Times = 500
     """A checkpoint is written every so many iterations."""
-    evaluate_every: int = 0
+    evaluate_every: OptionalTimes = 0
     """The flow is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
 
     def __post_init__(self) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from arae_toolkit.errors import ToolkitError
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_TEMPORARY = ".part"
+_NEW_SECONDS = 60
+"""Another's temporary file is let be so long: its writer may not have marked it yet."""
 
 
 @contextmanager
@@ -27,18 +33,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMPORARY}")
+        # The mode is what the process's mask leaves, as of any file that is made by opening it.
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise ToolkitError(
             f"{path}: cannot write ({error.strerror}); choose another folder or free some space"
         ) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
+        _mark(handle)
+        remove_leftovers(path.parent, f".{path.name}.", older_than=_NEW_SECONDS)
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise ToolkitError(
@@ -46,13 +53,40 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
-def _umask() -> int:
-    """Return the process's file mode mask (which can only be read by setting it)."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def remove_leftovers(folder: Path, prefix: str = ".", *, older_than: float = 0.0) -> None:
+    """Remove the temporary files of writers that were killed; those being written are left.
+
+    Args:
+        folder: Where they lie.
+        prefix: Of their names.
+        older_than: Seconds since they were last written.
+    """
+    for left in folder.glob(f"{glob.escape(prefix)}*{_TEMPORARY}"):
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                status = os.fstat(handle)
+                old = time.time() - status.st_mtime >= older_than
+                if stat.S_ISREG(status.st_mode) and old and _mark(handle):
+                    left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _mark(handle: int) -> bool:
+    """Mark an open file as being written; return whether nobody else has.
+
+    The system takes the mark away with the process, so that it tells leftovers from work. Where the
+    file system knows no such marks, all files count as work.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -63,11 +97,24 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with a final newline, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, **form: Any) -> str:
+    """Return a value as JSON that UTF-8 can hold.
+
+    Half a surrogate pair, as in a name of a file that is not UTF-8, makes it fall back to escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, **form)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, **form)
+    return text
 
 
 def write_json_lines(
-    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = _ENCODER.encode
+    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = json_text
 ) -> None:
     """Write each row as a line of JSON, all of them or none."""
     import jsonlines  # here, because help needs this module and no library

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -13,27 +15,56 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.atomic_files import replacing, sha256_of_bytes
+from arae_toolkit.storage.json_files import check_regular
 
-_SAME_AS = "same_as"
+_SAME_AS, _HEADER = "same_as", "header_sha256"
+MOST_TENSOR_BYTES = 1 << 36
+"""No file of tensors is larger: what claims to be is no work of ours."""
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file, whole or not at all, with a fingerprint of its content.
+@dataclass(frozen=True)
+class Packed:
+    """Tensors ready to be written: on the CPU, each once.
+
+    Attributes:
+        content: By name.
+        same_as: The further names of tensors that go by several, with the name that is kept.
+    """
+
+    content: dict[str, Tensor]
+    same_as: dict[str, str]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of the content."""
+        return tensors_sha256(self.content)
+
+
+def packed(tensors: Mapping[str, Tensor]) -> Packed:
+    """Return tensors as :func:`save_tensors` writes them."""
+    same_as = _other_names(tensors)
+    kept = {name: tensor for name, tensor in tensors.items() if name not in same_as}
+    return Packed({name: t.detach().cpu().contiguous() for name, t in kept.items()}, same_as)
+
+
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor] | Packed, *, metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file, whole or not at all, with a fingerprint of all that it holds.
 
     A tensor that goes by several names is written once, the other names into the header.
+
+    Raises:
+        ToolkitError: If the file cannot be written; the one before it is kept.
     """
-    same_as = _other_names(tensors)
-    content = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in tensors.items()
-        if name not in same_as
-    }
-    header = {**metadata, "tensors_sha256": tensors_sha256(content)}
-    if same_as:
-        header[_SAME_AS] = json.dumps(same_as)
+    whole = tensors if isinstance(tensors, Packed) else packed(tensors)
+    header = {**metadata, "tensors_sha256": whole.sha256}
+    if whole.same_as:
+        header[_SAME_AS] = json.dumps(whole.same_as)
+    header[_HEADER] = _header_sha256(header)
     with replacing(path) as temporary:
-        save_file(content, temporary, metadata=header)
+        save_file(whole.content, temporary, metadata=header)
 
 
 def load_tensors(
@@ -45,20 +76,48 @@ def load_tensors(
         CheckpointMismatch: If the file is missing, cut short or altered.
     """
     try:
+        check_regular(path, most_bytes=MOST_TENSOR_BYTES)
         with safe_open(path, framework="pt", device="cpu") as source:
-            metadata = dict(source.metadata() or {})
+            metadata = _checked_header(path, source.metadata())
             tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
-    if metadata.pop("tensors_sha256", None) != tensors_sha256(tensors):
+    if metadata.get("tensors_sha256") != tensors_sha256(tensors):
         raise CheckpointMismatch(f"{path}: the content does not match its fingerprint")
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
     try:
         same_as = json.loads(metadata.pop(_SAME_AS, "{}"))
         tensors |= {name: tensors[first] for name, first in same_as.items()}
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointMismatch(f"{path}: its header is damaged") from error
     return tensors, metadata
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata alone of such a file, without reading its tensors.
+
+    Raises:
+        CheckpointMismatch: If the file is missing, cut short or altered in its header.
+    """
+    try:
+        check_regular(path, most_bytes=MOST_TENSOR_BYTES)
+        with safe_open(path, framework="pt", device="cpu") as source:
+            return _checked_header(path, source.metadata())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
+
+
+def _checked_header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the metadata of a file without their fingerprint, which earlier versions lack."""
+    header = dict(metadata or {})
+    expected = header.pop(_HEADER, None)
+    if expected is not None and expected != _header_sha256(header):
+        raise CheckpointMismatch(f"{path}: the header does not match its fingerprint")
+    return header
+
+
+def _header_sha256(metadata: Mapping[str, str]) -> str:
+    return sha256_of_bytes(json.dumps(sorted(metadata.items())).encode())
 
 
 def _other_names(tensors: Mapping[str, Tensor]) -> dict[str, str]:

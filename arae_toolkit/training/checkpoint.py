@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.optim.update import Update
+from arae_toolkit.storage.json_files import parsed_object
 from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
 
 STATE = "training_state.safetensors"
@@ -61,7 +62,7 @@ def read_progress(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     tensors, metadata = load_tensors(path)
     try:
-        progress = json.loads(metadata["progress"])
+        progress = parsed_object(metadata["progress"])
     except (KeyError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: not a training state") from error
     return progress, tensors

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,7 +15,10 @@ from torch import Tensor, nn
 from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
-from arae_toolkit.models.model_folder import CONFIG, save_model_folder
+from arae_toolkit.errors import ToolkitError
+from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, check_vacant, save_model_folder
+from arae_toolkit.storage.atomic_files import remove_leftovers
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
@@ -90,6 +95,7 @@ class Experiment:
         vocabulary: Vocabulary | None,
         weights: Mapping[str, Tensor] | None = None,
         resume_from: Path | None = None,
+        patience: float = 0.0,
     ) -> None:
         """Train a network to the end of its run, resuming what the folder holds.
 
@@ -100,21 +106,69 @@ class Experiment:
             vocabulary: The tokenizer, ``None`` for images.
             weights: Those that the folder is to hold; all of the network's by default.
             resume_from: A training state to go on from; the folder's own by default.
+            patience: Seconds to wait for another process that is at work in the folder.
 
         Raises:
-            CheckpointMismatch: If the state belongs to another run.
+            CheckpointMismatch: If the state belongs to another run, or the folder's parts do not
+                belong together.
+            ToolkitError: If another process trains there, or the folder holds a trained model that
+                would be lost.
             TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
         """
-        state = resume_from or self.folder / STATE
-        resumed = state if state.exists() else None
-        if resumed is None or not (self.folder / CONFIG).exists():
-            save_model_folder(
-                self.folder,
-                config={**record, "run": self.identity, "toolkit": __version__},
-                vocabulary=vocabulary,
-                tensors=network.state_dict() if weights is None else weights,
+        with locked(self.folder, "a training", patience=patience):
+            remove_leftovers(self.folder)
+            own = self.folder / STATE
+            state = own if resume_from is None or _same(resume_from, own) else resume_from
+            resumed = state if state.exists() else None
+            starting = network.state_dict() if weights is None else weights
+            if resumed != own or not (self.folder / CONFIG).exists():
+                check_vacant(self.folder, starting)
+            if resumed is None or not (self.folder / CONFIG).exists():
+                save_model_folder(
+                    self.folder,
+                    config={**record, "run": self.identity, "toolkit": __version__},
+                    vocabulary=vocabulary,
+                    tensors=starting,
+                )
+            network.to(self.device)
+            training, evaluate = make()
+            run = Run(
+                self.folder, self.identity, self.log, evaluate, self.stop_signal, self.defaults
             )
-        network.to(self.device)
-        training, evaluate = make()
-        run = Run(self.folder, self.identity, self.log, evaluate, self.stop_signal, self.defaults)
-        fit(training, run, resume_from=resumed)
+            fit(training, run, resume_from=resumed)
+
+
+def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -> None:
+    """Give a folder that holds a model another name, so that a new one can take its place.
+
+    Args:
+        folder: Of a run; where there is no model in it, nothing is done.
+        note: Told the new name, which is the old one with the day.
+        members: Pattern of the folders in it that hold models as well, such as ``seed-*``.
+
+    Raises:
+        ToolkitError: If a process trains there, or the folder cannot be renamed.
+    """
+    places = [folder, *(folder.glob(members) if members else ())]
+    if not any((place / name).exists() for place in places for name in (CONFIG, WEIGHTS, STATE)):
+        return
+    kept = folder.absolute()
+    stem = f"{kept.name}.before-{date.today().isoformat()}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    with locked(folder, "a renaming"):
+        pass  # nobody trains there; the lock lies in the folder, and would be renamed with it
+    target = next(kept.with_name(name) for name in names if not kept.with_name(name).exists())
+    try:
+        kept.rename(target)
+    except OSError as error:
+        raise ToolkitError(
+            f"{folder}: cannot be renamed ({error.strerror}); name another folder with --out"
+        ) from error
+    note(f"{folder}: the model that lay there is kept in {folder.with_name(target.name)}")
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Return whether two paths are those of one file."""
+    return first.absolute() == second.absolute() or (
+        first.exists() and second.exists() and first.samefile(second)
+    )

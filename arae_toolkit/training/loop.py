@@ -13,8 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
-from arae_toolkit.models.model_folder import save_weights
+from arae_toolkit.models.model_folder import (
+    WEIGHTS,
+    check_parts,
+    fingerprints,
+    holds_weights,
+    save_weights,
+)
 from arae_toolkit.optim.update import Scalars, Update
+from arae_toolkit.storage.safetensors_file import read_metadata
 from arae_toolkit.training.checkpoint import (
     STATE,
     read_progress,
@@ -116,7 +123,8 @@ class Window:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._names: list[str] = []
-        self._totals = torch.zeros(0, dtype=torch.float64, device=device)
+        self._dtype = torch.float32 if device.type == "mps" else torch.float64  # all that it has
+        self._totals = torch.zeros(0, dtype=self._dtype, device=device)
         self.count = 0
 
     @property
@@ -128,7 +136,7 @@ class Window:
         """Add one iteration's scalars, the same in each, without waiting for them."""
         if not self.count:
             self._names = list(scalars)
-            self._totals = torch.zeros(len(scalars), dtype=torch.float64, device=self._device)
+            self._totals = torch.zeros(len(scalars), dtype=self._dtype, device=self._device)
         self._totals += torch.stack([scalars[name].detach() for name in self._names])
         self.count += 1
 
@@ -161,6 +169,7 @@ class Run:
         evaluate: Called with what is trained and whether it is the last time; returns a row.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
         defaults: What parts of the identity were before they existed.
+        parts: Fingerprints of the configuration and the tokenizer, as they were at the start.
     """
 
     folder: Path
@@ -169,6 +178,11 @@ class Run:
     evaluate: Evaluate[Any]
     stop_signal: Callable[[], int] = lambda: 0
     defaults: Identity = field(default_factory=dict)
+    parts: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which configuration and tokenizer all weights of this run are saved with."""
+        self.parts = fingerprints(self.folder)
 
 
 def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> None:
@@ -207,6 +221,9 @@ def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> N
         run.log.note("this run is complete")
         if not (run.folder / STATE).exists():  # the state came from another folder
             _save(algorithm, run, window, last, seconds_before, evaluated)
+        elif not holds_weights(run.folder, algorithm.model_weights()):
+            save_weights(run.folder, algorithm.model_weights(), parts=run.parts)
+            run.log.note(f"its {WEIGHTS} was not that of its end, and is written again")
         return
     for done in range(start, last + 1):
         # The top of the loop is the one place where a run is saved, and resumed.
@@ -266,9 +283,10 @@ def _save(
             "seconds": seconds,
             "window": window.count,
             "identity": dict(run.identity),
+            "parts": dict(run.parts),
         },
     )
-    save_weights(run.folder, algorithm.model_weights())
+    save_weights(run.folder, algorithm.model_weights(), parts=run.parts)
 
 
 def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
@@ -280,6 +298,8 @@ def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tupl
             f"{path}: saved by another run ({different[0]}); name another folder with --out, or "
             "use the settings of that run"
         )
+    if path == run.folder / STATE:
+        _check_parts(run.folder, progress)
     others = restore_training_state(
         tensors, path=path, modules=algorithm.modules, updates=algorithm.updates
     )
@@ -287,8 +307,31 @@ def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tupl
     for name in others.keys() - sums.keys():
         before = algorithm.kept.get(name, others[name])
         algorithm.kept[name] = others[name].to(before.device)
-    window.restore(
-        {name.removeprefix("window/"): value for name, value in sums.items()},
-        int(progress["window"]),
-    )
-    return int(progress["iteration"]), float(progress["seconds"]), int(progress["evaluated"])
+    try:
+        counted, iteration, evaluated = (
+            int(progress[name]) for name in ("window", "iteration", "evaluated")
+        )
+        seconds = float(progress["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointMismatch(f"{path}: not a training state ({error})") from error
+    if not 0 <= evaluated <= iteration <= algorithm.iterations:
+        raise CheckpointMismatch(f"{path}: not a training state of this run (at {iteration})")
+    window.restore({name.removeprefix("window/"): value for name, value in sums.items()}, counted)
+    return iteration, seconds, evaluated
+
+
+def _check_parts(folder: Path, progress: Mapping[str, Any]) -> None:
+    """Refuse to go on beside another configuration or tokenizer than the run was saved with.
+
+    Raises:
+        CheckpointMismatch: Naming the part.
+    """
+    if "parts" in progress:
+        check_parts(folder, progress["parts"], by=STATE)
+    if not (folder / WEIGHTS).exists():
+        return
+    try:
+        recorded = read_metadata(folder / WEIGHTS)
+    except CheckpointMismatch:
+        return  # damaged: they are written again from the state
+    check_parts(folder, recorded, by=WEIGHTS)

@@ -83,12 +83,15 @@ class RunLog:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read ``metrics.jsonl``; a last line cut short by a kill is left out."""
+    """Read ``metrics.jsonl`` up to the first line that is no row: a kill may cut one short."""
     import jsonlines
 
     rows: list[dict[str, Any]] = []
-    with path.open("rb") as source, suppress(jsonlines.InvalidLineError):
+    broken = (jsonlines.InvalidLineError, UnicodeDecodeError, RecursionError)
+    with path.open("rb") as source, suppress(*broken):
         for row in jsonlines.Reader(source).iter(type=dict):
+            if type(row.get("iteration")) is not int:
+                break
             rows.append(row)  # one by one: those before a bad line count
     return rows
 

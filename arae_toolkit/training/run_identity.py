@@ -8,6 +8,7 @@ from pathlib import Path
 
 from arae_toolkit.config.overrides import Sections, to_dict
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.storage.json_files import read_object
 
 Identity = Mapping[str, str]
 
@@ -60,7 +61,7 @@ def check_folder(path: Path, identity: Identity, *, defaults: Identity) -> None:
     if not path.exists():
         return
     try:
-        there = dict(json.loads(path.read_text(encoding="utf-8"))["run"])
+        there = dict(read_object(path)["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointMismatch(
             f"{path}: not the configuration of a run; name another folder with --out"

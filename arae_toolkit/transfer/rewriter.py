@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from arae_toolkit.data.vocabulary import EOS, PAD, Vocabulary
 from arae_toolkit.generation.continuous_batching import StepDecoder
 from arae_toolkit.generation.decoding import Decoding, Search
+from arae_toolkit.models import folder_schema
 from arae_toolkit.models.model_folder import ModelFolder
 
 Sentence = list[int]
@@ -65,12 +66,16 @@ def network_of(kind: type[Network], content: ModelFolder) -> Network:
     """Return the network that a text model's folder holds, in evaluation mode.
 
     Raises:
-        KeyError, TypeError, RuntimeError: If configuration and weights do not fit together.
+        KeyError, TypeError, ValueError, RuntimeError: If configuration and weights do not fit
+            together.
     """
     assert content.vocabulary is not None, "a text model has a vocabulary"
-    network = kind(len(content.vocabulary), **content.config["model"])
-    network.load_state_dict(content.tensors)
-    return network.eval()
+    return folder_schema.network_of(
+        kind,
+        len(content.vocabulary),
+        arguments=content.config["model"],
+        tensors=content.tensors,
+    ).eval()
 
 
 def uniform_draws(seed: int, sentences: Sequence[Sentence], *, count: int, length: int) -> Tensor:
@@ -104,6 +109,10 @@ class ProposalDecoding:
         self.max_length, self.dtype = max_length, dtype
         self._searches: dict[tuple[StepDecoder, float], Search] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has of this: not what is kept for further calls."""
+        return {**self.__dict__, "_searches": {}}
+
     def __call__(
         self, decoder: StepDecoder, code: Tensor, *, temperature: float, uniform: Tensor
     ) -> list[Sentence]:
@@ -115,8 +124,9 @@ class ProposalDecoding:
             temperature: Of sampling; 0 decodes greedily.
             uniform: Random numbers of the sampling. Shape (N, max_length).
         """
-        if (decoder, temperature) not in self._searches:
-            self._searches[decoder, temperature] = Search(
+        search = self._searches.get((decoder, temperature))
+        if search is None:
+            search = self._searches[decoder, temperature] = Search(
                 decoder,
                 decoding=Decoding(
                     method="sample" if temperature else "greedy",
@@ -126,7 +136,6 @@ class ProposalDecoding:
                 max_length=self.max_length,
                 device=code.device,
             )
-        search = self._searches[decoder, temperature]
         words = search(code, uniform.to(code.device) if temperature else None)
         return [_ended(row) for row in words.tolist()]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective
+from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective, check_pretrainable
 from arae_toolkit.recipes.nli.seeds import draw_labels
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
@@ -16,11 +16,13 @@ from arae_toolkit.recipes.shared.corpora import open_pairs
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    overwrite_option,
     pairs_option,
     refused_settings,
     run_options,
     set_option,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @drawing_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
 @set_option
+@overwrite_option
 @run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
 def pretrain(
     corpus_name: str,
@@ -57,6 +60,7 @@ def pretrain(
     draw_from: int,
     seed: int,
     assignments: tuple[str, ...],
+    overwrite: bool,
     device: str,
     precision: Precision,
     out: Path | None,
@@ -72,9 +76,11 @@ def pretrain(
     corpus = open_pairs(corpus_name)
     with refused_settings():
         config = with_overrides(PRETRAINING, [f"seed={seed}", *assignments])
+        check_pretrainable(config.model)
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
+    from arae_toolkit.training.experiment import set_aside
 
     labelled = None
     if labels is not None:
@@ -82,6 +88,8 @@ def pretrain(
     keep_freed_memory()
     place = choose_device(device)
     folder = out or run_folder(f"{corpus.name}-{objective}")
+    if overwrite:
+        set_aside(folder, note=say)
     pairs = int(corpus.manifest["pairs"]["train"]["pairs"])
     where = f", {place}, {precision}, to {folder}"
     shown = training_display(corpus, config, title=objective, place=where, pairs=pairs)

@@ -64,9 +64,9 @@ def train_seeds(
     """
     from arae_toolkit.models.model_folder import CONFIG
     from arae_toolkit.nli.experiment import measured, train_classifier
-    from arae_toolkit.nli.model import member_names, save_ensemble
+    from arae_toolkit.nli.model import is_ensemble, save_ensemble
 
-    if (out / CONFIG).exists() and member_names(out) is None:
+    if (out / CONFIG).exists() and not is_ensemble(out):
         raise CheckpointMismatch(
             f"{out}: holds another model already; name another folder with --out"
         )

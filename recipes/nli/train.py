@@ -25,6 +25,7 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    overwrite_option,
     pairs_option,
     refused_settings,
     results_option,
@@ -111,6 +112,7 @@ SUBCOMMANDS = {
     help="For --pseudo-labels: the least probability of a label that is used.",
 )
 @set_option
+@overwrite_option
 @run_options("Folder of the model.", default="runs/nli-LABELS")
 @results_option
 @click.pass_context
@@ -128,6 +130,7 @@ def nli(
     pseudo_labels: str | None,
     confidence: float,
     assignments: tuple[str, ...],
+    overwrite: bool,
     device: str,
     precision: Precision,
     out: Path | None,
@@ -148,6 +151,7 @@ def nli(
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.recipes.nli.report import report
+    from arae_toolkit.training.experiment import set_aside
 
     labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     pretrained = open_encoder(encoder, chosen, corpus.name)
@@ -163,6 +167,8 @@ def nli(
         task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
     folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
     all_seeds = range(seed, seed + seeds)
+    if overwrite:
+        set_aside(folder, note=say, members="seed-*")
     with signals_noted() as stop:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
         found = train_seeds(task, config, folder, all_seeds, **how)

@@ -17,10 +17,12 @@ from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
     out_option,
+    overwrite_option,
     preset_option,
     refused_settings,
     set_option,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.transfer.training import (
     epochs_of,
     settings_of,
@@ -118,6 +120,7 @@ if TYPE_CHECKING:
     metavar="auto|never|PATH",
     help="auto goes on with the run in the output folder, if there is one.",
 )
+@overwrite_option
 @out_option("Folder of the run.", default="runs/CORPUS")
 def pretrain(
     corpus: str,
@@ -137,6 +140,7 @@ def pretrain(
     seeds: int,
     jobs: int | None,
     resume: str,
+    overwrite: bool,
     out: Path | None,
 ) -> None:
     """Train an autoencoder on CORPUS, and print the folder of the trained model.
@@ -156,6 +160,8 @@ def pretrain(
     """
     if seeds > 1 and resume not in ("auto", "never"):
         raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
+    if overwrite and resume != "auto":
+        raise click.UsageError("--overwrite starts anew, and --resume does not; give one of them")
     prepared = open_corpus(corpus, source, part=part, classes=classes)
     transfers = attribute and prepared.labels_sentences
     if kind not in KINDS and not transfers:
@@ -193,23 +199,38 @@ def pretrain(
 
         epochs = epochs_of(kind, settings, prepared)
         train_seeds(
-            prepared, settings, folder, epochs=epochs, seeds=seeds, jobs=jobs, device_name=device
+            prepared,
+            settings,
+            folder,
+            epochs=epochs,
+            seeds=seeds,
+            jobs=jobs,
+            device_name=device,
+            overwrite=overwrite,
         )
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.pretraining.experiment import check_settings
     from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.shared.training_display import training_display
+    from arae_toolkit.training.experiment import set_aside
 
     keep_freed_memory()
     how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
     if transfers:
         _check_resume(resume, folder)
+        if overwrite:
+            set_aside(folder, note=say)
         train_transfer(
             prepared, settings, folder, scorer=scorer, listeners=_tensorboard(folder), **how
         )
         click.echo(folder)
         return
+    with refused_settings():
+        check_settings(prepared, config, kind=kind)  # type: ignore[arg-type]
+    if overwrite:
+        set_aside(folder, note=say)
     place = f", {how['device']}, {precision}, to {folder}"
     shown = training_display(prepared, config, title=kind, place=place)
     with signals_noted() as stop_signal, shown as display:

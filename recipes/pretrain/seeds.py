@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LOG = "pretrain.log"
 POLL_SECONDS = 0.1
-NOT_PASSED_ON = ("source", "part", "classes", "seed", "seeds", "jobs", "out")
+NOT_PASSED_ON = ("source", "part", "classes", "seed", "seeds", "jobs", "overwrite", "out")
 """Options that a seed's own command does without: it is given a prepared corpus and a folder."""
 COLUMNS = {
     "nats_per_sentence": ("nats/sentence", "nats per sentence", "{:.2f}"),
@@ -181,6 +181,7 @@ def train_seeds(
     seeds: int,
     jobs: int | None,
     device_name: str,
+    overwrite: bool = False,
 ) -> None:
     """Train several seeds by the present command, one seed a process; report on them all.
 
@@ -192,6 +193,11 @@ def train_seeds(
     environment = child_environment(at_once)
     first = settings.training.seed
     runs = [SeedRun(seed, seed_folder(out, seed)) for seed in range(first, first + seeds)]
+    if overwrite:
+        from arae_toolkit.training.experiment import set_aside
+
+        for run in runs:
+            set_aside(run.folder, note=say)
     ctx = click.get_current_context()
     debug = ["--debug"] if ctx.find_root().params.get("debug") else []
     # By its folder: it is prepared, and nothing is left to look up or to download.

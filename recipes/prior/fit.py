@@ -16,10 +16,12 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     device_option,
     out_option,
+    overwrite_option,
     refused_settings,
     run_argument,
     set_option,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import TrainingDisplay, training_display
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     "corpus_name",
     help="Prepared corpus that the run was trained on, if it is not found by itself.",
 )
+@overwrite_option
 @device_option
 @out_option("Folder of the prior.", default="RUN/priors/KIND")
 def fit(
@@ -59,6 +62,7 @@ def fit(
     assignments: tuple[str, ...],
     seed: int | None,
     corpus_name: str | None,
+    overwrite: bool,
     device: str,
     out: Path | None,
 ) -> None:
@@ -80,13 +84,16 @@ def fit(
     from arae_toolkit.priors.folder import prior_folder
     from arae_toolkit.priors.models import load_autoencoder
     from arae_toolkit.recipes.shared.corpora import corpus_of_run
+    from arae_toolkit.training.experiment import set_aside
 
     keep_freed_memory()
     model = load_autoencoder(folder, device=choose_device(device))
     corpus = corpus_of_run(run, corpus_name)
+    target = out or prior_folder(folder, kind)
+    if overwrite:
+        set_aside(target, note=say)
     with ExitStack() as stack:
         stop_signal = stack.enter_context(signals_noted())
-        target = out or prior_folder(folder, kind)
         display = _display(stack, corpus, config, kind, place=f", {model.device}, to {target}")
         place = fit_prior(
             model,

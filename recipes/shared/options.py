@@ -43,17 +43,16 @@ def in_order(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 run_argument = click.argument("run")
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    help="Where to compute; auto takes a GPU if there is one.",
-)
 precision_option = click.option(
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of matrix products."
 )
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
+)
+overwrite_option = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Start anew where a model lies; its folder is renamed to NAME.before-DATE.",
 )
 results_option = click.option(
     "--results",
@@ -97,6 +96,24 @@ class Checked(click.ParamType):  # type: ignore[type-arg]  # generic since click
             return self.made_of(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def _device_name(name: str) -> str:
+    """Return a device's name as it is; torch, which knows what there is, takes seconds to load."""
+    if name in ("auto", "cpu", "cuda"):
+        return name
+    from arae_toolkit.devices import check_device_name
+
+    return check_device_name(name)
+
+
+device_option = click.option(
+    "--device",
+    type=Checked(_device_name),
+    default="auto",
+    metavar="auto|cpu|cuda|cuda:N|mps",
+    help="Where to compute; auto takes the first GPU if there is one, cuda:1 the second.",
+)
 
 
 def _label_split(name: str) -> str:

@@ -15,14 +15,19 @@ from arae_toolkit.config.overrides import (
     with_value,
 )
 from arae_toolkit.config.presets import PRESETS, preset
+from arae_toolkit.config.ranges import Range
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import DataError
 from arae_toolkit.nli.settings import MODELS, PRETRAINING, PairConfig
+from arae_toolkit.priors.settings import FlowConfig, GaussianConfig, MixtureConfig
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.infilling.settings import InfillingConfig
 from arae_toolkit.transfer.scorer.training import ScorerConfig
 
-CONFIGS = (Config, PairConfig, InfillingConfig, CrossAlignedConfig, ScorerConfig)
+CONFIGS = (
+    *(Config, PairConfig, InfillingConfig, CrossAlignedConfig, ScorerConfig),
+    *(FlowConfig, MixtureConfig, GaussianConfig),
+)
 """Every class of settings that is changed by key or written to JSON."""
 
 
@@ -32,7 +37,11 @@ def _other(value: Any, hint: Any) -> Any:
         return next(choice for choice in typing.get_args(hint) if choice != value)
     if isinstance(value, bool):
         return not value
-    return (*value, 7) if isinstance(value, tuple) else value + type(value)(1)
+    if isinstance(value, tuple):
+        return (*value, 7)
+    return (
+        value / 2 + 0.11 if 0 <= value < 1 and isinstance(value, float) else value + type(value)(2)
+    )
 
 
 def _all_changed(config: Any) -> Any:
@@ -123,11 +132,14 @@ def test_spaces_and_further_signs_of_equality_belong_to_the_value():
         ("batch_size=1.5", "batch_size must be a whole number, got 1.5"),
         ("batch_size=true", "batch_size must be a whole number, got True"),
         ("batch_size=null", "batch_size must be a whole number, got None"),
-        ("training.batch_size=-1", "training.batch_size must not be negative, got -1"),
+        ("training.batch_size=-1", "training.batch_size must be from 1 to 1048576, got -1"),
         ("autoencoder_rate=fast", "autoencoder_rate must be a number, got 'fast'"),
         ("autoencoder_rate=true", "autoencoder_rate must be a number, got True"),
-        ("autoencoder_rate=-0.5", "autoencoder_rate must not be negative, got -0.5"),
-        ("autoencoder_rate=-1", "autoencoder_rate must not be negative, got -1.0"),
+        (
+            "autoencoder_rate=-0.5",
+            "autoencoder_rate must be above 0 and at most 1000000, got -0.5",
+        ),
+        ("autoencoder_rate=-1", "autoencoder_rate must be above 0 and at most 1000000, got -1.0"),
         ("autoencoder_rate=NaN", "autoencoder_rate must be a finite number, got nan"),
         ("clip_norm=Infinity", "clip_norm must be a finite number, got inf"),
         ("critic_constraint=hope", "one of clip, gradient_penalty, spectral, got 'hope'"),
@@ -135,7 +147,7 @@ def test_spaces_and_further_signs_of_equality_belong_to_the_value():
         ("generator_sizes=7", "a list of whole numbers such as [300,300], got 7"),
         ("generator_sizes=[7,8.5]", "a list of whole numbers such as [300,300], got [7, 8.5]"),
         ("generator_sizes=[true]", "a list of whole numbers such as [300,300], got [True]"),
-        ("generator_sizes=[-3]", "a list of whole numbers such as [300,300], got [-3]"),
+        ("generator_sizes=[-3]", "generator_sizes must be from 1 to 65536, got [-3]"),
         ("penalty_of_batch_mean=1", "penalty_of_batch_mean must be true or false, got 1"),
         ("penalty_of_batch_mean=True", "must be true or false, got 'True'"),
     ],
@@ -145,6 +157,49 @@ def test_mistakes_are_named(assignment, complaint):
     with pytest.raises(ValueError) as caught:
         with_overrides(Config(), ["epochs=1", assignment])
     assert complaint in str(caught.value)
+
+
+def _numbers(kind):
+    """Yield each setting that is a number or a list of them, with its type and its default."""
+    for part in (kind().model, kind().training):
+        for name, hint in typing.get_type_hints(type(part), include_extras=True).items():
+            default = getattr(part, name)
+            if isinstance(default, int | float | tuple) and not isinstance(default, bool):
+                yield name, hint, default
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_number_has_a_range_that_holds_its_default(kind):
+    for name, hint, default in _numbers(kind):
+        ranges = [part for part in typing.get_args(hint) if isinstance(part, Range)]
+        assert len(ranges) == 1, name
+        assert ranges[0].holds(default), name
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_value_out_of_range_is_told_with_setting_value_and_range(kind):
+    for name, hint, default in _numbers(kind):
+        (allowed,) = (part for part in typing.get_args(hint) if isinstance(part, Range))
+        for number in (-1, 10**30):
+            value = [number] if isinstance(default, tuple) else type(default)(number)
+            with pytest.raises(ValueError) as caught:
+                with_value(kind(), name, value)
+            assert str(caught.value) == f"{name} must be {allowed}, got {value}", name
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        *("batch_size=0", "log_every=0", "save_every=0", "epochs=0", "code_size=0"),
+        *("critic_sizes=[]", "critic_sizes=[0]", "generator_sizes=[0]", "code_noise_every=0"),
+        *("autoencoder_rate=0", "adversarial_beta1=1", "generator_average=1", "word_drop=1.5"),
+        *("clip_bound=0", "evaluation_sentences=0", "gan_rounds_grow_at=[0]", "cycle_every=0"),
+        *("seed=99999999999999999999", "code_size=1e9", "code_size=1000000000"),
+    ],
+)
+def test_values_that_no_run_survives_are_refused(assignment):
+    with pytest.raises(ValueError, match=f"{assignment.partition('=')[0]} must be"):
+        with_overrides(Config(), [assignment])
 
 
 @pytest.mark.parametrize(
@@ -167,7 +222,7 @@ def test_a_value_may_be_a_list_or_a_tuple():
     listed = with_value(Config(), "critic_sizes", [5, 6])
     assert listed.model.critic_sizes == (5, 6)
     assert with_value(Config(), "model.critic_sizes", (5, 6)) == listed
-    assert with_value(Config(), "critic_sizes", []).model.critic_sizes == ()
+    assert with_value(Config(), "generator_sizes", []).model.generator_sizes == ()
 
 
 def test_a_value_keeps_the_class_of_the_settings():

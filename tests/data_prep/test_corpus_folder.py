@@ -6,7 +6,7 @@ import pytest
 from arae_toolkit.data.corpus import MANIFEST_VERSION
 from arae_toolkit.data_prep import corpus_folder
 from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import write_json
 
 
@@ -140,3 +140,23 @@ def test_only_a_manifest_of_this_version_counts(tmp_path):
     assert prepared_manifest(tmp_path) is None
     (tmp_path / "manifest.json").write_text("[]")
     assert prepared_manifest(tmp_path) is None
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022])
+def test_the_processes_mask_says_who_may_read(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with written_whole(tmp_path / "corpus") as temporary:
+            write_corpus(temporary)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "corpus").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
+def test_two_preparations_of_one_folder(tmp_path):
+    with written_whole(tmp_path / "corpus") as temporary:
+        write_corpus(temporary)
+        told = pytest.raises(ToolkitError, match=r"a preparation is going on there \(process \d+")
+        with told, written_whole(tmp_path / "corpus"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]

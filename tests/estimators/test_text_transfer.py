@@ -234,7 +234,7 @@ def test_labels_that_cannot_be_used_are_named(labels, told):
         ("precision", "fp8", "precision must be one of fp32, tf32, bf16"),
         ("epochs", 0, "epochs must be at least 1, got 0"),
         ("epochs", 2.5, "epochs must be a whole number, got 2.5"),
-        ("random_state", -1, "seed must not be negative"),
+        ("random_state", -1, "seed must be from 0"),
         ("vocab_size", 0, "vocab_size must be at least 1, got 0"),
         ("settings", {"colour": 3}, "no setting 'colour'"),
         ("settings", {"code_size": "big"}, "code_size must be a whole number"),

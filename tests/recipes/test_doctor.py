@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -107,3 +108,29 @@ def test_a_torch_that_does_not_load_is_a_finding_not_a_failure(tmp_path):
 )
 def test_sizes_are_told_in_binary_units(count, text):
     assert doctor_module._size(count) == text
+
+
+def test_a_run_that_cannot_be_read_leaves_the_others_told(places, monkeypatch):
+    whole = Path.iterdir
+
+    def iterdir(folder):
+        if folder.name == "young":
+            raise PermissionError(13, "Permission denied")
+        return whole(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    tiny, young = json.loads(doctor("--json"))["runs"]["found"]
+    assert tiny["model"] and young["problem"] == "Permission denied"
+    assert "young: 0 B in 0 files, unusable (Permission denied)" in doctor()
+
+
+def test_a_file_that_goes_while_it_is_counted_is_left_out(places, monkeypatch):
+    whole = Path.stat
+
+    def stat(path, **how):
+        if path.name == "config.json":
+            raise FileNotFoundError(2, "No such file or directory")
+        return whole(path, **how)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert len(json.loads(doctor("--json"))["runs"]["found"]) == 2

@@ -130,7 +130,7 @@ def test_a_corpus_that_is_not_there(tmp_path):
 def test_divergence_is_exit_code_5(synthetic, tmp_path):
     """A rate far too high is stopped and named."""
     result = pretrain(
-        synthetic, tmp_path, "--set", "autoencoder_rate=1e30", "--set", "warmup=0",
+        synthetic, tmp_path, "--set", "autoencoder_rate=1e6", "--set", "warmup=0",
         "--set", "clip_norm=0", "--set", "autoencoder_optimizer=sgd", code=5,
     )  # fmt: skip
     assert "where guessing costs" in result.stderr.splitlines()[-1]
@@ -144,3 +144,48 @@ def test_the_demo_runs_and_writes_its_report(tmp_path):
     for title in ("Samples", "Reconstructions", "Interpolations", "nats a sentence"):
         assert title in report
         assert title in result.stderr
+
+
+def test_a_finished_model_without_its_state_is_kept_unless_it_is_to_be_set_aside(
+    synthetic, tmp_path
+):
+    """With --overwrite it is kept under another name, which is said."""
+    folder = tmp_path / "run"
+    pretrain(synthetic, folder, epochs=1)
+    before = (folder / "model.safetensors").read_bytes()
+    (folder / "training_state.safetensors").unlink()
+    refused = pretrain(synthetic, folder, epochs=1, code=1)
+    assert "--overwrite" in refused.stderr.splitlines()[-1]
+    assert (folder / "model.safetensors").read_bytes() == before
+    done = pretrain(synthetic, folder, "--overwrite", epochs=1)
+    (kept,) = tmp_path.glob("run.before-*")
+    assert str(kept) in done.stderr
+    assert (kept / "model.safetensors").read_bytes() == before
+    assert len(ARAE.from_pretrained(kept).sample(2)) == len(ARAE.from_pretrained(folder).sample(2))
+
+
+def test_overwrite_and_resume_exclude_each_other(synthetic, tmp_path):
+    pretrain(synthetic, tmp_path, "--overwrite", "--resume", "never", code=2)
+
+
+@pytest.mark.parametrize("setting", ["batch_size=0", "log_every=0", "critic_sizes=[]", "seed=1e99"])
+def test_a_setting_out_of_range_is_a_usage_error(synthetic, tmp_path, setting):
+    told = pretrain(synthetic, tmp_path / "run", "--set", setting, code=2).stderr
+    name = setting.partition("=")[0]
+    assert f"Invalid value for '--set': {name} must be" in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("vae", ["flow_weight=1"]),
+        ("language-model", ["flow_weight=1"]),
+        ("ae", ["flow_weight=1", "code_norm=none"]),
+        ("arae", ["tied_embeddings=all", "embedding_size=8"]),
+    ],
+)
+def test_settings_that_cannot_go_together_are_a_usage_error(synthetic, tmp_path, kind, settings):
+    more = [word for setting in settings for word in ("--set", setting)]
+    told = pretrain(synthetic, tmp_path / "run", "--model", kind, *more, code=2).stderr
+    assert "Invalid value for '--set'" in told

@@ -47,6 +47,15 @@ def test_several_seeds_are_those_trained_one_by_one(synthetic, tmp_path):
     assert "this run is complete" in (folders[0] / "pretrain.log").read_text()
 
 
+def test_seeds_are_set_aside_and_trained_anew(synthetic, tmp_path):
+    """Each folder under a name of its own, which is told; what is trained is the same."""
+    for more in ((), ("--overwrite",)):
+        told = pretrain(synthetic, tmp_path / "x", "--seeds", "2", *more, epochs=1).stderr
+    kept = sorted(tmp_path.glob("x-seed-*.before-*"))
+    assert len(kept) == 2 and all(str(folder) in told for folder in kept)
+    assert same_state(kept[0], tmp_path / "x-seed-0")
+
+
 def test_a_seed_that_fails_leaves_the_others_alone(synthetic, tmp_path):
     """One line for it, its exit code, and the results of the others."""
     (tmp_path / "x-seed-0").mkdir()

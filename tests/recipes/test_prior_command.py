@@ -168,7 +168,7 @@ def test_the_same_command_again_leaves_a_prior_alone_and_other_settings_are_refu
         assert (run / "priors" / kind / "model.safetensors").read_bytes() == before
     for wrong in ("lateness=0", "steps=0", "average=1.0", "batch_size=0", "rate=-1"):
         assert "must" in fit(run, "flow", synthetic, "--set", wrong, code=2).stderr
-    assert "at least one" in fit(run, "mixture", synthetic, "--set", "components=[]", code=2).stderr
+    assert "at least 1" in fit(run, "mixture", synthetic, "--set", "components=[]", code=2).stderr
     assert "no setting 'widht'" in fit(run, "flow", synthetic, "--set", "widht=3", code=2).stderr
 
 

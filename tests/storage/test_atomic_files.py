@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.storage.atomic_files import (
+    remove_leftovers,
     replacing,
     sha256_of_bytes,
     sha256_of_file,
@@ -94,3 +96,33 @@ def test_fingerprints_of_file_and_bytes_agree(tmp_path):
     (tmp_path / "file").write_bytes(content)
     expected = hashlib.sha256(content).hexdigest()
     assert sha256_of_file(tmp_path / "file") == sha256_of_bytes(content) == expected
+
+
+def test_what_killed_writers_of_a_file_left_is_removed_by_the_next(tmp_path):
+    target, hour_ago = tmp_path / "file.txt", time.time() - 3600
+    left = {name: tmp_path / name for name in (".file.txt.a1.part", ".file.txt.new.part")}
+    others = [tmp_path / ".other.txt.a1.part", tmp_path / ".file.txt.folder.part"]
+    for path in (*left.values(), others[0]):
+        path.write_text("half")
+    others[1].mkdir()
+    for path in (left[".file.txt.a1.part"], *others):
+        os.utime(path, (hour_ago, hour_ago))
+    write_text(target, "whole")
+    assert set(tmp_path.iterdir()) == {target, left[".file.txt.new.part"], *others}
+
+
+def test_what_is_being_written_is_no_leftover(tmp_path):
+    with replacing(tmp_path / "file.txt") as temporary:
+        remove_leftovers(tmp_path)
+        temporary.write_text("whole")
+    assert (tmp_path / "file.txt").read_text() == "whole"
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o002])
+def test_the_processes_mask_says_who_may_read(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "file.txt", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -49,6 +49,31 @@ def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path, torn):
     assert log.path.read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"samples": ["caf\xc3',
+        b"\0\0\0\0",
+        b'{"kind": "dev"}\n',
+        b'{"iteration": "x"}\n',
+        b"\xff\n",
+    ],
+    ids=["character", "zeros", "no iteration", "another type", "no UTF-8"],
+)
+def test_rows_before_a_damaged_line_are_kept(tmp_path, torn):
+    """And a resumed run writes on behind them."""
+    log = RunLog(tmp_path)
+    rows = [{"kind": "train", "iteration": number} for number in (1, 2)]
+    for row in rows:
+        log.row(row)
+    with log.path.open("ab") as target:
+        target.write(torn)
+    assert read_rows(log.path) == rows
+    log.rewind(1)
+    log.row({"kind": "train", "iteration": 2})
+    assert read_rows(log.path) == rows
+
+
 def test_what_is_not_a_number_is_null_in_the_file(tmp_path):
     """JSON has no NaN."""
     log = RunLog(tmp_path)

@@ -22,6 +22,7 @@ from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
 from arae_toolkit.evaluation.transfer.ngram_classifier import description_of
+from arae_toolkit.models.folder_schema import filled
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.initialization import uniform
@@ -148,7 +149,7 @@ class BiLSTMClassifier:
         assert vocabulary is not None, "it was saved with one"
         settings, labels = config["settings"], tuple(config["labels"])
         network = _network(len(vocabulary), len(labels), BiLSTMClassifierSettings(**settings))
-        network.load_state_dict(content.tensors)
+        filled(network, content.tensors)
         return cls(network.eval(), vocabulary, labels, settings, float(config["dev_accuracy"]))
 
 

@@ -18,7 +18,7 @@ from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.pretrained_encoder import PAIR_ENCODER
 from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
 from arae_toolkit.nli.pretraining.training import PairPretraining, encoder_weights
-from arae_toolkit.nli.settings import Objective, PairConfig
+from arae_toolkit.nli.settings import Objective, PairConfig, check_pretrainable
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
@@ -47,8 +47,10 @@ def pretrain_pair_encoder(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
+        ValueError: If the network is the paper's.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
+    check_pretrainable(config.model)
     facts = {
         "objective": objective,
         "corpus": corpus.sha256,

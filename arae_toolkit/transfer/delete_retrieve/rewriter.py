@@ -23,9 +23,11 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import (
     CONFIG,
     ModelFolder,
+    check_vacant,
     load_model_folder,
     save_model_folder,
 )
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.experiment import RunOptions
 from arae_toolkit.training.run_identity import Identity, check_folder
 from arae_toolkit.transfer.delete_retrieve.retrieval import (
@@ -171,13 +173,9 @@ class DeleteRetrieve:
         """
         return cls.from_content(load_model_folder(Path(folder)))
 
-    def save_pretrained(self, folder: str | Path, *, run: Identity | None = None) -> None:
-        """Write a self-contained model folder, with the sentences that are looked up in.
-
-        Args:
-            folder: Made if need be.
-            run: Identity of the run that built the model, for the record.
-        """
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What the model folder holds in place of weights, by name."""
         kept = self._sentences
         arrays: dict[str, npt.NDArray[Any]] = {
             **self.salience.arrays(),
@@ -186,6 +184,15 @@ class DeleteRetrieve:
             _SENTENCES + "labels": np.array(kept.labels),
             _SENTENCES + "markers": self._markers,
         }
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def save_pretrained(self, folder: str | Path, *, run: Identity | None = None) -> None:
+        """Write a self-contained model folder, with the sentences that are looked up in.
+
+        Args:
+            folder: Made if need be.
+            run: Identity of the run that built the model, for the record.
+        """
         save_model_folder(
             Path(folder),
             config={
@@ -196,7 +203,7 @@ class DeleteRetrieve:
                 "toolkit": __version__,
             },
             vocabulary=self.vocabulary,
-            tensors={name: torch.from_numpy(array) for name, array in arrays.items()},
+            tensors=self.tensors,
         )
 
 
@@ -220,6 +227,7 @@ def build_delete_retrieve(
 
     Raises:
         CheckpointMismatch: If the folder holds a model of other settings or another corpus.
+        ToolkitError: If it holds another model without its configuration.
         ValueError: If the corpus has fewer than two labels.
     """
     settings = {"threshold": threshold, "smoothing": smoothing, "rarest": rarest}
@@ -238,7 +246,9 @@ def build_delete_retrieve(
         markers=markers_of(train, salience, threshold=threshold),
         threshold=threshold,
     )
-    model.save_pretrained(folder, run=identity)
+    with locked(folder, "a training"):
+        check_vacant(folder, model.tensors)
+        model.save_pretrained(folder, run=identity)
     return model
 
 

@@ -11,11 +11,11 @@ import torch
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.model_folder import ModelFolder, load_model_folder, save_model_folder
 from arae_toolkit.transfer.infilling.network import (
     INFILLING,
     InfillingNetwork,
-    new_infilling_network,
 )
 from arae_toolkit.transfer.infilling.search import InfillingSearch
 from arae_toolkit.transfer.infilling.settings import Search
@@ -119,8 +119,12 @@ class Infilling:
             raise CheckpointMismatch(f"not a model of the kind {INFILLING}")
         try:
             arguments, labels = dict(config["model"]), list(config["labels"])
-            network = new_infilling_network(arguments, len(content.vocabulary), len(labels))
-            network.load_state_dict(content.tensors)
+            network = network_of(
+                InfillingNetwork,
+                *(len(content.vocabulary), len(labels)),
+                arguments=arguments,
+                tensors=content.tensors,
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"weights and config disagree ({reason})") from error

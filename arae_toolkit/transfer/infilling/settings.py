@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from arae_toolkit.config.ranges import (
+    Amount,
+    OptionalRows,
+    OptionalTimes,
+    PartialShare,
+    Positive,
+    Rows,
+    Seed,
+    Share,
+    Size,
+    Times,
+)
+
 
 @dataclass(frozen=True)
 class InfillingModelConfig:
     """Sizes of the network."""
 
-    embedding_size: int = 256
+    embedding_size: Size = 256
     """E, of the words that are read and of those that are filled in."""
-    hidden_size: int = 256
+    hidden_size: Size = 256
     """H, of each direction."""
-    attribute_size: int = 32
+    attribute_size: Size = 32
     """Coordinates of an attribute value's embedding."""
-    channels: int = 192
+    channels: Size = 192
     """Channels of each layer of the attribute classifier."""
 
 
@@ -23,52 +36,52 @@ class InfillingModelConfig:
 class InfillingTrainingConfig:
     """One training: masked words are predicted from the others and the sentence's attribute."""
 
-    batch_size: int = 128
+    batch_size: Rows = 128
     """Sentences an iteration, as many of each attribute value."""
-    epochs: int = 3
+    epochs: Times = 3
     """Passes over the sentences of the most frequent value; those of others come more often."""
-    iterations: int = 0
+    iterations: OptionalTimes = 0
     """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    rate: float = 2e-3
+    rate: Positive = 2e-3
     """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
-    warmup: int = 300
+    warmup: OptionalTimes = 300
     """Iterations over which the rate rises from 0."""
-    clip_norm: float = 2.0
+    clip_norm: Amount = 2.0
     """Largest gradient norm; 0 does not clip."""
-    dropout: float = 0.1
+    dropout: PartialShare = 0.1
     """Share of the embeddings' coordinates dropped."""
-    recognizer_dropout: float = 0.3
+    recognizer_dropout: PartialShare = 0.3
     """Share of the attribute classifier's inputs and layers dropped."""
-    recognizer_weight: float = 1.0
+    recognizer_weight: Amount = 1.0
     """Weight of the classifier's cross-entropy, in nats a sentence, beside the nats of a word."""
-    recognizer_hides: float = 0.15
+    recognizer_hides: Share = 0.15
     """Mean share of the words masked for the classifier; a sentence's own is at most twice it."""
-    softmax_samples: int = 512
+    softmax_samples: OptionalRows = 512
     """Words, beside those masked, that the softmax is estimated from."""
-    smoothing: float = 1.0
+    smoothing: Positive = 1.0
     """Number added to each count of words for their salience."""
-    least_salience: float = 0.3
+    least_salience: Amount = 0.3
     """Least bound in nats: words that mark their sentence's attribute more than a bound, drawn for
     each sentence, are masked."""
-    most_salience: float = 3.0
+    most_salience: Amount = 3.0
     """Greatest bound in nats."""
-    share: float = 0.1
+    share: Share = 0.1
     """Share of the words masked whatever they mark; in a third of the sentences three times it."""
-    beside: float = 0.2
+    beside: Share = 0.2
     """Share of the neighbours of masked words that are masked too."""
-    asked: float = 0.15
+    asked: Share = 0.15
     """Share of the visible words that are predicted as well."""
-    empty: float = 0.2
+    empty: Share = 0.2
     """Chance that a mask is put beside a masked word where there is no word, which is to be
     predicted, too. Elsewhere it is a tenth of it."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Fixes starting weights, batches, masked words and dropout."""
-    log_every: int = 100
+    log_every: Times = 100
     """Iterations between log lines."""
-    save_every: int = 1000
+    save_every: Times = 1000
     """Iterations between checkpoints."""
-    evaluate_every: int = 0
+    evaluate_every: OptionalTimes = 0
     """Iterations between evaluations on dev; 0 evaluates after each epoch."""
 
 

@@ -95,7 +95,7 @@ class Scorer(nn.Module):
             raise CheckpointMismatch(f"{folder}: no scorer of transfers here")
         try:
             return network_of(cls, content), content.vocabulary
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
 

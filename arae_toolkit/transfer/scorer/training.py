@@ -11,6 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arae_toolkit.config.ranges import (
+    Amount,
+    OptionalRows,
+    OptionalTimes,
+    PartialShare,
+    Positive,
+    Rows,
+    Seed,
+    Share,
+    Size,
+    Times,
+)
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import EpochSampler, reseed
@@ -24,17 +36,19 @@ from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
+SHARED_SECONDS = 60.0
+"""So long does a run wait for another that looks at the scorer which all of a corpus share."""
 
 
 @dataclass(frozen=True)
 class ScorerSizes:
     """Sizes of the networks."""
 
-    embedding_size: int = 128
+    embedding_size: Size = 128
     """E, of both networks."""
-    hidden_size: int = 256
+    hidden_size: Size = 256
     """H, of the language model."""
-    filters: int = 128
+    filters: Size = 128
     """Filters of the classifier, of each of its three widths."""
 
 
@@ -42,29 +56,29 @@ class ScorerSizes:
 class ScorerSchedule:
     """The schedule."""
 
-    batch_size: int = 128
+    batch_size: Rows = 128
     """Sentences a step."""
-    epochs: int = 2
+    epochs: Times = 2
     """Passes over the training split."""
-    rate: float = 3e-3
+    rate: Positive = 3e-3
     """Adam rate at its highest."""
-    warmup: int = 200
+    warmup: OptionalTimes = 200
     """Iterations over which the rate rises from 0."""
-    clip_norm: float = 5.0
+    clip_norm: Amount = 5.0
     """Largest gradient norm."""
-    dropout: float = 0.5
+    dropout: PartialShare = 0.5
     """Share of the classifier's responses dropped."""
-    word_drop: float = 0.1
+    word_drop: Share = 0.1
     """Share of the words replaced by ``<unk>`` for the classifier."""
-    softmax_samples: int = 512
+    softmax_samples: OptionalRows = 512
     """Words, beside those of the batch, that the language model's softmax is estimated from."""
-    seed: int = 0
+    seed: Seed = 0
     """Fixes weights, batches and dropout."""
-    log_every: int = 200
+    log_every: Times = 200
     """Iterations between log lines."""
-    save_every: int = 1000
+    save_every: Times = 1000
     """Iterations between checkpoints."""
-    evaluate_every: int = 0
+    evaluate_every: OptionalTimes = 0
     """Iterations between evaluations on dev; 0 evaluates after each epoch."""
 
 
@@ -211,6 +225,7 @@ def train_scorer(
         make,
         record={"kind": SCORER, "model": scorer.arguments},
         vocabulary=corpus.vocabulary,
+        patience=SHARED_SECONDS,
     )
 
 
