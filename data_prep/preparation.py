@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -144,7 +145,7 @@ def default_folder(name: str) -> Path:
     if name in CORPORA:
         return corpus_folder(name)
     path = Path(name).resolve()
-    return corpus_folder(f"{title_of(name)}-{sha256_of_bytes(str(path).encode())[:8]}")
+    return corpus_folder(f"{title_of(name)}-{sha256_of_bytes(os.fsencode(path))[:8]}")
 
 
 def title_of(name: str) -> str:

@@ -17,7 +17,7 @@ from arae_toolkit.data_prep.options import (
     PrepareOptions,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.progress import console, number_table, progress
+from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -133,7 +133,7 @@ def prepare(
         source=source,
         out=out,
         options=options,
-        report=lambda line: click.echo(line, err=True),
+        report=tell,
         progress=progress,
     )
     print_summary(Corpus(folder))

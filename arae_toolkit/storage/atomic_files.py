@@ -13,8 +13,6 @@ from typing import Any
 
 from arae_toolkit.errors import ToolkitError
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -63,11 +61,24 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with a final newline, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, **form: Any) -> str:
+    """Return a value as JSON that UTF-8 can hold.
+
+    Half a surrogate pair, as in a name of a file that is not UTF-8, makes it fall back to escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, **form)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, **form)
+    return text
 
 
 def write_json_lines(
-    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = _ENCODER.encode
+    path: Path, rows: Iterable[Any], *, dumps: Callable[[Any], str] = json_text
 ) -> None:
     """Write each row as a line of JSON, all of them or none."""
     import jsonlines  # here, because help needs this module and no library
