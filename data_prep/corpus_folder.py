@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -11,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.data.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.json_files import read_object
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 ABANDONED_SECONDS = 24 * 3600
@@ -22,12 +22,10 @@ ABANDONED_SECONDS = 24 * 3600
 def prepared_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a corpus of this version, or ``None`` if there is none."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_object(folder / MANIFEST)
     except (OSError, ValueError):
         return None
-    if not isinstance(manifest, dict) or manifest.get("version") != MANIFEST_VERSION:
-        return None
-    return manifest
+    return manifest if manifest.get("version") == MANIFEST_VERSION else None
 
 
 def check_replaceable(folder: Path, name: str) -> None:
@@ -46,7 +44,7 @@ def check_replaceable(folder: Path, name: str) -> None:
                 raise DataError("a file, where the corpus folder should be", path=folder)
             return
         names = sorted(path.name for path in folder.iterdir())
-        manifest = json.loads((folder / MANIFEST).read_bytes()) if MANIFEST in names else None
+        manifest = read_object(folder / MANIFEST) if MANIFEST in names else None
     except OSError as error:
         raise DataError(f"cannot be used ({error.strerror})", path=folder) from error
     except ValueError:
@@ -54,7 +52,7 @@ def check_replaceable(folder: Path, name: str) -> None:
     if not names:
         return
     hint = "choose another --out"
-    if not isinstance(manifest, dict) or "splits" not in manifest:
+    if manifest is None or "splits" not in manifest:
         raise DataError("folder exists and is no prepared corpus", path=folder, hint=hint)
     if manifest.get("name") != name:
         problem = f"folder holds the corpus {manifest.get('name')!r}, not {name!r}"

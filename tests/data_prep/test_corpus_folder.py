@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from arae_toolkit.data.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
 from arae_toolkit.data_prep import corpus_folder
 from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError
