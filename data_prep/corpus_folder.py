@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 import tempfile
 import time
@@ -11,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.json_files import read_object
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
+MARK = "made-by-arae-toolkit-prepare"
+"""The file by which a temporary folder is known for our own."""
+
+_NEW, _OLD, _SUFFIX = "new", "old", ".part"
+
 ABANDONED_SECONDS = 24 * 3600
 """A temporary folder older than this belongs to no living process."""
 
@@ -65,54 +71,55 @@ def check_replaceable(folder: Path, name: str) -> None:
 
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``folder``; put it in its place if the block succeeds.
+    """Yield an empty folder; put it in the place of ``folder`` if the block succeeds.
 
-    A block that fails or is killed leaves an earlier ``folder`` as it was.
+    It lies in a workplace beside ``folder``, where an earlier ``folder`` is also kept for the
+    moment in which it is replaced. A block that fails or is killed leaves that as it was.
 
     Raises:
-        DataError: If the place cannot be written.
+        ToolkitError: If the place cannot be written.
     """
     parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f".{folder.name}.*.part"):
+        for left in _workplaces(folder):
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_SUFFIX, dir=parent))
+        (workplace / MARK).touch()
+        (workplace / _NEW).mkdir()
     except OSError as error:
-        raise DataError(
-            f"cannot write here ({error.strerror})", path=parent, hint="choose another --out"
+        raise ToolkitError(
+            f"{parent}: cannot write here ({error.strerror}); choose another --out"
         ) from error
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        _replace(folder, temporary)
+        yield workplace / _NEW
+        _replace(folder, workplace)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def recover(folder: Path) -> None:
     """Put an earlier folder back that a killed process had moved aside and not yet replaced."""
-    previous = _previous(folder)
-    if previous.is_dir():
-        if folder.exists():
-            shutil.rmtree(previous)
-        else:
-            previous.rename(folder)
+    for workplace in _workplaces(folder):
+        if (workplace / _OLD).is_dir() and not folder.exists():
+            (workplace / _OLD).rename(folder)
+            shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _previous(folder: Path) -> Path:
-    """Return where an earlier folder is kept for the moment in which it is replaced."""
-    return folder.with_name(f".{folder.name}.previous")
+def _workplaces(folder: Path) -> list[Path]:
+    """Return what processes have made beside a folder; what has no mark inside is someone's own."""
+    found = folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}")
+    return [path for path in found if not path.is_symlink() and (path / MARK).is_file()]
 
 
-def _replace(folder: Path, temporary: Path) -> None:
-    """Rename the temporary folder to ``folder``; an earlier one stays if that is not possible."""
+def _replace(folder: Path, workplace: Path) -> None:
+    """Rename the new folder to ``folder``; an earlier one stays if that is not possible."""
     try:
         if folder.exists():
-            folder.rename(_previous(folder))
-        temporary.rename(folder)
-        recover(folder)
+            folder.rename(workplace / _OLD)
+        (workplace / _NEW).rename(folder)
     except OSError as error:
-        recover(folder)
-        raise DataError(f"cannot be replaced ({error.strerror})", path=folder) from error
+        if (workplace / _OLD).is_dir():
+            (workplace / _OLD).rename(folder)
+        raise ToolkitError(f"{folder}: cannot be replaced ({error.strerror})") from error

@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise ToolkitError(
-            f"{path}: cannot write ({error.strerror}); the previous file is kept"
+            f"{path}: cannot write ({error.strerror or error}); the previous file is kept"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -22,6 +22,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
     """Write a safetensors file, whole or not at all, with a fingerprint of its content.
 
     A tensor that goes by several names is written once, the other names into the header.
+
+    Raises:
+        ToolkitError: If the file cannot be written; the one before it is kept.
     """
     same_as = _other_names(tensors)
     content = {
@@ -33,7 +36,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
     if same_as:
         header[_SAME_AS] = json.dumps(same_as)
     with replacing(path) as temporary:
-        save_file(content, temporary, metadata=header)
+        try:
+            save_file(content, temporary, metadata=header)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def load_tensors(
