@@ -39,9 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise ToolkitError(
-            f"{path}: cannot write ({error.strerror or error}); the previous file is kept"
-        ) from error
+        reason = error.strerror or f"{error}; is the disk full?"
+        raise ToolkitError(f"{path}: cannot write ({reason}); the previous file is kept") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -25,6 +25,10 @@ OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")
 
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+NAMED_BAD_ROWS = 10
+"""Unusable rows told of one by one; the rest is only counted."""
+MOST_BAD_AT_START = 100
+"""Rows of a file of which the first must be usable, or it is taken for one of another form."""
 STDIN, ARGUMENTS = "<stdin>", "<arguments>"
 
 
@@ -103,6 +107,23 @@ class Request:
         if failure is not None:
             raise failure
 
+    def _warn(self, error: DataError) -> None:
+        """Tell of an unusable row, if it is one of the first; end where there are only such.
+
+        Raises:
+            DataError: If rows are skipped, and not one of the first hundred can be used.
+        """
+        if self.unusable_count <= NAMED_BAD_ROWS:
+            tell(f"arae-toolkit: warning: {error}; row not used")
+        elif self.unusable_count == NAMED_BAD_ROWS + 1:
+            tell(f"arae-toolkit: warning: {self.path}: more such rows are only counted")
+        if self.on_error == "skip" and self.unusable_count == self.row_count == MOST_BAD_AT_START:
+            raise DataError(
+                f"none of the first {self.row_count} rows can be used",
+                path=self.path,
+                hint="is it of another form? see --help",
+            )
+
     def _kept_rows(self) -> Iterator[Row]:
         """Count the rows, report the unusable ones, and yield those that go on."""
         for row in self._rows:
@@ -112,7 +133,7 @@ class Request:
                 error = DataError(row.problem, path=self.path, line=row.line)
                 if self.on_error == "fail":
                     raise error
-                tell(f"arae-toolkit: warning: {error}; row not used")
+                self._warn(error)
                 if self.on_error == "skip":
                     continue
             yield row
