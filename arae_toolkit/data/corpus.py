@@ -36,6 +36,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.storage.json_files import check_regular
+from arae_toolkit.storage.stand_ins import stand_in
 
 UNLABELLED = -1
 
@@ -194,7 +195,8 @@ def open_array(path: Path) -> npt.NDArray[Any]:
         check_regular(path, most_bytes=MOST_FILE_BYTES)
         return np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, OverflowError, MemoryError) as error:
-        raise DataError("cannot read this packed array", path=path, hint=AGAIN) from error
+        problem = stand_in(path) or "cannot read this packed array"
+        raise DataError(problem, path=path, hint=AGAIN) from error
 
 
 class Corpus:

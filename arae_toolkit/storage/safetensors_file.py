@@ -14,6 +14,7 @@ from torch import Tensor
 
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.stand_ins import stand_in
 
 _SAME_AS = "same_as"
 
@@ -55,7 +56,8 @@ def load_tensors(
             metadata = dict(source.metadata() or {})
             tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
+        reason = stand_in(path) or f"missing or damaged ({error})"
+        raise CheckpointMismatch(f"{path}: {reason}") from error
     if metadata.pop("tensors_sha256", None) != tensors_sha256(tensors):
         raise CheckpointMismatch(f"{path}: the content does not match its fingerprint")
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.stand_ins import stand_in
 
 MAX_LINE_BYTES = 1 << 20
 """Longest line read, its line break not counted. A longer one is skipped, never held whole."""
@@ -190,6 +191,8 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
     """
     name = str(path) if member is None else f"{path}/{member}"
     with ExitStack() as stack:
+        if problem := stand_in(path):
+            raise DataError(problem, path=name)
         with reading(name):
             stream: IO[bytes] = stack.enter_context(path.open("rb"))
             if path.suffix.lower() == ".zip":
