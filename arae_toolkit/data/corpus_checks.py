@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import sha256_of_file, write_json
-from arae_toolkit.storage.json_files import check_regular, json_text, parsed_object, read_text
+from arae_toolkit.storage.json_files import check_regular, parsed_object, read_text
 from arae_toolkit.storage.paths import cache_folder
 
 MANIFEST_VERSION = 1
@@ -181,7 +182,7 @@ def _memory_of(folder: Path) -> tuple[Path | None, dict[str, Any]]:
 
 
 def _sha256_of(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(json_text(manifest).encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _is_plain_name(value: object) -> bool:

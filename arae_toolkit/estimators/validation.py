@@ -46,9 +46,9 @@ def pairs_of(rows: Any) -> list[Pair]:
 
     Args:
         rows: Pairs, an array of shape (N, 2), mappings with a text for each of two names, or a data
-            frame or mapping of columns. Names are ``premise`` and ``hypothesis``, or ``sentence1``
-            and ``sentence2``; their order and what else there is do not matter. The columns of a
-            data frame with other names are taken in their order.
+            frame with columns of these names. Names are ``premise`` and ``hypothesis``, or
+            ``sentence1`` and ``sentence2``; their order and what else there is do not matter. The
+            columns of a data frame with other names are taken in their order.
 
     Raises:
         ValueError: If there is none, or one is no pair of texts; rows are counted from 0.
@@ -60,12 +60,12 @@ def pairs_of(rows: Any) -> list[Pair]:
         Traceback (most recent call last):
         ValueError: row 1: 1 values, where a pair has two
     """
-    columns = rows if isinstance(rows, Mapping) else getattr(rows, "columns", ())
+    if isinstance(rows, Mapping):
+        raise ValueError(f"a {type(rows).__name__}, where rows are needed")
+    columns = getattr(rows, "columns", ())
     names = next((both for both in SIDES if set(both) <= set(columns)), None)
     if names is not None:
         rows = list(zip(*(list(rows[name]) for name in names), strict=True))
-    elif isinstance(rows, Mapping):
-        raise ValueError(f"a {type(rows).__name__} without the columns {' and '.join(SIDES[0])}")
     elif isinstance(rows, tuple) and [type(row) for row in rows] == [list, list]:
         raise ValueError("two lists may be two columns or two pairs; a list of pairs is neither")
     shape = getattr(rows, "shape", None)

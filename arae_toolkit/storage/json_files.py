@@ -73,8 +73,3 @@ def parsed_object(text: str) -> dict[str, Any]:
 
 def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")
-
-
-def json_text(value: Any) -> str:
-    """Return indented JSON with a final newline, the form in which every file is written."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
