@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
+from arae_toolkit.data.corpus_checks import MANIFEST, MANIFEST_VERSION
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.json_files import read_object
 
-MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
+TOKENIZER = "tokenizer.json"
 MARK = "made-by-arae-toolkit-prepare"
 """The file by which a temporary folder is known for our own."""
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.data.corpus_checks import MANIFEST_VERSION, sealed
+from arae_toolkit.data.corpus_checks import MANIFEST, MANIFEST_VERSION, sealed
 from arae_toolkit.data_prep.corpus_folder import (
-    MANIFEST,
     check_replaceable,
     prepared_manifest,
     recover,

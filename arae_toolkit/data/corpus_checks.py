@@ -16,7 +16,7 @@ from arae_toolkit.storage.atomic_files import sha256_of_file, write_json
 from arae_toolkit.storage.json_files import check_regular, parsed_object, read_text
 from arae_toolkit.storage.paths import cache_folder
 
-MANIFEST_VERSION = 1
+MANIFEST, MANIFEST_VERSION = "manifest.json", 1
 SPLITS = ("train", "judges", "dev", "test")
 AGAIN = "run arae-toolkit prepare again"
 
@@ -35,9 +35,10 @@ def sealed(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
         for path in sorted(folder.iterdir())
+        if path.name != MANIFEST
     }
-    manifest = {**manifest, "files": files}
-    return {**manifest, _OWN_SHA256: _sha256_of(manifest)}
+    sealed_part = {**_without_own(manifest), "files": files}
+    return {**sealed_part, _OWN_SHA256: _sha256_of(sealed_part)}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DataError: If there is none, or it is damaged, of another version, or not as
             :mod:`arae_toolkit.data_prep` writes them; or if a file is missing or of another size.
     """
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     try:
         manifest = parsed_object(read_text(path))
     except OSError as error:
@@ -93,10 +94,8 @@ def problem_of(manifest: dict[str, Any]) -> str | None:
     }
     if bad := [name for name, good in rules.items() if not good]:
         return f"{bad[0]!r} is missing or not what it can be"
-    if _OWN_SHA256 in manifest:
-        rest = {key: value for key, value in manifest.items() if key != _OWN_SHA256}
-        if manifest[_OWN_SHA256] != _sha256_of(rest):
-            return "it does not match its fingerprint"
+    if _OWN_SHA256 in manifest and manifest[_OWN_SHA256] != _sha256_of(_without_own(manifest)):
+        return "it does not match its fingerprint"
     return None
 
 
@@ -179,6 +178,10 @@ def _memory_of(folder: Path) -> tuple[Path | None, dict[str, Any]]:
         return memory, parsed_object(read_text(memory))
     except (OSError, ValueError):
         return memory, {}
+
+
+def _without_own(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != _OWN_SHA256}
 
 
 def _sha256_of(manifest: dict[str, Any]) -> str:
