@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import secrets
+import glob
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.data.corpus import MANIFEST_VERSION
-from arae_toolkit.errors import DataError
+from arae_toolkit.data.corpus_checks import MANIFEST, MANIFEST_VERSION
+from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.locks import locked
 
-MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
+TOKENIZER = "tokenizer.json"
+MARK = "made-by-arae-toolkit-prepare"
+"""The file by which a temporary folder is known for our own."""
+
+_NEW, _OLD, _SUFFIX = "new", "old", ".part"
+
 ABANDONED_SECONDS = 24 * 3600
 """A temporary folder older than this belongs to no living process."""
 
@@ -23,12 +29,10 @@ ABANDONED_SECONDS = 24 * 3600
 def prepared_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a corpus of this version, or ``None`` if there is none."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_object(folder / MANIFEST)
     except (OSError, ValueError):
         return None
-    if not isinstance(manifest, dict) or manifest.get("version") != MANIFEST_VERSION:
-        return None
-    return manifest
+    return manifest if manifest.get("version") == MANIFEST_VERSION else None
 
 
 def check_replaceable(folder: Path, name: str) -> None:
@@ -47,7 +51,7 @@ def check_replaceable(folder: Path, name: str) -> None:
                 raise DataError("a file, where the corpus folder should be", path=folder)
             return
         names = sorted(path.name for path in folder.iterdir())
-        manifest = json.loads((folder / MANIFEST).read_bytes()) if MANIFEST in names else None
+        manifest = read_object(folder / MANIFEST) if MANIFEST in names else None
     except OSError as error:
         raise DataError(f"cannot be used ({error.strerror})", path=folder) from error
     except ValueError:
@@ -55,7 +59,7 @@ def check_replaceable(folder: Path, name: str) -> None:
     if not names:
         return
     hint = "choose another --out"
-    if not isinstance(manifest, dict) or "splits" not in manifest:
+    if manifest is None or "splits" not in manifest:
         raise DataError("folder exists and is no prepared corpus", path=folder, hint=hint)
     if manifest.get("name") != name:
         problem = f"folder holds the corpus {manifest.get('name')!r}, not {name!r}"
@@ -68,56 +72,56 @@ def check_replaceable(folder: Path, name: str) -> None:
 
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``folder``; put it in its place if the block succeeds.
+    """Yield an empty folder; put it in the place of ``folder`` if the block succeeds.
 
-    A block that fails or is killed leaves an earlier ``folder`` as it was.
+    It lies in a workplace beside ``folder``, where an earlier ``folder`` is also kept for the
+    moment in which it is replaced. A block that fails or is killed leaves that as it was.
 
     Raises:
-        DataError: If the place cannot be written.
-        ToolkitError: If another process prepares a corpus there.
+        ToolkitError: If the place cannot be written, or another process prepares a corpus there.
     """
     parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f".{folder.name}.*.part"):
+        for left in _workplaces(folder):
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        temporary = parent / f".{folder.name}.{secrets.token_hex(6)}.part"
-        temporary.mkdir()
+        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_SUFFIX, dir=parent))
+        (workplace / MARK).touch()
+        (workplace / _NEW).mkdir()
     except OSError as error:
-        raise DataError(
-            f"cannot write here ({error.strerror})", path=parent, hint="choose another --out"
+        raise ToolkitError(
+            f"{parent}: cannot write here ({error.strerror}); choose another --out"
         ) from error
     try:
         with locked(parent, "a preparation", name=folder.name):
-            yield temporary
-            _replace(folder, temporary)
+            yield workplace / _NEW
+            _replace(folder, workplace)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def recover(folder: Path) -> None:
     """Put an earlier folder back that a killed process had moved aside and not yet replaced."""
-    previous = _previous(folder)
-    if previous.is_dir():
-        if folder.exists():
-            shutil.rmtree(previous)
-        else:
-            previous.rename(folder)
+    for workplace in _workplaces(folder):
+        if (workplace / _OLD).is_dir() and not folder.exists():
+            (workplace / _OLD).rename(folder)
+            shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _previous(folder: Path) -> Path:
-    """Return where an earlier folder is kept for the moment in which it is replaced."""
-    return folder.with_name(f".{folder.name}.previous")
+def _workplaces(folder: Path) -> list[Path]:
+    """Return what processes have made beside a folder; what has no mark inside is someone's own."""
+    found = folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}")
+    return [path for path in found if not path.is_symlink() and (path / MARK).is_file()]
 
 
-def _replace(folder: Path, temporary: Path) -> None:
-    """Rename the temporary folder to ``folder``; an earlier one stays if that is not possible."""
+def _replace(folder: Path, workplace: Path) -> None:
+    """Rename the new folder to ``folder``; an earlier one stays if that is not possible."""
     try:
         if folder.exists():
-            folder.rename(_previous(folder))
-        temporary.rename(folder)
-        recover(folder)
+            folder.rename(workplace / _OLD)
+        (workplace / _NEW).rename(folder)
     except OSError as error:
-        recover(folder)
-        raise DataError(f"cannot be replaced ({error.strerror})", path=folder) from error
+        if (workplace / _OLD).is_dir():
+            (workplace / _OLD).rename(folder)
+        raise ToolkitError(f"{folder}: cannot be replaced ({error.strerror})") from error

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.data.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.corpus_checks import MANIFEST, MANIFEST_VERSION, sealed
 from arae_toolkit.data_prep.corpus_folder import (
-    MANIFEST,
     check_replaceable,
     prepared_manifest,
     recover,
@@ -106,7 +107,7 @@ def prepare_corpus(
         for entry, file in zip(manifest["sources"], found.files, strict=False):
             entry["rows"] = log.rows[file]
         manifest |= {**content, "sha256": _sha256_of_arrays(temporary)}
-        write_json(temporary / MANIFEST, manifest)
+        write_json(temporary / MANIFEST, sealed(manifest, temporary))
     return folder
 
 
@@ -144,7 +145,7 @@ def default_folder(name: str) -> Path:
     if name in CORPORA:
         return corpus_folder(name)
     path = Path(name).resolve()
-    return corpus_folder(f"{title_of(name)}-{sha256_of_bytes(str(path).encode())[:8]}")
+    return corpus_folder(f"{title_of(name)}-{sha256_of_bytes(os.fsencode(path))[:8]}")
 
 
 def title_of(name: str) -> str:
@@ -200,9 +201,15 @@ def _found_files(
 
 
 def _is_current(folder: Path, wanted: dict[str, Any]) -> bool:
-    """Return whether a folder holds what would be prepared."""
-    if (manifest := prepared_manifest(folder)) is None:
+    """Return whether a folder holds what would be prepared, undamaged."""
+    if prepared_manifest(folder) is None:
         return False
+    try:
+        corpus = Corpus(folder)
+        corpus.check()
+    except DataError:
+        return False
+    manifest = corpus.manifest
     for entry in manifest.get("sources", []):
         entry.pop("rows", None)  # known only once the files have been read
     return manifest | wanted == manifest

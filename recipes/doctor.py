@@ -14,14 +14,13 @@ from typing import Any
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
     RUNS_VARIABLE,
     SOURCES_VARIABLE,
     cache_folder,
-    corpus_folder,
     run_folder,
     source_folder,
 )
@@ -114,7 +113,15 @@ def _sources() -> dict[str, Any]:
 
 def _downloads() -> dict[str, Any]:
     """Return the raw corpora that the toolkit has downloaded."""
-    return _found(CACHE_VARIABLE, cache_folder() / "sources")
+    return _found(CACHE_VARIABLE, _in_cache("sources"))
+
+
+def _in_cache(name: str) -> Path | None:
+    """Return a folder of the cache; ``None`` where no home folder is known to hold it."""
+    try:
+        return cache_folder() / name
+    except ToolkitError:
+        return None
 
 
 def _corpora() -> dict[str, Any]:
@@ -128,7 +135,7 @@ def _corpora() -> dict[str, Any]:
         except (DataError, KeyError) as error:
             return {"problem": str(error)}
 
-    return _found(CACHE_VARIABLE, corpus_folder("snli").parent, content)
+    return _found(CACHE_VARIABLE, _in_cache("corpora"), content)
 
 
 def _runs() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from arae_toolkit.data_prep.options import (
     PrepareOptions,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.progress import console, number_table, progress
+from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -133,7 +133,7 @@ def prepare(
         source=source,
         out=out,
         options=options,
-        report=lambda line: click.echo(line, err=True),
+        report=tell,
         progress=progress,
     )
     print_summary(Corpus(folder))
@@ -162,6 +162,9 @@ def print_summary(corpus: Corpus) -> None:
         shares = [100 * counts["unknown_tokens"] / counts["tokens"] for counts in rows.values()]
         table.add_row("unknown tokens", *(f"{share:.2f} %" for share in shares))
         _add_counts(table, "label", {split: rows[split].get("labels", {}) for split in rows})
+        unlabelled = {split: {"unlabelled": rows[split].get("unlabelled", 0)} for split in rows}
+        if any("unlabelled" in counts for counts in rows.values()):
+            _add_counts(table, "unlabelled", unlabelled)
         pairs = manifest["pairs"]
         shown = {
             split: {key: value for key, value in pairs.get(split, {}).items() if key != "labels"}

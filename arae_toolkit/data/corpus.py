@@ -15,7 +15,7 @@ Arrays are opened memory-mapped: a corpus of any size costs no memory until its 
 from __future__ import annotations
 
 import itertools
-import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,11 +25,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.data.corpus_checks import (
+    AGAIN,
+    MOST_FILE_BYTES,
+    check_file,
+    check_sentences,
+    read_manifest,
+)
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.json_files import check_regular
+from arae_toolkit.storage.stand_ins import stand_in
 
-MANIFEST_VERSION = 1
 UNLABELLED = -1
 
 _BLOCK_ROWS = 8_192
@@ -126,11 +134,13 @@ class PackedSentences:
             DataError: If a file is missing or damaged.
         """
         labels = folder / f"{name}.labels.npy"
-        return cls(
+        arrays = (
             open_array(folder / f"{name}.tokens.npy"),
             open_array(folder / f"{name}.offsets.npy"),
             open_array(labels) if labels.exists() else None,
         )
+        check_sentences(folder, name, *arrays)
+        return cls(*arrays)
 
 
 def pack(
@@ -182,12 +192,11 @@ def open_array(path: Path) -> npt.NDArray[Any]:
         DataError: If it is missing or damaged.
     """
     try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            "cannot read this packed array", path=path, hint="run arae-toolkit prepare again"
-        ) from error
-    return array
+        check_regular(path, most_bytes=MOST_FILE_BYTES)
+        return np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as error:
+        problem = stand_in(path) or "cannot read this packed array"
+        raise DataError(problem, path=path, hint=AGAIN) from error
 
 
 class Corpus:
@@ -200,26 +209,13 @@ class Corpus:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read the manifest.
+        """Read the manifest; compare the sizes of the files with it.
 
         Raises:
-            DataError: If the folder holds no corpus, or one of another version.
+            DataError: If the folder holds no corpus, one of another version, or a damaged one.
         """
         self.folder = folder
-        path = folder / "manifest.json"
-        try:
-            self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                "no prepared corpus here", path=folder, hint="run arae-toolkit prepare"
-            ) from error
-        version = self.manifest.get("version")
-        if version != MANIFEST_VERSION:
-            raise DataError(
-                f"corpus version {version}, this toolkit reads {MANIFEST_VERSION}",
-                path=path,
-                hint="run arae-toolkit prepare again",
-            )
+        self.manifest: dict[str, Any] = read_manifest(folder)
 
     @property
     def name(self) -> str:
@@ -261,8 +257,21 @@ class Corpus:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The tokenizer the corpus was packed with."""
-        return Vocabulary.load(self.folder / "tokenizer.json")
+        """The tokenizer the corpus was packed with.
+
+        Raises:
+            DataError: If it is missing or damaged, or has another number of words.
+        """
+        path = check_file(self.folder, "tokenizer.json", self.manifest)
+        try:
+            vocabulary = Vocabulary.load(path)
+        except CheckpointMismatch as error:
+            raise DataError("not the tokenizer of a corpus", path=path, hint=AGAIN) from error
+        expected = self.manifest.get("vocab_size", len(vocabulary))
+        if len(vocabulary) != expected:
+            problem = f"{len(vocabulary):,} words, the manifest says {expected:,}"
+            raise DataError(problem, path=path, hint=AGAIN)
+        return vocabulary
 
     def rows(self, split: str) -> int:
         """Return the number of sentences, or images, of a split."""
@@ -281,11 +290,45 @@ class Corpus:
                 path=self.folder,
                 hint=f"prepare a folder that has a file for {name}",
             )
-        return PackedSentences.open(self.folder, name)
+        return self._sentences(name, self.rows(name))
 
     def pairs(self, name: str) -> PackedSentences:
-        """Return 2N sentences, premise and hypothesis in turn, with N labels."""
-        return PackedSentences.open(self.folder, f"pairs.{name}")
+        """Return 2N sentences, premise and hypothesis in turn, with N labels.
+
+        Raises:
+            DataError: If the corpus has no pairs in this split, or they cannot be read.
+        """
+        if name not in (there := self.manifest.get("pairs", {})):
+            raise DataError(f"no pairs of {name} here, only {', '.join(there)}", path=self.folder)
+        return self._sentences(f"pairs.{name}", int(there[name]["pairs"]), sides=2)
+
+    def _sentences(self, name: str, rows: int, *, sides: int = 1) -> PackedSentences:
+        """Return sentences whose files, numbers, ids and labels are those of the manifest."""
+        for part in ("tokens", "offsets"):
+            check_file(self.folder, f"{name}.{part}.npy", self.manifest)
+        path = self.folder / f"{name}.labels.npy"
+        if path.exists():
+            check_file(self.folder, path.name, self.manifest)
+        sentences = PackedSentences.open(self.folder, name)
+        if len(sentences) != rows * sides:
+            problem = f"{len(sentences):,} sentences, the manifest says {rows * sides:,}"
+            raise DataError(problem, path=self.folder / f"{name}.offsets.npy", hint=AGAIN)
+        vocab_size = self.manifest.get("vocab_size")
+        if vocab_size and len(sentences.tokens) and sentences.tokens.max() >= vocab_size:
+            path = self.folder / f"{name}.tokens.npy"
+            raise DataError("holds words that the vocabulary does not", path=path, hint=AGAIN)
+        if (labels := sentences.labels) is not None:
+            self._check_labels(path, labels, rows)
+        return sentences
+
+    def _check_labels(self, path: Path, labels: npt.NDArray[np.int16], rows: int) -> None:
+        """Make sure that there is a known label for each row, or none."""
+        known = labels.shape == (rows,) and labels.dtype == np.int16
+        if not known or (
+            rows and not UNLABELLED <= labels.min() <= labels.max() < len(self.labels)
+        ):
+            problem = f"not the labels of {rows:,} rows, each one of {len(self.labels)}"
+            raise DataError(problem, path=path, hint=AGAIN)
 
     def pair_labels(self, name: str) -> npt.NDArray[np.int16]:
         """Return the class id of each pair of a split, ``UNLABELLED`` where there is none. (N,)."""
@@ -295,7 +338,22 @@ class Corpus:
 
     def pixels(self, name: str) -> npt.NDArray[np.uint8]:
         """Return the grey values of an image split. Shape (N, P), 0-255."""
-        return open_array(self.folder / f"{name}.pixels.npy")
+        path = check_file(self.folder, f"{name}.pixels.npy", self.manifest)
+        pixels = open_array(path)
+        size = math.prod(self.manifest["image_shape"])
+        if pixels.dtype != np.uint8 or pixels.shape != (self.rows(name), size):
+            problem = f"not {self.rows(name):,} images of {size:,} grey values"
+            raise DataError(problem, path=path, hint=AGAIN)
+        return pixels
+
+    def check(self) -> None:
+        """Read every file that has not been found right before.
+
+        Raises:
+            DataError: If one is missing or damaged.
+        """
+        for name in self.manifest.get("files", ()):
+            check_file(self.folder, name, self.manifest)
 
 
 def texts_of(sentences: PackedSentences, vocabulary: Vocabulary) -> list[str]:

@@ -13,6 +13,7 @@ from arae_toolkit.data.text_normalization import normalized, tokenizer_rules
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
 from arae_toolkit.storage.json_files import read_text
+from arae_toolkit.storage.stand_ins import stand_in
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
@@ -121,7 +122,8 @@ class Vocabulary:
             return cls.from_json(read_text(path))
         # The tokenizers library raises bare Exception for any malformed file.
         except Exception as error:
-            raise CheckpointMismatch(f"{path}: not a usable tokenizer ({error})") from error
+            reason = stand_in(path) or f"not a usable tokenizer ({error})"
+            raise CheckpointMismatch(f"{path}: {reason}") from error
 
     def save(self, path: Path) -> None:
         """Write ``tokenizer.json``, whole or not at all."""
@@ -179,6 +181,6 @@ def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:
     return plain
 
 
-def truncated(words: list[int]) -> list[int]:
-    """Cut a sentence to :data:`MOST_WORDS` words, its ``<eos>`` kept."""
-    return words if len(words) <= MOST_WORDS + 1 else [*words[:MOST_WORDS], EOS]
+def truncated(words: list[int], most: int = MOST_WORDS) -> list[int]:
+    """Cut a sentence to so many words, its ``<eos>`` kept."""
+    return words if len(words) <= most + 1 else [*words[:most], EOS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,12 @@ import numpy.typing as npt
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
+
+SIDES = (("premise", "hypothesis"), ("sentence1", "sentence2"))
+"""What the two texts of a pair are called, where they have names."""
 
 
 def texts_of(rows: Iterable[Any]) -> list[str]:
@@ -41,16 +45,29 @@ def pairs_of(rows: Any) -> list[Pair]:
     """Return the rows as pairs of premise and hypothesis.
 
     Args:
-        rows: Pairs, or an array of shape (N, 2).
+        rows: Pairs, an array of shape (N, 2), mappings with a text for each of two names, or a data
+            frame with columns of these names. Names are ``premise`` and ``hypothesis``, or
+            ``sentence1`` and ``sentence2``; their order and what else there is do not matter. The
+            columns of a data frame with other names are taken in their order.
 
     Raises:
         ValueError: If there is none, or one is no pair of texts; rows are counted from 0.
 
     Example:
+        >>> pairs_of([{"hypothesis": "a man moves .", "premise": "a man runs ."}])
+        [('a man runs .', 'a man moves .')]
         >>> pairs_of([("a man runs .", "a man moves ."), ("a man runs .",)])
         Traceback (most recent call last):
         ValueError: row 1: 1 values, where a pair has two
     """
+    if isinstance(rows, Mapping):
+        raise ValueError(f"a {type(rows).__name__}, where rows are needed")
+    columns = getattr(rows, "columns", ())
+    names = next((both for both in SIDES if set(both) <= set(columns)), None)
+    if names is not None:
+        rows = list(zip(*(list(rows[name]) for name in names), strict=True))
+    elif isinstance(rows, tuple) and [type(row) for row in rows] == [list, list]:
+        raise ValueError("two lists may be two columns or two pairs; a list of pairs is neither")
     shape = getattr(rows, "shape", None)
     if shape is not None and (len(shape) != 2 or shape[1] != 2):
         raise ValueError(f"an array of shape {shape}, where pairs have (N, 2)")
@@ -64,12 +81,18 @@ def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
     """Return the labels of rows, and the classes among them, sorted.
 
     Raises:
-        ValueError: If there are not as many labels as rows, or fewer than two classes.
+        ValueError: If there are not as many labels as rows, or fewer than two classes, or if they
+            are -1 beside the class ids 0, 1, ...: there it stands for no label.
     """
     labels = column_or_1d(y)
     check_consistent_length(rows, labels)
     check_classification_targets(labels)
     classes = np.unique(labels)
+    from_unlabelled = [*range(UNLABELLED, len(classes) + UNLABELLED)]
+    if len(classes) > 2 and labels.dtype.kind == "i" and classes.tolist() == from_unlabelled:
+        raise ValueError(
+            f"y holds {UNLABELLED}, which means no label; leave these rows out, or name the classes"
+        )
     if len(classes) < 2:
         raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
     return labels, classes
@@ -118,7 +141,11 @@ def seed_of(random_state: Any) -> Any:
 
 def _pair(row: Any, number: int) -> Pair:
     """Return one row as a pair."""
-    if isinstance(row, str) or not hasattr(row, "__len__"):
+    if isinstance(row, Mapping):
+        names = next((both for both in SIDES if set(both) <= set(row)), None)
+        row = row if names is None else tuple(row[name] for name in names)
+    unordered = isinstance(row, str | Mapping | Set)
+    if unordered or not hasattr(row, "__len__"):
         raise ValueError(f"row {number}: {type(row).__name__} is no pair of texts")
     if len(row) != 2:
         raise ValueError(f"row {number}: {len(row)} values, where a pair has two")

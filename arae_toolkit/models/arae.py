@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import length_bucketed_batches
-from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, truncated
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.folder_schema import network_of
@@ -38,6 +38,8 @@ ENCODERS: dict[EncoderKind, type[LSTMEncoder] | type[BiLSTMEncoder]] = {
     "lstm": LSTMEncoder,
     "bilstm-max": BiLSTMEncoder,
 }
+READ_TIMES_LONGEST = 4
+"""Of a text as many words are read as the longest sentence of training has, so many times."""
 WINDOW_ROWS = 4096  # sentences decoded in one go
 MAX_FRUITLESS_BATCHES = 20
 """The search for distinct sentences ends after so many batches in a row without a new one."""
@@ -202,12 +204,15 @@ class ARAE(nn.Module):
     def encode(self, texts: Sequence[str], *, batch_size: int = 1024) -> Tensor:
         """Return the code of each text, so many read at once. Shape (B, Z).
 
+        Of a text several times as long as any sentence of training, the beginning is read.
+
         Raises:
             ToolkitError: If this is a language model.
         """
         if isinstance(self.encoder, NoCodeEncoder):
             raise ToolkitError("a language model has no codes: it can only be sampled from")
-        sentences = self.vocabulary.encode_batch(texts)
+        most = max(MOST_WORDS, READ_TIMES_LONGEST * self.max_length)
+        sentences = [truncated(ids, most) for ids in self.vocabulary.encode_batch(texts)]
         return encode_sentences(self.encoder, sentences, batch_size=batch_size)
 
     @torch.no_grad()

@@ -48,9 +48,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise ToolkitError(
-            f"{path}: cannot write ({error.strerror}); the previous file is kept"
-        ) from error
+        reason = error.strerror or f"{error}; is the disk full?"
+        raise ToolkitError(f"{path}: cannot write ({reason}); the previous file is kept") from error
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)

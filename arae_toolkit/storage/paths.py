@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from arae_toolkit.errors import ToolkitError
+
 SOURCES_VARIABLE, CACHE_VARIABLE, RUNS_VARIABLE = "ARAE_SOURCES", "ARAE_CACHE", "ARAE_RUNS"
 
 
 def cache_folder() -> Path:
-    """Return ``$ARAE_CACHE``, else ``arae-toolkit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    """Return ``$ARAE_CACHE``, else ``arae-toolkit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Raises:
+        ToolkitError: If none of them is known: there is no ``$HOME``, and the user has no name.
+    """
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "arae-toolkit"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "arae-toolkit"
+    try:
+        return Path.home() / ".cache" / "arae-toolkit"
+    except RuntimeError as error:
+        problem = f"no home folder is known to keep corpora in; set {CACHE_VARIABLE} to a folder"
+        raise ToolkitError(problem) from error
 
 
 def corpus_folder(name: str) -> Path:

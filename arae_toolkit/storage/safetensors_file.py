@@ -17,6 +17,7 @@ from torch import Tensor
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import replacing, sha256_of_bytes
 from arae_toolkit.storage.json_files import check_regular
+from arae_toolkit.storage.stand_ins import stand_in
 
 _SAME_AS, _HEADER = "same_as", "header_sha256"
 MOST_TENSOR_BYTES = 1 << 36
@@ -64,7 +65,10 @@ def save_tensors(
         header[_SAME_AS] = json.dumps(whole.same_as)
     header[_HEADER] = _header_sha256(header)
     with replacing(path) as temporary:
-        save_file(whole.content, temporary, metadata=header)
+        try:
+            save_file(whole.content, temporary, metadata=header)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def load_tensors(
@@ -81,7 +85,8 @@ def load_tensors(
             metadata = _checked_header(path, source.metadata())
             tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
+        reason = stand_in(path) or f"missing or damaged ({error})"
+        raise CheckpointMismatch(f"{path}: {reason}") from error
     if metadata.get("tensors_sha256") != tensors_sha256(tensors):
         raise CheckpointMismatch(f"{path}: the content does not match its fingerprint")
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}

@@ -1,19 +1,22 @@
-"""Lines of text or JSON out of files and streams that may hold anything: errors name their row."""
+"""Lines of text, JSON or CSV out of files that may hold anything: errors name their row."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
 import lzma
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.stand_ins import stand_in
 
 MAX_LINE_BYTES = 1 << 20
 """Longest line read, its line break not counted. A longer one is skipped, never held whole."""
@@ -116,6 +119,55 @@ def read_json(
         yield number, value, problem
 
 
+def read_csv(
+    lines: Iterable[tuple[int, str]], *, columns: int | None = None, **form: Any
+) -> Iterator[tuple[int, list[str], str | None]]:
+    """Yield the cells of each record, with the number of its first line and what is wrong with it.
+
+    A quoted field may hold line breaks. Where a record of several lines is no good (its quote is
+    never closed, or other rows lie in it), only its first line is lost: reading goes on behind it.
+    The parser's bound on a field, 131,072 characters, bounds what is read ahead.
+
+    Args:
+        lines: Numbered, as :func:`read_lines` yields them.
+        columns: Cells of a good record; by default as many as in the first one, 0 for any number.
+        **form: As for :func:`csv.reader`.
+
+    Returns:
+        Number, cells (none for a blank line), and the problem or ``None``.
+
+    Example:
+        >>> list(read_csv([(1, '5,"two'), (2, 'lines"'), (3, '6,"open'), (4, "7,good")]))[2:]
+        [(4, ['7', 'good'], None)]
+    """
+    source, ahead = iter(lines), deque[tuple[int, str]]()
+    taken: list[tuple[int, str]] = []
+
+    def texts() -> Iterator[str]:
+        while numbered := ahead.popleft() if ahead else next(source, None):
+            taken.append(numbered)
+            yield numbered[1] + "\n"
+
+    while True:
+        taken.clear()
+        cells: list[str] = []
+        problem = None
+        try:
+            cells = next(csv.reader(texts(), strict=True, **form), [])
+        except csv.Error as error:
+            problem = f"malformed CSV ({error})"
+        if not taken:
+            return
+        if problem is None and cells:
+            columns = len(cells) if columns is None else columns
+            if columns and len(cells) != columns:
+                problem = f"{len(cells)} columns, {columns} are expected"
+        if problem is not None and len(taken) > 1:
+            problem = "malformed CSV (a quote opens here, and other rows follow before it closes)"
+            ahead.extendleft(reversed(taken[1:]))
+        yield taken[0][0], cells, problem
+
+
 def kind_of(value: Any) -> str:
     """Return what a JSON value is, in words."""
     if value is None:
@@ -139,6 +191,8 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
     """
     name = str(path) if member is None else f"{path}/{member}"
     with ExitStack() as stack:
+        if problem := stand_in(path):
+            raise DataError(problem, path=name)
         with reading(name):
             stream: IO[bytes] = stack.enter_context(path.open("rb"))
             if path.suffix.lower() == ".zip":

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.errors import DataError
-from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
+from arae_toolkit.storage.text_lines import kind_of, read_csv, read_json, read_lines
 
 _T = TypeVar("_T")
 
@@ -186,28 +186,16 @@ def csv_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
     Raises:
         DataError: If the header cannot be used, whether bad rows are skipped or not.
     """
-    physical_lines = (text + "\n" for _, text in log.lines(file))
-    if file.name.lower().endswith(".tsv"):
-        parsed = csv.reader(physical_lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
-        parsed = csv.reader(physical_lines, strict=True)
-    header: list[str] | None = None
-    while True:
-        try:
-            values = next(parsed, None)
-            line = log.rows[file]  # the last physical line that the parser has taken
-        except csv.Error as error:
-            bad = file.error(f"malformed CSV ({error})", line=log.rows[file])
-            if header is None:
-                raise bad from error
+    tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    form: dict[str, Any] = tabs if file.name.lower().endswith(".tsv") else {}
+    header: list[str] = []
+    for line, values, problem in read_csv(log.lines(file), **form):
+        if problem is not None:
+            bad = file.error(problem, line=line)
+            if not header:
+                raise bad
             log.reject(bad)
-            continue
-        if values is None:
-            return
-        if header is None:
+        elif not header:
             header = values
-        elif len(values) == len(header):
-            yield Row(dict(zip(header, values, strict=True)), file, line)
         elif values:
-            problem = f"{len(values)} columns, but the header has {len(header)}"
-            log.reject(file.error(problem, line=line))
+            yield Row(dict(zip(header, values, strict=True)), file, line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,6 +17,12 @@ from arae_toolkit.errors import DataError
 JSON_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".txt",)
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "valid", "validation", "val"), "test": ("test",)}
 """File names, without suffix, by which each split is known."""
+
+_NO_LABEL = "-1"
+"""What exports of corpora say where labels are kept secret; no label, if train does not know it."""
+
+_SHOWN_LABELS = 8
+_WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
 
 MAX_LABELS = 1_000
 """More distinct labels than this mean that the field holds something else."""
@@ -82,7 +89,10 @@ def read_sentences(
     def sentence(row: Row) -> Sentence:
         text, label = row.text(options.text_field), _label(row, options.label_field)
         if label is not None and not training and label not in known:
-            raise row.error(f"label {label[:40]!r} is none of train's")
+            if label == _NO_LABEL:
+                return Sentence(text)
+            there = ", ".join(sorted(known)[:_SHOWN_LABELS])
+            raise row.error(f"label {label[:40]!r} is none of train's ({there[:200]})")
         return Sentence(text, label)
 
     for found in log.accepted(rows_of_file, sentence):
@@ -95,12 +105,19 @@ def read_sentences(
 
 
 def _label(row: Row, name: str | None) -> str | None:
-    """Return the label of a row; ``None`` if it is null or empty."""
+    """Return the label of a row; ``None`` if it is null or empty.
+
+    A whole number is one label, in tables however it is written: an empty cell makes 1.0 of 1.
+    """
     if name is None:
         return None
     value: Any = row.fields.get(name)
     if isinstance(value, bool | int | float):
-        return json.dumps(value)
+        whole = isinstance(value, float) and value.is_integer()
+        return json.dumps(int(value) if whole else value)
     if value is None and name in row.fields:
         return None
-    return row.text(name) or None
+    label = row.text(name)
+    if row.file.name.lower().endswith(TABLE_SUFFIXES):
+        label = _WHOLE_NUMBER.sub(r"\1", label)
+    return label or None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.text_lines import read_csv
 
 PARTS = ("titles", "replies", "both")
 CLASSES = {
@@ -29,7 +29,7 @@ CLASSES = {
 """Our short name of each class, and its name in ``classes.txt``; the first is class 1."""
 
 _COLUMNS = 4
-_LINE_BREAK = re.compile(r"\\n|<br\s*/?>", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"\\n|\n|<br\s*/?>", re.IGNORECASE)
 _RARE_WORD = re.compile(r"\b_UNK\b")
 
 
@@ -97,12 +97,12 @@ def read_sentences(
 ) -> Iterator[Sentence]:
     """Yield titles, lines of best answers, or both. Question details are not used.
 
-    A row is one document, and one physical line: the official files write a line break as a
-    backslash and an n. Rare words, ``_UNK`` in some releases, become ``<unk>``.
+    A row is one document. The official files write a line break as a backslash and an n, exports of
+    them a true one: both are understood. Rare words, ``_UNK`` in some releases, become ``<unk>``.
     """
-    for number, line in log.lines(file):
+    for number, values, problem in read_csv(log.lines(file), columns=_COLUMNS):
         try:
-            label, title, answer = _fields(line)
+            label, title, answer = _fields(values, problem)
         except ValueError as error:
             log.reject(file.error(str(error), line=number))
             continue
@@ -118,14 +118,10 @@ def read_sentences(
                 yield Sentence(text, classes[label], document=number)
 
 
-def _fields(line: str) -> tuple[int, str, str]:
+def _fields(values: Sequence[str], problem: str | None) -> tuple[int, str, str]:
     """Return class, title and best answer of one row, or raise ValueError if it is no such row."""
-    try:
-        values = next(csv.reader([line], strict=True))
-    except csv.Error as error:
-        raise ValueError(f"malformed CSV ({error})") from error
-    if len(values) != _COLUMNS:
-        raise ValueError(f"{len(values)} columns, {_COLUMNS} are expected")
+    if problem is not None or not values:
+        raise ValueError(problem or f"0 columns, {_COLUMNS} are expected")
     label = values[0].strip()
     if not (label.isascii() and label.isdecimal() and len(label) < 3):
         raise ValueError(f"class {label[:40]!r} is no number from 1 to {len(CLASSES)}")

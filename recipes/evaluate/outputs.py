@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, open_request
-from arae_toolkit.recipes.shared.rows import Row, RowFormat, problem_of_label, problem_of_text
+from arae_toolkit.recipes.shared.rows import (
+    Row,
+    RowFormat,
+    known_label,
+    problem_of_label,
+    problem_of_text,
+)
 from arae_toolkit.recipes.transfer.options import transferred
 
 if TYPE_CHECKING:
@@ -125,7 +131,7 @@ def read_references(source: str, text_field: str, known: Known) -> References:
         problem = None if to is None else problem_of_label("to", to, known.corpus.labels)
         if problem is not None:
             raise UnusableRow(problem)
-        return text, to, usable
+        return text, known_label(to, known.corpus.labels), usable
 
     result: dict[tuple[str, str | None], list[str]] = {}
     for text, to, texts in parsed_rows(source, text_field, parse):
@@ -274,9 +280,9 @@ def _labels_of(words: str, own: Any, to: str | None, known: Known) -> tuple[int,
         if problem is not None:
             raise UnusableRow(problem)
     origin = known.origins.get(words, -1)
-    if own.get("label") is not None:
-        origin = labels.index(own["label"])
-    target = own.get("to") or to
+    if label := known_label(own.get("label"), labels):
+        origin = labels.index(label)
+    target = known_label(own.get("to"), labels) or to
     if target is not None:
         return origin, labels.index(target)
     if len(labels) == 2 and origin >= 0:

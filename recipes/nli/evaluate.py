@@ -30,15 +30,15 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request, significant
-from arae_toolkit.recipes.shared.rows import Name, Row, field_in, problem_of_label
+from arae_toolkit.recipes.shared.rows import Name, Row, field_in, known_label, problem_of_label
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
 
 BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
 LABEL = ("gold_label", "label")
-NO_LABEL = (None, "", "-")
-"""How a row says that it has none. SNLI has ``-`` where its annotators did not agree."""
+NO_LABEL = (None, "", "-", -1, "-1")
+"""How a row says that it has none. SNLI has ``-`` where its annotators did not agree, copies -1."""
 PERCENTS = ("precision", "recall", "f1")
 
 
@@ -85,24 +85,29 @@ def evaluate(
 
     FILE is JSONL, plain or compressed, or - for stdin, with the fields "premise" and "hypothesis"
     or, as in SNLI, "sentence1" and "sentence2", and "gold_label" or "label". Rows without a label,
-    or labelled "-", are counted and left out.
+    or labelled "-" or -1, are counted and left out. Case does not matter, and for SNLI's labels 0,
+    1, 2 are entailment, neutral, contradiction.
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
     label_name = label_field or LABEL
     scores, gold = array("d"), array("q")  # all that is kept: a million rows of three labels: 32 MB
 
+    def gold_of(row: Row) -> Any:
+        return label_of(row.fields, label_name, model.labels)
+
     def problem_of(row: Row) -> str | None:
-        field, label = field_in(row.fields, label_name), label_of(row.fields, label_name)
+        field, label = field_in(row.fields, label_name), gold_of(row)
         if field is None or label is None:
             return None
         return problem_of_label(field, label, model.labels)
 
     def compute(batch: list[Row]) -> list[int | None]:
-        labelled = [row for row in batch if label_of(row.fields, label_name) is not None]
+        labelled = [row for row in batch if gold_of(row) is not None]
         scores.extend(probabilities_of(labelled, model).ravel())
-        labels = (label_of(row.fields, label_name) for row in batch)
-        return [None if label is None else model.labels.index(label) for label in labels]
+        labels = (gold_of(row) for row in batch)
+        meant = [None if label is None else known_label(label, model.labels) for label in labels]
+        return [None if label is None else model.labels.index(label) for label in meant]
 
     with open_request(
         source,
@@ -131,8 +136,13 @@ def evaluate(
     request.check()
 
 
-def label_of(fields: Mapping[str, Any], name: Name) -> Any:
+def label_of(fields: Mapping[str, Any], name: Name, known: Sequence[str] = ()) -> Any:
     """Return the label of a row, ``None`` if it has none.
+
+    Args:
+        fields: Of the row.
+        name: The field of the label, or those that may be.
+        known: Labels that there are, whatever they look like.
 
     Example:
         >>> label_of({"gold_label": "neutral", "label": "x"}, ("gold_label", "label"))
@@ -141,7 +151,7 @@ def label_of(fields: Mapping[str, Any], name: Name) -> Any:
     """
     field = field_in(fields, name)
     value = None if field is None else fields[field]
-    return None if value in NO_LABEL else value
+    return None if value in NO_LABEL and str(value) not in known else value
 
 
 def measured(scores: array[float], gold: array[int], labels: Sequence[str]) -> dict[str, Any]:

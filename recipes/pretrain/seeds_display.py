@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.shared.commands import silence_stdout
 from arae_toolkit.recipes.shared.progress import console, say
+from arae_toolkit.recipes.shared.standard_streams import silence_stdout
 from arae_toolkit.recipes.shared.training_display import DEV_COLUMNS, facts_of
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class SeveralDisplay:
             self._live.stop()
         try:
             click.echo(run.folder)
-        except BrokenPipeError:  # its reader has seen enough: no reason to stop training
+        except (
+            OSError
+        ):  # its reader has seen enough, or the disk is full: no reason to stop training
             silence_stdout()
         if self._live is not None:
             self._live = self._new_live()  # one started again would wipe the line just written

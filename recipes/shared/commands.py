@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
-import os
 import sys
 import traceback
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
+from click.exceptions import Exit
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.recipes.shared.progress import INTERRUPTED
+from arae_toolkit.recipes.shared.progress import INTERRUPTED, printable, tell
+from arae_toolkit.recipes.shared.standard_streams import (
+    StdoutLost,
+    silence_stdout,
+    standard_streams,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-from collections.abc import Sequence
 
 
 class ExamplesCommand(click.Command):
@@ -135,47 +137,61 @@ class ExamplesGroup(LazyGroup, ExamplesCommand):
 class ToolkitGroup(LazyGroup):
     """The whole program: every failure a user can meet is one line on stderr and an exit code."""
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the program, whatever its standard streams are."""
+        with standard_streams():
+            return super().main(*args, **settings)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options of the program itself; its help may fail to be written."""
+        with _failures_told(info_name, {}):
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command; turn a failure into one line on stderr and an exit code."""
-        try:
-            try:
-                result = super().invoke(ctx)
-            except click.exceptions.Exit:
-                sys.stdout.flush()
-                raise
-            sys.stdout.flush()  # here, so that a closed pipe is met while it can be answered
-        except BrokenPipeError:
-            _settle_stdout()
-            ctx.exit(0)  # the reader has all it wanted
-        except KeyboardInterrupt:
-            _fail(ctx, "interrupted", INTERRUPTED)
-        except ToolkitError as error:
-            _fail(ctx, f"error: {error}", error.exit_code)
-        except OSError as error:
-            _settle_stdout()
-            where = "" if error.filename is None else f"{error.filename}: "
-            _fail(ctx, f"error: {where}{error.strerror or error}", ToolkitError.exit_code)
-        return result
+        with _failures_told(ctx.info_name, ctx.params):
+            return super().invoke(ctx)
 
 
-def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
-    """Leave with one line on stderr, after the traceback if ``--debug`` asks for it."""
-    if ctx.params.get("debug"):
-        click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(f"{ctx.info_name}: {' '.join(message.splitlines())}", err=True)
-    ctx.exit(exit_code)
+@contextlib.contextmanager
+def _failures_told(program: str | None, options: Mapping[str, Any]) -> Iterator[None]:
+    """Turn a failure into one line on stderr and an exit code.
 
+    The traceback comes first if ``options`` has ``debug``. A stdout that nobody reads any more is
+    no failure: the reader has all it wanted.
+    """
 
-def _settle_stdout() -> None:
-    """Flush stdout, or point it at nothing where that fails, so that leaving does not fail too."""
+    def fail(message: str, exit_code: int) -> NoReturn:
+        if options.get("debug"):
+            click.echo(traceback.format_exc(), err=True, nl=False)
+        tell(f"{program}: {' '.join(message.splitlines())}")
+        raise Exit(exit_code)
+
     try:
-        sys.stdout.flush()
-    except OSError:
-        with contextlib.suppress(io.UnsupportedOperation):  # stdout is no file, as in a test
-            silence_stdout()
-
-
-def silence_stdout() -> None:
-    """Point stdout at nothing: its reader is gone, and what goes on writing shall not fail."""
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), sys.stdout.fileno())
+        try:
+            yield
+        except Exit:
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()  # here, so that a closed pipe is met while it can be answered
+    except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # shown later, by click
+        raise
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except ToolkitError as error:
+        fail(f"error: {error}", error.exit_code)
+    except StdoutLost as error:
+        silence_stdout()
+        if error.unread:
+            raise Exit(0) from None
+        fail(f"error: cannot write to stdout ({error.strerror})", ToolkitError.exit_code)
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        fail(f"error: {where}{error.strerror or error}", ToolkitError.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 PLAIN_INTERVAL_SECONDS = 10.0
 BAR_INTERVAL_SECONDS = 0.1
+MOST_CHARACTERS = 2_000
+"""Longest message shown whole."""
+
+_CONTROL = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Advance(Protocol):
@@ -32,12 +37,33 @@ def console() -> Console:
     """Return the one rich console, which writes to stderr; stdout is for data."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)  # names may look like markup
 
 
 def say(text: str) -> None:
     """Show a line on stderr, above the live display where there is one."""
-    console().out(text, highlight=False)
+    console().out(printable(text), highlight=False)
+
+
+def tell(text: str) -> None:
+    """Write a line to stderr where there is no live display, which takes long to load."""
+    click.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    r"""Return a text that a terminal only shows, whatever names and words of others stand in it.
+
+    Control characters, and those that turn the direction of writing, become escapes; what is longer
+    than a message loses its middle.
+
+    Example:
+        >>> printable("no file \x1b[2Jx")
+        'no file \\x1b[2Jx'
+    """
+    text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[: MOST_CHARACTERS // 2]} ... {text[-MOST_CHARACTERS // 4 :]}"
 
 
 def number_table(title: str, columns: Iterable[str], **style: Any) -> Table:
@@ -108,8 +134,8 @@ def _plain_lines(description: str, total: int | None) -> Iterator[Callable[[int]
         now = time.monotonic()
         if now - last_line >= PLAIN_INTERVAL_SECONDS:
             of_total = f" of {total:,} ({100 * done / total:.0f} %)" if total else ""
-            click.echo(f"{description}: {done:,}{of_total}, {now - start:.0f} s", err=True)
+            tell(f"{description}: {done:,}{of_total}, {now - start:.0f} s")
             last_line = now
 
     yield update
-    click.echo(f"{description}: {last_done:,} in {time.monotonic() - start:.1f} s", err=True)
+    tell(f"{description}: {last_done:,} in {time.monotonic() - start:.1f} s")

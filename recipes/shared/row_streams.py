@@ -7,7 +7,6 @@ next rows are read, so these commands can stand in a pipe that never ends.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,14 +16,19 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import click
 
 from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.progress import printable, tell
 from arae_toolkit.recipes.shared.rows import Name, Row, RowFormat, read_rows, row_of_texts
-from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.text_lines import open_binary
 
 OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")
 
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+NAMED_BAD_ROWS = 10
+"""Unusable rows told of one by one; the rest is only counted."""
+MOST_BAD_AT_START = 100
+"""Rows of a file of which the first must be usable, or it is taken for one of another form."""
 STDIN, ARGUMENTS = "<stdin>", "<arguments>"
 
 
@@ -103,6 +107,23 @@ class Request:
         if failure is not None:
             raise failure
 
+    def _warn(self, error: DataError) -> None:
+        """Tell of an unusable row, if it is one of the first; end where there are only such.
+
+        Raises:
+            DataError: If rows are skipped, and not one of the first hundred can be used.
+        """
+        if self.unusable_count <= NAMED_BAD_ROWS:
+            tell(f"arae-toolkit: warning: {error}; row not used")
+        elif self.unusable_count == NAMED_BAD_ROWS + 1:
+            tell(f"arae-toolkit: warning: {self.path}: more such rows are only counted")
+        if self.on_error == "skip" and self.unusable_count == self.row_count == MOST_BAD_AT_START:
+            raise DataError(
+                f"none of the first {self.row_count} rows can be used",
+                path=self.path,
+                hint="is it of another form? see --help",
+            )
+
     def _kept_rows(self) -> Iterator[Row]:
         """Count the rows, report the unusable ones, and yield those that go on."""
         for row in self._rows:
@@ -112,7 +133,7 @@ class Request:
                 error = DataError(row.problem, path=self.path, line=row.line)
                 if self.on_error == "fail":
                     raise error
-                click.echo(f"arae-toolkit: warning: {error}; row not used", err=True)
+                self._warn(error)
                 if self.on_error == "skip":
                     continue
             yield row
@@ -179,7 +200,7 @@ def open_stdin() -> BinaryIO:
     if sys.stdin is None:
         raise DataError("closed, nothing can be read", path=STDIN)
     if sys.stdin.isatty():
-        click.echo("reading rows from the terminal; end with Ctrl-D", err=True)
+        tell("reading rows from the terminal; end with Ctrl-D")
     return sys.stdin.buffer
 
 
@@ -200,16 +221,8 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def json_line(fields: Mapping[str, Any]) -> str:
-    """Return fields as one line of JSON.
-
-    Half a surrogate pair, which UTF-8 cannot hold, makes the line fall back to escapes.
-    """
-    line = json.dumps(fields, ensure_ascii=False, allow_nan=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        return json.dumps(fields, allow_nan=False)
-    return line
+    """Return fields as one line of JSON that UTF-8 can hold."""
+    return json_text(fields, allow_nan=False)
 
 
 def significant(value: Any) -> Any:
@@ -234,6 +247,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         label    pairs
         neutral      7
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

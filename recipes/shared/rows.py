@@ -21,6 +21,9 @@ MAX_CHARACTERS = 10_000
 MOST_SHOWN = 40
 """Characters of an unknown label in a message."""
 
+SNLI_LABELS = ("entailment", "neutral", "contradiction")
+"""In the order of the usual copy of SNLI, which has numbers."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -41,8 +44,21 @@ class Row:
     problem: str | None = None
 
     def answered(self, answer: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the fields with those of the answer, or with the problem, behind them."""
-        return {**self.fields, **({"error": self.problem} if answer is None else answer)}
+        """Return the fields with those of the answer, or with the problem, behind them.
+
+        A name that the row has already for something else, such as the true ``label``, stays the
+        row's own: the answer goes into ``new_label``.
+
+        Example:
+            >>> Row(1, {"label": "neutral"}).answered({"label": "entailment"})
+            {'label': 'neutral', 'new_label': 'entailment'}
+        """
+        fields = dict(self.fields)
+        for name, value in ({"error": self.problem} if answer is None else answer).items():
+            while name in fields and fields[name] != value:
+                name = f"new_{name}"
+            fields[name] = value
+        return fields
 
     def checked(self, problem_of: Callable[[Row], str | None]) -> Row:
         """Return the row, no longer usable if ``problem_of`` finds something wrong with it."""
@@ -168,10 +184,32 @@ def problem_of_text(field: str, text: Any, what: str = "text") -> str | None:
 
 def problem_of_label(field: str, label: Any, known: Sequence[str]) -> str | None:
     """Return why a label cannot be used, or ``None``."""
-    if label in known:
+    if known_label(label, known) is not None:
         return None
     shown = repr(label[:MOST_SHOWN]) if isinstance(label, str) else kind_of(label)
     return f"field {field!r} is {shown}, not one of {', '.join(known)}"
+
+
+def known_label(label: Any, known: Sequence[str]) -> str | None:
+    """Return which of the known labels is meant, or ``None``.
+
+    Case and blanks around it do not matter. Where the labels are those of SNLI, its usual copies
+    are understood: 0, 1, 2 for entailment, neutral, contradiction, and their first letters.
+
+    Example:
+        >>> known_label(" Yes", ["no", "yes"]), known_label(2, SNLI_LABELS)
+        ('yes', 'contradiction')
+    """
+    if label in known:
+        return str(label)
+    word = label.strip().casefold() if isinstance(label, str) else label
+    meant = {name.casefold(): name for name in known}
+    if set(meant) == set(SNLI_LABELS):
+        for number, name in enumerate(SNLI_LABELS):
+            meant |= dict.fromkeys((name[0], str(number)), meant[name])
+    if isinstance(word, int) and not isinstance(word, bool):
+        word = str(word)
+    return meant.get(word) if isinstance(word, str) else None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,9 +1,10 @@
 import os
+import shutil
 import time
 
 import pytest
 
-from arae_toolkit.data.corpus import MANIFEST_VERSION
+from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
 from arae_toolkit.data_prep import corpus_folder
 from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError, ToolkitError
@@ -36,7 +37,7 @@ def test_a_folder_appears_whole(tmp_path):
     with written_whole(folder) as temporary:
         write_corpus(temporary)
         assert not folder.exists()
-        assert temporary.parent == folder.parent
+        assert temporary.parent.parent == folder.parent
     assert prepared_manifest(folder)["name"] == "one"
     assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
 
@@ -58,7 +59,12 @@ def test_a_failure_leaves_the_earlier_folder(earlier, failure):
 
 
 def test_a_process_killed_between_the_two_renames_is_made_good(earlier):
-    earlier.rename(corpus_folder._previous(earlier))  # what such a process leaves
+    with written_whole(earlier) as temporary:
+        workplace = shutil.copytree(temporary.parent, earlier.parent / ".corpus.killed.part")
+        left = contents(earlier)
+        write_corpus(temporary)
+    earlier.rename(workplace / "old")  # what such a process leaves
+    assert contents(workplace / "old") == left
     check_replaceable(earlier, "one")
 
 
@@ -66,26 +72,59 @@ def test_a_folder_that_cannot_be_replaced_stays(earlier, monkeypatch):
     rename = type(earlier).rename
 
     def failing(path, target):
-        if path.name.endswith(".part"):
+        if path.name == "new":
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
     monkeypatch.setattr(type(earlier), "rename", failing)
-    with pytest.raises(DataError, match="cannot be replaced"), written_whole(earlier) as temporary:
+    with (
+        pytest.raises(ToolkitError, match="cannot be replaced"),
+        written_whole(earlier) as temporary,
+    ):
         write_corpus(temporary, more=1)
 
 
 def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
     old, new = tmp_path / ".corpus.abc.part", tmp_path / ".corpus.def.part"
-    for left in (old, new):
+    own = tmp_path / ".corpus.own.part"
+    for left in (old, new, own):
         left.mkdir()
         (left / "train.tokens.npy").touch()
+    for left in (old, new):
+        (left / corpus_folder.MARK).touch()
     long_ago = time.time() - 2 * corpus_folder.ABANDONED_SECONDS
-    os.utime(old, (long_ago, long_ago))
+    for left in (old, own):
+        os.utime(left, (long_ago, long_ago))
     with written_whole(tmp_path / "corpus"):
         pass
     assert not old.exists()
     assert new.exists()  # it may belong to a process that runs now
+    assert own.exists()  # it has no mark
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", [".corpus.previous", ".corpus.x.part"])
+def test_a_folder_of_the_users_own_beside_the_corpus_is_left_alone(tmp_path, there, name):
+    own = tmp_path / name
+    own.mkdir()
+    (own / "thesis.txt").write_text("years of work")
+    if there:
+        write_corpus(tmp_path / "corpus")
+    check_replaceable(tmp_path / "corpus", "one")
+    with written_whole(tmp_path / "corpus") as temporary:
+        write_corpus(temporary, more=1)
+    assert (own / "thesis.txt").read_text() == "years of work"
+    assert prepared_manifest(tmp_path / "corpus")["more"] == 1
+
+
+def test_a_prepared_folder_is_as_open_as_the_users_mask_says(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with written_whole(tmp_path / "corpus"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "corpus").stat().st_mode & 0o777 == 0o700
 
 
 def test_nothing_or_an_empty_folder_or_the_same_corpus_may_be_replaced(tmp_path):
@@ -128,7 +167,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     with pytest.raises(DataError, match="a file, where the corpus folder should be"):
         check_replaceable(tmp_path / "file", "one")
     with (
-        pytest.raises(DataError, match=r"cannot write here .*; choose another --out"),
+        pytest.raises(ToolkitError, match=r"cannot write here .*; choose another --out"),
         written_whole(tmp_path / "file" / "corpus"),
     ):
         pass

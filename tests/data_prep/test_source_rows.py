@@ -98,7 +98,7 @@ def test_a_tab_separated_file_has_no_quotes(source):
 
 def test_bad_csv_rows_are_named_and_the_others_are_read(source):
     file = source('text,label\ngood,x\none\n"bad"quote,x\ngood,y\n\na,b,c\n', "rows.csv")
-    with pytest.raises(DataError, match=r"rows\.csv:3: 1 columns, but the header has 2"):
+    with pytest.raises(DataError, match=r"rows\.csv:3: 1 columns, 2 are expected"):
         list(csv_rows(file, RowLog()))
     log = RowLog(skip=True)
     assert [(row.line, row.fields["label"]) for row in csv_rows(file, log)] == [(2, "x"), (5, "y")]
@@ -108,7 +108,7 @@ def test_bad_csv_rows_are_named_and_the_others_are_read(source):
 
 def test_a_quote_that_is_never_closed_is_one_bad_row(source):
     file = source('text,label\n"open,x\n' + "good,y\n" * 10, "rows.csv")
-    assert good_rows(partial(csv_rows, file), f"{file}:12", "malformed CSV") == []
+    assert good_rows(partial(csv_rows, file), f"{file}:2", "malformed CSV") != []
 
 
 def test_a_header_that_cannot_be_read_is_an_error_even_when_rows_are_skipped(source):
@@ -160,3 +160,32 @@ def test_any_bytes_are_rows_or_errors_that_name_the_file(tmp_path_factory, read,
         except DataError as error:
             assert str(error).startswith(f"{path}:")
         assert good + sum(log.dropped.values()) <= log.rows[SourceFile(path)]
+
+
+def test_an_unclosed_quote_takes_only_its_own_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    lines = ["stars,review", *(f"5,row {number}" for number in range(2, 3001))]
+    lines[4] = '5,"opened and never closed'
+    lines[7] = '5,"two'
+    lines[8] = 'lines"'
+    path.write_text("\n".join(lines))
+    rows = good_rows(
+        lambda log: csv_rows(SourceFile(path), log),
+        f"{path}:5",
+        "malformed CSV (a quote opens here",
+    )
+    assert [row.line for row in rows] == [2, 3, 4, 6, 7, 8, *range(10, 3001)]
+    assert rows[5].fields["review"] == "two\nlines"
+
+
+def test_an_unclosed_quote_without_another_behind_it_takes_only_its_own_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    lines = ["stars,review", *(f"5,row {number}" for number in range(2, 3001))]
+    lines[2] = '5,"opened and never closed'
+    path.write_text("\n".join(lines))
+    rows = good_rows(
+        lambda log: csv_rows(SourceFile(path), log),
+        f"{path}:3",
+        "malformed CSV (a quote opens here",
+    )
+    assert len(rows) == 2998

@@ -137,3 +137,28 @@ def test_any_bytes_are_sentences_or_errors_that_name_the_file(tmp_path_factory, 
         splits_of(user_files, path)
     except DataError as error:
         assert str(error).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "value", "label"),
+    [
+        *((".jsonl", 1.0, "1"), (".jsonl", 1, "1"), (".jsonl", "1.0", "1.0")),
+        *((".csv", "1.0", "1"), (".csv", "-2.00", "-2"), (".csv", "1.5", "1.5")),
+    ],
+)
+def test_a_whole_number_is_one_label_however_it_is_written(tmp_path, suffix, value, label):
+    path = write(tmp_path / f"rows{suffix}", [("a", value)])
+    assert read(path) == [Sentence("a", label)]
+
+
+@pytest.mark.parametrize("value", [-1, "-1", -1.0])
+def test_minus_one_is_no_label_where_train_does_not_know_it(tmp_path, value):
+    path = write(tmp_path / "test.jsonl", [("a", value)])
+    assert read(path, known=["0", "1"], training=False) == [Sentence("a")]
+    assert read(path, known=["-1", "1"], training=False) == [Sentence("a", "-1")]
+
+
+def test_the_labels_of_train_are_named(tmp_path):
+    path = write(tmp_path / "dev.jsonl", [("a", "odd")])
+    with pytest.raises(DataError, match=r"label 'odd' is none of train's \(bad, good\)"):
+        read(path, known=["good", "bad"], training=False)

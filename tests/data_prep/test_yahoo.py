@@ -57,6 +57,11 @@ def test_line_breaks_rare_words_and_empty_fields(tmp_path):
     assert found == ["why is the sky blue ?", "<unk> is my <unk> .", "so is", "his_UNK ."]
 
 
+def test_exports_with_true_line_breaks_are_read_as_the_official_files(tmp_path):
+    file = write(tmp_path / "train.csv", [(2, "why", "", "first\nsecond"), (8, "how", "", "so")])
+    assert [found.text for found in texts_of(file)] == ["why", "first", "second", "how", "so"]
+
+
 def test_classes_that_are_not_asked_for_are_counted(tmp_path):
     file = write(
         tmp_path / "train.csv", [(number, f"title {number}", "", "") for number in EVERY_CLASS]

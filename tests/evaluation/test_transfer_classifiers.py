@@ -6,6 +6,7 @@ import small_transfer
 import torch
 
 from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
+from arae_toolkit.data.corpus_checks import sealed
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
@@ -24,6 +25,7 @@ from arae_toolkit.evaluation.transfer.ngram_classifier import (
     train_ngram_classifier,
 )
 from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.storage.atomic_files import write_json
 
 LABELS = ("cold", "warm", "hot")
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red"]
@@ -273,7 +275,8 @@ def test_other_settings_and_a_cut_off_training_are_no_match(ngram_judge, tmp_pat
 
 def test_a_corpus_without_labels_is_refused_in_one_line(corpus, tmp_path):
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({**corpus.manifest, "labels": []}))
+    (tmp_path / "other").mkdir()  # without any other file
+    write_json(path, sealed({**corpus.manifest, "labels": []}, tmp_path / "other"))
     with pytest.raises(DataError, match="two labels or more"):
         evaluators_of(type(corpus)(tmp_path))
 

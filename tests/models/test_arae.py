@@ -6,8 +6,10 @@ import small
 import torch
 
 from arae_toolkit import ARAE
+from arae_toolkit.data.vocabulary import MOST_WORDS
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.generation.decoding import Decoding
+from arae_toolkit.models.arae import READ_TIMES_LONGEST
 
 
 def test_a_saved_model_is_the_same_bit_for_bit(tmp_path):
@@ -128,3 +130,12 @@ def test_saving_again_leaves_other_files_alone(tmp_path):
     small.save_model(tmp_path)
     small.save_model(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_of_a_very_long_text_the_beginning_is_read():
+    """Its words may be many thousands; reading each would take minutes and tell nothing."""
+    arae = small.model(small.vocabulary()).eval()
+    most = max(MOST_WORDS, READ_TIMES_LONGEST * arae.max_length)
+    start, rest = "a man runs . " * most, "two dogs sleep . " * 1000
+    whole = " ".join(start.split()[:most])
+    assert torch.equal(arae.encode([whole + " " + rest]), arae.encode([whole]))

@@ -146,7 +146,7 @@ def test_a_folder_instead_of_a_file_of_ones_own(tmp_path):
 def test_no_permission_to_write(tmp_path, snli):
     (tmp_path / "file").write_text("mine")
     result = prepare("snli", "--source", snli, "--out", tmp_path / "file" / "below")
-    assert result.exit_code == 3
+    assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"arae-toolkit: error: {tmp_path / 'file'}: cannot write here")
     assert (tmp_path / "file").read_text() == "mine"

@@ -241,7 +241,9 @@ def test_a_full_disk_behind_stdout_is_one_line():
             check=False,
         )
     assert ended.returncode == 1
-    assert ended.stderr == "arae-toolkit: error: No space left on device\n"
+    assert ended.stderr == (
+        "arae-toolkit: error: cannot write to stdout (No space left on device)\n"
+    )
 
 
 def test_control_c_leaves_with_130():

@@ -31,6 +31,7 @@ def places(tmp_path, monkeypatch):
     (source / "train.jsonl").write_bytes(b"x" * 2048)
     (download / "reviews.txt").write_text("fine food .")
     manifest = {"version": 1, "kind": "text", "splits": {"train": {"sentences": 12345}}}
+    manifest |= {"name": "tiny", "labels": [], "max_length": 9, "sha256": "0" * 64}
     (good / "manifest.json").write_text(json.dumps(manifest))
     (damaged / "manifest.json").write_text("{")
     (trained / "config.json").write_text("{}")
@@ -43,7 +44,7 @@ def test_everything_that_is_there_is_found(places):
     assert (source["name"], source["files"], source["bytes"]) == ("snli", 1, 2048)
     tiny, torn = findings["corpora"]["found"]
     assert tiny["splits"]["train"]["sentences"] == 12345
-    assert "no prepared corpus here" in torn["problem"]
+    assert "no manifest of a corpus" in torn["problem"]
     assert [(run["name"], run["model"]) for run in findings["runs"]["found"]] == [
         ("tiny", True),
         ("young", False),

@@ -126,7 +126,7 @@ BAD_ROWS = {
     '{"premise": "a", "hypothesis": "b", "gold_label": "maybe"}': (
         "field 'gold_label' is 'maybe', not one of entailment, neutral, contradiction"
     ),
-    '{"premise": "a", "hypothesis": "b", "label": 1}': (
+    '{"premise": "a", "hypothesis": "b", "label": 3}': (
         "field 'label' is a number, not one of entailment, neutral, contradiction"
     ),
     '{"premise": "a", "hypothesis": "b", "label": ["neutral"]}': "field 'label' is a list",

@@ -63,12 +63,12 @@ def test_other_fields_can_be_named(call, model):
     assert "<stdin>:1: no field 'p'" in refused.stderr
 
 
-def test_added_fields_replace_those_of_the_row(call, model):
+def test_added_fields_replace_none_of_the_row(call, model):
     content = json_rows(PAIRS[:1], label="mine", probabilities=[1], error=None)
     (row,) = rows_in(call(input=content))
-    assert row["label"] == model.predict(PAIRS[:1])[0]
-    assert set(row["probabilities"]) == set(small.LABELS)
-    assert row["error"] is None
+    assert (row["label"], row["probabilities"], row["error"]) == ("mine", [1], None)
+    assert row["new_label"] == model.predict(PAIRS[:1])[0]
+    assert set(row["new_probabilities"]) == set(small.LABELS)
 
 
 def test_longer_texts_are_cut(call):

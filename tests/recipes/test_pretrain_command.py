@@ -10,6 +10,8 @@ from small_runs import pretrain, same_state, start
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
+from arae_toolkit.data.corpus_checks import sealed
+from arae_toolkit.storage.atomic_files import write_json
 
 
 def test_it_trains_and_leaves_a_model(synthetic, tmp_path):
@@ -51,10 +53,13 @@ def test_it_trains_on_sentences_of_at_most_some_words(synthetic, tmp_path):
 def test_no_sentence_that_is_short_enough_is_named(synthetic, tmp_path, split):
     """One line that names the split, before a model is written."""
     other = shutil.copytree(synthetic, tmp_path / "corpus")
-    words = Corpus(other).vocabulary
+    corpus = Corpus(other)
+    words = corpus.vocabulary
     for name in ("train", "dev"):
         text = "a dog runs in the park ." if name == split else "a dog ."
         pack(words.encode_batch([text] * 40), vocab_size=len(words)).save(other, name)
+        corpus.manifest["splits"][name]["sentences"] = 40
+    write_json(other / "manifest.json", sealed(corpus.manifest, other))
     result = pretrain(other, tmp_path / "run", "--set", "longest_sentence=3", code=3)
     assert f"{other}: no sentence of at most 3 words in {split}" in result.stderr
     assert not (tmp_path / "run" / "config.json").exists()

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import io
 import itertools
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.row_streams import (
+    NAMED_BAD_ROWS,
     Request,
     growing_array,
     json_line,
@@ -257,3 +259,31 @@ def test_a_growing_array_that_fails_leaves_the_old_file(tmp_path):
         raise DataError("the source failed")
     np.testing.assert_array_equal(np.load(path), np.ones(2))
     assert [entry.name for entry in tmp_path.iterdir()] == ["codes.npy"]
+
+
+def bad_rows(count, good=0):
+    return [Row(at, {}, problem="no text") for at in range(count)], [
+        Row(at, {}, texts=("a",)) for at in range(good)
+    ]
+
+
+def test_the_first_bad_rows_are_told_of_and_all_are_counted(capsys):
+    bad, good = bad_rows(99, good=1)
+    settings = {"path": "rows.csv", "on_error": "skip", "batch_size": 8, "output_format": "lines"}
+    request = Request([*bad, *good, *bad], **settings)
+    assert sum(map(len, request.answers(lambda rows: rows))) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == NAMED_BAD_ROWS + 1
+    assert lines[-1] == "arae-toolkit: warning: rows.csv: more such rows are only counted"
+    with pytest.raises(DataError, match=r"198 of 199 rows could not be used"):
+        request.check()
+
+
+@pytest.mark.parametrize(("on_error", "read"), [("skip", 100), ("emit", 1000)])
+def test_a_file_of_another_form_is_not_read_to_its_end(on_error, read):
+    settings = {"path": "rows.csv", "batch_size": 8, "output_format": "lines"}
+    request = Request(bad_rows(1000)[0], on_error=on_error, **settings)
+    ending = pytest.raises(DataError, match="none of the first 100 rows can be used")
+    with ending if on_error == "skip" else contextlib.nullcontext():
+        list(request.answers(lambda rows: rows))
+    assert request.row_count == read

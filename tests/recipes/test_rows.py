@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.row_streams import json_line
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, read_rows
+from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, known_label, read_rows
 from arae_toolkit.storage.text_lines import MAX_LINE_BYTES
 
 
@@ -189,3 +189,30 @@ def test_a_check_makes_a_row_unusable_and_leaves_an_unusable_one_alone():
     assert (refused.problem, refused.texts) == ("id 1 is taken", ())
     assert refused.answered(None) == {"text": "a", "id": 1, "error": "id 1 is taken"}
     assert bad.checked(lambda row: "another problem") is bad
+
+
+def test_an_answer_takes_no_name_that_the_row_has():
+    row = Row(1, {"label": "neutral", "new_label": 5, "text": "a"})
+    answered = row.answered({"label": "entailment", "score": 1.0})
+    assert list(answered.items()) == [
+        *(("label", "neutral"), ("new_label", 5), ("text", "a")),
+        *(("new_new_label", "entailment"), ("score", 1.0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        *(("Entailment", "entailment"), (" neutral ", "neutral"), ("c", "contradiction")),
+        *((0, "entailment"), ("1", "neutral"), (2, "contradiction")),
+        *((3, None), (True, None), (-1, None), (["c"], None), (None, None), ("x", None)),
+    ],
+)
+def test_labels_of_snli_are_known_as_its_copies_write_them(label, meant):
+    assert known_label(label, ["contradiction", "entailment", "neutral"]) == meant
+
+
+@pytest.mark.parametrize("label", [0, "n", "-1", None])
+def test_other_labels_are_known_by_their_names_alone(label):
+    assert known_label(label, ["no", "yes"]) is None
+    assert known_label("YES", ["no", "yes"]) == "yes"

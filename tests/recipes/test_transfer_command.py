@@ -70,7 +70,14 @@ def test_rows_keep_their_order_and_fields_and_get_the_answer(call, model):
     expected = expected_rows(model)
     assert len({row["transferred"] for row in expected}) > 2, "the model is too dull to test with"
     for row, text, answer in zip(rows_in(result), TEXTS, expected, strict=True):
-        assert list(row) == ["text", "id", "to", "label", *(a for a in ADDED if a != "to")]
+        assert list(row) == [
+            "text",
+            "id",
+            "to",
+            "label",
+            *("new_to" if a == "to" else a for a in ADDED),
+        ]
+        assert (row.pop("to"), row.pop("new_to")) == ("mine", answer.pop("to"))
         assert row == {"text": text, "id": "7é", "label": None, **answer}
         assert all(len(f"{row[name]:.9g}") <= 11 for name in ADDED[2:])
 

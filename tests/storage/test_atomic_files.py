@@ -126,3 +126,36 @@ def test_the_processes_mask_says_who_may_read(tmp_path, mask):
     finally:
         os.umask(before)
     assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "from arae_toolkit.data.corpus import save_array; import numpy\n"
+        "write = lambda path: save_array(path, numpy.zeros(10_000))\n",
+        "from arae_toolkit.storage.safetensors_file import save_tensors; import torch\n"
+        "write = lambda path: save_tensors(path, {'a': torch.zeros(10_000)}, metadata={})\n",
+        "from arae_toolkit.storage.atomic_files import write_json\n"
+        "write = lambda path: write_json(path, [0] * 10_000)\n",
+    ],
+    ids=["array", "tensors", "json"],
+)
+def test_whoever_writes_a_full_disk_is_one_line_that_says_why(tmp_path, write):
+    target = tmp_path / "file"
+    target.write_text("old")
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from arae_toolkit.errors import ToolkitError\n"
+        f"{write}"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write(Path(sys.argv[1]))\n"
+        "except ToolkitError as error: print(error, error.exit_code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, target], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"{target}: cannot write (")
+    assert done.stdout.endswith("); the previous file is kept 1\n")
+    assert "None" not in done.stdout
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

@@ -6,7 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
+from arae_toolkit.transfer.detokenization.detokenize import (
+    MOST_WORDS_READ,
+    natural_text,
+    readable_text,
+)
 from arae_toolkit.transfer.detokenization.truecasing import Truecaser, sentence_starts
 
 COMMON = """
@@ -303,3 +307,11 @@ def test_torch_is_not_needed():
         "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_no_more_of_a_source_is_looked_at_than_a_model_can_read():
+    looked_at = []
+    text = ", " * 10_000
+    readable_text(text, lambda word: looked_at.append(word) or True)
+    assert len(looked_at) == MOST_WORDS_READ
+    assert len(natural_text(text, "a b .").split()) == 3

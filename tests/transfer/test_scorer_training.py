@@ -5,7 +5,7 @@ import torch
 from small_runs import rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
 from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
     ScorerConfig,
@@ -93,3 +93,17 @@ def test_the_attribute_and_the_words_are_learned(corpus, whole):
     assert (right < wrong).all()
     *_, last = [row for row in rows_of(whole) if row["kind"] == "dev"]
     assert last["accuracy"] > 95
+
+
+def test_a_link_where_a_file_was_once_put_down_is_not_followed(tmp_path):
+    source, folder, own = tmp_path / "source", tmp_path / "model", tmp_path / "thesis.txt"
+    (folder / "scorer").mkdir(parents=True)
+    source.mkdir()
+    own.write_text("years of work")
+    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+        (source / name).write_text(name)
+        (folder / "scorer" / f".{name}.tmp").symlink_to(own)
+        (folder / "scorer" / name).symlink_to(own)
+    copy_scorer(source, folder)
+    assert own.read_text() == "years of work"
+    assert (folder / "scorer" / "config.json").read_text() == "config.json"

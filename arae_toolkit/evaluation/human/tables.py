@@ -11,6 +11,7 @@ from typing import Any
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.text_lines import read_csv
 
 # The mark by which spreadsheet programs know UTF-8.
 ENCODING = "utf-8-sig"
@@ -59,21 +60,23 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[st
         raise DataError("not UTF-8", path=path, hint="save the table as UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = enumerate((line.removesuffix("\n") for line in io.StringIO(text, newline=None)), 1)
     rows: list[tuple[int, Mapping[str, str]]] = []
     places: dict[str, int] | None = None
-    for cells in reader:
+    for line, cells, problem in read_csv(lines, columns=0, delimiter=delimiter):
+        if problem is not None:
+            raise DataError(problem, path=path, line=line)
         if not any(cell.strip() for cell in cells):
             continue
         if places is None:
             names = [cell.partition("(")[0].strip().lower() for cell in cells]
             missing = [name for name in columns if name not in names]
             if missing:
-                raise DataError(f"no column {missing[0]!r}", path=path, line=reader.line_num)
+                raise DataError(f"no column {missing[0]!r}", path=path, line=line)
             places = {name: names.index(name) for name in columns}
             continue
         padded = [*cells, *[""] * (max(places.values()) + 1)]
-        rows.append((reader.line_num, {name: padded[at].strip() for name, at in places.items()}))
+        rows.append((line, {name: padded[at].strip() for name, at in places.items()}))
     if places is None:
         raise DataError("an empty table", path=path)
     return rows

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 
 from tokenizers import Regex, pre_tokenizers
 
-from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
+from arae_toolkit.data.vocabulary import MOST_WORDS, SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 from arae_toolkit.transfer.detokenization.indefinite_article import ARTICLES, article_before
 from arae_toolkit.transfer.detokenization.truecasing import Truecaser, sentence_starts
 
@@ -24,6 +24,9 @@ Known = Callable[[str], bool]
 UNKNOWN_WORD = SPECIAL_TOKENS[UNKNOWN]
 NUMBER_WORD = "_num_"
 """What stands for every number in corpora such as Yelp."""
+
+MOST_WORDS_READ = 4 * MOST_WORDS
+"""Words of a source that are looked at: several times as many as a model reads of it."""
 
 _WORDS = pre_tokenizers.Split(Regex(f"(?i){WORD_PATTERN}"), behavior="removed", invert=True)
 _AMOUNT, _NUMBER = re.compile(r"\d+(?:\.\d+)?"), re.compile(r"\d+(?:[.,:/]\d+)*")
@@ -137,7 +140,7 @@ def _tokens_of(text: str, known: Known) -> list[_Token]:
     """Return the words of a text; half a surrogate pair, which is no text, counts as ``?``."""
     text = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
     tokens, end, quoted = list[_Token](), 0, False
-    for raw, (start, stop) in _WORDS.pre_tokenize_str(text):
+    for raw, (start, stop) in _WORDS.pre_tokenize_str(text)[:MOST_WORDS_READ]:
         quoted ^= raw == '"'
         read = next(filter(known, _spellings(raw, opening=quoted)), UNKNOWN_WORD)
         tokens.append(_Token(raw, read, spaced=bool(tokens) and start > end))

@@ -21,6 +21,7 @@ from arae_toolkit.models.model_folder import load_model_folder, save_model_folde
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.nn.text_cnn import TextCNN
+from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
@@ -175,9 +176,6 @@ def quick_evaluation(
 
 def copy_scorer(source: Path, folder: Path) -> None:
     """Put the files of a finished scorer into a model folder, each whole."""
-    target = folder / "scorer"
-    target.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "model.safetensors", "config.json"):
-        temporary = target / f".{name}.tmp"
-        shutil.copyfile(source / name, temporary)
-        temporary.replace(target / name)
+        with replacing(folder / "scorer" / name) as temporary:
+            shutil.copyfile(source / name, temporary)
