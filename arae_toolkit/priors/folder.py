@@ -29,11 +29,14 @@ from arae_toolkit.priors.codes import (
     decoder_noise,
     longest_sentence,
 )
+from arae_toolkit.priors.neighbours import NeighboursPrior
 from arae_toolkit.priors.settings import FittedKind
 from arae_toolkit.storage.safetensors_file import tensors_sha256
 
 FOLDER, KIND = "priors", "prior"
-OWN, CODES = "own", "codes"
+OWN, CODES, NEIGHBOURS = "own", "codes", "neighbours"
+OF_CORPUS = (CODES, NEIGHBOURS)
+"""Names of the priors that nothing is fitted for: they draw from the codes of the corpus."""
 AnyFittedPrior = FittedGaussian | MixturePrior | FlowPrior
 
 _CLASSES: dict[FittedKind, type[AnyFittedPrior]] = {
@@ -127,17 +130,18 @@ def prior_named(
 
     Args:
         name: ``own``, or what the model's own is called (``generator``, ``sphere`` or ``fitted``);
-            ``codes``, the training codes themselves; a prior in the run's folder, such as ``flow``;
-            or the path of a prior's folder.
+            ``codes``, the training codes themselves, or ``neighbours``, what lies between them; a
+            prior in the run's folder, such as ``flow``; or the path of a prior's folder.
         run: The run's folder.
         model: Loaded from it.
-        corpus: The one that it was trained on; ``codes`` needs it.
+        corpus: The one that it was trained on; ``codes`` and ``neighbours`` need it.
         start_scale: Deviation of the noise that a flow starts from, 1 unless given.
 
     Raises:
         ToolkitError: If there is no such prior; the message names those that there are.
         CheckpointMismatch: See :func:`load_prior`.
-        ValueError: If ``codes`` has no corpus, or ``start_scale`` is given for what is no flow.
+        ValueError: If a prior of the corpus's codes has no corpus, or ``start_scale`` is given for
+            what is no flow.
     """
     prior = _unscaled(name, run, model, corpus)
     if start_scale is not None:
@@ -153,16 +157,19 @@ def _unscaled(name: str, run: Path, model: Model, corpus: Corpus | None) -> Prio
     own = own_prior_name(model)
     if name in (OWN, own):
         return model.prior
-    if name == CODES:
+    if name in OF_CORPUS:
         if corpus is None:
-            raise ValueError("the prior 'codes' needs the corpus that the run was trained on")
+            raise ValueError(f"the prior {name!r} needs the corpus that the run was trained on")
         config = run_config(run)
         codes = SplitCodes(model, corpus, "train", longest=longest_sentence(config))
-        return CodesPrior(codes, noise=decoder_noise(config, rows=len(codes)))
+        noise = decoder_noise(config, rows=len(codes))
+        if name == CODES:
+            return CodesPrior(codes, noise=noise)
+        return NeighboursPrior(codes, noise=noise)
     is_path = Path(name).name != name
     folder = Path(name) if is_path else prior_folder(run, name)
     if not (folder / CONFIG).is_file():
-        there = ", ".join([own, *fitted_names(run), CODES])
+        there = ", ".join([own, *fitted_names(run), *OF_CORPUS])
         advice = f"; fit one with 'arae-toolkit prior fit {run} --kind {name}'"
         raise ToolkitError(
             f"no prior {name!r} for {run}: there are {there}" + advice * (name in _CLASSES)

@@ -8,7 +8,7 @@ from pathlib import Path
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.priors.codes import Model
 from arae_toolkit.priors.folder import (
-    CODES,
+    OF_CORPUS,
     fitted_names,
     load_prior,
     own_prior_name,
@@ -24,8 +24,8 @@ class KnownPrior:
 
     Attributes:
         name: What it is called.
-        kind: ``own``, ``codes``, ``gaussian``, ``mixture`` or ``flow``; empty where it cannot be
-            told.
+        kind: ``own``, ``codes``, ``neighbours``, ``gaussian``, ``mixture`` or ``flow``; empty
+            where it cannot be told.
         nats_gained: Nats a code of dev over the Gaussian, where that was measured.
         problem: Why it cannot be used, if it cannot.
     """
@@ -37,9 +37,13 @@ class KnownPrior:
 
 
 def priors_of(run: Path, model: Model) -> list[KnownPrior]:
-    """Return the priors of a run: the model's own, those in its folder, and its training codes."""
+    """Return the priors of a run: its own, those in its folder, those of its training codes."""
     fitted = [_known(run, name, model) for name in fitted_names(run)]
-    return [KnownPrior(own_prior_name(model), "own"), *fitted, KnownPrior(CODES, CODES)]
+    return [
+        KnownPrior(own_prior_name(model), "own"),
+        *fitted,
+        *(KnownPrior(name, name) for name in OF_CORPUS),
+    ]
 
 
 def _known(run: Path, name: str, model: Model) -> KnownPrior:

@@ -210,7 +210,7 @@ def generation(
             raise click.UsageError(f"{name} needs --temperature above 0")
     if beam_size is not None and temperatures and 0 not in temperatures:
         raise click.UsageError("--beam-size needs --temperature 0")
-    if start_scale is not None and not set(priors) - {OWN, "codes"}:
+    if start_scale is not None and not set(priors) - {OWN, "codes", "neighbours"}:
         raise click.UsageError("--start-scale needs a flow, named by --prior")
     if not runs and corpus_name is None:
         raise click.UsageError("RUN or --corpus is missing: one says what judges learn from")

@@ -44,7 +44,8 @@ class PlainSystem:
         title: In the table.
         model: One of :data:`~arae_toolkit.config.model_kinds.KINDS`.
         changes: Of the preset's settings, ``key=value``.
-        prior: ``own``, the model's; a kind of fitted prior; ``codes``, those of train with noise.
+        prior: ``own``, the model's; a kind of fitted prior; ``codes``, those of
+            train with noise; ``neighbours``, what lies between two of them.
         temperatures: At which words are drawn; 0 takes the likeliest.
         preset: Where its settings start from, whatever those of the others do.
     """
@@ -84,6 +85,9 @@ SYSTEMS = {
     "arae-drawn": PlainSystem("ARAE, words drawn", "arae", temperatures=DRAWN),
     "arae-flow": PlainSystem("ARAE, flow", "arae", prior="flow", temperatures=DRAWN),
     "arae-codes": PlainSystem("ARAE, ideal prior", "arae", prior="codes", temperatures=(0.0, 0.8)),
+    "arae-neighbours": PlainSystem(
+        "ARAE, neighbours", "arae", prior="neighbours", temperatures=(0.0, 0.8)
+    ),
     "arae-hidden": PlainSystem("ARAE, words hidden", "arae", WORDS_HIDDEN),
     "arae-critic": PlainSystem("ARAE, critic alone", "arae", ("flow_weight=0",)),
     "arae-faithful": PlainSystem("ARAE, faithful", "arae", EQUAL_BUDGET, preset="faithful"),

@@ -20,7 +20,8 @@ prior_options = in_order(
         default="own",
         metavar="NAME",
         help="Where codes come from: own, the model's; one fitted by 'prior fit', such as flow; "
-        "or codes, the training codes themselves with the decoder's noise.",
+        "codes, the training codes themselves with the decoder's noise, or neighbours, which lie "
+        "between two that are alike.",
     ),
     click.option(
         "--start-scale",
@@ -45,15 +46,15 @@ def chosen_prior(
     Raises:
         ToolkitError: If there is no such prior.
         CheckpointMismatch: If it was fitted to the codes of other weights.
-        DataError: If ``codes`` are asked for and the run's corpus is not found.
+        DataError: If codes of the corpus are asked for and the run's corpus is not found.
         click.UsageError: If what is no flow is to be scaled.
     """
     if prior == "own" and start_scale is None:
         return None
-    from arae_toolkit.priors.folder import prior_named
+    from arae_toolkit.priors.folder import OF_CORPUS, prior_named
 
     corpus = None
-    if prior == "codes":
+    if prior in OF_CORPUS:
         from arae_toolkit.recipes.shared.corpora import corpus_of_run
 
         corpus = corpus_of_run(str(run), None)

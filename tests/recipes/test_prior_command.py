@@ -151,6 +151,7 @@ def test_priors_are_listed_with_what_they_gain(run):
         ["gaussian", "gaussian"],
         ["mixture", "mixture"],
         ["codes", "codes"],
+        ["neighbours", "neighbours"],
     ]
     assert all(line[3] == "usable" for line in lines)
     found = json.loads(call("prior", "list", run, "--json").stdout)
