@@ -76,9 +76,9 @@ Times = Annotated[int, Range(1, MOST_ITERATIONS)]
 OptionalTimes = Annotated[int, Range(0, MOST_ITERATIONS)]
 """How often, or over how many iterations; 0 means never, or something of its own."""
 Positive = Annotated[float, Range(0, MOST_NUMBER, above=True)]
-"""A rate or a factor above 0."""
+"""A factor above 0."""
 Amount = Annotated[float, Range(0, MOST_NUMBER)]
-"""A weight, a deviation or a bound; 0 turns it off."""
+"""A rate, a weight, a deviation or a bound; 0 turns it off."""
 Share = Annotated[float, Range(0, 1)]
 """A share of a whole."""
 PartialShare = Annotated[float, Range(0, 1, below=True)]

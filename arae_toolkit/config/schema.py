@@ -103,7 +103,7 @@ class TrainingConfig:
     # Deviation: SGD at rate 1 needs several times as long for the same loss.
     autoencoder_optimizer: Literal["adam", "sgd"] = "adam"
     """It updates encoder and decoder; the paper used ``sgd``."""
-    autoencoder_rate: Positive = 3e-3
+    autoencoder_rate: Amount = 3e-3
     """Encoder and decoder learn at this rate."""
     autoencoder_schedule: Literal["constant", "cosine"] = "cosine"
     """``cosine`` falls from the full rate to 2 % of it over all epochs."""
@@ -160,7 +160,7 @@ class TrainingConfig:
     """That flow's network has so many units between its blocks."""
     flow_blocks: Size = 3
     """That flow's network has so many blocks."""
-    flow_rate: Positive = 1e-3
+    flow_rate: Amount = 1e-3
     """That flow's Adam learns at this rate."""
 
     critic_steps: OptionalTimes = 3
@@ -183,9 +183,9 @@ class TrainingConfig:
     reconstruction's gradient there."""
     adversarial_warmup: OptionalTimes = 1000
     """lambda(1) rises from 0 over so many iterations."""
-    adversarial_rate_critic: Positive = 3e-4
+    adversarial_rate_critic: Amount = 3e-4
     """The critic's Adam learns at this rate."""
-    adversarial_rate_generator: Positive = 3e-4
+    adversarial_rate_generator: Amount = 3e-4
     """The generator's Adam learns at this rate."""
     adversarial_beta1: PartialShare = 0.5
     """The first moments of both Adams decay by this factor."""
@@ -215,7 +215,7 @@ class TrainingConfig:
     """Both lambdas start again from 0 so often in the course of training (a cyclic schedule)."""
     classifier_steps: OptionalTimes = 1
     """An iteration has so many updates of the latent attribute classifier."""
-    classifier_rate: Positive = 1e-3
+    classifier_rate: Amount = 1e-3
     """The latent attribute classifier's Adam learns at this rate."""
     attribute_drop: Share = 0.0
     """Hide words from the encoder, a word the likelier the more it marks the sentence's attribute:

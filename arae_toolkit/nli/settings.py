@@ -10,7 +10,6 @@ from arae_toolkit.config.ranges import (
     OptionalRows,
     OptionalTimes,
     PartialShare,
-    Positive,
     Rows,
     Seed,
     Share,
@@ -57,7 +56,7 @@ class PairTrainingConfig:
     """Pairs an iteration."""
     epochs: Times = 6
     """Passes over the labelled pairs. The epoch that is best on dev is kept."""
-    rate: Positive = 1e-3
+    rate: Amount = 1e-3
     """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
     encoder_rate: Amount = 1.0
     """Factor on the rate for the encoder's weights."""

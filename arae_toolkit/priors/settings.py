@@ -116,7 +116,7 @@ class FlowSchedule:
     """Training passes so often over the codes."""
     iterations: OptionalTimes = 0
     """The run has so many iterations, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    rate: Positive = 1e-3
+    rate: Amount = 1e-3
     """Adam learns at this rate, which falls by half a cosine."""
     warmup: OptionalTimes = 100
     """The rate rises from 0 over so many iterations."""

@@ -420,7 +420,7 @@ def test_labels_that_cannot_be_used_are_named(labels, told):
         ("kind", "transformer", "kind must be one of paper, bilstm-max, attention"),
         ("epochs", 0, "epochs must be from 1 to"),
         ("batch_size", 2.5, "batch_size must be a whole number, got 2.5"),
-        ("rate", -1.0, "rate must be above 0"),
+        ("rate", -1.0, "rate must be from 0 to 1000000"),
         ("dropout", 1.0, "dropout must be at least 0 and below 1, got"),
         ("validation_fraction", 1.5, r"validation_fraction must lie in \[0, 1\), got 1.5"),
         ("vocab_size", 0, "size must be at least 1, got 0"),

@@ -153,7 +153,7 @@ def test_wrong_usage_is_told_before_anything_is_read():
 def test_chance_level_is_named(corpus, tmp_path):
     """A rate of nearly nothing learns nothing: exit code 5, and the last line says so."""
     result = _train(
-        corpus, tmp_path, "--encoder", "random", "--set", "rate=1e-9", "--set", "epochs=1", code=5
+        corpus, tmp_path, "--encoder", "random", "--set", "rate=0", "--set", "epochs=1", code=5
     )
     assert "chance level" in result.stderr.splitlines()[-1]
 
@@ -244,7 +244,7 @@ def test_a_cell_at_chance_takes_no_other_with_it(corpus, tmp_path, trained, monk
 
     run = trained[0] / "nli-small" / "seed-0"
     model = PairModelConfig("bilstm-max", 12, 16, 12)
-    training = PairTrainingConfig(batch_size=16, rate=1e-9)
+    training = PairTrainingConfig(batch_size=16, rate=0)
     monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
     result = call(
         "reproduce", "table5", "--labels", "300", "--seeds", "1", "--corpus", corpus, "--ae", run,

@@ -46,7 +46,7 @@ class CrossAlignedSchedule:
     of them copy more: the code comes to hold the whole sentence before its value has left it."""
     iterations: OptionalTimes = 0
     """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    rate: Positive = 2e-3
+    rate: Amount = 2e-3
     """Adam rate of encoder and generator at its highest."""
     warmup: OptionalTimes = 200
     """Iterations over which the rate rises from 0."""
@@ -72,7 +72,7 @@ class CrossAlignedSchedule:
     """Iterations over which the weight rises from 0."""
     loss_bound: Amount = 1.2
     """Nats of a discriminator from which on its gradient is left out; chance is 2 log 2 = 1.39."""
-    discriminator_rate: Positive = 1e-3
+    discriminator_rate: Amount = 1e-3
     """Adam rate of the discriminators."""
     discriminator_dropout: PartialShare = 0.0
     """Share of the discriminators' responses dropped."""

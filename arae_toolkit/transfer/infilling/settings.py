@@ -42,7 +42,7 @@ class InfillingTrainingConfig:
     """Passes over the sentences of the most frequent value; those of others come more often."""
     iterations: OptionalTimes = 0
     """Iterations of the whole run, whatever ``epochs`` says; 0 trains for ``epochs``."""
-    rate: Positive = 2e-3
+    rate: Amount = 2e-3
     """Adam's learning rate; it rises during ``warmup`` and falls to nothing as a cosine."""
     warmup: OptionalTimes = 300
     """Iterations over which the rate rises from 0."""

@@ -16,7 +16,6 @@ from arae_toolkit.config.ranges import (
     OptionalRows,
     OptionalTimes,
     PartialShare,
-    Positive,
     Rows,
     Seed,
     Share,
@@ -60,7 +59,7 @@ class ScorerSchedule:
     """Sentences a step."""
     epochs: Times = 2
     """Passes over the training split."""
-    rate: Positive = 3e-3
+    rate: Amount = 3e-3
     """Adam rate at its highest."""
     warmup: OptionalTimes = 200
     """Iterations over which the rate rises from 0."""
