@@ -1,6 +1,7 @@
 """The same checks in fresh environments: ``nox`` runs check and test, ``nox -s NAME`` any other."""
 
 import shutil
+import urllib.request
 from pathlib import Path
 
 import nox
@@ -12,6 +13,10 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 TORCH = next(
     line for line in Path("constraints.txt").read_text().splitlines() if line.startswith("torch==")
 )
+
+LOCK = "requirements.lock"
+# Tools of the sessions about supply, which no other session needs.
+AUDIT, BUILD, SBOM, UV = "pip-audit==2.10.1", "build==1.6.1", "cyclonedx-bom==7.5.0", "uv==0.13.9"
 
 
 def install(session: nox.Session) -> None:
@@ -51,18 +56,76 @@ def docs(session: nox.Session) -> None:
     make(session, "docs")
 
 
+def build(session: nox.Session, out: Path) -> Path:
+    """Build wheel and source archive into an emptied folder, and return the wheel."""
+    shutil.rmtree("build/lib", ignore_errors=True)  # setuptools would ship what was deleted since
+    shutil.rmtree(out, ignore_errors=True)
+    session.install(BUILD)
+    session.run("python", "-m", "build", "--outdir", str(out))
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def use(session: nox.Session, folder: Path) -> None:
+    """Use the installed wheel from another folder than the sources'."""
+    session.chdir(folder)
+    session.run("arae-toolkit", "doctor")
+    session.run("arae-toolkit", "benchmark", "--quick")
+
+
 @nox.session
 def package(session: nox.Session) -> None:
     """Build wheel and source archive, install the wheel, and use it from another folder."""
-    shutil.rmtree("build/lib", ignore_errors=True)  # setuptools would ship what was deleted since
-    session.install("build")
-    out = Path(session.create_tmp()).resolve() / "dist"
-    session.run("python", "-m", "build", "--outdir", str(out))
+    wheel = build(session, Path(session.create_tmp()).resolve() / "dist")
     session.install("-c", "constraints.txt", TORCH)
-    session.install("-c", "constraints.txt", *map(str, out.glob("*.whl")))
-    session.chdir(out)
-    session.run("arae-toolkit", "doctor")
-    session.run("arae-toolkit", "benchmark", "--quick")
+    session.install("-c", "constraints.txt", str(wheel))
+    use(session, wheel.parent)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the lock file: what a wheel needs on any platform, each file by its SHA-256."""
+    session.install(UV)
+    # The registry alone: a build that lies on this machine's disk has a hash of its own.
+    session.run(
+        *("uv", "--no-config", "pip", "compile", "pyproject.toml", "-c", "constraints.txt"),
+        *("--universal", "--python-version", PYTHONS[0], "--generate-hashes", "--no-annotate"),
+        *("--custom-compile-command", "nox -s lock", "--quiet", "--output-file", LOCK),
+    )
+
+
+@nox.session
+def locked(session: nox.Session) -> None:
+    """Install a wheel beside what the lock file names, every file checked, and use it."""
+    wheel = build(session, Path(session.create_tmp()).resolve() / "dist")
+    session.install("--require-hashes", "-r", LOCK)
+    session.install("--no-deps", str(wheel))
+    session.run("pip", "check")
+    use(session, wheel.parent)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask for known vulnerabilities of what the lock file names."""
+    service = f"https://pypi.org/pypi/{AUDIT.replace('==', '/')}/json"
+    try:
+        urllib.request.urlopen(service, timeout=20).close()
+    except OSError as error:  # pip-audit would skip every package, which is no clean bill
+        session.skip(f"nothing was audited: {service} does not answer ({error})")
+    session.install(AUDIT)
+    session.run("pip-audit", "--require-hashes", "--disable-pip", "--strict", "-r", LOCK)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is published into dist/: wheel, source archive, and their CycloneDX SBOM."""
+    wheel = build(session, Path("dist"))
+    session.install(SBOM)
+    session.run(
+        *("cyclonedx-py", "requirements", LOCK, "--pyproject", "pyproject.toml"),
+        *("--mc-type", "library", "--output-reproducible"),
+        *("--output-file", str(wheel.with_suffix(".cdx.json"))),
+    )
 
 
 @nox.session(python="3.11")

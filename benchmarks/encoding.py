@@ -122,9 +122,14 @@ def texts_of(corpus: Corpus, count: int, *, seed: int) -> list[str]:
 
 def textbook_encoder(model: ARAE) -> Encoder:
     """Return the textbook's encoder with the weights of a model."""
-    sizes = Sizes(embedding=model.arguments["embedding_size"], code=model.code_size)
+    sizes = Sizes(
+        embedding=model.arguments["embedding_size"],
+        code=model.code_size,
+        encoder=model.arguments["encoder_size"],
+    )
     encoder = Encoder(len(model.vocabulary), sizes).to(model.device)
-    encoder.load_state_dict(model.encoder.state_dict())
+    weights = model.encoder.state_dict()
+    encoder.load_state_dict({name.removeprefix("head."): weights[name] for name in weights})
     return encoder.eval()
 
 
@@ -179,13 +184,15 @@ class Batches:
             model: For its sizes.
             shared: Whether sentences share the states of their common beginnings.
         """
-        rows, size = round(self.counts.sentences), model.code_size
-        embedding_size = model.arguments["embedding_size"]
-        words = Product("words", round(self.words / self.number), embedding_size, 4 * size)
+        rows, mapped = round(self.counts.sentences), model.arguments["encoder_size"]
+        embedding_size, size = model.arguments["embedding_size"], mapped or model.code_size
+        once = [Product("words", round(self.words / self.number), embedding_size, 4 * size)]
+        if mapped:
+            once.append(Product("map", rows, mapped, model.code_size))
         if not shared:
-            return [words, *needed_recurrence("states", self.counts, size, backward=False)]
+            return [*once, *needed_recurrence("states", self.counts, size, backward=False)]
         after_first = self.beginnings - self.first_words  # the first state is zero
-        return [words, Product("states", rows, size, 4 * size, after_first / rows)]
+        return [*once, Product("states", rows, size, 4 * size, after_first / rows)]
 
 
 def count_batches(model: ARAE, texts: Sequence[str]) -> Batches:

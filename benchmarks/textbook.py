@@ -33,6 +33,8 @@ class Sizes:
     code_gain: float = 1.0
     output_map: bool = False
     critic_steps: int = 5
+    encoder: int = 0
+    """Of the encoder's states, which a linear map makes codes; 0 for the codes' own size."""
 
 
 class Encoder(nn.Module):
@@ -41,13 +43,14 @@ class Encoder(nn.Module):
     def __init__(self, vocab_size: int, sizes: Sizes) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, sizes.embedding, padding_idx=PAD)
-        self.lstm = nn.LSTM(sizes.embedding, sizes.code, batch_first=True)
+        self.lstm = nn.LSTM(sizes.embedding, sizes.encoder or sizes.code, batch_first=True)
+        self.map = nn.Linear(sizes.encoder, sizes.code) if sizes.encoder else nn.Identity()
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return codes. Shape (B, Z)."""
         states, _ = self.lstm(self.embedding(tokens))
         last = states[torch.arange(len(tokens), device=tokens.device), lengths - 1]
-        return functional.normalize(last, dim=1)
+        return functional.normalize(self.map(last), dim=1)
 
 
 class Decoder(nn.Module):

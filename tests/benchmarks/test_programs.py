@@ -16,6 +16,7 @@ from small_benchmarks import PROGRAMS, call, measure_small_networks, program, ti
 
 from arae_toolkit.benchmarks import (
     common,
+    encoding,
     iteration_profile,
     nli_prediction,
     pretraining,
@@ -35,7 +36,8 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
-from arae_toolkit.pretraining.experiment import pretrain
+from arae_toolkit.models.arae import ARAE
+from arae_toolkit.pretraining.experiment import new_model, pretrain
 from arae_toolkit.reports.performance_tables import iteration_block, settings_block
 from arae_toolkit.reports.results import read_results, summarise
 from arae_toolkit.transfer.model import TransferModel
@@ -435,6 +437,16 @@ def test_encoding_and_sampling(result_of):
     assert details["batches"] == 1
     assert details["distinct_words"] < details["tokens_per_sentence"] * 300
     assert 0 < details["distinct_beginnings_per_token"] < 1
+
+
+def test_the_textbook_encodes_with_an_encoder_wider_than_its_codes(corpus):
+    model = new_model(corpus, small.settings("encoder_size=16"), kind="arae")
+    assert isinstance(model, ARAE)
+    texts = encoding.texts_of(corpus, 20, seed=0)
+    codes = encoding.textbook_encode(model, encoding.textbook_encoder(model), texts)
+    assert encoding.same_codes(model.encode(texts), codes) == 100
+    parts = [product.part for product in encoding.count_batches(model, texts).products(model)]
+    assert parts == ["words", "map", "states"]
 
 
 # --- rows in batches and one by one --------------------------------------------------------------
