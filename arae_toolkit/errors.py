@@ -47,3 +47,7 @@ class TrainingDiverged(ToolkitError):
     """A non-finite loss or a collapsed model. The last good checkpoint is kept. Exit code 5."""
 
     exit_code = 5
+
+
+class ToolkitWarning(UserWarning):
+    """Something that works, and should be done otherwise: what, where, and the way out."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.options import device_option
 from arae_toolkit.recipes.shared.progress import console, progress
 
 if TYPE_CHECKING:
@@ -39,14 +40,7 @@ QUICK_SIZE = 2000
     metavar="FOLDER",
     help="A prepared text corpus.  [default: snli in the cache, else the synthetic one]",
 )
-@click.option(
-    "--device",
-    "device_name",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes a GPU if there is one.",
-)
+@device_option
 @click.option(
     "--threads", type=click.IntRange(1), help="Computing threads.  [default: torch's choice]"
 )
@@ -74,7 +68,7 @@ QUICK_SIZE = 2000
 )
 def benchmark(
     corpus_path: Path | None,
-    device_name: str,
+    device: str,
     threads: int | None,
     batch_size: int,
     rounds: int,
@@ -92,12 +86,12 @@ def benchmark(
     from arae_toolkit.benchmarks.overview import extent_of, measure
     from arae_toolkit.devices import choose_device
 
-    device = choose_device(device_name)
-    here = setting("benchmark", out or Path(), device_name=device.type, threads=threads)
-    here.name, here.seeds = f"benchmark-{device.type}", [0]
-    extent = extent_of(device, rounds=rounds, quick=quick)
+    place = choose_device(device)
+    here = setting("benchmark", out or Path(), device_name=str(place), threads=threads)
+    here.name, here.seeds = f"benchmark-{place.type}", [0]
+    extent = extent_of(place, rounds=rounds, quick=quick)
     with _corpus(corpus_path, quick=quick) as here.corpus:
-        with progress("measuring", extent.runs(device)) as here.done:
+        with progress("measuring", extent.runs(place)) as here.done:
             metrics, details, rows = measure(here, here.corpus, extent, batch_size=batch_size)
         if out is not None:
             command = shlex.join(["arae-toolkit", *sys.argv[1:]])

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +34,7 @@ from arae_toolkit.data.corpus_checks import (
     read_manifest,
 )
 from arae_toolkit.data.vocabulary import Vocabulary
-from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitWarning
 from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.storage.json_files import check_regular
 from arae_toolkit.storage.stand_ins import stand_in
@@ -216,6 +217,9 @@ class Corpus:
         """
         self.folder = folder
         self.manifest: dict[str, Any] = read_manifest(folder)
+        if "files" not in self.manifest:
+            problem = "prepared by an earlier version, it has no fingerprints: damage is not seen"
+            warnings.warn(ToolkitWarning(f"{folder}: {problem}; {AGAIN}"), stacklevel=1)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import sha256_of_file, write_json
 from arae_toolkit.storage.json_files import check_regular, parsed_object, read_text
-from arae_toolkit.storage.paths import cache_folder
+from arae_toolkit.storage.paths import cache_folder, is_plain_name
 
 MANIFEST, MANIFEST_VERSION = "manifest.json", 1
 SPLITS = ("train", "judges", "dev", "test")
@@ -78,7 +78,7 @@ def problem_of(manifest: dict[str, Any]) -> str | None:
     files, shape = manifest.get("files", {}), manifest.get("image_shape", [1, 1])
     counted = "images" if kind == "image" else "sentences"
     rules = {
-        "name": _is_plain_name(manifest.get("name")),
+        "name": is_plain_name(manifest.get("name")),
         "kind": kind in ("text", "image"),
         "labels": _is_list_of_names(labels),
         "max_length": _is_count(manifest.get("max_length"), MOST_TOKENS_IN_SENTENCE),
@@ -188,17 +188,6 @@ def _sha256_of(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _is_plain_name(value: object) -> bool:
-    """Return whether a value can be the name of a file or folder, and of none elsewhere."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= 255
-        and value not in (".", "..")
-        and "\0" not in value
-        and Path(value).name == value
-    )
-
-
 def _is_count(value: object, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
@@ -223,6 +212,6 @@ def _are_counts(value: object, counted: str) -> bool:
 
 def _is_file(item: tuple[object, object]) -> bool:
     name, entry = item
-    if not _is_plain_name(name) or not isinstance(entry, dict):
+    if not is_plain_name(name) or not isinstance(entry, dict):
         return False
     return _is_count(entry.get("bytes"), MOST_FILE_BYTES) and _is_sha256(entry.get("sha256"))

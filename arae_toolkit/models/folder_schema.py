@@ -28,7 +28,8 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> No
     """Refuse a configuration whose model could not be made, or made only of endless memory.
 
     Args:
-        config: ``config.json``; its entries ``model``, ``prior`` and ``labels`` are looked at.
+        config: ``config.json``; its entries ``model``, ``prior`` and ``labels``, and the sizes of
+            ``settings``, are looked at.
         tensors: The weights beside it.
 
     Raises:
@@ -40,11 +41,13 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> No
         if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
             raise ValueError("labels must be a list of distinct texts")
     largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
-    for entry in ("model", "prior"):
+    for entry in ("model", "prior", "settings"):
         arguments = config.get(entry, {})
         if not isinstance(arguments, dict):
             raise ValueError(f"{entry} must be an object")
         for name, value in arguments.items():
+            if entry == "settings" and not (name.endswith("_size") and name != "batch_size"):
+                continue  # of its training, which is over
             least, most = _range_of(name, largest)
             for item in value if isinstance(value, list) else [value]:
                 if isinstance(item, int) and not least <= item <= most:

@@ -10,6 +10,28 @@ from arae_toolkit.errors import ToolkitError
 SOURCES_VARIABLE, CACHE_VARIABLE, RUNS_VARIABLE = "ARAE_SOURCES", "ARAE_CACHE", "ARAE_RUNS"
 
 
+def is_plain_name(value: object) -> bool:
+    """Return whether a value can be the name of a file or folder, and of none elsewhere.
+
+    Example:
+        >>> is_plain_name("snli"), is_plain_name("../snli"), is_plain_name("..")
+        (True, False, False)
+    """
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= 255
+        and value not in (".", "..")
+        and not any(mark in value for mark in ("\0", os.sep, os.altsep) if mark)
+    )
+
+
+def _checked(name: str) -> str:
+    """Return a name; refuse one that would lead to another folder than its parent's."""
+    if not is_plain_name(name):
+        raise ToolkitError(f"{name!r:.80} cannot be the name of a folder; name one without '/'")
+    return name
+
+
 def cache_folder() -> Path:
     """Return ``$ARAE_CACHE``, else ``arae-toolkit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
 
@@ -28,8 +50,12 @@ def cache_folder() -> Path:
 
 
 def corpus_folder(name: str) -> Path:
-    """Return where the prepared corpus of this name is kept unless ``--out`` says otherwise."""
-    return cache_folder() / "corpora" / name
+    """Return where the prepared corpus of this name is kept unless ``--out`` says otherwise.
+
+    Raises:
+        ToolkitError: If it is a path and no name, or the cache is not known.
+    """
+    return cache_folder() / "corpora" / _checked(name)
 
 
 def source_folder(name: str) -> Path | None:
@@ -39,5 +65,9 @@ def source_folder(name: str) -> Path | None:
 
 
 def run_folder(name: str) -> Path:
-    """Return ``$ARAE_RUNS/name``, else ``runs/name`` in the working folder."""
-    return Path(os.environ.get(RUNS_VARIABLE) or "runs") / name
+    """Return ``$ARAE_RUNS/name``, else ``runs/name`` in the working folder.
+
+    Raises:
+        ToolkitError: If it is a path and no name.
+    """
+    return Path(os.environ.get(RUNS_VARIABLE) or "runs") / _checked(name)

@@ -13,7 +13,7 @@ from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.nli.settings import OBJECTIVES, PairConfig
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
-from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.storage.paths import is_plain_name, run_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -109,7 +109,8 @@ def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEn
     if given == "random" or (given is None and objective == "supervised"):
         return None
     name = corpus if objective == "arae" else f"{corpus}-{objective}"
-    folders = [run_folder(given), Path(given)] if given else [run_folder(name)]
+    named = [run_folder(given)] if given and is_plain_name(given) else []
+    folders = [*named, Path(given)] if given else [run_folder(name)]
     for folder in folders:
         if (folder / "config.json").is_file():
             return PretrainedEncoder.load(folder)

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +15,7 @@ import click
 from click.core import ParameterSource
 from click.exceptions import Exit
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import ToolkitError, ToolkitWarning
 from arae_toolkit.recipes.shared.progress import INTERRUPTED, printable, tell
 from arae_toolkit.recipes.shared.standard_streams import (
     StdoutLost,
@@ -155,8 +156,24 @@ class ToolkitGroup(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command; turn a failure into one line on stderr and an exit code."""
-        with _failures_told(ctx.info_name, ctx.params):
+        with _failures_told(ctx.info_name, ctx.params), _warnings_told(ctx.info_name):
             return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _warnings_told(program: str | None) -> Iterator[None]:
+    """Turn warnings of ours into one line on stderr, each once a command."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, ToolkitWarning):
+                tell(f"{program}: note: {' '.join(str(message).splitlines())}")
+            else:
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

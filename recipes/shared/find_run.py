@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.storage.paths import is_plain_name, run_folder
 
 
 def find_run(
@@ -23,7 +22,7 @@ def find_run(
     Raises:
         ToolkitError: If there is no model; the message names every place looked at.
     """
-    is_name = not any(mark in name_or_path for mark in (os.sep, os.altsep) if mark)
+    is_name = is_plain_name(name_or_path)
     candidates = [run_folder(prefix + name_or_path) for prefix in prefixes] if is_name else []
     candidates.append(Path(name_or_path))
     for folder in candidates:

@@ -4,13 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
+from command_line import call
 from source_files import no_progress
 
 from arae_toolkit.data import corpus_checks
 from arae_toolkit.data.corpus import Corpus, PackedSentences, pack, save_array
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitWarning
 
 LINES = [f"{name} {verb} ." for name in ("he", "she", "it", "one") for verb in ("runs", "sleeps")]
 
@@ -184,6 +185,7 @@ def test_arrays_that_are_no_sentences_are_refused(tmp_path, part, array):
         PackedSentences.open(tmp_path, "train")
 
 
+@pytest.mark.filterwarnings("ignore::arae_toolkit.errors.ToolkitWarning")
 @pytest.mark.parametrize(
     ("part", "array", "problem"),
     [
@@ -205,3 +207,16 @@ def test_arrays_that_do_not_fit_the_manifest_are_refused(folder, part, array, pr
     save_array(folder / f"train.{part}.npy", array)
     with pytest.raises(DataError, match=rf"train\.{part}\.npy: .*{problem}"):
         Corpus(folder).split("train")
+
+
+def test_a_corpus_prepared_earlier_is_told_with_the_way_out(folder):
+    with pytest.warns(ToolkitWarning, match=r"has no fingerprints.*arae-toolkit prepare"):
+        Corpus(forged(folder))
+
+
+@pytest.mark.filterwarnings("default::arae_toolkit.errors.ToolkitWarning")
+def test_a_command_tells_it_once_in_a_line(folder):
+    done = call("nli", "--corpus", forged(folder), code=3)
+    assert done.stderr.count("has no fingerprints") == 1
+    assert done.stderr.startswith(f"arae-toolkit: note: {folder}: ")
+    assert len(done.stderr.splitlines()) == 2

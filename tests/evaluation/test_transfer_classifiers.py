@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -326,3 +327,13 @@ def test_codes_that_teach_nothing_are_refused(labels, message):
     codes = np.zeros((4, 2))
     with pytest.raises(ValueError, match=message):
         probe_codes((codes, labels), (codes, np.zeros(4, int)), (codes, np.zeros(4, int)))
+
+
+@pytest.mark.parametrize("size", [-1, 10**9, 10**30])
+def test_sizes_of_kept_judges_are_bounded_before_memory_is_asked_for(vocabulary, tmp_path, size):
+    settings = {**asdict(SMALL), "state_size": size}
+    config = {"kind": "bilstm", "run": {}, "settings": settings, "labels": ["a", "b"]}
+    tensors = {"output.weight": torch.zeros(2, 12)}
+    save_model_folder(tmp_path, config=config, vocabulary=vocabulary, tensors=tensors)
+    with pytest.raises(CheckpointMismatch, match=r"settings\.state_size must be from 0 to 4096"):
+        load_kept(tmp_path, {}, BiLSTMClassifier.of)

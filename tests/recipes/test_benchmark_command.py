@@ -65,6 +65,12 @@ def test_a_quick_run_prints_one_table(tmp_path, monkeypatch):
     assert not any(tmp_path.rglob("*.json")), "nothing is written unless asked for"
 
 
+def test_its_devices_are_those_of_other_commands():
+    done = CliRunner().invoke(main, ["benchmark", "--quick", "--device", "cuda:97"])
+    assert done.exit_code == 1
+    assert "there is no device cuda:97; use --device with one of cpu" in done.stderr
+
+
 @pytest.mark.usefixtures("small_networks")
 def test_json_and_file_agree(corpus, tmp_path):
     out = tmp_path / "results"

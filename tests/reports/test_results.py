@@ -2,6 +2,7 @@ import json
 import math
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,20 @@ def test_the_commit_is_that_of_the_code_and_its_changes_show(tmp_path):
     assert code_version(package) == commit, "results are what is written, not what is measured"
     (package / "new.py").write_text("")
     assert code_version(package) == f"{commit}+changes"
+
+
+def test_two_writers_of_one_result_leave_a_whole_one(tmp_path):
+    rates = {who: {"rate": summarise([float(who)] * 2, "sentences/s")} for who in range(1, 5)}
+    samples = {who: ["a man runs ."] * 1000 * who for who in rates}
+
+    def write(who: int) -> set[str]:
+        for _ in range(15):
+            _write(tmp_path, metrics=rates[who], details={"samples": samples[who]})
+            (found,) = read_results(tmp_path).values()
+            author = int(found["metrics"]["rate"]["value"])
+            assert found["details"]["samples"] == samples[author]
+        return {path.name for path in tmp_path.iterdir() if path.suffix == ".json"}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set.union(*pool.map(write, rates)) == {"speed.json"}
+    assert [path.name for path in tmp_path.iterdir()] == ["speed.json"]

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.storage import paths
 
 
@@ -27,6 +28,13 @@ def test_each_variable_moves_its_place(monkeypatch):
     assert paths.corpus_folder("yelp") == Path("/big/cache/corpora/yelp")
     assert paths.run_folder("yelp") == Path("/big/runs/yelp")
     assert paths.source_folder("yelp") == Path("/big/sources/yelp")
+
+
+@pytest.mark.parametrize("name", ["a/b", "/etc/x", "..", ".", "", "a\0b", "x" * 300])
+def test_a_name_is_the_name_of_one_folder(name):
+    for folder_of in (paths.run_folder, paths.corpus_folder):
+        with pytest.raises(ToolkitError, match="cannot be the name of a folder"):
+            folder_of(name)
 
 
 @pytest.mark.parametrize("variable", ["ARAE_CACHE", "ARAE_RUNS", "ARAE_SOURCES", "XDG_CACHE_HOME"])
