@@ -153,7 +153,12 @@ class Vocabulary:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each text, ``<eos>`` last."""
+        """Return the ids of each text, ``<eos>`` last.
+
+        Raises:
+            TypeError: See :func:`check_texts`.
+        """
+        check_texts(texts)
         texts = [normalized(text) for text in texts] if self._normalizes else list(texts)
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]
@@ -167,6 +172,16 @@ class Vocabulary:
             if index not in (PAD, BOS):
                 words.append(self._words[index])
         return " ".join(words)
+
+
+def check_texts(texts: object) -> None:
+    """Refuse one text in place of a list: it would be read as so many texts of one letter.
+
+    Raises:
+        TypeError: If it is a text.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError("one text, where a list of texts is expected: write [text]")
 
 
 def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from arae_toolkit.data.corpus import UNLABELLED
+from arae_toolkit.data.vocabulary import check_texts
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
 
@@ -26,6 +27,7 @@ def texts_of(rows: Iterable[Any]) -> list[str]:
         rows: A list, an array of shape (N,) or any other iterable.
 
     Raises:
+        TypeError: If it is one text itself.
         ValueError: If there is none, or one is no text; rows are counted from 0.
 
     Example:
@@ -33,8 +35,7 @@ def texts_of(rows: Iterable[Any]) -> list[str]:
         Traceback (most recent call last):
         ValueError: row 1: NoneType is no text
     """
-    if isinstance(rows, str):
-        raise ValueError("one text, where a list of texts is needed")
+    check_texts(rows)
     texts = [_text(row, f"row {number}") for number, row in enumerate(rows)]
     if not texts:
         raise ValueError("no texts")

@@ -14,7 +14,7 @@ from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.generation.continuous_batching import ContinuousBatcher, StepDecoder, TokenSampler
 from arae_toolkit.generation.token_sampling import draw, greedy_tokens
 from arae_toolkit.nn.lstm_decoder import IncrementalLSTM, LSTMDecoder
-from arae_toolkit.nn.priors import Prior
+from arae_toolkit.nn.priors import DRAWN_TOGETHER, Prior
 
 Method = Literal["greedy", "sample", "beam"]
 
@@ -222,8 +222,8 @@ def decoded_blocks(
 ) -> Iterator[Tensor]:
     """Yield the sentences of blocks of codes drawn from a prior, block by block.
 
-    Codes, and the numbers that words are drawn by, are drawn block after block, however many blocks
-    are decoded at once.
+    Codes, and the numbers that words are drawn by, are drawn in an order of their own, whatever the
+    sizes and however many are decoded at once: a sentence depends on the seed and its number alone.
 
     Args:
         search: Decodes.
@@ -239,19 +239,23 @@ def decoded_blocks(
         Right-padded ids. Shape (size, T).
     """
     left = iter(sizes)
+    codes = prior.sample(0, generator=generator)
+    uniform = search.draws(0, generator)
     while True:
         blocks: list[int] = []
-        codes, draws = [], []
         while sum(blocks) < min(at_once, search.window) and (size := next(left, 0)):
             blocks.append(size)
-            codes.append(prior.sample(size, generator=generator))
-            draws.append(search.draws(size, generator))
         if not blocks:
             return
-        numbers = [numbers for numbers in draws if numbers is not None]
-        words = search(torch.cat(codes), torch.cat(numbers) if numbers else None)
+        count = sum(blocks)
+        while len(codes) < count:
+            codes = torch.cat([codes, prior.sample(DRAWN_TOGETHER, generator=generator)])
+            if uniform is not None:
+                uniform = torch.cat([uniform, search.draws(DRAWN_TOGETHER, generator)])
+        words = search(codes[:count], None if uniform is None else uniform[:count])
+        codes, uniform = codes[count:], None if uniform is None else uniform[count:]
         yield from words.split(blocks)
-        at_once = growth * sum(blocks) if growth > 1 else at_once
+        at_once = growth * count if growth > 1 else at_once
 
 
 def _beam_search(decoder: StepDecoder, code: Tensor, *, steps: int, beam_size: int) -> Tensor:

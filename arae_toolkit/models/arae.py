@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import length_bucketed_batches
-from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, truncated
+from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, check_texts, truncated
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.folder_schema import network_of
@@ -207,6 +207,7 @@ class ARAE(nn.Module):
         Of a text several times as long as any sentence of training, the beginning is read.
 
         Raises:
+            TypeError: If it is one text, and no list.
             ToolkitError: If this is a language model.
         """
         if isinstance(self.encoder, NoCodeEncoder):
@@ -223,7 +224,14 @@ class ARAE(nn.Module):
         decoding: Decoding | None = None,
         generator: torch.Generator | None = None,
     ) -> list[str]:
-        """Return one sentence per code. Shape of ``code``: (B, Z)."""
+        """Return one sentence per code. Shape of ``code``: (B, Z).
+
+        Raises:
+            TypeError: If they are no tensor.
+            ValueError: If they have another shape.
+        """
+        if not isinstance(code, Tensor):
+            raise TypeError(f"codes must be a tensor (B, {self.code_size}), got {type(code)}")
         if code.ndim != 2 or code.shape[1] != self.code_size:
             raise ValueError(
                 f"codes must have shape (B, {self.code_size}), got {tuple(code.shape)}"
@@ -246,7 +254,7 @@ class ARAE(nn.Module):
         batch_size: int = 512,
         prior: Prior | None = None,
     ) -> list[str]:
-        """Return new sentences: codes from a prior, ``batch_size`` drawn at a time, decoded.
+        """Return new sentences: codes from a prior, decoded. One depends on seed and number alone.
 
         The prior is the model's own unless given; see
         :func:`~arae_toolkit.priors.folder.prior_named`.
@@ -273,7 +281,7 @@ class ARAE(nn.Module):
 
         Args:
             sizes: Sentences in each block.
-            seed: Same seed and sizes, same sentences.
+            seed: Same seed, same sentences, whatever the sizes.
             decoding: How words are chosen.
             expected: How many sentences there will be in all, if that is known.
             at_once: See :func:`~arae_toolkit.generation.decoding.decoded_blocks`, as for growth.
@@ -301,7 +309,12 @@ class ARAE(nn.Module):
     def reconstruct(
         self, texts: Sequence[str], *, decoding: Decoding | None = None, batch_size: int = 256
     ) -> list[str]:
-        """Return each text after a way through its code, ``batch_size`` encoded at a time."""
+        """Return each text after a way through its code, ``batch_size`` encoded at a time.
+
+        Raises:
+            TypeError: If it is one text, and no list.
+        """
+        check_texts(texts)
         generator = torch.Generator(self.device).manual_seed(0)
         sentences: list[str] = []
         for start in range(0, len(texts), WINDOW_ROWS):
@@ -330,6 +343,9 @@ class ARAE(nn.Module):
 
         Returns:
             Nats per sentence, and tokens per sentence (``<eos>`` included).
+
+        Raises:
+            TypeError: If it is one text, and no list.
         """
         nats, tokens = [0.0] * len(texts), [0] * len(texts)
         sentences = self.vocabulary.encode_batch(texts)

@@ -28,7 +28,7 @@ from arae_toolkit.models.model_folder import (
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.code_head import CodeForm, CodeHead, CodeNorm, code_form_of
 from arae_toolkit.nn.mlp import Normalization, mlp
-from arae_toolkit.nn.priors import OutputBound, Prior, PriorKind, new_prior
+from arae_toolkit.nn.priors import DRAWN_TOGETHER, OutputBound, Prior, PriorKind, new_prior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 Pixels = npt.NDArray[Any] | Tensor
@@ -255,12 +255,18 @@ class ImageARAE(nn.Module):
     def sample(self, count: int, *, seed: int = 0, prior: Prior | None = None) -> Tensor:
         """Return new images: codes from a prior, the model's own unless given, decoded.
 
+        An image depends on the seed and its number alone.
+
         Returns:
             Shape (count, P), probabilities.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         source = self.prior if prior is None else prior
-        return self.decode(source.sample(count, generator=generator))
+        codes = [
+            source.sample(DRAWN_TOGETHER, generator=generator)
+            for _ in range(0, max(count, 1), DRAWN_TOGETHER)
+        ]
+        return self.decode(torch.cat(codes)[:count])
 
     def reconstruct(self, pixels: Pixels) -> Tensor:
         """Return each image after a way through its code. Shape (N, P), probabilities."""

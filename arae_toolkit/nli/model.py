@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
-from arae_toolkit.data.vocabulary import Vocabulary, truncated
+from arae_toolkit.data.vocabulary import Vocabulary, check_texts, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.folder_schema import network_of
@@ -147,7 +147,12 @@ class NLIModel(nn.Module):
 
         Sentences of like lengths are read together, ``batch_size`` at a time; a pair's
         probabilities do not depend on the others beyond rounding.
+
+        Raises:
+            TypeError: If a pair is one text, as where the pair itself is given for a list of them.
         """
+        for pair in (pairs, *pairs):
+            check_texts(pair)
         sides = [
             [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
             for i in (0, 1)

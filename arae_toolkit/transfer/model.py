@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from arae_toolkit.data.vocabulary import truncated
+from arae_toolkit.data.vocabulary import check_texts, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
@@ -128,10 +128,13 @@ class TransferModel:
             seed: Fixes all proposals but the first.
 
         Raises:
+            TypeError: If texts or targets are one text.
             ValueError: For an unknown value, or fewer than one candidate.
         """
         if candidates < 1:
             raise ValueError(f"candidates must be at least 1, got {candidates}")
+        check_texts(texts)
+        check_texts(targets)
         values = [self.value_of(target) for target in targets]
         sentences = [truncated(ids) for ids in self.vocabulary.encode_batch(list(texts))]
         proposals = self.rewriter.propose(

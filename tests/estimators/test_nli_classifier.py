@@ -134,7 +134,6 @@ def test_a_pipeline_over_codes_is_searched(arae):
     ("texts", "told"),
     [
         ([], "no texts"),
-        ("a man runs .", "one text, where a list of texts is needed"),
         (["a man runs .", 3], "row 1: int is no text"),
         (["a man runs .", None], "row 1: NoneType is no text"),
         (np.array([["a", "b"]]), "row 0: ndarray is no text"),
@@ -143,6 +142,11 @@ def test_a_pipeline_over_codes_is_searched(arae):
 def test_what_is_no_text_is_named(arae, texts, told):
     with pytest.raises(ValueError, match=f"^{told}$"):
         SentenceEncoder(arae).fit().transform(texts)
+
+
+def test_one_text_is_no_list_of_texts(arae):
+    with pytest.raises(TypeError, match="one text, where a list of texts is expected"):
+        SentenceEncoder(arae).fit().transform("a man runs .")
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):

@@ -49,6 +49,27 @@ def test_nats_are_those_of_the_decoder():
     assert sum(arae.nats(small.SENTENCES)[0]) == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.parametrize("method", ["greedy", "sample"])
+@pytest.mark.parametrize("prior", ["generator", "sphere", "fitted"])
+def test_a_sample_depends_on_the_seed_and_its_number_alone(prior, method):
+    arae = small.model(small.vocabulary(), prior=prior).eval()
+    decoding = Decoding(method)
+    many = arae.sample(700, seed=1, decoding=decoding)
+    assert len(set(many)) > 20
+    for count in (1, 3, 4, 513):
+        for batch_size in (2, 512):
+            some = arae.sample(count, seed=1, decoding=decoding, batch_size=batch_size)
+            assert some == many[:count]
+
+
+@pytest.mark.parametrize("text", ["a man runs .", "", b"a man"])
+def test_one_text_is_no_list_of_texts(text):
+    arae = small.model(small.vocabulary()).eval()
+    for method in (arae.encode, arae.reconstruct, arae.nats, arae.decode):
+        with pytest.raises(TypeError, match=r"expected|must be"):
+            method(text)
+
+
 def test_samples_are_fixed_by_the_seed():
     """Same seed, same sentences, with every method; other seeds differ."""
     arae = small.model(small.vocabulary()).eval()

@@ -181,6 +181,13 @@ def test_samples_are_fixed_by_their_seed():
     assert model.sample(7).shape == (7, 12)
 
 
+def test_a_sample_depends_on_the_seed_and_its_number_alone():
+    model = trained_model()
+    many = model.sample(600, seed=1)
+    for count in (0, 1, 3, 4, 513):
+        torch.testing.assert_close(model.sample(count, seed=1), many[:count])
+
+
 def test_wrong_shapes_are_named():
     model = trained_model()
     with pytest.raises(ValueError, match=r"12 pixels, got shape \(2, 5\)"):

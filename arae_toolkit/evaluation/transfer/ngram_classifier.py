@@ -17,6 +17,7 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
+from arae_toolkit.data.vocabulary import check_texts
 from arae_toolkit.evaluation.classification import Classes, Matrix
 from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
@@ -85,6 +86,7 @@ class NgramClassifier:
 
     def probabilities(self, texts: Sequence[str]) -> Matrix:
         """Return the probability of each value for each text. Shape (N, A)."""
+        check_texts(texts)
         if not texts:
             return np.empty((0, len(self.labels)))
         counts = self._counter.transform([words_of(text) for text in texts])

@@ -9,9 +9,17 @@ from arae_toolkit.nn.priors.gaussian import (
 )
 from arae_toolkit.nn.priors.generator import Generator, OutputBound, update_average
 from arae_toolkit.nn.priors.mixture import MixturePrior
-from arae_toolkit.nn.priors.own_prior import AnyPrior, Prior, PriorKind, new_prior, without_noise
+from arae_toolkit.nn.priors.own_prior import (
+    DRAWN_TOGETHER,
+    AnyPrior,
+    Prior,
+    PriorKind,
+    new_prior,
+    without_noise,
+)
 
 __all__ = [
+    "DRAWN_TOGETHER",
     "AnyPrior",
     "FittedGaussian",
     "FlowPrior",

@@ -28,6 +28,11 @@ class Prior(Protocol):
         """Return codes drawn from the prior. Shape (count, Z)."""
 
 
+DRAWN_TOGETHER = 512
+"""Codes are drawn in so many, however few are wanted: a prior draws many numbers of one kind first,
+and then those of another, so that a code would depend on how many are drawn with it."""
+
+
 AnyPrior = Generator | SphericalPrior | GaussianPrior | FittedGaussian | NoCodePrior
 
 
