@@ -18,6 +18,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -209,6 +210,8 @@ class Corpus:
             split, what was dropped and why, fingerprints of the sources.
     """
 
+    _labelled_only = False
+
     def __init__(self, folder: Path) -> None:
         """Read the manifest; compare the sizes of the files with it.
 
@@ -238,11 +241,27 @@ class Corpus:
 
     @property
     def labels_sentences(self) -> bool:
-        """Whether each training sentence has one of at least two labels: an attribute."""
+        """Whether sentences of train and dev have one of at least two labels: an attribute."""
         if self.kind != "text" or len(self.labels) < 2:
             return False
-        labels = self.split("train").labels
-        return labels is not None and bool((np.asarray(labels) >= 0).all())
+        labels = [self.split(name).labels for name in ("train", "dev") if name in self._splits]
+        return all(own is not None and bool((own >= 0).any()) for own in labels)
+
+    def labelled(self) -> Corpus:
+        """Return the corpus without its unlabelled sentences; itself if there are none.
+
+        Pairs are as before.
+        """
+        labels = [self.split(name).labels for name in self._splits]
+        if all(own is not None and bool((own >= 0).all()) for own in labels):
+            return self
+        part = copy(self)
+        part._labelled_only = True
+        return part
+
+    @property
+    def _splits(self) -> list[str]:
+        return list(self.manifest["splits"])
 
     @property
     def judges_split(self) -> str:
@@ -279,6 +298,9 @@ class Corpus:
 
     def rows(self, split: str) -> int:
         """Return the number of sentences, or images, of a split."""
+        return len(self.split(split)) if self._labelled_only else self._prepared_rows(split)
+
+    def _prepared_rows(self, split: str) -> int:
         counts = self.manifest["splits"][split]
         return int(counts["images" if self.kind == "image" else "sentences"])
 
@@ -294,7 +316,12 @@ class Corpus:
                 path=self.folder,
                 hint=f"prepare a folder that has a file for {name}",
             )
-        return self._sentences(name, self.rows(name))
+        sentences = self._sentences(name, self._prepared_rows(name))
+        if not self._labelled_only:
+            return sentences
+        labels = sentences.labels
+        known = np.zeros(0, dtype=np.int64) if labels is None else np.flatnonzero(labels >= 0)
+        return sentences.at(known)
 
     def pairs(self, name: str) -> PackedSentences:
         """Return 2N sentences, premise and hypothesis in turn, with N labels.

@@ -56,6 +56,7 @@ class Experiment:
         config: All settings.
         facts: What identifies the run beside its settings, by name.
         device, precision, listeners, stop_signal: See :class:`RunOptions`.
+        option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
 
     Raises:
@@ -69,11 +70,14 @@ class Experiment:
     precision: Precision = "fp32"
     listeners: Sequence[Listener] = ()
     stop_signal: Callable[[], int] = lambda: 0
+    option: str = "--out"
     log: RunLog = field(init=False)
 
     def __post_init__(self) -> None:
         """Refuse a folder of another run, before anything is computed."""
-        check_folder(self.folder / CONFIG, self.identity, defaults=self.defaults)
+        check_folder(
+            self.folder / CONFIG, self.identity, defaults=self.defaults, option=self.option
+        )
         object.__setattr__(self, "log", RunLog(self.folder, self.listeners))
 
     @property

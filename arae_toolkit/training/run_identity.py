@@ -47,13 +47,16 @@ def differences(there: Identity, here: Identity, *, defaults: Identity) -> list[
     ]
 
 
-def check_folder(path: Path, identity: Identity, *, defaults: Identity) -> None:
+def check_folder(
+    path: Path, identity: Identity, *, defaults: Identity, option: str = "--out"
+) -> None:
     """Refuse a folder that holds a model of another run.
 
     Args:
         path: The configuration in the folder; where there is none, nothing is refused.
         identity: Of the run that is to be kept there.
         defaults: As for :func:`differences`.
+        option: What names the folder on a command line.
 
     Raises:
         CheckpointMismatch: Naming the settings that differ.
@@ -64,11 +67,11 @@ def check_folder(path: Path, identity: Identity, *, defaults: Identity) -> None:
         there = dict(read_object(path)["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointMismatch(
-            f"{path}: not the configuration of a run; name another folder with --out"
+            f"{path}: not the configuration of a run; name another folder with {option}"
         ) from error
     different = differences(there, identity, defaults=defaults)
     if different:
         raise CheckpointMismatch(
             f"{path.parent}: holds a run with other settings ({'; '.join(different[:3])}); name "
-            "another folder with --out, or use those settings"
+            f"another folder with {option}, or use those settings"
         )

@@ -10,17 +10,18 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 
 
-def check_labelled(corpus: Corpus) -> None:
-    """Refuse a corpus that has no attribute to transfer.
+def labelled_part(corpus: Corpus) -> Corpus:
+    """Return the labelled sentences of a corpus, between whose labels is transferred.
 
     Raises:
-        DataError: If it is not text, or has fewer than two labels on its sentences.
+        DataError: If it is not text, or has fewer than two labels on sentences of train and dev.
     """
     if not corpus.labels_sentences:
         raise DataError(
             "no labelled sentences here, at least two labels are needed for transfer",
             path=corpus.folder,
         )
+    return corpus.labelled()
 
 
 def model_record(

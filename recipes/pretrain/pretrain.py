@@ -163,7 +163,10 @@ def pretrain(
     if overwrite and resume != "auto":
         raise click.UsageError("--overwrite starts anew, and --resume does not; give one of them")
     prepared = open_corpus(corpus, source, part=part, classes=classes)
-    transfers = attribute and prepared.labels_sentences
+    if transfers := attribute and prepared.labels_sentences:
+        rows = prepared.labelled().rows("train")
+    else:
+        rows = prepared.rows("train")
     if kind not in KINDS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
     if kind not in SYSTEMS and transfers:
@@ -178,7 +181,7 @@ def pretrain(
             code_space(kind, config.model)
             if prepared.kind == "image" and not KINDS[kind].images:
                 raise ValueError(f"there is no {kind} of images")
-        settings = settings_of(kind, config, changes, rows=prepared.rows("train"))
+        settings = settings_of(kind, config, changes, rows=rows)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:

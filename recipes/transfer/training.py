@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.optim import schedules
 from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.transfer.systems import SYSTEMS
@@ -87,11 +88,13 @@ def train_transfer(
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
     """
-    from arae_toolkit.transfer.labelled_corpus import check_labelled
+    from arae_toolkit.transfer.labelled_corpus import labelled_part
 
     system = SYSTEMS[kind]
     how: dict[str, Any] = {"device": device, "precision": precision}
-    check_labelled(corpus)
+    all_rows, corpus = corpus.rows("train"), labelled_part(corpus)
+    if left_out := all_rows - corpus.rows("train"):
+        say(f"{left_out:,} of {all_rows:,} training sentences have no label and are left out")
     per_epoch = _balanced_epoch(corpus, settings.training) if system.balanced else None
     with signals_noted() as how["stop_signal"]:
         how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
@@ -129,10 +132,10 @@ def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
 
 def train_scorer_of(corpus: Corpus, scorer: Path | None, **how: Any) -> Path:
     """Train a corpus's scorer, going on with what its folder holds, and return the folder."""
-    from arae_toolkit.transfer.labelled_corpus import check_labelled
+    from arae_toolkit.transfer.labelled_corpus import labelled_part
     from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
 
-    check_labelled(corpus)
+    corpus = labelled_part(corpus)
     folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))
     with training_display(corpus, settings, title="scorer", place=f", to {folder}") as display:
         train_scorer(corpus, settings, folder, listeners=[display], **how)

@@ -220,3 +220,20 @@ def test_a_command_tells_it_once_in_a_line(folder):
     assert done.stderr.count("has no fingerprints") == 1
     assert done.stderr.startswith(f"arae-toolkit: note: {folder}: ")
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_one_row_without_a_label_does_not_take_the_others_labels(folder, tmp_path):
+    rows = [{"text": line, "label": f"{at % 2}"} for at, line in enumerate(LINES)]
+    rows += [{"text": "nobody knows .", "label": ""}]
+    source = tmp_path / "some.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    some, every = Corpus(prepare(source, tmp_path / "some")), Corpus(folder)
+    assert some.labels_sentences and every.labels_sentences
+    assert every.labelled() is every
+    part = some.labelled()
+    labelled = {split: part.rows(split) for split in ("train", "dev")}
+    assert sum(labelled.values()) == sum(map(some.rows, labelled)) - 1
+    for split, count in labelled.items():
+        sentences = part.split(split)
+        assert len(sentences) == count and (sentences.labels >= 0).all()
+    assert part.sha256 == some.sha256

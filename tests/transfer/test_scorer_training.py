@@ -5,6 +5,7 @@ import torch
 from small_runs import rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
 from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
@@ -93,6 +94,27 @@ def test_the_attribute_and_the_words_are_learned(corpus, whole):
     assert (right < wrong).all()
     *_, last = [row for row in rows_of(whole) if row["kind"] == "dev"]
     assert last["accuracy"] > 95
+
+
+def test_each_network_is_that_of_its_best_evaluation(corpus):
+    training = _training(corpus, warmup=0)
+    scores = [(50.0, 9.0), (80.0, 3.0), (70.0, 2.0), (60.0, 4.0)]
+    weights = []
+    for iteration, (accuracy, nats) in enumerate(scores):
+        training.iteration(iteration)
+        weights.append({n: v.clone() for n, v in training.scorer.state_dict().items()})
+        training.select(accuracy=accuracy, nats_per_token=nats)
+    chosen = training.model_weights()
+    assert chosen.keys() == weights[0].keys()
+    for name, value in chosen.items():
+        best = 1 if name.startswith("recognizer") else 2
+        assert torch.equal(value, weights[best][name]), name
+
+
+def test_another_precision_is_refused_with_the_option_that_names_the_folder(corpus, whole):
+    told = r"precision fp32 there, bf16 here\); name another folder with --scorer"
+    with pytest.raises(CheckpointMismatch, match=told):
+        train_scorer(corpus, CONFIG, whole, device=CPU, precision="bf16")
 
 
 def test_a_link_where_a_file_was_once_put_down_is_not_followed(tmp_path):

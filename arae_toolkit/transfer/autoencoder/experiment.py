@@ -23,7 +23,7 @@ from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
 from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.rewriter import LATENT, MASKED_FROM
-from arae_toolkit.transfer.labelled_corpus import check_labelled, model_record
+from arae_toolkit.transfer.labelled_corpus import labelled_part, model_record
 from arae_toolkit.transfer.salience import word_salience
 from arae_toolkit.transfer.scorer.scorer import Scorer
 from arae_toolkit.transfer.scorer.training import provide_scorer
@@ -79,7 +79,7 @@ def pretrain_transfer(
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
         ValueError: If the decoders cannot have tables as the settings want them.
     """
-    check_labelled(corpus)
+    corpus = labelled_part(corpus)
     check_separate(config)
     facts = {"model": kind, "task": "transfer", "corpus": corpus.sha256}
     if kind != "ae" or config.training.attribute_weight:

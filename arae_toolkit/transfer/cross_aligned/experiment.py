@@ -24,7 +24,7 @@ from arae_toolkit.transfer.cross_aligned.rewriter import (
 )
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
-from arae_toolkit.transfer.labelled_corpus import check_labelled, model_record
+from arae_toolkit.transfer.labelled_corpus import labelled_part, model_record
 from arae_toolkit.transfer.scorer.scorer import Scorer, quick_evaluation
 from arae_toolkit.transfer.scorer.training import provide_scorer
 
@@ -67,7 +67,7 @@ def train_cross_aligned(
         DataError: If the corpus has no labelled sentences.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
-    check_labelled(corpus)
+    corpus = labelled_part(corpus)
     facts = {"model": CROSS_ALIGNED, "task": "transfer", "corpus": corpus.sha256}
     experiment = Experiment(folder, config, facts, **options)
     provide_scorer(corpus, scorer_folder, folder, options)

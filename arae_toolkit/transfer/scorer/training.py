@@ -110,6 +110,9 @@ def scorer_settings(rows: int) -> ScorerConfig:
     return ScorerConfig(training=schedule)
 
 
+SELECTED, BEST_SCORE = "selected/", "best_score/"
+
+
 class ScorerTraining:
     """The training of a scorer's two networks, for :func:`~arae_toolkit.training.loop.fit`.
 
@@ -176,8 +179,26 @@ class ScorerTraining:
         }
 
     def model_weights(self) -> Mapping[str, Tensor]:
-        """Return the weights that the model folder is to hold."""
-        return self.scorer.state_dict()
+        """Return the weights that the model folder is to hold: the selected ones, or the last."""
+        weights = self.scorer.state_dict()
+        return {name: self.kept.get(SELECTED + name, value) for name, value in weights.items()}
+
+    def select(self, *, accuracy: float, nats_per_token: float) -> None:
+        """Keep the present weights of each network for the folder if none were better on dev.
+
+        Args:
+            accuracy: Of the recognizer, percent.
+            nats_per_token: Of the language model.
+        """
+        scores = {"recognizer": -accuracy, "language_model": nats_per_token}
+        for part, score in scores.items():
+            best = self.kept.get(BEST_SCORE + part)
+            if best is not None and score >= float(best):
+                continue
+            self.kept[BEST_SCORE + part] = torch.tensor(score, dtype=torch.float64)
+            for name, value in self.scorer.state_dict().items():
+                if name.startswith(f"{part}."):
+                    self.kept[SELECTED + name] = value.detach().clone()
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return nothing: two plain likelihoods do not diverge while they are finite."""
@@ -197,7 +218,7 @@ def train_scorer(
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
-    experiment = Experiment(folder, config, {"corpus": corpus.sha256}, **options)
+    experiment = Experiment(folder, config, {"corpus": corpus.sha256}, option="--scorer", **options)
     scorer = Scorer(len(corpus.vocabulary), attributes=corpus.labels, **asdict(config.model))
     scorer.initialize(torch.Generator().manual_seed(config.training.seed))
     dev = corpus.split("dev")
@@ -209,10 +230,12 @@ def train_scorer(
         guessed = training.scorer.probabilities(sentences).argmax(axis=1)
         nats = training.scorer.nats_per_token(sentences, labels.tolist())
         lengths = dev.lengths
-        return {
+        found = {
             "accuracy": 100 * float((guessed == labels).mean()),
             "nats_per_token": float((nats * lengths).sum() / lengths.sum()),
         }
+        training.select(**found)
+        return found
 
     def make() -> tuple[ScorerTraining, Evaluate[ScorerTraining]]:
         store = AttributeStore(corpus.split("train"), device=experiment.device)
