@@ -54,7 +54,7 @@ _ARAE = (
 )
 _PAIRS = "embedding_size=8 code_size=8 hidden_size=8 warmup=5 log_every=20 save_every=1000"
 COMMANDS = {
-    "arae-run": ("pretrain CORPORA/captions", f"iterations=3050 {_ARAE}"),
+    "arae-run": ("pretrain CORPORA/captions --preset faithful", f"iterations=3050 {_ARAE}"),
     "image-run": (
         "pretrain CORPORA/pictures",
         "code_size=4 hidden_size=8 noise_size=4 generator_sizes=[8] critic_sizes=[8] "

@@ -250,8 +250,9 @@ def decoded_blocks(
         count = sum(blocks)
         while len(codes) < count:
             codes = torch.cat([codes, prior.sample(DRAWN_TOGETHER, generator=generator)])
-            if uniform is not None:
-                uniform = torch.cat([uniform, search.draws(DRAWN_TOGETHER, generator)])
+            more = search.draws(DRAWN_TOGETHER, generator)
+            if uniform is not None and more is not None:
+                uniform = torch.cat([uniform, more])
         words = search(codes[:count], None if uniform is None else uniform[:count])
         codes, uniform = codes[count:], None if uniform is None else uniform[count:]
         yield from words.split(blocks)
