@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from drills import damage
+from drills import corpora, damage, streams
 
-DRILLS = {drill.name: drill for drill in (damage.FLIPS, damage.FORGERIES)}
+DRILLS = {
+    drill.name: drill for drill in (damage.FLIPS, damage.FORGERIES, streams.DRILL, corpora.DRILL)
+}
