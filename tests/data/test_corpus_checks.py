@@ -132,6 +132,7 @@ def forged(folder, **changes):
         {"labels": "ab"},
         {"labels": ["a", "a"]},
         {"max_length": -1},
+        {"max_length": 0},
         {"max_length": "x"},
         {"max_length": 10**9},
         {"max_length": True},
@@ -204,4 +205,10 @@ def test_arrays_that_do_not_fit_the_manifest_are_refused(folder, part, array, pr
         array = np.append(train.offsets[:-2], train.offsets[-1])
     save_array(folder / f"train.{part}.npy", array)
     with pytest.raises(DataError, match=rf"train\.{part}\.npy: .*{problem}"):
+        Corpus(folder).split("train")
+
+
+def test_sentences_longer_than_the_manifest_says_are_refused(folder):
+    forged(folder, max_length=2)
+    with pytest.raises(DataError, match=r"train\.offsets\.npy: a sentence of 3 words, .* at most 2"):
         Corpus(folder).split("train")

@@ -66,13 +66,13 @@ def main(
     if not code.isalnum():  # other changes may stand there next time
         code += f" {time.time():.0f}"
     most = {d.name: trials or (d.fewest if fewest else d.whole) for d in drills}
-    end = time.monotonic() + 60 * minutes if minutes else float("inf")
-    plan = Plan(drills, most, seed, code, end, brief=not whole)
     kept = Records(records or Path("runs/drills") / ("whole.jsonl" if whole else "sample.jsonl"))
     kept.path = kept.path.absolute()
     # Short, for the names of sockets and pipes; in memory where the system keeps such files there.
     with tempfile.TemporaryDirectory(prefix="drills-") as folder:
         materials = Materials.make(Path(folder) / "materials")
+        end = time.monotonic() + 60 * minutes if minutes else float("inf")
+        plan = Plan(drills, most, seed, code, end, brief=not whole)
         run_trials(plan, kept, materials, Path(folder), jobs)
     found = kept.of([drill.name for drill in drills], seed=seed, code=code)
     tell(drills, found)

@@ -50,14 +50,14 @@ class Target:
     inside: str = "."
 
 
-def _weights(copy: Path, _: Done) -> bytes:
+def weights_of(copy: Path, _: Done) -> bytes:
     """Return a fingerprint of what a training has ended in."""
     found = [tensors_sha256(load_file(copy / name)) for name in (WEIGHTS, STATE)]
     return " ".join(found).encode()
 
 
 def _weights_beside(copy: Path, done: Done) -> bytes:
-    return _weights(copy.parent / "trained", done)
+    return weights_of(copy.parent / "trained", done)
 
 
 def _train_beside(_: Materials, copy: Path) -> Work:
@@ -74,7 +74,7 @@ TARGETS = (
         lambda _, copy: command("transfer", copy, "--to", "positive", "--device", "cpu"),
         REVIEWS,
     ),
-    Target("killed", lambda m, copy: pretrain(m.corpus, copy), codes=(1, 4), answer=_weights),
+    Target("killed", lambda m, copy: pretrain(m.corpus, copy), codes=(1, 4), answer=weights_of),
     Target(
         "run", lambda _, copy: command("sample", copy, "--prior", "flow", *SAMPLE), inside="priors"
     ),
@@ -165,7 +165,8 @@ def damage(trial: Trial) -> None:
         how = random.choice(DAMAGES)(path, random)
     trial.what = f"{target.name}, {place}: {how}"
     done = _read(trial, target, copy)
-    check_end(done, [0, *target.codes])
+    lost = () if path.is_file() else (1,)  # exit 1: something is missing
+    check_end(done, [0, *target.codes, *lost])
     if done.code == 0 and target.answer(copy, done) != expected:
         raise Broken("accepted, and the answer is another")
 
@@ -213,7 +214,7 @@ def _forged_tensors(
     tensor = tensors[name].clone()
     how = random.choice(["nan", "inf", "half", "int64", "bool", "gone", "more", "flat", "empty"])
     changed = {key: value for key, value in tensors.items() if key != name}
-    if how in ("nan", "inf"):
+    if how in ("nan", "inf") and tensor.numel():
         tensor.view(-1)[random.randrange(tensor.numel())] = float(how)
     elif how in ("half", "int64", "bool"):
         tensor = tensor.to(getattr(torch, how))

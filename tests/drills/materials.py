@@ -112,6 +112,7 @@ class Materials:
             )
         )
         made._do(pretrain(made.corpus, made.run))
+        shutil.copytree(made.run, made.other("plain"))
         made._do(fit_prior(made.run, made.corpus))
         made._do(judge(made.corpus, made.judges))
         made._do(pretrain(made.corpus, made.killed), after=functools.partial(kill_at_state, 3))
