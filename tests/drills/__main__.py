@@ -48,6 +48,13 @@ MOST_FAILURES = 20
     help="File of the trials; what stands there of this seed and version of the code is not run "
     "again.  [default: sample.jsonl or whole.jsonl in runs/drills]",
 )
+@click.option(
+    "--materials",
+    "made",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the models and corpora that are tried, made where there is none and kept.  "
+    "[default: made for this run alone]",
+)
 @click.option("--results", type=click.Path(path_type=Path), help="Folder for drills.json.")
 def main(
     only: Sequence[str],
@@ -58,6 +65,7 @@ def main(
     whole: bool,
     jobs: int,
     records: Path | None,
+    made: Path | None,
     results: Path | None,
 ) -> None:
     """Try what is promised, and tell what was not kept; exit code 1 if there is such a thing."""
@@ -70,7 +78,7 @@ def main(
     kept.path = kept.path.absolute()
     # Short, for the names of sockets and pipes; in memory where the system keeps such files there.
     with tempfile.TemporaryDirectory(prefix="drills-") as folder:
-        materials = Materials.make(Path(folder) / "materials")
+        materials = Materials.in_folder(made or Path(folder) / "materials")
         end = time.monotonic() + 60 * minutes if minutes else float("inf")
         plan = Plan(drills, most, seed, code, end, brief=not whole)
         run_trials(plan, kept, materials, Path(folder), jobs)

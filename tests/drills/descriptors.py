@@ -12,7 +12,7 @@ from pathlib import Path
 from drills.damage import SAMPLE
 from drills.forked import Work, check_end, command, run
 from drills.frame import Broken, Drill, NotTried, Trial
-from drills.materials import PAIRS, REVIEWS, ROWS, Materials, fit_prior, judge, prepare, pretrain
+from drills.materials import PAIRS, REVIEWS, ROWS, Materials, fit_prior, prepare, pretrain
 
 AS_IT_IS = "as it is"
 STATES = {
@@ -58,7 +58,6 @@ CASES = {
     "prior fit": Case(
         lambda m, folder: fit_prior(Path(shutil.copytree(m.other("plain"), folder)), m.corpus)
     ),
-    "a judge": Case(lambda m, folder: judge(m.corpus, folder)),
 }
 """Every kind of command: what shows, what answers, what writes."""
 
@@ -125,7 +124,7 @@ DRILL = Drill(
     "A stderr that is closed, full, unread or no file for writing changes neither the answers nor "
     "the exit code; a stdout of that kind is one line and exit code 1, or 0 if it is only unread; "
     "a stdin that cannot be read is exit code 3 for a command that reads it.",
-    "Fifteen commands of every kind run with their three descriptors in random states.",
+    "Fourteen commands of every kind run with their three descriptors in random states.",
     attempt,
     whole=2_000,
     fewest=6,

@@ -102,5 +102,5 @@ DRILL = Drill(
     "one that is read-only, and under a limit on the size of files.",
     attempt,
     whole=600,
-    fewest=2,
+    fewest=1,
 )

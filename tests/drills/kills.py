@@ -142,5 +142,5 @@ DRILL = Drill(
     "random moment, or in the middle of a write, once or three times in turn.",
     attempt,
     whole=1_500,
-    fewest=2,
+    fewest=1,
 )

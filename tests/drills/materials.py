@@ -16,6 +16,7 @@ import small_runs
 import small_transfer
 
 from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
 from drills import forked
@@ -71,11 +72,6 @@ class Materials:
         return self.folder / "killed"
 
     @property
-    def resumed(self) -> Path:
-        """The same training, gone on with to its end."""
-        return self.folder / "resumed"
-
-    @property
     def model(self) -> Path:
         """A model folder."""
         return self.folder / "model"
@@ -100,43 +96,32 @@ class Materials:
         return self.folder / "others" / name
 
     @classmethod
-    def make(cls, folder: Path) -> Materials:
-        """Make all of them in a folder."""
-        made = cls(folder)
-        folder.mkdir(parents=True)
-        made.source.write_bytes(SOURCE)
-        made._do(made.save_models)
-        made._do(
-            command(
-                "prepare", "synthetic", "--size", 300, "--judges-share", 0, "--out", made.corpus
-            )
-        )
-        made._do(pretrain(made.corpus, made.run))
-        shutil.copytree(made.run, made.other("plain"))
-        made._do(fit_prior(made.run, made.corpus))
-        made._do(judge(made.corpus, made.judges))
-        made._do(pretrain(made.corpus, made.killed), after=functools.partial(kill_at_state, 3))
-        shutil.copytree(made.killed, made.resumed)
-        made._do(pretrain(made.corpus, made.resumed))
-        made._do(
-            command(
-                "prepare",
-                "synthetic",
-                "--size",
-                300,
-                "--seed",
-                1,
-                "--judges-share",
-                0,
-                "--out",
-                made.other("corpus"),
-            )
-        )
-        made._do(pretrain(made.corpus, made.other("run"), "--seed", 5))
-        made._do(judge(made.other("corpus"), made.other("judges")))
-        made._do(fit_prior(made.other("run"), made.corpus))
-        shutil.copytree(made.other("run"), made.other("killed"))
+    def in_folder(cls, folder: Path) -> Materials:
+        """Return those in a folder, made first where they are not there or not complete."""
+        made, complete = cls(folder.absolute()), folder / "complete"
+        if not complete.exists():
+            if folder.exists():
+                raise ToolkitError(f"{folder}: no complete materials of drills; remove it")
+            made._make()
+            complete.touch()
         return made
+
+    def _make(self) -> None:
+        """Make all of them."""
+        self.folder.mkdir(parents=True)
+        self.source.write_bytes(SOURCE)
+        self._do(self.save_models)
+        self._do(prepare(self.corpus))
+        self._do(pretrain(self.corpus, self.run))
+        shutil.copytree(self.run, self.other("plain"))
+        self._do(fit_prior(self.run, self.corpus))
+        self._do(judge(self.corpus, self.judges))
+        self._do(pretrain(self.corpus, self.killed), after=functools.partial(kill_at_state, 3))
+        self._do(prepare(self.other("corpus"), "--seed", 1))
+        self._do(judge(self.other("corpus"), self.other("judges")))
+        self._do(pretrain(self.corpus, self.other("run"), "--seed", 5))
+        self._do(fit_prior(self.other("run"), self.corpus))
+        shutil.copytree(self.other("run"), self.other("killed"))
 
     def save_models(self) -> None:
         """Write the models that need no training, two of each."""

@@ -64,7 +64,6 @@ def _codes(folder: Path, _: Done) -> bytes:
 
 
 def _encode(materials: Materials, folder: Path) -> Work:
-    folder.mkdir(exist_ok=True)
     out = ("--out", folder / "codes.npy")
     return command("encode", materials.model, materials.source, "--device", "cpu", *out)
 
