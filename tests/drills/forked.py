@@ -21,7 +21,7 @@ from arae_toolkit.storage import paths
 from drills.frame import Broken
 
 Work = Callable[[], None]
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds after which work counts as hanging, on a machine with much else to do."""
 _TURN = 0.004
 _NUMBERS = (0, 1, 2)
