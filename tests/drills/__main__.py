@@ -78,7 +78,9 @@ def main(
     kept.path = kept.path.absolute()
     # Short, for the names of sockets and pipes; in memory where the system keeps such files there.
     with tempfile.TemporaryDirectory(prefix="drills-") as folder:
-        materials = Materials.in_folder(made or Path(folder) / "materials")
+        materials = Materials.in_folder(
+            made or Path(folder) / "materials", Path(folder) / "scratch"
+        )
         end = time.monotonic() + 60 * minutes if minutes else float("inf")
         plan = Plan(drills, most, seed, code, end, brief=not whole)
         run_trials(plan, kept, materials, Path(folder), jobs)

@@ -88,7 +88,7 @@ FORGED = {"model": ".", "pairs": "member-0", "transfer": "."}
 @functools.cache
 def _undamaged(target: Target, materials: Materials) -> bytes:
     """Return the answer with the folder as it is, worked out once in a process."""
-    place = materials.folder / f"answers-{os.getpid()}" / target.name
+    place = materials.scratch / f"answers-{os.getpid()}" / target.name
     copy = Path(shutil.copytree(materials.folder / target.name, place / "copy"))
     done = run(target.read(materials, copy), place / "work", stdin=target.stdin)
     check_end(done, [0])

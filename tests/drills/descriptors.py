@@ -83,7 +83,7 @@ def _put(number: int, state: str) -> None:
 @functools.cache
 def _plain(name: str, materials: Materials) -> tuple[bytes, Path]:
     """Return what a command writes to stdout when all is well, and the folder it worked in."""
-    place = materials.folder / f"plain-{os.getpid()}" / name.replace(" ", "-")
+    place = materials.scratch / f"plain-{os.getpid()}" / name.replace(" ", "-")
     done = run(CASES[name].work(materials, place / "out"), place, stdin=CASES[name].stdin or b"")
     check_end(done, [0])
     return done.stdout.replace(os.fsencode(place), b"PLACE"), place

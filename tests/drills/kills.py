@@ -67,7 +67,7 @@ def at_steps(folder: Path, reached: Callable[[int, str], None]) -> None:
 @functools.cache
 def _steps(writer: Writer, materials: Materials) -> list[str]:
     """Return the names of the steps that a command takes, counted once in a process."""
-    place = materials.folder / f"steps-{os.getpid()}" / writer.name.replace(" ", "-")
+    place = materials.scratch / f"steps-{os.getpid()}" / writer.name.replace(" ", "-")
     folder = writer.start(materials, place / "out")
     handle = os.open(place / _STEP_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
 

@@ -47,9 +47,11 @@ class Materials:
 
     Attributes:
         folder: Where all of them lie.
+        scratch: Where a process keeps what it works out of them once; gone with the run.
     """
 
     folder: Path
+    scratch: Path
 
     @property
     def source(self) -> Path:
@@ -96,9 +98,9 @@ class Materials:
         return self.folder / "others" / name
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Materials:
+    def in_folder(cls, folder: Path, scratch: Path) -> Materials:
         """Return those in a folder, made first where they are not there or not complete."""
-        made, complete = cls(folder.absolute()), folder / "complete"
+        made, complete = cls(folder.absolute(), scratch), folder / "complete"
         if not complete.exists():
             if folder.exists():
                 raise ToolkitError(f"{folder}: no complete materials of drills; remove it")

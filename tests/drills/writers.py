@@ -139,7 +139,7 @@ class Undisturbed:
 @functools.cache
 def undisturbed(writer: Writer, materials: Materials) -> Undisturbed:
     """Run a command without any disturbance, once in a process."""
-    place = materials.folder / f"undisturbed-{os.getpid()}" / writer.name.replace(" ", "-")
+    place = materials.scratch / f"undisturbed-{os.getpid()}" / writer.name.replace(" ", "-")
     folder = writer.start(materials, place / "out")
     done = run(writer.work(materials, folder), place / "work")
     check_end(done, [0])
