@@ -245,7 +245,7 @@ def guarantees_block(results: Results) -> str:
             *promises,
             f"{extent}, seed {result['seeds'][0]}: {place_of(result)}.",
             table(["drill", "trials", "inputs", "not kept"], rows),
-            "\n".join(open_ends) or "Nothing was found that is not kept.",
+            "\n".join(open_ends) or "In what was tried, nothing was found that is not kept.",
         ]
     )
 
