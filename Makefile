@@ -10,13 +10,15 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 GPU ?=
 
-.PHONY: help venv demo test slow check format types gpu docs
+.PHONY: help venv demo test slow check format types gpu docs drills drills-whole
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train on embedded corpora, sample, interpolate, show quick tables (5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the tests that take minutes"
+	@echo "make drills  try by chance what is promised of files and streams, 20 minutes (docs/guarantees.md)"
+	@echo "make drills-whole  all of it, at most 3 hours; goes on where it was stopped"
 	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
 	@echo "make check   linters and types"
 	@echo "make docs    build the site into build/docs"
@@ -49,6 +51,13 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# What is made for the trials takes a minute or two besides.
+drills: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m drills --minutes 17 --jobs 2
+
+drills-whole: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m drills --whole --minutes 175 --jobs 2 --results results
 
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

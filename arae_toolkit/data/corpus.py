@@ -344,6 +344,10 @@ class Corpus:
         if len(sentences) != rows * sides:
             problem = f"{len(sentences):,} sentences, the manifest says {rows * sides:,}"
             raise DataError(problem, path=self.folder / f"{name}.offsets.npy", hint=AGAIN)
+        longest = int(sentences.lengths.max(initial=1)) - 1  # without its <eos>
+        if sides == 1 and longest > self.max_length:  # sides of pairs may have any length
+            problem = f"a sentence of {longest} words, the manifest says at most {self.max_length}"
+            raise DataError(problem, path=self.folder / f"{name}.offsets.npy", hint=AGAIN)
         vocab_size = self.manifest.get("vocab_size")
         if vocab_size and len(sentences.tokens) and sentences.tokens.max() >= vocab_size:
             path = self.folder / f"{name}.tokens.npy"

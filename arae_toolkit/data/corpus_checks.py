@@ -81,7 +81,8 @@ def problem_of(manifest: dict[str, Any]) -> str | None:
         "name": is_plain_name(manifest.get("name")),
         "kind": kind in ("text", "image"),
         "labels": _is_list_of_names(labels),
-        "max_length": _is_count(manifest.get("max_length"), MOST_TOKENS_IN_SENTENCE),
+        "max_length": _is_count(manifest.get("max_length"), MOST_TOKENS_IN_SENTENCE)
+        and (kind == "image" or manifest["max_length"] > 0),
         "vocab_size": _is_count(manifest.get("vocab_size", 0), MOST_WORDS_IN_VOCABULARY),
         "sha256": _is_sha256(manifest.get("sha256")),
         "splits": _are_counts(splits, counted),

@@ -11,7 +11,7 @@ from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
 from arae_toolkit.reports.generation_tables import frontier_block
 from arae_toolkit.reports.latent_tables import PAPER_SWAPS
-from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
+from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, place_of, table
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
 from arae_toolkit.reports.performance_tables import (
@@ -208,6 +208,54 @@ def examples_block(results: Results) -> str:
     return f"```text\n{samples}\n```"
 
 
+def guarantees_block(results: Results) -> str:
+    """Return what is promised, how it is tried, how often it was, and what was not kept.
+
+    Raises:
+        ToolkitError: If the drills have not been run.
+    """
+    result = measured(results, "drills", "what is promised", "make drills-whole")
+    details, drills = result["details"], result["details"]["drills"]
+    extent = (
+        "A whole run"
+        if details["whole"]
+        else f"A sample of {result['seconds'] / 60:.0f} minutes in all, not yet a whole run"
+    )
+    metrics, columns = result["metrics"], ("trials", "inputs", "broken")
+    rows = [
+        [name, *(f"{metrics[f'{name}, {column}']['value']:,.0f}" for column in columns)]
+        for name in drills
+    ]
+    promises = [
+        f"**{name}**. {drill['promise']}\n\n*How it is tried:* {drill['way']}"
+        for name, drill in drills.items()
+    ]
+    open_ends = [
+        f"- {name}, trial {failure['trial']}: {_plain(failure['what'])}: {_plain(failure['words'])}"
+        for name, drill in drills.items()
+        for failure in drill["broken"]
+    ]
+    open_ends += [
+        f"- {name}, not tried: {_plain(reason)}"
+        for name, drill in drills.items()
+        for reason in drill["not_tried"]
+    ]
+    return "\n\n".join(
+        [
+            *promises,
+            f"{extent}, seed {result['seeds'][0]}: {place_of(result)}.",
+            table(["drill", "trials", "inputs", "not kept"], rows),
+            "\n".join(open_ends) or "In what was tried, nothing was found that is not kept.",
+        ]
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text, such as an odd input, as code that no page takes for its own marks."""
+    shown = text.encode("ascii", "backslashreplace").decode().replace("`", "'")
+    return f"`{' '.join(shown.split())}`"
+
+
 BLOCKS: dict[str, Callable[[Results], str]] = {
     "summary": summary_block,
     "examples": examples_block,
@@ -228,6 +276,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "claims": claims_block,
     "gallery": gallery_block,
     "frontier": frontier_block,
+    "guarantees": guarantees_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
 

@@ -133,6 +133,7 @@ def forged(folder, **changes):
         {"labels": "ab"},
         {"labels": ["a", "a"]},
         {"max_length": -1},
+        {"max_length": 0},
         {"max_length": "x"},
         {"max_length": 10**9},
         {"max_length": True},
@@ -237,3 +238,9 @@ def test_one_row_without_a_label_does_not_take_the_others_labels(folder, tmp_pat
         sentences = part.split(split)
         assert len(sentences) == count and (sentences.labels >= 0).all()
     assert part.sha256 == some.sha256
+
+
+def test_sentences_longer_than_the_manifest_says_are_refused(folder):
+    forged(folder, max_length=2)
+    with pytest.raises(DataError, match=r"train\.offsets\.npy: a sentence of 3 words, .* most 2"):
+        Corpus(folder).split("train")

@@ -1,0 +1,1 @@
+"""Drills: promises on files, streams, disks and signals, tried by chance and by number."""
