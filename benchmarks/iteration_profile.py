@@ -50,7 +50,7 @@ def main(here: Setting, corpus: Corpus, seed: int, *, rounds: int, iterations: i
             _, algorithm = library_training(here, corpus, config, precision=precision, seed=seed)
             name = f"{label} {precision}"
             works[name] = in_order(algorithm)
-            gates[name] = {4 * config.model.code_size, 4 * config.model.hidden_size}
+            gates[name] = {4 * config.model.state_size, 4 * config.model.hidden_size}
     for work in works.values():
         repeat(work, WARM_UP)
     seconds: dict[str, list[float]] = {name: [] for name in works}

@@ -82,6 +82,11 @@ class ModelConfig:
     """The latent attribute classifier has hidden layers of these sizes."""
 
     @property
+    def state_size(self) -> int:
+        """Size of the state of the text encoder, which is Z unless it is set."""
+        return self.encoder_size or self.code_size
+
+    @property
     def scoring_size(self) -> int:
         """Columns of the softmax's table of words: E with an output map, H without."""
         return self.embedding_size if self.output_map else self.hidden_size

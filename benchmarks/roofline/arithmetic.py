@@ -73,7 +73,7 @@ def needed_products(config: Config, counts: IterationCounts, *, vocab_size: int)
         vocab_size: V.
     """
     model, batch = config.model, counts.reconstruction
-    encoder = model.embedding_size, model.code_size
+    encoder = model.embedding_size, model.state_size
     products = [
         *_needed_lstm("encoder", batch, *encoder, backward=True),
         *_needed_lstm("decoder", batch, model.embedding_size, model.hidden_size, backward=True),
@@ -112,7 +112,7 @@ def products_of_iteration(
     tokens = round(batch * tokens_per_sentence)
 
     lstm = partial(lstm_products, batch=batch, tokens=tokens)
-    encoder = {"inputs": model.embedding_size, "size": model.code_size}
+    encoder = {"inputs": model.embedding_size, "size": model.state_size}
     inputs, critic_steps = model.embedding_size + model.code_size, training.critic_steps
     products = [
         *lstm("encoder", **encoder, backward=True),

@@ -155,7 +155,7 @@ def bytes_of_iteration(
     model, training = config.model, config.training
     width = dtype.itemsize
     embedding, code, hidden = model.embedding_size, model.code_size, model.hidden_size
-    encoder = _lstm_parameters(embedding, code)
+    encoder = _lstm_parameters(embedding, model.state_size)
     decoder = _lstm_parameters(embedding + code, hidden)
     scoring = model.scoring_size
     if model.output_map:
@@ -209,11 +209,11 @@ def chain_of_iteration(config: Config, counts: IterationCounts) -> dict[int, flo
     Encoder and decoder each go forward and backward over the longest sentence; then come the passes
     for the critic, forward, and the separate encoder updates, both ways.
     """
-    steps = {config.model.code_size: 0.0, config.model.hidden_size: 0.0}
-    steps[config.model.code_size] += 2 * counts.reconstruction.longest
+    steps = {config.model.state_size: 0.0, config.model.hidden_size: 0.0}
+    steps[config.model.state_size] += 2 * counts.reconstruction.longest
     steps[config.model.hidden_size] += 2 * counts.reconstruction.longest
-    steps[config.model.code_size] += sum(rows.longest for rows in counts.critic)
-    steps[config.model.code_size] += sum(2 * rows.longest for rows in counts.encoder)
+    steps[config.model.state_size] += sum(rows.longest for rows in counts.critic)
+    steps[config.model.state_size] += sum(2 * rows.longest for rows in counts.encoder)
     return steps
 
 
