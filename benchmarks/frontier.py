@@ -24,8 +24,9 @@ from arae_toolkit.evaluation.generation.measurement import (
 )
 from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
+from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.evaluate.novel import NamedRun, named_runs
-from arae_toolkit.recipes.shared.generation_systems import OWN, decodings_of, samples_of
+from arae_toolkit.recipes.shared.generation_systems import decodings_of, samples_of
 from arae_toolkit.reports.results import Metric, summarise
 from arae_toolkit.storage.paths import run_folder
 

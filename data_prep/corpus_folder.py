@@ -103,10 +103,14 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 def recover(folder: Path) -> None:
     """Put an earlier folder back that a killed process had moved aside and not yet replaced."""
-    for workplace in _workplaces(folder):
-        if (workplace / _OLD).is_dir() and not folder.exists():
-            (workplace / _OLD).rename(folder)
-            shutil.rmtree(workplace, ignore_errors=True)
+    if folder.exists() or not any((place / _OLD).is_dir() for place in _workplaces(folder)):
+        return
+    # Another process may be about to replace the folder: it is alive, and holds the lock.
+    with locked(folder.parent, "a preparation", name=folder.name):
+        for workplace in _workplaces(folder):
+            if (workplace / _OLD).is_dir() and not folder.exists():
+                (workplace / _OLD).rename(folder)
+                shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _workplaces(folder: Path) -> list[Path]:

@@ -21,8 +21,6 @@ from safetensors.torch import load_file
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder, TextTransfer
 from arae_toolkit.data.vocabulary import Vocabulary
 
-pytestmark = pytest.mark.filterwarnings("ignore::arae_toolkit.errors.ToolkitWarning")
-
 FOLDERS = Path(__file__).parent / "data" / "before-packages"
 MOST_BYTES = 500_000
 SEED = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from arae_toolkit.config.schema import ModelConfig
+from arae_toolkit.config.schema import Config, ModelConfig, check_tying
 
 Regularizer = Literal["none", "critic", "kl", "mmd"]
 PriorName = Literal["generator", "sphere", "gaussian", "fitted", "none"]
@@ -60,3 +60,29 @@ def code_space(kind: str, model: ModelConfig) -> tuple[Norm, PriorName]:
     if prior == "generator" and norm == "none" and model.generator_output == "sphere":
         raise ValueError("code_norm=none: codes off the sphere need generator_output=none, or tanh")
     return norm, prior
+
+
+def check_settings(kind: str, config: Config, *, images: bool) -> None:
+    """Refuse settings that are each in their range, and cannot go together.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        config: Of a model without an attribute.
+        images: Whether it is one of images.
+
+    Raises:
+        ValueError: Saying which, or that there is no such model of images.
+    """
+    training = config.training
+    if images:
+        if not KINDS[kind].images:
+            raise ValueError(f"there is no {kind} of images")
+        if training.select != "last":
+            raise ValueError(f"select={training.select}: images have no perplexity")
+        if config.model.hidden_size < 2 or training.batch_size < 2:
+            raise ValueError("hidden_size and batch_size of images must be at least 2")
+    else:
+        check_tying(config.model)
+    code_norm, prior = code_space(kind, config.model)
+    if training.flow_weight and (prior == "none" or code_norm == "none"):
+        raise ValueError("flow_weight: a flow learns codes on the sphere, see code_norm")

@@ -219,6 +219,7 @@ class Corpus:
             DataError: If the folder holds no corpus, one of another version, or a damaged one.
         """
         self.folder = folder
+        self._opened: dict[str, PackedSentences] = {}  # looked through once, which takes a while
         self.manifest: dict[str, Any] = read_manifest(folder)
         if "files" not in self.manifest:
             problem = "prepared by an earlier version, it has no fingerprints: damage is not seen"
@@ -256,7 +257,7 @@ class Corpus:
         if all(own is not None and bool((own >= 0).all()) for own in labels):
             return self
         part = copy(self)
-        part._labelled_only = True
+        part._labelled_only, part._opened = True, {}
         return part
 
     @property
@@ -316,12 +317,13 @@ class Corpus:
                 path=self.folder,
                 hint=f"prepare a folder that has a file for {name}",
             )
-        sentences = self._sentences(name, self._prepared_rows(name))
-        if not self._labelled_only:
-            return sentences
-        labels = sentences.labels
-        known = np.zeros(0, dtype=np.int64) if labels is None else np.flatnonzero(labels >= 0)
-        return sentences.at(known)
+        if name not in self._opened:
+            sentences = self._sentences(name, self._prepared_rows(name))
+            if self._labelled_only:
+                labels = sentences.labels
+                sentences = sentences.at(np.flatnonzero([] if labels is None else labels >= 0))
+            self._opened[name] = sentences
+        return self._opened[name]
 
     def pairs(self, name: str) -> PackedSentences:
         """Return 2N sentences, premise and hypothesis in turn, with N labels.

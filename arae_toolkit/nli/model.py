@@ -26,6 +26,7 @@ from arae_toolkit.models.model_folder import (
 from arae_toolkit.nli.networks import PairNetwork, VectorClassifier, new_network
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.storage.paths import is_plain_name
 from arae_toolkit.storage.safetensors_file import read_metadata
 
 PAIRS, ENSEMBLE = "pairs", "pair-ensemble"
@@ -250,7 +251,7 @@ def member_names(folder: Path) -> list[str] | None:
     names = config.get("members")
     if names == []:
         raise CheckpointMismatch(f"{folder / CONFIG}: names no members")
-    if not isinstance(names, list) or not all(map(_is_name, names)):
+    if not isinstance(names, list) or not all(map(is_plain_name, names)):
         raise CheckpointMismatch(f"{folder / CONFIG}: members must be names of folders beside it")
     if len(set(names)) != len(names):
         raise CheckpointMismatch(f"{folder / CONFIG}: names a member twice")
@@ -277,8 +278,3 @@ def _ensemble_config(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return config if config.get("kind") == ENSEMBLE else None
-
-
-def _is_name(name: object) -> bool:
-    """Return whether a value names a folder directly within another."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")

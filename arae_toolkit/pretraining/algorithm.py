@@ -26,12 +26,10 @@ from arae_toolkit.pretraining.plan import RECONSTRUCTION, HostSource, IterationP
 from arae_toolkit.pretraining.regularizers import CodeRegularizer, Discrepancy, Divergence
 from arae_toolkit.pretraining.steps import GradientTerm, reconstruction_step
 from arae_toolkit.training.loop import far_above_guessing
+from arae_toolkit.training.selection import select_if_best, selected_weights
 
 ATTRIBUTE_ENCODER = "attribute_encoder"
 """Name of an extension's update of the encoder, which follows the autoencoder's rate."""
-
-SELECTED, BEST_SCORE = "selected/", "best_score"
-"""Names among what a run keeps: before those of the selected weights; their score."""
 
 
 class Extension(Protocol):
@@ -181,16 +179,11 @@ class Algorithm:
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold: the selected ones, or the last."""
-        weights = self.model.state_dict()
-        return {name: self.kept.get(SELECTED + name, value) for name, value in weights.items()}
+        return selected_weights(self.kept, self.model.state_dict())
 
     def select(self, score: float) -> None:
         """Keep the present weights for the folder if no others had a lower score."""
-        best = self.kept.get(BEST_SCORE)
-        if best is None or score < float(best):
-            self.kept[BEST_SCORE] = torch.tensor(score, dtype=torch.float64)
-            for name, value in self.model.state_dict().items():
-                self.kept[SELECTED + name] = value.detach().clone()
+        select_if_best(self.kept, self.model.state_dict(), score)
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that the reconstruction is far worse than guessing, if it is."""

@@ -7,9 +7,9 @@ from typing import Any, Literal, Unpack
 
 import torch
 
-from arae_toolkit.config.model_kinds import KINDS, code_space
+from arae_toolkit.config.model_kinds import KINDS, check_settings, code_space
 from arae_toolkit.config.overrides import to_dict
-from arae_toolkit.config.schema import Config, check_tying
+from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.token_batches import Store, TokenStore
@@ -40,27 +40,6 @@ _TEXT_SETTINGS = (
 )
 
 
-def check_settings(corpus: Corpus, config: Config, *, kind: ModelName) -> None:
-    """Refuse settings that are each in their range, and cannot go together.
-
-    Raises:
-        ValueError: Saying which, or that there is no such model of images.
-    """
-    training = config.training
-    if corpus.kind == "image":
-        if not KINDS[kind].images:
-            raise ValueError(f"there is no {kind} of images")
-        if training.select != "last":
-            raise ValueError(f"select={training.select}: images have no perplexity")
-        if config.model.hidden_size < 2 or training.batch_size < 2:
-            raise ValueError("hidden_size and batch_size of images must be at least 2")
-    else:
-        check_tying(config.model)
-    code_norm, prior = code_space(kind, config.model)
-    if training.flow_weight and (prior == "none" or code_norm == "none"):
-        raise ValueError("flow_weight: a flow learns codes on the sphere, see code_norm")
-
-
 def new_model(corpus: Corpus, config: Config, *, kind: ModelName) -> ARAE | ImageARAE:
     """Return a model of these settings for a corpus, with its starting weights.
 
@@ -71,7 +50,7 @@ def new_model(corpus: Corpus, config: Config, *, kind: ModelName) -> ARAE | Imag
         ValueError: If the settings cannot go together, or there is no such model of images.
     """
     training, width = config.training, config.model.hidden_size
-    check_settings(corpus, config, kind=kind)
+    check_settings(kind, config, images=corpus.kind == "image")
     code_norm, prior = code_space(kind, config.model)
     generator = torch.Generator().manual_seed(training.seed)
     settings = vars(config.model)

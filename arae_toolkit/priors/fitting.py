@@ -16,12 +16,12 @@ from torch import Tensor
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
-from arae_toolkit.models.model_folder import CONFIG, check_vacant, save_model_folder
+from arae_toolkit.models.model_folder import CONFIG, check_vacant, read_config, save_model_folder
 from arae_toolkit.nn.priors import FittedGaussian, FlowPrior, MixturePrior
 from arae_toolkit.nn.priors.gaussian import mean_and_covariance
 from arae_toolkit.priors.codes import Model, SplitCodes, decoder_noise, longest_sentence
 from arae_toolkit.priors.flow_matching import FlowMatching, evaluate_flow
-from arae_toolkit.priors.folder import prior_folder, prior_record, run_config, weights_sha256
+from arae_toolkit.priors.folder import prior_folder, prior_record, weights_sha256
 from arae_toolkit.priors.settings import (
     FlowConfig,
     GaussianConfig,
@@ -81,7 +81,7 @@ def fit_prior(
     if not isinstance(config, FlowConfig) and (folder / CONFIG).exists():
         experiment.log.note("this prior is fitted already")
         return folder
-    trained = run_config(run)
+    trained = read_config(run)
     longest = longest_sentence(trained)
     train = SplitCodes(model, corpus, "train", longest=longest)
     if len(train) < 2:

@@ -30,13 +30,10 @@ from arae_toolkit.priors.codes import (
     longest_sentence,
 )
 from arae_toolkit.priors.neighbours import NeighboursPrior
-from arae_toolkit.priors.settings import FittedKind
+from arae_toolkit.priors.settings import CODES, OF_CORPUS, OWN, FittedKind
 from arae_toolkit.storage.safetensors_file import tensors_sha256
 
 FOLDER, KIND = "priors", "prior"
-OWN, CODES, NEIGHBOURS = "own", "codes", "neighbours"
-OF_CORPUS = (CODES, NEIGHBOURS)
-"""Names of the priors that nothing is fitted for: they draw from the codes of the corpus."""
 AnyFittedPrior = FittedGaussian | MixturePrior | FlowPrior
 
 _CLASSES: dict[FittedKind, type[AnyFittedPrior]] = {
@@ -67,15 +64,6 @@ def weights_sha256(model: Model) -> str:
             for key, tensor in part.state_dict().items()
         }
     )
-
-
-def run_config(run: Path) -> dict[str, Any]:
-    """Return ``config.json`` of a run.
-
-    Raises:
-        CheckpointMismatch: If it is missing or damaged.
-    """
-    return read_config(run)
 
 
 def prior_record(prior: AnyFittedPrior, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +148,7 @@ def _unscaled(name: str, run: Path, model: Model, corpus: Corpus | None) -> Prio
     if name in OF_CORPUS:
         if corpus is None:
             raise ValueError(f"the prior {name!r} needs the corpus that the run was trained on")
-        config = run_config(run)
+        config = read_config(run)
         codes = SplitCodes(model, corpus, "train", longest=longest_sentence(config))
         noise = decoder_noise(config, rows=len(codes))
         if name == CODES:

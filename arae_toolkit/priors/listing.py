@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.model_folder import read_config
 from arae_toolkit.priors.codes import Model
 from arae_toolkit.priors.folder import (
-    OF_CORPUS,
     fitted_names,
     load_prior,
     own_prior_name,
     prior_folder,
-    run_config,
 )
+from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 
@@ -50,7 +50,7 @@ def _known(run: Path, name: str, model: Model) -> KnownPrior:
     folder = prior_folder(run, name)
     kind, gained = "", None
     try:
-        config = run_config(folder)
+        config = read_config(folder)
         kind = str(dict(config.get("prior") or {}).get("kind", ""))
         gained = dict(config.get("measures") or {}).get("nats_gained")
         if gained is None and (folder / METRICS).exists():

@@ -8,8 +8,8 @@ import torch
 
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.models.model_folder import read_config
 from arae_toolkit.priors.codes import Model
-from arae_toolkit.priors.folder import run_config
 
 
 def load_autoencoder(folder: Path, *, device: str | torch.device = "cpu") -> Model:
@@ -18,5 +18,5 @@ def load_autoencoder(folder: Path, *, device: str | torch.device = "cpu") -> Mod
     Raises:
         CheckpointMismatch: If the folder holds neither, or its parts do not fit together.
     """
-    kind = run_config(folder).get("kind")
+    kind = read_config(folder).get("kind")
     return (ImageARAE if kind == "image" else ARAE).from_pretrained(folder, device=device)

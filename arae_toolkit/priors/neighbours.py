@@ -15,7 +15,8 @@ NEAREST = 5
 _SHARES = (0.25, 0.75)
 """Of the way to the neighbour: nearer to either end, mostly the training sentence comes back."""
 _CHUNK_ROWS = 256
-_SAME = 1e-3
+_SAME = 2e-3
+"""Distance of what is the same, as a share of a code's norm: float32 tells no less apart."""
 
 
 class NeighboursPrior:
@@ -46,7 +47,7 @@ class NeighboursPrior:
         """
         device = generator.device
         rows = torch.randint(len(self.codes), (count,), generator=generator, device=device)
-        first = self._all[rows.to(self._all.device)].to(device)
+        first = self._all[rows]
         others = self._neighbours(first, generator=generator)
         share = torch.empty(count, 1, device=device).uniform_(*_SHARES, generator=generator)
         between = torch.lerp(first, others, share)
@@ -57,16 +58,15 @@ class NeighboursPrior:
 
     def _neighbours(self, codes: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return for each code one of the nearest that are not the same. Shape (count, Z)."""
-        everything = self._all.to(codes.device)
-        nearest = min(self.nearest, len(everything))
+        nearest = min(self.nearest, len(self._all))
         found = []
         for chunk in codes.split(_CHUNK_ROWS):
-            distances = torch.cdist(chunk, everything)
+            distances = torch.cdist(chunk, self._all)
             # Several rows may read alike, and a sentence is no neighbour of itself.
-            distances[distances < _SAME] = torch.inf
+            distances[distances < _SAME * chunk.norm(dim=1, keepdim=True)] = torch.inf
             values, places = distances.topk(nearest, largest=False)
             others = values.isfinite().sum(dim=1, keepdim=True)  # at times fewer, or none at all
             draw = torch.rand(len(chunk), 1, generator=generator, device=codes.device)
             choice = (draw * others).long()
-            found.append(everything[places.gather(1, choice)[:, 0]])
+            found.append(self._all[places.gather(1, choice)[:, 0]])
         return torch.cat([codes[:0], *found])

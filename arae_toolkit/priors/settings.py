@@ -19,6 +19,9 @@ from arae_toolkit.config.ranges import (
 )
 
 FittedKind = Literal["gaussian", "mixture", "flow"]
+OWN, CODES, NEIGHBOURS = "own", "codes", "neighbours"
+OF_CORPUS = (CODES, NEIGHBOURS)
+"""Names of the priors that nothing is fitted for: they draw from the codes of the corpus."""
 
 
 @dataclass(frozen=True)

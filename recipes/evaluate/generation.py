@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.priors.settings import OF_CORPUS, OWN
 from arae_toolkit.recipes.evaluate.generation_report import as_text, write_plots, write_report
 from arae_toolkit.recipes.evaluate.outputs import named_source
 from arae_toolkit.recipes.shared.child_processes import command_line
@@ -24,7 +25,6 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import (
-    OWN,
     decodings_of,
     examples_of,
     language_model_system,
@@ -210,7 +210,7 @@ def generation(
             raise click.UsageError(f"{name} needs --temperature above 0")
     if beam_size is not None and temperatures and 0 not in temperatures:
         raise click.UsageError("--beam-size needs --temperature 0")
-    if start_scale is not None and not set(priors) - {OWN, "codes", "neighbours"}:
+    if start_scale is not None and not set(priors) - {OWN, *OF_CORPUS}:
         raise click.UsageError("--start-scale needs a flow, named by --prior")
     if not runs and corpus_name is None:
         raise click.UsageError("RUN or --corpus is missing: one says what judges learn from")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.generation_systems import BLOCK, OWN, decodings_of, load_system
+from arae_toolkit.recipes.shared.generation_systems import BLOCK, decodings_of, load_system
 from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.walks import WalkOptions
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.latent.spaces import SpaceName
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.recipes.shared.generation_systems import System
+    from arae_toolkit.priors.settings import OWN
+from arae_toolkit.recipes.shared.generation_systems import System
 
 MOST_DRAWS = 20
 """For each sentence that is wanted so many are drawn at most."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.config.model_kinds import KINDS, code_space
+from arae_toolkit.config.model_kinds import KINDS, check_settings
 from arae_toolkit.config.overrides import with_overrides, with_toml
 from arae_toolkit.config.presets import preset as named_preset
+from arae_toolkit.config.schema import check_separate
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
@@ -177,10 +178,6 @@ def pretrain(
     own = changes if kind in KINDS else ()
     config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
-        if kind in KINDS:
-            code_space(kind, config.model)
-            if prepared.kind == "image" and not KINDS[kind].images:
-                raise ValueError(f"there is no {kind} of images")
         settings = settings_of(kind, config, changes, rows=rows)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
@@ -214,7 +211,6 @@ def pretrain(
         return
 
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.pretraining.experiment import check_settings
     from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.shared.training_display import training_display
     from arae_toolkit.training.experiment import set_aside
@@ -230,8 +226,6 @@ def pretrain(
         )
         click.echo(folder)
         return
-    with refused_settings():
-        check_settings(prepared, config, kind=kind)  # type: ignore[arg-type]
     if overwrite:
         set_aside(folder, note=say)
     place = f", {how['device']}, {precision}, to {folder}"
@@ -269,15 +263,11 @@ def _settings(
         config = with_toml(config, file)
     with refused_settings():
         config = with_overrides(config, changes)
-    if corpus.kind == "text":
-        from arae_toolkit.config.schema import check_separate, check_tying
-
-        hint = "; --no-attribute trains the plain model" if transfer else ""
-        with refused_settings(hint):
-            if transfer:
-                check_separate(config)
-            else:
-                check_tying(config.model)
+    with refused_settings("; --no-attribute trains the plain model" if transfer else ""):
+        if transfer:
+            check_separate(config)
+        else:
+            check_settings(kind, config, images=corpus.kind == "image")
     return config
 
 

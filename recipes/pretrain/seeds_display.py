@@ -94,9 +94,7 @@ class SeveralDisplay:
             self._live.stop()
         try:
             click.echo(run.folder)
-        except (
-            OSError
-        ):  # its reader has seen enough, or the disk is full: no reason to stop training
+        except OSError:  # nobody reads, or the disk is full: no reason to stop training
             silence_stdout()
         if self._live is not None:
             self._live = self._new_live()  # one started again would wipe the line just written

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arae_toolkit.devices import dtype_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
+from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 BLOCK = 512
 EXAMPLES = 20
 """So many samples are shown in a file of results."""
-OWN = "own"
-"""Name of the prior that a model was trained with."""
 AUTOENCODER, LANGUAGE_MODEL = "text", "language-model"
 """Kinds of model folders that new sentences can be asked of."""
 DEFAULT_TEMPERATURE = {AUTOENCODER: 0.0, LANGUAGE_MODEL: 1.0}

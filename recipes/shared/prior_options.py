@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.recipes.shared.options import in_order
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def chosen_prior(
     """
     if prior == "own" and start_scale is None:
         return None
-    from arae_toolkit.priors.folder import OF_CORPUS, prior_named
+    from arae_toolkit.priors.folder import prior_named
 
     corpus = None
     if prior in OF_CORPUS:

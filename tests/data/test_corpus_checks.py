@@ -7,6 +7,7 @@ import pytest
 from command_line import call
 from source_files import no_progress
 
+from arae_toolkit.data import corpus as corpus_module
 from arae_toolkit.data import corpus_checks
 from arae_toolkit.data.corpus import Corpus, PackedSentences, pack, save_array
 from arae_toolkit.data_prep.options import PrepareOptions
@@ -186,7 +187,6 @@ def test_arrays_that_are_no_sentences_are_refused(tmp_path, part, array):
         PackedSentences.open(tmp_path, "train")
 
 
-@pytest.mark.filterwarnings("ignore::arae_toolkit.errors.ToolkitWarning")
 @pytest.mark.parametrize(
     ("part", "array", "problem"),
     [
@@ -244,3 +244,18 @@ def test_sentences_longer_than_the_manifest_says_are_refused(folder):
     forged(folder, max_length=2)
     with pytest.raises(DataError, match=r"train\.offsets\.npy: a sentence of 3 words, .* most 2"):
         Corpus(folder).split("train")
+
+
+def test_a_split_is_looked_through_once(folder, monkeypatch):
+    corpus, looked = Corpus(folder), []
+    check = corpus_module.check_sentences
+    monkeypatch.setattr(
+        corpus_module,
+        "check_sentences",
+        lambda folder, name, *arrays: looked.append(name) or check(folder, name, *arrays),
+    )
+    some = corpus.labelled()
+    for _ in range(3):
+        assert corpus.split("train") is corpus.split("train")
+        assert some.rows("train") == len(some.split("train"))
+    assert looked.count("train") <= 2  # of the corpus, and of its labelled part where it is another

@@ -68,6 +68,16 @@ def test_a_process_killed_between_the_two_renames_is_made_good(earlier):
     check_replaceable(earlier, "one")
 
 
+def test_what_a_living_process_has_moved_aside_is_its_own(earlier):
+    """It holds the lock, and is about to put another folder in the place."""
+    with written_whole(earlier) as temporary:
+        earlier.rename(temporary.parent / "old")
+        with pytest.raises(ToolkitError, match="a preparation is going on there"):
+            check_replaceable(earlier, "one")
+        (temporary.parent / "old").rename(earlier)
+        write_corpus(temporary)
+
+
 def test_a_folder_that_cannot_be_replaced_stays(earlier, monkeypatch):
     rename = type(earlier).rename
 

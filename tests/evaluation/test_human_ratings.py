@@ -301,6 +301,12 @@ def test_from_outputs_to_scores(tmp_path):
     assert "the same attribute" in both
 
 
+def test_a_key_that_is_nested_too_deeply_is_one_line(folder):
+    (folder / KEY).write_text("[" * 100_000)
+    result = call("transfer-ratings", folder / KEY, folder / TABLE, code=3)
+    assert "not JSON (nested too deeply)" in result.stderr
+
+
 def test_a_sheet_that_nobody_has_filled_is_told(folder):
     result = call("transfer-ratings", folder / KEY, folder / TABLE, code=3)
     assert "no row is rated" in result.stderr

@@ -61,6 +61,15 @@ def test_codes_without_a_bound_are_joined_by_straight_lines_and_noise_comes_on_t
     assert float(noisy[:, 1].std()) == pytest.approx(0.5, rel=0.15)
 
 
+@pytest.mark.parametrize("size", [1.0, 50.0])
+def test_a_row_is_not_its_own_neighbour_however_long_its_code(size):
+    """The distance of a code to itself comes out as rounding, in proportion to its norm."""
+    codes = size * torch.randn(400, 64, generator=torch.Generator().manual_seed(0)) / 8
+    prior = NeighboursPrior(Codes(codes, norm="none"), noise=0.0, nearest=1)
+    away = torch.cdist(drawn(prior), codes, compute_mode="donot_use_mm_for_euclid_dist")
+    assert float(away.min()) > 0.05 * size
+
+
 def test_the_same_seed_draws_the_same():
     prior = NeighboursPrior(Codes(on_circle(DEGREES)), noise=0.1)
     assert torch.equal(drawn(prior, seed=3), drawn(prior, seed=3))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.text_lines import read_csv
 
 # The mark by which spreadsheet programs know UTF-8.
@@ -98,12 +98,12 @@ def read_key_content(path: Path, form: str, *, of: str) -> dict[str, Any]:
         DataError: If it is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_object(path)
     except OSError as error:
         raise DataError(error.strerror or str(error), path=path) from error
     except ValueError as error:
         hint = f"name the {KEY} beside the sheets"
-        raise DataError("not JSON", path=path, hint=hint) from error
-    if not isinstance(content, dict) or content.get("format") != form:
+        raise DataError(f"not JSON ({error})", path=path, hint=hint) from error
+    if content.get("format") != form:
         raise DataError(f"not the key of {of}", path=path)
     return content

@@ -32,6 +32,7 @@ from arae_toolkit.optim.update import Scalars, adam_update
 from arae_toolkit.pretraining.objectives import classifier_nats
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
+from arae_toolkit.training.selection import select_if_best, selected_weights
 from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
@@ -110,9 +111,6 @@ def scorer_settings(rows: int) -> ScorerConfig:
     return ScorerConfig(training=schedule)
 
 
-SELECTED, BEST_SCORE = "selected/", "best_score/"
-
-
 class ScorerTraining:
     """The training of a scorer's two networks, for :func:`~arae_toolkit.training.loop.fit`.
 
@@ -180,8 +178,7 @@ class ScorerTraining:
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold: the selected ones, or the last."""
-        weights = self.scorer.state_dict()
-        return {name: self.kept.get(SELECTED + name, value) for name, value in weights.items()}
+        return selected_weights(self.kept, self.scorer.state_dict())
 
     def select(self, *, accuracy: float, nats_per_token: float) -> None:
         """Keep the present weights of each network for the folder if none were better on dev.
@@ -191,14 +188,10 @@ class ScorerTraining:
             nats_per_token: Of the language model.
         """
         scores = {"recognizer": -accuracy, "language_model": nats_per_token}
+        weights = self.scorer.state_dict()
         for part, score in scores.items():
-            best = self.kept.get(BEST_SCORE + part)
-            if best is not None and score >= float(best):
-                continue
-            self.kept[BEST_SCORE + part] = torch.tensor(score, dtype=torch.float64)
-            for name, value in self.scorer.state_dict().items():
-                if name.startswith(f"{part}."):
-                    self.kept[SELECTED + name] = value.detach().clone()
+            own = {name: value for name, value in weights.items() if name.startswith(f"{part}.")}
+            select_if_best(self.kept, own, score, part=part)
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return nothing: two plain likelihoods do not diverge while they are finite."""
