@@ -20,6 +20,7 @@ from arae_toolkit.recipes.shared.options import (
     Command,
     in_order,
     preset_option,
+    refused_settings,
     results_option,
     run_options,
 )
@@ -122,6 +123,7 @@ class PlainChoices:
         seeds: Of each model.
         corpus: Name or prepared folder.
         preset: Where the settings of all models start from.
+        changes: Of the settings of all models, ``key=value``.
         quick: Whether it is made on an embedded corpus, with small networks and one seed.
         device: Where to compute.
         precision: Of matrix products.
@@ -133,6 +135,7 @@ class PlainChoices:
     seeds: int
     corpus: str
     preset: str
+    changes: tuple[str, ...]
     quick: bool
     device: str
     precision: Precision
@@ -162,6 +165,12 @@ def table_options(
         click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model."),
         click.option("--corpus", default=corpus, help="Name or prepared folder."),
         preset_option("Where the settings of all models start from."),
+        click.option(
+            *("--set", "changes"),
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A setting of all models; what makes a row another one comes after.",
+        ),
         click.option("--quick", is_flag=True, help=quick),
         run_options(
             "Folder of trained models and pictures, which tables and figures share.",
@@ -211,10 +220,10 @@ class PlainTable:
         self.corpus, self.folder = _opened(choices, quick_corpus)
         self.seeds = range(1 if choices.quick else choices.seeds)
         self.preset = "demo" if choices.quick else choices.preset
-        self.changes: tuple[str, ...] = ()
+        self.changes = choices.changes
         if choices.quick:
             images = self.corpus.kind == "image"
-            self.changes = QUICK_IMAGE_CHANGES if images else QUICK_CHANGES
+            self.changes = (*(QUICK_IMAGE_CHANGES if images else QUICK_CHANGES), *self.changes)
 
     def trained(self) -> Iterator[tuple[PlainSystem, int, Path]]:
         """Yield each row and seed with the folder of its model, trained when it is asked for."""
@@ -228,7 +237,8 @@ class PlainTable:
         """Return the settings of a row's model; its own come after those of all."""
         name = row.preset or self.preset
         config = preset(name, corpus=self.corpus.name, kind=row.model)
-        return with_overrides(config, [*self.changes, *row.changes, f"seed={seed}"])
+        with refused_settings():
+            return with_overrides(config, [*self.changes, *row.changes, f"seed={seed}"])
 
     def _train(self, row: PlainSystem, folder: Path, seed: int) -> None:
         """Train a row's model and its prior, going on with what is there."""

@@ -159,3 +159,15 @@ def test_other_settings_are_not_mixed_into_a_folder(reproduce, place):
         assert len(done.stderr.splitlines()[-1:]) == 1
     finally:
         plain_systems.QUICK_CHANGES = before
+
+
+def test_a_setting_of_all_models_comes_before_what_makes_a_row(reproduce, place):
+    words = ["--system", "ae", "--system", "wae", "--count", 100, "--out", place / "shorter"]
+    _, result = reproduce("table1", *words, "--set", "iterations=4", "--set", "code_norm=sphere")
+    assert result["details"]["changes"][-2:] == ["iterations=4", "code_norm=sphere"]
+    config = json.loads((place / "shorter" / "wae" / "seed-0" / "config.json").read_text())
+    assert config["settings"]["training"]["iterations"] == 4
+
+
+def test_a_setting_that_there_is_not_is_a_usage_error():
+    assert "epoch" in call("reproduce", "table1", "--quick", "--set", "epoch=4", code=2).stderr
