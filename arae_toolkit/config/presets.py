@@ -40,8 +40,8 @@ _PUBLISHED_2018 = TrainingConfig(
 # Deviation: the published code has three tables of word vectors. One learns faster: what the
 # softmax learns of a word, encoder and decoder know at once; see docs/performance.md.
 _TIED = ModelConfig(tied_embeddings="all")
-# Deviation: the paper's codes are as large as its encoder's state. Smaller ones stand more noise.
-_SMALL_CODES = replace(_TIED, code_size=64, encoder_size=300, code_gain=8.0)
+# Deviation: the paper's codes have 300 dimensions. Smaller ones stand more noise.
+_SMALL_CODES = replace(_TIED, code_size=64, code_gain=8.0)
 # Deviation: the paper's noise falls, and its critic alone draws the codes together. Where the noise
 # stays, a generator with as much of it covers the codes; a flow's loss beside the critic's brings
 # those of like sentences together. docs/training.md has what each was found to do.

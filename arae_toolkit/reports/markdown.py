@@ -67,14 +67,17 @@ def measured(results: Results, name: str, title: str, command: str) -> Result:
 
 
 def seeds_of(result: Result) -> str:
-    """Return how many seeds a result is from, in words.
+    """Return how many seeds a result is from, in words, and which rows have but one.
 
     Example:
         >>> seeds_of({"seeds": [7]})
         '1 seed'
+        >>> seeds_of({"seeds": [0, 1], "details": {"once": ["AE, flow"]}})
+        '2 seeds (one of AE, flow)'
     """
-    number = len(result["seeds"])
-    return f"{number} seed{'' if number == 1 else 's'}"
+    number, once = len(result["seeds"]), result.get("details", {}).get("once")
+    alone = f" (one of {'; '.join(once)})" if once and number > 1 else ""
+    return f"{number} seed{'' if number == 1 else 's'}{alone}"
 
 
 PAPER_BUDGETS = {

@@ -120,6 +120,7 @@ class PlainChoices:
 
     Attributes:
         names: Of its rows; none for the usual ones.
+        once: Names of further rows, whose models have the first seed alone.
         seeds: Of each model.
         corpus: Name or prepared folder.
         preset: Where the settings of all models start from.
@@ -132,6 +133,7 @@ class PlainChoices:
     """
 
     names: tuple[str, ...]
+    once: tuple[str, ...]
     seeds: int
     corpus: str
     preset: str
@@ -161,6 +163,12 @@ def table_options(
             type=click.Choice(tuple(systems)),
             multiple=True,
             help=f"A row; may be given again.  [default: {', '.join(default)}]",
+        ),
+        click.option(
+            "--once",
+            type=click.Choice(tuple(systems)),
+            multiple=True,
+            help="A further row, of one seed; may be given again.",
         ),
         click.option("--seeds", type=click.IntRange(1), default=3, help="Of each model."),
         click.option("--corpus", default=corpus, help="Name or prepared folder."),
@@ -214,7 +222,9 @@ class PlainTable:
         self.quick, self.precision, self.results = choices.quick, choices.precision, choices.results
         self.name = f"{name}-quick" if choices.quick else name
         self.device = choose_device(choices.device)
-        self.rows = [SYSTEMS[row] for row in choices.names or rows]
+        names = choices.names or tuple(rows)
+        self.rows = [SYSTEMS[row] for row in (*names, *choices.once)]
+        self._once = len(names)
         if choices.quick and (own := [row.title for row in self.rows if row.preset]):
             raise click.UsageError(f"--quick has no row {own[0]}: its models share one preset")
         self.corpus, self.folder = _opened(choices, quick_corpus)
@@ -227,8 +237,8 @@ class PlainTable:
 
     def trained(self) -> Iterator[tuple[PlainSystem, int, Path]]:
         """Yield each row and seed with the folder of its model, trained when it is asked for."""
-        for row in self.rows:
-            for seed in self.seeds:
+        for number, row in enumerate(self.rows):
+            for seed in self.seeds if number < self._once else self.seeds[:1]:
                 run = self.folder / row.run / f"seed-{seed}"
                 self._train(row, run, seed)
                 yield row, seed, run
@@ -299,6 +309,7 @@ class PlainTable:
                 "preset": self.preset,
                 "changes": list(self.changes),
                 "rows": {row.title: asdict(row) for row in self.rows},
+                "once": [row.title for row in self.rows[self._once :]],
                 "budget": self._budget(),
                 **details,
             },

@@ -10,6 +10,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation import corrupted_reconstruction
 from arae_toolkit.latent import offsets
 from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
+from arae_toolkit.recipes.reproduce.plain_systems import PlainChoices, PlainTable
 from arae_toolkit.storage import paths
 
 TINY = (
@@ -167,6 +168,17 @@ def test_a_setting_of_all_models_comes_before_what_makes_a_row(reproduce, place)
     assert result["details"]["changes"][-2:] == ["iterations=4", "code_norm=sphere"]
     config = json.loads((place / "shorter" / "wae" / "seed-0" / "config.json").read_text())
     assert config["settings"]["training"]["iterations"] == 4
+
+
+def test_a_further_row_has_one_seed(synthetic, tmp_path):
+    choices = PlainChoices(
+        names=("ae", "arae"), once=("wae",), seeds=3, corpus=str(synthetic), preset="demo", changes=(),
+        quick=False, device="cpu", precision="fp32", out=tmp_path, results=tmp_path,
+    )  # fmt: skip
+    table = PlainTable("table1", choices, ())
+    table._train = lambda *_: None
+    asked = [(row.model, seed) for row, seed, _ in table.trained()]
+    assert asked == [*(("ae", i) for i in range(3)), *(("arae", i) for i in range(3)), ("wae", 0)]
 
 
 def test_a_setting_that_there_is_not_is_a_usage_error():
