@@ -47,7 +47,8 @@ class PlainSystem:
         changes: Of the preset's settings, ``key=value``.
         prior: ``own``, the model's; a kind of fitted prior; ``codes``, those of
             train with noise; ``neighbours``, what lies between two of them.
-        temperatures: At which words are drawn; 0 takes the likeliest.
+        temperatures: At which words are drawn; 0 takes the likeliest. Those behind the first are
+            for one seed.
         preset: Where its settings start from, whatever those of the others do.
     """
 

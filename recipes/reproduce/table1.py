@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SYSTEMS = ("lm", "ae", "arae", "arae-drawn", "aae", "ae-flow")
 QUICK_SYSTEMS = ("lm", "ae", "arae")
+FIRST_SEED = 0
 QUICK_COUNT, QUICK_SENTENCES, QUICK_TEMPERATURES = 1_500, 100, (1.0, 0.7)
 MEASURES = {
     "reverse_perplexity": "per token",
@@ -72,7 +73,7 @@ def table1(count: int, split: str, choices: PlainChoices) -> None:
     Each model is trained into runs/reproduce/CORPUS and sampled. Reverse perplexity is that of
     held-out text by a language model of the samples, forward perplexity that of the samples by a
     language model of a part of train that no system has seen. The language model's temperatures
-    make a curve, drawn into the folder with every other row beside it. What is finished is left
+    make a curve (the first seed's), drawn into the folder with every other row beside it. What is finished is left
     alone. Markdown goes to stdout, everything to results/table1.json.
     """
     from arae_toolkit.evaluation.generation.measurement import GenerationSettings
@@ -126,6 +127,16 @@ def _real(measurement: GenerationMeasurement, count: int) -> dict[str, list[dict
     }
 
 
+def measured_temperatures(row: PlainSystem, seed: int) -> tuple[float, ...]:
+    """Return at which temperatures a seed is measured; all but the first draw the first's curve.
+
+    Example:
+        >>> [measured_temperatures(SYSTEMS["lm"], seed) for seed in (0, 1)]
+        [(1.0, 0.9, 0.8, 0.7), (1.0,)]
+    """
+    return row.temperatures if seed == FIRST_SEED else row.temperatures[:1]
+
+
 def _measured(
     row: PlainSystem,
     run: Path,
@@ -149,7 +160,8 @@ def _measured(
     loaded = load_system(str(run), corpus, device, priors=[row.prior], start_scale=None)
     system = replace(loaded, name=f"{row.title}, seed {seed}")
     found = {}
-    asked = decodings_of(system, row.temperatures, most_words=corpus.max_length)
+    temperatures = measured_temperatures(row, seed)
+    asked = decodings_of(system, temperatures, most_words=corpus.max_length)
     for temperature, decoding in asked.items():
         sentences = samples_of(
             *(system, system.priors[0], decoding, count),
@@ -158,7 +170,7 @@ def _measured(
             corpus=corpus,
             cells=measurement.cells,
         )
-        name = row_name(row.title, temperature, alone=len(asked) == 1)
+        name = row_name(row.title, temperature, alone=len(row.temperatures) == 1)
         parameters = system.parameters + system.priors[0].parameters
         found[name] = {
             "kind": system.kind,
