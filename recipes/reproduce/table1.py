@@ -73,8 +73,8 @@ def table1(count: int, split: str, choices: PlainChoices) -> None:
     Each model is trained into runs/reproduce/CORPUS and sampled. Reverse perplexity is that of
     held-out text by a language model of the samples, forward perplexity that of the samples by a
     language model of a part of train that no system has seen. The language model's temperatures
-    make a curve (the first seed's), drawn into the folder with every other row beside it. What is finished is left
-    alone. Markdown goes to stdout, everything to results/table1.json.
+    make a curve (the first seed's), drawn into the folder with every other row beside it. What is
+    finished is left alone. Markdown goes to stdout, everything to results/table1.json.
     """
     from arae_toolkit.evaluation.generation.measurement import GenerationSettings
     from arae_toolkit.recipes.shared.generation_systems import measurement_of

@@ -172,8 +172,8 @@ def test_a_setting_of_all_models_comes_before_what_makes_a_row(reproduce, place)
 
 def test_a_further_row_has_one_seed(synthetic, tmp_path):
     choices = PlainChoices(
-        names=("ae", "arae"), once=("wae",), seeds=3, corpus=str(synthetic), preset="demo", changes=(),
-        quick=False, device="cpu", precision="fp32", out=tmp_path, results=tmp_path,
+        names=("ae", "arae"), once=("wae",), seeds=3, corpus=str(synthetic), preset="demo",
+        changes=(), quick=False, device="cpu", precision="fp32", out=tmp_path, results=tmp_path,
     )  # fmt: skip
     table = PlainTable("table1", choices, ())
     table._train = lambda *_: None
