@@ -19,11 +19,17 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
+from arae_toolkit.transfer.scorer import training
+from arae_toolkit.transfer.scorer.training import ScorerConfig, ScorerSchedule, ScorerSizes
 from drills import forked
 from drills.forked import Work, command
 
 JUDGE = LanguageModelSettings(
     embedding_size=8, hidden_size=8, batch_size=32, most_epochs=2, softmax_samples=20
+)
+SCORER = ScorerConfig(
+    ScorerSizes(embedding_size=8, hidden_size=8, filters=4),
+    ScorerSchedule(batch_size=32, epochs=1, warmup=3, softmax_samples=10, save_every=5),
 )
 PRIOR = ("--set", "iterations=5", "--set", "width=16", "--set", "blocks=1")
 ROWS = b"".join(json.dumps({"text": text}).encode() + b"\n" for text in small.SENTENCES)
@@ -59,9 +65,24 @@ class Materials:
         return self.folder / "source.txt"
 
     @property
+    def texts(self) -> Path:
+        """A file of rows of a sentence each."""
+        return self.folder / "texts.jsonl"
+
+    @property
+    def two_each(self) -> Path:
+        """A file of pairs."""
+        return self.folder / "pairs.jsonl"
+
+    @property
     def corpus(self) -> Path:
         """A prepared corpus."""
         return self.folder / "corpus"
+
+    @property
+    def labelled(self) -> Path:
+        """A prepared corpus of labelled sentences."""
+        return self.folder / "labelled" / "corpus"
 
     @property
     def run(self) -> Path:
@@ -112,8 +133,11 @@ class Materials:
         """Make all of them."""
         self.folder.mkdir(parents=True)
         self.source.write_bytes(SOURCE)
+        self.texts.write_bytes(ROWS)
+        self.two_each.write_bytes(PAIRS)
         self._do(self.save_models)
         self._do(prepare(self.corpus))
+        self._do(lambda: small_transfer.small_labelled_corpus(self.labelled.parent))
         self._do(pretrain(self.corpus, self.run))
         shutil.copytree(self.run, self.other("plain"))
         self._do(fit_prior(self.run, self.corpus))
@@ -148,6 +172,33 @@ def pretrain(corpus: Path, out: Path, *more: object) -> Work:
     """Return the work of training into a folder."""
     settings = ("--device", "cpu", "--set", "epochs=2", *small_runs.SMALL)
     return command("pretrain", corpus, "--out", out, *settings, *more)
+
+
+def train_pairs(corpus: Path, out: Path) -> Work:
+    """Return the work of training a classifier of pairs into a folder, with its results inside."""
+    sizes = ("embedding_size=12", "code_size=16", "hidden_size=12", "batch_size=16", "epochs=25")
+    learns = ("rate=0.01", "warmup=2", "dropout=0", "embedding_dropout=0")  # chance is an error
+    small = [part for setting in (*sizes, *learns) for part in ("--set", setting)]
+    small += ["--model", "bilstm-max", "--labels", "75", "--seeds", "1"]
+    how = ("--objective", "supervised", "--device", "cpu", "--results", out / "results")
+    return command("nli", "--corpus", corpus, "--out", out, *small, *how)
+
+
+def train_transfer(corpus: Path, out: Path) -> Work:
+    """Return the work of training an infilling model, and its scorer, into folders in a folder."""
+    sizes = ("embedding_size=16", "hidden_size=16", "batch_size=16", "iterations=8", "save_every=3")
+    small = [part for size in sizes for part in ("--set", size)]
+    scorer = ("--scorer", out / "judge", "--device", "cpu")
+    work = command(
+        "pretrain", corpus, "--model", "infilling", "--out", out / "run", *scorer, *small
+    )
+
+    def with_small_scorer() -> None:
+        # In a process of its own; at its usual size it takes longer than all the rest.
+        training.scorer_settings = lambda _: SCORER
+        work()
+
+    return with_small_scorer
 
 
 def prepare(out: Path, *more: object) -> Work:

@@ -15,7 +15,15 @@ from arae_toolkit.data.corpus import Corpus
 from drills.damage import weights_of
 from drills.forked import Done, Work, check_end, command, run
 from drills.frame import Broken
-from drills.materials import Materials, fit_prior, judge, prepare, pretrain
+from drills.materials import (
+    Materials,
+    fit_prior,
+    judge,
+    prepare,
+    pretrain,
+    train_pairs,
+    train_transfer,
+)
 
 _LEFT = ("*.part", ".*.part", ".lock", ".*.lock", ".locked-by.json", ".*.locked-by.json")
 _OLD_SECONDS = 300
@@ -61,6 +69,19 @@ def _prior(folder: Path, _: Done) -> bytes:
 
 def _codes(folder: Path, _: Done) -> bytes:
     return (folder / "codes.npy").read_bytes()
+
+
+def _classifier(folder: Path, _: Done) -> bytes:
+    path = folder / "seed-0" / "model.safetensors"
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def _rewriter(folder: Path, done: Done) -> bytes:
+    return weights_of(folder / "run", done)
+
+
+def _rewritten(m: Materials, folder: Path) -> Work:
+    return command("transfer", folder / "run", m.texts, "--to", "good", "--device", "cpu")
 
 
 def _encode(materials: Materials, folder: Path) -> Work:
@@ -113,6 +134,18 @@ WRITERS = {
             lambda m, folder: judge(m.corpus, folder),
             lambda _, done: done.stdout,
             lambda m, folder: judge(m.corpus, folder),
+        ),
+        Writer(
+            "nli",
+            lambda m, folder: train_pairs(m.corpus, folder),
+            _classifier,
+            lambda m, folder: command("nli", "predict", folder, m.two_each, "--device", "cpu"),
+        ),
+        Writer(
+            "pretrain, infilling",
+            lambda m, folder: train_transfer(m.labelled, folder),
+            _rewriter,
+            _rewritten,
         ),
         Writer("encode --out", _encode, _codes, lambda m, _: command("sample", m.model, "-n", "0")),
     )
