@@ -138,8 +138,9 @@ DRILL = Drill(
     "refused in one line; the same command, given again, ends in the same files bit for bit, and "
     "nothing is left of the killed one.",
     "prepare, pretrain (new and resumed, plain and transfer), nli, prior fit, the training of a "
-    "judge and encode --out are killed before a random one of all their renamings, removals, openings and fsyncs, at a "
-    "random moment, or in the middle of a write, once or three times in turn.",
+    "judge and encode --out are killed before a random one of all their renamings, removals, "
+    "openings and fsyncs, at a random moment, or in the middle of a write, once or three times in "
+    "turn.",
     attempt,
     whole=1_500,
     fewest=1,
