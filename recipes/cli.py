@@ -22,6 +22,10 @@ COMMANDS = {
         "arae_toolkit.recipes.pretrain.pretrain:pretrain",
         "Train an autoencoder on a corpus.",
     ),
+    "settings": (
+        "arae_toolkit.recipes.settings:settings",
+        "Show every setting with its meaning, range, default and value.",
+    ),
     "prior": (
         "arae_toolkit.recipes.prior.group:prior",
         "Fit priors to the codes of a trained model.",
