@@ -127,13 +127,32 @@ def find_or_prepare(
     Raises:
         DataError: As for :func:`prepare_corpus`.
     """
-    if name not in CORPORA and prepared_manifest(Path(name)) is not None:
+    if is_prepared(name):
         return Path(name)
     folder = default_folder(name)
     recover(folder)
     if source is None and options is None and prepared_manifest(folder) is not None:
         return folder
     return prepare_corpus(name, source=source, options=options, report=report, progress=progress)
+
+
+def is_prepared(name: str) -> bool:
+    """Return whether a name is the path of a prepared folder."""
+    return name not in CORPORA and prepared_manifest(Path(name)) is not None
+
+
+def find_prepared(name: str) -> Path:
+    """Return the prepared folder of a corpus; nothing is written.
+
+    Raises:
+        DataError: If it has not been prepared.
+    """
+    folder = Path(name) if is_prepared(name) else default_folder(name)
+    if prepared_manifest(folder) is None:
+        raise DataError(
+            f"{name} is not prepared yet", path=folder, hint=f"run 'arae-toolkit prepare {name}'"
+        )
+    return folder
 
 
 def default_folder(name: str) -> Path:

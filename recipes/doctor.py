@@ -16,6 +16,7 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.tables import size_text
 from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
     RUNS_VARIABLE,
@@ -193,7 +194,8 @@ def as_text(findings: dict[str, Any]) -> str:
         "packages  " + ", ".join(f"{name} {packages[name]}" for name in packages if packages[name]),
         "missing   " + (", ".join(name for name in packages if not packages[name]) or "none"),
         *(f"device    {_device_line(device)}" for device in findings["devices"]),
-        f"memory    {_size(memory['total_bytes'])}, {_size(memory['available_bytes'])} available",
+        f"memory    {size_text(memory['total_bytes'])}, "
+        f"{size_text(memory['available_bytes'])} available",
         "",
     ]
     for title in ("sources", "downloads", "corpora", "runs"):
@@ -209,7 +211,7 @@ def _device_line(device: dict[str, Any]) -> str:
     if "threads" in device:
         parts.append(f"{device['threads']} threads used by torch")
     if "memory_bytes" in device:
-        parts.append(_size(device["memory_bytes"]))
+        parts.append(size_text(device["memory_bytes"]))
         parts.append("bf16" if device["bf16"] else "no bf16")
     if "problem" in device:
         parts.append(device["problem"])
@@ -226,7 +228,7 @@ def _place_lines(title: str, place: dict[str, Any]) -> list[str]:
 
 def _entry_text(entry: dict[str, Any]) -> str:
     """Return the size of a source, corpus or run and what is known of its content."""
-    parts = [f"{_size(entry['bytes'])} in {entry['files']} files"]
+    parts = [f"{size_text(entry['bytes'])} in {entry['files']} files"]
     if "problem" in entry:
         parts.append(f"unusable ({entry['problem']})")
     for split, counts in entry.get("splits", {}).items():
@@ -236,19 +238,3 @@ def _entry_text(entry: dict[str, Any]) -> str:
         parts.append("model" if entry["model"] else "no model yet")
         parts.append(f"changed {entry['changed']}")
     return ", ".join(parts)
-
-
-def _size(count: int | None) -> str:
-    """Return a number of bytes as a reader wants it.
-
-    >>> _size(1536 * 1024)
-    '1.5 MiB'
-    """
-    if count is None:
-        return "unknown"
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.optim.update import Update
 from arae_toolkit.storage.json_files import parsed_object
-from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
+from arae_toolkit.storage.safetensors_file import load_tensors, read_metadata, save_tensors
 
 STATE = "training_state.safetensors"
 
@@ -66,6 +66,20 @@ def read_progress(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (KeyError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: not a training state") from error
     return progress, tensors
+
+
+def iterations_done(path: Path) -> int:
+    """Return how many iterations a run has behind it by its state file; 0 where there is none.
+
+    Raises:
+        CheckpointMismatch: If the file is damaged.
+    """
+    if not path.exists():
+        return 0
+    try:
+        return int(parsed_object(read_metadata(path)["progress"])["iteration"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointMismatch(f"{path}: not a training state") from error
 
 
 @torch.no_grad()

@@ -19,9 +19,10 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, check_vacant, save_model_folder
 from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.locks import locked
-from arae_toolkit.training.checkpoint import STATE
+from arae_toolkit.training.checkpoint import STATE, iterations_done
 from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
 from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.rehearsal import Rehearsal
 from arae_toolkit.training.run_identity import (
     FORMERLY,
     Identity,
@@ -39,12 +40,14 @@ class RunOptions(TypedDict, total=False):
         precision: ``bf16`` runs the large matrix products in bfloat16; ``fp32`` unless given.
         listeners: Told of rows and notes.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        rehearsal: Tries a few iterations in place of the run, of which nothing is written.
     """
 
     device: torch.device
     precision: Precision
     listeners: Sequence[Listener]
     stop_signal: Callable[[], int]
+    rehearsal: Rehearsal | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device, precision, listeners, stop_signal: See :class:`RunOptions`.
+        device, precision, listeners, stop_signal, rehearsal: See :class:`RunOptions`.
         option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
 
@@ -70,6 +73,7 @@ class Experiment:
     precision: Precision = "fp32"
     listeners: Sequence[Listener] = ()
     stop_signal: Callable[[], int] = lambda: 0
+    rehearsal: Rehearsal | None = None
     option: str = "--out"
     log: RunLog = field(init=False)
 
@@ -119,6 +123,11 @@ class Experiment:
                 would be lost.
             TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
         """
+        if self.rehearsal is not None:
+            self.rehearsal.done = iterations_done(resume_from or self.folder / STATE)
+            network.to(self.device)
+            self.rehearsal.perform(make()[0])
+            return
         with locked(self.folder, "a training", patience=patience):
             remove_leftovers(self.folder)
             own = self.folder / STATE

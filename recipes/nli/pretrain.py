@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +18,11 @@ from arae_toolkit.recipes.shared.options import (
     labels_option,
     overwrite_option,
     pairs_option,
+    plain_options,
     refused_settings,
     run_options,
     set_option,
+    with_plain_names,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 @drawing_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
 @set_option
+@plain_options
 @overwrite_option
 @run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
 def pretrain(
@@ -64,6 +67,7 @@ def pretrain(
     device: str,
     precision: Precision,
     out: Path | None,
+    **plain: Any,
 ) -> None:
     """Train an encoder of two directions on a corpus's pairs, and print its folder.
 
@@ -73,9 +77,10 @@ def pretrain(
     """
     if labels is not None and objective != "cross-sentence":
         raise click.UsageError("--labels needs --objective cross-sentence")
+    changes = with_plain_names(assignments, **plain)
     corpus = open_pairs(corpus_name)
     with refused_settings():
-        config = with_overrides(PRETRAINING, [f"seed={seed}", *assignments])
+        config = with_overrides(PRETRAINING, [f"seed={seed}", *changes])
         check_pretrainable(config.model)
 
     from arae_toolkit.devices import choose_device, keep_freed_memory

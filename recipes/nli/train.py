@@ -27,10 +27,12 @@ from arae_toolkit.recipes.shared.options import (
     labels_option,
     overwrite_option,
     pairs_option,
+    plain_options,
     refused_settings,
     results_option,
     run_options,
     set_option,
+    with_plain_names,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.paths import run_folder
@@ -112,6 +114,7 @@ SUBCOMMANDS = {
     help="For --pseudo-labels: the least probability of a label that is used.",
 )
 @set_option
+@plain_options
 @overwrite_option
 @run_options("Folder of the model.", default="runs/nli-LABELS")
 @results_option
@@ -135,6 +138,7 @@ def nli(
     precision: Precision,
     out: Path | None,
     results: Path,
+    **plain: Any,
 ) -> None:
     """Train a classifier of sentence pairs on some labels, and print what it reaches.
 
@@ -146,6 +150,7 @@ def nli(
     if ctx.invoked_subcommand is not None:
         return
     began = time.monotonic()
+    changes = with_plain_names(assignments, **plain)
     chosen = objective_for(model, objective)
     corpus = open_pairs(corpus_name)
     from arae_toolkit.devices import choose_device, keep_freed_memory
@@ -158,7 +163,7 @@ def nli(
     if pretrained is None:
         chosen = "supervised"
     with refused_settings():
-        config = with_overrides(fitted(MODELS[model], pretrained), assignments)
+        config = with_overrides(fitted(MODELS[model], pretrained), changes)
     place = choose_device(device)
     keep_freed_memory()
     say(f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}")

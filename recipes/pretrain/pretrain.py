@@ -19,9 +19,11 @@ from arae_toolkit.recipes.shared.options import (
     device_option,
     out_option,
     overwrite_option,
+    plain_options,
     preset_option,
     refused_settings,
     set_option,
+    with_plain_names,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.transfer.training import (
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain snli --model ae --out runs/snli-ae --precision bf16",
         "arae-toolkit pretrain snli --model vae --set decoder_word_drop=0.3 --set free_bits=0.1",
         "arae-toolkit pretrain yelp --preset paper-2018 --seed 1",
-        "arae-toolkit pretrain reviews.jsonl --set epochs=5 --set code_size=128",
+        "arae-toolkit pretrain reviews.jsonl --epochs 5 --set code_size=128",
+        "arae-toolkit pretrain reviews.jsonl --epochs 5 --dry-run",
         "arae-toolkit pretrain snli --seeds 8",
         "arae-toolkit pretrain yahoo --part titles --classes science,music,politics",
     ],
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     help="TOML file with tables [model] and [training].",
 )
 @set_option
+@plain_options
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -122,6 +126,11 @@ if TYPE_CHECKING:
     help="auto goes on with the run in the output folder, if there is one.",
 )
 @overwrite_option
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would be trained, with an estimate of time and memory; no run is written.",
+)
 @out_option("Folder of the run.", default="runs/CORPUS")
 def pretrain(
     corpus: str,
@@ -142,7 +151,9 @@ def pretrain(
     jobs: int | None,
     resume: str,
     overwrite: bool,
+    dry_run: bool,
     out: Path | None,
+    **plain: Any,
 ) -> None:
     """Train an autoencoder on CORPUS, and print the folder of the trained model.
 
@@ -163,7 +174,11 @@ def pretrain(
         raise click.UsageError("--resume PATH goes on with one run; use it without --seeds")
     if overwrite and resume != "auto":
         raise click.UsageError("--overwrite starts anew, and --resume does not; give one of them")
-    prepared = open_corpus(corpus, source, part=part, classes=classes)
+    if dry_run and (overwrite or seeds > 1):
+        raise click.UsageError("--dry-run plans one run; use it without --overwrite and --seeds")
+    rate = "autoencoder_rate" if kind in KINDS else "rate"
+    assignments = with_plain_names(assignments, rate=rate, **plain)
+    prepared = open_corpus(corpus, source, part=part, classes=classes, prepare=not dry_run)
     if transfers := attribute and prepared.labels_sentences:
         rows = prepared.labelled().rows("train")
     else:
@@ -181,6 +196,26 @@ def pretrain(
         settings = settings_of(kind, config, changes, rows=rows)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
+    if dry_run:
+        if settings is None:
+            raise click.UsageError(f"--model {kind} learns nothing: there is no plan to show")
+        from arae_toolkit.devices import choose_device
+        from arae_toolkit.recipes.pretrain.dry_run import show_plan
+
+        start = named_preset(preset, corpus=prepared.name, kind=kind, transfer=transfers)
+        show_plan(
+            prepared,
+            settings,
+            settings_of(kind, start, (), rows=rows),
+            folder,
+            kind=kind,
+            preset=preset,
+            transfers=transfers,
+            device=choose_device(device),
+            precision=precision,
+            cuda_graphs=cuda_graphs,
+        )
+        return
     if seeds > 1:
         if settings is None:
             raise click.UsageError(f"--model {kind} learns nothing: all seeds would be the same")

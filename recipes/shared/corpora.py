@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def open_corpus(
-    name: str, source: Path | None = None, *, part: str | None = None, classes: str | None = None
+    name: str,
+    source: Path | None = None,
+    *,
+    part: str | None = None,
+    classes: str | None = None,
+    prepare: bool = True,
 ) -> Corpus:
     """Return the prepared corpus, preparing it where needed.
 
@@ -29,14 +34,18 @@ def open_corpus(
         source: Where its files are.
         part: Of yahoo: ``titles``, ``replies`` or ``both``.
         classes: Of yahoo, separated by commas.
+        prepare: Whether to prepare it where that has not been done.
 
     Raises:
+        DataError: If it cannot be prepared, or is not to be.
         click.UsageError: If ``part`` or ``classes`` is given for another corpus than yahoo.
     """
     from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.preparation import find_or_prepare
+    from arae_toolkit.data_prep.preparation import find_or_prepare, find_prepared
 
     if part is None and classes is None:
+        if not prepare:
+            return Corpus(find_prepared(name))
         return Corpus(find_or_prepare(name, source=source, report=say, progress=progress))
     if name != "yahoo":
         raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
@@ -44,6 +53,8 @@ def open_corpus(
     chosen = tuple(word.strip() for word in (classes or "").split(",") if word.strip())
     options = PrepareOptions(part=part or usual.part, classes=chosen or usual.classes)
     folder = corpus_folder("-".join(("yahoo", *variant_of(part, chosen))))
+    if not prepare:
+        return Corpus(folder)
     return prepared(name, folder, options, source=source)
 
 

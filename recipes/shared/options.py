@@ -49,6 +49,16 @@ precision_option = click.option(
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting."
 )
+plain_options = in_order(
+    click.option("--epochs", type=click.IntRange(1), help="Same as --set epochs=N."),
+    click.option("--batch-size", type=click.IntRange(1), help="Same as --set batch_size=N."),
+    click.option(
+        "--learning-rate",
+        type=click.FloatRange(0),
+        help="The setting rate; autoencoder_rate of an autoencoder.",
+    ),
+)
+"""Settings by plain names; :func:`with_plain_names` puts them beside those of ``--set``."""
 overwrite_option = click.option(
     "--overwrite",
     is_flag=True,
@@ -245,6 +255,36 @@ def json_row_options(lines: str, *, batch_size: int) -> Callable[[Command], Comm
         device_option,
         precision_option,
     )
+
+
+def with_plain_names(
+    assignments: Sequence[str],
+    *,
+    rate: str = "rate",
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+) -> tuple[str, ...]:
+    """Return the ``key=value`` strings of ``--set`` and of :data:`plain_options` together.
+
+    Args:
+        assignments: Of ``--set``.
+        rate: The name that the setting of the learning rate has.
+        epochs: Unless ``None``.
+        batch_size: Unless ``None``.
+        learning_rate: Unless ``None``.
+
+    Raises:
+        click.UsageError: If one is given both ways.
+    """
+    named = {key.partition("=")[0].strip().rpartition(".")[2] for key in assignments}
+    given = {"epochs": epochs, "batch_size": batch_size, rate: learning_rate}
+    for name, value in given.items():
+        if value is not None and name in named:
+            option = "learning-rate" if name == rate else name.replace("_", "-")
+            raise click.UsageError(f"--{option} and --set {name} are one setting; give one of them")
+    plain = (f"{name}={value}" for name, value in given.items() if value is not None)
+    return (*assignments, *plain)
 
 
 @contextmanager

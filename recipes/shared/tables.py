@@ -33,3 +33,20 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, wide: st
     for row in rows:
         drawn.add_row(*map(printable, row))
     Console(markup=False, emoji=False, highlight=False).print(drawn)
+
+
+def size_text(count: int | None) -> str:
+    """Return a number of bytes as a reader wants it.
+
+    Example:
+        >>> size_text(1536 * 1024)
+        '1.5 MiB'
+    """
+    if count is None:
+        return "unknown"
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import arae_toolkit
-from arae_toolkit.recipes import doctor as doctor_module
 from arae_toolkit.recipes.cli import main
+from arae_toolkit.recipes.shared.tables import size_text
 
 
 def doctor(*arguments):
@@ -108,7 +108,7 @@ def test_a_torch_that_does_not_load_is_a_finding_not_a_failure(tmp_path):
     [(None, "unknown"), (0, "0 B"), (1023, "1023 B"), (1024**5 * 3, "3072.0 TiB")],
 )
 def test_sizes_are_told_in_binary_units(count, text):
-    assert doctor_module._size(count) == text
+    assert size_text(count) == text
 
 
 def test_a_run_that_cannot_be_read_leaves_the_others_told(places, monkeypatch):

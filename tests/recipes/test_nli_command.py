@@ -253,3 +253,18 @@ def test_a_cell_at_chance_takes_no_other_with_it(corpus, tmp_path, trained, monk
     assert "300 labels, supervised" in result.stderr
     assert "chance level" in result.stderr
     assert "hypothesis alone" in result.stdout
+
+
+@pytest.mark.parametrize("command", [("nli",), ("nli", "pretrain")])
+def test_a_setting_is_not_given_both_ways(command):
+    refused = call(*command, "--learning-rate", 0.1, "--set", "rate=0.2", code=2)
+    assert "--learning-rate and --set rate are one setting" in refused.stderr
+
+
+def test_plain_names_are_those_of_settings(corpus, tmp_path):
+    """Out of range, they are refused as settings are: before anything is computed."""
+    refused = call(
+        *("nli", "pretrain", "--corpus", corpus, "--learning-rate", 1e9, "--out", tmp_path / "x"),
+        code=2,
+    )
+    assert "rate must be from 0 to 1000000" in refused.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import call
-from small_runs import pretrain, same_state, start
+from small_runs import SMALL, pretrain, same_state, start
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
@@ -194,3 +194,17 @@ def test_settings_that_cannot_go_together_are_a_usage_error(synthetic, tmp_path,
     more = [word for setting in settings for word in ("--set", setting)]
     told = pretrain(synthetic, tmp_path / "run", "--model", kind, *more, code=2).stderr
     assert "Invalid value for '--set'" in told
+
+
+def test_plain_names_are_those_of_settings(synthetic, tmp_path):
+    """And one setting is not given both ways."""
+    options = ("--device", "cpu", "--out", tmp_path, *SMALL)
+    call("pretrain", synthetic, *options, "--epochs", 1, "--learning-rate", 0.002)
+    settings = json.loads((tmp_path / "config.json").read_text())["settings"]["training"]
+    assert (settings["epochs"], settings["autoencoder_rate"]) == (1, 0.002)
+    refused = call("pretrain", synthetic, *options, "--batch-size", 8, code=2)
+    assert "--batch-size and --set batch_size are one setting" in refused.stderr
+    refused = call(
+        "pretrain", synthetic, "--learning-rate", 1, "--set", "training.autoencoder_rate=2", code=2
+    )
+    assert "--learning-rate and --set autoencoder_rate are one setting" in refused.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -18,6 +19,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.pretraining.algorithm import Algorithm, separate_encoder_facts
 from arae_toolkit.training.experiment import Experiment, RunOptions
+from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.transfer.autoencoder.attribute_classifier import AttributeAdversary
 from arae_toolkit.transfer.autoencoder.back_translation import BackTranslation
 from arae_toolkit.transfer.autoencoder.dev_evaluation import TransferEvaluation
@@ -92,23 +94,28 @@ def pretrain_transfer(
     if chances is not None:
         model.chances.copy_(chances)
 
-    def make() -> tuple[Algorithm, TransferEvaluation]:
+    def make() -> tuple[Algorithm, Evaluate[Algorithm]]:
         device = experiment.device
         hidden = training_chances(chances, device)
         store = AttributeStore(train, device=device, chances=hidden)
         dev = _short_enough(corpus, "dev", config)
         algorithm = _algorithm(model, config, store, experiment.precision)
-        scorer, _ = Scorer.from_pretrained(folder / "scorer")
-        return algorithm, TransferEvaluation(
-            model,
-            corpus.vocabulary,
-            scorer.to(device),
-            TokenStore(train, device=device),
-            AttributeStore(dev, device=device, chances=hidden),
-            dev,
-            config.training,
-            algorithm.dtype,
-        )
+
+        @cache
+        def evaluation() -> TransferEvaluation:
+            scorer, _ = Scorer.from_pretrained(folder / "scorer")
+            return TransferEvaluation(
+                model,
+                corpus.vocabulary,
+                scorer.to(device),
+                TokenStore(train, device=device),
+                AttributeStore(dev, device=device, chances=hidden),
+                dev,
+                config.training,
+                algorithm.dtype,
+            )
+
+        return algorithm, lambda trained, last: evaluation()(trained, last)
 
     record = model_record(LATENT, model.arguments, config, corpus)
     experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -81,13 +82,21 @@ def train_cross_aligned(
     model.initialize(torch.Generator().manual_seed(schedule.seed))
 
     def make() -> tuple[CrossAlignedTraining, Evaluate[CrossAlignedTraining]]:
-        scorer, _ = Scorer.from_pretrained(folder / "scorer")
-        scorer, dev = scorer.to(experiment.device), corpus.split("dev")
+        dev = corpus.split("dev")
         rows = np.random.default_rng(schedule.seed).permutation(len(dev))
         rows = rows[: schedule.evaluation_sentences]
         store = AttributeStore(corpus.split("train"), device=experiment.device)
         training = CrossAlignedTraining(model, schedule, store, precision=experiment.precision)
-        return training, lambda _, last: _evaluate(model, corpus.vocabulary, scorer, dev, rows)
+
+        def evaluate(_: CrossAlignedTraining, last: bool) -> Mapping[str, Any]:
+            del last
+            return _evaluate(model, corpus.vocabulary, scorer(), dev, rows)
+
+        return training, evaluate
+
+    @cache
+    def scorer() -> Scorer:
+        return Scorer.from_pretrained(folder / "scorer")[0].to(experiment.device)
 
     record = model_record(CROSS_ALIGNED, model.arguments, config, corpus)
     experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)

@@ -256,8 +256,11 @@ def provide_scorer(
         corpus: With labelled sentences.
         scorer_folder: Where the scorer is, or is to be.
         folder: Of the model.
-        options: Of the model's run; its listeners are told nothing of the scorer's.
+        options: Of the model's run; its listeners are told nothing of the scorer's. A rehearsal
+            needs no scorer.
     """
+    if options.get("rehearsal") is not None:
+        return
     own: RunOptions = {**options, "listeners": ()}
     train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
     copy_scorer(scorer_folder, folder)
