@@ -77,7 +77,7 @@ def check_settings(kind: str, config: Config, *, images: bool) -> None:
     if images:
         if not KINDS[kind].images:
             raise ValueError(f"there is no {kind} of images")
-        if training.select != "last":
+        if training.select == "reverse-perplexity":
             raise ValueError(f"select={training.select}: images have no perplexity")
         if config.model.hidden_size < 2 or training.batch_size < 2:
             raise ValueError("hidden_size and batch_size of images must be at least 2")

@@ -240,9 +240,11 @@ class TrainingConfig:
     """A checkpoint is written every so many iterations."""
     evaluate_every: OptionalTimes = 0
     """The run is evaluated on dev every so many iterations; 0 evaluates after each epoch."""
-    select: Literal["last", "reverse-perplexity"] = "last"
-    """Which weights the folder holds: the last ones, or those of the evaluation whose samples made
-    the best language model of dev (the paper's criterion). Sentences without an attribute only."""
+    select: Literal["last", "nats", "reverse-perplexity"] = "last"
+    """Which weights the folder holds: the last ones; those of the evaluation that gave dev back at
+    the fewest ``nats``; or those whose samples made the best language model of dev (the paper's
+    criterion, of sentences only). The last ones then lie in its folder ``last``. Without an
+    attribute only."""
     selection_samples: Rows = 20_000
     """Reverse perplexity on dev is measured with so many samples."""
     evaluation_sentences: Rows = 2000

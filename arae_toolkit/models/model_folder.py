@@ -34,6 +34,9 @@ FORMAT = "arae-toolkit-model-1"
 WEIGHTS_SHA256 = "weights_sha256"
 """The entry of the configuration that holds the fingerprints of its weights: of those in place and,
 while they are replaced, of those to come. Earlier versions wrote none."""
+FORMER_SHA256 = "former_sha256"
+"""The entry of the configuration that holds its fingerprints before its run was extended, by which
+the weights and the training state of that time know it."""
 _PARTS = {"config_sha256": CONFIG, "tokenizer_sha256": TOKENIZER}
 _READ_AGAIN = 3
 """So often is a folder read in which a training replaces files at that moment."""
@@ -129,6 +132,7 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
                 "restore the files of one run"
             )
     check_parts(folder, metadata, by=WEIGHTS)
+    config.pop(FORMER_SHA256, None)
     try:
         check_config(config, tensors)
         check_finite(tensors)
@@ -157,10 +161,22 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def replace_config(folder: Path, entries: Mapping[str, Any]) -> None:
+    """Change entries of a folder's configuration; its weights still belong to it.
+
+    Raises:
+        ToolkitError: If the file cannot be written; the one before it is kept.
+        CheckpointMismatch: If the configuration is missing or damaged.
+    """
+    config = read_config(folder)
+    former = [*config.get(FORMER_SHA256, []), *_known(folder)["config_sha256"][:1]]
+    write_json(folder / CONFIG, {**config, **entries, FORMER_SHA256: former})
+
+
 def fingerprints(folder: Path) -> dict[str, str]:
     """Return the fingerprints of the configuration and, where there is one, the tokenizer.
 
-    The configuration's own entry for the weights is left out: it changes with each save.
+    The configuration's own entries for fingerprints are left out: they change with each save.
 
     Raises:
         CheckpointMismatch: If one of the files is damaged.
@@ -235,7 +251,9 @@ def _known(folder: Path) -> dict[str, tuple[str, ...]]:
         except (OSError, ValueError) as error:
             raise CheckpointMismatch(f"{folder / name}: damaged ({error})") from error
         content.pop(WEIGHTS_SHA256, None)
+        former = content.pop(FORMER_SHA256, [])
         plain = text.replace("\r\n", "\n")
         written = json_text(content, indent=2) + "\n"
         found[part] = tuple(sha256_of_bytes(form.encode()) for form in (written, plain))
+        found[part] += tuple(former if isinstance(former, list) else ())
     return found

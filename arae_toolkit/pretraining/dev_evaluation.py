@@ -69,7 +69,8 @@ class DevEvaluation:
             dataclass of numbers.
         neighbours: Pairs of rows of dev whose codes are to lie close. Shape (N, 2).
         samples: Returns sentences to be logged, if the model makes sentences.
-        score: Returns what weights are selected by, the lower the better, if not the last are kept.
+        score: Returns what weights are selected by, the lower the better, if that is neither the
+            nats of dev nor their being the last.
         note: Told of a collapse that two evaluations agree on.
     """
 
@@ -94,6 +95,7 @@ class DevEvaluation:
         self.rows = chosen[: config.training.evaluation_sentences]
         self.earliest = earliest_collapse(config.training)
         self.price_is_whole = config.training.kl_warmup
+        self.selects_by_nats = config.training.select == "nats"
 
     def __call__(self, algorithm: Algorithm, last: bool) -> Mapping[str, Any]:
         """Return a row of measurements; the last one is over all of dev."""
@@ -123,7 +125,21 @@ class DevEvaluation:
         if self.score is not None:
             row["reverse_perplexity"] = self.score()
             algorithm.select(row["reverse_perplexity"])
+        if self.selects_by_nats:
+            algorithm.select(self._nats(row, whole=last))
         return row if self.samples is None else {**row, "samples": self.samples()}
+
+    def _nats(self, row: Mapping[str, Any], *, whole: bool) -> float:
+        """Return nats a row on the rows that every evaluation uses; of a posterior, its bound.
+
+        Args:
+            row: As measured.
+            whole: Whether that was on all of dev.
+        """
+        if whole and len(self.rows) < len(self.dev):
+            row = {**row, **asdict(self.measure(self.dev, rows=self.rows))}
+        nats = row["nats_per_sentence" if "nats_per_sentence" in row else "nats_per_image"]
+        return float(nats) + float(row.get("kl_nats", 0.0))
 
     def _collapse(self, codes: CodeSpaceStatistics, algorithm: Algorithm) -> str | None:
         """Return the warning of a collapse that two evaluations agree on, if they do."""

@@ -17,6 +17,7 @@ from arae_toolkit.devices import has_bfloat16
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.models.model_folder import holds_weights, save_model_folder
 from arae_toolkit.pretraining.algorithm import Algorithm, separate_encoder_facts
 from arae_toolkit.pretraining.dev_evaluation import (
     SamplePictures,
@@ -26,7 +27,10 @@ from arae_toolkit.pretraining.dev_evaluation import (
 from arae_toolkit.training.checkpoint import STATE
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
+from arae_toolkit.version import __version__
 
+LAST = "last"
+"""Folder, in that of a run, of the model of its last weights, where others are selected."""
 ModelName = Literal["arae", "ae", "aae", "vae", "wae", "language-model"]
 """One of :data:`~arae_toolkit.config.model_kinds.KINDS`."""
 
@@ -155,18 +159,21 @@ def pretrain(
             log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")
         return algorithm, evaluate
 
-    experiment.train(
-        model,
-        make,
-        record={
-            "kind": corpus.kind,
-            "model": model.arguments,
-            "settings": to_dict(config),
-            "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
-        },
-        vocabulary=model.vocabulary if isinstance(model, ARAE) else None,
-        resume_from=state,
-    )
+    record = {
+        "kind": corpus.kind,
+        "model": model.arguments,
+        "settings": to_dict(config),
+        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
+    }
+    vocabulary = model.vocabulary if isinstance(model, ARAE) else None
+    experiment.train(model, make, record=record, vocabulary=vocabulary, resume_from=state)
+    weights = model.state_dict()
+    if config.training.select == "last" or experiment.rehearsal is not None:
+        return
+    if not holds_weights(folder / LAST, weights):
+        about = {**record, "run": experiment.identity, "toolkit": __version__, "weights": LAST}
+        save_model_folder(folder / LAST, config=about, vocabulary=vocabulary, tensors=weights)
+        log.note(f"its last weights, beside the selected ones: {folder / LAST}")
 
 
 def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> Path | None:

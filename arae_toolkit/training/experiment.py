@@ -16,7 +16,15 @@ from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, check_vacant, save_model_folder
+from arae_toolkit.models.model_folder import (
+    CONFIG,
+    FORMER_SHA256,
+    WEIGHTS,
+    check_vacant,
+    read_config,
+    replace_config,
+    save_model_folder,
+)
 from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE, iterations_done
@@ -25,8 +33,10 @@ from arae_toolkit.training.metrics_log import Listener, RunLog
 from arae_toolkit.training.rehearsal import Rehearsal
 from arae_toolkit.training.run_identity import (
     FORMERLY,
+    LENGTH,
     Identity,
     check_folder,
+    is_extension,
     settings_identity,
 )
 from arae_toolkit.version import __version__
@@ -40,6 +50,8 @@ class RunOptions(TypedDict, total=False):
         precision: ``bf16`` runs the large matrix products in bfloat16; ``fp32`` unless given.
         listeners: Told of rows and notes.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        extend: Whether a finished run in the folder may be of fewer epochs or iterations: it is
+            then trained on.
         rehearsal: Tries a few iterations in place of the run, of which nothing is written.
     """
 
@@ -47,6 +59,7 @@ class RunOptions(TypedDict, total=False):
     precision: Precision
     listeners: Sequence[Listener]
     stop_signal: Callable[[], int]
+    extend: bool
     rehearsal: Rehearsal | None
 
 
@@ -58,7 +71,7 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device, precision, listeners, stop_signal, rehearsal: See :class:`RunOptions`.
+        device, precision, listeners, stop_signal, extend, rehearsal: See :class:`RunOptions`.
         option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
 
@@ -73,6 +86,7 @@ class Experiment:
     precision: Precision = "fp32"
     listeners: Sequence[Listener] = ()
     stop_signal: Callable[[], int] = lambda: 0
+    extend: bool = False
     rehearsal: Rehearsal | None = None
     option: str = "--out"
     log: RunLog = field(init=False)
@@ -80,7 +94,11 @@ class Experiment:
     def __post_init__(self) -> None:
         """Refuse a folder of another run, before anything is computed."""
         check_folder(
-            self.folder / CONFIG, self.identity, defaults=self.defaults, option=self.option
+            self.folder / CONFIG,
+            self.identity,
+            defaults=self.defaults,
+            besides=LENGTH if self.extend else (),
+            option=self.option,
         )
         object.__setattr__(self, "log", RunLog(self.folder, self.listeners))
 
@@ -145,10 +163,34 @@ class Experiment:
                 )
             network.to(self.device)
             training, evaluate = make()
+            if self.extend:
+                self._extend_config(training, record)
             run = Run(
-                self.folder, self.identity, self.log, evaluate, self.stop_signal, self.defaults
+                self.folder,
+                self.identity,
+                self.log,
+                evaluate,
+                self.stop_signal,
+                self.defaults,
+                extended=self.extend or FORMER_SHA256 in read_config(self.folder),
             )
             fit(training, run, resume_from=resumed)
+
+    def _extend_config(self, training: Trainable, record: Mapping[str, Any]) -> None:
+        """Write the longer schedule into the folder's configuration, if it is of a shorter one.
+
+        Raises:
+            CheckpointMismatch: If that run is not finished, or not shorter.
+        """
+        there = {**self.defaults, **read_config(self.folder)["run"]}
+        if is_extension(
+            there,
+            self.identity,
+            batches_per_epoch=training.batches_per_epoch,
+            done=iterations_done(self.folder / STATE),
+            where=self.folder,
+        ):
+            replace_config(self.folder, {**record, "run": self.identity})
 
 
 def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -> None:

@@ -29,7 +29,7 @@ from arae_toolkit.training.checkpoint import (
     save_training_state,
 )
 from arae_toolkit.training.metrics_log import RunLog
-from arae_toolkit.training.run_identity import Identity, differences
+from arae_toolkit.training.run_identity import LENGTH, Identity, differences, is_extension
 
 DIVERGED_TIMES_UNIFORM = 3.0
 
@@ -169,6 +169,7 @@ class Run:
         evaluate: Called with what is trained and whether it is the last time; returns a row.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
         defaults: What parts of the identity were before they existed.
+        extended: Whether the state may be that of a shorter run.
         parts: Fingerprints of the configuration and the tokenizer, as they were at the start.
     """
 
@@ -178,6 +179,7 @@ class Run:
     evaluate: Evaluate[Any]
     stop_signal: Callable[[], int] = lambda: 0
     defaults: Identity = field(default_factory=dict)
+    extended: bool = False
     parts: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -292,7 +294,9 @@ def _save(
 def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tuple[int, float, int]:
     """Put everything back; return the iteration, the seconds spent and the last evaluation."""
     progress, tensors = read_progress(path)
-    different = differences(progress.get("identity", {}), run.identity, defaults=run.defaults)
+    saved = {**run.defaults, **progress.get("identity", {})}
+    besides = LENGTH if run.extended else ()
+    different = differences(saved, run.identity, defaults={}, besides=besides)
     if different:
         raise CheckpointMismatch(
             f"{path}: saved by another run ({different[0]}); name another folder with --out, or "
@@ -314,6 +318,12 @@ def _restore(algorithm: Trainable, run: Run, window: Window, path: Path) -> tupl
         seconds = float(progress["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: not a training state ({error})") from error
+    per_epoch = algorithm.batches_per_epoch
+    if is_extension(saved, run.identity, batches_per_epoch=per_epoch, done=iteration, where=path):
+        run.log.note(
+            f"the schedule is extended from {iteration:,} iterations to {algorithm.iterations:,}: "
+            "rates that fall by its length are those of the longer one from here on"
+        )
     if not 0 <= evaluated <= iteration <= algorithm.iterations:
         raise CheckpointMismatch(f"{path}: not a training state of this run (at {iteration})")
     window.restore({name.removeprefix("window/"): value for name, value in sums.items()}, counted)

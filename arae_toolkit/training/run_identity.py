@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arae_toolkit.config.overrides import Sections, to_dict
@@ -12,6 +12,8 @@ from arae_toolkit.storage.json_files import read_object
 
 Identity = Mapping[str, str]
 
+LENGTH = ("training.epochs", "training.iterations")
+"""What an extended run may have otherwise than before."""
 FORMERLY: Identity = {"encoder_optimizer": "sgd"}
 """What no setting says and earlier versions did otherwise, by the names that runs have for it."""
 
@@ -25,13 +27,16 @@ def settings_identity(config: Sections) -> dict[str, str]:
     }
 
 
-def differences(there: Identity, here: Identity, *, defaults: Identity) -> list[str]:
+def differences(
+    there: Identity, here: Identity, *, defaults: Identity, besides: Sequence[str] = ()
+) -> list[str]:
     """Return in words what differs between two runs.
 
     Args:
         there: Of the run that was saved.
         here: Of the run that is to go on from it.
         defaults: What a setting was before it existed: a run saved by an earlier version lacks it.
+        besides: Names that may differ.
 
     Example:
         >>> differences({"epochs": "3"}, {"epochs": "3", "new": "0"}, defaults={"new": "0"})
@@ -43,12 +48,53 @@ def differences(there: Identity, here: Identity, *, defaults: Identity) -> list[
     return [
         f"{name} {saved.get(name, 'unset')} there, {value} here"
         for name, value in here.items()
-        if saved.get(name) != value
+        if saved.get(name) != value and name not in besides
     ]
 
 
+def is_extension(
+    there: Identity, here: Identity, *, batches_per_epoch: int, done: int, where: Path
+) -> bool:
+    """Return whether a run is longer than the finished one that it goes on from.
+
+    Args:
+        there: Of the run that was saved.
+        here: Of the run that is to go on from it.
+        batches_per_epoch: Iterations in one epoch of both.
+        done: Iterations of the saved run that are done.
+        where: What it was saved in, for messages.
+
+    Raises:
+        CheckpointMismatch: If their lengths differ, and the saved one is not finished or not
+            shorter.
+    """
+    changed = differences(there, {n: here[n] for n in LENGTH if n in here}, defaults={})
+    if not changed:
+        return False
+    lengths = []
+    for run in (there, here):
+        epochs, iterations = (int(json.loads(run.get(name, "0"))) for name in LENGTH)
+        lengths.append(iterations or epochs * batches_per_epoch)
+    if lengths[1] <= lengths[0]:
+        raise CheckpointMismatch(
+            f"{where}: saved by a run that is not shorter ({'; '.join(changed)}); name another "
+            "folder with --out, or train for longer"
+        )
+    if done < lengths[0]:
+        raise CheckpointMismatch(
+            f"{where}: saved by a run that is not finished ({done:,} of {lengths[0]:,} iterations, "
+            f"{'; '.join(changed)}); finish it with its own settings, then extend it"
+        )
+    return True
+
+
 def check_folder(
-    path: Path, identity: Identity, *, defaults: Identity, option: str = "--out"
+    path: Path,
+    identity: Identity,
+    *,
+    defaults: Identity,
+    besides: Sequence[str] = (),
+    option: str = "--out",
 ) -> None:
     """Refuse a folder that holds a model of another run.
 
@@ -56,6 +102,7 @@ def check_folder(
         path: The configuration in the folder; where there is none, nothing is refused.
         identity: Of the run that is to be kept there.
         defaults: As for :func:`differences`.
+        besides: As for :func:`differences`.
         option: What names the folder on a command line.
 
     Raises:
@@ -69,7 +116,7 @@ def check_folder(
         raise CheckpointMismatch(
             f"{path}: not the configuration of a run; name another folder with {option}"
         ) from error
-    different = differences(there, identity, defaults=defaults)
+    different = differences(there, identity, defaults=defaults, besides=besides)
     if different:
         raise CheckpointMismatch(
             f"{path.parent}: holds a run with other settings ({'; '.join(different[:3])}); name "

@@ -27,6 +27,7 @@ def show_plan(
     device: Any,
     precision: Precision,
     cuda_graphs: bool,
+    extend: bool,
 ) -> None:
     """Try a few iterations and print the plan of the run on stdout; nothing is written.
 
@@ -41,11 +42,13 @@ def show_plan(
         device: Where to compute.
         precision: Of matrix products.
         cuda_graphs: Whether a CUDA device runs iterations as captured graphs.
+        extend: Whether a finished run of fewer epochs or iterations would be trained on.
     """
     from arae_toolkit.training.rehearsal import Rehearsal
 
     rehearsal = Rehearsal()
     how: dict[str, Any] = {"device": device, "precision": precision, "rehearsal": rehearsal}
+    how["extend"] = extend
     if transfers:
         from arae_toolkit.transfer.labelled_corpus import labelled_part
         from arae_toolkit.transfer.systems import SYSTEMS

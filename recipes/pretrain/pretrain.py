@@ -17,6 +17,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
+    names_of,
     out_option,
     overwrite_option,
     plain_options,
@@ -74,6 +75,12 @@ if TYPE_CHECKING:
 )
 @set_option
 @plain_options
+@click.option(
+    "--select",
+    type=click.Choice(["last", "nats", "reverse-perplexity"]),
+    help="Same as --set select=NAME: the weights that the folder holds, by dev; the last ones then "
+    "lie beside them, in last/.",
+)
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -163,7 +170,8 @@ def pretrain(
 
     CORPUS is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, a
     file of one's own, or a prepared folder. It is prepared first where that has not been done. A
-    run that was stopped goes on when the same command is given again. Samples are shown after each
+    run that was stopped goes on when the same command is given again, and a finished one is trained
+    on when it is given with more --epochs, or --set iterations=N. Samples are shown after each
     epoch; those of images are pictures in the folder's samples/.
 
     With --seeds, each seed has a process and a folder, such as runs/snli-seed-0, with its messages
@@ -191,6 +199,7 @@ def pretrain(
         raise click.UsageError(f"--model {kind} has no presets; change its settings with --set")
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
     own = changes if kind in KINDS else ()
+    extend = not {"epochs", "iterations"}.isdisjoint(names_of(changes))
     config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
@@ -214,6 +223,7 @@ def pretrain(
             device=choose_device(device),
             precision=precision,
             cuda_graphs=cuda_graphs,
+            extend=extend,
         )
         return
     if seeds > 1:
@@ -252,6 +262,7 @@ def pretrain(
 
     keep_freed_memory()
     how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
+    how["extend"] = extend
     if transfers:
         _check_resume(resume, folder)
         if overwrite:

@@ -257,6 +257,16 @@ def json_row_options(lines: str, *, batch_size: int) -> Callable[[Command], Comm
     )
 
 
+def names_of(assignments: Sequence[str]) -> set[str]:
+    """Return the settings that ``key=value`` strings change, without their sections.
+
+    Example:
+        >>> sorted(names_of(["epochs=3", "model.code_size=64"]))
+        ['code_size', 'epochs']
+    """
+    return {key.partition("=")[0].strip().rpartition(".")[2] for key in assignments}
+
+
 def with_plain_names(
     assignments: Sequence[str],
     *,
@@ -264,6 +274,7 @@ def with_plain_names(
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
+    select: str | None = None,
 ) -> tuple[str, ...]:
     """Return the ``key=value`` strings of ``--set`` and of :data:`plain_options` together.
 
@@ -273,12 +284,13 @@ def with_plain_names(
         epochs: Unless ``None``.
         batch_size: Unless ``None``.
         learning_rate: Unless ``None``.
+        select: Unless ``None``.
 
     Raises:
         click.UsageError: If one is given both ways.
     """
-    named = {key.partition("=")[0].strip().rpartition(".")[2] for key in assignments}
-    given = {"epochs": epochs, "batch_size": batch_size, rate: learning_rate}
+    named = names_of(assignments)
+    given = {"epochs": epochs, "batch_size": batch_size, rate: learning_rate, "select": select}
     for name, value in given.items():
         if value is not None and name in named:
             option = "learning-rate" if name == rate else name.replace("_", "-")

@@ -75,6 +75,7 @@ def train_transfer(
     device: torch.device,
     precision: Precision,
     listeners: Sequence[Listener] = (),
+    extend: bool = False,
 ) -> None:
     """Train a transfer model, going on with what the folders hold.
 
@@ -87,6 +88,7 @@ def train_transfer(
         device: Where to compute.
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
+        extend: Whether a finished model of fewer epochs or iterations is trained on.
     """
     from arae_toolkit.transfer.labelled_corpus import labelled_part
 
@@ -105,7 +107,8 @@ def train_transfer(
         title = f"transfer {kind}"
         shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
         with shown as display:
-            system.train(corpus, settings, folder, listeners=[display, *listeners], **how)
+            told = [display, *listeners]
+            system.train(corpus, settings, folder, listeners=told, extend=extend, **how)
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:

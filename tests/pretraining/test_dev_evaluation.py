@@ -104,3 +104,32 @@ def test_a_model_of_one_sentence_is_selected_after_one_of_many(monkeypatch):
         monkeypatch.setattr(model, "sample", lambda *_, _found=samples, **__: _found)
         scores.append(selection_score(model, dev, config))
     assert scores[0] < scores[1]
+
+
+def test_nats_select_on_the_same_rows_each_time():
+    """The last evaluation, which is over all of dev, as well; a posterior's price is counted."""
+    words, config = small.vocabulary(), small.settings("select=nats", "evaluation_sentences=3")
+    model, store = small.model(words), small.store(words)
+    asked, selected = [], []
+
+    @dataclass
+    class Found:
+        nats_per_sentence: float
+
+    def measure(_, rows):
+        asked.append(rows)
+        return Found(9.0 if rows is None else 5.0)
+
+    evaluate = DevEvaluation(
+        *(model, store, store, config),
+        measure=measure,
+        neighbours=np.zeros((0, 2), int),
+        note=print,
+    )
+    algorithm = SimpleNamespace(
+        kept={"iterations": torch.zeros(())}, critic=None, select=selected.append
+    )
+    evaluate(algorithm, False)
+    assert evaluate(algorithm, True)["nats_per_sentence"] == 9.0
+    assert selected == [5.0, 5.0]
+    assert evaluate._nats({"nats_per_image": 2.0, "kl_nats": 0.5}, whole=False) == 2.5

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import call
-from small_runs import SMALL, pretrain, same_state, start
+from safetensors.torch import load_file
+from small_runs import SMALL, pretrain, rows_of, same_state, start
 
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
@@ -77,6 +78,23 @@ def test_the_same_command_again_goes_on_or_is_complete(synthetic, tmp_path):
     other = pretrain(synthetic, tmp_path, "--seed", "5", epochs=1, code=4)
     assert "training.seed" in other.stderr
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_trains_on_where_a_longer_one_is_asked_for(synthetic, tmp_path):
+    """And only there: a default that is longer is no wish."""
+    options = ("--device", "cpu", "--out", tmp_path, *SMALL)
+    pretrain(synthetic, tmp_path, epochs=1)
+    refused = call("pretrain", synthetic, *options, code=4)
+    assert "training.epochs 1 there, 10 here" in refused.stderr
+    longer = call("pretrain", synthetic, *options, "--epochs", 2)
+    assert "the schedule is extended from" in longer.stderr
+    done = call("pretrain", synthetic, *options, "--epochs", 2)
+    assert "this run is complete" in done.stderr
+    assert "extended" not in done.stderr
+    assert json.loads((tmp_path / "config.json").read_text())["settings"]["training"]["epochs"] == 2
+    ARAE.from_pretrained(tmp_path)
+    shorter = pretrain(synthetic, tmp_path, epochs=1, code=4)
+    assert "training.epochs 2 there, 1 here" in shorter.stderr
 
 
 def test_a_state_of_another_folder_starts_a_complete_one(synthetic, undisturbed, tmp_path):
@@ -208,3 +226,25 @@ def test_plain_names_are_those_of_settings(synthetic, tmp_path):
         "pretrain", synthetic, "--learning-rate", 1, "--set", "training.autoencoder_rate=2", code=2
     )
     assert "--learning-rate and --set autoencoder_rate are one setting" in refused.stderr
+
+
+def test_selected_weights_lie_beside_the_last_ones(synthetic, tmp_path):
+    """Both are models; the same command again leaves them, and puts back what is missing."""
+    options = ("--select", "nats", "--set", "evaluate_every=4", "--set", "autoencoder_rate=0.3")
+    pretrain(synthetic, tmp_path, *options)  # at such a rate, not every evaluation is better
+    rows = [row for row in rows_of(tmp_path) if row["kind"] == "dev"]
+    assert rows[-1]["nats_per_sentence"] > min(row["nats_per_sentence"] for row in rows)
+    folders = (tmp_path, tmp_path / "last")
+    best, last = (load_file(folder / "model.safetensors") for folder in folders)
+    state = load_file(tmp_path / "training_state.safetensors")
+    name = "decoder.projection.bias"
+    assert torch.equal(last[name], state[f"module/model/{name}"])
+    assert torch.equal(best[name], state[f"tensor/selected/{name}"])
+    assert not torch.equal(best[name], last[name])
+    for folder in folders:
+        assert len(ARAE.from_pretrained(folder).sample(2)) == 2
+    (tmp_path / "last" / "model.safetensors").unlink()
+    again = pretrain(synthetic, tmp_path, *options)
+    assert "its last weights, beside the selected ones" in again.stderr
+    assert torch.equal(load_file(folders[1] / "model.safetensors")[name], last[name])
+    assert torch.equal(load_file(folders[0] / "model.safetensors")[name], best[name])

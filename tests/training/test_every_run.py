@@ -1,6 +1,7 @@
 """What every training keeps to, for one driver serves them all."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import small
 import small_transfer
 import torch
 from idx_files import write_mnist
-from small_runs import KillAt, Killed, assert_same_end
+from small_runs import KillAt, Killed, assert_same_end, rows_of
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.data.corpus import Corpus
@@ -27,6 +28,7 @@ from arae_toolkit.pretraining.experiment import new_model, pretrain
 from arae_toolkit.priors.fitting import fit_prior
 from arae_toolkit.priors.settings import FlowConfig
 from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.training.metrics_log import Listener
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.infilling.settings import InfillingConfig
 from arae_toolkit.transfer.scorer.training import ScorerConfig, train_scorer
@@ -44,6 +46,26 @@ INFILLING = ("embedding_size=24", "hidden_size=20", "channels=16", "batch_size=1
 FLOW = ("width=12", "blocks=1", "batch_size=64", "epochs=2")
 JOINT_FLOW = ("flow_weight=0.5", "flow_warmup=5", "flow_width=12", "flow_blocks=1")
 SCORER = ("embedding_size=12", "hidden_size=10", "filters=8", "batch_size=32", "epochs=2")
+
+
+class Told(Listener):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def row(self, row):
+        pass
+
+    def note(self, text):
+        self.lines.append(text)
+
+
+class DiesAtTheNote(Told):
+    """Dies before the first iteration of an extended run."""
+
+    def note(self, text):
+        raise Killed
 
 
 @dataclass(frozen=True)
@@ -198,3 +220,56 @@ def test_runs_without_such_an_update_are_as_before(corpora, tmp_path):
         folder = tmp_path / f"{name}-{len(changes)}"
         KINDS[name](corpora, folder, *changes, "iterations=1")
         assert "encoder_optimizer" not in json.loads((folder / CONFIG).read_text())["run"]
+
+
+@pytest.mark.parametrize("name", ["arae", "ae, selected", "images", "transfer", "infilling"])
+def test_a_finished_run_is_trained_on(corpora, whole, tmp_path, name):
+    """As far as it is asked to, over the same numbers whether it is killed on the way or not."""
+    train, begun, told = KINDS[name], whole(name), Told()
+    ends = [tmp_path / part for part in ("straight", "killed", "killed at once")]
+    for folder in ends:
+        shutil.copytree(begun, folder)
+    rows = rows_of(begun)
+    train(corpora, ends[0], "epochs=3", extend=True, listeners=[told])
+    assert sum("the schedule is extended from" in line for line in told.lines) == 1
+    assert rows_of(ends[0])[: len(rows)] == rows
+    assert rows_of(ends[0])[-1]["iteration"] == 3 * rows[-1]["iteration"]
+    for folder, iteration in zip(ends[1:], (9, 1), strict=True):
+        with pytest.raises(Killed):
+            train(
+                corpora, folder, "epochs=3", extend=True,
+                listeners=[KillAt(rows[-1]["iteration"] + iteration)],
+            )  # fmt: skip
+        train(corpora, folder, "epochs=3")  # it is the run that the folder holds now
+        assert_same_end(ends[0], folder)
+    config = json.loads((ends[0] / CONFIG).read_text())
+    assert config["run"]["training.epochs"] == "3"
+    with pytest.raises(CheckpointMismatch, match=r"training\.epochs 3 there, 1 here"):
+        train(corpora, ends[0])
+    with pytest.raises(CheckpointMismatch, match="a run that is not shorter"):
+        train(corpora, ends[0], "epochs=2", extend=True)
+
+
+def test_a_folder_loads_at_every_moment_of_an_extension(corpora, whole, tmp_path, monkeypatch):
+    """Also between the longer schedule in its configuration and the first weights of it."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole("arae"), folder)
+    with pytest.raises(Killed):
+        KINDS["arae"](corpora, folder, "epochs=2", extend=True, listeners=[DiesAtTheNote()])
+    assert json.loads((folder / CONFIG).read_text())["run"]["training.epochs"] == "2"
+    ARAE.from_pretrained(folder)
+    KINDS["arae"](corpora, folder, "epochs=2")
+    ARAE.from_pretrained(folder)
+
+
+def test_a_run_that_is_not_finished_is_not_extended(corpora, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(Killed):
+        KINDS["arae"](corpora, folder, listeners=[KillAt(9)])
+    with pytest.raises(CheckpointMismatch, match=r"not finished \(8 of 1\d iterations"):
+        KINDS["arae"](corpora, folder, "epochs=2", extend=True)
+
+
+def test_an_extension_changes_the_length_alone(corpora, whole):
+    with pytest.raises(CheckpointMismatch, match=r"training\.warmup \d+ there, 9 here"):
+        KINDS["arae"](corpora, whole("arae"), "epochs=2", "warmup=9", extend=True)

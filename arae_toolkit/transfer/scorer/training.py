@@ -261,6 +261,6 @@ def provide_scorer(
     """
     if options.get("rehearsal") is not None:
         return
-    own: RunOptions = {**options, "listeners": ()}
+    own: RunOptions = {**options, "listeners": (), "extend": False}
     train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
     copy_scorer(scorer_folder, folder)
