@@ -66,6 +66,10 @@ COMMANDS = {
         "arae_toolkit.recipes.reproduce.group:reproduce",
         "Measure the paper's tables anew.",
     ),
+    "runs": (
+        "arae_toolkit.recipes.runs.listing:runs",
+        "List trained runs; set them side by side.",
+    ),
     "benchmark": (
         "arae_toolkit.recipes.benchmark:benchmark",
         "Measure how fast this machine trains, encodes and samples.",

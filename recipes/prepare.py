@@ -17,6 +17,7 @@ from arae_toolkit.data_prep.options import (
     PrepareOptions,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.completion import CORPUS
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _DEFAULTS = PrepareOptions()
         "arae-toolkit prepare reviews.jsonl --text-field review --label-field stars",
     ],
 )
-@click.argument("name")
+@click.argument("name", type=CORPUS)
 @click.option(
     "--source",
     type=click.Path(path_type=Path),

@@ -152,7 +152,12 @@ def quick(arguments: list[str]) -> list[str]:
         settings = f"{name} --model {arguments[arguments.index('--model') + 1]}"
     more = OPTIONS.get(name, "").split()
     for change in QUICK.get(settings, QUICK.get(name, "")).split():
-        more += ["--set", change]
+        key, _, value = change.partition("=")
+        if (plain := f"--{key.replace('_', '-')}") in arguments:  # both would be a usage error
+            arguments = [*arguments]
+            arguments[arguments.index(plain) + 1] = value
+        else:
+            more += ["--set", change]
     return [*arguments, *more]
 
 

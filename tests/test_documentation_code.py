@@ -159,3 +159,5 @@ def test_a_line_is_a_pipeline_with_files():
     assert commands_in(line) == [["paste", "a", "b c"], ["arae-toolkit", "nli", "predict", "x"]]
     assert quick(["nli", "predict", "x"]) == ["nli", "predict", "x"]
     assert "epochs=1" in quick(["pretrain", "x", "--model", "infilling"])
+    shorter = quick(["pretrain", "x", "--epochs", "5"])
+    assert shorter[:4] == ["pretrain", "x", "--epochs", "1"] and "epochs=1" not in shorter

@@ -93,7 +93,7 @@ class DevEvaluation:
         self.seed = config.training.seed
         chosen = np.random.default_rng(self.seed).permutation(len(dev))
         self.rows = chosen[: config.training.evaluation_sentences]
-        self.earliest = earliest_collapse(config.training)
+        self.earliest = earliest_collapse(config.training, rows=len(train))
         self.price_is_whole = config.training.kl_warmup
         self.selects_by_nats = config.training.select == "nats"
 
@@ -152,14 +152,20 @@ class DevEvaluation:
         return collapse_warning(codes, before.tolist())
 
 
-def earliest_collapse(training: TrainingConfig) -> int:
+def earliest_collapse(training: TrainingConfig, *, rows: int = 0) -> int:
     """Return the iteration from which on few distinct samples are a sign of a collapse.
 
     Before, the warm-up of lambda(1) is not over, or samples, which use the running mean of the
-    generator's weights, still show much of the weights that it started from.
+    generator's weights, still show much of the weights that it started from, or not all of the
+    training's rows have been seen.
+
+    Args:
+        training: The schedule.
+        rows: That it trains on.
     """
     memory = 1 / max(1 - training.generator_average, 1e-6)
-    return training.adversarial_warmup + round(memory)
+    learned = training.adversarial_warmup + round(memory)
+    return max(learned, rows // training.batch_size)
 
 
 def text_evaluation(

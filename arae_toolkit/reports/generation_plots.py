@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.storage.atomic_files import replacing, write_text
+from arae_toolkit.reports.plot_files import Table, check_suffix, save_picture, save_plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT, DOTS_PER_INCH = 7.0, 4.2, 100
-SUFFIXES = (".png", ".html")
+WIDTH, HEIGHT = 7.0, 4.2
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse; font-size: .9rem }}
-td, th {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ccc }}
-td:first-child, th:first-child {{ text-align: left }}
-.tables {{ overflow-x: auto }}
-pre {{ white-space: pre-wrap }}
-</style>
-<h1>{title}</h1>
-{picture}
-<p>Low and left is better: forward perplexity is that of the samples by a model of real text,
+ABOUT = """\
+Low and left is better: forward perplexity is that of the samples by a model of real text,
 reverse perplexity that of real text by a model of the samples. Bars are bootstrap intervals of
-95 %.</p>
-<div class="tables">
-{tables}
-</div>
-{notes}
-</html>
-"""
+95 %."""
 
 Systems = Mapping[str, Mapping[str, Any]]
 """Measures by system, as ``evaluate generation --json`` prints them."""
-Table = Sequence[Sequence[str]]
-"""Rows of cells, titles first."""
 
 
 def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> Figure:
@@ -145,8 +119,7 @@ def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
     by_price.set_xlabel("reconstruction of dev, nats per sentence")
     by_forward.set_ylabel("reverse perplexity of dev")
     figure.legend(frameon=False, fontsize="x-small", loc="outside right center")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    save_picture(path, figure)
 
 
 def write_plot(
@@ -172,37 +145,6 @@ def write_plot(
         ValueError: If the path ends otherwise.
         ToolkitError: If there is nothing to draw, or the file cannot be written.
     """
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: a name that ends in {' or '.join(SUFFIXES)} is expected")
+    check_suffix(path)
     figure = draw_perplexities(systems, curves)
-    if path.suffix == ".png":
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        return
-    page = PAGE.format(
-        title=escape(title),
-        picture=_svg(figure),
-        tables="\n".join(map(_html_table, tables)),
-        notes="\n".join(f"<p>{escape(note)}</p>" for note in notes),
-    )
-    write_text(path, page)
-
-
-def _svg(figure: Figure) -> str:
-    """Return a figure as SVG, the same text for the same numbers."""
-    import matplotlib as mpl
-
-    target = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "arae-toolkit"}):
-        figure.savefig(target, format="svg", metadata={"Date": None})
-    text = target.getvalue()
-    return text[text.index("<svg") :]
-
-
-def _html_table(rows: Table) -> str:
-    """Return rows of cells as a table, the first one as its head."""
-    lines = [
-        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
-        for tag, row in [("th", rows[0]), *(("td", row) for row in rows[1:])]
-    ]
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+    save_plot(path, figure, title=title, about=ABOUT, tables=tables, notes=notes)

@@ -64,10 +64,15 @@ def source_folder(name: str) -> Path | None:
     return Path(chosen) / name if chosen else None
 
 
+def runs_folder() -> Path:
+    """Return ``$ARAE_RUNS``, else ``runs`` in the working folder."""
+    return Path(os.environ.get(RUNS_VARIABLE) or "runs")
+
+
 def run_folder(name: str) -> Path:
     """Return ``$ARAE_RUNS/name``, else ``runs/name`` in the working folder.
 
     Raises:
         ToolkitError: If it is a path and no name.
     """
-    return Path(os.environ.get(RUNS_VARIABLE) or "runs") / _checked(name)
+    return runs_folder() / _checked(name)

@@ -41,7 +41,7 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import significant
-from arae_toolkit.reports.generation_plots import SUFFIXES
+from arae_toolkit.reports.plot_files import check_suffix
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import PackedSentences
@@ -66,9 +66,7 @@ def _temperatures(text: str) -> tuple[float, ...]:
 
 
 def _plot_path(text: str) -> Path:
-    if Path(text).suffix not in SUFFIXES:
-        raise ValueError(f"{text}: a name that ends in {' or '.join(SUFFIXES)} is expected")
-    return Path(text)
+    return check_suffix(Path(text))
 
 
 @click.command(

@@ -12,7 +12,7 @@ from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective, c
 from arae_toolkit.recipes.nli.seeds import draw_labels
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_pairs
+from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
@@ -92,7 +92,7 @@ def pretrain(
         labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     keep_freed_memory()
     place = choose_device(device)
-    folder = out or run_folder(f"{corpus.name}-{objective}")
+    folder = out or run_folder(f"{run_name(corpus_name, corpus)}-{objective}")
     if overwrite:
         set_aside(folder, note=say)
     pairs = int(corpus.manifest["pairs"]["train"]["pairs"])

@@ -20,7 +20,7 @@ from arae_toolkit.recipes.nli.seeds import (
 )
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
-from arae_toolkit.recipes.shared.corpora import open_pairs
+from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
@@ -159,7 +159,7 @@ def nli(
     from arae_toolkit.training.experiment import set_aside
 
     labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
-    pretrained = open_encoder(encoder, chosen, corpus.name)
+    pretrained = open_encoder(encoder, chosen, run_name(corpus_name, corpus))
     if pretrained is None:
         chosen = "supervised"
     with refused_settings():

@@ -14,7 +14,7 @@ from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.config.schema import check_separate
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
+from arae_toolkit.recipes.shared.corpora import open_corpus, run_name, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
     names_of,
@@ -169,10 +169,10 @@ def pretrain(
     transfer. --no-attribute trains the plain model there as well.
 
     CORPUS is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, a
-    file of one's own, or a prepared folder. It is prepared first where that has not been done. A
-    run that was stopped goes on when the same command is given again, and a finished one is trained
-    on when it is given with more --epochs, or --set iterations=N. Samples are shown after each
-    epoch; those of images are pictures in the folder's samples/.
+    file of one's own, or a prepared folder, by whose name the run is called. It is prepared first
+    where that has not been done. A run that was stopped goes on when the same command is given
+    again, and a finished one trains on when more --epochs, or --set iterations=N, are asked for.
+    Samples are shown after each epoch; those of images are pictures in the folder's samples/.
 
     With --seeds, each seed has a process and a folder, such as runs/snli-seed-0, with its messages
     in pretrain.log; a seed that fails leaves the others alone. Their results on dev, with mean and
@@ -204,7 +204,7 @@ def pretrain(
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
-    folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
+    folder = out or _default_folder("-".join((run_name(corpus, prepared), *variant)), kind)
     if dry_run:
         if settings is None:
             raise click.UsageError(f"--model {kind} learns nothing: there is no plan to show")

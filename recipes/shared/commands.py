@@ -9,13 +9,14 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
 from click.exceptions import Exit
 
 from arae_toolkit.errors import ToolkitError, ToolkitWarning
+from arae_toolkit.recipes.shared.completion import complete_by_name
 from arae_toolkit.recipes.shared.progress import INTERRUPTED, printable, tell
 from arae_toolkit.recipes.shared.standard_streams import (
     StdoutLost,
@@ -36,6 +37,7 @@ class ExamplesCommand(click.Command):
         self.examples = tuple(examples)
         flag: dict[str, Any] = {"is_flag": True, "hidden": True, "expose_value": False}
         self.params.append(click.Option(["--debug"], callback=_set_debug, **flag))
+        complete_by_name(self.params)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the description and, under it, the examples."""
@@ -51,6 +53,16 @@ def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     """Turn on the ``--debug`` of the whole program."""
     if value:
         ctx.find_root().params["debug"] = True
+
+
+class NoSuchCommand(click.UsageError):
+    """A mistyped command: it is told in one line, with what there is."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write that line."""
+        assert self.ctx is not None, "it is raised by a group"
+        program = self.ctx.find_root().info_name
+        click.echo(f"{program}: error: {self.message}", file=file, err=file is None)
 
 
 class LazyGroup(click.Group):
@@ -103,7 +115,7 @@ class LazyGroup(click.Group):
 
             nearest = get_close_matches(name, names, n=1)
             hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are {', '.join(names)}."
-            ctx.fail(f"No such command {name!r}. {hint}")
+            raise NoSuchCommand(f"No such command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def _short_helps(self) -> list[tuple[str, str]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.paths import corpus_folder
@@ -56,6 +57,24 @@ def open_corpus(
     if not prepare:
         return Corpus(folder)
     return prepared(name, folder, options, source=source)
+
+
+def run_name(given: str, corpus: Corpus) -> str:
+    """Return what the runs of a corpus are called, which is what its user calls it.
+
+    That is the name of a prepared folder of the user's own, and else the corpus's.
+
+    Args:
+        given: The corpus as it was named on the command line.
+        corpus: What that has opened.
+    """
+    from arae_toolkit.data_prep.preparation import is_prepared
+
+    folder = Path(given).resolve()
+    with suppress(ToolkitError):  # no cache is known where there is no home folder
+        if folder.parent == corpus_folder(corpus.name).parent.resolve():
+            return corpus.name  # prepared there by its name, or with a few letters behind it
+    return folder.name if is_prepared(given) and folder.name else corpus.name
 
 
 def corpus_of_run(run: str | None, name: str | None) -> Corpus:

@@ -34,14 +34,15 @@ class Nothing:
 def warnings_of(monkeypatch):
     """Return the iterations at which a run of so many distinct samples is warned of."""
 
-    def of(samples, *, resumed=False, settings=SETTLED):
+    def of(samples, *, resumed=False, settings=SETTLED, rows=0):
         algorithm = SimpleNamespace(kept={"iterations": torch.zeros(())}, critic=None)
         found, notes = [], []
 
         def evaluation():
             model, store = small.model(small.vocabulary()), small.store(small.vocabulary())
+            train = [None] * rows if rows else store  # of which the size alone matters here
             return DevEvaluation(
-                *(model, store, store, small.settings(*settings)),
+                *(model, train, store, small.settings(*settings)),
                 measure=lambda *_, **__: Nothing(),
                 neighbours=np.zeros((0, 2), dtype=np.int64),
                 note=notes.append,
@@ -69,6 +70,13 @@ def test_a_generator_that_learns_is_not_called_collapsed(warnings_of):
     assert warnings_of(SLOW) == []
 
 
+def test_nothing_is_named_within_the_first_epoch(warnings_of):
+    """However often it is evaluated: rows that have not been seen may bring the samples apart."""
+    often = {250: 0.2, 500: 0.2, 750: 0.2, 1000: 0.2, 1250: 0.2}
+    settings = (*SETTLED, "batch_size=1")
+    assert warnings_of(often, settings=settings, rows=1000) == [1250]
+
+
 @pytest.mark.parametrize("resumed", [False, True])
 def test_a_collapse_is_named_once_two_evaluations_agree(warnings_of, resumed):
     assert warnings_of(COLLAPSED, resumed=resumed) == [412, 618, 824]
@@ -79,6 +87,7 @@ def test_nothing_counts_before_samples_show_the_generator_as_trained(warnings_of
     assert earliest_collapse(small.settings(*SETTLED).training) == 200
     assert earliest_collapse(small.settings("generator_average=0").training) == 1
     assert earliest_collapse(preset("default", corpus="snli").training) == 2000
+    assert earliest_collapse(preset("default", corpus="snli").training, rows=640_000) == 10_000
     assert warnings_of({50: 0.2, 100: 0.2, 199: 0.2, 250: 0.2}) == []
     assert warnings_of({50: 0.2, 200: 0.2, 201: 0.2}) == [201]
 

@@ -325,3 +325,29 @@ def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
     errors = capsys.readouterr().err
     assert "reading train" in errors
     assert "40/40" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["foo"], "No such command 'foo'. There are demo, prepare, "),
+        (["nli", "xyz"], "No such command 'xyz'. There are pretrain, predict, evaluate.\n"),
+        (["evaluate", "captions"], "No such command 'captions'. There are generation, gallery, "),
+        (["evaluate", "transfr"], "No such command 'transfr'. Did you mean 'transfer'?\n"),
+        (["runs", "x", "--json"], "No such command 'x'. There are compare.\n"),
+    ],
+)
+def test_a_mistyped_command_is_one_line_with_what_there_is(words, line):
+    ended = run(*words)
+    assert ended.exit_code == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"arae-toolkit: error: {line}")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_the_package_is_the_program():
+    """Where the script is not on the path."""
+    command = [sys.executable, "-m", "arae_toolkit", "nli", "xyz"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("arae-toolkit: error: No such command 'xyz'")

@@ -12,6 +12,7 @@ from small_runs import SMALL, pretrain, rows_of, same_state, start
 from arae_toolkit import ARAE
 from arae_toolkit.data.corpus import Corpus, pack
 from arae_toolkit.data.corpus_checks import sealed
+from arae_toolkit.recipes.shared.corpora import open_corpus, run_name
 from arae_toolkit.storage.atomic_files import write_json
 
 
@@ -248,3 +249,25 @@ def test_selected_weights_lie_beside_the_last_ones(synthetic, tmp_path):
     assert "its last weights, beside the selected ones" in again.stderr
     assert torch.equal(load_file(folders[1] / "model.safetensors")[name], last[name])
     assert torch.equal(load_file(folders[0] / "model.safetensors")[name], best[name])
+
+
+def test_runs_are_called_as_the_user_called_the_corpus(tmp_path, monkeypatch):
+    """By a prepared folder's name, a file's, or a corpus's; not by what a folder was made from."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f"a {first} {then} ." for first in "bcdefghijk" for then in "lmnopqrstu"]
+    Path("lines.txt").write_text("\n".join(lines))
+    call("prepare", "lines.txt", "--out", "corpora/mine")
+    (in_cache,) = [Path(call("prepare", "lines.txt").stdout.strip())]
+    for given, name in (
+        ("corpora/mine", "mine"),
+        (tmp_path / "corpora" / "mine" / "", "mine"),
+        ("lines.txt", "lines"),
+        (in_cache, "lines"),
+    ):
+        assert run_name(str(given), open_corpus(str(given))) == name
+    monkeypatch.chdir(tmp_path / "corpora" / "mine")
+    assert run_name(".", open_corpus(".")) == "mine"
+    monkeypatch.chdir(tmp_path)
+    options = ("--device", "cpu", *SMALL, "--set", "iterations=1")
+    ended = call("pretrain", "corpora/mine", *options)
+    assert ended.stdout.strip() == str(tmp_path / "runs" / "mine")

@@ -1,0 +1,97 @@
+"""``arae-toolkit runs``: the runs that there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.recipes.shared.commands import ExamplesGroup
+from arae_toolkit.recipes.shared.options import json_option
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.tables import print_table, size_text
+from arae_toolkit.recipes.shared.training_display import DEV_COLUMNS
+from arae_toolkit.storage.paths import runs_folder
+
+if TYPE_CHECKING:
+    from arae_toolkit.reports.runs import RunRecord
+
+SUBCOMMANDS = {
+    "compare": (
+        "arae_toolkit.recipes.runs.compare:compare",
+        "Set the settings and curves of runs side by side.",
+    ),
+}
+FIGURES_SHOWN = 3
+"""Of the last evaluation on dev, in the table."""
+
+
+@click.group(
+    cls=ExamplesGroup,
+    table=SUBCOMMANDS,
+    invoke_without_command=True,
+    examples=[
+        "arae-toolkit runs",
+        "arae-toolkit runs --folder models --json | jq '.runs[] | {name, dev}'",
+        "arae-toolkit runs compare snli snli-ae --plot curves.html",
+    ],
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where runs lie.  [default: $ARAE_RUNS, else runs]",
+)
+@json_option
+@click.pass_context
+def runs(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+    """List the runs that there are, the last changed first.
+
+    A row has the kind of model, the corpus, the epochs trained, figures on dev as of the last
+    evaluation, the size on disk and the time of the last change. --json has all figures.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    place = folder or runs_folder()
+    found = sorted(_runs_in(place), key=lambda run: run.changed, reverse=True)
+    if as_json:
+        rows = [run.summary() for run in found]
+        click.echo(json.dumps({"looked_in": str(place), "runs": rows}, indent=2))
+        return
+    if not found:
+        say(f"no runs in {place}; 'arae-toolkit pretrain CORPUS' trains one")
+        return
+    print_table(
+        ["run", "kind", "corpus", "epochs", "dev", "size", "changed"],
+        [
+            [
+                *(run.name, run.kind, run.corpus, f"{run.epochs:g}", _figures(run)),
+                *(size_text(run.bytes), f"{run.changed:%Y-%m-%d %H:%M}"),
+            ]
+            for run in found
+        ],
+    )
+
+
+def _runs_in(place: Path) -> list[RunRecord]:
+    """Return the runs in a folder; what is none, or cannot be read, is told and left out."""
+    from arae_toolkit.reports.runs import CONFIG, read_run
+
+    found = []
+    for folder in sorted(place.iterdir()) if place.is_dir() else ():
+        if not (folder / CONFIG).is_file():
+            continue
+        try:
+            found.append(read_run(folder))
+        except (CheckpointMismatch, OSError) as error:
+            say(f"left out: {error}")
+    return found
+
+
+def _figures(run: RunRecord) -> str:
+    """Return some figures of the last evaluation on dev."""
+    row = run.dev[-1] if run.dev else {}
+    shown = [form.format(row[name]) for name, form in DEV_COLUMNS.items() if row.get(name)]
+    return ", ".join(shown[:FIGURES_SHOWN])

@@ -1,0 +1,68 @@
+"""What a shell is offered: files, runs, corpora and labels."""
+
+import json
+
+import pytest
+from click.shell_completion import ShellComplete
+from command_tree import command_named, command_names
+
+from arae_toolkit.recipes.cli import PROGRAM, main
+from arae_toolkit.recipes.shared.completion import CORPUS, FILE, LABEL, RUN
+from arae_toolkit.storage.paths import runs_folder
+
+
+def offered(*words):
+    """Return what is offered for the last word: names, and whether files are."""
+    complete = ShellComplete(main, {}, PROGRAM, "_ARAE_TOOLKIT_COMPLETE")
+    items = complete.get_completions(list(words[:-1]), words[-1])
+    return [item.value for item in items if item.type == "plain"], items[:1] != [] and (
+        items[0].type == "file"
+    )
+
+
+@pytest.fixture(autouse=True)
+def some_runs():
+    labels = {"corpus": {"labels": ["negative", "positive"]}}
+    infilling = {"labels": ["music", "politics"]}
+    for name, config in {"sent": labels, "topics": infilling, "sentences": {}}.items():
+        (runs_folder() / name).mkdir(parents=True)
+        (runs_folder() / name / "config.json").write_text(json.dumps(config))
+    (runs_folder() / "sent-young").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "files"),
+    [
+        (["sample", "sen"], ["sent", "sentences"], True),
+        (["runs", "compare", "topics", "to"], ["topics"], True),
+        (["nli", "--encoder", "to"], ["topics"], True),
+        (["pretrain", "synthetic-"], ["synthetic-sentiment", "synthetic-topics"], True),
+        (["prepare", "m"], ["mnist"], True),
+        (["nli", "--corpus", "sn"], ["snli"], True),
+        (["transfer", "sent", "--to", ""], ["negative", "positive"], False),
+        (["transfer", "topics", "in.txt", "--to", "mu"], ["music"], False),
+        (["transfer", "nowhere", "--to", ""], [], False),
+        (["transfer", "--to", ""], [], False),
+        (["encode", "sent", "tex"], [], True),
+        (["encode", "./se"], [], True),
+        (["evaluate", "transfer", "sent", "--outputs", "x"], [], True),
+    ],
+)
+def test_what_is_offered(words, names, files):
+    assert offered(*words) == (names, files)
+
+
+def test_every_run_and_corpus_of_every_command_is_completed():
+    """Whatever is called so: a new command has it for nothing."""
+    found = {
+        (name, parameter.name): parameter.type
+        for name in command_names()
+        for parameter in command_named(name).params
+    }
+    assert found["transfer", "run"] is RUN
+    assert found["evaluate latent", "corpus_name"] is CORPUS
+    assert found["transfer", "source"] is FILE
+    assert found["transfer", "asked"] is LABEL
+    for (command, name), kind in found.items():
+        if name in ("run", "runs"):
+            assert kind is RUN, command

@@ -1,0 +1,63 @@
+import json
+import shutil
+
+import pytest
+from command_line import call
+
+from arae_toolkit.storage.paths import runs_folder
+
+
+@pytest.fixture
+def two(undisturbed):
+    """Put two runs into the folder of runs, and what is none."""
+    place = runs_folder()
+    for name in ("first", "second"):
+        shutil.copytree(undisturbed, place / name)
+    (place / "notes").mkdir()
+    (place / "torn").mkdir()
+    (place / "torn" / "config.json").write_text("{")
+    config = json.loads((place / "second" / "config.json").read_text())
+    config["run"]["training.seed"] = "7"
+    (place / "second" / "config.json").write_text(json.dumps(config))
+    return place
+
+
+def test_the_runs_that_there_are(two):
+    shown = call("runs")
+    lines = shown.stdout.splitlines()
+    assert lines[0] == "| run | kind | corpus | epochs | dev | size | changed |"
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in lines[2:]}
+    assert rows.keys() == {"first", "second"}
+    assert rows["first"][1:4] == ["arae", "synthetic", "6"]
+    assert "nats/sentence" in rows["first"][4]
+    assert "left out" in shown.stderr and "torn" in shown.stderr
+    found = json.loads(call("runs", "--json").stdout)["runs"]
+    assert {one["name"] for one in found} == {"first", "second"}
+    assert found[0]["dev"]["nats_per_sentence"] > 0
+
+
+def test_no_runs_is_no_failure(tmp_path):
+    assert "no runs in" in call("runs").stderr
+    assert json.loads(call("runs", "--json").stdout)["runs"] == []
+    assert call("runs", "--folder", tmp_path / "nowhere", code=2).stdout == ""
+
+
+def test_runs_side_by_side(two, tmp_path):
+    plots = [tmp_path / "curves.png", tmp_path / "curves.html"]
+    options = [word for path in plots for word in ("--plot", path)]
+    shown = call("runs", "compare", "first", two / "second", "--metric", "exact", *options)
+    assert "| seed | 0 | 7 |" in shown.stdout.splitlines()
+    assert "| epoch: exact | first | second |" in shown.stdout
+    assert plots[0].read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in plots[1].read_text()
+    (one, _) = json.loads(call("runs", "compare", "first", "second", "--json").stdout)["runs"]
+    assert one["settings"]["training.epochs"] == 6
+    assert len(one["curves"]) == 6
+
+
+def test_what_cannot_be_compared_is_told(two, tmp_path):
+    unknown = call("runs", "compare", "first", "second", "--metric", "nats_per_image", code=3)
+    assert "there are nats_per_sentence, " in unknown.stderr
+    assert "no trained model 'third'" in call("runs", "compare", "first", "third", code=1).stderr
+    other = call("runs", "compare", "first", "--plot", tmp_path / "x.gif", code=2)
+    assert ".png or .html is expected" in other.stderr
