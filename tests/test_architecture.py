@@ -41,6 +41,7 @@ TORCH_FREE = (
     *("errors", "version", "config", "reports", "data_prep"),
     *("storage.atomic_files", "storage.paths", "storage.text_lines"),
     *("data.vocabulary", "data.corpus", "training.run_identity"),
+    "training.run_records",
     *("recipes.cli", "recipes.shared.commands"),
 )
 # Beside each other, and still imported: a command runs benchmarks, which look for runs as it does.

@@ -97,8 +97,11 @@ def written(value: Any) -> str:
 def _values(here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield name, value and default of each field, lists in the form that JSON has for them."""
     for field in fields(here):
-        pair = (getattr(part, field.name) for part in (here, there))
-        yield field.name, *(list(one) if isinstance(one, tuple) else one for one in pair)
+        value, default = (
+            list(one) if isinstance(one, tuple) else one
+            for one in (getattr(part, field.name) for part in (here, there))
+        )
+        yield field.name, value, default
 
 
 def _form(hint: Any) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.plot_files import Table, check_suffix, save_picture, save_plot
+from arae_toolkit.storage.figure_files import Table, check_suffix, save_picture, save_plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -41,7 +41,7 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import significant
-from arae_toolkit.reports.plot_files import check_suffix
+from arae_toolkit.storage.figure_files import check_suffix
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import PackedSentences

@@ -121,6 +121,7 @@ SUBCOMMANDS = {
 @click.pass_context
 def nli(
     ctx: click.Context,
+    /,
     labels: str,
     corpus_name: str,
     model: ModelName,

@@ -15,10 +15,10 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import Checked, json_option
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.tables import print_table
-from arae_toolkit.reports.plot_files import check_suffix
+from arae_toolkit.storage.figure_files import check_suffix
 
 if TYPE_CHECKING:
-    from arae_toolkit.reports.runs import RunRecord, Table
+    from arae_toolkit.training.run_records import RunRecord, Table
 
 MOST_PANELS = 9
 """Figures drawn, unless they are named."""
@@ -57,17 +57,17 @@ def compare(
 
     RUNS are corpus names (snli means runs/snli) or folders of runs.
     """
-    from arae_toolkit.reports import runs as reports
+    from arae_toolkit.training import run_records as records
 
-    found = [reports.read_run(find_run(name)) for name in runs]
-    shared = reports.common_metrics(found)
+    found = [records.read_run(find_run(name)) for name in runs]
+    shared = records.common_metrics(found)
     if unknown := [name for name in metrics if name not in shared]:
         raise DataError(
             f"no figure {unknown[0]!r} that all of these runs have on dev",
             hint=f"there are {', '.join(shared)}" if shared else "train them first",
         )
-    curves = [reports.curve_table(found, name) for name in metrics or shared[:1]]
-    tables = [reports.differences_table(found), reports.last_table(found), *curves]
+    curves = [records.curve_table(found, name) for name in metrics or shared[:1]]
+    tables = [records.differences_table(found), records.last_table(found), *curves]
     for path in plots:
         _draw(path, found, list(metrics) or shared[:MOST_PANELS], tables)
     if as_json:
@@ -76,9 +76,7 @@ def compare(
                 **run.summary(),
                 "precision": run.precision,
                 "settings": dict(run.settings),
-                "curves": [
-                    {"epoch": row["epoch"], **reports.figures_of(row)} for row in run.dev
-                ],
+                "curves": [{"epoch": row["epoch"], **records.figures_of(row)} for row in run.dev],
             }
             for run in found
         ]
@@ -94,8 +92,8 @@ def _draw(
     path: Path, found: Sequence[RunRecord], metrics: Sequence[str], tables: Sequence[Table]
 ) -> None:
     """Write the curves of runs into a file, and say so."""
-    from arae_toolkit.reports.plot_files import save_plot
-    from arae_toolkit.reports.runs import draw_curves, labels
+    from arae_toolkit.storage.figure_files import save_plot
+    from arae_toolkit.training.run_records import draw_curves, labels
 
     if not metrics:
         raise DataError("no figure on dev that all of these runs have: nothing to draw")

@@ -17,7 +17,7 @@ from arae_toolkit.recipes.shared.training_display import DEV_COLUMNS
 from arae_toolkit.storage.paths import runs_folder
 
 if TYPE_CHECKING:
-    from arae_toolkit.reports.runs import RunRecord
+    from arae_toolkit.training.run_records import RunRecord
 
 SUBCOMMANDS = {
     "compare": (
@@ -77,7 +77,7 @@ def runs(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
 
 def _runs_in(place: Path) -> list[RunRecord]:
     """Return the runs in a folder; what is none, or cannot be read, is told and left out."""
-    from arae_toolkit.reports.runs import CONFIG, read_run
+    from arae_toolkit.training.run_records import CONFIG, read_run
 
     found = []
     for folder in sorted(place.iterdir()) if place.is_dir() else ():

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.reports.plot_files import save_plot
-from arae_toolkit.reports.runs import (
+from arae_toolkit.storage.figure_files import save_plot
+from arae_toolkit.training.run_records import (
     common_metrics,
     curve_table,
     differences_table,

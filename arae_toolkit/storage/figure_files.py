@@ -1,4 +1,4 @@
-"""Plots as files: a picture, or a page that holds it beside tables and needs no other."""
+"""Figures as files: a picture, or a page that holds it beside tables and needs no other."""
 
 from __future__ import annotations
 
