@@ -16,7 +16,7 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.tables import size_text
+from arae_toolkit.recipes.shared.progress import size_text
 from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
     RUNS_VARIABLE,

@@ -16,8 +16,7 @@ from arae_toolkit.data_prep.options import (
     OTHER_VOCAB_SIZE,
     PrepareOptions,
 )
-from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.completion import CORPUS
+from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_option
-from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.tables import print_table
+from arae_toolkit.recipes.shared.progress import print_table, say
 from arae_toolkit.transfer.systems import SYSTEMS
 
 

@@ -34,6 +34,7 @@ ORDER = (
     ("interop", "serving", "bulk", "search"),
     ("reports",),
     ("recipes", "benchmarks"),
+    ("__main__",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 # Start without torch, whatever they import: the command line, what prepares and what reports.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.config.descriptions import differing, written
 from arae_toolkit.config.model_kinds import KINDS
-from arae_toolkit.recipes.shared.tables import print_table, size_text
+from arae_toolkit.recipes.shared.progress import print_table, size_text
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

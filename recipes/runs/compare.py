@@ -13,8 +13,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import Checked, json_option
-from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.tables import print_table
+from arae_toolkit.recipes.shared.progress import print_table, say
 from arae_toolkit.storage.figure_files import check_suffix
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import click
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 from arae_toolkit.recipes.shared.options import json_option
-from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.tables import print_table, size_text
+from arae_toolkit.recipes.shared.progress import print_table, say, size_text
 from arae_toolkit.recipes.shared.training_display import DEV_COLUMNS
 from arae_toolkit.storage.paths import runs_folder
 

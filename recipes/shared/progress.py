@@ -1,4 +1,4 @@
-"""Progress and tables on the terminal, all of it on stderr."""
+"""Progress and tables: what is on the way to stderr, tables that are asked for to stdout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,6 +75,48 @@ def number_table(title: str, columns: Iterable[str], **style: Any) -> Table:
     for column in columns:
         table.add_column(column, justify="right")
     return table
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, wide: str = "") -> None:
+    """Print a table of texts on stdout.
+
+    Args:
+        heads: Of the columns.
+        rows: Their cells.
+        wide: The head of a column of long texts, if there is one.
+    """
+    if not sys.stdout.isatty():
+        from arae_toolkit.reports.markdown import text_table
+
+        click.echo(text_table(heads, [[" ".join(cell.split()) for cell in row] for row in rows]))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(show_lines=bool(wide))
+    for place, head in enumerate(heads):
+        least = 30 if head == wide else None
+        drawn.add_column(head, overflow="fold", min_width=least, no_wrap=place == 0)
+    for row in rows:
+        drawn.add_row(*map(printable, row))
+    Console(markup=False, emoji=False, highlight=False).print(drawn)
+
+
+def size_text(count: int | None) -> str:
+    """Return a number of bytes as a reader wants it.
+
+    Example:
+        >>> size_text(1536 * 1024)
+        '1.5 MiB'
+    """
+    if count is None:
+        return "unknown"
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
 
 
 @contextlib.contextmanager

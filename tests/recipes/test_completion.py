@@ -7,7 +7,7 @@ from click.shell_completion import ShellComplete
 from command_tree import command_named, command_names
 
 from arae_toolkit.recipes.cli import PROGRAM, main
-from arae_toolkit.recipes.shared.completion import CORPUS, FILE, LABEL, RUN
+from arae_toolkit.recipes.shared.commands import CORPUS, FILE, LABEL, RUN
 from arae_toolkit.storage.paths import runs_folder
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import arae_toolkit
 from arae_toolkit.recipes.cli import main
-from arae_toolkit.recipes.shared.tables import size_text
+from arae_toolkit.recipes.shared.progress import size_text
 
 
 def doctor(*arguments):
