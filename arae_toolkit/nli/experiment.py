@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
@@ -154,13 +155,19 @@ def train_classifier(
     return found
 
 
-def measured(task: Task, config: PairConfig, folder: Path, precision: Precision) -> Measured | None:
+def measured(
+    task: Task,
+    config: PairConfig,
+    folder: Path,
+    precision: Precision,
+    word_vectors: WordVectors | None = None,
+) -> Measured | None:
     """Return what a finished run has measured, ``None`` if there is none.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    Experiment(folder, config, task.facts, precision=precision)
+    Experiment(folder, config, task.facts, precision=precision, word_vectors=word_vectors)
     path = folder / MEASURED
     if not path.exists():
         return None

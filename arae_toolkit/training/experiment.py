@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, check_vacant, save_model_folder
+from arae_toolkit.nn.embedding import put_word_vectors
 from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE
@@ -39,12 +41,14 @@ class RunOptions(TypedDict, total=False):
         precision: ``bf16`` runs the large matrix products in bfloat16; ``fp32`` unless given.
         listeners: Told of rows and notes.
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
+        word_vectors: Where tables of word vectors start from; ``None`` starts them at random.
     """
 
     device: torch.device
     precision: Precision
     listeners: Sequence[Listener]
     stop_signal: Callable[[], int]
+    word_vectors: WordVectors | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device, precision, listeners, stop_signal: See :class:`RunOptions`.
+        device, precision, listeners, stop_signal, word_vectors: See :class:`RunOptions`.
         option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
 
@@ -70,6 +74,7 @@ class Experiment:
     precision: Precision = "fp32"
     listeners: Sequence[Listener] = ()
     stop_signal: Callable[[], int] = lambda: 0
+    word_vectors: WordVectors | None = None
     option: str = "--out"
     log: RunLog = field(init=False)
 
@@ -83,7 +88,9 @@ class Experiment:
     @property
     def identity(self) -> dict[str, str]:
         """What a run must share to go on from this one, by name."""
-        return {**self.facts, "precision": self.precision, **settings_identity(self.config)}
+        vectors = "none" if self.word_vectors is None else self.word_vectors.sha256
+        own = {"precision": self.precision, "word_vectors": vectors}
+        return {**self.facts, **own, **settings_identity(self.config)}
 
     @property
     def defaults(self) -> Identity:
@@ -113,6 +120,7 @@ class Experiment:
             patience: Seconds to wait for another process that is at work in the folder.
 
         Raises:
+            ValueError: If the network has no tables that the word vectors fit into.
             CheckpointMismatch: If the state belongs to another run, or the folder's parts do not
                 belong together.
             ToolkitError: If another process trains there, or the folder holds a trained model that
@@ -124,6 +132,9 @@ class Experiment:
             own = self.folder / STATE
             state = own if resume_from is None or _same(resume_from, own) else resume_from
             resumed = state if state.exists() else None
+            if self.word_vectors is not None:
+                size = 0 if vocabulary is None else len(vocabulary)
+                put_word_vectors(network, self.word_vectors, vocab_size=size)
             starting = network.state_dict() if weights is None else weights
             if resumed != own or not (self.folder / CONFIG).exists():
                 check_vacant(self.folder, starting)

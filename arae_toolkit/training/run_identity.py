@@ -12,7 +12,7 @@ from arae_toolkit.storage.json_files import read_object
 
 Identity = Mapping[str, str]
 
-FORMERLY: Identity = {"encoder_optimizer": "sgd"}
+FORMERLY: Identity = {"encoder_optimizer": "sgd", "word_vectors": "none"}
 """What no setting says and earlier versions did otherwise, by the names that runs have for it."""
 
 

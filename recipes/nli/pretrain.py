@@ -16,11 +16,13 @@ from arae_toolkit.recipes.shared.corpora import open_pairs
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    open_word_vectors,
     overwrite_option,
     pairs_option,
     refused_settings,
     run_options,
     set_option,
+    word_vectors_option,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 @drawing_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
 @set_option
+@word_vectors_option
 @overwrite_option
 @run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
 def pretrain(
@@ -60,6 +63,7 @@ def pretrain(
     draw_from: int,
     seed: int,
     assignments: tuple[str, ...],
+    word_vectors: Path | None,
     overwrite: bool,
     device: str,
     precision: Precision,
@@ -78,6 +82,8 @@ def pretrain(
         config = with_overrides(PRETRAINING, [f"seed={seed}", *assignments])
         check_pretrainable(config.model)
 
+    size = config.model.embedding_size
+    given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
     from arae_toolkit.training.experiment import set_aside
@@ -104,5 +110,6 @@ def pretrain(
             precision=precision,
             listeners=[display],
             stop_signal=stop_signal,
+            word_vectors=given,
         )
     click.echo(folder)

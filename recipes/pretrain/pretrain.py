@@ -17,11 +17,13 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
+    open_word_vectors,
     out_option,
     overwrite_option,
     preset_option,
     refused_settings,
     set_option,
+    word_vectors_option,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.transfer.training import (
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain yelp --preset paper-2018 --seed 1",
         "arae-toolkit pretrain reviews.jsonl --set epochs=5 --set code_size=128",
         "arae-toolkit pretrain snli --seeds 8",
+        "arae-toolkit pretrain snli --word-vectors glove.6B.300d.txt",
         "arae-toolkit pretrain yahoo --part titles --classes science,music,politics",
     ],
 )
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     help="TOML file with tables [model] and [training].",
 )
 @set_option
+@word_vectors_option
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -129,6 +133,7 @@ def pretrain(
     preset: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
+    word_vectors: Path | None,
     source: Path | None,
     part: str | None,
     classes: str | None,
@@ -179,6 +184,13 @@ def pretrain(
     config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
+    given = None
+    if word_vectors is not None:
+        if prepared.kind == "image" or settings is None:
+            what = "images have no words" if settings is not None else f"--model {kind} has none"
+            raise click.UsageError(f"--word-vectors starts embeddings: {what}")
+        size = settings.model.embedding_size
+        given = open_word_vectors(word_vectors, prepared.vocabulary, size=size)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((prepared.name, *variant)), kind)
     if seeds > 1:
@@ -217,6 +229,7 @@ def pretrain(
 
     keep_freed_memory()
     how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
+    how["word_vectors"] = given
     if transfers:
         _check_resume(resume, folder)
         if overwrite:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data.word_vectors import WordVectors
     from arae_toolkit.devices import Precision
     from arae_toolkit.training.metrics_log import Listener
 
@@ -75,6 +76,7 @@ def train_transfer(
     device: torch.device,
     precision: Precision,
     listeners: Sequence[Listener] = (),
+    word_vectors: WordVectors | None = None,
 ) -> None:
     """Train a transfer model, going on with what the folders hold.
 
@@ -87,6 +89,7 @@ def train_transfer(
         device: Where to compute.
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
+        word_vectors: Where the model's embeddings start from; the scorer has its own.
     """
     from arae_toolkit.transfer.labelled_corpus import labelled_part
 
@@ -105,7 +108,8 @@ def train_transfer(
         title = f"transfer {kind}"
         shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
         with shown as display:
-            system.train(corpus, settings, folder, listeners=[display, *listeners], **how)
+            how |= {"listeners": [display, *listeners], "word_vectors": word_vectors}
+            system.train(corpus, settings, folder, **how)
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:

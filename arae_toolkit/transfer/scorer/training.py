@@ -256,8 +256,9 @@ def provide_scorer(
         corpus: With labelled sentences.
         scorer_folder: Where the scorer is, or is to be.
         folder: Of the model.
-        options: Of the model's run; its listeners are told nothing of the scorer's.
+        options: Of the model's run; its listeners are told nothing of the scorer's, and its word
+            vectors are its own: a scorer is shared.
     """
-    own: RunOptions = {**options, "listeners": ()}
+    own: RunOptions = {**options, "listeners": (), "word_vectors": None}
     train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
     copy_scorer(scorer_folder, folder)
