@@ -17,6 +17,47 @@ from arae_toolkit.storage.paths import corpus_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
+
+
+OUTSIDE = ("torchtext", "hf")
+"""What a source begins with whose rows another library reads."""
+
+
+def is_outside(source: str) -> bool:
+    """Return whether another library reads a source.
+
+    Example:
+        >>> is_outside("hf:imdb"), is_outside("snli_1.0.zip")
+        (True, False)
+    """
+    return source.partition(":")[0] in OUTSIDE and ":" in source
+
+
+def open_outside(source: str, options: PrepareOptions) -> OutsideRows:
+    """Return the rows of a source that another library reads.
+
+    Args:
+        source: ``torchtext:DATASET:ROOT``, ``hf:DATASET[:CONFIG]``, or ``hf:FOLDER``.
+        options: Which fields hold the text and the label.
+
+    Raises:
+        DataError: If it cannot be read.
+        ToolkitError: If the library is not installed.
+    """
+    library, _, rest = source.partition(":")
+    name, _, where = rest.partition(":")
+    if library == "hf":
+        from arae_toolkit.interop.datasets import open_data_set
+
+        fields = (options.text_field, options.label_field)
+        return open_data_set(name, where or None, *fields)
+    from arae_toolkit.interop.torchtext import data_set
+
+    if not where:
+        hint = "write --source torchtext:DATASET:ROOT"
+        raise DataError("no folder of torchtext's is named", path=source, hint=hint)
+    return data_set(name, Path(where).expanduser())
 
 
 def open_corpus(
