@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.devices import choose_device
 from arae_toolkit.estimators.validation import texts_of
+from arae_toolkit.models.hub import copied, publish
 from arae_toolkit.nli.pretrained_encoder import EMBEDDING, PretrainedEncoder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
@@ -26,13 +27,14 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     Args:
         model: Folder of a pretrained autoencoder, of a classifier of pairs (of its encoder alone),
-            or of an encoder pretrained on pairs.
+            or of an encoder pretrained on pairs; or ``owner/name`` of one on the hub.
         batch_size: Sentences read together.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Attributes:
         encoder_: The network.
         vocabulary_: Its words.
+        folder_: Where it lies.
 
     Example:
         >>> SentenceEncoder("runs/yelp", batch_size=64)
@@ -51,8 +53,9 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises:
             CheckpointMismatch: If there is no encoder of sentences in the folder.
         """
-        pretrained = PretrainedEncoder.load(Path(self.model))
+        pretrained = PretrainedEncoder.load(self.model)
         make = LSTMEncoder if pretrained.whole_for_paper else BiLSTMEncoder
+        self.folder_ = pretrained.folder
         self.vocabulary_, self._n_features_out = pretrained.vocabulary, pretrained.code_size
         with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
             self.encoder_ = make(
@@ -80,6 +83,14 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes = encode_sentences(self.encoder_, sentences, batch_size=self.batch_size)
         numbers: npt.NDArray[np.float32] = codes.cpu().numpy()
         return numbers
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`."""
+        check_is_fitted(self)
+        save, how = copied(self.folder_), {"private": private, "token": token}
+        return publish(repository, save, made_in=self.folder_, **how)
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks of an estimator: this one takes texts."""

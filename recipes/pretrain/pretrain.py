@@ -14,7 +14,7 @@ from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.config.schema import check_separate
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, variant_of
+from arae_toolkit.recipes.shared.corpora import open_corpus, remember, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
     open_word_vectors,
@@ -169,6 +169,7 @@ def pretrain(
     if overwrite and resume != "auto":
         raise click.UsageError("--overwrite starts anew, and --resume does not; give one of them")
     prepared = open_corpus(corpus, source, part=part, classes=classes)
+    remember(prepared)
     if transfers := attribute and prepared.labels_sentences:
         rows = prepared.labelled().rows("train")
     else:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.storage.paths import corpus_folder
+from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.paths import cache_folder, corpus_folder
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -123,15 +125,32 @@ def corpus_of_run(run: str | None, name: str | None) -> Corpus:
     return corpus
 
 
+def remember(corpus: Corpus) -> None:
+    """Note in the cache where a corpus lies, to find it again by its content.
+
+    A model's folder names no place of the machine that made it. Where nothing can be noted, the
+    corpus is named by hand later on.
+    """
+    with suppress(OSError, ToolkitError):
+        write_text(_note_of(corpus.sha256), str(corpus.folder.resolve()))
+
+
+def _note_of(sha256: str) -> Path:
+    return cache_folder() / "corpora-by-content" / sha256[:32]
+
+
 def _still_there(trained_on: Mapping[str, Any]) -> str | None:
     """Return the folder that a run was trained from, if it still holds the same corpus."""
     from arae_toolkit.data.corpus import Corpus
 
-    folder = trained_on.get("folder")
+    sha256, folder = trained_on.get("sha256"), trained_on.get("folder")  # models of old name it
+    if isinstance(sha256, str) and not isinstance(folder, str):
+        with suppress(OSError, ValueError, ToolkitError):
+            folder = _note_of(sha256).read_text(encoding="utf-8")
     if not isinstance(folder, str):
         return None
     try:
-        same = Corpus(Path(folder)).sha256 == trained_on.get("sha256")
+        same = Corpus(Path(folder)).sha256 == sha256
     except DataError:
         return None
     return folder if same else None
