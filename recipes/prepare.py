@@ -24,6 +24,7 @@ from arae_toolkit.storage.paths import is_plain_name
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
 
 APPLIES_TO = {
     "part": ("yahoo",),
@@ -149,12 +150,20 @@ def prepare(
         source=source,
         out=out,
         options=options,
-        outside=open_outside(str(source), options) if outside else None,
+        outside=_outside(ctx, str(source)) if outside else None,
         report=tell,
         progress=progress,
     )
     print_summary(Corpus(folder))
     click.echo(folder)
+
+
+def _outside(ctx: click.Context, source: str) -> OutsideRows:
+    """Return the rows of a source that another library reads, by the fields that were given."""
+    fields = ("text_field", "label_field")
+    given = click.core.ParameterSource.COMMANDLINE
+    named = {name: ctx.params[name] for name in fields if ctx.get_parameter_source(name) is given}
+    return open_outside(source, **named)
 
 
 def _check_options(ctx: click.Context, name: str, *, outside: bool) -> None:

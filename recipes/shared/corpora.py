@@ -36,12 +36,15 @@ def is_outside(source: str) -> bool:
     return source.partition(":")[0] in OUTSIDE and ":" in source
 
 
-def open_outside(source: str, options: PrepareOptions) -> OutsideRows:
+def open_outside(
+    source: str, *, text_field: str | None = None, label_field: str | None = None
+) -> OutsideRows:
     """Return the rows of a source that another library reads.
 
     Args:
         source: ``torchtext:DATASET:ROOT``, ``hf:DATASET[:CONFIG]``, or ``hf:FOLDER``.
-        options: Which fields hold the text and the label.
+        text_field: The field of the text in a data set of ``hf``; its own unless given.
+        label_field: The same of the label.
 
     Raises:
         DataError: If it cannot be read.
@@ -52,8 +55,7 @@ def open_outside(source: str, options: PrepareOptions) -> OutsideRows:
     if library == "hf":
         from arae_toolkit.interop.datasets import open_data_set
 
-        fields = (options.text_field, options.label_field)
-        return open_data_set(name, where or None, *fields)
+        return open_data_set(name, where or None, text_field, label_field)
     from arae_toolkit.interop.torchtext import data_set
 
     if not where:
