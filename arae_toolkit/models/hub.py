@@ -11,6 +11,9 @@ from typing import Any
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_card import model_card
+from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, read_config, save_weights
+from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.safetensors_file import load_tensors
 
 EXTRA = "pip install 'arae-toolkit[hub]'"
 PATTERNS = ("*.json", "*.safetensors")
@@ -67,6 +70,7 @@ def publish(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save(folder)
+        _leave_out_places(folder)
         (folder / "README.md").write_text(
             model_card(folder, repository, run=made_in), encoding="utf-8"
         )
@@ -102,6 +106,16 @@ def copied(made_in: Path | None) -> Callable[[Path], None]:
                     shutil.copyfile(path, target)
 
     return save
+
+
+def _leave_out_places(folder: Path) -> None:
+    """Remove where the corpus lay, which models of earlier versions name."""
+    for path in folder.rglob(CONFIG):
+        config = read_config(path.parent)
+        corpus = config.get("corpus")
+        if isinstance(corpus, dict) and corpus.pop("folder", None) is not None:
+            write_json(path, config)
+            save_weights(path.parent, load_tensors(path.parent / WEIGHTS)[0])
 
 
 def _api(token: str | None = None) -> Any:

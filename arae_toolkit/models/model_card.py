@@ -50,7 +50,7 @@ _TRANSFER_USE = (
 _FIGURES = {  # of the metrics log's last row for dev
     "nats_per_sentence": "nats per sentence",
     "nats_per_token": "nats per token",
-    "token_accuracy": "percent of tokens",
+    "token_accuracy": "percent of tokens written back",
     "exact": "percent of sentences written back word for word",
     "transferred": "percent transferred, by the model's own classifier",
     "content_bleu": "content BLEU",
@@ -116,7 +116,7 @@ def _data(config: Mapping[str, Any], labels: list[str]) -> Iterator[str]:
     yield f"- Corpus: {corpus.get('name', 'not recorded')}" + (
         f", prepared as sha256 `{sha256}`" if sha256 else ""
     )
-    if labels:
+    if labels and config.get("kind") not in ("text", "image"):
         yield f"- Labels: {', '.join(labels)}"
     if objective := config.get("objective"):
         yield f"- The encoder starts from: {objective}"

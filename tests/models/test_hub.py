@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import small
 import torch
+from safetensors.torch import load_file
 
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder, TextTransfer
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.models import hub
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.models.model_folder import read_config, save_weights
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.storage.atomic_files import write_json
 
 TEXTS = list(small.SENTENCES)
 
@@ -122,7 +125,12 @@ def test_a_transfer_model_is_published_with_its_scorer(place, tmp_path):
     with pytest.raises(ToolkitError, match="lies in no folder"):
         in_memory.push_to_hub("someone/nothing")
     kept = TextTransfer("ae", epochs=1, settings=settings, folder=tmp_path / "kept")
-    kept.fit(texts, labels).push_to_hub("someone/transfer")
+    kept.fit(texts, labels)
+    config = read_config(tmp_path / "kept")
+    config["corpus"]["folder"] = str(tmp_path)  # as an earlier version wrote it
+    write_json(tmp_path / "kept" / "config.json", config)
+    save_weights(tmp_path / "kept", load_file(tmp_path / "kept" / "model.safetensors"))
+    kept.push_to_hub("someone/transfer")
     files = place.repositories["someone/transfer"]
     assert {"config.json", "scorer/model.safetensors", "classes.json"} <= set(files)
     assert not any("training_state" in path for path in files)
