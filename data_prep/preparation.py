@@ -137,10 +137,11 @@ def find_or_prepare(
         DataError: As for :func:`prepare_corpus`.
     """
     if name not in CORPORA:
-        named = [corpus_folder(name)] if is_plain_name(name) else []  # of rows from outside
-        for place in (Path(name), *named):
-            if prepared_manifest(place) is not None:
-                return place
+        path = Path(name)
+        if is_plain_name(name) and not path.exists():
+            path = corpus_folder(name)  # of rows from outside, or none
+        if prepared_manifest(path) is not None:
+            return path
     folder = default_folder(name)
     recover(folder)
     if source is None and options is None and prepared_manifest(folder) is not None:

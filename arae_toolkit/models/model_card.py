@@ -92,7 +92,7 @@ def model_card(folder: Path, name: str, *, run: Path | None = None) -> str:
         "## Limits",
         "\n".join(f"- {limit}" for limit in _limits(kind, first)),
     ]
-    if settings := _settings(first):
+    if settings := list(_settings(first)):
         parts += ["## Settings", "\n".join(settings)]
     return "\n\n".join(parts) + "\n"
 

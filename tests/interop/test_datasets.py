@@ -133,3 +133,11 @@ def test_what_is_no_data_set_is_told_in_one_line(datasets, tmp_path):
     with pytest.raises(DataError, match="not a folder that save_to_disk wrote") as caught:
         bridge.open_data_set(str(tmp_path / "empty"), None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_of_that_name_is_meant_where_there_is_one(saved, tmp_path, monkeypatch):
+    call("prepare", "reviews", "--source", f"hf:{saved}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews").mkdir()
+    result = call("pretrain", "reviews", code=3)
+    assert "no training file here" in result.stderr

@@ -72,7 +72,9 @@ def test_a_model_of_a_run_is_published_with_its_card_and_had_again(place, undist
 def test_what_is_published_are_the_weights_as_they_are(place):
     model = small.model(small.vocabulary())
     model.push_to_hub("someone/untrained")
-    assert "None were measured" in card_of(place, "someone/untrained")
+    card = card_of(place, "someone/untrained")
+    assert "None were measured" in card
+    assert "## Settings" not in card
     encoder = SentenceEncoder("someone/untrained").fit()
     np.testing.assert_array_equal(encoder.transform(TEXTS), model.encode(TEXTS).numpy())
 
