@@ -42,7 +42,7 @@ class WordVectors:
     @property
     def size(self) -> int:
         """E."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     @property
     def sha256(self) -> str:

@@ -15,7 +15,7 @@ from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.atomic_files import write_text
-from arae_toolkit.storage.paths import cache_folder, corpus_folder
+from arae_toolkit.storage.paths import cache_folder, corpus_folder, is_plain_name
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -146,8 +146,8 @@ def _still_there(trained_on: Mapping[str, Any]) -> str | None:
     from arae_toolkit.data.corpus import Corpus
 
     sha256, folder = trained_on.get("sha256"), trained_on.get("folder")  # models of old name it
-    if isinstance(sha256, str) and not isinstance(folder, str):
-        with suppress(OSError, ValueError, ToolkitError):
+    if is_plain_name(sha256) and not isinstance(folder, str):
+        with suppress(OSError, ValueError, ToolkitError):  # none, or not one of ours
             folder = _note_of(sha256).read_text(encoding="utf-8")
     if not isinstance(folder, str):
         return None
