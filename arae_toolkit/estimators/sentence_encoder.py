@@ -112,8 +112,8 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         check_is_fitted(self)
         if str(self.model).startswith(OUTSIDE):
             raise ToolkitError(f"{self.model} is no model of this toolkit; publish it with its own")
-        save, how = copied(self.folder_), {"private": private, "token": token}
-        return publish(repository, save, made_in=self.folder_, **how)
+        save = copied(self.folder_)
+        return publish(repository, save, made_in=self.folder_, private=private, token=token)
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks of an estimator: this one takes texts."""

@@ -173,8 +173,8 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         folder = self.model_.folder if self.folder is None else Path(self.folder)
-        save, how = copied(folder), {"private": private, "token": token}
-        return publish(repository, save, made_in=folder, **how)
+        save = copied(folder)
+        return publish(repository, save, made_in=folder, private=private, token=token)
 
     def transform(self, X: Any) -> npt.NDArray[np.object_]:
         """Return each text rewritten. Shape (N,), of :class:`str`.
