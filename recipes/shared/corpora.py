@@ -146,7 +146,7 @@ def _still_there(trained_on: Mapping[str, Any]) -> str | None:
     from arae_toolkit.data.corpus import Corpus
 
     sha256, folder = trained_on.get("sha256"), trained_on.get("folder")  # models of old name it
-    if is_plain_name(sha256) and not isinstance(folder, str):
+    if isinstance(sha256, str) and is_plain_name(sha256) and not isinstance(folder, str):
         with suppress(OSError, ValueError, ToolkitError):  # none, or not one of ours
             folder = _note_of(sha256).read_text(encoding="utf-8")
     if not isinstance(folder, str):
