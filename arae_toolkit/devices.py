@@ -134,3 +134,13 @@ def reduced(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     # Weights are used once in a pass, and what a captured graph casts is cast again at each replay.
     lower = dtype is torch.bfloat16 and device.type != "mps"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)
+
+
+def autocast_dtype(kind: Literal["cpu", "cuda"]) -> torch.dtype | None:
+    """Return what autocast computes in on a kind of device, ``None`` where it is off."""
+    if hasattr(torch, "get_autocast_dtype"):
+        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    # torch 2.3, where each kind has functions of its own.
+    if kind == "cpu":
+        return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
+    return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None

@@ -8,7 +8,6 @@ train) is arithmetic on ids. Sentences are thus compared by their words, before 
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.data.corpus import PackedSentences, pack, token_dtype
-from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary
+from arae_toolkit.data.vocabulary import OWN_TOKENIZER, SPECIAL_TOKENS, UNKNOWN, Vocabulary
 
 EVERY_WORD = 100_000_000
 """Vocabulary size that no corpus reaches."""
@@ -74,9 +73,12 @@ class EncodedTexts:
         return self.packed.lengths - 1
 
 
-def every_word(table: TextTable, advance: Advance = lambda _: None) -> Vocabulary:
+def every_word(
+    table: TextTable, advance: Advance = lambda _: None, *, tokenizer: str = OWN_TOKENIZER
+) -> Vocabulary:
     """Return the vocabulary of all words of all texts, counting the texts."""
-    return Vocabulary.build(chain.from_iterable(table.batches(advance)), size=EVERY_WORD)
+    texts = chain.from_iterable(table.batches(advance))
+    return Vocabulary.build(texts, size=EVERY_WORD, tokenizer_name=tokenizer)
 
 
 def encode_texts(
@@ -153,9 +155,7 @@ def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int) -> Vocabulary:
     found = [index for index in range(special, len(words)) if counts[index]]
     found.sort(key=lambda index: (-counts[index], words[index]))
     chosen = [*SPECIAL_TOKENS, *(words[index] for index in found[:size])]
-    content = json.loads(texts.vocabulary.to_json())
-    content["model"]["vocab"] = {word: index for index, word in enumerate(chosen)}
-    return Vocabulary.from_json(json.dumps(content))
+    return texts.vocabulary.with_words(chosen)
 
 
 def packed(

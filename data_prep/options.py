@@ -16,6 +16,8 @@ DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25} | dict.fromkeys(EMBE
 DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000} | dict.fromkeys(
     EMBEDDED, 11_000
 )
+TOKENIZERS = ("words", "torchtext:basic_english", "torchtext:split")
+"""Our own first; see :mod:`arae_toolkit.data.torchtext_tokenizers`."""
 DEFAULT_JUDGES_SHARE = 0.2
 """Of every corpus known by name, and of a file of one's own that has labels."""
 OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
@@ -33,6 +35,9 @@ class PrepareOptions:
 
     judges_share: float | None = None
     """Share of train's sentences that is kept for scoring models, from 0 to below 1."""
+
+    tokenizer: str = TOKENIZERS[0]
+    """How text is parted into words: ``words``, or one of torchtext's."""
 
     text_field: str = "text"
     """Field (JSONL) or column (CSV) that holds the text of a file of one's own."""
@@ -59,7 +64,8 @@ class PrepareOptions:
         """Check the numbers.
 
         Raises:
-            ValueError: If a size is below 1, a share is none, or the seed is negative.
+            ValueError: If a size is below 1, a share is none, the seed is negative, or there is no
+                such tokenizer.
         """
         for name in ("max_length", "vocab_size", "size"):
             value = getattr(self, name)
@@ -67,6 +73,8 @@ class PrepareOptions:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if self.judges_share is not None and not 0 <= self.judges_share < 1:
             raise ValueError(f"judges_share must be from 0 to below 1, got {self.judges_share}")
+        if self.tokenizer not in TOKENIZERS:
+            raise ValueError(f"tokenizer must be one of {TOKENIZERS}, got {self.tokenizer!r}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 
@@ -82,6 +90,8 @@ class PrepareOptions:
             "judges_share": share if self.judges_share is None else self.judges_share,
             "skip_bad_rows": self.skip_bad_rows,
         }
+        if self.tokenizer != TOKENIZERS[0]:  # unsaid otherwise: earlier corpora stay up to date
+            chosen["tokenizer"] = self.tokenizer
         if name == "yahoo":
             chosen |= {"part": self.part, "classes": list(self.classes), "seed": self.seed}
         elif name in EMBEDDED:

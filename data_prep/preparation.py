@@ -22,12 +22,13 @@ from arae_toolkit.data_prep.options import CORPORA, EMBEDDED, PrepareOptions
 from arae_toolkit.data_prep.readers import mnist, snli, user_files, yahoo, yelp
 from arae_toolkit.data_prep.readers.digits import Digits
 from arae_toolkit.data_prep.readers.downloads import Progress
+from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
 from arae_toolkit.data_prep.readers.source_files import SourceTree, find_source
 from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.data_prep.text_corpus import write_text_corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
-from arae_toolkit.storage.paths import corpus_folder
+from arae_toolkit.storage.paths import corpus_folder, is_plain_name
 from arae_toolkit.version import __version__
 
 Report = Callable[[str], None]
@@ -51,6 +52,7 @@ def prepare_corpus(
     source: Path | None = None,
     out: Path | None = None,
     options: PrepareOptions | None = None,
+    outside: OutsideRows | None = None,
     report: Report,
     progress: Progress,
 ) -> Path:
@@ -66,6 +68,7 @@ def prepare_corpus(
             looked for, see :func:`~arae_toolkit.data_prep.readers.source_files.find_source`.
         out: Where to write, by default :func:`default_folder`.
         options: See :class:`~arae_toolkit.data_prep.options.PrepareOptions`.
+        outside: Rows that another library reads; ``name`` is then what the corpus is to be called.
         report: Told what is done, and of the first bad rows that are skipped.
         progress: Shows how far it is.
 
@@ -74,10 +77,15 @@ def prepare_corpus(
             but an earlier preparation of the same corpus.
     """
     options = options or PrepareOptions()
-    folder, title = out or default_folder(name), title_of(name)
-    check_replaceable(folder, title)
-    tree = _source_tree(name, source, report, progress)
-    found, sources = _found_files(name, tree, options)
+    if outside is None:
+        folder, title = out or default_folder(name), title_of(name)
+        check_replaceable(folder, title)
+        tree = _source_tree(name, source, report, progress)
+        found, sources = _found_files(name, tree, options)
+    else:
+        folder, title = out or corpus_folder(name), name
+        check_replaceable(folder, title)
+        found, sources = outside.text_rows(), [dict(origin) for origin in outside.origins]
     manifest: dict[str, Any] = {
         "version": MANIFEST_VERSION,
         "toolkit": __version__,
@@ -101,6 +109,7 @@ def prepare_corpus(
                 vocab_size=manifest["options"]["vocab_size"],
                 judges_share=manifest["options"]["judges_share"],
                 seed=options.seed,
+                tokenizer=options.tokenizer,
                 log=log,
                 progress=progress,
             )
@@ -127,8 +136,8 @@ def find_or_prepare(
     Raises:
         DataError: As for :func:`prepare_corpus`.
     """
-    if is_prepared(name):
-        return Path(name)
+    if (given := prepared_folder(name)) is not None:
+        return given
     folder = default_folder(name)
     recover(folder)
     if source is None and options is None and prepared_manifest(folder) is not None:
@@ -136,9 +145,14 @@ def find_or_prepare(
     return prepare_corpus(name, source=source, options=options, report=report, progress=progress)
 
 
-def is_prepared(name: str) -> bool:
-    """Return whether a name is the path of a prepared folder."""
-    return name not in CORPORA and prepared_manifest(Path(name)) is not None
+def prepared_folder(name: str) -> Path | None:
+    """Return the prepared folder whose path, or name among rows from outside, this is, if any."""
+    if name in CORPORA:
+        return None
+    path = Path(name)
+    if is_plain_name(name) and not path.exists():
+        path = corpus_folder(name)  # of rows from outside, or none
+    return path if prepared_manifest(path) is not None else None
 
 
 def find_prepared(name: str) -> Path:
@@ -147,7 +161,7 @@ def find_prepared(name: str) -> Path:
     Raises:
         DataError: If it has not been prepared.
     """
-    folder = Path(name) if is_prepared(name) else default_folder(name)
+    folder = prepared_folder(name) or default_folder(name)
     if prepared_manifest(folder) is None:
         raise DataError(
             f"{name} is not prepared yet", path=folder, hint=f"run 'arae-toolkit prepare {name}'"

@@ -74,6 +74,7 @@ def write_text_corpus(
     vocab_size: int,
     judges_share: float,
     seed: int,
+    tokenizer: str,
     log: RowLog,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -90,6 +91,7 @@ def write_text_corpus(
         judges_share: Of train's sentences, those that become a split for scoring models; see
             :mod:`~arae_toolkit.data_prep.judges_part`.
         seed: Chooses the sentences of a dev split that is taken from train.
+        tokenizer: See :class:`~arae_toolkit.data_prep.options.PrepareOptions`.
         log: Counts rows and rejects bad ones.
         progress: Shows how far it is.
 
@@ -98,7 +100,7 @@ def write_text_corpus(
     """
     read = read_rows(rows, log, progress)
     with progress("counting words", len(read.table)) as advance:
-        every_word = encoded_texts.every_word(read.table, advance)
+        every_word = encoded_texts.every_word(read.table, advance, tokenizer=tokenizer)
     with progress("encoding", len(read.table)) as advance:
         texts = encoded_texts.encode_texts(read.table, every_word, advance)
     read.table = TextTable()  # the texts are no longer needed, and they are most of the memory
@@ -123,7 +125,7 @@ def write_text_corpus(
     return {
         "labels": read.labels,
         "max_length": max_length,
-        "lowercase": True,
+        "lowercase": tokenizer != "torchtext:split",
         "vocab_size": len(vocabulary),
         "splits": _write_sentences(folder, texts, kept, vocabulary, sentence_labels),
         "dropped": dropped,

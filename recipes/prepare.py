@@ -14,13 +14,17 @@ from arae_toolkit.data_prep.options import (
     EMBEDDED,
     OTHER_MAX_LENGTH,
     OTHER_VOCAB_SIZE,
+    TOKENIZERS,
     PrepareOptions,
 )
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
+from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
+from arae_toolkit.storage.paths import is_plain_name
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
 
 APPLIES_TO = {
     "part": ("yahoo",),
@@ -31,6 +35,7 @@ APPLIES_TO = {
     "source": ("snli", "yelp", "yahoo", "mnist"),
     "max_length": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "judges_share": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
+    "tokenizer": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "vocab_size": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "seed": ("yahoo", *EMBEDDED, "PATH"),
 }
@@ -47,6 +52,8 @@ _DEFAULTS = PrepareOptions()
         "ARAE_SOURCES=~/corpora arae-toolkit prepare yelp",
         "arae-toolkit prepare yahoo --classes science,music,sports --part titles",
         "arae-toolkit prepare reviews.jsonl --text-field review --label-field stars",
+        "arae-toolkit prepare rte --source torchtext:RTE:~/.cache/torch/text",
+        "arae-toolkit prepare polarity --source hf:fancyzhx/yelp_polarity --max-length 60",
     ],
 )
 @click.argument("name", type=CORPUS)
@@ -54,7 +61,9 @@ _DEFAULTS = PrepareOptions()
     "--source",
     type=click.Path(path_type=Path),
     help="Folder or .zip archive with the official files. By default they are looked for in "
-    "$ARAE_SOURCES/NAME and in the cache; snli and mnist are then downloaded.",
+    "$ARAE_SOURCES/NAME and in the cache; snli and mnist are then downloaded. Or a data set that "
+    "another library reads, to be called NAME: torchtext:DATASET:ROOT, hf:DATASET[:CONFIG], or "
+    "hf:FOLDER.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write. By default in the cache."
@@ -70,6 +79,13 @@ _DEFAULTS = PrepareOptions()
     type=click.IntRange(min=1),
     help="Words in the vocabulary. By default 11,000 for snli and synthetic, "
     f"{OTHER_VOCAB_SIZE:,} for others.",
+)
+@click.option(
+    "--tokenizer",
+    type=click.Choice(TOKENIZERS),
+    default=_DEFAULTS.tokenizer,
+    help="How text is parted into words: as in the Penn Treebank, in lower case, or as torchtext's "
+    "tokenizer of this name does. Models keep it.",
 )
 @click.option(
     "--judges-share",
@@ -121,7 +137,8 @@ def prepare(
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus
 
-    _check_options(ctx, name)
+    outside = source is not None and is_outside(str(source))
+    _check_options(ctx, name, outside=outside)
     on_error, classes = chosen.pop("on_error"), chosen.pop("classes")
     options = PrepareOptions(
         **chosen,
@@ -133,6 +150,7 @@ def prepare(
         source=source,
         out=out,
         options=options,
+        outside=_outside(ctx, str(source)) if outside else None,
         report=tell,
         progress=progress,
     )
@@ -140,12 +158,23 @@ def prepare(
     click.echo(folder)
 
 
-def _check_options(ctx: click.Context, name: str) -> None:
+def _outside(ctx: click.Context, source: str) -> OutsideRows:
+    """Return the rows of a source that another library reads, by the fields that were given."""
+    fields = ("text_field", "label_field")
+    given = click.core.ParameterSource.COMMANDLINE
+    named = {name: ctx.params[name] for name in fields if ctx.get_parameter_source(name) is given}
+    return open_outside(source, **named)
+
+
+def _check_options(ctx: click.Context, name: str, *, outside: bool) -> None:
     """Refuse an option that was given and means nothing for this corpus."""
+    if outside and (name in CORPORA or not is_plain_name(name)):
+        problem = f"{name} cannot be the name of a corpus of such rows; give one of your own"
+        raise click.UsageError(problem, ctx)
     kind = name if name in CORPORA else "PATH"
     for option, corpora in APPLIES_TO.items():
         given = ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
-        if given and kind not in corpora:
+        if given and kind not in corpora and not (outside and option == "source"):
             flag = "--" + option.replace("_", "-")
             raise click.UsageError(f"{flag} applies to {', '.join(corpora)}, not to {name}", ctx)
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from arae_toolkit.devices import (
+    autocast_dtype,
     check_device_name,
     choose_device,
     has_bfloat16,
@@ -75,3 +76,17 @@ def test_the_second_gpu_can_be_asked_for(monkeypatch):
     assert choose_device("auto") == torch.device("cuda")
     with pytest.raises(ToolkitError, match="one of cpu, cuda:0, cuda:1"):
         choose_device("cuda:2")
+
+
+def test_what_autocast_computes_in_is_known_under_every_torch(monkeypatch):
+    """torch 2.3 has a function for each kind of device; autocast of the other does not count."""
+    assert autocast_dtype("cpu") is None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert autocast_dtype("cpu") is torch.bfloat16
+        assert autocast_dtype("cuda") is None
+    monkeypatch.delattr(torch, "get_autocast_dtype", raising=False)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda: False)
+    monkeypatch.setattr(torch, "is_autocast_cpu_enabled", lambda: True)
+    monkeypatch.setattr(torch, "get_autocast_cpu_dtype", lambda: torch.bfloat16)
+    assert autocast_dtype("cpu") is torch.bfloat16
+    assert autocast_dtype("cuda") is None

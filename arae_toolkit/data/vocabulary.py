@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from arae_toolkit.data.text_normalization import normalized, tokenizer_rules
+from arae_toolkit.data.torchtext_tokenizers import rules_of
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_text
 from arae_toolkit.storage.json_files import read_text
@@ -17,6 +18,8 @@ from arae_toolkit.storage.stand_ins import stand_in
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+OWN_TOKENIZER = "words"
+"""The tokenizer of :data:`WORD_PATTERN`, in lower case."""
 MOST_WORDS = 60
 """Longer texts are read up to here by classifiers and rewriters, which are made for sentences."""
 
@@ -64,11 +67,18 @@ class Vocabulary:
             )
 
     @classmethod
-    def build(cls, texts: Iterable[str], *, size: int, lowercase: bool = True) -> Vocabulary:
+    def build(
+        cls,
+        texts: Iterable[str],
+        *,
+        size: int,
+        lowercase: bool = True,
+        tokenizer_name: str = OWN_TOKENIZER,
+    ) -> Vocabulary:
         """Return the ``size`` most frequent words of ``texts``, plus the four special tokens.
 
         Words of equal frequency are taken in alphabetical order, so the result does not depend on
-        the order of ``texts``.
+        the order of ``texts``. A tokenizer of torchtext's decides by itself on lower case.
         """
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
@@ -78,6 +88,8 @@ class Vocabulary:
         tokenizer.pre_tokenizer = pre_tokenizers.Split(
             Regex(f"(?i){WORD_PATTERN}"), behavior="removed", invert=True
         )
+        if tokenizer_name != OWN_TOKENIZER:
+            tokenizer.normalizer, tokenizer.pre_tokenizer = rules_of(tokenizer_name)
         trainer = trainers.WordLevelTrainer(
             vocab_size=size + len(SPECIAL_TOKENS),
             special_tokens=list(SPECIAL_TOKENS),
@@ -87,6 +99,19 @@ class Vocabulary:
         known = (_UNKNOWN_MARK.sub(" ", normalized(text)) for text in texts)
         tokenizer.train_from_iterator(known, trainer)
         return cls(_without_special_matching(tokenizer))
+
+    def with_words(self, words: Sequence[str]) -> Vocabulary:
+        """Return a vocabulary of other words, by id, that parts text as this one does.
+
+        Raises:
+            CheckpointMismatch: If the first are not the special tokens.
+            ValueError: If a word comes twice.
+        """
+        if len(set(words)) != len(words):
+            raise ValueError("words of a vocabulary must be distinct")
+        content = json.loads(self.to_json())
+        content["model"]["vocab"] = {word: index for index, word in enumerate(words)}
+        return self.from_json(json.dumps(content))
 
     @classmethod
     def from_json(cls, text: str) -> Vocabulary:

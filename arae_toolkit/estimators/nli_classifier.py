@@ -32,6 +32,7 @@ from arae_toolkit.estimators.validation import (
     plain,
     seed_of,
 )
+from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.nli.model import NLIModel, Pair
 from arae_toolkit.nli.networks import PairNetwork, new_network
 from arae_toolkit.nli.pair_batches import store_of_texts
@@ -179,16 +180,28 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         content = {"parameters": parameters, "classes": self.classes_.tolist()}
         write_json(Path(folder) / ESTIMATOR, content)
 
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the classifier as ``owner/name``; see :mod:`arae_toolkit.models.hub`."""
+        check_is_fitted(self)
+        return publish(
+            repository, self.save, made_in=self.model_.folder, private=private, token=token
+        )
+
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> NLIClassifier:
         """Return what :meth:`save` wrote, or a classifier that ``arae-toolkit nli`` has trained.
 
+        It lies in a folder, or on the hub as ``owner/name``.
+
         Raises:
             CheckpointMismatch: If there is none in the folder, or its parts do not fit together.
         """
+        folder = folder_of(folder)
         with torch.random.fork_rng(devices=[]):
             model = NLIModel.from_pretrained(folder, device=choose_device(device))
-        path = Path(folder) / ESTIMATOR
+        path = folder / ESTIMATOR
         parameters, classes = model.arguments, sorted(model.labels)
         try:
             if path.exists():
@@ -232,7 +245,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, pairs: Sequence[Pair], config: PairConfig, *, labels: int
     ) -> tuple[PairNetwork, Vocabulary, PairConfig]:
         """Return a network to be trained, its words, and the settings with its own sizes."""
-        encoder = None if self.encoder is None else PretrainedEncoder.load(Path(self.encoder))
+        encoder = None if self.encoder is None else PretrainedEncoder.load(self.encoder)
         if encoder is None:
             texts = (text for pair in pairs for text in pair)
             vocabulary = Vocabulary.build(texts, size=self.vocab_size)

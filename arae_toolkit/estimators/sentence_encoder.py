@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.devices import choose_device
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.estimators.validation import texts_of
+from arae_toolkit.models.hub import copied, publish
 from arae_toolkit.nli.pretrained_encoder import EMBEDDING, PretrainedEncoder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.sentence_encoding import encode_sentences
+
+OUTSIDE = "sentence-transformers:"
+"""What stands before the name of a model of that library."""
 
 
 class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -26,13 +32,16 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     Args:
         model: Folder of a pretrained autoencoder, of a classifier of pairs (of its encoder alone),
-            or of an encoder pretrained on pairs.
+            or of an encoder pretrained on pairs; or ``owner/name`` of one on the hub. Or, behind
+            ``sentence-transformers:``, the folder or name of a model of that library (extra
+            ``sentence-transformers``), whose weights have seen what their makers say.
         batch_size: Sentences read together.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Attributes:
         encoder_: The network.
-        vocabulary_: Its words.
+        vocabulary_: Its words, where it is one of ours.
+        folder_: Where it lies, where it is one of ours.
 
     Example:
         >>> SentenceEncoder("runs/yelp", batch_size=64)
@@ -50,9 +59,19 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         Raises:
             CheckpointMismatch: If there is no encoder of sentences in the folder.
+            ToolkitError: If sentence-transformers is asked for and not installed, or it finds no
+                such model.
         """
-        pretrained = PretrainedEncoder.load(Path(self.model))
+        outside = str(self.model).removeprefix(OUTSIDE)
+        if outside != str(self.model):
+            # By its name: the bridge stands above this module, which does without it.
+            bridge = importlib.import_module("arae_toolkit.interop.sentence_transformers")
+            self.encoder_ = bridge.load_model(outside, device=choose_device(self.device))
+            self._n_features_out = bridge.dimensions_of(self.encoder_)
+            return self
+        pretrained = PretrainedEncoder.load(self.model)
         make = LSTMEncoder if pretrained.whole_for_paper else BiLSTMEncoder
+        self.folder_ = pretrained.folder
         self.vocabulary_, self._n_features_out = pretrained.vocabulary, pretrained.code_size
         with torch.random.fork_rng(devices=[]):  # layers draw weights of their own, for nothing
             self.encoder_ = make(
@@ -76,10 +95,25 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             ValueError: If there are none, or one is no text; it says which.
         """
         check_is_fitted(self)
+        if str(self.model).startswith(OUTSIDE):
+            vectors = self.encoder_.encode(
+                texts_of(X), batch_size=self.batch_size, show_progress_bar=False
+            )
+            return np.asarray(vectors, dtype=np.float32)
         sentences = self.vocabulary_.encode_batch(texts_of(X))
         codes = encode_sentences(self.encoder_, sentences, batch_size=self.batch_size)
         numbers: npt.NDArray[np.float32] = codes.cpu().numpy()
         return numbers
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`."""
+        check_is_fitted(self)
+        if str(self.model).startswith(OUTSIDE):
+            raise ToolkitError(f"{self.model} is no model of this toolkit; publish it with its own")
+        save = copied(self.folder_)
+        return publish(repository, save, made_in=self.folder_, private=private, token=token)
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks of an estimator: this one takes texts."""

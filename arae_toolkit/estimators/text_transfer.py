@@ -31,6 +31,7 @@ from arae_toolkit.estimators.validation import (
     seed_of,
     texts_of,
 )
+from arae_toolkit.models.hub import copied, folder_of, publish
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.metrics_log import Row
 from arae_toolkit.transfer.autoencoder.experiment import TransferKind
@@ -140,14 +141,16 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return a fitted estimator over a model folder of any kind.
 
         Args:
-            folder: Where ``arae-toolkit pretrain`` or :meth:`fit` has left a model.
+            folder: Where ``arae-toolkit pretrain`` or :meth:`fit` has left a model; or
+                ``owner/name`` of one on the hub.
             device: ``cpu``, ``cuda`` or ``auto``.
             parameters: ``to``, ``candidates`` and others.
 
         Raises:
             CheckpointMismatch: If there is none, or its parts do not fit together.
         """
-        loaded, path = cls(device=device, **parameters), Path(folder) / CLASSES
+        folder = folder_of(folder)
+        loaded, path = cls(device=device, **parameters), folder / CLASSES
         with torch.random.fork_rng(devices=[]):
             model = TransferModel.from_pretrained(folder, device=choose_device(device))
         classes = sorted(model.attributes)
@@ -158,6 +161,20 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise CheckpointMismatch(f"{path}: damaged ({error})") from error
         loaded.model_, loaded.classes_ = model, classes_of(classes, model.attributes, path)
         return loaded
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`.
+
+        Raises:
+            ToolkitError: If it lies in no folder: it was trained without the parameter of that
+                name. Or as for :func:`~arae_toolkit.models.hub.publish`.
+        """
+        check_is_fitted(self)
+        folder = self.model_.folder if self.folder is None else Path(self.folder)
+        save = copied(folder)
+        return publish(repository, save, made_in=folder, private=private, token=token)
 
     def transform(self, X: Any) -> npt.NDArray[np.object_]:
         """Return each text rewritten. Shape (N,), of :class:`str`.

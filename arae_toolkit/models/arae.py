@@ -17,6 +17,7 @@ from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, check_texts, tr
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.folder_schema import network_of
+from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
@@ -99,6 +100,7 @@ class ARAE(nn.Module):
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         arguments = constructor_arguments(locals(), "vocabulary")
         super().__init__()
+        self.folder: Path | None = None  # that it was loaded from
         self.code_norm, self.variational = code_norm, variational
         self.vocabulary, self.max_length, self.arguments = vocabulary, max_length, arguments
         vocab_size = len(vocabulary)
@@ -175,12 +177,13 @@ class ARAE(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> ARAE:
-        """Load a model folder.
+        """Load a model folder, or a model of the hub by ``owner/name``.
 
         Raises:
             CheckpointMismatch: If the folder holds no text model, or its parts do not fit together.
         """
-        content = load_model_folder(Path(folder), device=device)
+        folder = folder_of(folder)
+        content = load_model_folder(folder, device=device)
         if content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: an image model, where a text model is needed")
         try:
@@ -190,6 +193,7 @@ class ARAE(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        model.folder = folder
         return model.to(device).eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -199,6 +203,14 @@ class ARAE(nn.Module):
             config={"kind": "text", "model": self.arguments},
             vocabulary=self.vocabulary,
             tensors=self.state_dict(),
+        )
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`."""
+        return publish(
+            repository, self.save_pretrained, made_in=self.folder, private=private, token=token
         )
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 1024) -> Tensor:

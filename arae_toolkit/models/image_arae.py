@@ -19,6 +19,7 @@ from torch.nn import functional
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.folder_schema import network_of
+from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
@@ -161,6 +162,7 @@ class ImageARAE(nn.Module):
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
         arguments = constructor_arguments(locals())
         super().__init__()
+        self.folder: Path | None = None  # that it was loaded from
         self.code_norm, self.variational = code_norm, variational
         height, width = image_shape
         self.image_shape = (int(height), int(width))
@@ -212,13 +214,14 @@ class ImageARAE(nn.Module):
     def from_pretrained(
         cls, folder: str | Path, *, device: str | torch.device = "cpu"
     ) -> ImageARAE:
-        """Load a model folder.
+        """Load a model folder, or a model of the hub by ``owner/name``.
 
         Raises:
             CheckpointMismatch: If the folder holds no image model, or its parts do not fit
                 together.
         """
-        content = load_model_folder(Path(folder), device=device)
+        folder = folder_of(folder)
+        content = load_model_folder(folder, device=device)
         if content.config.get("kind") != "image":
             raise CheckpointMismatch(f"{folder}: a text model, where an image model is needed")
         try:
@@ -226,6 +229,7 @@ class ImageARAE(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+        model.folder = folder
         return model.to(device).eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -235,6 +239,14 @@ class ImageARAE(nn.Module):
             config={"kind": "image", "model": self.arguments},
             vocabulary=None,
             tensors=self.state_dict(),
+        )
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`."""
+        return publish(
+            repository, self.save_pretrained, made_in=self.folder, private=private, token=token
         )
 
     @torch.no_grad()

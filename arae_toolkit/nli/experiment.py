@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
@@ -136,6 +137,7 @@ def train_classifier(
         return training, evaluate
 
     record = {"kind": PAIRS, "model": arguments, "labels": labels, "objective": task.objective}
+    record["corpus"] = {"name": task.corpus.name, "sha256": task.corpus.sha256}
     experiment.train(network, make, record=record, vocabulary=vocabulary)
     network.load_state_dict(load_model_folder(folder, device=device).tensors)
     found: Measured = {}
@@ -154,13 +156,19 @@ def train_classifier(
     return found
 
 
-def measured(task: Task, config: PairConfig, folder: Path, precision: Precision) -> Measured | None:
+def measured(
+    task: Task,
+    config: PairConfig,
+    folder: Path,
+    precision: Precision,
+    word_vectors: WordVectors | None = None,
+) -> Measured | None:
     """Return what a finished run has measured, ``None`` if there is none.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    Experiment(folder, config, task.facts, precision=precision)
+    Experiment(folder, config, task.facts, precision=precision, word_vectors=word_vectors)
     path = folder / MEASURED
     if not path.exists():
         return None

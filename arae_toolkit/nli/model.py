@@ -16,6 +16,7 @@ from arae_toolkit.data.vocabulary import Vocabulary, check_texts, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.folder_schema import network_of
+from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.models.model_folder import (
     CONFIG,
     FORMAT,
@@ -68,6 +69,7 @@ class NLIModel(nn.Module):
         super().__init__()
         if not members:
             raise ValueError("a model needs at least one network")
+        self.folder: Path | None = None  # that it was loaded from
         self.members = nn.ModuleList(members)
         self.networks = tuple(members)  # the same, with their type
         self.vocabulary, self.labels = vocabulary, tuple(labels)
@@ -77,13 +79,19 @@ class NLIModel(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> NLIModel:
-        """Load the model folder of one network, or of several seeds.
+        """Load the model folder of one network, or of several seeds, or one of the hub.
 
         Raises:
             CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
         """
-        folder = Path(folder)
-        names = member_names(folder)
+        folder = folder_of(folder)
+        model = cls._load(folder, member_names(folder), device)
+        model.folder = folder
+        return model
+
+    @classmethod
+    def _load(cls, folder: Path, names: list[str] | None, device: str | torch.device) -> NLIModel:
+        """Load a folder, or those in it that it averages."""
         if names is None:
             return cls._load_one(folder, device)
         models = [cls._load_one(folder / name, device) for name in names]
@@ -134,6 +142,14 @@ class NLIModel(nn.Module):
             )
         if several:
             save_ensemble(folder, names)
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Publish the model as ``owner/name`` with a card; see :mod:`arae_toolkit.models.hub`."""
+        return publish(
+            repository, self.save_pretrained, made_in=self.folder, private=private, token=token
+        )
 
     @property
     def device(self) -> torch.device:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.models.hub import folder_of
 from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
 from arae_toolkit.nli.model import member_names
 from arae_toolkit.nli.networks import PairNetwork
@@ -43,12 +44,15 @@ class PretrainedEncoder:
     sha256: str
 
     @classmethod
-    def load(cls, folder: Path) -> PretrainedEncoder:
+    def load(cls, folder: str | Path) -> PretrainedEncoder:
         """Read the encoder of an autoencoder, of a classifier, or of a training on pairs.
+
+        It lies in a folder, or on the hub as ``owner/name``.
 
         Raises:
             CheckpointMismatch: If there is none in the folder, or it is damaged.
         """
+        folder = folder_of(folder)
         if members := member_names(folder):
             raise CheckpointMismatch(
                 f"{folder}: averages several seeds; name one of them, such as {folder / members[0]}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from arae_toolkit.data.word_vectors import WordVectors
 
 Tying = Literal["none", "decoder", "all"]
 
@@ -55,3 +58,31 @@ def tie_embeddings(
     if tying == "all" and encoder is not None:
         encoder.weight = decoder.weight
         encoder.shared = True
+
+
+@torch.no_grad()
+def put_word_vectors(network: nn.Module, given: WordVectors, *, vocab_size: int) -> None:
+    """Start every table of word vectors in a network from given ones; other words keep theirs.
+
+    Args:
+        network: With at least one table of shape (V, E).
+        given: For some of its words.
+        vocab_size: V.
+
+    Raises:
+        ValueError: If there is no such table, or its vectors are of another size.
+    """
+    tables = [
+        part
+        for part in network.modules()
+        if isinstance(part, nn.Embedding) and part.num_embeddings == vocab_size
+    ]
+    if not tables:
+        raise ValueError("no table of word vectors in this network")
+    for table in tables:
+        if table.embedding_dim != given.size:
+            raise ValueError(
+                f"word vectors of {given.size} numbers, embedding_size is {table.embedding_dim}"
+            )
+        vectors = torch.from_numpy(given.vectors).to(table.weight)
+        table.weight[torch.from_numpy(given.ids)] = vectors

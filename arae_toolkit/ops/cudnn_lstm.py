@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.devices import autocast_dtype
+
 HIDDEN_MULTIPLE, INPUT_MULTIPLE = 64, 8
 
 
@@ -28,9 +30,10 @@ def lstm_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
     Returns:
         Shape (B, T, H).
     """
-    if not (inputs.is_cuda and torch.is_autocast_enabled("cuda")):
+    dtype = autocast_dtype("cuda") if inputs.is_cuda else None
+    if dtype is None:
         return library_states(lstm, inputs)
-    return _filled_up_states(lstm, inputs, torch.get_autocast_dtype("cuda"))
+    return _filled_up_states(lstm, inputs, dtype)
 
 
 def library_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
@@ -43,7 +46,8 @@ def library_states(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
     Returns:
         Shape (B, T, H); float32 on a CPU that has no LSTM in bfloat16, whatever autocast says.
     """
-    lacking = torch.is_autocast_enabled("cpu") and not inputs.is_cuda and not _cpu_has_lower()
+    lower = autocast_dtype("cpu") is not None and not inputs.is_cuda
+    lacking = lower and not _cpu_has_lower()
     with torch.autocast("cpu", enabled=False) if lacking else nullcontext():
         states, _ = lstm(inputs.float() if lacking else inputs)
     return states  # type: ignore[no-any-return]

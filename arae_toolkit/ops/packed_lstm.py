@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.packed_sequence import Packing
-from arae_toolkit.devices import has_bfloat16
+from arae_toolkit.devices import autocast_dtype, has_bfloat16
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
@@ -28,7 +28,7 @@ def packs(device: torch.device) -> bool:
     """Return whether sentences are best read packed on a device, under the current autocast."""
     if device.type != "cpu":
         return False
-    return not (torch.is_autocast_enabled("cpu") and has_bfloat16(device))
+    return not (autocast_dtype("cpu") is not None and has_bfloat16(device))
 
 
 def cell_step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:

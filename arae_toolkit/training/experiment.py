@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import (
@@ -25,6 +26,7 @@ from arae_toolkit.models.model_folder import (
     replace_config,
     save_model_folder,
 )
+from arae_toolkit.nn.embedding import put_word_vectors
 from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE, iterations_done
@@ -53,6 +55,7 @@ class RunOptions(TypedDict, total=False):
         extend: Whether a finished run in the folder may be of fewer epochs or iterations: it is
             then trained on.
         rehearsal: Tries a few iterations in place of the run, of which nothing is written.
+        word_vectors: Where tables of word vectors start from; ``None`` starts them at random.
     """
 
     device: torch.device
@@ -61,6 +64,7 @@ class RunOptions(TypedDict, total=False):
     stop_signal: Callable[[], int]
     extend: bool
     rehearsal: Rehearsal | None
+    word_vectors: WordVectors | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device, precision, listeners, stop_signal, extend, rehearsal: See :class:`RunOptions`.
+        device, precision, listeners, stop_signal, extend, rehearsal, word_vectors: See
+            :class:`RunOptions`.
         option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
 
@@ -88,6 +93,7 @@ class Experiment:
     stop_signal: Callable[[], int] = lambda: 0
     extend: bool = False
     rehearsal: Rehearsal | None = None
+    word_vectors: WordVectors | None = None
     option: str = "--out"
     log: RunLog = field(init=False)
 
@@ -105,7 +111,9 @@ class Experiment:
     @property
     def identity(self) -> dict[str, str]:
         """What a run must share to go on from this one, by name."""
-        return {**self.facts, "precision": self.precision, **settings_identity(self.config)}
+        vectors = "none" if self.word_vectors is None else self.word_vectors.sha256
+        own = {"precision": self.precision, "word_vectors": vectors}
+        return {**self.facts, **own, **settings_identity(self.config)}
 
     @property
     def defaults(self) -> Identity:
@@ -135,6 +143,7 @@ class Experiment:
             patience: Seconds to wait for another process that is at work in the folder.
 
         Raises:
+            ValueError: If the network has no tables that the word vectors fit into.
             CheckpointMismatch: If the state belongs to another run, or the folder's parts do not
                 belong together.
             ToolkitError: If another process trains there, or the folder holds a trained model that
@@ -151,6 +160,9 @@ class Experiment:
             own = self.folder / STATE
             state = own if resume_from is None or _same(resume_from, own) else resume_from
             resumed = state if state.exists() else None
+            if self.word_vectors is not None:
+                size = 0 if vocabulary is None else len(vocabulary)
+                put_word_vectors(network, self.word_vectors, vocab_size=size)
             starting = network.state_dict() if weights is None else weights
             if resumed != own or not (self.folder / CONFIG).exists():
                 check_vacant(self.folder, starting)

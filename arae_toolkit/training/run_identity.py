@@ -14,7 +14,7 @@ Identity = Mapping[str, str]
 
 LENGTH = ("training.epochs", "training.iterations")
 """What an extended run may have otherwise than before."""
-FORMERLY: Identity = {"encoder_optimizer": "sgd"}
+FORMERLY: Identity = {"encoder_optimizer": "sgd", "word_vectors": "none"}
 """What no setting says and earlier versions did otherwise, by the names that runs have for it."""
 
 

@@ -14,6 +14,7 @@ from arae_toolkit.data.vocabulary import check_texts, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
+from arae_toolkit.models.hub import folder_of
 from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter
 from arae_toolkit.transfer.scorer.scorer import Scorer
@@ -66,6 +67,7 @@ class TransferModel:
         self.rewriter, self.scorer = rewriter, scorer
         self.vocabulary, self.attributes = rewriter.vocabulary, rewriter.attributes
         self.preference = Preference()
+        self.folder: Path | None = None  # that it was loaded from
 
     @classmethod
     def from_pretrained(
@@ -78,7 +80,7 @@ class TransferModel:
         """Load a model folder and the scorer in it.
 
         Args:
-            folder: Written by ``arae-toolkit pretrain``.
+            folder: Written by ``arae-toolkit pretrain``; or ``owner/name`` of one on the hub.
             device: Where to compute.
             precision: ``bf16`` computes in it, which is quicker; a few sentences in a hundred come
                 out otherwise, and scores differ in their third digit.
@@ -86,7 +88,7 @@ class TransferModel:
         Raises:
             CheckpointMismatch: If the folder holds no transfer model, or its parts do not fit.
         """
-        folder = Path(folder)
+        folder = folder_of(folder)
         content = load_model_folder(folder, device=device)
         if content.vocabulary is None or content.config.get("kind") not in BY_FOLDER_KIND:
             raise CheckpointMismatch(
@@ -107,7 +109,9 @@ class TransferModel:
             )
         if precision == "bf16":
             scorer.dtype = torch.bfloat16
-        return cls(rewriter, scorer.to(device))
+        model = cls(rewriter, scorer.to(device))
+        model.folder = folder
+        return model
 
     def transfer(
         self,

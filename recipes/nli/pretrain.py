@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    open_word_vectors,
     overwrite_option,
     pairs_option,
     plain_options,
@@ -23,6 +24,7 @@ from arae_toolkit.recipes.shared.options import (
     run_options,
     set_option,
     with_plain_names,
+    word_vectors_option,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
 @set_option
 @plain_options
+@word_vectors_option
 @overwrite_option
 @run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
 def pretrain(
@@ -63,6 +66,7 @@ def pretrain(
     draw_from: int,
     seed: int,
     assignments: tuple[str, ...],
+    word_vectors: Path | None,
     overwrite: bool,
     device: str,
     precision: Precision,
@@ -83,6 +87,8 @@ def pretrain(
         config = with_overrides(PRETRAINING, [f"seed={seed}", *changes])
         check_pretrainable(config.model)
 
+    size = config.model.embedding_size
+    given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
     from arae_toolkit.training.experiment import set_aside
@@ -109,5 +115,6 @@ def pretrain(
             precision=precision,
             listeners=[display],
             stop_signal=stop_signal,
+            word_vectors=given,
         )
     click.echo(folder)

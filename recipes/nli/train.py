@@ -25,6 +25,7 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    open_word_vectors,
     overwrite_option,
     pairs_option,
     plain_options,
@@ -33,6 +34,7 @@ from arae_toolkit.recipes.shared.options import (
     run_options,
     set_option,
     with_plain_names,
+    word_vectors_option,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.paths import run_folder
@@ -66,6 +68,7 @@ SUBCOMMANDS = {
         "arae-toolkit nli --labels tiny --encoder random",
         "arae-toolkit nli --labels small --model bilstm-max --seeds 1",
         "arae-toolkit nli --labels 5000 --corpus synthetic --objective supervised",
+        "arae-toolkit nli --labels tiny --word-vectors glove.6B.300d.txt",
         "arae-toolkit nli predict nli-tiny < pairs.jsonl > labelled.jsonl",
         "arae-toolkit nli evaluate nli-tiny snli_1.0_test.jsonl",
     ],
@@ -115,6 +118,7 @@ SUBCOMMANDS = {
 )
 @set_option
 @plain_options
+@word_vectors_option
 @overwrite_option
 @run_options("Folder of the model.", default="runs/nli-LABELS")
 @results_option
@@ -134,6 +138,7 @@ def nli(
     pseudo_labels: str | None,
     confidence: float,
     assignments: tuple[str, ...],
+    word_vectors: Path | None,
     overwrite: bool,
     device: str,
     precision: Precision,
@@ -152,6 +157,10 @@ def nli(
         return
     began = time.monotonic()
     changes = with_plain_names(assignments, **plain)
+    if word_vectors is not None:
+        if encoder not in (None, "random") or objective not in (None, "supervised"):
+            raise click.UsageError("--word-vectors starts the embeddings, and so does an encoder")
+        objective = "supervised"
     chosen = objective_for(model, objective)
     corpus = open_pairs(corpus_name)
     from arae_toolkit.devices import choose_device, keep_freed_memory
@@ -165,6 +174,8 @@ def nli(
         chosen = "supervised"
     with refused_settings():
         config = with_overrides(fitted(MODELS[model], pretrained), changes)
+    size = config.model.embedding_size
+    given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     place = choose_device(device)
     keep_freed_memory()
     say(f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}")
@@ -177,6 +188,7 @@ def nli(
         set_aside(folder, note=say, members="seed-*")
     with signals_noted() as stop:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
+        how["word_vectors"] = given
         found = train_seeds(task, config, folder, all_seeds, **how)
     report(
         task,

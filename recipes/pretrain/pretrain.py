@@ -14,10 +14,11 @@ from arae_toolkit.config.presets import preset as named_preset
 from arae_toolkit.config.schema import check_separate
 from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, run_name, variant_of
+from arae_toolkit.recipes.shared.corpora import open_corpus, remember, run_name, variant_of
 from arae_toolkit.recipes.shared.options import (
     device_option,
     names_of,
+    open_word_vectors,
     out_option,
     overwrite_option,
     plain_options,
@@ -25,6 +26,7 @@ from arae_toolkit.recipes.shared.options import (
     refused_settings,
     set_option,
     with_plain_names,
+    word_vectors_option,
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.transfer.training import (
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain reviews.jsonl --epochs 5 --set code_size=128",
         "arae-toolkit pretrain reviews.jsonl --epochs 5 --dry-run",
         "arae-toolkit pretrain snli --seeds 8",
+        "arae-toolkit pretrain snli --word-vectors glove.6B.300d.txt",
         "arae-toolkit pretrain yahoo --part titles --classes science,music,politics",
     ],
 )
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
     help="Same as --set select=NAME: the weights that the folder holds, by dev; the last ones then "
     "lie beside them, in last/.",
 )
+@word_vectors_option
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -145,6 +149,7 @@ def pretrain(
     preset: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
+    word_vectors: Path | None,
     source: Path | None,
     part: str | None,
     classes: str | None,
@@ -187,6 +192,8 @@ def pretrain(
     rate = "autoencoder_rate" if kind in KINDS else "rate"
     assignments = with_plain_names(assignments, rate=rate, **plain)
     prepared = open_corpus(corpus, source, part=part, classes=classes, prepare=not dry_run)
+    if not dry_run:
+        remember(prepared)
     if transfers := attribute and prepared.labels_sentences:
         rows = prepared.labelled().rows("train")
     else:
@@ -203,6 +210,13 @@ def pretrain(
     config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
+    given = None
+    if word_vectors is not None:
+        if prepared.kind == "image" or settings is None:
+            what = "images have no words" if settings is not None else f"--model {kind} has none"
+            raise click.UsageError(f"--word-vectors starts embeddings: {what}")
+        size = settings.model.embedding_size
+        given = open_word_vectors(word_vectors, prepared.vocabulary, size=size)
     variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
     folder = out or _default_folder("-".join((run_name(corpus, prepared), *variant)), kind)
     if dry_run:
@@ -263,6 +277,7 @@ def pretrain(
     keep_freed_memory()
     how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
     how["extend"] = extend
+    how["word_vectors"] = given
     if transfers:
         _check_resume(resume, folder)
         if overwrite:

@@ -14,10 +14,54 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.storage.paths import corpus_folder
+from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.paths import cache_folder, corpus_folder, is_plain_name
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
+
+
+OUTSIDE = ("torchtext", "hf")
+"""What a source begins with whose rows another library reads."""
+
+
+def is_outside(source: str) -> bool:
+    """Return whether another library reads a source.
+
+    Example:
+        >>> is_outside("hf:imdb"), is_outside("snli_1.0.zip")
+        (True, False)
+    """
+    return source.partition(":")[0] in OUTSIDE and ":" in source
+
+
+def open_outside(
+    source: str, *, text_field: str | None = None, label_field: str | None = None
+) -> OutsideRows:
+    """Return the rows of a source that another library reads.
+
+    Args:
+        source: ``torchtext:DATASET:ROOT``, ``hf:DATASET[:CONFIG]``, or ``hf:FOLDER``.
+        text_field: The field of the text in a data set of ``hf``; its own unless given.
+        label_field: The same of the label.
+
+    Raises:
+        DataError: If it cannot be read.
+        ToolkitError: If the library is not installed.
+    """
+    library, _, rest = source.partition(":")
+    name, _, where = rest.partition(":")
+    if library == "hf":
+        from arae_toolkit.interop.datasets import open_data_set
+
+        return open_data_set(name, where or None, text_field, label_field)
+    from arae_toolkit.interop.torchtext import data_set
+
+    if not where:
+        hint = "write --source torchtext:DATASET:ROOT"
+        raise DataError("no folder of torchtext's is named", path=source, hint=hint)
+    return data_set(name, Path(where).expanduser())
 
 
 def open_corpus(
@@ -68,13 +112,13 @@ def run_name(given: str, corpus: Corpus) -> str:
         given: The corpus as it was named on the command line.
         corpus: What that has opened.
     """
-    from arae_toolkit.data_prep.preparation import is_prepared
+    from arae_toolkit.data_prep.preparation import prepared_folder
 
     folder = Path(given).resolve()
     with suppress(ToolkitError):  # no cache is known where there is no home folder
         if folder.parent == corpus_folder(corpus.name).parent.resolve():
             return corpus.name  # prepared there by its name, or with a few letters behind it
-    return folder.name if is_prepared(given) and folder.name else corpus.name
+    return folder.name if prepared_folder(given) and folder.name else corpus.name
 
 
 def corpus_of_run(run: str | None, name: str | None) -> Corpus:
@@ -112,15 +156,32 @@ def corpus_of_run(run: str | None, name: str | None) -> Corpus:
     return corpus
 
 
+def remember(corpus: Corpus) -> None:
+    """Note in the cache where a corpus lies, to find it again by its content.
+
+    A model's folder names no place of the machine that made it. Where nothing can be noted, the
+    corpus is named by hand later on.
+    """
+    with suppress(OSError, ToolkitError):
+        write_text(_note_of(corpus.sha256), str(corpus.folder.resolve()))
+
+
+def _note_of(sha256: str) -> Path:
+    return cache_folder() / "corpora-by-content" / sha256[:32]
+
+
 def _still_there(trained_on: Mapping[str, Any]) -> str | None:
     """Return the folder that a run was trained from, if it still holds the same corpus."""
     from arae_toolkit.data.corpus import Corpus
 
-    folder = trained_on.get("folder")
+    sha256, folder = trained_on.get("sha256"), trained_on.get("folder")  # models of old name it
+    if isinstance(sha256, str) and is_plain_name(sha256) and not isinstance(folder, str):
+        with suppress(OSError, ValueError, ToolkitError):  # none, or not one of ours
+            folder = _note_of(sha256).read_text(encoding="utf-8")
     if not isinstance(folder, str):
         return None
     try:
-        same = Corpus(Path(folder)).sha256 == trained_on.get("sha256")
+        same = Corpus(Path(folder)).sha256 == sha256
     except DataError:
         return None
     return folder if same else None

@@ -17,6 +17,7 @@ from arae_toolkit.recipes.shared.rows import Row, RowFormat
 
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
+    from arae_toolkit.data.word_vectors import WordVectors
     from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
 
@@ -59,6 +60,12 @@ plain_options = in_order(
     ),
 )
 """Settings by plain names; :func:`with_plain_names` puts them beside those of ``--set``."""
+word_vectors_option = click.option(
+    "--word-vectors",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of GloVe, word2vec or fastText vectors, plain or compressed, that the embeddings "
+    "start from; embedding_size must be theirs.",
+)
 overwrite_option = click.option(
     "--overwrite",
     is_flag=True,
@@ -306,6 +313,34 @@ def refused_settings(ending: str = "") -> Iterator[None]:
         yield
     except ValueError as error:
         raise click.BadParameter(f"{error}{ending}", param_hint="'--set'") from error
+
+
+def open_word_vectors(
+    path: Path | None, vocabulary: Vocabulary, *, size: int
+) -> WordVectors | None:
+    """Return the vectors that a file has for a vocabulary, ``None`` where no file is given.
+
+    Args:
+        path: Of the file.
+        vocabulary: The words that are wanted.
+        size: ``embedding_size`` of the settings.
+
+    Raises:
+        DataError: If it is no file of vectors, or knows none of the words.
+        click.BadParameter: If its vectors are of another size.
+    """
+    if path is None:
+        return None
+    from arae_toolkit.data.word_vectors import read_word_vectors
+
+    found = read_word_vectors(path, vocabulary)
+    if found.size != size:
+        problem = f"vectors of {found.size} numbers, embedding_size is {size}"
+        hint = f"give --set embedding_size={found.size} with it"
+        raise click.BadParameter(f"{problem}; {hint}", param_hint="'--word-vectors'")
+    words, known = len(vocabulary), len(found.ids)
+    say(f"{path}: vectors for {known:,} of {words:,} words ({100 * known / words:.1f} %)")
+    return found
 
 
 def check_search(method: str, **settings: Any) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data.word_vectors import WordVectors
     from arae_toolkit.devices import Precision
     from arae_toolkit.training.metrics_log import Listener
 
@@ -76,6 +77,7 @@ def train_transfer(
     precision: Precision,
     listeners: Sequence[Listener] = (),
     extend: bool = False,
+    word_vectors: WordVectors | None = None,
 ) -> None:
     """Train a transfer model, going on with what the folders hold.
 
@@ -89,6 +91,7 @@ def train_transfer(
         precision: Of matrix products.
         listeners: Told of rows and notes, beside the display.
         extend: Whether a finished model of fewer epochs or iterations is trained on.
+        word_vectors: Where the model's embeddings start from; the scorer has its own.
     """
     from arae_toolkit.transfer.labelled_corpus import labelled_part
 
@@ -107,8 +110,8 @@ def train_transfer(
         title = f"transfer {kind}"
         shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
         with shown as display:
-            told = [display, *listeners]
-            system.train(corpus, settings, folder, listeners=told, extend=extend, **how)
+            how |= {"listeners": [display, *listeners], "word_vectors": word_vectors}
+            system.train(corpus, settings, folder, extend=extend, **how)
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:

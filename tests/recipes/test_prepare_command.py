@@ -155,3 +155,16 @@ def test_synthetic_corpora_have_labelled_sentences(tmp_path, name, labels):
     corpus = Corpus(out)
     assert corpus.labels == labels and corpus.labels_sentences
     assert set(corpus.split("dev").labels.tolist()) == set(range(len(labels)))
+
+
+def test_a_tokenizer_of_torchtexts_goes_with_the_corpus(tmp_path, reviews):
+    result = prepare(reviews, *FIELDS, "--tokenizer", "torchtext:split", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    corpus = Corpus(tmp_path / "out")
+    assert "bad." in corpus.vocabulary.words
+    assert corpus.manifest["options"]["tokenizer"] == "torchtext:split"
+    again = prepare(reviews, *FIELDS, "--tokenizer", "torchtext:split", "--out", tmp_path / "out")
+    assert "up to date" in again.stderr
+    other = prepare(reviews, *FIELDS, "--out", tmp_path / "out")
+    assert "up to date" not in other.stderr
+    assert "bad." not in Corpus(tmp_path / "out").vocabulary.words

@@ -256,11 +256,11 @@ def provide_scorer(
         corpus: With labelled sentences.
         scorer_folder: Where the scorer is, or is to be.
         folder: Of the model.
-        options: Of the model's run; its listeners are told nothing of the scorer's. A rehearsal
-            needs no scorer.
+        options: Of the model's run; its listeners are told nothing of the scorer's, and its word
+            vectors are its own: a scorer is shared. A rehearsal needs no scorer.
     """
     if options.get("rehearsal") is not None:
         return
-    own: RunOptions = {**options, "listeners": (), "extend": False}
+    own: RunOptions = {**options, "listeners": (), "extend": False, "word_vectors": None}
     train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
     copy_scorer(scorer_folder, folder)

@@ -1,0 +1,1 @@
+"""Bridges to other libraries, each optional and in one module: torchtext, datasets and others."""
