@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from arae_toolkit.errors import ToolkitError
@@ -80,6 +81,22 @@ def has_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return device.type == "cpu" and supported is not None and bool(supported())
+
+
+def tensor_on(device: torch.device, values: Any, *, name: str) -> torch.Tensor:
+    """Return a tensor or an array of numbers as a float32 tensor on a device.
+
+    Args:
+        device: Where it is to lie.
+        values: A tensor or a NumPy array.
+        name: What the values are, for the message.
+
+    Raises:
+        TypeError: If they are neither.
+    """
+    if not isinstance(values, torch.Tensor | np.ndarray):
+        raise TypeError(f"{name} must be a tensor or an array, got {type(values)}")
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
 def name_of(device: torch.device) -> str:

@@ -1,3 +1,46 @@
 """The version of this package."""
 
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
 __version__ = "0.1.0"
+
+# What the measurements themselves write: a change there does not change what is measured.
+WRITTEN_BY_MEASUREMENTS = ("results", "docs", "README.md")
+
+
+def code_version(folder: Path) -> str:
+    """Return the git commit of the code in a folder, with ``+changes`` if files differ from it.
+
+    ``unknown`` where the folder is in no repository, or not a part of the one around it (as when
+    installed into an environment that lies inside another project).
+    """
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return "unknown"
+    commit = _git(folder, "rev-parse", "HEAD")
+    excluded = [f":(top,exclude){path}" for path in WRITTEN_BY_MEASUREMENTS]
+    changes = _git(folder, "status", "--porcelain", "--", ":(top)", *excluded)
+    if commit is None or changes is None:
+        return "unknown"
+    return commit + ("+changes" if changes else "")
+
+
+@cache
+def own_version() -> str:
+    """Return the git commit of this package as of the first call; see :func:`code_version`."""
+    return code_version(Path(__file__).resolve().parent)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what a git command prints, ``None`` if it fails or there is no git."""
+    import subprocess  # here, because help needs this module
+
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -62,6 +62,10 @@ COMMANDS = {
         "arae_toolkit.recipes.evaluate.group:evaluate",
         "Measure what systems have written.",
     ),
+    "report": (
+        "arae_toolkit.recipes.report.report:report",
+        "Write one page about a run.",
+    ),
     "reproduce": (
         "arae_toolkit.recipes.reproduce.group:reproduce",
         "Measure the paper's tables anew.",

@@ -29,7 +29,7 @@ PROGRAMS = (
         "overview",
         "preparation",
     ),
-    *("pretraining", "projection_rate", "quality_by_setting", "sampling", "seeds", "startup"),
+    *("projection_rate", "quality_by_setting", "sampling", "seeds", "startup"),
     *("tables", "time_to_quality", "training_rate", "transfer_throughput", "gpu.gpu_session"),
 )
 

@@ -298,12 +298,30 @@ class Corpus:
         return vocabulary
 
     def rows(self, split: str) -> int:
-        """Return the number of sentences, or images, of a split."""
+        """Return the number of sentences, or images, of a split.
+
+        Raises:
+            DataError: If the corpus has no such split.
+        """
         return len(self.split(split)) if self._labelled_only else self._prepared_rows(split)
 
     def _prepared_rows(self, split: str) -> int:
-        counts = self.manifest["splits"][split]
+        counts = self._split_counts(split)
         return int(counts["images" if self.kind == "image" else "sentences"])
+
+    def _split_counts(self, name: str) -> Any:
+        """Return what the manifest says of a split.
+
+        Raises:
+            DataError: If there is no such split.
+        """
+        if name not in (there := self.manifest["splits"]):
+            raise DataError(
+                f"no {name} split here, only {', '.join(there)}",
+                path=self.folder,
+                hint=f"take another with --split, or prepare a folder that has a file for {name}",
+            )
+        return there[name]
 
     def split(self, name: str) -> PackedSentences:
         """Return the distinct sentences of ``train``, ``judges``, ``dev`` or ``test``.
@@ -311,12 +329,7 @@ class Corpus:
         Raises:
             DataError: If the corpus has no such split, or it cannot be read.
         """
-        if name not in (there := self.manifest["splits"]):
-            raise DataError(
-                f"no {name} split here, only {', '.join(there)}",
-                path=self.folder,
-                hint=f"prepare a folder that has a file for {name}",
-            )
+        self._split_counts(name)
         if name not in self._opened:
             sentences = self._sentences(name, self._prepared_rows(name))
             if self._labelled_only:
@@ -391,6 +404,16 @@ class Corpus:
         """
         for name in self.manifest.get("files", ()):
             check_file(self.folder, name, self.manifest)
+
+
+def evenly_spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Return at most so many row numbers of ``count`` rows, the first and the last among them.
+
+    Example:
+        >>> evenly_spread(7, 3).tolist(), evenly_spread(2, 3).tolist()
+        ([0, 3, 6], [0, 1])
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 def texts_of(sentences: PackedSentences, vocabulary: Vocabulary) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from arae_toolkit.config.schema import Config
+from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
@@ -18,18 +18,21 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.optim import schedules
 from arae_toolkit.storage.atomic_files import write_json_lines
 from arae_toolkit.training.experiment import RunOptions
-from arae_toolkit.transfer.autoencoder.experiment import TransferKind, pretrain_transfer
+from arae_toolkit.transfer.labelled_corpus import labelled_part
 from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
+from arae_toolkit.transfer.systems import SYSTEMS
 
 
 def train_on_texts(
     texts: Sequence[str],
     labels: Sequence[str],
-    config: Config,
+    config: Sections | None,
     *,
     vocab_size: int,
     max_length: int,
-    kind: TransferKind = "arae",
+    seed: int,
+    kind: str = "arae",
     folder: Path | None = None,
     **options: Unpack[RunOptions],
 ) -> TransferModel:
@@ -40,10 +43,11 @@ def train_on_texts(
     Args:
         texts: N of them, as users write them. A tenth is held out, to measure by.
         labels: The name of each one's label.
-        config: Settings; its seed chooses the texts that are held out as well.
+        config: Settings of the kind, ``None`` for one that learns nothing.
         vocab_size: Most words, taken from the texts.
         max_length: Most words of a text to learn from; longer ones are left out.
-        kind: See :func:`~arae_toolkit.transfer.autoencoder.experiment.pretrain_transfer`.
+        seed: Chooses the texts that are held out.
+        kind: One of :data:`~arae_toolkit.transfer.systems.SYSTEMS`.
         folder: Where the model is kept, with its scorer; ``None`` keeps it in memory alone.
         options: See :class:`~arae_toolkit.training.experiment.RunOptions`.
 
@@ -56,7 +60,6 @@ def train_on_texts(
         source = Path(temporary) / "texts.jsonl"
         rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
         write_json_lines(source, rows, dumps=json.dumps)
-        seed = config.training.seed
         corpus = _corpus_of(
             source,
             PrepareOptions(
@@ -71,12 +74,14 @@ def train_on_texts(
             if not count:
                 raise ValueError(f"no text of label {label!r} has at most {max_length} words")
         folder = folder or Path(temporary) / "model"
-        pretrain_transfer(
+        known = labelled_part(corpus)
+        # Here, since a system that has to train its scorer tells no listener of that.
+        train_scorer(known, scorer_settings(known.rows("train")), folder / SCORER_FOLDER, **options)
+        SYSTEMS[kind].train(
             corpus,
-            _for_size(config, corpus.rows("train")),
+            None if config is None else _for_size(config, corpus.rows("train")),
             folder,
             scorer_folder=folder / SCORER_FOLDER,
-            kind=kind,
             **options,
         )
         return TransferModel.from_pretrained(folder, device=options.get("device", "cpu"))
@@ -102,11 +107,14 @@ def _corpus_of(source: Path, options: PrepareOptions) -> Corpus:
     return Corpus(folder)
 
 
-def _for_size(config: Config, sentences: int) -> Config:
+def _for_size(config: Sections, sentences: int) -> Sections:
     """Return settings whose warmups fit into the training on so many sentences."""
-    training = config.training
+    training: Any = config.training
     per_epoch = max(1, sentences // max(1, training.batch_size))
     tenth = schedules.iterations(training, batches_per_epoch=per_epoch) // 10
     warmups = ("warmup", "adversarial_warmup", "attribute_warmup")
-    shorter: dict[str, Any] = {name: min(getattr(training, name), tenth) for name in warmups}
-    return replace(config, training=replace(training, **shorter))
+    shorter: dict[str, Any] = {
+        name: min(getattr(training, name), tenth) for name in warmups if hasattr(training, name)
+    }
+    changed: Any = replace(config, training=replace(training, **shorter))  # type: ignore[type-var]
+    return changed  # type: ignore[no-any-return]

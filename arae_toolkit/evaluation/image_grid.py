@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,16 @@ def save_picture(path: Path, blocks: Sequence[Picture]) -> None:
     Raises:
         ToolkitError: If it cannot be written; a file that was there is kept.
     """
+    content = picture_bytes(blocks)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def picture_bytes(blocks: Sequence[Picture]) -> bytes:
+    """Return the content of such a file."""
     from matplotlib.image import imsave
 
     points = np.concatenate(blocks).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
-    with replacing(path) as temporary:
-        imsave(temporary, points, format="png", cmap="gray", vmin=0.0, vmax=1.0)
+    content = BytesIO()
+    imsave(content, points, format="png", cmap="gray", vmin=0.0, vmax=1.0)
+    return content.getvalue()

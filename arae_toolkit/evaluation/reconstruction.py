@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
+from arae_toolkit.data.corpus import Corpus, pack, texts_of
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.noise import swap_words, swappable
 from arae_toolkit.data.packed_sequence import Indices
 from arae_toolkit.data.token_batches import Store, TokenBatch, TokenStore
+from arae_toolkit.data.vocabulary import EOS, PAD
+from arae_toolkit.evaluation.text_overlap import corpus_bleu
 from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
+from arae_toolkit.nn.priors import NoCodePrior
 
 BATCH_ROWS, IMAGE_ROWS = 256, 1024
 
@@ -63,6 +70,75 @@ def measure_reconstruction(
         exact=100 * exact / len(chosen),
         sentences=len(chosen),
     )
+
+
+@dataclass(frozen=True)
+class RestoredWords:
+    """Sentences that greedy decoding writes out of codes, beside those that were encoded.
+
+    Attributes:
+        bleu: BLEU of what is written to the originals, from 0 to 100.
+        bleu_signature: Every setting that moves it, in sacrebleu's form.
+        word_errors: Words left out, put in or replaced, in percent of the originals' words.
+    """
+
+    bleu: float
+    bleu_signature: str
+    word_errors: float
+
+
+@torch.no_grad()
+def measure_restored_words(
+    model: ARAE, store: TokenStore, *, rows: Indices | None = None
+) -> RestoredWords:
+    """Measure what is written out of the codes of the rows of a split (all, unless named)."""
+    model.eval()
+    longest = max(model.max_length, int(store.host_lengths.max(initial=0)))
+    written: list[list[int]] = []
+    originals: list[list[int]] = []
+    for batch in _batches(store, np.arange(len(store)) if rows is None else rows):
+        code = model.encoder(batch)
+        words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
+        for texts, tokens in ((written, words), (originals, batch.tokens)):
+            texts += [[word for word in row if word not in (EOS, PAD)] for row in tokens.tolist()]
+    errors = sum(map(Levenshtein.distance, written, originals))
+    outputs, references = (
+        [" ".join(map(str, row)) for row in texts] for texts in (written, originals)
+    )
+    bleu = corpus_bleu(outputs, [[text] for text in references])
+    return RestoredWords(
+        bleu.score, bleu.signature, 100 * errors / max(1, sum(map(len, originals)))
+    )
+
+
+def store_of_split(
+    model: ARAE, corpus: Corpus, split: str, *, rows: Indices | None = None
+) -> TokenStore:
+    """Return rows of a corpus in the words of a model, whatever it was packed with."""
+    sentences = corpus.split(split)
+    if rows is not None:
+        sentences = sentences.at(rows)
+    if model.vocabulary.sha256 != corpus.vocabulary.sha256:
+        ids = model.vocabulary.encode_batch(texts_of(sentences, corpus.vocabulary))
+        sentences = pack(ids, vocab_size=len(model.vocabulary))
+    return TokenStore(sentences, device=model.device)
+
+
+def measure_split(
+    model: ARAE, corpus: Corpus, split: str, *, rows: Indices | None = None
+) -> dict[str, Any]:
+    """Return everything about the reconstruction of rows of a corpus, by name.
+
+    Returns:
+        The attributes of :class:`Reconstruction` and :class:`RestoredWords`, and ``perplexity``,
+        per token. What is written out of a code is ``None`` of a language model, which has none.
+    """
+    store = store_of_split(model, corpus, split, rows=rows)
+    found: dict[str, Any] = asdict(measure_reconstruction(model, store))
+    found["perplexity"] = math.exp(found["nats_per_token"])
+    if isinstance(model.prior, NoCodePrior):
+        return found | {"exact": None, "bleu": None, "word_errors": None}
+    return found | asdict(measure_restored_words(model, store))
 
 
 @dataclass(frozen=True)

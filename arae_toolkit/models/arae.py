@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, check_texts, truncated
+from arae_toolkit.devices import tensor_on
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
 from arae_toolkit.models.folder_schema import network_of
@@ -231,26 +233,25 @@ class ARAE(nn.Module):
     @torch.no_grad()
     def decode(
         self,
-        code: Tensor,
+        code: Tensor | npt.NDArray[Any],
         *,
         decoding: Decoding | None = None,
         generator: torch.Generator | None = None,
     ) -> list[str]:
-        """Return one sentence per code. Shape of ``code``: (B, Z).
+        """Return one sentence per code, of a tensor or an array. Shape of ``code``: (B, Z).
 
         Raises:
-            TypeError: If they are no tensor.
+            TypeError: If they are neither.
             ValueError: If they have another shape.
         """
-        if not isinstance(code, Tensor):
-            raise TypeError(f"codes must be a tensor (B, {self.code_size}), got {type(code)}")
+        code = tensor_on(self.device, code, name="codes")
         if code.ndim != 2 or code.shape[1] != self.code_size:
             raise ValueError(
                 f"codes must have shape (B, {self.code_size}), got {tuple(code.shape)}"
             )
         words = decode(
             self.decoder,
-            code.to(self.device),
+            code,
             decoding=decoding or Decoding(),
             max_length=self.max_length,
             generator=generator,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.image_batches import PixelBatch, PixelStore
+from arae_toolkit.devices import tensor_on
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.hub import folder_of, publish
@@ -256,13 +257,19 @@ class ImageARAE(nn.Module):
         return torch.cat([torch.zeros(0, self.code_size, device=self.device), *codes])
 
     @torch.no_grad()
-    def decode(self, code: Tensor) -> Tensor:
-        """Return the probability of ink in each pixel. Shape (B, Z) to (B, P)."""
+    def decode(self, code: Pixels) -> Tensor:
+        """Return the probability of ink in each pixel. Shape (B, Z) to (B, P).
+
+        Raises:
+            TypeError: If the codes are no tensor and no array.
+            ValueError: If they have another shape.
+        """
+        code = tensor_on(self.device, code, name="codes")
         if code.ndim != 2 or code.shape[1] != self.code_size:
             raise ValueError(
                 f"codes must have shape (B, {self.code_size}), got {tuple(code.shape)}"
             )
-        return self.decoder(code.to(self.device)).sigmoid()  # type: ignore[no-any-return]
+        return self.decoder(code).sigmoid()  # type: ignore[no-any-return]
 
     def sample(self, count: int, *, seed: int = 0, prior: Prior | None = None) -> Tensor:
         """Return new images: codes from a prior, the model's own unless given, decoded.

@@ -103,10 +103,13 @@ def train_classifier(
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
+        DataError: If the corpus has no pairs in a split.
         TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
             loss has not fallen below that of guessing.
         Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
     """
+    for split in ("train", *SPLITS):
+        task.corpus.pairs(split)  # refuses a corpus without it before anything is trained
     experiment = Experiment(folder, config, task.facts, **options)
     device, log = experiment.device, experiment.log
     vocabulary, labels = (task.encoder or task.corpus).vocabulary, task.corpus.labels

@@ -17,8 +17,10 @@ from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_con
 from arae_toolkit.nn.priors import (
     FittedGaussian,
     FlowPrior,
+    GaussianPrior,
     Generator,
     MixturePrior,
+    NoCodePrior,
     Prior,
     SphericalPrior,
 )
@@ -50,7 +52,13 @@ def prior_folder(run: Path, name: str) -> Path:
 
 def own_prior_name(model: Model) -> str:
     """Return what the prior that a model was trained with is called."""
-    names = {Generator: "generator", SphericalPrior: "sphere", FittedGaussian: "fitted"}
+    names = {
+        Generator: "generator",
+        SphericalPrior: "sphere",
+        GaussianPrior: "standard",  # a Gaussian fitted later is called gaussian
+        FittedGaussian: "fitted",
+        NoCodePrior: "none",
+    }
     return names[type(model.prior)]
 
 
@@ -117,9 +125,10 @@ def prior_named(
     """Return a prior of a run by its name.
 
     Args:
-        name: ``own``, or what the model's own is called (``generator``, ``sphere`` or ``fitted``);
-            ``codes``, the training codes themselves, or ``neighbours``, what lies between them; a
-            prior in the run's folder, such as ``flow``; or the path of a prior's folder.
+        name: ``own``, or what the model's own is called (``generator``, ``sphere``, ``standard`` or
+            ``fitted``); ``codes``, the training codes themselves, or ``neighbours``, what lies
+            between them; a prior in the run's folder, such as ``flow``; or the path of a prior's
+            folder.
         run: The run's folder.
         model: Loaded from it.
         corpus: The one that it was trained on; ``codes`` and ``neighbours`` need it.

@@ -73,7 +73,7 @@ def trained_models(results: Results) -> list[Result]:
     models = [result for name, result in results.items() if name.startswith("pretraining-")]
     if not models:
         raise ToolkitError(
-            "no trained model has been measured; see python -m arae_toolkit.benchmarks.pretraining"
+            "no trained model has been measured; see 'arae-toolkit report RUN --results results'"
         )
     return sorted(models, key=lambda model: (list(MODELS).index(kind_of(model)), model["name"]))
 
@@ -306,7 +306,7 @@ def _first_arae(results: Results) -> Result:
     model = trained_models(results)[0]
     if kind_of(model) != "arae":
         raise ToolkitError(
-            "no ARAE has been measured; see python -m arae_toolkit.benchmarks.pretraining"
+            "no ARAE has been measured; see 'arae-toolkit report RUN --results results'"
         )
     return model
 

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +16,9 @@ from typing import Any, Literal, TypedDict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.version import __version__
+from arae_toolkit.version import __version__, code_version
 
 SIGNIFICANT_DIGITS = 6
-# What the measurements themselves write: a change there does not change what is measured.
-WRITTEN_BY_MEASUREMENTS = ("results", "docs", "README.md")
 FIELDS = ("name", "command", "commit", "corpus", "seeds", "device", "seconds", "metrics")
 
 
@@ -165,22 +162,6 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
     return results
 
 
-def code_version(folder: Path) -> str:
-    """Return the git commit of the code in a folder, with ``+changes`` if files differ from it.
-
-    ``unknown`` where the folder is in no repository, or not a part of the one around it (as when
-    installed into an environment that lies inside another project).
-    """
-    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return "unknown"
-    commit = _git(folder, "rev-parse", "HEAD")
-    excluded = [f":(top,exclude){path}" for path in WRITTEN_BY_MEASUREMENTS]
-    changes = _git(folder, "status", "--porcelain", "--", ":(top)", *excluded)
-    if commit is None or changes is None:
-        return "unknown"
-    return commit + ("+changes" if changes else "")
-
-
 def cpu_model() -> str:
     """Return the processor's name, as far as the system tells it."""
     try:
@@ -189,17 +170,6 @@ def cpu_model() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what a git command prints, ``None`` if it fails or there is no git."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
 
 
 def _rounded(value: float) -> float:

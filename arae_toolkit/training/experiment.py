@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data.word_vectors import WordVectors
-from arae_toolkit.devices import Precision
+from arae_toolkit.devices import Precision, name_of
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import (
     CONFIG,
@@ -41,7 +41,7 @@ from arae_toolkit.training.run_identity import (
     is_extension,
     settings_identity,
 )
-from arae_toolkit.version import __version__
+from arae_toolkit.version import __version__, own_version
 
 
 class RunOptions(TypedDict, total=False):
@@ -169,7 +169,12 @@ class Experiment:
             if resumed is None or not (self.folder / CONFIG).exists():
                 save_model_folder(
                     self.folder,
-                    config={**record, "run": self.identity, "toolkit": __version__},
+                    config={
+                        **record,
+                        "run": self.identity,
+                        "toolkit": __version__,
+                        "made": {"device": name_of(self.device), "commit": own_version()},
+                    },
                     vocabulary=vocabulary,
                     tensors=starting,
                 )

@@ -15,6 +15,10 @@ SUBCOMMANDS = {
         "arae_toolkit.recipes.evaluate.gallery:gallery",
         "Show what runs write: samples, walks, variations.",
     ),
+    "reconstruction": (
+        "arae_toolkit.recipes.evaluate.reconstruction:reconstruction",
+        "Measure how well sentences come out of their codes.",
+    ),
     "transfer": (
         "arae_toolkit.recipes.evaluate.transfer:transfer",
         "Measure rewritten sentences, or have people rate them.",
@@ -40,6 +44,7 @@ SUBCOMMANDS = {
     examples=[
         "arae-toolkit evaluate generation snli",
         "arae-toolkit evaluate gallery snli",
+        "arae-toolkit evaluate reconstruction snli snli-ae",
         "arae-toolkit evaluate transfer yelp",
         "arae-toolkit evaluate transfer --corpus yelp --outputs rewritten.jsonl",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",

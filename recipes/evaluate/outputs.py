@@ -140,14 +140,13 @@ def read_references(source: str, text_field: str, known: Known) -> References:
 
 
 def with_references(
-    systems: Mapping[str, SystemOutputs], source: str, text_field: str, known: Known
+    systems: Mapping[str, SystemOutputs], references: References, source: str, known: Known
 ) -> dict[str, SystemOutputs]:
     """Return systems with the references of each row, and tell how many rows have some.
 
     Raises:
-        DataError: As :func:`read_references`, or if no row of any system has one.
+        DataError: If no row of any system has one, naming the source that they were read from.
     """
-    references = read_references(source, text_field, known)
     labels = known.corpus.labels
     result, counts = {}, {}
     for name, system in systems.items():

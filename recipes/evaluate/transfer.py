@@ -20,6 +20,7 @@ from arae_toolkit.recipes.evaluate.outputs import (
     OutputFields,
     named_source,
     read_outputs,
+    read_references,
     transferred_split,
     with_references,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
+    from arae_toolkit.transfer.model import TransferModel
 
 OTHER_SPLIT = {"dev": "test", "test": "dev"}
 
@@ -162,7 +164,15 @@ def transfer(
     if to is not None and to not in corpus.labels:
         labels = ", ".join(corpus.labels)
         raise click.BadParameter(f"{to!r} is not one of {labels}", param_hint="'--to'")
-    known = Known.of(corpus, split)
+    _check_corpus(corpus, split, needs_rows=not outputs, needs_judges=rated_sources is None)
+    if rated_sources is not None:
+        from arae_toolkit.evaluation.human.sheet_files import FILES
+        from arae_toolkit.evaluation.human.tables import refuse_existing
+
+        refuse_existing(rating_folder, FILES)
+    split_known = split if split in corpus.manifest["splits"] else OTHER_SPLIT[split]
+    known = Known.of(corpus, split_known)
+    people = None if references is None else read_references(references, text_field, known)
     systems: dict[str, SystemOutputs] = {}
     for value in outputs:
         name, source = named_source(value)
@@ -173,12 +183,16 @@ def transfer(
     if not outputs:
         assert run is not None, "checked above"
         model = load_transfer_model(run, device)
+        if probe:
+            _check_probed(model)
         systems[Path(run).name] = transferred_split(
             model, corpus, split, limit=limit, candidates=candidates, strength=strength, seed=seed
         )
-    read_from_codes = _probed(run, outputs, corpus, device, seed=seed) if probe else None
-    if references is not None:
-        systems = with_references(systems, references, text_field, known)
+    elif probe:
+        _check_probed(None)
+    read_from_codes = _probed(model, corpus, seed=seed) if probe else None
+    if people is not None and references is not None:
+        systems = with_references(systems, people, references, known)
     from arae_toolkit.evaluation.transfer.comparison import with_baselines
 
     if rated_sources is not None:
@@ -209,23 +223,45 @@ def transfer(
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
 
 
-def _probed(
-    run: str | None, outputs: Sequence[str], corpus: Corpus, device: str, *, seed: int
-) -> dict[str, float]:
-    """Return what fresh classifiers read from a run's codes, in percent.
+def _check_corpus(corpus: Corpus, split: str, *, needs_rows: bool, needs_judges: bool) -> None:
+    """Refuse a corpus that lacks what is asked for, before anything is computed.
 
     Raises:
-        click.UsageError: If there is no run whose codes could be read.
+        DataError: If there is no such split, no label in it, or nothing that judges could learn.
     """
+    if needs_rows:
+        labels = corpus.split(split).labels
+        if labels is None or not (labels >= 0).any():
+            raise DataError(
+                f"the {split} split has no labelled sentence",
+                path=corpus.folder,
+                hint=f"measure --split {OTHER_SPLIT[split]}, or a corpus with labels there",
+            )
+    if needs_judges:
+        from arae_toolkit.evaluation.transfer.evaluators import check_labels
+
+        check_labels(corpus)
+
+
+def _check_probed(model: TransferModel | None) -> None:
+    """Refuse a model that has no codes to be read.
+
+    Raises:
+        click.UsageError: If it is none of a run, or no autoencoder.
+    """
+    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
+
+    if model is None or not isinstance(model.rewriter, LatentRewriter):
+        raise click.UsageError("--probe reads the codes of RUN, which has to be an autoencoder")
+
+
+def _probed(model: Any, corpus: Corpus, *, seed: int) -> dict[str, float]:
+    """Return what fresh classifiers read from an autoencoder's codes, in percent."""
     from dataclasses import asdict
 
     from arae_toolkit.transfer.autoencoder.code_probe import probe_model
-    from arae_toolkit.transfer.autoencoder.rewriter import LatentRewriter
 
-    model = None if run is None or outputs else load_transfer_model(run, device).rewriter
-    if not isinstance(model, LatentRewriter):
-        raise click.UsageError("--probe reads the codes of RUN, which has to be an autoencoder")
-    found = asdict(probe_model(model.model, corpus, seed=seed))
+    found = asdict(probe_model(model.rewriter.model, corpus, seed=seed))
     say(
         f"label read from the code by fresh classifiers: linear {found['linear']:.1f} %, "
         f"perceptron {found['perceptron']:.1f} %, most frequent label {found['majority']:.1f} %"

@@ -331,6 +331,7 @@ def write_table(
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     device = choose_device(choices.device)
+    sources = Sources.of(corpus, choices.split, most=choices.most)  # before anything is trained
     instruments = evaluators_of(
         corpus,
         settings=_quick_evaluators() if quick else None,
@@ -339,7 +340,6 @@ def write_table(
         note=say,
         progress=progress,
     )
-    sources = Sources.of(corpus, choices.split, most=choices.most)
     measurer = Measurer(corpus, choices.split, sources, instruments)
     train = partial(train_system, corpus=corpus, choices=choices, device=device)
     cells = measure_systems(choices, measurer, folder, train)

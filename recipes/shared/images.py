@@ -85,12 +85,17 @@ def draw_samples(
 
 def draw_reconstructions(model: ImageARAE, folder: Path, *, source: str | None) -> Picture:
     """Return rows of images, each above what came out of its code."""
+    return reconstructions_of(model, images_of(model, folder, source))
+
+
+def reconstructions_of(model: ImageARAE, pixels: npt.NDArray[np.uint8]) -> Picture:
+    """Return the first images in rows, each above what came out of its code. Shape (N, P)."""
     import torch
 
     from arae_toolkit.data.image_batches import binarised
     from arae_toolkit.evaluation.image_grid import grid
 
-    pixels = images_of(model, folder, source)[:RECONSTRUCTED]
+    pixels = pixels[:RECONSTRUCTED]
     columns = min(COLUMNS, len(pixels))
     given, decoded = binarised(pixels).float(), model.reconstruct(pixels).cpu()
     whole = len(pixels) // columns * columns  # what would stand in a row that is not full is left

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
+import command_line
 import numpy as np
 import pytest
 import small
@@ -19,10 +20,8 @@ from arae_toolkit.benchmarks import (
     encoding,
     iteration_profile,
     nli_prediction,
-    pretraining,
     programs,
     quality_by_setting,
-    runs,
     seeds,
     time_to_quality,
     training_rate,
@@ -30,8 +29,7 @@ from arae_toolkit.benchmarks import (
 )
 from arae_toolkit.benchmarks.batching import numbered_rows
 from arae_toolkit.benchmarks.textbook import Textbook
-from arae_toolkit.config.overrides import to_dict, with_overrides
-from arae_toolkit.config.presets import preset
+from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import ToolkitError
@@ -55,7 +53,6 @@ RUNS: dict[str, str] = {
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
     "preparation": "preparation --size 200",
-    "pretraining-tiny": "pretraining {trained}/tiny {trained}/tiny-ae --samples 30",
     "projection_rate-cpu-8": "projection_rate --batch-size 8 --rounds 1",
     "quality_by_setting": "quality_by_setting --seconds 0.1 --seeds 1",
     "sampling": "sampling {trained}/tiny --count 130 --one-by-one 3 --rounds 2",
@@ -591,8 +588,13 @@ def test_a_training_that_fails_gives_no_result(corpus, commands, tmp_path):
 # --- trained runs --------------------------------------------------------------------------------
 
 
-def test_pretraining_and_the_tables(result_of, corpus, tmp_path):
-    results = result_of("pretraining-tiny")
+def test_reports_and_the_tables(folders, corpus, tmp_path):
+    for name in ("tiny", "tiny-ae"):
+        command_line.call(
+            *("report", folders["trained"] / name, "--corpus", corpus.folder, "--device", "cpu"),
+            *("--samples", 30, "--results", tmp_path / "made", "--out", tmp_path / "page.html"),
+        )
+    results = read_results(tmp_path / "made")
     assert list(results) == ["pretraining-tiny", "pretraining-tiny-ae"]
     arae, plain = results.values()
     for result in (arae, plain):
@@ -640,35 +642,8 @@ def test_pretraining_and_the_tables(result_of, corpus, tmp_path):
 
 def test_another_corpus_than_the_runs_own_is_refused(folders, labelled, tmp_path):
     other = tiny_corpus(tmp_path, size=100, seed=9)
-    done = call("pretraining", folders["trained"] / "tiny", "--corpus", other.folder, code=1)
+    done = call("sampling", folders["trained"] / "tiny", "--corpus", other.folder, code=1)
     assert "trained on another synthetic" in done.stderr
     run = small_transfer.save_model(tmp_path / "run")
     done = call("transfer_throughput", run, "--corpus", labelled.folder, code=1)
     assert "labelled bad, good, where the model knows negative, positive, neutral" in done.output
-
-
-def test_copies_are_counted():
-    words = small.vocabulary()
-    samples = ["a man runs .", "a dog runs .", "a dog sleeps .", "runs"]
-    assert pretraining.copied_share(samples, small.sentences(words), words) == 50
-
-
-@pytest.mark.parametrize(
-    ("config", "kind", "options"),
-    [
-        (preset("default", corpus="snli"), "arae", ""),
-        (preset("paper-2018", corpus="snli"), "ae", " --model ae --preset paper-2018"),
-        (
-            with_overrides(preset("demo", corpus="snli"), ["epochs=7", "critic_sizes=[5]"]),
-            "arae",
-            " --preset demo --set 'critic_sizes=[5]' --set epochs=7",
-        ),
-    ],
-)
-def test_the_command_that_trained_a_run(config, kind, options):
-    content = {
-        "corpus": {"name": "snli"},
-        "run": {"model": kind, "precision": "fp32"},
-        "settings": json.loads(json.dumps(to_dict(config))),
-    }
-    assert runs.training_command(content) == f"arae-toolkit pretrain snli{options}"

@@ -16,7 +16,8 @@ import click
 
 import arae_toolkit
 from arae_toolkit.benchmarks.common import Benchmark
-from arae_toolkit.reports.results import Metric, code_version, write_result
+from arae_toolkit.reports.results import Metric, write_result
+from arae_toolkit.version import code_version
 from drills.catalogue import DRILLS
 from drills.frame import Drill
 from drills.materials import Materials

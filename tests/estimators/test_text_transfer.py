@@ -8,14 +8,17 @@ import small_transfer
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from arae_toolkit.config.overrides import to_dict
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.estimators import shown_log, text_transfer
 from arae_toolkit.estimators.text_transfer import CLASSES, TextTransfer
 from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.systems import SYSTEMS
 
 QUICK = to_dict(small_transfer.QUICK)
 SETTINGS = {
@@ -184,6 +187,78 @@ def test_a_fit_that_fails_leaves_what_was_learned(fitted):
     with pytest.raises(ValueError, match="one class only"):
         fitted.fit(TEXTS, ["good"] * len(TEXTS))
     assert fitted.transform(RAW).tolist() == expected
+
+
+KINDS = {
+    "cross-aligned": {"batch_size": 32, "embedding_size": 12, "attribute_size": 6, "code_size": 12},
+    "infilling": {"batch_size": 32, "embedding_size": 12, "hidden_size": 12},
+    "delete-and-replace": None,
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_other_kind_is_trained_as_well(kind, tmp_path):
+    made = TextTransfer(
+        kind, to="good", epochs=1, settings=KINDS[kind], folder=tmp_path / "run"
+    ).fit(TEXTS, LABELS)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["kind"] == SYSTEMS[kind].folder_kind
+    if KINDS[kind]:
+        assert config["run"]["training.epochs"] == "1"
+        assert int(config["run"]["training.warmup"]) == 540 // 32 // 10
+    assert len(made.transform(RAW)) == 3
+    loaded = TextTransfer.from_pretrained(tmp_path / "run", to="good")
+    assert loaded.transfer(RAW) == made.transfer(RAW)
+
+
+def test_a_setting_of_what_learns_nothing_is_refused():
+    with pytest.raises(ValueError, match="no setting 'rate': delete-and-replace learns nothing"):
+        TextTransfer("delete-and-replace", settings={"rate": 1}).fit(TEXTS, LABELS)
+
+
+def test_the_score_is_that_of_what_is_rewritten(fitted, monkeypatch):
+    asked = []
+
+    def score(texts, labels, targets, rewrite):
+        asked.append((texts, labels, targets))
+        return rewrite(texts[:3], ["good", "bad", "good"])
+
+    monkeypatch.setattr(text_transfer, "held_out_score", score)
+    found = clone(fitted).set_params(to=None)
+    found.model_, found.classes_ = fitted.model_, fitted.classes_
+    written = found.score(TEXTS, LABELS)
+    assert asked == [(TEXTS, LABELS, ["bad" if own == "good" else "good" for own in LABELS])]
+    assert written[1] == fitted.transfer(TEXTS[1:2], to="bad")[0].text
+    assert written[::2] == [one.text for one in fitted.transfer(TEXTS[:3:2], to="good")]
+    fitted.score(TEXTS, LABELS)
+    assert asked[1][2] == ["good"] * len(TEXTS)
+    with pytest.raises(ValueError, match="label 'fine' is none of bad, good"):
+        fitted.score(TEXTS[:2], ["fine", "good"])
+
+
+@pytest.mark.slow
+def test_a_search_over_parameters_finds_the_best_by_its_score():
+    search = GridSearchCV(
+        TextTransfer("delete-and-replace"), {"strength": [0.01, 1.0]}, cv=2, error_score="raise"
+    ).fit(TEXTS, LABELS)  # sorted by label: only folds with each label alike hold both
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[1] > scores[0]
+    assert search.best_params_ == {"strength": 1.0}
+    assert search.score(TEXTS, LABELS) > 20
+    assert len(search.transform(RAW)) == 3
+
+
+def test_progress_is_shown_where_no_log_is_set_up(capsys, monkeypatch):
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(shown_log, "INTERVAL_SECONDS", 0.0)
+    made = TextTransfer("delete-and-replace", verbose=True)
+    made.fit(TEXTS, LABELS)
+    assert "iteration " in capsys.readouterr().err
+    made.transform(RAW)
+    clone(made).set_params(verbose=False).fit(TEXTS, LABELS)
+    assert "iteration" not in capsys.readouterr().err
+    log = logging.getLogger(text_transfer.__name__)
+    assert (log.level, log.handlers) == (logging.NOTSET, [])
 
 
 def test_evaluations_are_told_to_the_log_if_asked_for(caplog):

@@ -5,11 +5,14 @@ import pytest
 import small
 import torch
 
+from arae_toolkit.evaluation import reconstruction
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
     measure_reconstruction,
+    measure_restored_words,
     measure_swapped_reconstruction,
 )
+from arae_toolkit.evaluation.text_overlap import corpus_bleu
 
 
 def test_reconstruction_equals_a_direct_count():
@@ -70,3 +73,37 @@ def test_codes_come_in_the_order_of_the_rows():
     rows = np.array([6, 0, 3])
     expected = torch.cat([arae.encoder(store.batch(rows[i : i + 1])) for i in range(3)]).detach()
     torch.testing.assert_close(codes_of(arae, store, rows), expected)
+
+
+def _edits(first, second):
+    """Return the least number of words left out, put in or replaced, by its definition."""
+    table = [list(range(len(second) + 1))]
+    for row, word in enumerate(first, 1):
+        table.append([row])
+        for column, other in enumerate(second, 1):
+            above, left, across = table[-2][column], table[-1][-1], table[-2][column - 1]
+            table[-1].append(min(above + 1, left + 1, across + (word != other)))
+    return table[-1][-1]
+
+
+def test_restored_words_are_those_of_the_model_and_their_errors_edits():
+    """BLEU and word errors are those of what ``reconstruct`` returns, sentence by sentence."""
+    words = small.vocabulary()
+    arae = small.model(words).eval()
+    found = measure_restored_words(arae, small.store(words))
+    back = [text.split() for text in arae.reconstruct(small.SENTENCES)]
+    gold = [text.split() for text in small.SENTENCES]
+
+    errors = [_edits(*texts) for texts in zip(back, gold, strict=True)]
+    assert found.word_errors == pytest.approx(100 * sum(errors) / sum(map(len, gold)))
+    expected = corpus_bleu([" ".join(one) for one in back], [[text] for text in small.SENTENCES])
+    assert found.bleu == pytest.approx(expected.score)
+
+
+def test_an_exact_copy_has_no_word_errors(monkeypatch):
+    words = small.vocabulary()
+    store = small.store(words)
+    monkeypatch.setattr(reconstruction, "decode", lambda *_, **__: batch_tokens.pop(0))
+    batch_tokens = [batch.tokens for batch in reconstruction._batches(store, np.arange(len(store)))]
+    found = measure_restored_words(small.model(words), store)
+    assert (found.bleu, found.word_errors) == (100.0, 0.0)

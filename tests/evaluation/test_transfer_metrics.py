@@ -5,6 +5,7 @@ import math
 import command_line
 import numpy as np
 import pytest
+import small
 import small_transfer
 from command_line import json_lines
 
@@ -22,6 +23,7 @@ from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_o
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
+from arae_toolkit.transfer.model import TransferModel
 
 LABELS = ("bad", "good")
 SOURCES = ["the food was bad .", "a bad , bad day", "the staff was good !", "good soup here ."]
@@ -466,3 +468,66 @@ def test_a_damaged_judge_is_told_in_one_line(call, corpus, tmp_path, monkeypatch
 def test_words_beyond_the_vocabulary_do_not_break_a_system(language_model):
     packed = pack(language_model.vocabulary.encode_batch(["zorb"]), vocab_size=20)
     assert language_model.read_packed(packed).unknown.tolist() == [1]
+
+
+def _one_file(folder, rows):
+    """Prepare a corpus of one file, which has no test split."""
+    return small_transfer.prepared_corpus(folder, {"train": rows})
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Fail where a judge is trained or a model rewrites: what is missing is told before."""
+
+    def refused(*_, **__):
+        raise AssertionError("computed before the corpus was looked at")
+
+    monkeypatch.setattr(evaluators, "kept", refused)
+    monkeypatch.setattr(evaluators, "kept_language_model", refused)
+    monkeypatch.setattr(TransferModel, "transfer", refused)
+
+
+def test_a_missing_split_is_told_before_anything_is_computed(untrained, tmp_path):
+    corpus = _one_file(tmp_path, small_transfer.rows())
+    model = small_transfer.save_model(tmp_path / "run", attributes=("bad", "good"))
+    words = ("evaluate", "transfer", model, "--corpus", corpus.folder)
+    done = command_line.call(*words, code=3)
+    assert "no test split here, only train, dev; take another with --split" in done.stderr
+    plain = small.save_model(tmp_path / "plain")
+    done = command_line.call("evaluate", "generation", plain, "--corpus", corpus.folder, code=3)
+    assert "no test split here" in done.stderr
+
+
+def test_labels_that_judges_lack_are_told_before_anything_is_computed(untrained, tmp_path):
+    rows = [{"text": row["text"], "label": "good"} for row in small_transfer.rows()]
+    other = {"text": "a plain sentence .", "label": "bad"}
+    corpus = small_transfer.prepared_corpus(
+        tmp_path, {"train": [*rows[9:], other], "dev": rows[:3], "test": rows[3:9]}
+    )
+    model = small_transfer.save_model(tmp_path / "run", attributes=("bad", "good"))
+    done = command_line.call("evaluate", "transfer", model, "--corpus", corpus.folder, code=3)
+    assert "no sentence of the dev split is labelled 'bad'" in done.stderr
+
+
+def test_what_else_is_asked_for_is_looked_at_first(untrained, call, corpus, tmp_path):
+    model = small_transfer.save_model(tmp_path / "run", attributes=("negative", "positive"))
+    words = (model, "--corpus", corpus.folder)
+    path = tmp_path / "people.tsv"
+    path.write_text("no tab\n")
+    done = command_line.call("evaluate", "transfer", *words, "--references", path, code=3)
+    assert f"{path}:1: a source and one or more references" in done.stderr
+    (tmp_path / "key.json").write_text("{}")
+    places = ("--rating-sheet", 3, "--rating-folder", tmp_path)
+    done = command_line.call("evaluate", "transfer", *words, *places, code=1)
+    assert "there is a sheet already" in done.stderr
+
+
+def test_outputs_need_no_test_split(tmp_path, monkeypatch):
+    corpus = _one_file(tmp_path, small_transfer.rows())
+    monkeypatch.setattr(evaluators, "EvaluatorSettings", lambda: small_transfer.EVALUATORS)
+    text = texts_of(corpus.split("dev"), corpus.vocabulary)[0]
+    path = tmp_path / "out.tsv"
+    path.write_text(f"{text}\tthe food was great .\n")
+    words = ("--corpus", corpus.folder, "--outputs", path, "--to", "good", "--no-reverse", "--json")
+    done = command_line.call("evaluate", "transfer", *words)
+    assert json.loads(done.stdout)["systems"]["out"]["overall"]["rows"] == 1

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+import small
 import torch
 from command_line import call, start
 from safetensors.torch import load_file, save_file
@@ -156,6 +157,15 @@ def test_priors_are_listed_with_what_they_gain(run):
     assert all(line[3] == "usable" for line in lines)
     found = json.loads(call("prior", "list", run, "--json").stdout)
     assert found["priors"][3]["nats_gained"] == pytest.approx(float(lines[3][2]), abs=0.01)
+
+
+@pytest.mark.parametrize(("prior", "name"), [("gaussian", "standard"), ("none", "none")])
+def test_priors_of_every_kind_of_model_have_a_name(prior, name, tmp_path):
+    small.model(small.vocabulary(), prior=prior).save_pretrained(tmp_path / "run")
+    listed = call("prior", "list", tmp_path / "run").stdout
+    assert listed.split()[:2] == [name, "own"]
+    done = call("sample", tmp_path / "run", "--prior", "flow", code=1)
+    assert f"there are {name}, " in done.stderr
 
 
 def test_the_same_command_again_leaves_a_prior_alone_and_other_settings_are_refused(run, synthetic):

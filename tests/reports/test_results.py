@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.reports.results import code_version, read_results, summarise, write_result
+from arae_toolkit.reports.results import read_results, summarise, write_result
+from arae_toolkit.version import code_version
 
 CORPUS: Any = {"name": "tiny", "rows": 12, "sha256": "ab" * 32}
 

@@ -40,13 +40,17 @@ class RatingKey:
     labels: tuple[str, ...]
 
 
+FILES = (TABLE, PAGE, KEY)
+"""What a folder of ratings holds."""
+
+
 def write_rating_files(folder: Path, items: Sequence[RatingItem], *, labels: Sequence[str]) -> None:
     """Write table, page and key into a folder that holds none yet.
 
     Raises:
         ToolkitError: If the folder holds a sheet, which someone may have filled.
     """
-    refuse_existing(folder, (TABLE, PAGE, KEY))
+    refuse_existing(folder, FILES)
     answers = [*labels, NEITHER]
     write_json(
         folder / KEY,

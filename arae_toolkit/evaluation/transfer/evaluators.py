@@ -97,8 +97,7 @@ def evaluators_of(
         CheckpointMismatch: If something kept is damaged.
     """
     folder, settings = folder or default_folder(corpus), settings or EvaluatorSettings()
-    _check_labels(corpus)
-
+    check_labels(corpus)
     own = corpus.judges_split
     train, dev, rows = corpus.split(own), corpus.split("dev"), corpus.rows(own)
 
@@ -143,7 +142,7 @@ def evaluators_of(
     return Evaluators(classifiers, language_model, folder, own)
 
 
-def _check_labels(corpus: Corpus) -> None:
+def check_labels(corpus: Corpus) -> None:
     """Refuse a corpus from which no classifier can learn.
 
     Raises:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.noise import with_noise
+from arae_toolkit.devices import tensor_on
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.ops.batch_norm_double_backward import forward_groups
 
@@ -51,8 +53,10 @@ class Generator(nn.Module):
             noise_size, hidden_sizes, code_size, activation=nn.ReLU(), normalization=normalization
         )
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """Return generated codes. Shape (B, S) to (B, Z)."""
+    def forward(self, noise: Tensor | npt.NDArray[Any]) -> Tensor:
+        """Return generated codes of noise, a tensor or an array. Shape (B, S) to (B, Z)."""
+        if not isinstance(noise, Tensor):
+            noise = tensor_on(next(self.parameters()).device, noise, name="noise")
         return self._bounded(self.layers(noise))
 
     @torch.no_grad()

@@ -1,0 +1,1 @@
+"""``arae-toolkit report``: what is known of a run, in one page."""
