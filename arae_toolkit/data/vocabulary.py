@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -38,6 +40,21 @@ WORD_PATTERN = "|".join(
 )
 
 _UNKNOWN_MARK = re.compile(re.escape(SPECIAL_TOKENS[UNKNOWN]), re.IGNORECASE)
+
+
+class WordCounts(NamedTuple):
+    """What can be read of a sentence.
+
+    Attributes:
+        known: Words that the vocabulary has; punctuation is none.
+        unknown: Words that it lacks, and whatever else it lacks.
+        is_read: Whether anything of it means something to a model: a known word, or, where nothing
+            is unknown, known punctuation.
+    """
+
+    known: int
+    unknown: int
+    is_read: bool
 
 
 class Vocabulary:
@@ -171,6 +188,24 @@ class Vocabulary:
         texts = [normalized(text) for text in texts]
         encodings = self._reader.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]
+
+    def word_counts(self, ids: Sequence[int]) -> WordCounts:
+        """Return how many words of a sentence are known, and how many are not.
+
+        Example:
+            >>> vocabulary = Vocabulary.build(["a man runs ."], size=9)
+            >>> vocabulary.word_counts(vocabulary.encode("Ein Mann l\u00e4uft ."))
+            WordCounts(known=0, unknown=3, is_read=False)
+        """
+        known, unknown = sum(map(self._is_word.__getitem__, ids)), list(ids).count(UNKNOWN)
+        is_read = bool(known) or (not unknown and any(index > UNKNOWN for index in ids))
+        return WordCounts(known, unknown, is_read)
+
+    @cached_property
+    def _is_word(self) -> list[bool]:
+        """Whether each entry is a word that is known, and no mark."""
+        rest = self._words[len(SPECIAL_TOKENS) :]
+        return [False] * len(SPECIAL_TOKENS) + [any(map(str.isalnum, word)) for word in rest]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the words up to the first ``<eos>``, separated by spaces."""

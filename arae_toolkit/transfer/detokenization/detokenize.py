@@ -137,9 +137,19 @@ def natural_text(
     return "".join(parts)
 
 
+def one_line(text: str) -> str:
+    r"""Return a text, tidied, in one line; half a surrogate pair, which is no text, as ``?``.
+
+    Example:
+        >>> one_line("It  isn`t\nhere. ")
+        "It isn't here."
+    """
+    return " ".join(tidied(text.encode("utf-8", "replace").decode("utf-8")).split())
+
+
 def _tokens_of(text: str, known: Known) -> list[_Token]:
-    """Return the words of a text; half a surrogate pair, which is no text, counts as ``?``."""
-    text = " ".join(tidied(text.encode("utf-8", "replace").decode("utf-8")).split())
+    """Return the words of a text."""
+    text = one_line(text)
     tokens, end, quoted = list[_Token](), 0, False
     for raw, (start, stop) in _WORDS.pre_tokenize_str(text)[:MOST_WORDS_READ]:
         quoted ^= raw == '"'

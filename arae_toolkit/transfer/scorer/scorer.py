@@ -176,6 +176,8 @@ def quick_evaluation(
 
 def copy_scorer(source: Path, folder: Path) -> None:
     """Put the files of a finished scorer into a model folder, each whole."""
-    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+    for name in ("tokenizer.json", "model.safetensors", "config.json", "fluency.json"):
+        if name == "fluency.json" and not (source / name).exists():
+            continue  # of a scorer that was trained before there was a floor
         with replacing(folder / "scorer" / name) as temporary:
             shutil.copyfile(source / name, temporary)
