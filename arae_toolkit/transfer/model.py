@@ -16,8 +16,8 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import load_model_folder
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
-from arae_toolkit.transfer.scorer.fluency import FLOOR_FILE, kept_floor
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.fluency import kept_floor
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
 from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
 SCORER_FOLDER = "scorer"

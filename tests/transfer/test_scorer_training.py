@@ -10,13 +10,8 @@ from small_runs import rows_of
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.transfer.scorer.fluency import (
-    FLOOR_FILE,
-    fluency_floor,
-    kept_floor,
-    provide_floor,
-)
-from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
+from arae_toolkit.transfer.scorer.fluency import fluency_floor, kept_floor, provide_floor
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer, copy_scorer
 from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
     ScorerConfig,

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.storage.atomic_files import sha256_of_file, write_json
 from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.transfer.rewriter import Sentence
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
 
-FLOOR_FILE = "fluency.json"
-"""Beside the weights of a scorer: the floor, and which weights it was found with."""
 MOST_SENTENCES = 2_000
 """So many dev sentences are read for the floor."""
 
@@ -59,7 +58,11 @@ def fluency_floor(
 
 
 def provide_floor(
-    folder: Path, sentences: Sequence[Sentence], labels: npt.NDArray[np.int64], *, device: object
+    folder: Path,
+    sentences: Sequence[Sentence],
+    labels: npt.NDArray[np.int64],
+    *,
+    device: torch.device,
 ) -> None:
     """Write the floor of a scorer's folder, unless it is there and of the folder's weights.
 
