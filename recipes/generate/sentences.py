@@ -221,7 +221,8 @@ def encode(
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_model(run, device)
         readings = Readings(model.vocabulary, most_words=model.max_length, fate="not answered")
-        batches = answers_to(request, compute, readings, unread={"code": None})
+        unread: Fields = {"code": None}
+        batches = answers_to(request, compute, readings, unread=unread)
         if out is None:
             for batch in batches:
                 write_rows(
@@ -232,5 +233,6 @@ def encode(
             nothing = [math.nan] * model.code_size
             with growing_array(out, model.code_size) as append:
                 for batch in batches:
-                    append([(answer and answer["code"]) or nothing for _, answer in batch])
+                    codes = [None if answer is None else answer["code"] for _, answer in batch]
+                    append([nothing if code is None else code for code in codes])
     request.check()
