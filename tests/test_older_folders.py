@@ -174,9 +174,12 @@ def machine() -> dict[str, str]:
 
 
 def assert_alike(found: Any, expected: Any) -> None:
-    """Assert that JSON is the same, numbers but for what another order of sums makes of them."""
+    """Assert that JSON is the same, numbers but for what another order of sums makes of them.
+
+    Fields may have come since.
+    """
     if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
+        assert found.keys() >= expected.keys()
         for key, value in expected.items():
             assert_alike(found[key], value)
     elif isinstance(expected, list):

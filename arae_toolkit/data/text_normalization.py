@@ -25,6 +25,8 @@ _ACCENT = "(?<=[A-Za-z])[`\u00b4](?=[A-Za-z])"  # for an apostrophe, as in isn`t
 
 _TABLE = {ord(mark): plain for plain, marks in _MARKS.items() for mark in marks}
 _ACCENT_PATTERN = re.compile(_ACCENT)
+_INVISIBLE = re.compile(f"[{_MARKS['']}]")
+_ODD_APOSTROPHE = re.compile("(?<=[^\\W\\d_])[\u201b\u02b9\u02bc\u2032\uff07](?=[^\\W\\d_])")
 
 
 def normalized(text: str) -> str:
@@ -37,6 +39,21 @@ def normalized(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_TABLE)
     return _ACCENT_PATTERN.sub("'", text) if "`" in text or "\u00b4" in text else text
+
+
+def tidied(text: str) -> str:
+    """Return a text in which words begin and end as in its normalized form, with its own marks.
+
+    For texts that are to be answered in their own style: what is invisible goes, and so does what
+    stands for an apostrophe and is none; curly apostrophes, quotes and dashes are left.
+
+    Example:
+        >>> print(tidied("The man isn`t here – “so\u00adlo”, isn’t he…"))
+        The man isn't here – “solo”, isn’t he…
+    """
+    if not text.isascii():
+        text = _ODD_APOSTROPHE.sub("'", _INVISIBLE.sub("", text))
+    return _ACCENT_PATTERN.sub("'", text)
 
 
 def tokenizer_rules() -> list[dict[str, Any]]:

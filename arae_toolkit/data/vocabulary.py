@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -43,6 +45,21 @@ WORD_PATTERN = "|".join(
 _UNKNOWN_MARK = re.compile(re.escape(SPECIAL_TOKENS[UNKNOWN]), re.IGNORECASE)
 
 
+class WordCounts(NamedTuple):
+    """What can be read of a sentence.
+
+    Attributes:
+        known: Words that the vocabulary has; punctuation is none.
+        unknown: Words that it lacks, and whatever else it lacks.
+        is_read: Whether anything of it means something to a model: a known word, or, where nothing
+            is unknown, known punctuation.
+    """
+
+    known: int
+    unknown: int
+    is_read: bool
+
+
 class Vocabulary:
     """A word vocabulary with its tokenizer.
 
@@ -52,19 +69,28 @@ class Vocabulary:
     def __init__(self, tokenizer: Tokenizer, *, normalizes: bool = True) -> None:
         """Wrap a Hugging Face word-level tokenizer whose first ids are the special tokens.
 
+        Text is normalized before it is read, whatever the tokenizer was made of.
+
         Args:
             tokenizer: It may lower-case text, and does not normalize it otherwise.
-            normalizes: Whether text is normalized before; vocabularies of old models do not.
+            normalizes: Whether its file says that text is normalized; that of an old model does
+                not. Words of such a one that are written otherwise, as ``n’t``, are read and
+                written in the plain form.
         """
         self._tokenizer, self._normalizes = tokenizer, normalizes
         self._words = [""] * tokenizer.get_vocab_size()
         for word, index in tokenizer.get_vocab().items():
             self._words[index] = word
+        self._reader = tokenizer
         if tuple(self._words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
             raise CheckpointMismatch(
                 f"tokenizer does not start with {' '.join(SPECIAL_TOKENS)}; it was not made by "
                 "arae-toolkit prepare"
             )
+        if not normalizes:
+            self._words, plain = _plain_words(self._words)
+            if len(plain) < len(self._words) or plain.keys() != tokenizer.get_vocab().keys():
+                self._reader = _with_words(tokenizer, plain)
 
     @classmethod
     def build(
@@ -170,7 +196,7 @@ class Vocabulary:
 
     def id_of(self, word: str) -> int:
         """Return the id of a word, that of ``<unk>`` if it is not in the vocabulary."""
-        index = self._tokenizer.token_to_id(word)
+        index = self._reader.token_to_id(word)
         return UNKNOWN if index is None else index
 
     def encode(self, text: str) -> list[int]:
@@ -184,9 +210,27 @@ class Vocabulary:
             TypeError: See :func:`check_texts`.
         """
         check_texts(texts)
-        texts = [normalized(text) for text in texts] if self._normalizes else list(texts)
-        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        texts = [normalized(text) for text in texts]
+        encodings = self._reader.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]
+
+    def word_counts(self, ids: Sequence[int]) -> WordCounts:
+        """Return how many words of a sentence are known, and how many are not.
+
+        Example:
+            >>> vocabulary = Vocabulary.build(["a man runs ."], size=9)
+            >>> vocabulary.word_counts(vocabulary.encode("Ein Mann l\u00e4uft ."))
+            WordCounts(known=0, unknown=3, is_read=False)
+        """
+        known, unknown = sum(map(self._is_word.__getitem__, ids)), list(ids).count(UNKNOWN)
+        is_read = bool(known) or (not unknown and any(index > UNKNOWN for index in ids))
+        return WordCounts(known, unknown, is_read)
+
+    @cached_property
+    def _is_word(self) -> list[bool]:
+        """Whether each entry is a word that is known, and no mark."""
+        rest = self._words[len(SPECIAL_TOKENS) :]
+        return [False] * len(SPECIAL_TOKENS) + [any(map(str.isalnum, word)) for word in rest]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the words up to the first ``<eos>``, separated by spaces."""
@@ -214,11 +258,34 @@ def _without_special_matching(tokenizer: Tokenizer) -> Tokenizer:
 
     Otherwise a user's text that holds the characters ``<eos>`` would end its own sentence.
     """
-    plain = Tokenizer(models.WordLevel(tokenizer.get_vocab(), unk_token=SPECIAL_TOKENS[UNKNOWN]))
+    return _with_words(tokenizer, tokenizer.get_vocab())
+
+
+def _with_words(tokenizer: Tokenizer, ids: dict[str, int]) -> Tokenizer:
+    """Return a tokenizer that parts text as another does, and knows these words."""
+    plain = Tokenizer(models.WordLevel(ids, unk_token=SPECIAL_TOKENS[UNKNOWN]))
     if tokenizer.normalizer is not None:
         plain.normalizer = tokenizer.normalizer
     plain.pre_tokenizer = tokenizer.pre_tokenizer
     return plain
+
+
+def _plain_words(words: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """Return words in the normalized form, each still once, and the ids by which they are read.
+
+    A word that stands in several forms is read as its plain one, or else as the most frequent.
+    """
+    forms = [normalized(word) for word in words]
+    ids = {
+        word: index
+        for index, (word, form) in enumerate(zip(words, forms, strict=True))
+        if word == form
+    }
+    for index, form in enumerate(forms):
+        if form:
+            ids.setdefault(form, index)
+    read = {index: word for word, index in ids.items()}
+    return [read.get(index, word) for index, word in enumerate(words)], ids
 
 
 def truncated(words: list[int], most: int = MOST_WORDS) -> list[int]:

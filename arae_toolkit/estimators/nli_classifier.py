@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from arae_toolkit.estimators.validation import (
     pairs_of,
     plain,
     seed_of,
+    unread_rows,
 )
 from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.nli.model import NLIModel, Pair
@@ -46,6 +49,8 @@ _SETTINGS = (  # parameters that are settings of the same name
     *("kind", "embedding_size", "code_size", "hidden_size", "embedding_dropout", "dropout"),
     *("batch_size", "epochs", "rate", "word_drop"),
 )
+MOST_HELD_OUT = 0.25
+"""So large a share of the pairs may be held out to have one of each class, where less is asked."""
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +75,8 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_dropout: The same of the embeddings' coordinates.
         vocab_size: Most words, taken from the training pairs.
         validation_fraction: Share of the pairs, as many of each class, that choose the epoch whose
-            weights are kept. 0 learns from all pairs and keeps the last epoch.
+            weights are kept. 0 learns from all pairs and keeps the last epoch. Of few pairs one of
+            each class is held out, or none if that were more than a quarter; a warning tells.
         random_state: Seed of weights, batches, dropout and held-out pairs. ``None`` takes another
             one each time.
         device: ``cpu``, ``cuda`` or ``auto``.
@@ -157,13 +163,19 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return the probability of each of ``classes_`` for each pair. Shape (N, A)."""
+        """Return the probability of each of ``classes_`` for each pair. Shape (N, A).
+
+        Where no word of a text is known, all classes are as likely. A warning counts such pairs.
+        """
         check_is_fitted(self)
+        pairs = pairs_of(X)
         columns = [self.model_.labels.index(name) for name in names_of(self.classes_)]
-        return self.model_.probabilities(pairs_of(X))[:, columns]
+        probabilities = self.model_.probabilities(pairs)[:, columns]
+        probabilities[unread_rows(self.model_.vocabulary, pairs)] = 1 / len(columns)
+        return probabilities
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the likeliest label of each pair. Shape (N,)."""
+        """Return the likeliest label of each pair, the first of equal ones. Shape (N,)."""
         probabilities = self.predict_proba(X)
         likeliest: npt.NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return likeliest
@@ -236,10 +248,33 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = np.arange(len(targets))
         if not self.validation_fraction:
             return rows, rows[:0]
+        counts = np.bincount(targets)
+        wanted = math.ceil(self.validation_fraction * len(rows))
+        # Of a class of one pair none is held out: it is there to be learned.
+        several = rows[counts[targets] > 1]
+        classes = int((counts > 1).sum())
+        size = min(max(wanted, classes), len(several) - classes)
+        if size < classes or size > max(wanted, len(rows) * MOST_HELD_OUT) or not classes:
+            size = 0
+        if size != wanted or classes < len(counts):
+            warnings.warn(
+                f"validation_fraction={self.validation_fraction:g} of {len(rows):,} pairs has not "
+                f"one of each of {len(counts)} classes: {size or 'none'} held out"
+                + (
+                    f", of the {classes} with more than one pair"
+                    if size and classes < len(counts)
+                    else ""
+                ),
+                UserWarning,
+                stacklevel=3,
+            )
+        if not size:
+            return rows, rows[:0]
         train, held_out = train_test_split(
-            rows, test_size=self.validation_fraction, stratify=targets, random_state=seed
+            several, test_size=size, stratify=targets[several], random_state=seed
         )
-        return np.sort(train), np.sort(held_out)
+        single = rows[counts[targets] == 1]
+        return np.sort(np.concatenate([train, single])), np.sort(held_out)
 
     def _start(
         self, pairs: Sequence[Pair], config: PairConfig, *, labels: int

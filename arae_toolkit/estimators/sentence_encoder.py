@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from arae_toolkit.devices import choose_device
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.estimators.validation import texts_of
+from arae_toolkit.estimators.validation import texts_of, unread_rows
 from arae_toolkit.models.hub import copied, publish
 from arae_toolkit.nli.pretrained_encoder import EMBEDDING, PretrainedEncoder
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
@@ -88,6 +88,8 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the code of each sentence. Shape (N, Z), of unit norm where the model says so.
 
+        A text of which no word is known has zeros in its place, and a warning counts such texts.
+
         Args:
             X: N texts.
 
@@ -95,14 +97,17 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             ValueError: If there are none, or one is no text; it says which.
         """
         check_is_fitted(self)
+        texts = texts_of(X)
         if str(self.model).startswith(OUTSIDE):
             vectors = self.encoder_.encode(
-                texts_of(X), batch_size=self.batch_size, show_progress_bar=False
+                texts, batch_size=self.batch_size, show_progress_bar=False
             )
             return np.asarray(vectors, dtype=np.float32)
-        sentences = self.vocabulary_.encode_batch(texts_of(X))
+        unread = unread_rows(self.vocabulary_, [(text,) for text in texts])
+        sentences = self.vocabulary_.encode_batch(texts)
         codes = encode_sentences(self.encoder_, sentences, batch_size=self.batch_size)
         numbers: npt.NDArray[np.float32] = codes.cpu().numpy()
+        numbers[unread] = 0.0
         return numbers
 
     def push_to_hub(

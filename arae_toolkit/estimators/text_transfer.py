@@ -32,6 +32,7 @@ from arae_toolkit.estimators.validation import (
     plain,
     seed_of,
     texts_of,
+    unread_rows,
 )
 from arae_toolkit.models.hub import copied, folder_of, publish
 from arae_toolkit.storage.atomic_files import write_json
@@ -57,6 +58,10 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             one that a text does not have.
         candidates: Rewritings of each text; the best by attribute, content and fluency counts.
         strength: How much is changed: below 1 stays nearer to the text, above 1 goes further.
+        min_fluency: Rewritings of less fluency, in nats per token beside the text's own, are
+            refused; where none is left, the text itself is given back, as it is where no word of
+            it is known. ``None`` takes the floor that was found on the texts held out, and
+            ``-math.inf`` refuses none.
         epochs: Passes over the texts, of a kind that learns.
         settings: Further settings of the kind by name, such as ``{"code_size": 128}``; sizes and
             weights are else those for Yelp. ``arae-toolkit settings`` lists them.
@@ -86,6 +91,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         to: Any = None,
         candidates: int = 1,
         strength: float = 1.0,
+        min_fluency: float | None = None,
         epochs: int = 10,
         settings: Mapping[str, Any] | None = None,
         vocab_size: int = 30_000,
@@ -98,7 +104,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Remember the parameters; :meth:`fit` checks them."""
         self.kind, self.to, self.candidates, self.strength = kind, to, candidates, strength
-        self.epochs, self.settings = epochs, settings
+        self.min_fluency, self.epochs, self.settings = min_fluency, epochs, settings
         self.vocab_size, self.max_length, self.folder = vocab_size, max_length, folder
         self.random_state, self.device, self.precision = random_state, device, precision
         self.verbose = verbose
@@ -198,6 +204,8 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transfer(self, X: Any, to: Any = None) -> list[Transferred]:
         """Return each text rewritten, with the scores of the model's own scorer.
 
+        Whether a text was given back, and why, is told by :class:`Transferred`.
+
         Args:
             X: N texts.
             to: A label, in place of the parameter of this name.
@@ -221,6 +229,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     candidates=self.candidates,
                     strength=self.strength,
                     seed=seed,
+                    min_fluency=self.min_fluency,
                 )
                 if self.verbose:
                     tell(f"{len(answers):,} of {len(texts):,} texts rewritten")
@@ -270,10 +279,13 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the label of each text by the model's own classifier. Shape (N,).
 
-        It is what chooses among candidates, and no independent evaluator of what was rewritten.
+        It is what chooses among candidates, and no independent evaluator of what was rewritten. A
+        warning tells how many texts have no known word: their labels mean nothing.
         """
         check_is_fitted(self)
-        likeliest: npt.NDArray[Any] = self.classes_[self._classified(_texts_in(X))]
+        texts = _texts_in(X)
+        unread_rows(self.model_.vocabulary, [(text,) for text in texts])
+        likeliest: npt.NDArray[Any] = self.classes_[self._classified(texts)]
         return likeliest
 
     def _classified(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:

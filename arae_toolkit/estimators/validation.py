@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from arae_toolkit.data.corpus import UNLABELLED
-from arae_toolkit.data.vocabulary import check_texts
+from arae_toolkit.data.vocabulary import Vocabulary, check_texts
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
 
@@ -76,6 +77,31 @@ def pairs_of(rows: Any) -> list[Pair]:
     if not pairs:
         raise ValueError("no pairs")
     return pairs
+
+
+def unread_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]]) -> npt.NDArray[np.bool_]:
+    """Return which rows hold a text without a word that is known, and warn if there are any. (N,).
+
+    Args:
+        vocabulary: Of the model that is asked.
+        rows: The texts of each row, as many in all.
+    """
+    sides = [vocabulary.encode_batch(list(side)) for side in zip(*rows, strict=True)]
+    unread = np.array(
+        [
+            not all(vocabulary.word_counts(sentence).is_read for sentence in sentences)
+            for sentences in zip(*sides, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+    if unread.any():
+        warnings.warn(
+            f"{int(unread.sum()):,} of {len(rows):,} rows hold a text of which the model knows no "
+            "word: what it says of them means nothing",
+            UserWarning,
+            stacklevel=3,
+        )
+    return unread
 
 
 def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

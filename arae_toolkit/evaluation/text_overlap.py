@@ -16,6 +16,7 @@ from typing import TypeVar
 from sacrebleu.metrics.bleu import BLEU
 from tokenizers import Regex, normalizers, pre_tokenizers
 
+from arae_toolkit.data.text_normalization import normalized
 from arae_toolkit.data.vocabulary import WORD_PATTERN
 
 Word = TypeVar("Word", str, int)
@@ -44,10 +45,10 @@ def words_of(text: str) -> str:
     Text that is split already stays as it is. Words that a vocabulary lacks stay, too.
 
     Example:
-        >>> words_of("It isn't  BAD, really!")
+        >>> words_of("It isn’t  BAD, really!")
         "it is n't bad , really !"
     """
-    words = _WORDS.pre_tokenize_str(_LOWERCASE.normalize_str(text))
+    words = _WORDS.pre_tokenize_str(_LOWERCASE.normalize_str(normalized(text)))
     return " ".join(word for word, _ in words)
 
 

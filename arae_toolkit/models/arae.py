@@ -218,7 +218,9 @@ class ARAE(nn.Module):
     def encode(self, texts: Sequence[str], *, batch_size: int = 1024) -> Tensor:
         """Return the code of each text, so many read at once. Shape (B, Z).
 
-        Of a text several times as long as any sentence of training, the beginning is read.
+        Of a text several times as long as any sentence of training, the beginning is read. The code
+        of a text means nothing if no word of it is known, which
+        :meth:`~arae_toolkit.data.vocabulary.Vocabulary.word_counts` tells.
 
         Raises:
             TypeError: If it is one text, and no list.

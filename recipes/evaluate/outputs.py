@@ -184,7 +184,8 @@ def read_outputs(source: str, fields: OutputFields, known: Known) -> SystemOutpu
 
     Args:
         source: JSONL by its suffix, with ``text``, ``transferred``, ``to`` and maybe ``label``; or
-            lines with a tab between source and output; plain or compressed, ``-`` for stdin.
+            lines with a tab between source and output, and maybe the label of the source, or its
+            number, behind another; plain or compressed, ``-`` for stdin.
         fields: Where a row holds what.
         known: Tells the label of a source whose row does not.
 
@@ -193,22 +194,32 @@ def read_outputs(source: str, fields: OutputFields, known: Known) -> SystemOutpu
     """
     from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 
+    passed_over = set[str]()
+
     def parse(row: Row, row_format: RowFormat) -> tuple[str, str, int, int]:
-        source, output, own = row.texts[0], row.fields.get(fields.output), row.fields
+        text, output, own = row.texts[0], row.fields.get(fields.output), row.fields
         if row_format == "lines":
-            source, *others = source.split("\t")
-            if len(others) != 1 or not source.strip():
-                raise UnusableRow(f"source, tab and output are expected, found {len(others)} tabs")
-            output, own = others[0], {}
+            text, *others = text.split("\t")
+            if len(others) not in (1, 2) or not text.strip():
+                raise UnusableRow(
+                    f"source, tab and output are expected, found {len(others)} tabs"
+                    + ("" if others else "; lay outputs alone beside --sources FILE")
+                )
+            output = others[0]
+            own = {"label": label_named(others[1], known) if others[1:] else None}
+            if others[1:] and own["label"] is None:
+                passed_over.add(others[1])
         elif fields.output not in own:
             raise UnusableRow(f"no field {fields.output!r}")
         problem = problem_of_text(fields.output, output, "output")
         if problem is not None:
             raise UnusableRow(problem)
-        origin, target = _labels_of(known.words_of(source), own, fields.to, known)
-        return source, str(output), origin, target
+        origin, target = labels_of(known.words_of(text), own, fields.to, known)
+        return text, str(output), origin, target
 
     rows = parsed_rows(source, fields.text, parse)
+    if passed_over:
+        say(f"{source}: the third column is no label ({next(iter(passed_over))!r}): passed over")
     sources, outputs, origins, targets = (list(part) for part in zip(*rows, strict=True))
     return SystemOutputs(sources, outputs, origins, targets)
 
@@ -267,7 +278,16 @@ def named_source(value: str) -> tuple[str, str]:
     return ("stdin" if value == "-" else Path(value).name.split(".")[0] or value), value
 
 
-def _labels_of(words: str, own: Any, to: str | None, known: Known) -> tuple[int, int]:
+def label_named(text: str, known: Known) -> str | None:
+    """Return the label that a column names, or numbers in the corpus's order; ``None`` if none."""
+    labels = known.corpus.labels
+    label = known_label(text.strip(), labels)
+    if label is None and text.strip().isdecimal() and int(text) < len(labels):
+        return labels[int(text)]
+    return label
+
+
+def labels_of(words: str, own: Any, to: str | None, known: Known) -> tuple[int, int]:
     """Return the class ids of a source, -1 if it is not known, and of its target.
 
     Raises:

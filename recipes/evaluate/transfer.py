@@ -25,6 +25,7 @@ from arae_toolkit.recipes.evaluate.outputs import (
     with_references,
 )
 from arae_toolkit.recipes.evaluate.report import as_json_object, as_text, write_report
+from arae_toolkit.recipes.evaluate.sources import read_outputs_beside, read_sources
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -48,6 +49,8 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
         "arae-toolkit evaluate transfer yelp --limit 500 --json > scores.json",
         "arae-toolkit evaluate transfer --corpus yelp --outputs ours=a.jsonl "
         "--outputs theirs=b.tsv",
+        "arae-toolkit evaluate transfer --corpus yelp --outputs theirs=outputs.0.txt "
+        "--sources sentiment.test.0",
         "arae-toolkit evaluate transfer yelp --references human.tsv --results results",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
     ],
@@ -58,6 +61,12 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     multiple=True,
     metavar="[NAME=]FILE",
     help="What a system has written, in place of RUN's model; may be given again.",
+)
+@click.option(
+    "--sources",
+    metavar="FILE",
+    help="For --outputs: the sentences that they were made of, for outputs alone, a line for each, "
+    "and for rows that stand in another order or are missing.",
 )
 @click.option(
     "--references",
@@ -123,6 +132,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
 def transfer(
     run: str | None,
     outputs: Sequence[str],
+    sources: str | None,
     references: str | None,
     corpus_name: str | None,
     split: str,
@@ -150,7 +160,9 @@ def transfer(
     system, and those of the references where there are some.
 
     Rows of --outputs are JSONL with "text", "transferred" and "to", as 'arae-toolkit transfer'
-    writes them, and maybe the source's "label"; or lines with a tab between source and output.
+    writes them, and maybe the source's "label"; or lines with tabs between source, output and maybe
+    the label of the source, or its number in the corpus's order. Outputs alone, line by line, are
+    laid beside --sources: lines, of which the first column counts, or JSONL with "text".
     Rows of --references are JSONL with "text" and "reference" or "references", or lines with tabs.
 
     RUN is a corpus name (yelp means runs/yelp) or a model folder.
@@ -158,6 +170,8 @@ def transfer(
     began = time.monotonic()
     if run is None and not outputs:
         raise click.UsageError("RUN or --outputs is missing")
+    if sources is not None and not outputs:
+        raise click.UsageError("--sources needs --outputs")
     if run is None and corpus_name is None:
         raise click.UsageError("--outputs needs RUN or --corpus, which says what judges learn from")
     corpus = corpus_of_run(run, corpus_name)
@@ -173,13 +187,18 @@ def transfer(
     split_known = split if split in corpus.manifest["splits"] else OTHER_SPLIT[split]
     known = Known.of(corpus, split_known)
     people = None if references is None else read_references(references, text_field, known)
+    given = None if sources is None else read_sources(sources, text_field, known)
     systems: dict[str, SystemOutputs] = {}
     for value in outputs:
         name, source = named_source(value)
         if name in systems:
             raise click.UsageError(f"two outputs are called {name!r}; name them NAME=FILE")
         fields = OutputFields(text_field, output_field, to)
-        systems[name] = read_outputs(source, fields, known).limited(limit)
+        if given is None:
+            system = read_outputs(source, fields, known)
+        else:
+            system = read_outputs_beside(source, fields, known, given, name=name)
+        systems[name] = system.limited(limit)
     if not outputs:
         assert run is not None, "checked above"
         model = load_transfer_model(run, device)

@@ -16,24 +16,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.shared import images
+from arae_toolkit.recipes.shared.answers import Readings, answer_stream, answers_to
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
-    answer_stream,
-    answers_to,
     check_search,
+    chosen_prior,
     decoding_of,
     device_option,
     line_or_json_options,
     load_model,
     output_format_option,
+    prior_options,
     run_argument,
     sampling_options,
     search_options,
     source_argument,
     text_options,
 )
-from arae_toolkit.recipes.shared.prior_options import chosen_prior, prior_options
+from arae_toolkit.recipes.shared.progress import stream_progress
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
@@ -100,15 +101,17 @@ def sample(
     source = chosen_prior(find_run(run), model, prior, start_scale)
     decoding = decoding_of(**search)
     index = 0
-    for batch in draw_sentences(
-        model, count, seed=seed, unique=unique, decoding=decoding, prior=source
-    ):
-        numbered = enumerate(batch, start=index)
-        if row_format == "lines":
-            write_lines(batch)
-        else:
-            write_rows({"text": text, "seed": seed, "index": at} for at, text in numbered)
-        index += len(batch)
+    with stream_progress("sampling", lambda: count) as advance:
+        for batch in draw_sentences(
+            model, count, seed=seed, unique=unique, decoding=decoding, prior=source
+        ):
+            numbered = enumerate(batch, start=index)
+            if row_format == "lines":
+                write_lines(batch)
+            else:
+                write_rows({"text": text, "seed": seed, "index": at} for at, text in numbered)
+            index += len(batch)
+            advance(len(batch))
 
 
 @click.command(
@@ -140,8 +143,9 @@ def reconstruct(
     """Encode each text with the model of RUN and decode it again.
 
     Rows are lines of text, answered by lines of text, or JSONL. JSONL keeps the fields of a row and
-    adds "reconstruction", "nats" (negative log-likelihood of the text given its code) and "tokens"
-    (of the text, its end token included). Without FILE, rows are read from stdin.
+    adds "reconstruction", "nats" (negative log-likelihood of the text given its code), "tokens" (of
+    the text, its end token included) and "unknown_words". A text of which the model knows no word
+    has no reconstruction: null, or an empty line. Without FILE, rows are read from stdin.
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
@@ -163,6 +167,7 @@ def reconstruct(
         partial(load_model, run, device),
         compute,
         field="reconstruction",
+        unread={"reconstruction": None, "nats": None, "tokens": None},
         texts=[(text,) for text in texts],
         names=[text_field],
         **rows,
@@ -200,30 +205,34 @@ def encode(
     """Write the code of each text: its place on the unit sphere of the model of RUN.
 
     Rows are lines of text or JSONL. The answer is JSONL, which keeps the fields of a row and adds
-    "code", a list of numbers with six significant digits. Without FILE, rows are read from stdin.
+    "code", a list of numbers with six significant digits, and "unknown_words". A text of which the
+    model knows no word has no code: null, or a row of NaN. Without FILE, rows are read from stdin.
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     if out is not None and out.suffix != ".npy":
         raise click.UsageError(f"--out {out}: a name that ends in .npy is expected")
 
-    def compute(batch: list[Row]) -> list[list[float]]:
+    def compute(batch: list[Row]) -> list[Fields]:
         codes: list[list[float]] = model.encode([row.texts[0] for row in batch]).tolist()
-        return codes
+        return [{"code": code} for code in codes]
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_model(run, device)
-        batches = answers_to(request, compute, model.vocabulary, most_words=model.max_length)
+        readings = Readings(model.vocabulary, most_words=model.max_length, fate="not answered")
+        unread: Fields = {"code": None}
+        batches = answers_to(request, compute, readings, unread=unread)
         if out is None:
             for batch in batches:
                 write_rows(
-                    row.answered(None if code is None else {"code": significant(code)})
-                    for row, code in batch
+                    row.answered(None if answer is None else significant(answer))
+                    for row, answer in batch
                 )
         else:
-            unusable = [math.nan] * model.code_size
+            nothing = [math.nan] * model.code_size
             with growing_array(out, model.code_size) as append:
                 for batch in batches:
-                    append([unusable if code is None else code for _, code in batch])
+                    codes = [None if answer is None else answer["code"] for _, answer in batch]
+                    append([nothing if code is None else code for code in codes])
     request.check()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.shared import images
+from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
-    answer_stream,
     check_search,
     decoding_of,
     device_option,

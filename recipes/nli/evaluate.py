@@ -119,7 +119,7 @@ def evaluate(
     ) as request:
         model = load_nli_model(run, device, precision)
         with progress("evaluating") as advance:
-            for batch in answers_of(model, request, compute):
+            for batch in answers_of(model, request, compute, title=None):
                 gold.extend(label for _, label in batch if label is not None)
                 advance(len(batch))
     if not gold:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.recipes.shared.answers import Readings, answers_to
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import answers_to, in_order
+from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.row_streams import Answer, Request
 from arae_toolkit.recipes.shared.rows import Name, Row
 
@@ -64,12 +65,19 @@ def load_nli_model(run: str, device: str, precision: Precision = "fp32") -> NLIM
 
 
 def answers_of(
-    model: NLIModel, request: Request, compute: Callable[[list[Row]], Sequence[Answer]]
+    model: NLIModel,
+    request: Request,
+    compute: Callable[[list[Row]], Sequence[Answer]],
+    *,
+    unread: Answer | None = None,
+    title: str | None = "answering",
 ) -> Iterator[list[tuple[Row, Answer | None]]]:
-    """Yield the answers of a request, then tell how many texts were cut."""
+    """Yield the answers of a request; see :func:`answers_to`."""
     from arae_toolkit.data.vocabulary import MOST_WORDS
 
-    return answers_to(request, compute, model.vocabulary, most_words=MOST_WORDS, cut=True)
+    fate = "not answered" if unread is not None else ""
+    readings = Readings(model.vocabulary, most_words=MOST_WORDS, cut=True, fate=fate)
+    return answers_to(request, compute, readings, unread=unread, title=title)
 
 
 def probabilities_of(rows: Sequence[Row], model: NLIModel) -> npt.NDArray[np.float64]:

@@ -54,8 +54,9 @@ def predict(
 
     Rows are JSONL, from stdin as well, with the fields "premise" and "hypothesis" or, as in SNLI,
     "sentence1" and "sentence2". The answer keeps the order of the rows and the fields of each, and
-    adds "label" and "probabilities", one for each label. Lines of text are answered by the label
-    alone. Without FILE, rows are read from stdin.
+    adds "label", "probabilities", one for each label, and "unknown_words", a count. Where the
+    model knows no word of a sentence, label and probabilities are null. Lines of text are answered
+    by the label alone. Without FILE, rows are read from stdin.
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
@@ -72,6 +73,7 @@ def predict(
     names = pair_fields(premise_field, hypothesis_field)
     with open_request(source, names=names, **rows) as request:
         model = load_nli_model(run, device, precision)
-        for batch in answers_of(model, request, compute):
+        unread: Mapping[str, Any] = {"label": None, "probabilities": None}
+        for batch in answers_of(model, request, compute, unread=unread):
             write_answers(batch, request.output_format, field="label")
     request.check()

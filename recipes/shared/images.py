@@ -13,8 +13,7 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import Command, in_order, run_argument
-from arae_toolkit.recipes.shared.prior_options import chosen_prior
+from arae_toolkit.recipes.shared.options import Command, chosen_prior, in_order, run_argument
 
 if TYPE_CHECKING:
     import numpy as np

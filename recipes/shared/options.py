@@ -1,8 +1,8 @@
-"""What commands share: options, the settings and models that they ask for, answers to a stream."""
+"""What commands share: options, and the settings and models that they ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from arae_toolkit.config.presets import PRESETS
+from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.row_streams import Answer, Request, open_request, write_answers
-from arae_toolkit.recipes.shared.rows import Row, RowFormat
 
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.data.word_vectors import WordVectors
     from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
+    from arae_toolkit.models.image_arae import ImageARAE
+    from arae_toolkit.nn.priors import Prior
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -193,6 +194,22 @@ sampling_options = in_order(
         help="For sample: the fewest words of this joint probability only.",
     ),
     _beam_size_option,
+)
+prior_options = in_order(
+    click.option(
+        "--prior",
+        default="own",
+        metavar="NAME",
+        help="Where codes come from: own, the model's; one fitted by 'prior fit', such as flow; "
+        "codes, the training codes themselves with the decoder's noise, or neighbours, which lie "
+        "between two that are alike.",
+    ),
+    click.option(
+        "--start-scale",
+        type=click.FloatRange(0),
+        help="For a flow: deviation of its starting noise. Below 1 samples are likelier and less "
+        "varied  [default: 1]",
+    ),
 )
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
 text_options = in_order(
@@ -375,68 +392,33 @@ def load_model(run: str, device: str) -> ARAE:
     return ARAE.from_pretrained(folder, device=choose_device(device))
 
 
-def answers_to(
-    request: Request,
-    compute: Callable[[list[Row]], Sequence[Answer]],
-    vocabulary: Vocabulary,
-    *,
-    most_words: int,
-    cut: bool = False,
-) -> Iterator[list[tuple[Row, Answer | None]]]:
-    """Yield the answers of a request, then tell how many texts were longer than the model knows.
+def chosen_prior(
+    run: Path, model: ARAE | ImageARAE, prior: str, start_scale: float | None
+) -> Prior | None:
+    """Return the prior of the options, ``None`` for the model's own.
 
     Args:
-        request: The rows.
-        compute: As for :meth:`Request.answers`.
-        vocabulary: The model's.
-        most_words: In a sentence that the model was trained on.
-        cut: Whether the model reads no further.
-    """
-    longer = 0
-    for batch in request.answers(compute):
-        yield batch
-        texts = [text for row, _ in batch for text in row.texts]
-        lengths = map(len, vocabulary.encode_batch(texts))
-        longer += sum(length > most_words + 1 for length in lengths)  # one is <eos>
-    if longer:
-        say(
-            f"arae-toolkit: warning: {request.path}: texts longer than the {most_words} words "
-            f"this model was trained on{', read up to there' if cut else ''}: {longer:,}"
-        )
-
-
-def answer_stream(
-    source: str | None,
-    load: Callable[[], ARAE],
-    compute: Callable[[ARAE, list[Row], RowFormat], Sequence[Mapping[str, Any]]],
-    *,
-    field: str,
-    lines: int = 1,
-    **rows: Any,
-) -> None:
-    """Answer the rows of a text model's command on stdout, batch by batch.
-
-    Args:
-        source: As for :func:`open_request`.
-        load: Returns the model; called once the source is open.
-        compute: Returns the fields that answer each row; called with the model, usable rows and
-            the format of the answers.
-        field: What lines of text hold of an answer.
-        lines: How many lines an answer has.
-        rows: Further arguments of :func:`open_request`.
+        run: The run's folder.
+        model: Loaded from it.
+        prior: Value of ``--prior``.
+        start_scale: Value of ``--start-scale``.
 
     Raises:
-        DataError: Once every answer is out, if a row could not be used.
+        ToolkitError: If there is no such prior.
+        CheckpointMismatch: If it was fitted to the codes of other weights.
+        DataError: If codes of the corpus are asked for and the run's corpus is not found.
+        click.UsageError: If what is no flow is to be scaled.
     """
-    with open_request(source, **rows) as request:
-        model = load()
-        form = request.output_format
-        answers = answers_to(
-            request,
-            lambda batch: compute(model, batch, form),
-            model.vocabulary,
-            most_words=model.max_length,
-        )
-        for batch in answers:
-            write_answers(batch, form, field=field, lines=lines)
-    request.check()
+    if prior == "own" and start_scale is None:
+        return None
+    from arae_toolkit.priors.folder import prior_named
+
+    corpus = None
+    if prior in OF_CORPUS:
+        from arae_toolkit.recipes.shared.corpora import corpus_of_run
+
+        corpus = corpus_of_run(str(run), None)
+    try:
+        return prior_named(prior, run, model, corpus, start_scale=start_scale)
+    except ValueError as error:
+        raise click.UsageError(f"--start-scale: {error}") from error

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -147,6 +148,43 @@ def progress(description: str, total: int | None = None) -> Iterator[Advance]:
 
 
 @contextlib.contextmanager
+def stream_progress(description: str, total: Callable[[], int | None]) -> Iterator[Advance]:
+    """Show how far a stream is, where a person can see it: stderr is a terminal, stdout is none.
+
+    Where answers come to the terminal themselves, they show how far it is.
+
+    Args:
+        description: What is being done.
+        total: Returns the number of rows, ``None`` where it is not known; called if it is shown.
+
+    Yields:
+        As :func:`progress`.
+    """
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda n=1: None
+        return
+    with progress(description, total()) as advance:
+        yield advance
+
+
+def rows_of_file(path: str) -> int | None:
+    """Return how many rows a plain file of lines or JSONL has, ``None`` of anything else.
+
+    Blank lines are counted as well: it is for a display.
+    """
+    if Path(path).suffix.lower() not in ("", ".txt", ".jsonl", ".ndjson"):
+        return None
+    try:
+        if not Path(path).is_file():
+            return None
+        with Path(path).open("rb") as source:
+            blocks = iter(lambda: source.read(1 << 20), b"")
+            return sum(block.count(b"\n") for block in blocks) or None
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
 def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Yield a function that moves a rich progress bar to a count."""
     from rich.progress import (
@@ -159,9 +197,18 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]
     )
 
     start = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*start, TimeElapsedColumn(), TimeRemainingColumn(), console=console()) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    end = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    # What is written to stdout meanwhile is data, and none of this display's.
+    with Progress(*start, *end, console=console(), redirect_stdout=False) as bar:
+        task = bar.add_task(description, total=total, rate="")
+        began = time.monotonic()
+
+        def update(done: int) -> None:
+            seconds = time.monotonic() - began
+            rate = f"{done / seconds:,.0f}/s" if done and seconds > 0 else ""
+            bar.update(task, completed=done, rate=rate)
+
+        yield update
 
 
 @contextlib.contextmanager

@@ -271,14 +271,15 @@ def write_answers(
     Args:
         batch: Rows with the fields that answer them, ``None`` for an unusable row.
         output_format: JSONL keeps the fields of the row.
-        field: What lines of text hold of an answer: a text, or a list of them.
-        lines: How many lines an answer has; those of an unusable row are empty.
+        field: What lines of text hold of an answer: a text, a list of them, or nothing.
+        lines: How many lines an answer has; those of an unusable row are empty, as is nothing.
     """
     if output_format == "jsonl":
         write_rows(row.answered(answer) for row, answer in batch)
         return
-    found = ([""] * lines if answer is None else answer[field] for _, answer in batch)
-    write_lines("\n".join(each) if isinstance(each, list) else each for each in found)
+    found = (None if answer is None else answer[field] for _, answer in batch)
+    texts = ([""] * lines if each is None else each for each in found)
+    write_lines("\n".join(each) if isinstance(each, list) else each for each in texts)
 
 
 @contextmanager

@@ -28,6 +28,13 @@ def finite(ctx: click.Context, parameter: click.Parameter, value: float) -> floa
     return value
 
 
+def number(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse ``nan``, which no number is less than."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no amount.", ctx=ctx, param=parameter)
+    return value
+
+
 rewriting_options = in_order(
     click.option(
         "--candidates",
@@ -114,13 +121,15 @@ def rewritten(
 
     each = [text for text in texts for _ in targets]
     answers = iter(transfer_natural(model, each, list(targets) * len(texts), **rewriting))
-    measures = ("attribute_probability", "content_bleu", "nats_per_token")
+    measures = ("attribute_probability", "content_bleu", "nats_per_token", "fluency")
+    marks = ("unchanged", "refused", "unknown_words")
     return [
         [
             {
                 "transferred": answer.text,
                 "to": target,
                 **{name: significant(getattr(answer, name)) for name in measures},
+                **{name: getattr(answer, name) for name in marks},
             }
             for target, answer in zip(targets, answers, strict=False)
         ]

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.recipes.shared.answers import Readings, answers_to
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
-    answers_to,
     json_row_options,
     run_argument,
     source_argument,
     text_options,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
 from arae_toolkit.recipes.shared.rows import Row
 from arae_toolkit.recipes.transfer.options import (
     load_transfer_model,
+    number,
     rewriting_options,
     rewritten,
     targets_of,
@@ -60,6 +63,14 @@ BATCH_SIZE = 256
 )
 @text_options
 @rewriting_options
+@click.option(
+    "--min-fluency",
+    type=float,
+    callback=number,
+    metavar="NATS",
+    help="Refuse rewritings whose fluency is less; -inf refuses none.  [default: the model's own, "
+    "found on dev]",
+)
 @json_row_options("a text a line", batch_size=BATCH_SIZE)
 def transfer(
     run: str,
@@ -70,6 +81,7 @@ def transfer(
     candidates: int,
     strength: float,
     seed: int,
+    min_fluency: float | None,
     device: str,
     precision: Precision,
     **rows: Any,
@@ -78,27 +90,50 @@ def transfer(
 
     Rows are JSONL, from stdin as well. Each is answered by a row for each label, in their order.
     It keeps the fields and adds "transferred", "to", and what the model's own judges say of it:
-    "attribute_probability", "content_bleu" (to the text, 0 to 100) and "nats_per_token" (how
-    unlikely it is as a text of that label). Lines of text are answered by the rewritten texts
-    alone. Casing and spacing are those of the text. Without FILE, rows are read from stdin.
+    "attribute_probability", "content_bleu" (to the text, 0 to 100), "nats_per_token" (how
+    unlikely it is as a text of that label) and "fluency" (by how many nats a token it is likelier
+    than the text was; below 0 it is less likely). Candidates below a floor of fluency are refused
+    ("refused" counts them); where none is left, and where the model knows no word of the text
+    ("unknown_words" counts those that it lacks), the text itself is the answer, and "unchanged" is
+    true.
+
+    Lines of text are answered by the rewritten texts alone. Casing and spacing are those of the
+    text. Without FILE, rows are read from stdin.
 
     RUN is a corpus name (yelp means runs/yelp) or a model folder.
     """
-    how = {"candidates": candidates, "strength": strength, "seed": seed}
+    how: dict[str, Any] = {"candidates": candidates, "strength": strength, "seed": seed}
+    how["min_fluency"] = min_fluency
+    refused = 0
 
     def compute(batch: list[Row]) -> list[list[Fields]]:
-        return rewritten([row.texts[0] for row in batch], targets, model, **how)
+        nonlocal refused
+        answers = rewritten([row.texts[0] for row in batch], targets, model, **how)
+        refused += sum(bool(one["refused"] and one["unchanged"]) for own in answers for one in own)
+        return answers
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_transfer_model(run, device, precision)
         targets = targets_of(model, asked, run=run)
         from arae_toolkit.data.vocabulary import MOST_WORDS
+        from arae_toolkit.transfer.detokenization.natural_text import readable_texts
 
-        words = model.vocabulary
-        for batch in answers_to(request, compute, words, most_words=MOST_WORDS, cut=True):
+        readings = Readings(
+            model.vocabulary,
+            most_words=MOST_WORDS,
+            cut=True,
+            fate="given back",
+            spelled=partial(readable_texts, model.vocabulary),
+        )
+        for batch in answers_to(request, compute, readings):
             answers = one_for_each(batch, targets)
             write_answers(answers, request.output_format, field="transferred")
+    if refused:
+        say(
+            f"arae-toolkit: warning: {request.path}: given back, because no rewriting was fluent "
+            f"enough: {refused:,}; see --candidates and --min-fluency"
+        )
     request.check()
 
 

@@ -27,6 +27,8 @@ SMALL = {
 }
 PAIRS, IDS = small.rule_pairs(60)
 LABELS = [small.LABELS[index] for index in IDS]
+READ = [pair for pair in PAIRS if "nobody" not in pair[1]]
+"""Pairs of which the small models of folders know words."""
 KINDS = ("paper", "bilstm-max", "attention")
 
 
@@ -221,9 +223,9 @@ def test_no_global_random_state_is_touched(arae, tmp_path, random_state):
 
     before = states()
     made = classifier(encoder=arae, random_state=random_state).fit(PAIRS, LABELS)
-    made.predict(PAIRS)
+    made.predict(READ)
     made.save(tmp_path)
-    NLIClassifier.load(tmp_path).predict(PAIRS)
+    NLIClassifier.load(tmp_path).predict(READ)
     SentenceEncoder(arae).fit().transform(small.SENTENCES)
     assert states() == before
 
@@ -253,6 +255,45 @@ def test_the_epoch_that_is_best_on_held_out_pairs_is_kept():
 def test_without_held_out_pairs_the_last_epoch_is_kept():
     made = classifier(validation_fraction=0).fit(PAIRS, LABELS)
     assert (len(made.loss_curve_), made.validation_scores_) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("labels", "held_out", "told"),
+    [
+        (["yes", "no"] * 4, 2, "of 8 pairs has not one of each of 2 classes: 2 held out"),
+        (["a", "b", "c"] * 5 + ["a"], 3, "of 16 pairs has not one of each of 3 classes: 3 held"),
+        (["yes", "no"] * 15 + ["rare"], 4, "4 held out, of the 2 with more than one pair"),
+        (["yes", "no"] * 3, 0, "of 6 pairs has not one of each of 2 classes: none held out"),
+        (["a", "b", "c"], 0, "none held out"),
+    ],
+)
+def test_few_pairs_are_learned_from_with_few_or_none_held_out(labels, held_out, told):
+    pairs = [(f"a man {row} runs", "a man moves") for row in range(len(labels))]
+    with pytest.warns(UserWarning, match=told):
+        made = classifier(validation_fraction=0.1, epochs=1).fit(pairs, labels)
+    assert made.classes_.tolist() == sorted(set(labels))
+    assert len(made.validation_scores_) == (1 if held_out else 0)
+    with pytest.warns(UserWarning, match=told):
+        train, chosen = made._split(np.searchsorted(made.classes_, labels), seed=0)
+    assert len(chosen) == held_out
+    assert sorted([*train, *chosen]) == list(range(len(labels)))
+    assert {labels[row] for row in train} == set(labels)
+
+
+def test_a_pair_without_a_known_word_has_no_label(fitted):
+    asked = [PAIRS[0], ("Ein Mann läuft", "ein Mann geht"), ("\u200b", PAIRS[0][1])]
+    with pytest.warns(UserWarning, match="2 of 3 rows hold a text of which the model knows no"):
+        probabilities = fitted.predict_proba(asked)
+    assert (probabilities[1:] == 1 / 3).all()
+    assert probabilities[0] == pytest.approx(fitted.predict_proba(PAIRS[:1])[0], rel=1e-4)
+
+
+def test_a_text_without_a_known_word_has_no_code(arae):
+    encoder = SentenceEncoder(arae).fit()
+    with pytest.warns(UserWarning, match="1 of 2 rows"):
+        codes = encoder.transform(["ein Mann geht .", small.SENTENCES[0]])
+    assert not codes[0].any()
+    assert np.linalg.norm(codes[1]) == pytest.approx(1)
 
 
 def test_words_of_held_out_pairs_are_not_known():
@@ -327,11 +368,11 @@ def test_a_saved_classifier_is_loaded_bit_for_bit(tmp_path, arae):
     made = classifier(encoder=arae, random_state=np.int64(4), rate=np.float64(0.01))
     made.fit(PAIRS, LABELS).save(tmp_path / "run")
     loaded = NLIClassifier.load(tmp_path / "run")
-    assert np.array_equal(loaded.predict_proba(PAIRS), made.predict_proba(PAIRS))
+    assert np.array_equal(loaded.predict_proba(READ), made.predict_proba(READ))
     assert loaded.classes_.tolist() == made.classes_.tolist()
     assert loaded.get_params() == {**made.get_params(), "encoder": str(arae)}
     again = loaded.fit(PAIRS, LABELS)
-    assert np.array_equal(again.predict_proba(PAIRS), made.predict_proba(PAIRS))
+    assert np.array_equal(again.predict_proba(READ), made.predict_proba(READ))
 
 
 def test_the_folder_is_a_model_folder_like_any_other(tmp_path, fitted):
@@ -347,7 +388,7 @@ def test_a_classifier_of_the_command_line_is_loaded(tmp_path, seeds):
     folder = small.save_pair_model(tmp_path, *seeds)
     loaded, model = NLIClassifier.load(folder), NLIModel.from_pretrained(folder)
     assert loaded.classes_.tolist() == sorted(model.labels)
-    assert loaded.predict(PAIRS).tolist() == model.predict(PAIRS)
+    assert loaded.predict(READ).tolist() == model.predict(READ)
     assert (loaded.kind, loaded.code_size) == ("bilstm-max", 10)
 
 

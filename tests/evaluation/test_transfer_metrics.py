@@ -349,6 +349,72 @@ def test_references_and_results(call, sources, tmp_path, monkeypatch):
     assert again["systems"] == found["details"]["systems"]
 
 
+def test_the_number_of_the_sources_label_may_stand_behind_the_output(call, sources, tmp_path):
+    rows = rows_of(sources, lambda text: f"really , {text}")
+    numbered, odd = (tmp_path / f"{name}.tsv" for name in ("numbered", "odd"))
+    # Sources that do not stand in the corpus, which would tell their labels.
+    texts = [f"{row['text']} zorb\t{row['transferred']}" for row in rows]
+    labels = sources[1]
+    numbered.write_text(
+        "".join(f"{text}\t{label}\n" for text, label in zip(texts, labels, strict=True))
+    )
+    odd.write_text("".join(f"{text}\t0.93\n" for text in texts))
+    found = report(call("--outputs", f"x={numbered}", "--json"))
+    (tmp_path / "labelled.jsonl").write_text(
+        json_lines(
+            {**row, "text": f"{row['text']} zorb", "label": ["negative", "positive"][label]}
+            for row, label in zip(rows, labels, strict=True)
+        )
+    )
+    labelled = report(call("--outputs", f"x={tmp_path / 'labelled.jsonl'}", "--json"))
+    assert found["systems"] == labelled["systems"]
+    result = call("--outputs", odd, "--to", "positive", "--limit", 3, "--json")
+    assert f"{odd}: the third column is no label ('0.93'): passed over" in result.stderr
+
+
+def test_outputs_alone_are_laid_beside_their_sources(call, sources, tmp_path):
+    rows = rows_of(sources, lambda text: text.replace("was", "is"))
+    rows[1]["transferred"] = ""
+    table, alone, beside = (tmp_path / name for name in ("x.jsonl", "x.txt", "test.txt"))
+    table.write_text(json_lines(rows))
+    alone.write_text("".join(f"{row['transferred']}\n" for row in rows))
+    beside.write_text("".join(f"{row['text']}\tby people\n" for row in rows))
+    expected = report(call("--outputs", table, "--json"))["systems"]
+    words = ["--outputs", alone, "--sources", beside]
+    assert report(call(*words, "--json"))["systems"] == expected
+    alone.write_text(alone.read_text() + "\n")
+    assert report(call(*words, "--json"))["systems"] == expected
+    alone.write_text("\n".join(row["transferred"] for row in rows[2:]))
+    result = call(*words, code=3)
+    assert f"{alone}: {len(rows) - 2} outputs for {len(rows)} sources" in result.stderr
+    assert "write source, tab and output in each line" in result.stderr
+    assert "--sources needs --outputs" in call("nowhere", "--sources", beside, code=2).stderr
+
+
+def test_rows_in_another_order_are_laid_beside_their_sources(call, sources, tmp_path):
+    rows = rows_of(sources, lambda text: text.replace("was", "is"))
+    whole, shuffled, beside = (tmp_path / name for name in ("whole.jsonl", "x.tsv", "test.jsonl"))
+    whole.write_text(json_lines(rows[3:]))
+    others = ["nothing of this test\ta thing\n"]
+    lines = [f"{row['text'].upper()}\t{row['transferred']}\n" for row in rows[3:]]
+    shuffled.write_text("".join([*lines[::-1], *others]))
+    beside.write_text(json_lines({"text": row["text"], "label": None} for row in rows))
+    words = ["--outputs", f"x={shuffled}", "--sources", beside, "--to", "positive"]
+    result = call(*words, "--limit", 20, "--json")
+    assert f"x: 3 of {len(rows)} sources have no output, and are left out" in result.stderr
+    assert f"x: 1 of {len(rows) - 2} rows are of no source, and are left out" in result.stderr
+    words = ["--outputs", f"x={whole}", "--sources", beside, "--limit", 20, "--json"]
+    systems = report(call(*words))["systems"]
+    assert systems["x"]["overall"]["rows"] == report(result)["systems"]["x"]["overall"]["rows"]
+    assert (
+        systems["x"]["overall"]["source_bleu"]
+        == report(result)["systems"]["x"]["overall"]["source_bleu"]
+    )
+    shuffled.write_text("".join(others))
+    words = ["--outputs", shuffled, "--sources", beside, "--to", "positive"]
+    assert "no row is of a sentence of --sources" in call(*words, code=3).stderr
+
+
 def test_a_limit_and_a_target_for_all_rows(call, sources, tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("".join(f"{text} zorb\t{text}\n" for text in sources[0]))

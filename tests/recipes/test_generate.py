@@ -10,7 +10,7 @@ from command_line import call as call_program
 from command_line import json_lines, rows_in, start
 
 from arae_toolkit import ARAE
-from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.generation.decoding import Decoding
 
 TEXTS = ["a man sleeps .", "two dogs run in the park", "the woman sees a zebra"]
@@ -110,10 +110,13 @@ def test_reconstruct_adds_to_the_fields_of_jsonl(call, model, tmp_path):
     rows = rows_in(call("reconstruct", path, "--text-field", "caption"))
     nats, tokens = model.nats(TEXTS)
     for row, before, answer in zip(rows, given, model.reconstruct(TEXTS), strict=True):
-        assert list(row) == ["id", "caption", "reconstruction", "nats", "tokens"]
+        assert list(row) == [*before, "reconstruction", "nats", "tokens", "unknown_words"]
         assert {**row, **before, "reconstruction": answer} == row
     assert [row["nats"] for row in rows] == pytest.approx(nats, rel=1e-5)
     assert [row["tokens"] for row in rows] == tokens == [5, 7, 6]
+    words = model.vocabulary
+    unknown = [words.encode(text).count(UNKNOWN) for text in TEXTS]
+    assert [row["unknown_words"] for row in rows] == unknown
 
 
 @pytest.mark.parametrize("row_format", ["lines", "jsonl"])
@@ -161,7 +164,13 @@ def test_interpolate_adds_the_steps_to_the_fields_of_jsonl(call, model, tmp_path
     path.write_text(json_lines([{"id": 1, "first": TEXTS[0], "second": TEXTS[2]}, {"id": 2}]))
     good, bad = rows_in(call("interpolate", path, "--on-error", "emit", code=3))
     walk = model.interpolate(TEXTS[0], TEXTS[2], steps=5)
-    assert good == {"id": 1, "first": TEXTS[0], "second": TEXTS[2], "steps": walk}
+    assert good == {
+        "id": 1,
+        "first": TEXTS[0],
+        "second": TEXTS[2],
+        "steps": walk,
+        "unknown_words": 2,
+    }
     assert bad == {"id": 2, "error": "no field 'first'"}
     as_lines = call("interpolate", path, "--on-error", "emit", "--output-format", "lines", code=3)
     assert as_lines.stdout.splitlines() == [*walk, *[""] * 5]
@@ -205,11 +214,39 @@ def test_an_array_of_a_failed_request_is_not_written(call, tmp_path):
 
 
 def test_longer_and_unknown_words_are_answered_and_longer_texts_are_told_of(call):
-    content = "unheard words\na man sleeps on the bench .\na man sleeps on the\n"
+    content = "unheard man\na man sleeps on the bench .\na man sleeps on the\n"
     result = call("encode", input=content)
-    assert len(rows_in(result)) == 3
+    assert [row["unknown_words"] for row in rows_in(result)] == [1, 0, 0]
     assert "texts longer than the 6 words this model was trained on: 1" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_texts_without_a_known_word_have_no_answer_and_are_counted(call, tmp_path):
+    content = "unheard words .\na man sleeps\n\u200b\n"
+    told = (
+        "arae-toolkit: warning: <stdin>: 2 of 3 texts are unknown words for more than half, 2 of "
+        "them entirely and so not answered\n"
+    )
+    encoded = call("encode", input=content)
+    codes = [row["code"] for row in rows_in(encoded)]
+    assert (codes[0], codes[2], encoded.stderr) == (None, None, told)
+    assert codes[1] is not None
+    out = tmp_path / "codes.npy"
+    call("encode", "--out", out, input=content)
+    assert np.isnan(np.load(out)).any(axis=1).tolist() == [True, False, True]
+    lines = call("reconstruct", input=content)
+    assert [bool(line) for line in lines.stdout.split("\n")] == [False, True, False, False]
+    assert lines.stderr == told
+    rows = rows_in(call("reconstruct", "--output-format", "jsonl", input=content))
+    assert rows[0] == {
+        "text": "unheard words .",
+        "reconstruction": None,
+        "nats": None,
+        "tokens": None,
+        "unknown_words": 2,
+    }
+    walk = call("interpolate", "unheard words", "a man sleeps", "--output-format", "jsonl")
+    assert rows_in(walk)[0]["steps"] is None
 
 
 # --- requests that cannot be answered --------------------------------------------------------

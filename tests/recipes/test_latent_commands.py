@@ -66,7 +66,7 @@ def test_a_walk_through_noise_tells_how_near_the_noise_came(call, model):
     words = ["walk", FIRST, SECOND, "--steps", 4]
     result = call(*words, "--output-format", "jsonl")
     (row,) = rows_in(result)
-    assert list(row) == ["first", "second", "steps", "found"]
+    assert list(row) == ["first", "second", "steps", "found", "unknown_words"]
     assert len(row["steps"]) == 4
     reconstructions = [end["reconstruction"] for end in row["found"]]
     assert reconstructions == [row["steps"][0], row["steps"][-1]]
@@ -179,7 +179,7 @@ def test_an_offset_of_two_files_changes_texts(call, model, sides):
     offset = model.encode(first).mean(dim=0) - model.encode(second).mean(dim=0)
     code = model.encode([FIRST, SECOND]) + offset
     assert [row["output"] for row in rows] == model.decode(code / code.norm(dim=1, keepdim=True))
-    assert list(rows[0]) == ["text", "output", "precision"]
+    assert list(rows[0]) == ["text", "output", "precision", "unknown_words"]
     lines = call(*words)
     assert lines.stdout.splitlines() == [row["output"] for row in rows]
     far = call(*words, "--scale", 50).stdout
@@ -193,7 +193,7 @@ def test_matches_are_told_beside_the_controls(call, sides):
     for row in rows:
         assert list(row) == [
             *("text", "output", "matches", "matches_without_offset"),
-            *("matches_random_offset", "precision"),
+            *("matches_random_offset", "precision", "unknown_words"),
         ]
         assert 0 < row["matches"] <= 20
         assert "runs" in row["output"].split()

@@ -57,7 +57,11 @@ def test_the_numbers_are_those_of_the_library(call, expected, label, names):
     check_numbers(found, expected)
     assert (found["pairs"], found["unlabelled"], found["unusable"]) == (5, 0, 0)
     assert found["source"] == "<stdin>"
-    assert result.stderr.startswith("evaluating: 5 in ")
+    warning, shown = result.stderr.splitlines()
+    assert warning.endswith(
+        "1 of 10 texts are unknown words for more than half, 1 of them entirely"
+    )
+    assert shown.startswith("evaluating: 5 in ")
 
 
 def test_the_numbers_do_not_depend_on_the_batch_size(call, expected):

@@ -9,7 +9,7 @@ from command_line import json_lines, rows_in
 from arae_toolkit.data.vocabulary import MOST_WORDS
 from arae_toolkit.storage.paths import run_folder
 
-PAIRS = small.PAIRS[:4]
+PAIRS = [*small.PAIRS[:3], ("a man runs .", "the old man runs .")]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,27 @@ def test_rows_keep_their_order_and_fields_and_get_label_and_probabilities(call, 
     assert len({row.argmax() for row in expected}) > 1, "the model is too dull to test with"
     for row, pair, probabilities in zip(rows_in(result), PAIRS, expected, strict=True):
         names = ["premise", "hypothesis", "pairID", "gold_label", "label", "probabilities"]
-        assert list(row) == names
+        assert list(row) == [*names, "unknown_words"]
         assert (row["premise"], row["hypothesis"], row["pairID"]) == (*pair, "7é")
         assert row["label"] == small.LABELS[probabilities.argmax()]
         assert list(row["probabilities"]) == list(small.LABELS)
         np.testing.assert_allclose(list(row["probabilities"].values()), probabilities, rtol=1e-5)
         assert all(len(f"{value:.9g}") <= 11 for value in row["probabilities"].values())
+
+
+def test_a_sentence_without_a_known_word_leaves_a_pair_without_a_label(call):
+    content = json_rows([PAIRS[0], ("a man runs .", "Ein Mann läuft ."), ("😍", "a man runs .")])
+    result = call(input=content)
+    rows = rows_in(result)
+    assert [row["unknown_words"] for row in rows] == [0, 3, 1]
+    assert [row["label"] is None for row in rows] == [False, True, True]
+    assert [row["probabilities"] is None for row in rows] == [False, True, True]
+    assert result.stderr == (
+        "arae-toolkit: warning: <stdin>: 2 of 6 texts are unknown words for more than half, 2 of "
+        "them entirely and so not answered\n"
+    )
+    lines = call("--output-format", "lines", input=content).stdout.split("\n")
+    assert lines == [rows[0]["label"], "", "", ""]
 
 
 def test_each_row_may_have_our_names_or_those_of_snli(call, model):

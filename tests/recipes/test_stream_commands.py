@@ -158,7 +158,7 @@ def test_the_batch_size_changes_nothing_beyond_rounding(stream, answer, batch_si
 
 
 def test_longer_texts_are_told_of(stream, answer):
-    long = dict.fromkeys(stream.rows[0], "a man runs " * stream.longest)
+    long = {name: f"{text} " * stream.longest for name, text in stream.rows[0].items()}
     result = answer(input=json_lines([long, stream.rows[0]]))
     assert len(rows_in(result)) == 2
     (line,) = result.stderr.splitlines()

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 import small_transfer
 from click.testing import CliRunner
@@ -9,7 +12,8 @@ from arae_toolkit.recipes.cli import main
 from arae_toolkit.transfer.detokenization.detokenize import natural_text, readable_text
 from arae_toolkit.transfer.model import TransferModel
 
-ADDED = ["transferred", "to", "attribute_probability", "content_bleu", "nats_per_token"]
+MEASURES = ["attribute_probability", "content_bleu", "nats_per_token", "fluency"]
+ADDED = ["transferred", "to", *MEASURES, "unchanged", "refused", "unknown_words"]
 TEXTS = [
     "The food was bad, and I'm sad.",
     "the staff did n't care !",
@@ -59,6 +63,10 @@ def expected_rows(model, texts=TEXTS, target="positive", **settings):
             "attribute_probability": pytest.approx(answer.attribute_probability, rel=1e-4),
             "content_bleu": pytest.approx(answer.content_bleu, rel=1e-4),
             "nats_per_token": pytest.approx(answer.nats_per_token, rel=1e-4),
+            "fluency": pytest.approx(answer.fluency, rel=1e-3, abs=1e-4),
+            "unchanged": answer.unchanged,
+            "refused": answer.refused,
+            "unknown_words": answer.unknown_words,
         }
         for text, answer in zip(texts, answers, strict=True)
     ]
@@ -79,7 +87,7 @@ def test_rows_keep_their_order_and_fields_and_get_the_answer(call, model):
         ]
         assert (row.pop("to"), row.pop("new_to")) == ("mine", answer.pop("to"))
         assert row == {"text": text, "id": "7é", "label": None, **answer}
-        assert all(len(f"{row[name]:.9g}") <= 11 for name in ADDED[2:])
+        assert all(len(f"{row[name]:.9g}") <= 12 for name in MEASURES)
 
 
 def test_answers_have_the_style_of_their_texts(call):
@@ -118,11 +126,58 @@ def test_longer_texts_are_cut(call):
     assert "read up to there: 1\n" in result.stderr
 
 
-@pytest.mark.parametrize("text", ["zorb", "<unk>", "😀", "?!", "<eos> <pad>", "naïve ﬁancé…", "I"])
-def test_texts_of_unknown_words_are_answered(call, text):
-    (row,) = rows_in(call("--text", text))
-    assert row["text"] == text
+@pytest.mark.parametrize("text", ["zorb", "<unk>", "😀", "<eos> <pad>", "naïve ﬁancé…"])
+def test_texts_of_unknown_words_are_given_back(call, text):
+    result = call("--text", text)
+    (row,) = rows_in(result)
+    assert row["text"] == row["transferred"] == text
     assert list(row) == ["text", *ADDED]
+    assert row["unchanged"]
+    assert row["refused"] == 0
+    assert row["unknown_words"] > 0
+    assert result.stderr == (
+        "arae-toolkit: warning: <arguments>: 1 of 1 texts are unknown words for more than half, "
+        "1 of them entirely and so given back\n"
+    )
+
+
+def test_a_known_word_or_mark_is_enough_for_an_answer(call):
+    rows = rows_in(call("--text", "zorb good zorb", "--text", "!!!"))
+    assert [row["unknown_words"] for row in rows] == [2, 0]
+    assert not any(row["unchanged"] for row in rows)
+
+
+def test_rewritings_of_too_little_fluency_are_refused(call, model):
+    content = json_rows()
+    rows = rows_in(call("--candidates", 4, input=content))
+    floor = sorted(row["fluency"] for row in rows)[2]
+    result = call("--candidates", 4, "--min-fluency", floor + 1e-3, input=content)
+    for row, free in zip(rows_in(result), rows, strict=True):
+        if row["unchanged"]:
+            assert (row["transferred"], row["refused"]) == (row["text"], 4)
+        else:
+            assert row["fluency"] > floor
+            if free["fluency"] > floor:
+                assert row["transferred"] == free["transferred"]
+    given_back = sum(row["unchanged"] for row in rows_in(result))
+    refused = call("--min-fluency", 100, input=content)
+    assert [row["transferred"] for row in rows_in(refused)] == TEXTS
+    assert "given back, because no rewriting was fluent enough: 5; see" in refused.stderr
+    assert (f"fluent enough: {given_back};" in result.stderr) is (given_back > 0)
+    assert call("--min-fluency", "nan", input=content, code=2).stderr
+
+
+def test_the_floor_of_a_model_counts_unless_another_is_asked_for(call, folder, tmp_path):
+    run = shutil.copytree(folder, tmp_path / "floor")
+    content = {"min_fluency": 100.0, "weights": "of these"}
+    (run / "scorer" / "fluency.json").write_text(json.dumps(content))
+    rows = rows_in(call(run=run, input=json_rows()))
+    assert all(row["unchanged"] and row["refused"] == 1 for row in rows)
+    free = call("--min-fluency", "-inf", run=run, input=json_rows())
+    assert free.stdout == call(input=json_rows()).stdout
+    (run / "scorer" / "fluency.json").write_text('{"min_fluency": "x"}')
+    damaged = call(run=run, input=json_rows(), code=4)
+    assert "fluency.json: damaged (min_fluency must be a number)" in damaged.stderr
 
 
 @pytest.mark.parametrize(

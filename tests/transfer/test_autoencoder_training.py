@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from arae_toolkit.transfer.autoencoder.experiment import (
     new_model,
     pretrain_transfer,
 )
+from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
 from arae_toolkit.transfer.model import TransferModel
 
 
@@ -99,6 +101,44 @@ def test_candidates_are_at_least_as_good_as_the_first(learned):
     worth = learned._worth
     # Scored in other batches, a sentence is as good as before but for rounding.
     assert all(worth(b) >= worth(a) - 1e-4 for a, b in zip(first, best, strict=True))
+
+
+def test_fluency_compares_an_answer_with_its_source(learned):
+    texts = ["the soup was great .", "the great great was great ."]
+    sources = learned.vocabulary.encode_batch(texts)
+    own = learned.scorer.probabilities(sources).argmax(axis=1)
+    nats = learned.scorer.nats_per_token(sources, own.tolist())
+    found = learned.transfer(texts, ["bad", "bad"])
+    for one, before in zip(found, nats, strict=True):
+        assert one.fluency == pytest.approx(before - one.nats_per_token, abs=1e-4)
+        assert not one.unchanged
+    assert found[1].fluency > found[0].fluency  # its source is no sentence
+
+
+def test_what_is_not_fluent_enough_is_refused_and_the_source_given(learned):
+    texts, targets = ["the soup was great .", "zorb zorb", "the bar seems lovely !"], ["bad"] * 3
+    free = learned.transfer(texts, targets, candidates=5)
+    assert [one.refused for one in free] == [0, 0, 0]
+    refusing = learned.transfer(texts, targets, candidates=5, min_fluency=99.0)
+    assert [one.text for one in refusing] == [texts[0], "<unk> <unk>", texts[2]]
+    assert all(one.unchanged and one.content_bleu == 100 for one in refusing)
+    assert [one.refused for one in refusing] == [5, 0, 5]
+    assert [one.unknown_words for one in refusing] == [0, 2, 0]
+    again = learned.transfer(texts, targets, candidates=5, min_fluency=free[0].fluency)
+    assert again[0].text == free[0].text
+    assert again[0].refused < 5
+
+
+def test_a_trained_model_has_a_floor_which_natural_texts_are_held_to(learned):
+    assert learned.min_fluency is not None and learned.min_fluency < 0
+    texts = ["The soup was great.", "😀"]
+    (free, unread) = transfer_natural(learned, texts, ["bad"] * 2, min_fluency=-math.inf)
+    assert (unread.text, unread.unchanged, unread.unknown_words) == ("😀", True, 1)
+    held = transfer_natural(learned, texts, ["bad"] * 2, min_fluency=free.fluency + 0.1)
+    assert [one.text for one in held] == texts
+    default = transfer_natural(learned, texts, ["bad"] * 2)
+    same = transfer_natural(learned, texts, ["bad"] * 2, min_fluency=learned.min_fluency)
+    assert default == same
 
 
 def test_unknown_targets_are_answered_with_the_known(learned):

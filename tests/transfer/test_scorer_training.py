@@ -1,12 +1,17 @@
+import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from small_runs import rows_of
 
 from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.vocabulary import EOS, UNKNOWN
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.transfer.scorer.scorer import Scorer, copy_scorer
+from arae_toolkit.transfer.scorer.fluency import fluency_floor, kept_floor, provide_floor
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer, copy_scorer
 from arae_toolkit.transfer.scorer.training import (
     MOST_EPOCHS,
     ScorerConfig,
@@ -94,6 +99,38 @@ def test_the_attribute_and_the_words_are_learned(corpus, whole):
     assert (right < wrong).all()
     *_, last = [row for row in rows_of(whole) if row["kind"] == "dev"]
     assert last["accuracy"] > 95
+
+
+def test_the_floor_of_fluency_is_found_on_dev_and_kept_beside_the_weights(corpus, whole):
+    floor = kept_floor(whole)
+    assert floor is not None and -5 < floor < 0
+    scorer, _ = Scorer.from_pretrained(whole)
+    dev = corpus.split("dev")
+    sentences = [dev[row].tolist() for row in range(len(dev))]
+    assert fluency_floor(scorer, sentences, dev.labels.tolist()) == pytest.approx(floor)
+    # Half of the sentences fall below it that have another word in one place, whichever it is.
+    others = fluency_floor(scorer, sentences, dev.labels.tolist(), seed=1)
+    assert others == pytest.approx(floor, abs=0.5)
+    assert fluency_floor(scorer, [[UNKNOWN, EOS]], [0]) is None
+
+
+def test_a_floor_is_found_again_for_other_weights_alone(corpus, whole, tmp_path, monkeypatch):
+    folder = shutil.copytree(whole, tmp_path / "scorer")
+    dev = corpus.split("dev")
+    sentences, labels = [dev[row].tolist() for row in range(len(dev))], np.asarray(dev.labels)
+    path, kept = folder / FLOOR_FILE, kept_floor(folder)
+    path.write_text(json.dumps({"min_fluency": -7.0, "weights": "of others"}))
+    provide_floor(folder, sentences, labels, device=CPU)
+    assert kept_floor(folder) == pytest.approx(kept)
+    monkeypatch.setattr(Scorer, "nats_per_token", None)  # nothing is read
+    provide_floor(folder, sentences, labels, device=CPU)
+    path.unlink()
+    assert kept_floor(folder) is None
+
+
+def test_the_floor_is_copied_with_the_scorer(whole, tmp_path):
+    copy_scorer(whole, tmp_path)
+    assert kept_floor(tmp_path / "scorer") == kept_floor(whole)
 
 
 def test_each_network_is_that_of_its_best_evaluation(corpus):

@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 
 from tokenizers import Regex, pre_tokenizers
 
+from arae_toolkit.data.text_normalization import normalized, tidied
 from arae_toolkit.data.vocabulary import MOST_WORDS, SPECIAL_TOKENS, UNKNOWN, WORD_PATTERN
 from arae_toolkit.transfer.detokenization.indefinite_article import ARTICLES, article_before
 from arae_toolkit.transfer.detokenization.truecasing import Truecaser, sentence_starts
@@ -107,7 +108,7 @@ def natural_text(
             from where a sentence began.
 
     Returns:
-        One line. For the source's own words it is the source, single spaces for wider ones.
+        One line. For the source's own words it is the source, tidied, with single spaces.
 
     Example:
         >>> natural_text("The staff didn't help!", "the staff did n't stop smiling , i loved it !")
@@ -136,9 +137,19 @@ def natural_text(
     return "".join(parts)
 
 
+def one_line(text: str) -> str:
+    r"""Return a text, tidied, in one line; half a surrogate pair, which is no text, as ``?``.
+
+    Example:
+        >>> one_line("It  isn`t\nhere. ")
+        "It isn't here."
+    """
+    return " ".join(tidied(text.encode("utf-8", "replace").decode("utf-8")).split())
+
+
 def _tokens_of(text: str, known: Known) -> list[_Token]:
-    """Return the words of a text; half a surrogate pair, which is no text, counts as ``?``."""
-    text = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """Return the words of a text."""
+    text = one_line(text)
     tokens, end, quoted = list[_Token](), 0, False
     for raw, (start, stop) in _WORDS.pre_tokenize_str(text)[:MOST_WORDS_READ]:
         quoted ^= raw == '"'
@@ -153,10 +164,9 @@ def _spellings(raw: str, *, opening: bool) -> Iterator[str]:
     if _AMOUNT.fullmatch(raw):  # such corpora have a few left, in words like 20+
         yield NUMBER_WORD
     yield raw.lower()
+    yield normalized(raw.lower())
     plain = raw.lower().translate(_PLAIN_MARKS)
     yield plain
-    if raw == "…":
-        yield "..."
     if plain == '"':
         yield "``" if raw == "“" or (raw == '"' and opening) else "''"
     if _NUMBER.fullmatch(raw):

@@ -25,6 +25,8 @@ from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
+FLOOR_FILE = "fluency.json"
+"""Beside the weights of a scorer: the floor of fluency, and which weights it was found with."""
 
 
 class Scorer(nn.Module):
@@ -176,6 +178,8 @@ def quick_evaluation(
 
 def copy_scorer(source: Path, folder: Path) -> None:
     """Put the files of a finished scorer into a model folder, each whole."""
-    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+    for name in ("tokenizer.json", "model.safetensors", "config.json", FLOOR_FILE):
+        if name == FLOOR_FILE and not (source / name).exists():
+            continue  # of a scorer that was trained before there was a floor
         with replacing(folder / "scorer" / name) as temporary:
             shutil.copyfile(source / name, temporary)

@@ -33,6 +33,7 @@ from arae_toolkit.pretraining.objectives import classifier_nats
 from arae_toolkit.training.experiment import Experiment, RunOptions
 from arae_toolkit.training.loop import Evaluate
 from arae_toolkit.training.selection import select_if_best, selected_weights
+from arae_toolkit.transfer.scorer.fluency import provide_floor
 from arae_toolkit.transfer.scorer.scorer import SCORER, Scorer, copy_scorer
 
 WANTED_SENTENCES, MOST_EPOCHS = 600_000, 8
@@ -207,6 +208,8 @@ def train_scorer(
 ) -> None:
     """Train a scorer on a labelled corpus's train split, resuming what the folder holds.
 
+    Its floor of fluency is found on dev; see :mod:`arae_toolkit.transfer.scorer.fluency`.
+
     Raises:
         CheckpointMismatch: If the folder holds another run.
         TrainingDiverged, Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
@@ -242,6 +245,7 @@ def train_scorer(
         vocabulary=corpus.vocabulary,
         patience=SHARED_SECONDS,
     )
+    provide_floor(folder, sentences, labels, device=experiment.device)
 
 
 def provide_scorer(
