@@ -30,7 +30,7 @@ from arae_toolkit.version import __version__
 PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
     *("safetensors", "filelock", "sacrebleu", "rapidfuzz", "pooch", "matplotlib"),
-    *("tensorboard", "torchtext"),
+    *("tensorboard", "torchtext", "starlette", "uvicorn"),
 )
 
 

@@ -85,30 +85,29 @@ def serve(
     """
     check_installed()
     folders = named_folders(runs)
+    from arae_toolkit.devices import choose_device
     from arae_toolkit.serving.access import new_token
     from arae_toolkit.serving.application import application
     from arae_toolkit.serving.request_queue import RequestQueue
     from arae_toolkit.serving.server import HOST, listening_socket
     from arae_toolkit.serving.server import serve as answer
 
-    listening = listening_socket(port)  # first, since loading may take a while
-    port = listening.getsockname()[1]
-    from arae_toolkit.devices import choose_device
-
     chosen = choose_device(device)
-    served = {
-        name: load_run(folder, chosen, corpus_name=corpus_name, split=split, limit=limit)
-        for name, folder in folders.items()
-    }
-    queue, token = RequestQueue(), new_token()
-    app = application(served, queue, token=token, port=port)
-    with signals_noted() as stop_signal:
-        write_lines([f"http://{HOST}:{port}/?token={token}"])
-        say("serving; Ctrl-C ends it")
-        try:
-            answer(app, listening)
-        finally:
-            queue.close()
+    with listening_socket(port) as listening:  # first, since loading may take a while
+        port = listening.getsockname()[1]
+        served = {
+            name: load_run(folder, chosen, corpus_name=corpus_name, split=split, limit=limit)
+            for name, folder in folders.items()
+        }
+        queue, token = RequestQueue(), new_token()
+        app = application(served, queue, token=token, port=port)
+        with signals_noted() as stop_signal:
+            write_lines([f"http://{HOST}:{port}/?token={token}"])
+            say("serving; Ctrl-C ends it")
+            try:
+                answer(app, listening)
+            finally:
+                queue.close()
     if stop_signal():
         say("stopped")
         raise SystemExit(128 + stop_signal())

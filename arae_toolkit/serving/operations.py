@@ -172,7 +172,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Neighbours",
         "The sentences of the corpus whose codes lie nearest.",
         'For each text its "unknown_words" and its "neighbours", the nearest first, each with '
-        '"text", "cosine", "row" in its split and, where there is one, "label".',
+        '"text", "cosine", "row" in its split, and "label", null where it has none.',
         {"texts": _TEXTS, "count": _integer("Sentences for each text.", 1, 50, 10)},
         apart=("texts",),
     ),

@@ -45,7 +45,7 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
 
     Args:
         app: The application.
-        listening: Made by :func:`listening_socket`; closed at the end.
+        listening: Made by :func:`listening_socket`.
     """
     settings = uvicorn.Config(
         app,
@@ -60,5 +60,4 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with listening:
-        uvicorn.Server(settings).run(sockets=[listening])
+    uvicorn.Server(settings).run(sockets=[listening])

@@ -36,14 +36,14 @@ class KnownSentences:
         split: Where they stand.
         rows: The number of each in its split.
         texts: N of them.
-        labels: Of each, the split's name where it has none.
+        labels: Of each, where it has one.
         codes: Shape (N, Z).
     """
 
     split: str
     rows: list[int]
     texts: list[str]
-    labels: list[str]
+    labels: list[str | None]
     codes: Tensor
 
 
@@ -72,7 +72,7 @@ def known_sentences(
     chosen = sentences.at(rows)
     texts = texts_of(chosen, corpus.vocabulary)
     values = [-1] * count if chosen.labels is None else chosen.labels.tolist()
-    labels = [corpus.labels[value] if value >= 0 else split for value in values]
+    labels = [corpus.labels[value] if value >= 0 else None for value in values]
     codes = []
     for start in range(0, count, ENCODED_ROWS):
         part = texts[start : start + ENCODED_ROWS]
@@ -291,7 +291,7 @@ class TextRun:
             rows = shown.astype(np.int64).tolist()
             codes.append(known.codes[rows])
             texts = [*texts, *(known.texts[row] for row in rows)]
-            kinds = [*kinds, *(known.labels[row] for row in rows)]
+            kinds = [*kinds, *(known.labels[row] or known.split for row in rows)]
         together = torch.cat(codes)
         projected = project(together.numpy(force=True), method="pca")
         return DrawnMap(projected, together, texts, kinds)

@@ -54,7 +54,7 @@ try {
       document.getElementById("paths").append(make("section", {class: "card"},
         make("h2", {}, make("code", {}, `${method.toUpperCase()} ${path}`)),
         make("p", {}, operation.summary),
-        schema ? make("div", {class: "scroll"}, table(schema)) : null,
+        schema ? make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Fields"}, table(schema)) : null,
         make("p", {class: "facts"}, "Answer: ", operation.responses["200"].description),
         schema ? trial(path, schema) : null));
     }
