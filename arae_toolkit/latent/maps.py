@@ -121,9 +121,8 @@ class CodeMap:
         Raises:
             ValueError: For t-SNE, which places only the codes that it was made of.
         """
-        if self.centre is None or self.directions is None:
-            raise ValueError("only a map by PCA has a place for other codes")
-        return np.asarray((codes - self.centre) @ self.directions.T, dtype=np.float64)
+        centre, directions = self._plane()
+        return np.asarray((codes - centre) @ directions.T, dtype=np.float64)
 
     def moved(self, codes: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return codes moved along the directions of a map by PCA until they lie at given places.
@@ -137,8 +136,13 @@ class CodeMap:
         Raises:
             ValueError: For t-SNE, which has no directions.
         """
-        way = places - self.place(codes)
-        return np.asarray(codes + way @ self.directions, dtype=np.float64)
+        _, directions = self._plane()
+        return np.asarray(codes + (places - self.place(codes)) @ directions, dtype=np.float64)
+
+    def _plane(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        if self.centre is None or self.directions is None:
+            raise ValueError("only a map by PCA has a place for other codes")
+        return self.centre, self.directions
 
 
 def project(codes: npt.NDArray[np.float32], *, method: Method, seed: int = 0) -> CodeMap:
@@ -160,7 +164,8 @@ def project(codes: npt.NDArray[np.float32], *, method: Method, seed: int = 0) ->
         pca = PCA(n_components=2, svd_solver="full")
         points = pca.fit_transform(codes)
         explained = float(100 * pca.explained_variance_ratio_.sum())
-        return CodeMap(points, explained, pca.mean_, pca.components_)
+        plane = (np.asarray(own, dtype=np.float64) for own in (pca.mean_, pca.components_))
+        return CodeMap(points, explained, *plane)
     from sklearn.manifold import TSNE
 
     perplexity = min(LARGEST_PERPLEXITY, (len(codes) - 1) / 3)

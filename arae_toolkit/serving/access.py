@@ -76,7 +76,8 @@ class Access:
         if self._is_token(in_address):
             if scope["method"] != "GET":
                 return None
-            response = RedirectResponse(scope["path"], 303)
+            # Two slashes would lead to another host.
+            response = RedirectResponse("/" + scope["path"].lstrip("/"), 303)
             response.set_cookie(
                 self.cookie, self.token.decode(), httponly=True, samesite="lax", path="/"
             )

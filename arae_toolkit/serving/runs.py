@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from rapidfuzz.distance import Levenshtein
@@ -126,17 +127,10 @@ class TransferRun:
         for row, text in enumerate(texts):
             rewritten = []
             for target in targets:
-                one = next(found)
-                rewritten.append(
-                    {
-                        "to": target,
-                        "transferred": one.text,
-                        "attribute_probability": one.attribute_probability,
-                        "content_bleu": one.content_bleu,
-                        "nats_per_token": one.nats_per_token,
-                        "edits": edits(text, one.text),
-                    }
-                )
+                scores = asdict(next(found))
+                result = scores.pop("text")
+                changes = {"edits": edits(text, result)}
+                rewritten.append({"to": target, "transferred": result, **scores, **changes})
             answers.append(
                 {
                     "text": text,

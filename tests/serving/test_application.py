@@ -85,6 +85,11 @@ def test_the_printed_address_leads_to_the_page_and_leaves_a_cookie(stranger):
     assert stranger.post("/api/walk", json=WALK).status_code == 200
 
 
+def test_the_token_leads_to_no_other_host(stranger):
+    answer = stranger.get(f"{ADDRESS}//evil.example/?token={TOKEN}")
+    assert answer.headers["location"] == "/evil.example/"
+
+
 @pytest.mark.parametrize("host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1.evil.example"])
 def test_a_name_that_others_gave_this_address_is_refused(client, host):
     assert client.get("/api/runs", headers={"host": host}).status_code == 400
