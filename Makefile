@@ -10,12 +10,13 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 GPU ?=
 
-.PHONY: help venv demo test slow check format types gpu docs drills drills-whole
+.PHONY: help venv demo test test-web slow check format types gpu docs drills drills-whole
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train on embedded corpora, sample, interpolate, show quick tables (5 minutes)"
 	@echo "make test    run the tests"
+	@echo "make test-web  try the page of 'serve' in a Chromium, if there is one"
 	@echo "make slow    run the tests that take minutes"
 	@echo "make drills  try by chance what is promised of files and streams, 20 minutes (docs/guarantees.md)"
 	@echo "make drills-whole  all of it, at most 3 hours; goes on where it was stopped"
@@ -34,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	  exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,tensorboard]'
+	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,tensorboard,web]'
 	@touch $@
 
 demo: $(READY)
@@ -48,6 +49,11 @@ demo: $(READY)
 # A file's tests share what they train, so a file stays on one core.
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+# With the Chromium and the driver that are found, as Debian's packages chromium and
+# chromium-driver put them; without them every test is skipped, and says so.
+test-web: $(READY)
+	$(BIN)/python -m pytest -m web -rs
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow

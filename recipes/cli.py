@@ -58,6 +58,10 @@ COMMANDS = {
         "arae_toolkit.recipes.transfer.transfer:transfer",
         "Rewrite sentences so that an attribute changes.",
     ),
+    "serve": (
+        "arae_toolkit.recipes.serve:serve",
+        "Play with trained runs on a page in the browser.",
+    ),
     "evaluate": (
         "arae_toolkit.recipes.evaluate.group:evaluate",
         "Measure what systems have written.",

@@ -31,6 +31,7 @@ PACKAGES = (
     *("torch", "numpy", "tokenizers", "scikit-learn", "click", "rich", "jsonlines"),
     *("safetensors", "filelock", "sacrebleu", "rapidfuzz", "pooch", "matplotlib"),
     *("tensorboard", "torchtext", "huggingface-hub", "datasets", "sentence-transformers"),
+    *("starlette", "uvicorn"),
 )
 
 

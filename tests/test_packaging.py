@@ -50,6 +50,14 @@ def test_the_wheel_holds_exactly_the_modules_on_disk(wheel_files, built):
     assert {name for name in wheel_files if name.endswith(".py")} == on_disk
 
 
+def test_the_wheel_holds_the_files_of_the_page(wheel_files, built):
+    page = built.parent / "arae_toolkit" / "serving" / "page"
+    on_disk = {path.relative_to(built.parent).as_posix() for path in page.iterdir()}
+    assert len(on_disk) > 5
+    shipped = {name for name in wheel_files if name.startswith("arae_toolkit/serving/page/")}
+    assert shipped == on_disk
+
+
 def test_the_wheel_adds_one_name(wheel_files):
     names = {name.split("/")[0] for name in wheel_files}
     assert names == {"arae_toolkit", f"arae_toolkit-{arae_toolkit.__version__}.dist-info"}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -106,10 +106,43 @@ class CodeMap:
         points: Shape (N, 2).
         explained: Percent of the variance that the two dimensions hold; ``None`` for t-SNE, which
             keeps neighbourhoods and no distances.
+        centre: The mean code, in the middle of a map by PCA. Shape (Z,).
+        directions: The two directions of a map by PCA. Shape (2, Z), of norm 1, at right angles.
     """
 
     points: npt.NDArray[np.float64]
     explained: float | None
+    centre: npt.NDArray[np.float64] | None = None
+    directions: npt.NDArray[np.float64] | None = None
+
+    def place(self, codes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return where other codes lie on a map by PCA. Shape (N, Z) to (N, 2).
+
+        Raises:
+            ValueError: For t-SNE, which places only the codes that it was made of.
+        """
+        centre, directions = self._plane()
+        return np.asarray((codes - centre) @ directions.T, dtype=np.float64)
+
+    def moved(self, codes: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return codes moved along the directions of a map by PCA until they lie at given places.
+
+        What the map does not show of a code stays as it is.
+
+        Args:
+            codes: Shape (N, Z).
+            places: Shape (N, 2).
+
+        Raises:
+            ValueError: For t-SNE, which has no directions.
+        """
+        _, directions = self._plane()
+        return np.asarray(codes + (places - self.place(codes)) @ directions, dtype=np.float64)
+
+    def _plane(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        if self.centre is None or self.directions is None:
+            raise ValueError("only a map by PCA has a place for other codes")
+        return self.centre, self.directions
 
 
 def project(codes: npt.NDArray[np.float32], *, method: Method, seed: int = 0) -> CodeMap:
@@ -130,7 +163,9 @@ def project(codes: npt.NDArray[np.float32], *, method: Method, seed: int = 0) ->
 
         pca = PCA(n_components=2, svd_solver="full")
         points = pca.fit_transform(codes)
-        return CodeMap(points, float(100 * pca.explained_variance_ratio_.sum()))
+        explained = float(100 * pca.explained_variance_ratio_.sum())
+        plane = (np.asarray(own, dtype=np.float64) for own in (pca.mean_, pca.components_))
+        return CodeMap(points, explained, *plane)
     from sklearn.manifold import TSNE
 
     perplexity = min(LARGEST_PERPLEXITY, (len(codes) - 1) / 3)

@@ -71,5 +71,19 @@ def parsed_object(text: str) -> dict[str, Any]:
     return value
 
 
+def significant(value: Any) -> Any:
+    """Return a number with six significant digits; the same of all floats that a JSON value holds.
+
+    Example:
+        >>> significant({"mean": 0.123456789, "counts": [1, 2]})
+        {'mean': 0.123457, 'counts': [1, 2]}
+    """
+    if isinstance(value, dict):
+        return {key: significant(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [significant(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
 def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")

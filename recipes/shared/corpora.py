@@ -121,8 +121,34 @@ def run_name(given: str, corpus: Corpus) -> str:
     return folder.name if prepared_folder(given) and folder.name else corpus.name
 
 
-def corpus_of_run(run: str | None, name: str | None) -> Corpus:
+def prepared_before(name: str) -> Corpus:
+    """Return a corpus that is prepared already, and write nothing.
+
+    Args:
+        name: Of the corpus, or its prepared folder.
+
+    Raises:
+        DataError: If it is not prepared.
+    """
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.data_prep.corpus_folder import prepared_manifest
+    from arae_toolkit.data_prep.preparation import default_folder
+
+    for folder in (default_folder(name), Path(name)):
+        if prepared_manifest(folder) is not None:
+            return Corpus(folder)
+    raise DataError(
+        "not prepared", path=default_folder(name), hint=f"try 'arae-toolkit prepare {name}'"
+    )
+
+
+def corpus_of_run(run: str | None, name: str | None, *, prepare: bool = True) -> Corpus:
     """Return the corpus of this name, or the one that a run was trained on.
+
+    Args:
+        run: Its name or folder.
+        name: Of the corpus, in place of the run's own.
+        prepare: Whether a corpus that is not prepared is prepared now.
 
     Raises:
         ToolkitError: If there is no such run.
@@ -139,7 +165,7 @@ def corpus_of_run(run: str | None, name: str | None) -> Corpus:
     if wanted is None:
         raise DataError("does not name its corpus", path=run, hint="name it with --corpus")
     try:
-        corpus = open_corpus(str(wanted))
+        corpus = open_corpus(str(wanted)) if prepare else prepared_before(str(wanted))
     except DataError as error:
         if name is not None:
             raise

@@ -19,6 +19,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.progress import printable, tell
 from arae_toolkit.recipes.shared.rows import Name, Row, RowFormat, read_rows, row_of_texts
 from arae_toolkit.storage.atomic_files import json_text, replacing
+from arae_toolkit.storage.json_files import significant as significant  # for commands
 from arae_toolkit.storage.text_lines import open_binary
 
 OnError = Literal["skip", "emit", "fail"]
@@ -223,20 +224,6 @@ def write_rows(rows: Iterable[Mapping[str, Any]]) -> None:
 def json_line(fields: Mapping[str, Any]) -> str:
     """Return fields as one line of JSON that UTF-8 can hold."""
     return json_text(fields, allow_nan=False)
-
-
-def significant(value: Any) -> Any:
-    """Return a number with six significant digits; the same of all floats that a JSON value holds.
-
-    Example:
-        >>> significant({"mean": 0.123456789, "counts": [1, 2]})
-        {'mean': 0.123457, 'counts': [1, 2]}
-    """
-    if isinstance(value, dict):
-        return {key: significant(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [significant(part) for part in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -35,6 +35,19 @@ def test_tsne_is_fixed_by_its_seed_and_keeps_clusters_apart():
     assert ((near.argmin(axis=1) < 20) == (np.arange(40) < 20)).all()
 
 
+def test_other_codes_have_a_place_and_are_moved_to_one_on_a_map_by_pca():
+    found = project(codes(30), method="pca")
+    np.testing.assert_allclose(found.place(codes(30)), found.points, atol=1e-5)
+    others, places = codes(4, seed=1), np.array([[0.0, 0], [1, 2], [-3, 0.5], [9, 9]])
+    moved = found.moved(others, places)
+    np.testing.assert_allclose(found.place(moved), places, atol=1e-5)
+    # What the map does not show stays: the move lies in the plane of the two directions.
+    beside = np.eye(6) - found.directions.T @ found.directions
+    np.testing.assert_allclose((moved - others) @ beside, 0, atol=1e-5)
+    with pytest.raises(ValueError, match="only a map by PCA"):
+        project(codes(10), method="tsne").place(others)
+
+
 def test_a_map_needs_three_sentences():
     with pytest.raises(ValueError, match="2 sentences, at least 3"):
         project(codes(2), method="pca")
