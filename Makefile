@@ -34,7 +34,7 @@ $(READY): pyproject.toml constraints.txt
 	  exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,tensorboard]'
+	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,parquet,tensorboard]'
 	@touch $@
 
 demo: $(READY)

@@ -153,7 +153,7 @@ def nli(
     began = time.monotonic()
     changes = with_plain_names(assignments, **plain)
     chosen = objective_for(model, objective)
-    corpus = open_pairs(corpus_name)
+    corpus = open_pairs(corpus_name, measured=("dev", "test"))
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.recipes.nli.report import report

@@ -162,7 +162,7 @@ def test_interpolate_adds_the_steps_to_the_fields_of_jsonl(call, model, tmp_path
     good, bad = rows_in(call("interpolate", path, "--on-error", "emit", code=3))
     walk = model.interpolate(TEXTS[0], TEXTS[2], steps=5)
     assert good == {"id": 1, "first": TEXTS[0], "second": TEXTS[2], "steps": walk}
-    assert bad == {"id": 2, "error": "no field 'first'"}
+    assert bad == {"id": 2, "error": "no field 'first'; the fields here are 'id'"}
     as_lines = call("interpolate", path, "--on-error", "emit", "--output-format", "lines", code=3)
     assert as_lines.stdout.splitlines() == [*walk, *[""] * 5]
 
