@@ -144,15 +144,16 @@ def pairs_standing_in(texts: EncodedTexts, pairs: Rows, others: Rows) -> int:
     return int(np.isin(keys(pairs), keys(others)).sum())
 
 
-def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int) -> Vocabulary:
+def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int, min_count: int = 1) -> Vocabulary:
     """Return the vocabulary of the ``size`` most frequent words of some rows.
 
-    The same as :meth:`Vocabulary.build` on their texts, without tokenizing them again.
+    Words that stand there fewer than ``min_count`` times are left out. Else it is the same as
+    :meth:`Vocabulary.build` on their texts, without tokenizing them again.
     """
     words = texts.vocabulary.words
     counts = np.bincount(texts.packed.at(rows).tokens, minlength=len(words))
     special = len(SPECIAL_TOKENS)
-    found = [index for index in range(special, len(words)) if counts[index]]
+    found = [index for index in range(special, len(words)) if counts[index] >= min_count]
     found.sort(key=lambda index: (-counts[index], words[index]))
     chosen = [*SPECIAL_TOKENS, *(words[index] for index in found[:size])]
     return texts.vocabulary.with_words(chosen)

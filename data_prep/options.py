@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from arae_toolkit.storage.row_forms import Kind
 
 EMBEDDED = ("synthetic", "synthetic-sentiment", "synthetic-topics")
 """Corpora that need no files: captions and entailment pairs, reviews, questions and replies."""
 IMAGES = ("mnist", "digits")
 """Corpora of images; the second comes with scikit-learn."""
 CORPORA = ("snli", "yelp", "yahoo", *IMAGES, *EMBEDDED)
-"""Corpora known by name. Any other name is the path of a text, JSONL or CSV file or folder."""
+"""Corpora known by name. Any other name is the path of a file or folder of rows of text."""
 
 DEFAULT_MAX_LENGTHS = {"snli": 15, "yelp": 25, "yahoo": 25} | dict.fromkeys(EMBEDDED, 20)
 DEFAULT_VOCAB_SIZES = {"snli": 11_000, "yelp": 30_000, "yahoo": 30_000} | dict.fromkeys(
@@ -20,6 +23,8 @@ TOKENIZERS = ("words", "torchtext:basic_english", "torchtext:split")
 """Our own first; see :mod:`arae_toolkit.data.torchtext_tokenizers`."""
 DEFAULT_JUDGES_SHARE = 0.2
 """Of every corpus known by name, and of a file of one's own that has labels."""
+DEFAULT_HELD_OUT_SHARE = 0.1
+"""Of train, for each of dev and test where a corpus has none of its own."""
 OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
 
 
@@ -33,6 +38,9 @@ class PrepareOptions:
     vocab_size: int | None = None
     """Words in the vocabulary, the four special tokens not counted."""
 
+    min_count: int = 1
+    """Fewest times that a word of the vocabulary stands in train; rarer ones are ``<unk>``."""
+
     judges_share: float | None = None
     """Share of train's sentences that is kept for scoring models, from 0 to below 1."""
 
@@ -40,10 +48,34 @@ class PrepareOptions:
     """How text is parted into words: ``words``, or one of torchtext's."""
 
     text_field: str = "text"
-    """Field (JSONL) or column (CSV) that holds the text of a file of one's own."""
+    """Field or column that holds the text of a file of one's own."""
 
     label_field: str | None = None
     """Field or column that holds the label of a file of one's own, if it has labels."""
+
+    premise_field: str | None = None
+    """Field or column of the first text of a pair, in a file of one's own pairs."""
+
+    hypothesis_field: str | None = None
+    """Field or column of the second text of a pair."""
+
+    labels_map: tuple[tuple[str, str], ...] = ()
+    """Labels as a file of one's own writes them, each with its name; an empty name is none."""
+
+    row_format: Kind | None = None
+    """How the rows of a file of one's own are written; ``None`` for what their start tells."""
+
+    header: bool | None = None
+    """Whether a table of one's own has a header; ``None`` unless columns are named by number."""
+
+    encoding: str | None = None
+    """Of all texts; ``None`` for UTF-8, or what a byte order mark tells."""
+
+    dev_share: float = DEFAULT_HELD_OUT_SHARE
+    """Share of train that becomes dev, where a file of one's own has none."""
+
+    test_share: float = DEFAULT_HELD_OUT_SHARE
+    """Share of train that becomes test, where a file of one's own has none; 0 for no test."""
 
     part: str = "both"
     """Which texts of Yahoo are taken: ``titles``, ``replies`` or ``both``."""
@@ -55,7 +87,7 @@ class PrepareOptions:
     """Training sentences drawn for a synthetic corpus, before duplicates are dropped."""
 
     seed: int = 0
-    """Seed of a synthetic corpus, and of a dev split taken from train."""
+    """Seed of a synthetic corpus, and of the splits that are taken from train."""
 
     skip_bad_rows: bool = False
     """Drop and count rows that cannot be used, instead of stopping at the first."""
@@ -67,7 +99,7 @@ class PrepareOptions:
             ValueError: If a size is below 1, a share is none, the seed is negative, or there is no
                 such tokenizer.
         """
-        for name in ("max_length", "vocab_size", "size"):
+        for name in ("max_length", "vocab_size", "min_count", "size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -75,6 +107,9 @@ class PrepareOptions:
             raise ValueError(f"judges_share must be from 0 to below 1, got {self.judges_share}")
         if self.tokenizer not in TOKENIZERS:
             raise ValueError(f"tokenizer must be one of {TOKENIZERS}, got {self.tokenizer!r}")
+        if not 0 < self.dev_share < 1 or not 0 <= self.test_share < 1 - self.dev_share:
+            shares = f"dev_share {self.dev_share} and test_share {self.test_share}"
+            raise ValueError(f"{shares} must leave something of train; dev_share is above 0")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 
@@ -92,11 +127,30 @@ class PrepareOptions:
         }
         if self.tokenizer != TOKENIZERS[0]:  # unsaid otherwise: earlier corpora stay up to date
             chosen["tokenizer"] = self.tokenizer
+        if self.min_count > 1:
+            chosen["min_count"] = self.min_count
+        if self.encoding is not None:
+            chosen["encoding"] = self.encoding
         if name == "yahoo":
             chosen |= {"part": self.part, "classes": list(self.classes), "seed": self.seed}
         elif name in EMBEDDED:
             chosen |= {"size": self.size, "seed": self.seed}
         elif name not in CORPORA:
+            shares = {"dev_share": self.dev_share, "test_share": self.test_share}
             fields = {"text_field": self.text_field, "label_field": self.label_field}
-            chosen |= {**fields, "seed": self.seed}
+            chosen |= {**fields, "seed": self.seed, **shares}
+            more = {
+                "premise_field": self.premise_field,
+                "hypothesis_field": self.hypothesis_field,
+                "labels_map": dict(self.labels_map) or None,
+                "row_format": self.row_format,
+                "header": self.header,
+            }
+            chosen |= {name: value for name, value in more.items() if value is not None}
         return chosen
+
+    def held_out_shares(self, name: str) -> Mapping[str, float]:
+        """Return which splits the corpus of this name takes from train if it lacks them."""
+        if name in CORPORA:
+            return {"dev": DEFAULT_HELD_OUT_SHARE}
+        return {"dev": self.dev_share, "test": self.test_share}

@@ -62,8 +62,8 @@ def prepare_corpus(
     as it was.
 
     Args:
-        name: One of :data:`~arae_toolkit.data_prep.options.CORPORA`, or the path of a text, JSONL
-            or CSV file, or of a folder or ``.zip`` archive with such files.
+        name: One of :data:`~arae_toolkit.data_prep.options.CORPORA`, or the path of a file of texts
+            or pairs, or of a folder or ``.zip`` archive with such files.
         source: Folder or archive with the files of a corpus known by name. By default they are
             looked for, see :func:`~arae_toolkit.data_prep.readers.source_files.find_source`.
         out: Where to write, by default :func:`default_folder`.
@@ -97,7 +97,7 @@ def prepare_corpus(
     if _is_current(folder, manifest):
         report(f"{title} is up to date: {folder}")
         return folder
-    log = RowLog(skip=options.skip_bad_rows, report=report)
+    log = RowLog(skip=options.skip_bad_rows, report=report, encoding=options.encoding)
     with written_whole(folder) as temporary:
         if not isinstance(found, TextRows):
             content = write_image_corpus(temporary, found, rows=log.rows)
@@ -107,7 +107,9 @@ def prepare_corpus(
                 found,
                 max_length=manifest["options"]["max_length"],
                 vocab_size=manifest["options"]["vocab_size"],
+                min_count=options.min_count,
                 judges_share=manifest["options"]["judges_share"],
+                held_out=options.held_out_shares(name),
                 seed=options.seed,
                 tokenizer=options.tokenizer,
                 log=log,

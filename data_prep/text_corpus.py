@@ -6,16 +6,18 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.data.corpus import UNLABELLED
+from arae_toolkit.data.row_labels import NO_NUMBER
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep import encoded_texts, judges_part
 from arae_toolkit.data_prep.corpus_folder import TOKENIZER
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
+from arae_toolkit.data_prep.held_out import held_out_pairs, held_out_rows
 from arae_toolkit.data_prep.readers.downloads import Advance, Progress
 from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.errors import DataError
@@ -24,8 +26,6 @@ SPLITS = ("train", "dev", "test")
 """Those that a source can have."""
 JUDGES = "judges"
 """The split that is taken from train for scoring models."""
-DEV_SHARE, MOST_DEV_SENTENCES = 0.1, 5_000
-"""Size of a dev split that is taken from train, where the corpus has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def write_text_corpus(
     *,
     max_length: int,
     vocab_size: int,
+    min_count: int,
     judges_share: float,
+    held_out: Mapping[str, float],
     seed: int,
     tokenizer: str,
     log: RowLog,
@@ -88,9 +90,11 @@ def write_text_corpus(
         rows: The rows of each split.
         max_length: Most words in a sentence.
         vocab_size: Most words in the vocabulary, which is that of train.
+        min_count: Fewest times that a word of the vocabulary stands in train.
         judges_share: Of train's sentences, those that become a split for scoring models; see
             :mod:`~arae_toolkit.data_prep.judges_part`.
-        seed: Chooses the sentences of a dev split that is taken from train.
+        held_out: The splits that are taken from train where there are none, with their shares.
+        seed: Chooses their rows.
         tokenizer: See :class:`~arae_toolkit.data_prep.options.PrepareOptions`.
         log: Counts rows and rejects bad ones.
         progress: Shows how far it is.
@@ -104,17 +108,19 @@ def write_text_corpus(
     with progress("encoding", len(read.table)) as advance:
         texts = encoded_texts.encode_texts(read.table, every_word, advance)
     read.table = TextTable()  # the texts are no longer needed, and they are most of the memory
-    kept, dropped, dev_split = select_sentences(texts, read, max_length=max_length, seed=seed)
+    missing = {name: share for name, share in held_out.items() if name not in read.sentences}
+    taken = take_pairs(texts, read, missing, seed)
+    kept, dropped, sentences_taken = select_sentences(
+        texts, read, max_length=max_length, held_out=missing, seed=seed
+    )
+    taken |= sentences_taken
     kept, dropped, judges = with_judges_part(texts, kept, dropped, share=judges_share)
-    for split, selection in kept.items():
-        if not len(selection.texts):
-            counts = {reason.replace("_", " "): n for reason, n in dropped[split].items() if n}
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-            raise DataError(
-                f"no usable sentence for {split} (dropped: {reasons or 'none'})",
-                path=rows.files[0].path.parent if rows.files else None,
-            )
-    vocabulary = encoded_texts.vocabulary_of(texts, kept["train"].texts, size=vocab_size)
+    for split in dict.fromkeys(("train", "dev", *kept)):
+        if split not in kept or not len(kept[split].texts):
+            _refuse_empty(split, kept, dropped, rows)
+    vocabulary = encoded_texts.vocabulary_of(
+        texts, kept["train"].texts, size=vocab_size, min_count=min_count
+    )
     vocabulary.save(folder / TOKENIZER)
     in_train = {
         split: int(encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts).sum())
@@ -130,10 +136,29 @@ def write_text_corpus(
         "splits": _write_sentences(folder, texts, kept, vocabulary, sentence_labels),
         "dropped": dropped,
         "pairs": _write_pairs(folder, texts, read.pairs, vocabulary, read.labels),
-        "dev_split": dev_split,
+        "dev_split": taken.get("dev"),
+        "test_split": taken.get("test"),
         "judges_part": judges,
         "checks": {"evaluation_sentences_in_train": in_train},
     }
+
+
+def _refuse_empty(
+    split: str,
+    kept: Mapping[str, LabelledRows],
+    dropped: Mapping[str, dict[str, int]],
+    rows: TextRows,
+) -> NoReturn:
+    """Raise the error of a split for which no sentence is left."""
+    counted = dropped.get(split, dropped["train"])
+    counts = {reason.replace("_", " "): count for reason, count in counted.items() if count}
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items()) or "none"
+    problem = f"no usable sentence for {split} (dropped: {reasons})"
+    if split not in kept:
+        problem = f"1 distinct sentence, where train and dev need one each (dropped: {reasons})"
+    files = [file.path for file in rows.files]
+    path = None if not files else files[0] if len(files) == 1 else files[0].parent
+    raise DataError(problem, path=path)
 
 
 def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
@@ -155,10 +180,15 @@ def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
             _read_split(split, rows, read, id_of, log, advance)
         read.dropped[split] = log.take_dropped()
     read.labels = list(rows.labels) if rows.labels is not None else sorted(ids)
+    if rows.labels is None and NO_NUMBER in ids and set(ids) != {NO_NUMBER, "1"}:
+        read.labels.remove(NO_NUMBER)
+        log.report(f"label {NO_NUMBER} is read as none; --labels-map {NO_NUMBER}=NAME makes it one")
+    id_of_name = {name: index for index, name in enumerate(read.labels)}
     # The last id is that of UNLABELLED, which is -1.
-    new_ids = np.array([*map(read.labels.index, ids), UNLABELLED], dtype=np.int16)
-    for split, found in read.sentences.items():
-        read.sentences[split] = replace(found, labels=new_ids[found.labels])
+    new_ids = np.array([*(id_of_name.get(n, UNLABELLED) for n in ids), UNLABELLED], dtype=np.int16)
+    for part in (read.sentences, read.pairs):
+        for split, found in part.items():
+            part[split] = replace(found, labels=new_ids[found.labels])
     return read
 
 
@@ -200,29 +230,77 @@ def _labelled(texts: array[int], labels: array[int], documents: array[int]) -> L
     )
 
 
+def take_pairs(
+    texts: EncodedTexts, read: ReadRows, held_out: Mapping[str, float], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Move pairs of train, and the sentences that they are made of, to splits that are missing.
+
+    Returns:
+        What the manifest says of each such split.
+    """
+    if "train" not in read.pairs:
+        return {}
+    pairs, sentences = read.pairs["train"], read.sentences["train"]
+    masks = held_out_pairs(texts, pairs.texts, held_out, seed)
+    left = np.ones(len(pairs.labels), dtype=np.bool_)
+    for split, mask in masks.items():
+        sides = np.repeat(mask, 2)
+        read.pairs[split] = LabelledRows(
+            pairs.texts[sides], pairs.labels[mask], pairs.documents[sides]
+        )
+        read.sentences[split] = sentences.at(_behind(sentences, sides))
+        read.dropped[split] = {}
+        left &= ~mask
+    sides = np.repeat(left, 2)
+    read.pairs["train"] = LabelledRows(
+        pairs.texts[sides], pairs.labels[left], pairs.documents[sides]
+    )
+    own = ~_behind(sentences, np.repeat(~left, 2))  # other sentences stay, as do those left here
+    read.sentences["train"] = sentences.at(own)
+    return {
+        split: {"from": "train", "pairs": int(mask.sum()), "seed": seed}
+        for split, mask in masks.items()
+    }
+
+
+def _behind(sentences: LabelledRows, sides: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return a mask of sentences: those of pairs stand behind the others."""
+    mask = np.zeros(len(sentences.texts), dtype=np.bool_)
+    mask[len(mask) - len(sides) :] = sides
+    return mask
+
+
 def select_sentences(
-    texts: EncodedTexts, read: ReadRows, *, max_length: int, seed: int
-) -> tuple[dict[str, LabelledRows], dict[str, dict[str, int]], dict[str, Any] | None]:
-    """Return the sentences of each split, what was dropped of it, and how dev was made, if here."""
+    texts: EncodedTexts,
+    read: ReadRows,
+    *,
+    max_length: int,
+    held_out: Mapping[str, float],
+    seed: int,
+) -> tuple[dict[str, LabelledRows], dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
+    """Return the sentences of each split, what was dropped, and which splits were taken here."""
     kept: dict[str, LabelledRows] = {}
     dropped: dict[str, dict[str, int]] = {}
-    dev_split = None
+    taken: dict[str, dict[str, Any]] = {}
     for split, rows in read.sentences.items():
         chosen, reasons = encoded_texts.usable_rows(
             texts, rows.texts, rows.labels, max_length=max_length
         )
         kept[split], dropped[split] = rows.at(chosen), read.dropped[split] | reasons
-    if "dev" not in kept:
-        train, in_dev = kept["train"], _dev_mask(len(kept["train"].texts), seed)
-        kept |= {"train": train.at(~in_dev), "dev": train.at(in_dev)}
-        dropped["dev"] = {}
-        dev_split = {"from": "train", "sentences": int(in_dev.sum()), "seed": seed}
+    missing = {split: share for split, share in held_out.items() if split not in kept}
+    train = kept["train"]
+    left = np.ones(len(train.texts), dtype=np.bool_)
+    for split, mask in held_out_rows(len(left), missing, seed).items():
+        kept[split], dropped[split] = train.at(mask), {}
+        taken[split] = {"from": "train", "sentences": int(mask.sum()), "seed": seed}
+        left &= ~mask
+    kept["train"] = train.at(left)
     kept = {split: kept[split] for split in SPLITS if split in kept}
     for split in [name for name in kept if name != "train"]:
         also = encoded_texts.standing_in(texts, kept[split].texts, kept["train"].texts)
         kept[split] = kept[split].at(~also)
         dropped[split]["also_in_train"] = int(also.sum())
-    return kept, dropped, dev_split
+    return kept, dropped, taken
 
 
 def with_judges_part(
@@ -241,15 +319,6 @@ def with_judges_part(
     parts = {"train": train.at(~judges & ~also), JUDGES: train.at(judges)}
     reasons = {JUDGES: {"also_in_train": int(also.sum())}}
     return {**kept, **parts}, {**dropped, **reasons}, division
-
-
-def _dev_mask(count: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Return which of ``count`` training sentences become the dev split. Shape (count,)."""
-    size = min(MOST_DEV_SENTENCES, max(round(count * DEV_SHARE), 1))
-    mask = np.zeros(count, dtype=np.bool_)
-    if count > 1:
-        mask[np.random.default_rng(seed).permutation(count)[:size]] = True
-    return mask
 
 
 def _write_sentences(

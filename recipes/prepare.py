@@ -10,6 +10,7 @@ import click
 
 from arae_toolkit.data_prep.options import (
     CORPORA,
+    DEFAULT_HELD_OUT_SHARE,
     DEFAULT_JUDGES_SHARE,
     EMBEDDED,
     OTHER_MAX_LENGTH,
@@ -19,6 +20,7 @@ from arae_toolkit.data_prep.options import (
 )
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
+from arae_toolkit.recipes.shared.options import labels_map_option, row_form_options
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
 from arae_toolkit.storage.paths import is_plain_name
 
@@ -32,16 +34,31 @@ APPLIES_TO = {
     "size": EMBEDDED,
     "text_field": ("PATH",),
     "label_field": ("PATH",),
+    "premise_field": ("PATH",),
+    "hypothesis_field": ("PATH",),
+    "labels_map": ("PATH",),
+    "row_format": ("PATH",),
+    "header": ("PATH",),
+    "dev_share": ("PATH",),
+    "test_share": ("PATH",),
+    "encoding": ("snli", "yelp", "yahoo", "PATH"),
     "source": ("snli", "yelp", "yahoo", "mnist"),
     "max_length": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "judges_share": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "tokenizer": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "vocab_size": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
+    "min_count": ("snli", "yelp", "yahoo", *EMBEDDED, "PATH"),
     "seed": ("yahoo", *EMBEDDED, "PATH"),
 }
 """Options that do not mean anything for every corpus. PATH stands for a file of one's own."""
 
+FLAGS = {"row_format": "--format"}
+"""Names of options that are not those of what they set."""
+
 _DEFAULTS = PrepareOptions()
+
+
+_held_out = click.FloatRange(0, 1, max_open=True)
 
 
 @click.command(
@@ -52,6 +69,9 @@ _DEFAULTS = PrepareOptions()
         "ARAE_SOURCES=~/corpora arae-toolkit prepare yelp",
         "arae-toolkit prepare yahoo --classes science,music,sports --part titles",
         "arae-toolkit prepare reviews.jsonl --text-field review --label-field stars",
+        "arae-toolkit prepare ratings.csv --no-header --text-field 2 --label-field 1",
+        "arae-toolkit prepare pairs.csv --premise-field question --hypothesis-field answer "
+        "--label-field fits --labels-map 0=no,1=yes",
         "arae-toolkit prepare rte --source torchtext:RTE:~/.cache/torch/text",
         "arae-toolkit prepare polarity --source hf:fancyzhx/yelp_polarity --max-length 60",
     ],
@@ -88,13 +108,45 @@ _DEFAULTS = PrepareOptions()
     "tokenizer of this name does. Models keep it.",
 )
 @click.option(
+    "--min-count",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.min_count,
+    help="Words that stand in train fewer times become <unk>. 2 teaches a small corpus's models "
+    "what an unknown word is.",
+)
+@click.option(
     "--judges-share",
     type=click.FloatRange(0, 1, max_open=True),
     help="Share of train that is kept for the models that score others, and that no system learns "
     f"from. By default {DEFAULT_JUDGES_SHARE}, and 0 for PATH without labels.",
 )
 @click.option("--text-field", default=_DEFAULTS.text_field, help="PATH: field of the text.")
-@click.option("--label-field", help="PATH: field of the label. By default there are no labels.")
+@click.option(
+    "--premise-field", help="PATH: field of a pair's first text. By default premise, or sentence1."
+)
+@click.option(
+    "--hypothesis-field",
+    help="PATH: field of a pair's second text. By default hypothesis, or sentence2.",
+)
+@click.option(
+    "--label-field",
+    help="PATH: field of the label. By default there are no labels; for pairs gold_label, or "
+    "label. An empty one, '-', -1, NaN and null are none.",
+)
+@labels_map_option("PATH: names of the labels that rows write otherwise, as in 0=no,1=yes.")
+@row_form_options
+@click.option(
+    "--dev-share",
+    type=_held_out,
+    default=DEFAULT_HELD_OUT_SHARE,
+    help="PATH: share of train that becomes dev, where there is none.",
+)
+@click.option(
+    "--test-share",
+    type=_held_out,
+    default=DEFAULT_HELD_OUT_SHARE,
+    help="PATH: share of train that becomes test, where there is none; 0 for no test.",
+)
 @click.option(
     "--part",
     type=click.Choice(["titles", "replies", "both"]),
@@ -116,7 +168,7 @@ _DEFAULTS = PrepareOptions()
     "--seed",
     type=click.IntRange(min=0),
     default=_DEFAULTS.seed,
-    help="Seed of synthetic, and of a dev split taken from train (yahoo, PATH).",
+    help="Seed of synthetic, and of what is taken from train (yahoo, PATH).",
 )
 @click.option(
     "--on-error",
@@ -131,8 +183,9 @@ def prepare(
     """Turn a corpus into packed tokens, a vocabulary and a manifest.
 
     NAME is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, or
-    the PATH of a text, JSONL or CSV file, or of a folder with train, dev and test files. The
-    folder's path is printed when it is ready.
+    the PATH of a file, or of a folder with train, dev and test files. A file holds a text a line,
+    JSONL, a JSON array, CSV, TSV or Parquet; its first bytes tell which. Its rows are texts, or
+    pairs if they have the fields of pairs. The folder's path is printed when it is ready.
     """
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus
@@ -140,11 +193,14 @@ def prepare(
     outside = source is not None and is_outside(str(source))
     _check_options(ctx, name, outside=outside)
     on_error, classes = chosen.pop("on_error"), chosen.pop("classes")
-    options = PrepareOptions(
-        **chosen,
-        classes=tuple(part.strip() for part in classes.split(",") if part.strip()),
-        skip_bad_rows=on_error == "skip",
-    )
+    try:
+        options = PrepareOptions(
+            **chosen,
+            classes=tuple(part.strip() for part in classes.split(",") if part.strip()),
+            skip_bad_rows=on_error == "skip",
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from error
     folder = prepare_corpus(
         name,
         source=source,
@@ -175,7 +231,7 @@ def _check_options(ctx: click.Context, name: str, *, outside: bool) -> None:
     for option, corpora in APPLIES_TO.items():
         given = ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
         if given and kind not in corpora and not (outside and option == "source"):
-            flag = "--" + option.replace("_", "-")
+            flag = FLAGS.get(option, "--" + option.replace("_", "-"))
             raise click.UsageError(f"{flag} applies to {', '.join(corpora)}, not to {name}", ctx)
 
 
@@ -200,6 +256,11 @@ def print_summary(corpus: Corpus) -> None:
             for split in rows
         }
         _add_counts(table, "pairs", shown)
+        _add_counts(
+            table,
+            "pairs of label",
+            {split: pairs.get(split, {}).get("labels", {}) for split in rows},
+        )
         _add_counts(table, "dropped", {split: manifest["dropped"].get(split, {}) for split in rows})
     console().print(table)
 

@@ -97,6 +97,8 @@ def reader_files(folder: Path, sources: Path) -> None:
     answers = [{"answer": pair.label} for pair in pairs]
     both = [row | answer for row, answer in zip(fields, answers, strict=True)]
     _rows(folder / "labelled-pairs.jsonl", both)
+    table = [f'"{pair.premise}","{pair.hypothesis}",{at % 2}' for at, pair in enumerate(pairs)]
+    _lines(folder / "pairs.csv", ["question,reply,fits", *table])
     _lines(folder / "premises.txt", [pair.premise for pair in pairs])
     _lines(folder / "hypotheses.txt", [pair.hypothesis for pair in pairs])
     _rows(folder / "reviews.jsonl", [{"text": review.text} for review in reviews[:20]])
@@ -113,8 +115,6 @@ def reader_files(folder: Path, sources: Path) -> None:
     with zipfile.ZipFile(folder / "snli_1.0.zip", "w") as archive:
         for path in snli:
             archive.write(path, path.name)
-    for path in snli:
-        _lines(folder / "my-pairs" / path.name, path.read_text().splitlines())
     _lines(folder / "snli_1.0_test.jsonl", snli[1].read_text().splitlines())
 
 

@@ -21,8 +21,10 @@ from arae_toolkit.storage.stand_ins import stand_in
 MAX_LINE_BYTES = 1 << 20
 """Longest line read, its line break not counted. A longer one is skipped, never held whole."""
 
+ENCODING_HINT = "name its encoding with --encoding, such as cp1252 or utf-16-le"
+
 _BLOCK_BYTES = 1 << 16
-_BYTE_ORDER_MARK = "\ufeff"
+_BYTE_ORDER_MARK, _GZIP_MARK = "\ufeff", b"\x1f\x8b"
 
 
 def read_lines(
@@ -52,7 +54,7 @@ def read_lines(
     while raw := stream.readline(MAX_LINE_BYTES + 2):
         number += 1
         line = raw.removesuffix(b"\n").removesuffix(b"\r")
-        problem = None
+        problem = hint = None
         if len(line) > MAX_LINE_BYTES:
             problem = f"line longer than {MAX_LINE_BYTES:,} bytes"
             if not raw.endswith(b"\n"):
@@ -64,10 +66,11 @@ def read_lines(
                 text = line.decode()
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 (byte {error.start + 1} of the line)"
+                hint = ENCODING_HINT
         if problem is None:
             yield number, text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
             continue
-        bad = DataError(problem, path=path, line=number)
+        bad = DataError(problem, path=path, line=number, hint=hint)
         if on_bad is None:
             raise bad
         on_bad(bad)
@@ -136,15 +139,29 @@ def read_csv(
     Returns:
         Number, cells (none for a blank line), and the problem or ``None``.
 
+    Raises:
+        DataError: What ``lines`` raises, behind all records before it.
+
     Example:
         >>> list(read_csv([(1, '5,"two'), (2, 'lines"'), (3, '6,"open'), (4, "7,good")]))[2:]
         [(4, ['7', 'good'], None)]
     """
     source, ahead = iter(lines), deque[tuple[int, str]]()
     taken: list[tuple[int, str]] = []
+    failure: DataError | None = None
+
+    def next_line() -> tuple[int, str] | None:
+        nonlocal failure
+        if ahead or failure is not None:
+            return ahead.popleft() if ahead else None
+        try:
+            return next(source, None)
+        except DataError as error:  # told behind what was read ahead
+            failure = error
+            return None
 
     def texts() -> Iterator[str]:
-        while numbered := ahead.popleft() if ahead else next(source, None):
+        while numbered := next_line():
             taken.append(numbered)
             yield numbered[1] + "\n"
 
@@ -157,6 +174,8 @@ def read_csv(
         except csv.Error as error:
             problem = f"malformed CSV ({error})"
         if not taken:
+            if failure is not None:
+                raise failure
             return
         if problem is None and cells:
             columns = len(cells) if columns is None else columns
@@ -178,7 +197,7 @@ def kind_of(value: Any) -> str:
 
 @contextmanager
 def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
-    """Open a plain, ``.gz`` or ``.zip`` file for reading its content, decompressed as it is read.
+    """Open a plain, gzipped or ``.zip`` file for reading its content, decompressed as it is read.
 
     Args:
         path: The file.
@@ -199,9 +218,16 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
                 archive = stack.enter_context(zipfile.ZipFile(stream))
                 member = member if member is not None else _only_member(archive, name)
                 stream = stack.enter_context(archive.open(member))
-            if (member or path.name).lower().endswith(".gz"):
+            named_so = (member or path.name).lower().endswith(".gz")
+            # A pipe is not looked into before it is read: it may have nothing yet.
+            if named_so or (path.is_file() and _begins(stream, _GZIP_MARK)):
                 stream = cast(IO[bytes], stack.enter_context(gzip.open(stream)))
         yield cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
+
+
+def _begins(stream: IO[bytes], mark: bytes) -> bool:
+    """Return whether a stream begins with some bytes, and leave them in it."""
+    return bool(cast(Any, stream).peek(len(mark)).startswith(mark))
 
 
 def _only_member(archive: zipfile.ZipFile, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
+from arae_toolkit.data.row_labels import means_no_label
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows, json_rows
@@ -14,6 +15,11 @@ from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows, js
 LABELS = ("entailment", "neutral", "contradiction")
 NO_AGREEMENT = "-"
 """Gold label of a pair whose annotators did not agree; the pair is kept as unlabelled."""
+MULTINLI = {
+    "train": "multinli_1.0_train.jsonl",
+    "dev": "multinli_1.0_dev_matched.jsonl",
+    "test": "multinli_1.0_dev_mismatched.jsonl",
+}
 
 # How a Penn Treebank parse writes characters that have a meaning in it, and quotation marks.
 _TREEBANK = {
@@ -27,13 +33,17 @@ _MARKED = re.compile("|".join([*map(re.escape, _TREEBANK), _ESCAPED.pattern]))
 def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
     """Return the splits of an SNLI source: ``snli_1.0_{train,dev,test}.jsonl``, ``captions*.txt``.
 
-    Captions are training text. Dev is never part of train.
+    Captions are training text. Dev is never part of train. MultiNLI's files are known as well; its
+    matched dev file is dev, the mismatched one test, whose labels are not published.
 
     Raises:
         DataError: If a split is missing.
     """
     del options  # nothing to choose
-    pairs = {split: tree.need(f"snli_1.0_{split}.jsonl") for split in ("train", "dev", "test")}
+    names = {split: f"snli_1.0_{split}.jsonl" for split in ("train", "dev", "test")}
+    if tree.find(names["train"]) is None and tree.find(MULTINLI["train"]) is not None:
+        names = MULTINLI
+    pairs = {split: tree.need(name) for split, name in names.items()}
     captions = tree.matching("captions*.txt")
     return TextRows(
         files=(*captions, *pairs.values()),
@@ -52,20 +62,21 @@ def read_captions(files: list[SourceFile], log: RowLog) -> Iterator[Sentence]:
 
 
 def read_pairs(file: SourceFile, log: RowLog) -> Iterator[SentencePair]:
-    """Return the pairs of one JSONL file; ``label`` is ``None`` where the gold label is ``-``."""
+    """Return the pairs of one JSONL file; ``label`` is ``None`` where the gold label is none."""
     return log.accepted(json_rows(file, log), _pair)
 
 
 def _pair(row: Row) -> SentencePair:
     """Return the pair of one row."""
-    label = row.text("gold_label")
-    if label not in LABELS and label != NO_AGREEMENT:
+    unlabelled = "gold_label" in row.fields and means_no_label(row.fields["gold_label"])
+    label = None if unlabelled else row.text("gold_label")
+    if label is not None and label not in LABELS:
         expected = ", ".join((*LABELS, NO_AGREEMENT))
         raise row.error(f"gold_label {label[:40]!r} is none of {expected}")
     return SentencePair(
         _sentence(row, "sentence1"),
         _sentence(row, "sentence2"),
-        None if label == NO_AGREEMENT else label,
+        label,
     )
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.errors import DataError
-from arae_toolkit.storage.text_lines import kind_of, read_csv, read_json, read_lines
+from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
+from arae_toolkit.storage.row_forms import (
+    Kind,
+    RowForm,
+    form_of,
+    no_field,
+    read_json_values,
+    read_parquet,
+    read_table,
+)
+from arae_toolkit.storage.text_encoding import as_utf8, mostly_undecodable, with_head
+from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 _T = TypeVar("_T")
 
 UNDECODABLE, MALFORMED, OTHER_CLASS = "undecodable", "malformed", "other_class"
 """Why a row was dropped: bytes that are no text; text that is no row; a class not asked for."""
 
-NAMED_BAD_ROWS = 10
-"""Bad rows reported one by one when they are skipped; the rest is only counted."""
+
+class MissingField(DataError):
+    """A row without a field that is needed; where no row has it, the name is wrong."""
 
 
 class RowLog:
@@ -28,20 +40,27 @@ class RowLog:
 
     Attributes:
         rows: Rows per file, good and bad, blank lines included.
+        encoding: Of the files, ``None`` for UTF-8 or what a byte order mark tells.
+        report: Told in one line what is worth knowing.
         dropped: Rows dropped since the last :meth:`take_dropped`, by reason.
     """
 
     def __init__(
-        self, *, skip: bool = False, report: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        skip: bool = False,
+        report: Callable[[str], None] = lambda _: None,
+        encoding: str | None = None,
     ) -> None:
         """Start with nothing counted.
 
         Args:
             skip: Drop and count bad rows, instead of raising the error of the first.
             report: Told of the first bad rows that are skipped.
+            encoding: Of the files, if it is not UTF-8.
         """
-        self._skip, self._report = skip, report
-        self._bad = 0
+        self._skip, self.report, self.encoding = skip, report, encoding
+        self._bad = self._no_failures()
         self.rows: Counter[SourceFile] = Counter()
         self.dropped: Counter[str] = Counter()
 
@@ -54,49 +73,85 @@ class RowLog:
         if not self._skip:
             raise error
         self.dropped[reason] += 1
-        self._bad += 1
-        if self._bad <= NAMED_BAD_ROWS:
-            self._report(f"skipped {error}")
-        elif self._bad == NAMED_BAD_ROWS + 1:
-            self._report("more bad rows are skipped and counted in the manifest")
+        self._bad.add(error, f"skipped {error}")
 
     def take_dropped(self) -> dict[str, int]:
-        """Return the counts of dropped rows and start again at zero."""
+        """Return the counts of dropped rows, report them, and start again at zero."""
+        if summary := self._bad.summary:
+            self.report(f"skipped in all: {summary}")
+        self._bad = self._no_failures()
         dropped, self.dropped = dict(self.dropped), Counter()
         return dropped
+
+    def _no_failures(self) -> FailureCounts:
+        return FailureCounts(self.report, more="more bad rows are skipped and only counted")
+
+    @contextmanager
+    def open(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """Open a file as UTF-8, see :func:`~arae_toolkit.storage.text_encoding.as_utf8`.
+
+        Raises:
+            DataError: If it cannot be read, or is evidently of another encoding.
+        """
+        with file.open() as stream:
+            yield as_utf8(stream, path=str(file), encoding=self.encoding)
 
     def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
         """Yield the lines of a file with their numbers.
 
         Raises:
-            DataError: If the file is empty or cannot be read, whether bad rows are skipped or not.
+            DataError: If the file is empty, mostly undecodable or cannot be read, whether bad rows
+                are skipped or not.
         """
+        bad = 0
 
         def undecodable(error: DataError) -> None:
+            nonlocal bad
+            bad += error.hint is not None
             self.rows[file] += 1
             self.reject(error, UNDECODABLE)
 
         self.rows[file] = 0
-        with file.open() as stream:
+        with self.open(file) as stream:
             for number, line in read_lines(stream, path=str(file), on_bad=undecodable):
                 self.rows[file] += 1
                 yield number, line
         if not self.rows[file]:
             raise file.error("file is empty")
+        if 2 * bad > self.rows[file]:
+            raise mostly_undecodable(bad, self.rows[file], path=str(file), encoding=self.encoding)
 
     def accepted(self, rows: Iterator[Row], convert: Callable[[Row], _T]) -> Iterator[_T]:
         """Yield what ``convert`` makes of each row; one that it cannot use is rejected.
 
         Raises:
-            DataError: For the first such row, unless bad rows are skipped.
+            DataError: For the first such row, unless bad rows are skipped; in any case if no row
+                has one of the fields that are needed.
         """
+        missing: list[MissingField] = []
+        all_miss = True
         for row in rows:
             try:
                 converted = convert(row)
             except DataError as error:
+                if all_miss and isinstance(error, MissingField):
+                    missing.append(error)
+                    if not self._skip or len(missing) == NAMED_FAILURES:
+                        break
+                    continue
+                all_miss = self._reject_all(missing)
                 self.reject(error)
             else:
+                all_miss = self._reject_all(missing)
                 yield converted
+        if missing:
+            raise missing[0]
+
+    def _reject_all(self, errors: list[MissingField]) -> bool:
+        """Reject rows that were held back, and return ``False``."""
+        while errors:
+            self.reject(errors.pop(0))
+        return False
 
 
 SentenceReader = Callable[[RowLog], Iterator[Sentence]]
@@ -148,7 +203,8 @@ class Row:
         value = self.fields.get(name)
         if not isinstance(value, str):
             if name not in self.fields:
-                raise self.error(f"no field {name!r}; the fields here are {_listed(self.fields)}")
+                problem = no_field(name, self.fields)
+                raise MissingField(problem, path=str(self.file), line=self.line)
             raise self.error(f"field {name!r} is {kind_of(value)}, text is expected")
         if "\0" in value:
             raise self.error("NUL character in text")
@@ -159,15 +215,39 @@ class Row:
         return value
 
 
-def _listed(fields: Mapping[str, Any]) -> str:
-    """Return the first field names, shortened, for an error message."""
-    names = [repr(name if len(name) <= 40 else name[:37] + "...") for name in fields]
-    return ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "none"
+def form_of_file(file: SourceFile, log: RowLog, **known: Any) -> RowForm:
+    """Return the form of a file.
+
+    Args:
+        file: It is opened, looked at and closed.
+        log: With the encoding.
+        **known: As for :func:`~arae_toolkit.storage.row_forms.form_of`.
+
+    Raises:
+        DataError: If it cannot be read, or its header cannot be used.
+    """
+    with log.open(file) as stream:
+        head, _ = with_head(stream)
+        return form_of(head, path=str(file), **known)
 
 
-def json_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
-    """Yield the objects of a JSONL file; blank lines are passed over."""
-    for number, value, error in read_json(log.lines(file)):
+def field_rows(file: SourceFile, form: RowForm, log: RowLog) -> Iterator[Row]:
+    """Yield the rows of a file that is not lines of text.
+
+    Raises:
+        DataError: If the file itself cannot be read, whether bad rows are skipped or not.
+    """
+    if form.kind == "csv":
+        return csv_rows(file, log, form)
+    if form.kind == "parquet":
+        return _parquet_rows(file, log)
+    return json_rows(file, log, is_document=form.kind == "json")
+
+
+def json_rows(file: SourceFile, log: RowLog, *, is_document: bool = False) -> Iterator[Row]:
+    """Yield the objects of a JSONL file, blank lines passed over, or of one JSON array."""
+    values = _document_values(file, log) if is_document else read_json(log.lines(file))
+    for number, value, error in values:
         if isinstance(error, json.JSONDecodeError):
             problem = f"malformed JSON ({error.msg} at column {error.colno})"
         elif error is not None:  # beyond the interpreter's stack, or thousands of digits
@@ -180,22 +260,34 @@ def json_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
         log.reject(file.error(problem, line=number))
 
 
-def csv_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
-    """Yield the rows of a CSV file with a header, or of a ``.tsv`` file (tabs, no quotes).
+def _document_values(
+    file: SourceFile, log: RowLog
+) -> Iterator[tuple[int, Any, BaseException | None]]:
+    log.rows[file] = 0
+    with log.open(file) as stream:
+        for found in read_json_values(stream, path=str(file)):
+            log.rows[file] += 1
+            yield found
+
+
+def _parquet_rows(file: SourceFile, log: RowLog) -> Iterator[Row]:
+    log.rows[file] = 0
+    with log.open(file) as stream:
+        for number, fields in read_parquet(stream, path=str(file)):
+            log.rows[file] += 1
+            yield Row(fields, file, number)
+
+
+def csv_rows(file: SourceFile, log: RowLog, form: RowForm | None = None) -> Iterator[Row]:
+    """Yield the rows of a table: CSV, or a ``.tsv`` file (tabs, no quotes).
 
     Raises:
         DataError: If the header cannot be used, whether bad rows are skipped or not.
     """
-    tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    form: dict[str, Any] = tabs if file.name.lower().endswith(".tsv") else {}
-    header: list[str] = []
-    for line, values, problem in read_csv(log.lines(file), **form):
+    kind: Kind = "tsv" if file.name.lower().endswith(".tsv") else "csv"
+    form = form or form_of_file(file, log, kind=kind)
+    for line, fields, problem in read_table(log.lines(file), form):
         if problem is not None:
-            bad = file.error(problem, line=line)
-            if not header:
-                raise bad
-            log.reject(bad)
-        elif not header:
-            header = values
-        elif values:
-            yield Row(dict(zip(header, values, strict=True)), file, line)
+            log.reject(file.error(problem, line=line))
+        else:
+            yield Row(fields, file, line)

@@ -142,10 +142,11 @@ def reconstruct(
 ) -> None:
     """Encode each text with the model of RUN and decode it again.
 
-    Rows are lines of text, answered by lines of text, or JSONL. JSONL keeps the fields of a row and
-    adds "reconstruction", "nats" (negative log-likelihood of the text given its code), "tokens" (of
-    the text, its end token included) and "unknown_words". A text of which the model knows no word
-    has no reconstruction: null, or an empty line. Without FILE, rows are read from stdin.
+    Rows are lines of text, answered by lines of text, or JSONL, a JSON array, CSV, TSV or Parquet,
+    told by their first bytes and answered by JSONL. It keeps the fields of a row and adds
+    "reconstruction", "nats" (negative log-likelihood of the text given its code), "tokens" (of the
+    text, its end token included) and "unknown_words". A text of which the model knows no word has
+    no reconstruction: null, or an empty line. Without FILE, rows are read from stdin.
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
@@ -204,9 +205,10 @@ def encode(
 ) -> None:
     """Write the code of each text: its place on the unit sphere of the model of RUN.
 
-    Rows are lines of text or JSONL. The answer is JSONL, which keeps the fields of a row and adds
-    "code", a list of numbers with six significant digits, and "unknown_words". A text of which the
-    model knows no word has no code: null, or a row of NaN. Without FILE, rows are read from stdin.
+    Rows are lines of text, JSONL, a JSON array, CSV, TSV or Parquet, told by their first bytes. The
+    answer is JSONL, which keeps the fields of a row and adds "code", a list of numbers with six
+    significant digits, and "unknown_words". A text of which the model knows no word has no code:
+    null, or a row of NaN. Without FILE, rows are read from stdin.
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """

@@ -25,7 +25,7 @@ from arae_toolkit.recipes.shared.options import (
     search_options,
 )
 from arae_toolkit.recipes.shared.row_streams import significant, write_lines, write_rows
-from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of
 from arae_toolkit.recipes.shared.walks import WalkOptions
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def walk(
         raise click.UsageError("--random walks between random points; no sentences are expected")
     else:
         check_search(method, beam_size=beam_size)
-        form: RowFormat = options["output_format"] or options["row_format"] or "lines"
+        form: RowFormat = options["output_format"] or output_of(options["row_format"])
         _write_random(load_model(run, device), way, search, form)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.data.row_labels import PAIR_LABEL, means_no_label
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.nli.options import (
     answers_of,
@@ -25,20 +26,20 @@ from arae_toolkit.recipes.shared.options import (
     batch_size_option,
     device_option,
     json_option,
+    labels_map_option,
     precision_option,
+    row_form_options,
     run_argument,
 )
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request, significant
-from arae_toolkit.recipes.shared.rows import Name, Row, field_in, known_label, problem_of_label
+from arae_toolkit.recipes.shared.rows import Row, known_label, problem_of_label
+from arae_toolkit.storage.row_forms import Kind, Name, found_in
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
 
 BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
-LABEL = ("gold_label", "label")
-NO_LABEL = (None, "", "-", -1, "-1")
-"""How a row says that it has none. SNLI has ``-`` where its annotators did not agree, copies -1."""
 PERCENTS = ("precision", "recall", "f1")
 
 
@@ -48,6 +49,7 @@ PERCENTS = ("precision", "recall", "f1")
         "arae-toolkit nli evaluate tiny snli_1.0_test.jsonl",
         "arae-toolkit nli evaluate runs/nli-tiny pairs.jsonl.gz --json > scores.json",
         "arae-toolkit nli evaluate tiny rows.jsonl --label-field answer",
+        "arae-toolkit nli evaluate fits pairs.csv --label-field fits --labels-map 0=no,1=yes",
     ],
 )
 @run_argument
@@ -58,7 +60,9 @@ PERCENTS = ("precision", "recall", "f1")
     metavar="NAME",
     help="The field of a row that holds the label  [default: gold_label, else label]",
 )
+@labels_map_option("The model's labels by what rows write, as in 0=no,1=yes; an empty one is none.")
 @json_option
+@row_form_options
 @click.option(
     "--on-error",
     type=click.Choice(["skip", "fail"]),
@@ -75,7 +79,11 @@ def evaluate(
     premise_field: str | None,
     hypothesis_field: str | None,
     label_field: str | None,
+    labels_map: tuple[tuple[str, str], ...],
     as_json: bool,
+    row_format: Kind | None,
+    header: bool | None,
+    encoding: str | None,
     on_error: OnError,
     batch_size: int,
     device: str,
@@ -83,21 +91,22 @@ def evaluate(
 ) -> None:
     """Measure the classifier of RUN on the labelled pairs of FILE.
 
-    FILE is JSONL, plain or compressed, or - for stdin, with the fields "premise" and "hypothesis"
-    or, as in SNLI, "sentence1" and "sentence2", and "gold_label" or "label". Rows without a label,
-    or labelled "-" or -1, are counted and left out. Case does not matter, and for SNLI's labels 0,
-    1, 2 are entailment, neutral, contradiction.
+    FILE is JSONL, a JSON array, CSV, TSV or Parquet, plain or compressed, or - for stdin, with the
+    fields "premise" and "hypothesis" or, as in SNLI, "sentence1" and "sentence2", and "gold_label"
+    or "label". Rows without a label, or labelled "-", -1 or NaN, are counted and left out. Case
+    does not matter, and for SNLI's labels 0, 1, 2 are entailment, neutral, contradiction.
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
-    label_name = label_field or LABEL
+    label_name, names = label_field or PAIR_LABEL, dict(labels_map)
     scores, gold = array("d"), array("q")  # all that is kept: a million rows of three labels: 32 MB
 
     def gold_of(row: Row) -> Any:
-        return label_of(row.fields, label_name, model.labels)
+        label = label_of(row.fields, label_name, (*model.labels, *names))
+        return names.get(str(label), label) or None if names else label
 
     def problem_of(row: Row) -> str | None:
-        field, label = field_in(row.fields, label_name), gold_of(row)
+        field, label = found_in(row.fields, label_name), gold_of(row)
         if field is None or label is None:
             return None
         return problem_of_label(field, label, model.labels)
@@ -113,7 +122,9 @@ def evaluate(
         source,
         names=pair_fields(premise_field, hypothesis_field),
         problem_of=problem_of,
-        row_format="jsonl",
+        row_format=row_format,
+        header=header,
+        encoding=encoding,
         on_error=on_error,
         batch_size=batch_size,
     ) as request:
@@ -149,9 +160,9 @@ def label_of(fields: Mapping[str, Any], name: Name, known: Sequence[str] = ()) -
         'neutral'
         >>> label_of({"gold_label": "-"}, "gold_label")
     """
-    field = field_in(fields, name)
+    field = found_in(fields, name)
     value = None if field is None else fields[field]
-    return None if value in NO_LABEL and str(value) not in known else value
+    return None if means_no_label(value) and str(value) not in known else value
 
 
 def measured(scores: array[float], gold: array[int], labels: Sequence[str]) -> dict[str, Any]:

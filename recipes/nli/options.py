@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.data.row_labels import HYPOTHESIS, PREMISE
 from arae_toolkit.recipes.shared.answers import Readings, answers_to
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.row_streams import Answer, Request
-from arae_toolkit.recipes.shared.rows import Name, Row
+from arae_toolkit.recipes.shared.rows import Row
+from arae_toolkit.storage.row_forms import Name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 CPU_BATCH = 64
 """Pairs computed together on a CPU: the states of more do not stay in its cache."""
-
-PREMISE, HYPOTHESIS = ("premise", "sentence1"), ("hypothesis", "sentence2")
 
 pair_field_options = in_order(
     click.option(

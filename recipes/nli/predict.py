@@ -33,14 +33,15 @@ BATCH_SIZE = 256
     examples=[
         "arae-toolkit nli predict tiny < pairs.jsonl > labelled.jsonl",
         "arae-toolkit nli predict runs/nli-tiny pairs.jsonl.gz --output-format lines",
-        "paste premises.txt hypotheses.txt | arae-toolkit nli predict tiny --format lines",
+        "paste premises.txt hypotheses.txt | arae-toolkit nli predict tiny",
+        "arae-toolkit nli predict tiny pairs.csv --premise-field ask --hypothesis-field answer",
         "tail -f pairs.jsonl | arae-toolkit nli predict tiny --batch-size 1",
     ],
 )
 @run_argument
 @source_argument
 @pair_field_options
-@json_row_options("lines with a tab between premise and hypothesis", batch_size=BATCH_SIZE)
+@json_row_options(batch_size=BATCH_SIZE)
 def predict(
     run: str,
     source: str | None,
@@ -52,11 +53,12 @@ def predict(
 ) -> None:
     """Label pairs of sentences with the classifier of RUN.
 
-    Rows are JSONL, from stdin as well, with the fields "premise" and "hypothesis" or, as in SNLI,
-    "sentence1" and "sentence2". The answer keeps the order of the rows and the fields of each, and
-    adds "label", "probabilities", one for each label, and "unknown_words", a count. Where the
-    model knows no word of a sentence, label and probabilities are null. Lines of text are answered
-    by the label alone. Without FILE, rows are read from stdin.
+    Rows are JSONL, a JSON array, CSV, TSV or Parquet, told by their first bytes, with the fields
+    "premise" and "hypothesis" or, as in SNLI, "sentence1" and "sentence2"; or lines with a tab
+    between the two. The answer is JSONL, which keeps the order of the rows and the fields of each,
+    and adds "label", "probabilities", one for each label, and "unknown_words", a count. Where the
+    model knows no word of a sentence, label and probabilities are null. Lines are answered by the
+    label alone. Without FILE, rows are read from stdin.
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """

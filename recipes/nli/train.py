@@ -162,7 +162,7 @@ def nli(
             raise click.UsageError("--word-vectors starts the embeddings, and so does an encoder")
         objective = "supervised"
     chosen = objective_for(model, objective)
-    corpus = open_pairs(corpus_name)
+    corpus = open_pairs(corpus_name, measured=("dev", "test"))
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.recipes.nli.report import report

@@ -154,13 +154,12 @@ def answer_stream(
     """
     with open_request(source, **rows) as request:
         model = load()
-        form = request.output_format
         answers = answers_to(
             request,
-            lambda batch: compute(model, batch, form),
+            lambda batch: compute(model, batch, request.output_format),
             Readings(model.vocabulary, most_words=model.max_length, fate="not answered"),
             unread=unread or {field: None},
         )
         for batch in answers:
-            write_answers(batch, form, field=field, lines=lines)
+            write_answers(batch, request.output_format, field=field, lines=lines)
     request.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,17 +222,27 @@ def prepared(name: str, out: Path, options: PrepareOptions, **more: Any) -> Corp
     return Corpus(folder)
 
 
-def open_pairs(name: str) -> Corpus:
-    """Return a corpus with labelled pairs, preparing it where that has not been done.
+def open_pairs(name: str, *, measured: Sequence[str] = ()) -> Corpus:
+    """Return a corpus with pairs, preparing it where that has not been done.
+
+    Args:
+        name: Of the corpus, a prepared folder, or a file of pairs.
+        measured: Splits of which some pairs must have a label.
 
     Raises:
-        DataError: If it has no labelled pairs.
+        DataError: If it has no pairs, or none with a label where they are needed.
     """
     corpus = open_corpus(name)
     if not corpus.manifest.get("pairs"):
         raise DataError(
-            "a corpus without labelled pairs", path=corpus.folder, hint="use snli or synthetic"
+            "a corpus without pairs",
+            path=corpus.folder,
+            hint="see prepare --premise-field, or use snli or synthetic",
         )
+    for split in measured:
+        if not any(corpus.manifest["pairs"].get(split, {}).get("labels", {}).values()):
+            problem = f"no labelled pair in {split}, on which the classifier is measured"
+            raise DataError(problem, path=corpus.folder, hint="see prepare --test-share")
     return corpus
 
 

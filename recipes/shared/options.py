@@ -13,6 +13,8 @@ from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.storage.row_forms import KINDS
+from arae_toolkit.storage.text_encoding import encoding_named
 
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
@@ -149,11 +151,41 @@ def labels_option(help_text: str, **more: Any) -> Callable[[Command], Command]:
     )
 
 
+def _labels_map(text: str) -> tuple[tuple[str, str], ...]:
+    """Return labels as rows write them, each with its name.
+
+    Raises:
+        ValueError: If a part has no name or stands twice.
+
+    Example:
+        >>> _labels_map("0=entailment,1=neutral, -1=")
+        (('0', 'entailment'), ('1', 'neutral'), ('-1', ''))
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    found = {written.strip(): name.strip() for written, equals, name in parts if equals}
+    if len(found) != len(parts):
+        raise ValueError("WRITTEN=NAME for each label is expected, with commas between them")
+    if not any(found.values()):
+        raise ValueError("no label has a name")
+    return tuple(found.items())
+
+
+def labels_map_option(help_text: str) -> Callable[[Command], Command]:
+    """Return the option that names labels which rows write otherwise."""
+    return click.option(
+        "--labels-map",
+        type=Checked(_labels_map),
+        callback=lambda context, parameter, value: value or (),
+        metavar="WRITTEN=NAME,...",
+        help=help_text,
+    )
+
+
 pairs_option = click.option(
     "--corpus",
     "corpus_name",
     default="snli",
-    help="snli, synthetic, or a prepared folder with pairs.",
+    help="snli, synthetic, a prepared folder with pairs, or a file of pairs (see prepare).",
 )
 drawing_options = in_order(
     click.option(
@@ -244,35 +276,39 @@ def batch_size_option(default: int) -> Callable[[Command], Command]:
 output_format_option = click.option(
     "--output-format",
     type=click.Choice(["lines", "jsonl"]),
-    help="How answers are written  [default: as the rows]",
+    help="How answers are written  [default: lines if rows are lines, else jsonl]",
 )
-line_or_json_options = in_order(
+row_form_options = in_order(
     click.option(
         "--format",
         "row_format",
-        type=click.Choice(["lines", "jsonl"]),
-        help="How rows are written  [default: jsonl for FILE.jsonl, else lines]",
+        type=click.Choice(KINDS),
+        help="How rows are written  [default: what their first bytes tell]",
     ),
-    on_error_option,
-    batch_size_option(64),
+    click.option(
+        "--header/--no-header",
+        default=None,
+        help="Whether a table begins with the names of its columns; without them, columns are "
+        "called 1, 2 and so on.  [default: a header, unless fields are named by number]",
+    ),
+    click.option(
+        "--encoding",
+        type=Checked(encoding_named),
+        metavar="NAME",
+        help="Of the text, such as cp1252.  [default: UTF-8, or UTF-16 with a byte order mark]",
+    ),
 )
+line_or_json_options = in_order(row_form_options, on_error_option, batch_size_option(64))
 
 
-def json_row_options(lines: str, *, batch_size: int) -> Callable[[Command], Command]:
-    """Return the options of a command whose rows are JSONL unless lines are asked for.
+def json_row_options(*, batch_size: int) -> Callable[[Command], Command]:
+    """Return the options of a command that answers many rows with a large model.
 
     Args:
-        lines: What a line holds.
         batch_size: Rows answered together unless asked for.
     """
     return in_order(
-        click.option(
-            "--format",
-            "row_format",
-            type=click.Choice(["jsonl", "lines"]),
-            default="jsonl",
-            help=f"How rows are written: JSONL, or {lines}.",
-        ),
+        row_form_options,
         output_format_option,
         on_error_option,
         batch_size_option(batch_size),

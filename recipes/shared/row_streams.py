@@ -17,17 +17,18 @@ import click
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.progress import printable, tell
-from arae_toolkit.recipes.shared.rows import Name, Row, RowFormat, read_rows, row_of_texts
+from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of, read_rows, row_of_texts
 from arae_toolkit.storage.atomic_files import json_text, replacing
+from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
 from arae_toolkit.storage.json_files import significant as significant  # for commands
+from arae_toolkit.storage.row_forms import Kind, Name, form_of
+from arae_toolkit.storage.text_encoding import as_utf8, with_head
 from arae_toolkit.storage.text_lines import open_binary
 
 OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")
 
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-NAMED_BAD_ROWS = 10
-"""Unusable rows told of one by one; the rest is only counted."""
 MOST_BAD_AT_START = 100
 """Rows of a file of which the first must be usable, or it is taken for one of another form."""
 STDIN, ARGUMENTS = "<stdin>", "<arguments>"
@@ -42,7 +43,7 @@ class Request:
         on_error: What to do with an unusable row: ``skip`` reports it on stderr and leaves it out,
             ``emit`` reports it and lets it out in its place, ``fail`` stops there.
         batch_size: Most rows answered at a time.
-        output_format: How the answers are to be written.
+        output_format: How the answers are to be written; ``None`` until the first row tells.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Request:
         self.output_format = output_format
         self.row_count = self.unusable_count = 0
         self._rows = rows
+        more = f"arae-toolkit: warning: {path}: more such rows are only counted"
+        self._failures = FailureCounts(tell, more=more)
 
     def answers(
         self, compute: Callable[[list[Row]], Sequence[Answer]]
@@ -86,8 +89,10 @@ class Request:
             DataError: If there was an unusable row.
         """
         if self.unusable_count:
+            kinds = self._failures.summary
             raise DataError(
-                f"{self.unusable_count:,} of {self.row_count:,} rows could not be used",
+                f"{self.unusable_count:,} of {self.row_count:,} rows could not be used"
+                + (f" ({kinds})" if kinds else ""),
                 path=self.path,
             )
 
@@ -114,10 +119,7 @@ class Request:
         Raises:
             DataError: If rows are skipped, and not one of the first hundred can be used.
         """
-        if self.unusable_count <= NAMED_BAD_ROWS:
-            tell(f"arae-toolkit: warning: {error}; row not used")
-        elif self.unusable_count == NAMED_BAD_ROWS + 1:
-            tell(f"arae-toolkit: warning: {self.path}: more such rows are only counted")
+        self._failures.add(error, f"arae-toolkit: warning: {error}; row not used")
         if self.on_error == "skip" and self.unusable_count == self.row_count == MOST_BAD_AT_START:
             raise DataError(
                 f"none of the first {self.row_count} rows can be used",
@@ -126,18 +128,41 @@ class Request:
             )
 
     def _kept_rows(self) -> Iterator[Row]:
-        """Count the rows, report the unusable ones, and yield those that go on."""
+        """Count the rows, report the unusable ones, and yield those that go on.
+
+        Raises:
+            DataError: At the first unusable row if ``on_error`` is ``fail``; if rows are skipped
+                and all lack a field, behind the first ten or at the end.
+        """
+        lacking: list[DataError] = []  # held back while no row has the field
+        all_lack_it = self.on_error == "skip"
         for row in self._rows:
             self.row_count += 1
-            if row.problem is not None:
-                self.unusable_count += 1
-                error = DataError(row.problem, path=self.path, line=row.line)
-                if self.on_error == "fail":
-                    raise error
-                self._warn(error)
-                if self.on_error == "skip":
-                    continue
-            yield row
+            if row.problem is None:
+                all_lack_it = self._warn_all(lacking)
+                yield row
+                continue
+            self.unusable_count += 1
+            error = DataError(row.problem, path=self.path, line=row.line)
+            if self.on_error == "fail":
+                raise error
+            if all_lack_it and row.lacks_field:
+                lacking.append(error)
+                if len(lacking) == NAMED_FAILURES:
+                    break
+                continue
+            all_lack_it = self._warn_all(lacking)
+            self._warn(error)
+            if self.on_error == "emit":
+                yield row
+        if lacking:
+            raise lacking[0]
+
+    def _warn_all(self, errors: list[DataError]) -> bool:
+        """Tell of the rows that were held back, and return ``False``."""
+        while errors:
+            self._warn(errors.pop(0))
+        return False
 
 
 @contextmanager
@@ -147,7 +172,9 @@ def open_request(
     names: Sequence[Name],
     texts: Sequence[Sequence[str]] = (),
     problem_of: Callable[[Row], str | None] | None = None,
-    row_format: RowFormat | None = None,
+    row_format: Kind | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
     output_format: RowFormat | None = None,
     on_error: OnError = "skip",
     batch_size: int = 64,
@@ -159,8 +186,10 @@ def open_request(
         names: The fields that hold the texts.
         texts: Rows from the command line, each with one text per name, in place of a source.
         problem_of: Returns what else is wrong with a row whose texts can be used, or ``None``.
-        row_format: How the source is written; ``None`` goes by the suffix, ``lines`` without one.
-        output_format: How answers are to be written; ``None`` as the rows.
+        row_format: How the source is written; ``None`` goes by its first bytes.
+        header: Whether a table has a header, if that is known.
+        encoding: Of the source, if it is not what its first bytes tell.
+        output_format: How answers are to be written; ``None`` for lines to lines, else JSONL.
         on_error: See :class:`Request`.
         batch_size: Most rows answered at a time; one where a person types at a terminal.
 
@@ -170,8 +199,14 @@ def open_request(
     """
     if texts and source is not None:
         raise click.UsageError(f"texts are given, and {source} as well; one of them is expected")
-    if row_format is None:
-        row_format = "jsonl" if (source or "").lower().endswith(JSONL_SUFFIXES) else "lines"
+
+    def sniffed_rows(stream: BinaryIO, path: str) -> Iterator[Row]:
+        # Only when the first row is asked for: a pipe may not have one before the model is loaded.
+        head, text = with_head(as_utf8(stream, path=path, encoding=encoding))
+        form = form_of(head, path=path, wanted=names, kind=row_format, header=header)
+        request.output_format = output_format or output_of(form.kind)
+        yield from read_rows(text, path=path, names=names, form=form)
+
     with ExitStack() as stack:
         if texts:
             path = ARGUMENTS
@@ -184,16 +219,17 @@ def open_request(
                 batch_size = 1 if stream.isatty() else batch_size
             else:
                 path, stream = source, stack.enter_context(open_binary(Path(source)))
-            rows = read_rows(stream, path=path, names=names, row_format=row_format)
+            rows = sniffed_rows(stream, path)
         if problem_of is not None:
             rows = (row.checked(problem_of) for row in rows)
-        yield Request(
+        request = Request(
             rows,
             path=path,
             on_error=on_error,
             batch_size=batch_size,
-            output_format=output_format or row_format,
+            output_format=output_format or output_of(row_format),
         )
+        yield request
 
 
 def open_stdin() -> BinaryIO:
@@ -303,11 +339,11 @@ def growing_array(path: Path, width: int) -> Iterator[Callable[[Sequence[Sequenc
 
 
 def texts_in(source: str, *, name: str = "text") -> list[str]:
-    """Return the texts of a file: lines, or JSONL by its suffix, plain or compressed.
+    """Return the texts of a file, of any form, plain or compressed.
 
     Args:
-        source: The file; ``-`` is lines from stdin.
-        name: The field of JSONL that holds a text.
+        source: The file; ``-`` is stdin.
+        name: The field that holds a text where rows have fields.
 
     Raises:
         DataError: At the first row that cannot be used, or if there is none.

@@ -7,14 +7,24 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, Literal
 
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.row_forms import (
+    Kind,
+    Name,
+    RowForm,
+    found_in,
+    no_field,
+    read_json_values,
+    read_parquet,
+    read_table,
+    spellings,
+)
 from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 RowFormat = Literal["lines", "jsonl"]
-Name = str | tuple[str, ...]
-"""The field that holds a text, or those that may: the first of them that a row has counts."""
+"""How answers are written."""
 
 MAX_CHARACTERS = 10_000
 """Longest text answered. The models are made for sentences; a book in one row is a mistake."""
@@ -36,12 +46,14 @@ class Row:
         fields: All fields of the row, those that are not used included.
         texts: The texts to work on; empty if the row cannot be used.
         problem: Why the row cannot be used; ``None`` if it can.
+        lacks_field: Whether it is for want of a field, which other rows may lack as well.
     """
 
     line: int
     fields: Mapping[str, Any]
     texts: tuple[str, ...] = ()
     problem: str | None = None
+    lacks_field: bool = False
 
     def answered(self, answer: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the fields with those of the answer, or with the problem, behind them.
@@ -66,18 +78,37 @@ class Row:
         return self if problem is None else replace(self, texts=(), problem=problem)
 
 
+def output_of(kind: Kind | None) -> RowFormat:
+    """Return how answers to rows of a form are written: lines to lines, else JSONL."""
+    return "lines" if kind in (None, "lines") else "jsonl"
+
+
 def read_rows(
-    stream: BinaryIO, *, path: str, names: Sequence[Name], row_format: RowFormat
+    stream: BinaryIO, *, path: str, names: Sequence[Name], form: RowForm
 ) -> Iterator[Row]:
-    """Yield the rows of a binary stream, unusable ones included. Blank lines of JSONL are no rows.
+    """Yield the rows of a binary stream, unusable ones included.
+
+    A blank line is a row where rows are lines, and none where they have fields.
 
     Raises:
-        DataError: If the stream itself fails, as a truncated archive does.
+        DataError: If the stream itself fails, as a truncated archive does, or a Parquet file has no
+            such fields.
     """
+    if form.kind == "parquet":
+        for number, fields in read_parquet(stream, path=path, wanted=names):
+            yield row_of_fields(number, fields, names)
+        return
+    if form.kind == "json":
+        for line, value, error in read_json_values(stream, path=path, decoder=_decoder()):
+            if isinstance(value, str) and len(names) == 1:
+                yield row_of_texts(line, [value], names)
+            else:
+                yield row_of_json(line, value, error, names)
+        return
     before = 0
     while True:
         try:
-            for row in _rows_of(read_lines(stream, path=path), names, row_format):
+            for row in _rows_of(read_lines(stream, path=path), names, form):
                 yield replace(row, line=before + row.line) if before else row
             return
         except DataError as error:
@@ -86,19 +117,28 @@ def read_rows(
             if error.line is None:
                 raise
             before += error.line
+            form = replace(form, header_line=0)  # it is not read again
             yield Row(before, {}, problem=error.problem)
 
 
 def _rows_of(
-    lines: Iterable[tuple[int, str]], names: Sequence[Name], row_format: RowFormat
+    lines: Iterable[tuple[int, str]], names: Sequence[Name], form: RowForm
 ) -> Iterator[Row]:
     """Yield the rows of lines that can be used."""
-    if row_format == "lines":
+    if form.kind == "lines":
         yield from (row_of_line(line, text, names) for line, text in lines)
+    elif form.kind == "csv":
+        for line, fields, problem in read_table(lines, form):
+            bad = Row(line, {}, problem=problem)
+            yield row_of_fields(line, fields, names) if problem is None else bad
     else:
-        decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
-        for line, value, error in read_json(lines, loads=decoder.decode):
+        for line, value, error in read_json(lines, loads=_decoder().decode):
             yield row_of_json(line, value, error, names)
+
+
+def _decoder() -> json.JSONDecoder:
+    """Return what reads JSON that can be written again."""
+    return json.JSONDecoder(parse_constant=_constant, parse_float=_finite_float)
 
 
 def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -> Row:
@@ -114,10 +154,9 @@ def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -
     """
     texts = []
     for name in names:
-        field = field_in(fields, name)
+        field = found_in(fields, name)
         if field is None:
-            wanted = " or ".join(map(repr, _spellings(name)))
-            return Row(line, fields, problem=f"no field {wanted}")
+            return Row(line, fields, problem=no_field(name, fields), lacks_field=True)
         problem = problem_of_text(field, fields[field])
         if problem is not None:
             return Row(line, fields, problem=problem)
@@ -127,7 +166,7 @@ def row_of_fields(line: int, fields: Mapping[str, Any], names: Sequence[Name]) -
 
 def row_of_texts(line: int, texts: Sequence[str], names: Sequence[Name]) -> Row:
     """Return the row of texts that stand without names, one for each of ``names``."""
-    first_names = (_spellings(name)[0] for name in names)
+    first_names = (spellings(name)[0] for name in names)
     return row_of_fields(line, dict(zip(first_names, texts, strict=True)), names)
 
 
@@ -149,15 +188,6 @@ def row_of_json(line: int, value: Any, error: BaseException | None, names: Seque
     if not isinstance(value, dict):
         return Row(line, {}, problem=f"{kind_of(value)}, where a JSON object is expected")
     return row_of_fields(line, value, names)
-
-
-def field_in(fields: Mapping[str, Any], name: Name) -> str | None:
-    """Return the field of this name, or the first of these names; ``None`` if there is none."""
-    return next((spelling for spelling in _spellings(name) if spelling in fields), None)
-
-
-def _spellings(name: Name) -> tuple[str, ...]:
-    return (name,) if isinstance(name, str) else name
 
 
 def problem_of_text(field: str, text: Any, what: str = "text") -> str | None:
@@ -212,9 +242,10 @@ def known_label(label: Any, known: Sequence[str]) -> str | None:
     return meant.get(word) if isinstance(word, str) else None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
-    raise ValueError(f"{name} is no JSON value")
+def _constant(name: str) -> None:
+    """Return null for NaN, which Python writes and JSON does not know; refuse Infinity."""
+    if name != "NaN":
+        raise ValueError(f"{name} is no JSON value")
 
 
 def _finite_float(text: str) -> float:

@@ -45,10 +45,10 @@ BATCH_SIZE = 256
         "arae-toolkit transfer yelp --to positive < reviews.jsonl > rewritten.jsonl",
         'arae-toolkit transfer yelp --to positive --text "The food was cold, and I was bored."',
         "arae-toolkit transfer yahoo --to music --to politics questions.jsonl.gz --candidates 8",
-        "arae-toolkit transfer runs/yahoo --to all --format lines < questions.txt",
+        "arae-toolkit transfer runs/yahoo --to all < questions.txt",
+        "arae-toolkit transfer yelp --to positive reviews.csv --text-field review > out.jsonl",
         "arae-toolkit transfer yelp --to positive --precision bf16 < million.jsonl > out.jsonl",
-        "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --format lines "
-        "--batch-size 1",
+        "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --batch-size 1",
     ],
 )
 @run_argument
@@ -71,7 +71,7 @@ BATCH_SIZE = 256
     help="Refuse rewritings whose fluency is less; -inf refuses none.  [default: the model's own, "
     "found on dev]",
 )
-@json_row_options("a text a line", batch_size=BATCH_SIZE)
+@json_row_options(batch_size=BATCH_SIZE)
 def transfer(
     run: str,
     source: str | None,
@@ -88,17 +88,17 @@ def transfer(
 ) -> None:
     """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
 
-    Rows are JSONL, from stdin as well. Each is answered by a row for each label, in their order.
-    It keeps the fields and adds "transferred", "to", and what the model's own judges say of it:
-    "attribute_probability", "content_bleu" (to the text, 0 to 100), "nats_per_token" (how
-    unlikely it is as a text of that label) and "fluency" (by how many nats a token it is likelier
-    than the text was; below 0 it is less likely). Candidates below a floor of fluency are refused
-    ("refused" counts them); where none is left, and where the model knows no word of the text
-    ("unknown_words" counts those that it lacks), the text itself is the answer, and "unchanged" is
-    true.
+    Rows are lines of text, JSONL, a JSON array, CSV, TSV or Parquet, told by their first bytes, and
+    each is answered for each label, in their order. Lines of text are answered by the rewritten
+    texts alone, other rows and --text by JSONL. It keeps the fields and adds "transferred", "to",
+    and what the model's own judges say of it: "attribute_probability", "content_bleu" (to the text,
+    0 to 100), "nats_per_token" (how unlikely it is as a text of that label) and "fluency" (by how
+    many nats a token it is likelier than the text was; below 0 it is less likely).
 
-    Lines of text are answered by the rewritten texts alone. Casing and spacing are those of the
-    text. Without FILE, rows are read from stdin.
+    Candidates below a floor of fluency are refused ("refused" counts them); where none is left, and
+    where the model knows no word of the text ("unknown_words" counts those that it lacks), the text
+    itself is the answer, and "unchanged" is true. Casing and spacing are those of the text. Without
+    FILE, rows are read from stdin.
 
     RUN is a corpus name (yelp means runs/yelp) or a model folder.
     """
@@ -113,6 +113,8 @@ def transfer(
         return answers
 
     given = [(text,) for text in texts]
+    if texts and rows["output_format"] is None:
+        rows["output_format"] = "jsonl"  # who tries a few texts wants to see what is thought of it
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_transfer_model(run, device, precision)
         targets = targets_of(model, asked, run=run)

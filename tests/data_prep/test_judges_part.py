@@ -37,7 +37,7 @@ def words_alone(texts):
 def rows():
     """Sentences of which a third stands there a second time, with a mark more."""
     rand = random.Random(0)
-    texts = sorted({" ".join(rand.choices(LETTERS, k=5)) for _ in range(900)})
+    texts = sorted({" ".join(rand.choices(LETTERS, k=5)) for _ in range(1_100)})
     texts += [f"{text} !" for text in texts[::3]]
     rand.shuffle(texts)
     return [{"text": text, "label": text[0] < "g"} for text in texts]

@@ -6,7 +6,6 @@ from idx_files import write_mnist
 from source_files import no_progress, write_json_lines
 
 from arae_toolkit.data.corpus import UNLABELLED, Corpus, PackedSentences
-from arae_toolkit.data_prep import text_corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import (
     default_folder,
@@ -130,13 +129,27 @@ def test_maximum_length_and_vocabulary_size_are_options(source):
     assert sentences_of(corpus, "train") == ["a cat <unk> .", "a <unk> <unk> ."]
 
 
+def test_rare_words_become_unknown_where_asked_for(tmp_path):
+    path = tmp_path / "cars.txt"
+    path.write_text("".join(f"{line} number{at} .\n" for at, line in enumerate(lines(60))))
+    usual, rare = (
+        prepare(path, out=tmp_path / str(count) / "cars", options={"min_count": count})
+        for count in (1, 2)
+    )
+    assert any("number" in word for word in usual.vocabulary.words)
+    assert not any("number" in word for word in rare.vocabulary.words)
+    counts = [corpus.manifest["splits"]["train"]["unknown_tokens"] for corpus in (usual, rare)]
+    assert counts[0] == 0 < counts[1]
+    assert rare.manifest["options"]["min_count"] == 2
+
+
 def lines(count):
     return [
         f"the {COLOURS[i % 6]} {COLOURS[i // 6 % 6]} car {i // 36} stops ." for i in range(count)
     ]
 
 
-def test_a_single_file_gets_a_seeded_dev_split(tmp_path):
+def test_a_single_file_gets_seeded_dev_and_test_splits(tmp_path):
     path = tmp_path / "cars.txt"
     path.write_text("\n".join(lines(200)))
     corpora = [
@@ -144,14 +157,77 @@ def test_a_single_file_gets_a_seeded_dev_split(tmp_path):
         for number, seed in enumerate((0, 0, 1))
     ]
     dev = [sentences_of(corpus, "dev") for corpus in corpora]
-    assert len(dev[0]) == 200 * text_corpus.DEV_SHARE
+    assert len(dev[0]) == 20
     assert dev[0] == dev[1] != dev[2]
     assert corpora[0].sha256 == corpora[1].sha256 != corpora[2].sha256
-    train = sentences_of(corpora[0], "train")
-    assert len(set(train) | set(dev[0])) == 200
-    assert corpora[0].manifest["dev_split"] == {"from": "train", "sentences": 20, "seed": 0}
-    assert "test" not in corpora[0].manifest["splits"]
+    train, test = (sentences_of(corpora[0], split) for split in ("train", "test"))
+    assert len(set(train) | set(dev[0]) | set(test)) == len(train) + 20 + len(test) == 200
+    for split in ("dev", "test"):
+        taken = {"from": "train", "sentences": 20, "seed": 0}
+        assert corpora[0].manifest[f"{split}_split"] == taken
     assert corpora[0].name == "cars"
+
+
+def test_shares_of_dev_and_test_are_options(tmp_path):
+    path = tmp_path / "cars.txt"
+    path.write_text("\n".join(lines(100)))
+    corpus = prepare(path, options={"dev_share": 0.2, "test_share": 0.0})
+    assert len(sentences_of(corpus, "dev")) == 20
+    assert list(corpus.manifest["splits"]) == ["train", "dev"]
+    with pytest.raises(ValueError, match="must leave something of train"):
+        PrepareOptions(dev_share=0.5, test_share=0.5)
+
+
+def pair_rows(count):
+    """Return pairs of which three have each premise; the first label of three, and none at all."""
+    labels = ["fits", "odd", None]
+    return [
+        {"premise": lines(200)[at // 3], "hypothesis": f"it is {at} .", "label": labels[at % 3]}
+        for at in range(count)
+    ]
+
+
+def test_pairs_of_ones_own_become_three_splits_by_premise(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    write_json_lines(path, pair_rows(300))
+    corpus = prepare(path)
+    assert corpus.labels == ["fits", "odd"]
+    premises = {}
+    for split, count in (("train", 240), ("dev", 30), ("test", 30)):
+        pairs = corpus.pairs(split)
+        decoded = [corpus.vocabulary.decode(ids) for ids in pairs]
+        assert len(pairs.labels) == count
+        assert sorted(set(pairs.labels.tolist())) == [UNLABELLED, 0, 1]
+        premises[split] = set(decoded[0::2])
+        assert set(sentences_of(corpus, split)) == set(decoded)
+        assert corpus.manifest["pairs"][split]["unlabelled"] == count // 3
+    assert len(set.union(*premises.values())) == sum(map(len, premises.values())) == 100
+    assert corpus.manifest["dev_split"] == {"from": "train", "pairs": 30, "seed": 0}
+    assert corpus.split("train").labels is None
+
+
+def test_labels_of_pairs_follow_them_whatever_the_order_of_names(tmp_path):
+    path = tmp_path / "pairs.csv"
+    rows = [f"why {at} ?,because {at} .,{'zb'[at % 2]}" for at in range(40)]
+    path.write_text("\n".join(["premise,hypothesis,label", *rows]))
+    corpus = prepare(path)
+    assert corpus.labels == ["b", "z"]
+    for split in ("train", "dev", "test"):
+        pairs = corpus.pairs(split)
+        for words, label in zip(list(pairs)[1::2], pairs.labels, strict=True):
+            number = corpus.vocabulary.decode(words).split()[1]
+            assert number == "<unk>" or corpus.labels[label] == "zb"[int(number) % 2]
+
+
+@pytest.mark.parametrize(("labels", "names"), [([-1, 0, 1], ["0", "1"]), ([-1, 1], ["-1", "1"])])
+def test_minus_one_is_none_beside_other_classes(tmp_path, labels, names):
+    path = tmp_path / "cars.jsonl"
+    rows = [{"text": text, "label": labels[at % len(labels)]} for at, text in enumerate(lines(60))]
+    write_json_lines(path, rows)
+    corpus = prepare(path, options={"label_field": "label"})
+    assert corpus.labels == names
+    unlabelled = sum(c["unlabelled"] for c in corpus.manifest["splits"].values())
+    assert unlabelled == (20 if len(labels) == 3 else 0)
 
 
 def test_labels_of_ones_own_are_sorted_and_follow_the_sentences(tmp_path):
@@ -217,7 +293,7 @@ def test_other_options_or_other_sources_are_prepared_anew(source):
 def test_a_split_without_usable_sentences_is_named(tmp_path):
     path = tmp_path / "rows.txt"
     path.write_text("one two three\n" * 5)
-    with pytest.raises(DataError, match=r"no usable sentence for dev"):
+    with pytest.raises(DataError, match=r"rows\.txt: 1 distinct sentence"):
         prepare(path)
     with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too long"):
         prepare(path, options={"max_length": 2})

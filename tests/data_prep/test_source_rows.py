@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from source_files import good_rows
 
 from arae_toolkit.data_prep.readers.source_files import SourceFile
-from arae_toolkit.data_prep.readers.source_rows import NAMED_BAD_ROWS, RowLog, csv_rows, json_rows
+from arae_toolkit.data_prep.readers.source_rows import RowLog, csv_rows, json_rows
 from arae_toolkit.errors import DataError
+from arae_toolkit.storage.failure_counts import NAMED_FAILURES
 
 plain_text = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30)
 names = st.text(st.characters(categories=["L"]), min_size=1, max_size=8)
@@ -123,9 +124,10 @@ def test_the_first_bad_rows_are_reported_and_all_are_counted(source):
     file = source("no json\n" * 100)
     assert list(json_rows(file, log)) == []
     assert log.take_dropped() == {"malformed": 100}
-    assert len(reported) == NAMED_BAD_ROWS + 1
+    assert len(reported) == NAMED_FAILURES + 2
     assert reported[0].startswith(f"skipped {file.path}:1: malformed JSON")
-    assert "counted" in reported[-1]
+    assert "counted" in reported[-2]
+    assert reported[-1] == "skipped in all: 100 malformed JSON (Expecting value at column 1)"
 
 
 def test_undecodable_lines_are_counted_apart(source):

@@ -32,8 +32,8 @@ class Stream:
 
 
 STREAMS = {
-    "reconstruct": Stream(lambda m: ("reconstruct", m.model, "--format", "jsonl"), ROWS),
-    "encode": Stream(lambda m: ("encode", m.model, "--format", "jsonl"), ROWS),
+    "reconstruct": Stream(lambda m: ("reconstruct", m.model), ROWS),
+    "encode": Stream(lambda m: ("encode", m.model), ROWS),
     "transfer": Stream(lambda m: ("transfer", m.transfer, "--to", "positive"), REVIEWS),
     "nli predict": Stream(lambda m: ("nli", "predict", m.pairs), PAIRS, ("premise", "hypothesis")),
 }
@@ -47,7 +47,8 @@ FORMS = st.fixed_dictionaries(
 
 def answer(trial: Trial, stream: Stream, stdin: bytes, *more: object) -> Done:
     """Return the end of a stream's command, given a stream."""
-    words = (*stream.words(trial.materials), "--device", "cpu", *more)
+    told = ("--format", "jsonl", "--encoding", "utf-8")  # odd bytes at the start tell another form
+    words = (*stream.words(trial.materials), *told, "--device", "cpu", *more)
     return run(command(*words), trial.folder / "work", stdin=stdin)
 
 

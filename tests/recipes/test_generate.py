@@ -171,7 +171,7 @@ def test_interpolate_adds_the_steps_to_the_fields_of_jsonl(call, model, tmp_path
         "steps": walk,
         "unknown_words": 2,
     }
-    assert bad == {"id": 2, "error": "no field 'first'"}
+    assert bad == {"id": 2, "error": "no field 'first'; the fields here are 'id'"}
     as_lines = call("interpolate", path, "--on-error", "emit", "--output-format", "lines", code=3)
     assert as_lines.stdout.splitlines() == [*walk, *[""] * 5]
 

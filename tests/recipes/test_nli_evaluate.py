@@ -173,3 +173,29 @@ def test_a_missing_run_and_a_missing_file_are_one_line(call, tmp_path):
     result = call(tmp_path / "no.jsonl", code=3)
     assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.jsonl: no such file\n"
     assert call(code=2).stdout == ""
+
+
+def test_labels_that_rows_write_otherwise_are_named(call, expected):
+    written = {name: f"class {at}" for at, name in enumerate(LABELS)}
+    content = json_lines({**row, "gold_label": written[row["gold_label"]]} for row in rows())
+    names = ",".join(f"{text}={name}" for name, text in written.items())
+    found = report(call("-", "--json", "--labels-map", names + ",odd=", input=content))
+    check_numbers(found, expected)
+    odd = {**rows()[0], "gold_label": "odd"}
+    content += json_lines([odd])
+    found = report(call("-", "--json", "--labels-map", names + ",odd=", input=content))
+    assert (found["pairs"], found["unlabelled"]) == (5, 1)
+
+
+@pytest.mark.parametrize("value", ["NaN", '"nan"', '""', '"-"', "-1", "null"])
+def test_what_means_no_label_is_left_out(call, expected, value):
+    line = f'{{"premise": "a man", "hypothesis": "a dog", "gold_label": {value}}}\n'
+    found = report(call("-", "--json", input=json_lines(rows()) + line))
+    check_numbers(found, expected)
+    assert (found["unlabelled"], found["unusable"]) == (1, 0)
+
+
+def test_a_table_is_measured_like_rows(call, expected):
+    lines = [";".join(row.values()) for row in rows()]
+    table = "\n".join(["premise;hypothesis;gold_label", *lines])
+    check_numbers(report(call("-", "--json", input=table)), expected)

@@ -36,11 +36,11 @@ def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
     result = prepare(reviews, *FIELDS, "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert result.stdout == f"{tmp_path / 'out'}\n"
-    for part in ("reviews: at most 30 words", "72", "unknown tokens", "label: 0", "%"):
+    for part in ("reviews: at most 30 words", "64", "unknown tokens", "label: 0", "%"):
         assert part in result.stderr
     corpus = Corpus(tmp_path / "out")
     assert corpus.labels == ["0", "1"]
-    assert corpus.manifest["splits"]["train"]["sentences"] == 72
+    assert corpus.manifest["splits"]["train"]["sentences"] == 64
     assert corpus.manifest["sources"][0]["rows"] == 80
 
 
@@ -67,6 +67,8 @@ def test_options_reach_the_corpus(tmp_path, reviews):
         "text_field": "review",
         "label_field": "stars",
         "seed": 3,
+        "dev_share": 0.1,
+        "test_share": 0.1,
     }
 
 
@@ -86,6 +88,10 @@ def test_the_synthetic_corpus_is_prepared_in_the_cache():
         (["mnist", "--max-length", "5"], "--max-length applies to"),
         (["yelp", "--seed", "5"], "--seed applies to"),
         (["snli", "--max-length", "0"], "--max-length"),
+        (["snli", "--format", "csv"], "--format applies to PATH"),
+        (["rows.txt", "--encoding", "utf-99"], "no encoding 'utf-99'"),
+        (["rows.txt", "--labels-map", "0"], "WRITTEN=NAME"),
+        (["rows.txt", "--dev-share", "0.6", "--test-share", "0.4"], "must leave something"),
     ],
 )
 def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, problem):
@@ -168,3 +174,19 @@ def test_a_tokenizer_of_torchtexts_goes_with_the_corpus(tmp_path, reviews):
     other = prepare(reviews, *FIELDS, "--out", tmp_path / "out")
     assert "up to date" not in other.stderr
     assert "bad." not in Corpus(tmp_path / "out").vocabulary.words
+
+
+def test_pairs_with_labels_of_ones_own(tmp_path):
+    path, out = tmp_path / "pairs.csv", tmp_path / "corpus"
+    rows = [f"Why {at}?;Because of {at}.;{at % 4 - 1}" for at in range(80)]
+    path.write_text("\n".join(["ask;answer;fits", *rows]), encoding="utf-16")
+    fields = ("--premise-field", "ask", "--hypothesis-field", "answer", "--label-field", "fits")
+    result = prepare(path, *fields, "--labels-map", "0=no,1=maybe,2=yes", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "pairs of label: maybe" in result.stderr and "pairs: unlabelled" in result.stderr
+    corpus = Corpus(out)
+    assert corpus.labels == ["no", "maybe", "yes"]
+    assert corpus.manifest["pairs"]["train"]["pairs"] == 64
+    assert sum(counts["unlabelled"] for counts in corpus.manifest["pairs"].values()) == 20
+    again = prepare(path, *fields, "--labels-map", "0=no,1=maybe,2=yes", "--out", out)
+    assert "up to date" in again.stderr

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import sys
 import tracemalloc
 
 import click
@@ -13,9 +14,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.row_streams import (
-    NAMED_BAD_ROWS,
     Request,
     growing_array,
     json_line,
@@ -23,10 +23,12 @@ from arae_toolkit.recipes.shared.row_streams import (
     write_answers,
 )
 from arae_toolkit.recipes.shared.rows import Row, read_rows
+from arae_toolkit.storage.failure_counts import NAMED_FAILURES
+from arae_toolkit.storage.row_forms import RowForm
 
 
 def request_of(content, *, on_error="skip", batch_size=2, row_format="lines"):
-    rows = read_rows(io.BytesIO(content), path="in", names=["text"], row_format=row_format)
+    rows = read_rows(io.BytesIO(content), path="in", names=["text"], form=RowForm(row_format))
     return Request(
         rows, path="in", on_error=on_error, batch_size=batch_size, output_format=row_format
     )
@@ -76,7 +78,7 @@ def test_emit_lets_an_unusable_row_out_in_its_place():
 
 def test_fail_answers_the_rows_before_and_reads_no_further():
     stream = io.BytesIO(b"a\nb\nc\n\nd\n" * 1000)
-    rows = read_rows(stream, path="in", names=["text"], row_format="lines")
+    rows = read_rows(stream, path="in", names=["text"], form=RowForm("lines"))
     request = Request(rows, path="in", on_error="fail", batch_size=2, output_format="lines")
     batches, error = answers_until_failure(request)
     assert batches == [["A", "B"], ["C"]]
@@ -131,7 +133,7 @@ def test_an_endless_stream_is_answered_in_flat_memory():
             buffer[:size] = self.block[:size]
             return size
 
-    rows = read_rows(io.BufferedReader(Endless()), path="in", names=["text"], row_format="lines")
+    rows = read_rows(io.BufferedReader(Endless()), path="in", names=["text"], form=RowForm("lines"))
     request = Request(rows, path="in", on_error="emit", batch_size=64, output_format="lines")
     batches = request.answers(shout)
     for _ in itertools.islice(batches, 2):
@@ -273,7 +275,7 @@ def test_the_first_bad_rows_are_told_of_and_all_are_counted(capsys):
     request = Request([*bad, *good, *bad], **settings)
     assert sum(map(len, request.answers(lambda rows: rows))) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == NAMED_BAD_ROWS + 1
+    assert len(lines) == NAMED_FAILURES + 1
     assert lines[-1] == "arae-toolkit: warning: rows.csv: more such rows are only counted"
     with pytest.raises(DataError, match=r"198 of 199 rows could not be used"):
         request.check()
@@ -287,3 +289,153 @@ def test_a_file_of_another_form_is_not_read_to_its_end(on_error, read):
     with ending if on_error == "skip" else contextlib.nullcontext():
         list(request.answers(lambda rows: rows))
     assert request.row_count == read
+
+
+# --- forms of rows ---------------------------------------------------------------------------
+
+FORMS = {
+    "lines": ("a dog\ntwo cats\n", "lines"),
+    "jsonl": ('{"text": "a dog"}\n{"text": "two cats"}\n', "jsonl"),
+    "array": ('[{"text": "a dog"}, {"text": "two cats"}]', "jsonl"),
+    "indented": ('[\n {\n  "text": "a dog"\n },\n {"text": "two cats"}\n]\n', "jsonl"),
+    "strings": ('["a dog", "two cats"]', "jsonl"),
+    "csv": ('id,text\n1,a dog\n2,"two cats"\n', "jsonl"),
+    "semicolons": ("id;text\n1;a dog\n2;two cats\n", "jsonl"),
+    "tabs": ("id\ttext\n1\ta dog\n2\ttwo cats\n", "jsonl"),
+}
+
+
+def given_on_stdin(monkeypatch, content):
+    stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
+    monkeypatch.setattr("sys.stdin", stream)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("source", ["-", "rows", "rows.txt.gz"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_first_bytes_tell_the_form(tmp_path, monkeypatch, form, source, encoding):
+    text, output_format = FORMS[form]
+    content = text.encode(encoding)
+    if source == "-":
+        given_on_stdin(monkeypatch, content)
+    else:
+        path = tmp_path / source
+        path.write_bytes(gzip.compress(content) if source.endswith("gz") else content)
+        source = str(path)
+    request, answered = open_answers(source)
+    assert [answer for _, answer in answered] == ["A DOG", "TWO CATS"]
+    assert request.output_format == output_format
+    request.check()
+
+
+def test_parquet_keeps_its_fields(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "rows"
+    parquet.write_table(arrow.table({"id": [1, 2], "text": ["a", "b"]}), path)
+    request, answered = open_answers(str(path))
+    assert [row.fields for row, _ in answered] == [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]
+    assert request.output_format == "jsonl"
+
+
+def test_parquet_without_its_library_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1 and more")
+    with pytest.raises(ToolkitError, match=r"arae-toolkit\[parquet\]"):
+        open_answers(str(path))
+
+
+@pytest.mark.parametrize("text", ["a dog , red", "dogs, cats\nmen, women", "[ laughs ] hello", "7"])
+def test_sentences_with_commas_are_lines(tmp_path, text):
+    path = tmp_path / "rows"
+    path.write_text(text)
+    _, answered = open_answers(str(path))
+    assert [answer for _, answer in answered] == text.upper().split("\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [("1,a\n2,b\n", {}), ("1,a\n2,b\n", {"header": False}), ("n,t\n1,a\n2,b\n", {})],
+)
+def test_columns_by_number(tmp_path, content, options):
+    path = tmp_path / "rows.csv"
+    path.write_text(content)
+    with open_request(str(path), names=["2"], **options) as request:
+        answered = [pair for batch in request.answers(shout) for pair in batch]
+    assert [(row.fields, answer) for row, answer in answered] == [
+        ({"1": "1", "2": "a"}, "A"),
+        ({"1": "2", "2": "b"}, "B"),
+    ]
+
+
+def test_bad_rows_of_a_table_are_named_and_the_others_answered(tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'id,text\n1,a\n2\n3,caf\xe9\n4,"open\n5,b\n6,\xff\n7,c\n')
+    request, answered = open_answers(str(path))
+    assert [answer for _, answer in answered] == ["A", "B", "C"]
+    told = [line.split(": ")[2:4] for line in capsys.readouterr().err.splitlines()]
+    assert [(where.rpartition(":")[2], problem[:12]) for where, problem in told] == [
+        *(("3", "1 columns, 2"), ("4", "not UTF-8 (b"), ("5", "malformed CS")),
+        ("7", "not UTF-8 (b"),
+    ]
+    assert request.row_count == 7
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9 noir\n" * 20, "thé\n".encode("utf-16-le") * 20])
+@pytest.mark.parametrize("on_error", ["skip", "emit"])
+def test_another_encoding_ends_it_unless_it_is_named(tmp_path, content, on_error):
+    path = tmp_path / "rows.txt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"20 of its first 20 lines are not UTF-8; .*--encoding"):
+        open_answers(str(path), on_error=on_error)
+    encoding = "cp1252" if b"caf" in content else "utf-16-le"
+    _, answered = open_answers(str(path), encoding=encoding)
+    assert len(answered) == 20 and "É" in answered[0][1]
+
+
+@pytest.mark.parametrize("start", [b"\x89PNG\r\n", b"PK\x03\x04", b"%PDF-1.7\n"])
+def test_what_is_no_text_is_said_to_be_none(tmp_path, start):
+    path = tmp_path / "rows.txt"
+    path.write_bytes(start + bytes(range(256)))
+    with pytest.raises(DataError, match="not text"):
+        open_answers(str(path))
+
+
+@pytest.mark.parametrize("count", [3, 1000])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_field_that_no_row_has_ends_it_in_one_line(tmp_path, capsys, form, count):
+    path = tmp_path / "rows"
+    line, head = ('{"id": 1, "review": "a"}\n', "") if form == "jsonl" else ("1,a\n", "id,review\n")
+    path.write_text(head + line * count)
+    with pytest.raises(DataError, match="no field 'text'; the fields here are 'id', 'review'"):
+        open_answers(str(path), row_format=form)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_field_that_the_first_rows_lack_is_waited_for(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1}\n' * 9 + '{"text": "a"}\n' + '{"id": 1}\n' * 30)
+    request, answered = open_answers(str(path))
+    assert [answer for _, answer in answered] == ["A"]
+    assert len(capsys.readouterr().err.splitlines()) == NAMED_FAILURES + 1
+    with pytest.raises(DataError, match=r"39 of 40 rows .*\(39 no field 'text'; the fields"):
+        request.check()
+
+
+def test_old_line_ends_are_line_ends(tmp_path):
+    path = tmp_path / "rows.txt"
+    path.write_bytes(b"a dog\rtwo cats\rthe end\n")
+    _, answered = open_answers(str(path))
+    assert [answer for _, answer in answered] == ["A DOG", "TWO CATS", "THE END"]
+
+
+def test_nothing_is_read_before_the_first_row_is_asked_for():
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as source, os.fdopen(writer, "wb", buffering=0) as target:
+        path = f"/dev/fd/{source.fileno()}"
+        with open_request(path, names=["text"], batch_size=1) as request:
+            batches = request.answers(shout)  # would wait for ever if it looked already
+            target.write(b'{"text": "a"}\n')
+            assert [answer for _, answer in next(batches)] == ["A"]
+            target.write(b'{"text": "b"}\n')
+            assert [answer for _, answer in next(batches)] == ["B"]

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.row_streams import json_line
 from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, known_label, read_rows
+from arae_toolkit.storage.row_forms import RowForm
 from arae_toolkit.storage.text_lines import MAX_LINE_BYTES
 
 
 def rows_of(content, *, names=("text",), row_format="lines"):
-    return list(read_rows(io.BytesIO(content), path="in", names=names, row_format=row_format))
+    return list(read_rows(io.BytesIO(content), path="in", names=names, form=RowForm(row_format)))
 
 
 json_values = st.recursive(
@@ -88,7 +89,7 @@ def test_an_unusable_line_says_why_and_the_next_one_is_read(content, problem):
         (b'{"text": ""}', "empty text", {"text": ""}),
         (rb'{"text": "a\u0000"}', "NUL byte in text", {"text": "a\0"}),
         (rb'{"text": "\ud83d"}', "not UTF-8 (half a surrogate pair)", {"text": "\ud83d"}),
-        (b'{"text": "a", "x": NaN}', "not usable JSON (NaN is no JSON value)", {}),
+        (b'{"text": "a", "x": Infinity}', "not usable JSON (Infinity is no JSON value)", {}),
         (b'{"text": "a", "x": 1e999}', "not usable JSON (number 1e999 is out of range)", {}),
         (b"[" * 100_000, "not usable JSON", {}),
         (b'{"text": "a", "x": ' + b"9" * 5000 + b"}", "not usable JSON", {}),
@@ -125,7 +126,7 @@ def test_a_failing_stream_is_an_error_and_not_a_row():
             raise DataError("damaged or truncated archive", path="in.gz")
 
     with pytest.raises(DataError, match=r"in\.gz: damaged"):
-        list(read_rows(Broken(), path="in.gz", names=["text"], row_format="lines"))
+        list(read_rows(Broken(), path="in.gz", names=["text"], form=RowForm("lines")))
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=6))
@@ -172,7 +173,7 @@ def test_the_first_of_the_fields_that_may_hold_a_text_counts(fields, texts):
 
 def test_a_row_without_any_of_the_fields_says_which_were_looked_for():
     (row,) = rows_of(b'{"hypothesis": "b"}', names=ALTERNATIVES, row_format="jsonl")
-    assert row.problem == "no field 'premise' or 'sentence1'"
+    assert row.problem == ("no field 'premise' or 'sentence1'; the fields here are 'hypothesis'")
     (row,) = rows_of(b'{"sentence1": 5}', names=ALTERNATIVES, row_format="jsonl")
     assert row.problem == "field 'sentence1' is a number, not a text"
 

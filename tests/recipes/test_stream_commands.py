@@ -1,4 +1,6 @@
+import csv
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -12,8 +14,8 @@ import small
 import small_transfer
 from command_line import call, json_lines, rows_in, start
 
-from arae_toolkit.recipes.shared.row_streams import NAMED_BAD_ROWS
 from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
+from arae_toolkit.storage.failure_counts import NAMED_FAILURES
 from arae_toolkit.storage.paths import run_folder
 
 
@@ -23,7 +25,7 @@ class Stream:
 
     Attributes:
         words: The command.
-        options: That make it read and write JSONL.
+        options: That make it write JSONL, whatever it reads.
         save: Writes a small model folder and returns it.
         rows: Rows with different answers.
         field: What lines of text hold of an answer.
@@ -72,22 +74,24 @@ PAIRS = (
     ("two dogs sleep in the sun .", "two dogs play"),
     ("the girl holds a red ball .", "a girl reads a book in the park ."),
 )
+ID_ALONE = "; the fields here are 'id'"
 TEXTS = ("The food was bad, and I'm sad.", "the staff did n't care !", "WE PAID $20 FOR IT.")
 STREAMS = {
     "reconstruct": Stream(
-        ("reconstruct",), ("--format", "jsonl"), small.save_model,
+        ("reconstruct",), ("--output-format", "jsonl"), small.save_model,
         tuple({"text": text} for text in small.SENTENCES[1:4]),
-        "reconstruction", "no field 'text'", 10, "arae-toolkit pretrain nowhere",
+        "reconstruction", f"no field 'text'{ID_ALONE}", 10, "arae-toolkit pretrain nowhere",
     ),
     "predict": Stream(
         ("nli", "predict"), (), small.save_pair_model,
         tuple({"premise": premise, "hypothesis": hypothesis} for premise, hypothesis in PAIRS),
-        "label", "no field 'premise' or 'sentence1'", 60, "arae-toolkit nli --labels tiny",
+        "label", f"no field 'premise' or 'sentence1'{ID_ALONE}", 60,
+        "arae-toolkit nli --labels tiny",
     ),
     "transfer": Stream(
         ("transfer",), ("--to", "positive"), small_transfer.save_model,
         tuple({"text": text} for text in TEXTS),
-        "transferred", "no field 'text'", 60, "arae-toolkit pretrain nowhere",
+        "transferred", f"no field 'text'{ID_ALONE}", 60, "arae-toolkit pretrain nowhere",
     ),
 }  # fmt: skip
 
@@ -129,7 +133,34 @@ def test_lines_are_answered_like_rows(stream, answer):
     as_json = answer("--format", "lines", "--output-format", "jsonl", input=lines)
     assert as_json.stdout == as_rows.stdout
     answers = [row[stream.field] for row in rows_in(as_rows)]
-    assert answer("--format", "lines", input=lines).stdout.splitlines() == answers
+    as_lines = answer("--format", "lines", "--output-format", "lines", input=lines)
+    assert as_lines.stdout.splitlines() == answers
+
+
+@pytest.mark.parametrize("form", ["array", "csv", "tsv", "utf-16"])
+def test_every_form_of_the_rows_is_answered_alike(stream, answer, form):
+    names = [*stream.rows[0]]
+    cells = [[*row.values()] for row in stream.rows]
+    if form == "array":
+        content = json.dumps(stream.rows, indent=1).encode()
+    elif form == "utf-16":
+        content = json_lines(stream.rows).encode("utf-16")
+    else:
+        target = io.StringIO()
+        writer = csv.writer(target, delimiter="\t" if form == "tsv" else ",")
+        writer.writerows([["id", *names], *(["7", *row] for row in cells)])
+        content = target.getvalue().encode()
+    found = rows_in(answer(input=content))
+    expected = rows_in(answer(input=json_lines(stream.rows)))
+    assert [{k: v for k, v in row.items() if k != "id"} for row in found] == expected
+    refused = answer(
+        "--" + stream.text.replace("premise", "premise-field").replace("text", "text-field"),
+        "nowhere",
+        input=content,
+        code=3,
+    )
+    (line,) = refused.stderr.splitlines()
+    assert "no field 'nowhere'; the fields here are" in line and f"'{names[0]}'" in line
 
 
 def test_arguments_file_archive_and_stdin_give_the_same_bytes(stream, answer, tmp_path):
@@ -174,7 +205,7 @@ def test_unusable_rows_are_named_and_no_other_row_is_lost(stream, answer, on_err
     good, bad = json_lines(stream.rows[:1]).encode(), stream.bad_rows()
     content = b"".join(b"%s\n%s" % (row, good) for row in bad)
     result = answer("--on-error", on_error, "--batch-size", 3, code=3, input=content)
-    for number, problem in enumerate([*bad.values()][:NAMED_BAD_ROWS]):
+    for number, problem in enumerate([*bad.values()][:NAMED_FAILURES]):
         assert f"<stdin>:{2 * number + 1}: {problem}" in result.stderr
     assert f"{len(bad)} of {2 * len(bad)} rows could not" in result.stderr.splitlines()[-1]
     rows = rows_in(result)
@@ -199,7 +230,7 @@ def test_the_first_unusable_row_ends_a_request_that_asks_for_it(stream, answer):
 
 def test_unusable_lines_are_empty_lines_when_let_out(stream, answer):
     first, second = ("\t".join(row.values()) for row in stream.rows[:2])
-    lines = ["--format", "lines", "--on-error", "emit"]
+    lines = ["--format", "lines", "--output-format", "lines", "--on-error", "emit"]
     result = answer(*lines, code=3, input=f"{first}\n\n{second}\n")
     answers = [row[stream.field] for row in rows_in(answer(input=json_lines(stream.rows[:2])))]
     assert result.stdout.split("\n") == [answers[0], "", answers[1], ""]
@@ -207,7 +238,7 @@ def test_unusable_lines_are_empty_lines_when_let_out(stream, answer):
 
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_empty_input_is_an_error(answer, content):
-    result = answer(input=content, code=3)
+    result = answer("--format", "jsonl", input=content, code=3)
     assert "error: <stdin>: empty, there is no row to work on" in result.stderr
 
 

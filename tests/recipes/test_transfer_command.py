@@ -256,7 +256,7 @@ def test_a_lower_precision_moves_scores_a_little(call):
             ("--strength", "nan"),
             ("--strength", "inf"),
         ),
-        *(("--seed", "-1"), ("--format", "csv"), ("--batch-size", "0"), ("--precision", "8")),
+        *(("--seed", "-1"), ("--format", "xml"), ("--batch-size", "0"), ("--precision", "8")),
     ],
 )
 def test_an_option_out_of_range_is_a_usage_error(call, option):

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arae_toolkit.data_prep import held_out
+
+SHARES = {"dev": 0.1, "test": 0.1}
+
+
+@given(st.integers(0, 300), st.integers(0, 3))
+def test_no_row_is_in_two_splits_and_train_keeps_one(count, seed):
+    masks = held_out.held_out_rows(count, SHARES, seed)
+    taken = sum((mask.astype(int) for mask in masks.values()), np.zeros(count, dtype=int))
+    assert set(taken.tolist()) <= {0, 1}
+    assert count == 0 or taken.sum() < count
+    assert list(masks) == ["dev", "test"][: max(min(count - 1, 2), 0)]
+    if count >= 20:
+        assert {int(mask.sum()) for mask in masks.values()} == {round(count * 0.1)}
+
+
+def test_a_share_of_nothing_makes_no_split():
+    assert list(held_out.held_out_rows(100, {"dev": 0.1, "test": 0.0}, 0)) == ["dev"]
+
+
+def test_the_first_split_does_not_depend_on_the_second():
+    one, both = (held_out.held_out_rows(200, shares, 1) for shares in ({"dev": 0.1}, SHARES))
+    np.testing.assert_array_equal(one["dev"], both["dev"])
+
+
+@pytest.mark.parametrize(("premises", "whole"), [(50, True), (5, False)])
+def test_pairs_are_taken_by_premise_where_there_are_enough(premises, whole):
+    first = np.arange(500) % premises
+    pairs = np.stack([first, 1000 + np.arange(500)], axis=1).ravel()
+
+    class Texts:
+        identity = np.arange(2000)
+
+    masks = held_out.held_out_pairs(Texts(), pairs, SHARES, 0)
+    assert [int(mask.sum()) for mask in masks.values()] == [50, 50]
+    taken = [set(first[mask].tolist()) for mask in masks.values()]
+    left = set(first[~masks["dev"] & ~masks["test"]].tolist())
+    assert (not (left & taken[0] or left & taken[1] or taken[0] & taken[1])) == whole
