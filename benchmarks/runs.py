@@ -8,7 +8,7 @@ from arae_toolkit.benchmarks.common import Setting
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.reports.run_folder import run_config
+from arae_toolkit.reports.run_page.run_folder import run_config
 
 
 def trained_model(here: Setting, folder: Path, corpus: Corpus) -> ARAE:

@@ -63,7 +63,7 @@ def prepared_corpus(
     for split, content in splits.items():
         (source / f"{split}.jsonl").write_text(json_lines(content))
     own = source if len(splits) > 1 else source / "train.jsonl"
-    options = PrepareOptions(label_field="label", judges_share=judges_share)
+    options = PrepareOptions(label_field="label", judges_share=judges_share, test_share=0.0)
     out = folder / "corpus"
     return Corpus(prepare_corpus(str(own), out=out, options=options, report=str, progress=progress))
 

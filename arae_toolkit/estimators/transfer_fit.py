@@ -67,7 +67,10 @@ def train_on_texts(
                 vocab_size=vocab_size,
                 max_length=max_length,
                 judges_share=0.0,
+                test_share=0.0,
                 seed=seed,
+                # Whatever a label is called here, it is one: -1 as well, which means none in files.
+                labels_map=tuple((label, label) for label in dict.fromkeys(labels)),
             ),
         )
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():

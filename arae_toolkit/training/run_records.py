@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.storage.paths import is_plain_name
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def read_run(folder: Path) -> RunRecord:
         config = read_object(folder / CONFIG)
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{folder / CONFIG}: no configuration of a model") from error
+    if members := [name for name in config.get("members") or () if is_plain_name(name)]:
+        return _read_members(folder, members)
     facts, corpus = (dict(_object(config.get(name))) for name in ("run", "corpus"))
     rows: list[dict[str, Any]] = []
     with suppress(OSError):
@@ -96,6 +99,20 @@ def read_run(folder: Path) -> RunRecord:
         iteration=int(last.get("iteration", 0)),
         epochs=float(last.get("epoch", 0.0)),
         dev=[row for row in rows if row.get("kind") == "dev"],
+        bytes=sum(size.st_size for size in sizes),
+        changed=datetime.fromtimestamp(max(size.st_mtime for size in sizes)).astimezone(),
+    )
+
+
+def _read_members(folder: Path, members: Sequence[str]) -> RunRecord:
+    """Return what the files of an average of runs tell: those of the first, and their number."""
+    first = read_run(folder / members[0])
+    sizes = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    return replace(
+        first,
+        name=folder.resolve().name,
+        folder=folder,
+        kind=f"{first.kind}, {len(members)} averaged" if len(members) > 1 else first.kind,
         bytes=sum(size.st_size for size in sizes),
         changed=datetime.fromtimestamp(max(size.st_mtime for size in sizes)).astimezone(),
     )

@@ -88,8 +88,8 @@ def report(
         sha256_of,
         sizes,
     )
-    from arae_toolkit.reports.html_page import note, page
-    from arae_toolkit.reports.run_folder import config_of
+    from arae_toolkit.reports.run_page.html_page import note, page
+    from arae_toolkit.reports.run_page.run_folder import config_of
     from arae_toolkit.storage.atomic_files import write_text
 
     config = config_of(folder)

@@ -11,7 +11,7 @@ from arae_toolkit.latent.pairs import PAIRS
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.options import load_model
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
-from arae_toolkit.reports.run_folder import log_rows, run_config, training_command
+from arae_toolkit.reports.run_page.run_folder import log_rows, run_config, training_command
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.reports.html_page import charts, facts, folded, heading, note, table
-from arae_toolkit.reports.line_chart import line_chart
-from arae_toolkit.reports.run_folder import (
+from arae_toolkit.reports.run_page.html_page import charts, facts, folded, heading, note, table
+from arae_toolkit.reports.run_page.line_chart import line_chart
+from arae_toolkit.reports.run_page.run_folder import (
     file_sizes,
     log_rows,
     parameters_of,

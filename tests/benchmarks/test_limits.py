@@ -218,7 +218,7 @@ def test_the_flops_of_an_iteration_are_those_of_the_formula():
     assert flops["encoder update"] == pytest.approx(3 * encoder_forward)
     perceptrons = flops["critic"] + flops["generator"]
     assert perceptrons < 0.1 * sum(flops.values())
-    joint = preset("default", corpus="snli")
+    joint = preset("faithful", corpus="snli")
     parts = arithmetic.flops_by_part(
         arithmetic.products_of_iteration(joint, vocab_size=11_004, tokens_per_sentence=10)
     )
@@ -365,7 +365,7 @@ def test_the_bytes_of_an_iteration_are_those_of_the_formula():
 def test_the_chain_of_an_iteration_is_as_long_as_its_longest_sentences():
     config = with_overrides(preset("paper-2018", corpus="snli"), ["hidden_size=200"])
     assert limits.chain_of_iteration(config, READ) == {300: 2 * 12 + 15 + 2 * 14, 200: 2 * 12}
-    joint = preset("default", corpus="snli")
+    joint = preset("faithful", corpus="snli")
     assert limits.chain_of_iteration(joint, READ_JOINTLY) == {300: 4 * 12 + 15}
 
 

@@ -5,8 +5,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from arae_toolkit.reports.html_page import facts, folded, note, page, picture, table, text, texts
-from arae_toolkit.reports.line_chart import HEIGHT, WIDTH, line_chart, ticks
+from arae_toolkit.reports.run_page.html_page import (
+    facts,
+    folded,
+    note,
+    page,
+    picture,
+    table,
+    text,
+    texts,
+)
+from arae_toolkit.reports.run_page.line_chart import HEIGHT, WIDTH, line_chart, ticks
 
 EVIL = "<script>alert('x')</script> & \"y\""
 EMPTY = {"meta", "img", "br", "line", "circle", "polyline"}

@@ -9,7 +9,7 @@ from arae_toolkit.config.overrides import to_dict, with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.reports.run_folder import (
+from arae_toolkit.reports.run_page.run_folder import (
     config_of,
     file_sizes,
     log_rows,

@@ -61,6 +61,18 @@ def test_transfer_models_and_folders_without_a_log(tmp_path):
     assert (run.kind, run.epochs, run.summary()["dev"]) == ("transfer arae", 0.0, {})
 
 
+def test_an_average_is_what_its_members_are(tmp_path):
+    """A name that leads out of the folder is no member."""
+    folder = tmp_path / "mine"
+    for seed, nats in enumerate((3.5, 3.0)):
+        a_run(folder / f"seed-{seed}", [4.0, nats])
+    members = ["../elsewhere", "seed-0", "seed-1"]
+    (folder / "config.json").write_text(json.dumps({"kind": "pair-ensemble", "members": members}))
+    run = read_run(folder)
+    assert (run.name, run.kind, run.corpus, run.epochs) == ("mine", "ae, 2 averaged", "captions", 2)
+    assert run.summary()["dev"]["nats"] == 3.5
+
+
 @pytest.mark.parametrize("text", ["", "[1]", '{"run": 3'])
 def test_what_is_no_run_is_told(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
