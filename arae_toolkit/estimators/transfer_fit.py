@@ -70,7 +70,7 @@ def train_on_texts(
                 test_share=0.0,
                 seed=seed,
                 # Whatever a label is called here, it is one: -1 as well, which means none in files.
-                labels_map=tuple((label, label) for label in dict.fromkeys(labels)),
+                labels_map=tuple((label, label) for label in sorted(set(labels))),
             ),
         )
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():
