@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    budget,
+    measured,
+    metric_cell,
+    seeds_of,
+    table,
+)
 
 PAPER = {
     "train, copied whole": (27.4, None),
@@ -20,6 +28,8 @@ PAPER = {
 """The paper's reverse and forward perplexities, by row. Its ``real`` is a model of train that reads
 test; that of the AAE stands in footnote 2."""
 
+BOTH = "both"
+"""How results of readings call what all readers said."""
 FRONTIER = (
     *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
     *("reverse", "forward", "in train, percent", "above the curve"),
@@ -57,6 +67,36 @@ def table1(result: Result) -> str:
         paper = PAPER.get(title, (None, None))
         rows.append([name, *cells, *("" if value is None else f"{value:g}" for value in paper)])
     return table(heads, rows)
+
+
+def table1_block(results: Results) -> str:
+    """Return Table 1 and what was measured.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    result = measured(results, "table1", "Table 1", "arae-toolkit reproduce table1")
+    return f"{table1(result)}\n\n{measured_on(result)}"
+
+
+def readings_block(results: Results) -> str:
+    """Return of how many rows of each source every reader said yes, and where those are from.
+
+    Raises:
+        ToolkitError: If no reading has been counted.
+    """
+    result = measured(results, "readings", "a reading", "arae-toolkit evaluate readings count")
+    metrics = result["metrics"]
+    ends = f", {BOTH}"
+    asked = [name.removesuffix(ends).rpartition(", ") for name in metrics if name.endswith(ends)]
+    sources = list(dict.fromkeys(source for source, _, _ in asked))
+    questions = list(dict.fromkeys(question for _, _, question in asked))
+    rows = [
+        [source, *(metric_cell(result, f"{source}, {question}{ends}") for question in questions)]
+        for source in sources
+    ]
+    made = f"`{result['details']['made']['command']}`"
+    return f"{table(['', *questions], rows)}\n\nThe sheets: {made}."
 
 
 def frontier_block(results: Mapping[str, Result]) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    budget,
+    measured,
+    metric_cell,
+    seeds_of,
+    table,
+)
 
 PAPER_SWAPS = {"AE": (1.06, 4.51, 6.61, 9.14, 9.97), "ARAE": (2.19, 4.07, 5.39, 6.86, 7.47)}
 """Nats per sentence of Figure 4, for 0 to 4 swaps."""
@@ -88,6 +96,24 @@ def figure3(result: Result) -> str:
         ]
     )
     return f"{table(heads, rows)}\n\n{_measured(result, 'sentences of dev')}"
+
+
+def figure3_block(results: Results) -> str:
+    """Return Figure 3 as a block of a page.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    return figure3(measured(results, "figure3", "Figure 3", "arae-toolkit reproduce figure3"))
+
+
+def figure4_block(results: Results) -> str:
+    """Return Figure 4 as a block of a page.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    return figure4(measured(results, "figure4", "Figure 4", "arae-toolkit reproduce figure4"))
 
 
 def figure4(result: Result) -> str:
