@@ -97,6 +97,7 @@ def prepare_corpus(
     if _is_current(folder, manifest):
         report(f"{title} is up to date: {folder}")
         return folder
+    before = prepared_manifest(folder)
     log = RowLog(skip=options.skip_bad_rows, report=report, encoding=options.encoding)
     with written_whole(folder) as temporary:
         if not isinstance(found, TextRows):
@@ -119,6 +120,11 @@ def prepare_corpus(
             entry["rows"] = log.rows[file]
         manifest |= {**content, "sha256": _sha256_of_arrays(temporary)}
         write_json(temporary / MANIFEST, sealed(manifest, temporary))
+    if before is not None and before["options"] != manifest["options"]:
+        report(
+            f"{folder}: replaces a corpus of other options, which runs that were trained on it "
+            "need; --out keeps both"
+        )
     return folder
 
 
@@ -165,6 +171,7 @@ def find_prepared(name: str) -> Path:
     """
     folder = prepared_folder(name) or default_folder(name)
     if prepared_manifest(folder) is None:
+        _check_there(name)
         raise DataError(
             f"{name} is not prepared yet", path=folder, hint=f"run 'arae-toolkit prepare {name}'"
         )
@@ -191,6 +198,21 @@ def title_of(name: str) -> str:
     return path.name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem or path.name
 
 
+def _check_there(name: str) -> None:
+    """Refuse what is neither the name of a corpus nor a path.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if name not in CORPORA and not Path(name).exists():
+        nearest = get_close_matches(name, CORPORA, n=1)
+        raise DataError(
+            f"neither a corpus ({', '.join(CORPORA)}) nor a file or folder",
+            path=name,
+            hint=f"did you mean {nearest[0]}?" if nearest else None,
+        )
+
+
 def _source_tree(
     name: str, source: Path | None, report: Report, progress: Progress
 ) -> SourceTree | None:
@@ -199,13 +221,7 @@ def _source_tree(
         return None
     if name in CORPORA:
         return SourceTree(find_source(name, source=source, report=report, progress=progress))
-    if not Path(name).exists():
-        nearest = get_close_matches(name, CORPORA, n=1)
-        raise DataError(
-            f"neither a corpus ({', '.join(CORPORA)}) nor a file or folder",
-            path=name,
-            hint=f"did you mean {nearest[0]}?" if nearest else None,
-        )
+    _check_there(name)
     if prepared_manifest(Path(name)) is not None:
         raise DataError("already a prepared corpus", path=name, hint="use it as it is")
     return SourceTree(Path(name))

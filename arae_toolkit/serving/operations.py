@@ -240,7 +240,7 @@ def checked(value: Any, schema: Schema, name: str) -> Any:
         return [checked(one, schema["items"], f"{name}[{at}]") for at, one in enumerate(value)]
     if kind == "string":
         _check_string(value, schema, name)
-    elif not (math.isfinite(value) and schema["minimum"] <= value <= schema["maximum"]):
+    elif not schema["minimum"] <= value <= schema["maximum"]:  # so NaN, too
         raise RefusedRequest(f"{name} must be from {schema['minimum']} to {schema['maximum']}")
     return value
 

@@ -38,7 +38,9 @@ _JSON_START = re.compile(r"\s*(?:(?P<object>\{)\s*(?:\"|\}|\Z)|(?P<array>\[)\s*(
 _HEADER_CELL = re.compile(r"[^\W\d][\w.-]{0,39}")
 _FEWEST_RECORDS = 4  # with fewer, sentences with a comma each may look like a table
 _MOST_SNIFFED = 50
-_OTHER_COLUMN = "name another, or give --no-header and columns by number"
+_OTHER_COLUMN = (
+    "name another, give --no-header and columns by number, or --format lines if a line is a text"
+)
 _FIRST_VALUE_BYTES, _MOST_VALUE_CHARACTERS = 1 << 16, 1 << 24
 
 _Record = tuple[int, list[str], str | None]
@@ -176,6 +178,8 @@ def _is_table(records: Sequence[_Record], wanted: Sequence[Name], delimiter: str
         return True
     if delimiter == "\t" and len(wanted) == len(first):
         return False  # texts with tabs between them
+    if delimiter == "," and first != records[0][1]:
+        return False  # a space behind a comma: a sentence, as "Yes, sir"
     return _are_names(first) and alike and len(records) >= _FEWEST_RECORDS
 
 

@@ -77,6 +77,8 @@ def report(
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise click.BadParameter(f"{out}: the page is written as .html", param_hint="'--out'")
     folder = find_run(run)
     from arae_toolkit.recipes.report.training import (
         curves,

@@ -279,7 +279,7 @@ def test_columns_are_named_by_number_too(tmp_path, content, options):
 def test_a_table_without_a_header_says_what_to_give(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("1,bad soup\n2,good soup\n")
-    with pytest.raises(DataError, match="--no-header and columns by number"):
+    with pytest.raises(DataError, match="--no-header and columns by number, or --format lines"):
         read(path, PrepareOptions())
 
 

@@ -62,3 +62,8 @@ def test_what_has_no_plan_says_so(reviews, tmp_path):
     assert "run 'arae-toolkit prepare synthetic'" in missing.stderr
     assert not (tmp_path / "cache" / "corpora").exists()
     assert "one run" in dry(reviews, tmp_path / "run", "--seeds", "2", code=2).stderr
+
+
+def test_a_corpus_that_there_is_not_is_told_so(tmp_path):
+    told = call("pretrain", tmp_path / "nosuch.txt", "--dry-run", code=3).stderr
+    assert "nor a file or folder" in told and "arae-toolkit prepare" not in told

@@ -44,6 +44,13 @@ def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
     assert corpus.manifest["sources"][0]["rows"] == 80
 
 
+def test_with_other_options_it_says_that_it_replaces(reviews, tmp_path):
+    out = ("--out", tmp_path / "out")
+    assert "replaces" not in prepare(reviews, *FIELDS, *out).stderr
+    other = prepare(reviews, *FIELDS, "--vocab-size", "20", *out)
+    assert "replaces a corpus of other options" in other.stderr
+
+
 def test_a_second_time_nothing_is_done(reviews):
     first, second = prepare(reviews, *FIELDS), prepare(reviews, *FIELDS)
     assert first.stdout == second.stdout

@@ -146,3 +146,8 @@ def test_any_other_model_shows_what_every_folder_knows(tmp_path):
     assert list(sections_of((folder / "report.html").read_text())) == [
         *("How it was made", "Training", "Sizes"),
     ]
+
+
+def test_a_page_is_a_page(tmp_path):
+    told = call("report", tmp_path, "--out", tmp_path / "page.pdf", code=2).stderr
+    assert "written as .html" in told

@@ -36,6 +36,7 @@ def test_defaults_are_put_in():
         (TRANSFER, {"run": "a", "texts": ["x", 3]}, 400, r"texts\[1\] must be a text"),
         (TRANSFER, {"run": "a", "texts": ["\ud800"]}, 400, "surrogate"),
         (TRANSFER, {"run": "a", "texts": ["x"], "strength": 1e400}, 400, "from 0 to 4"),
+        (TRANSFER, {"run": "a", "texts": ["x"], "candidates": 10**400}, 400, "from 1 to 16"),
         (TRANSFER, {"run": "a", "texts": ["x"], "candidates": True}, 400, "a whole number"),
         (TRANSFER, {"run": "a", "texts": ["x"], "candidates": 17}, 400, "from 1 to 16"),
         (TRANSFER, {"run": "a", "texts": ["x"], "candidate": 2}, 400, "has no field 'candidate'"),

@@ -63,6 +63,12 @@ def test_any_bytes_have_a_form_or_an_error(head, path):
     assert not (path.startswith("a.js") and form.kind in ("lines", "csv"))
 
 
+@pytest.mark.parametrize("path", ["", "said.txt"])
+def test_sentences_with_a_comma_each_are_lines(path):
+    text = b"Yes, sir\nthe man, now\na dog, red\nno, never\nwell, now\n"
+    assert form_of(text, path=path, wanted=["text"]).kind == "lines"
+
+
 def test_a_header_whose_names_are_empty_or_doubled_loses_nothing():
     content = ",text,text\n1,a,b\n"
     form = form_of(content.encode(), path="rows.csv")
