@@ -40,8 +40,8 @@ from arae_toolkit.recipes.shared.options import (
     precision_option,
 )
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.row_streams import significant
 from arae_toolkit.storage.figure_files import check_suffix
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import PackedSentences

@@ -21,7 +21,7 @@ from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.recipes.shared.row_streams import significant
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from torch import Tensor

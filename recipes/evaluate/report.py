@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.child_processes import threads_of
-from arae_toolkit.recipes.shared.row_streams import aligned, significant
+from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

@@ -38,11 +38,11 @@ from arae_toolkit.recipes.shared.progress import stream_progress
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
-    significant,
     write_lines,
     write_rows,
 )
 from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.models.arae import ARAE

@@ -20,8 +20,8 @@ from arae_toolkit.recipes.shared.options import (
     text_options,
 )
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.row_streams import significant
 from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from torch import Tensor

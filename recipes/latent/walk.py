@@ -24,9 +24,10 @@ from arae_toolkit.recipes.shared.options import (
     output_format_option,
     search_options,
 )
-from arae_toolkit.recipes.shared.row_streams import significant, write_lines, write_rows
+from arae_toolkit.recipes.shared.row_streams import write_lines, write_rows
 from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of
 from arae_toolkit.recipes.shared.walks import WalkOptions
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -32,8 +32,9 @@ from arae_toolkit.recipes.shared.options import (
     run_argument,
 )
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request, significant
+from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request
 from arae_toolkit.recipes.shared.rows import Row, known_label, problem_of_label
+from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.row_forms import Kind, Name, found_in
 
 if TYPE_CHECKING:

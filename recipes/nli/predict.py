@@ -19,8 +19,9 @@ from arae_toolkit.recipes.nli.options import (
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_row_options, run_argument, source_argument
-from arae_toolkit.recipes.shared.row_streams import open_request, significant, write_answers
+from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
 from arae_toolkit.recipes.shared.rows import Row
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision

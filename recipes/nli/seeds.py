@@ -93,13 +93,16 @@ def train_seeds(
     return results
 
 
-def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEncoder | None:
+def open_encoder(
+    given: str | None, objective: str, runs_name: str, *, corpus: str
+) -> PretrainedEncoder | None:
     """Return the encoder to start from, ``None`` for random weights.
 
     Args:
         given: A run, ``random``, or ``None`` for the objective's own folder.
         objective: What the encoder was pretrained by.
-        corpus: Name of the corpus, from which that folder has its name.
+        runs_name: What runs of the corpus are called, and so that folder.
+        corpus: The corpus as it was asked for, for the command that the message names.
 
     Raises:
         ToolkitError: If there is none; the message names the command that makes it.
@@ -108,7 +111,7 @@ def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEn
 
     if given == "random" or (given is None and objective == "supervised"):
         return None
-    name = corpus if objective == "arae" else f"{corpus}-{objective}"
+    name = runs_name if objective == "arae" else f"{runs_name}-{objective}"
     named = [run_folder(given)] if given and is_plain_name(given) else []
     folders = [*named, Path(given)] if given else [run_folder(name)]
     for folder in folders:
@@ -118,7 +121,7 @@ def open_encoder(given: str | None, objective: str, corpus: str) -> PretrainedEn
         "arae": f"arae-toolkit pretrain {corpus}",
         "ae": f"arae-toolkit pretrain {corpus} --model ae",
     }
-    default = f"arae-toolkit nli pretrain --objective {objective}"
+    default = f"arae-toolkit nli pretrain --corpus {corpus} --objective {objective}"
     raise ToolkitError(
         f"no pretrained encoder in {' or '.join(map(str, folders))}; make one with "
         f"'{commands.get(objective, default)}', or go without by --encoder random"

@@ -169,7 +169,8 @@ def nli(
     from arae_toolkit.training.experiment import set_aside
 
     labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
-    pretrained = open_encoder(encoder, chosen, run_name(corpus_name, corpus))
+    runs_name = run_name(corpus_name, corpus)
+    pretrained = open_encoder(encoder, chosen, runs_name, corpus=corpus_name)
     if pretrained is None:
         chosen = "supervised"
     with refused_settings():

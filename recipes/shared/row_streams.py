@@ -20,7 +20,6 @@ from arae_toolkit.recipes.shared.progress import printable, tell
 from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of, read_rows, row_of_texts
 from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
-from arae_toolkit.storage.json_files import significant as significant  # for commands
 from arae_toolkit.storage.row_forms import Kind, Name, form_of
 from arae_toolkit.storage.text_encoding import as_utf8, with_head
 from arae_toolkit.storage.text_lines import open_binary

@@ -12,7 +12,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.row_streams import significant
+from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision

@@ -124,16 +124,19 @@ def test_too_few_labels_are_one_line_and_exit_code_3(corpus):
 @pytest.mark.parametrize(
     ("options", "command"),
     [
-        ([], "arae-toolkit pretrain synthetic'"),
-        (["--objective", "ae"], "arae-toolkit pretrain synthetic --model ae'"),
-        (["--model", "bilstm-max"], "arae-toolkit nli pretrain --objective masked-pairs"),
+        ([], "'arae-toolkit pretrain {corpus}'"),
+        (["--objective", "ae"], "'arae-toolkit pretrain {corpus} --model ae'"),
+        (
+            ["--model", "bilstm-max"],
+            "'arae-toolkit nli pretrain --corpus {corpus} --objective masked-pairs'",
+        ),
     ],
 )
 def test_a_missing_encoder_names_the_command_that_makes_one(corpus, options, command):
     """And the way without."""
     result = call("nli", "--labels", "90", "--corpus", corpus, *options, code=1)
     last = result.stderr.splitlines()[-1]
-    assert command in last
+    assert command.format(corpus=corpus) in last
     assert "--encoder random" in last
 
 
@@ -268,3 +271,12 @@ def test_plain_names_are_those_of_settings(corpus, tmp_path):
         code=2,
     )
     assert "rate must be from 0 to 1000000" in refused.stderr
+
+
+def test_the_way_to_an_encoder_names_the_corpus_as_it_was_asked_for(tmp_path):
+    pairs = tmp_path / "own.jsonl"
+    rows = ({"premise": f"a man {n} sleeps", "hypothesis": f"he is {n}", "label": "ab"[n % 2]}
+            for n in range(60))  # fmt: skip
+    pairs.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    told = call("nli", "--corpus", pairs, "--labels", "20", "--out", tmp_path / "r", code=1).stderr
+    assert f"'arae-toolkit pretrain {pairs}'" in told
