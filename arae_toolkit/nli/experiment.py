@@ -140,7 +140,7 @@ def train_classifier(
         return training, evaluate
 
     record = {"kind": PAIRS, "model": arguments, "labels": labels, "objective": task.objective}
-    record["corpus"] = {"name": task.corpus.name, "sha256": task.corpus.sha256}
+    record["corpus"] = task.corpus.record
     experiment.train(network, make, record=record, vocabulary=vocabulary)
     network.load_state_dict(load_model_folder(folder, device=device).tensors)
     found: Measured = {}

@@ -82,6 +82,7 @@ class NLIModel(nn.Module):
         """Load the model folder of one network, or of several seeds, or one of the hub.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
         """
         folder = folder_of(folder)
