@@ -118,7 +118,8 @@ def read_rows(
                 raise
             before += error.line
             form = replace(form, header_line=0)  # it is not read again
-            yield Row(before, {}, problem=error.problem)
+            hint = f"; {error.hint}" if error.hint else ""
+            yield Row(before, {}, problem=error.problem + hint)
 
 
 def _rows_of(
@@ -132,7 +133,7 @@ def _rows_of(
             bad = Row(line, {}, problem=problem)
             yield row_of_fields(line, fields, names) if problem is None else bad
     else:
-        for line, value, error in read_json(lines, loads=_decoder().decode):
+        for line, value, error in read_json(lines, decoder=_decoder()):
             yield row_of_json(line, value, error, names)
 
 
