@@ -75,6 +75,11 @@ def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str
     ]
 
 
+def are_read(vocabulary: Vocabulary, texts: Sequence[str]) -> list[bool]:
+    """Return whether a vocabulary knows a word of each text."""
+    return [vocabulary.word_counts(ids).is_read for ids in vocabulary.encode_batch(list(texts))]
+
+
 def divided(values: Sequence[Any], requests: Sequence[Fields], items: str) -> list[Fields]:
     """Return the values that belong to the entries of each request, as its answers."""
     answers, start = [], 0
@@ -161,24 +166,25 @@ class PairRun:
         """Let every pair pass."""
 
     def pairs(self, requests: list[Fields]) -> list[Fields]:
-        """Return the label of each pair, with its probabilities."""
+        """Return the label of each pair, with its probabilities; none where a text is not read."""
         pairs = [
             (pair["premise"], pair["hypothesis"])
             for request in requests
             for pair in request["pairs"]
         ]
-        unknown = unknown_words(self.model.vocabulary, [" ".join(pair) for pair in pairs])
+        vocabulary, labels = self.model.vocabulary, self.model.labels
+        unknown = unknown_words(vocabulary, [" ".join(pair) for pair in pairs])
+        read = [all(are_read(vocabulary, pair)) for pair in pairs]
+        found = self.model.probabilities(pairs, batch_size=CPU_PAIRS)
         answers = [
             {
                 "premise": pair[0],
                 "hypothesis": pair[1],
-                "label": self.model.labels[scores.argmax()],
-                "probabilities": _by_label(self.model.labels, scores),
+                "label": labels[scores.argmax()] if is_read else None,
+                "probabilities": _by_label(labels, scores) if is_read else None,
                 "unknown_words": words,
             }
-            for pair, scores, words in zip(
-                pairs, self.model.probabilities(pairs, batch_size=CPU_PAIRS), unknown, strict=True
-            )
+            for pair, is_read, scores, words in zip(pairs, read, found, unknown, strict=True)
         ]
         return divided(answers, requests, "pairs")
 
