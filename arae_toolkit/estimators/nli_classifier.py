@@ -208,6 +208,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         It lies in a folder, or on the hub as ``owner/name``.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If there is none in the folder, or its parts do not fit together.
         """
         folder = folder_of(folder)
