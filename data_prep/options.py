@@ -151,6 +151,8 @@ class PrepareOptions:
 
     def held_out_shares(self, name: str) -> Mapping[str, float]:
         """Return which splits the corpus of this name takes from train if it lacks them."""
+        if name == "snli":  # its own files are all needed, those of MultiNLI are not
+            return {"dev": DEFAULT_HELD_OUT_SHARE, "test": DEFAULT_HELD_OUT_SHARE}
         if name in CORPORA:
             return {"dev": DEFAULT_HELD_OUT_SHARE}
         return {"dev": self.dev_share, "test": self.test_share}

@@ -19,13 +19,35 @@ from arae_toolkit.data_prep.corpus_folder import TOKENIZER
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
 from arae_toolkit.data_prep.held_out import held_out_pairs, held_out_rows
 from arae_toolkit.data_prep.readers.downloads import Advance, Progress
-from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
+from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.errors import DataError
 
 SPLITS = ("train", "dev", "test")
 """Those that a source can have."""
 JUDGES = "judges"
 """The split that is taken from train for scoring models."""
+
+
+_LEFT_OUT = {
+    "empty": "empty sentences",
+    "too_long": "sentences with more words",
+    "duplicate": "sentences that repeat another",
+    "duplicate_other_label": "sentences that repeat one of another label",
+    "also_in_train": "sentences that stand in train",
+    OTHER_CLASS: "rows of other classes",
+}
+
+
+def left_out(reason: str) -> str:
+    """Return in words what was left out for a reason that a manifest counts under ``dropped``.
+
+    Example:
+        >>> left_out("duplicate"), left_out("other_class")
+        ('sentences that repeat another', 'rows of other classes')
+        >>> left_out("malformed")
+        'malformed rows'
+    """
+    return _LEFT_OUT.get(reason, f"{reason} rows")
 
 
 @dataclass(frozen=True)
@@ -151,11 +173,11 @@ def _refuse_empty(
 ) -> NoReturn:
     """Raise the error of a split for which no sentence is left."""
     counted = dropped.get(split, dropped["train"])
-    counts = {reason.replace("_", " "): count for reason, count in counted.items() if count}
+    counts = {left_out(reason): count for reason, count in counted.items() if count}
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items()) or "none"
-    problem = f"no usable sentence for {split} (dropped: {reasons})"
+    problem = f"no usable sentence for {split} (left out: {reasons})"
     if split not in kept:
-        problem = f"1 distinct sentence, where train and dev need one each (dropped: {reasons})"
+        problem = f"1 distinct sentence, where train and dev need one each (left out: {reasons})"
     files = [file.path for file in rows.files]
     path = None if not files else files[0] if len(files) == 1 else files[0].parent
     raise DataError(problem, path=path)

@@ -236,7 +236,9 @@ def _check_options(ctx: click.Context, name: str, *, outside: bool) -> None:
 
 
 def print_summary(corpus: Corpus) -> None:
-    """Print a table of what a prepared corpus holds and what was dropped, on stderr."""
+    """Print a table of what a prepared corpus holds and what was left out, on stderr."""
+    from arae_toolkit.data_prep.text_corpus import left_out
+
     manifest = corpus.manifest
     rows = manifest["splits"]
     table = number_table(_headline(manifest), rows, title_style="bold")
@@ -261,8 +263,17 @@ def print_summary(corpus: Corpus) -> None:
             "pairs of label",
             {split: pairs.get(split, {}).get("labels", {}) for split in rows},
         )
-        _add_counts(table, "dropped", {split: manifest["dropped"].get(split, {}) for split in rows})
+        dropped = {
+            split: {left_out(reason): count for reason, count in counts.items()}
+            for split, counts in manifest["dropped"].items()
+        }
+        _add_counts(table, "left out", {split: dropped.get(split, {}) for split in rows})
     console().print(table)
+    if manifest.get("pairs") and any(map(any, map(dict.values, manifest["dropped"].values()))):
+        tell(
+            "Every pair is kept. What is left out concerns the sentences, for pretraining without "
+            "pairs, of which each counts once."
+        )
 
 
 def _headline(manifest: Mapping[str, Any]) -> str:

@@ -295,7 +295,9 @@ def test_a_split_without_usable_sentences_is_named(tmp_path):
     path.write_text("one two three\n" * 5)
     with pytest.raises(DataError, match=r"rows\.txt: 1 distinct sentence"):
         prepare(path)
-    with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too long"):
+    with pytest.raises(
+        DataError, match=r"no usable sentence for train \(left out: 5 sentences with"
+    ):
         prepare(path, options={"max_length": 2})
 
 

@@ -108,19 +108,20 @@ def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, probl
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "code", "problem"),
     [
         (
             "snil",
+            2,
             "snil: neither a corpus (snli, yelp, yahoo, mnist, digits, synthetic, "
             "synthetic-sentiment, synthetic-topics) nor a file or folder",
         ),
-        ("yelp", "corpus yelp not found"),
+        ("yelp", 3, "corpus yelp not found"),
     ],
 )
-def test_what_is_not_found_is_told_in_one_line(name, problem):
+def test_what_is_not_found_is_told_in_one_line(name, code, problem):
     result = prepare(name)
-    assert result.exit_code == 3
+    assert result.exit_code == code
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"arae-toolkit: error: {problem}")
@@ -133,7 +134,7 @@ def test_bad_rows_are_skipped_and_counted_when_asked(tmp_path, reviews):
     assert result.exit_code == 0
     assert f"skipped {reviews}:81: malformed JSON" in result.stderr
     assert result.stderr.count(f"skipped {reviews}:") == 10
-    assert "dropped: malformed" in result.stderr
+    assert "left out: malformed rows" in result.stderr
     assert Corpus(tmp_path / "out").manifest["dropped"]["train"]["malformed"] == 12
 
 
