@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.reports.run_page.html_page import charts, facts, folded, heading, note, table
 from arae_toolkit.reports.run_page.line_chart import line_chart
 from arae_toolkit.reports.run_page.run_folder import (
     file_sizes,
@@ -16,6 +15,7 @@ from arae_toolkit.reports.run_page.run_folder import (
     settings_of,
     training_command,
 )
+from arae_toolkit.storage.html_page import charts, facts, folded, heading, note, table
 from arae_toolkit.version import __version__, own_version
 
 if TYPE_CHECKING:
