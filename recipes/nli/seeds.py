@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, NotFound, ToolkitError
 from arae_toolkit.nli.settings import OBJECTIVES, PairConfig
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
@@ -122,7 +122,8 @@ def open_encoder(
         "ae": f"arae-toolkit pretrain {corpus} --model ae",
     }
     default = f"arae-toolkit nli pretrain --corpus {corpus} --objective {objective}"
-    raise ToolkitError(
+    missing = NotFound if given else ToolkitError
+    raise missing(
         f"no pretrained encoder in {' or '.join(map(str, folders))}; make one with "
         f"'{commands.get(objective, default)}', or go without by --encoder random"
     )

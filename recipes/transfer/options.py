@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import NotFound
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.progress import progress
@@ -100,7 +100,7 @@ def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[
     """Return the labels asked for, each once; ``all`` stands for every one that the model knows.
 
     Raises:
-        DataError: If the model does not know one of them.
+        NotFound: If the model does not know one of them.
     """
     targets: dict[str, None] = {}
     for name in asked:
@@ -108,7 +108,7 @@ def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[
             everything = name == ALL and ALL not in model.attributes
             names = model.attributes if everything else [model.attributes[model.value_of(name)]]
         except ValueError as error:
-            raise DataError(str(error), path=run) from error
+            raise NotFound(str(error), path=run) from error
         targets |= dict.fromkeys(names)
     return list(targets)
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder, TextTransfer
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, NotFound, ToolkitError
 from arae_toolkit.models import hub
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import read_config, save_weights
@@ -156,9 +156,10 @@ def test_a_path_is_no_name_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     for source in ("models/none", "runs/none", Path("someone/none"), "none", "a/b/c"):
-        assert hub.folder_of(source) == Path(source)
-        with pytest.raises(CheckpointMismatch, match="no model here"):
+        with pytest.raises(NotFound, match="no such folder; 'arae-toolkit pretrain' and nli write"):
             ARAE.from_pretrained(source)
+    with pytest.raises(CheckpointMismatch, match=r"no model here .config\.json is missing"):
+        ARAE.from_pretrained("models")
 
 
 def test_a_hub_that_takes_nothing_is_told_in_one_line(monkeypatch):

@@ -121,7 +121,7 @@ def test_unique_samples_come_from_the_prior_as_well(run):
 
 
 def test_a_prior_that_is_not_there_is_named_with_those_that_are(run):
-    missing = sample(run, "--prior", "nothing", code=1)
+    missing = sample(run, "--prior", "nothing", code=2)
     assert "no prior 'nothing'" in missing.stderr
     assert "fitted, flow, gaussian, mixture, codes" in missing.stderr
     with pytest.raises(ToolkitError, match=r"prior fit .* --kind flow"):
@@ -164,7 +164,7 @@ def test_priors_of_every_kind_of_model_have_a_name(prior, name, tmp_path):
     small.model(small.vocabulary(), prior=prior).save_pretrained(tmp_path / "run")
     listed = call("prior", "list", tmp_path / "run").stdout
     assert listed.split()[:2] == [name, "own"]
-    done = call("sample", tmp_path / "run", "--prior", "flow", code=1)
+    done = call("sample", tmp_path / "run", "--prior", "flow", code=2)
     assert f"there are {name}, " in done.stderr
 
 
