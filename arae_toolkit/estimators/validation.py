@@ -119,7 +119,9 @@ def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
         ValueError: y holds a number (1) and a string ('1'); write all labels alike
     """
     if getattr(y, "dtype", np.dtype(object)) == np.dtype(object) and isinstance(y, Iterable):
-        kinds = {kind_of(plain(value)): value for value in y}
+        kinds: dict[str, Any] = {}
+        for value in y:
+            kinds.setdefault(kind_of(plain(value)), value)
         if len(kinds) > 1:
             found = " and ".join(f"{kind} ({value!r:.40})" for kind, value in kinds.items())
             raise ValueError(f"y holds {found}; write all labels alike")
