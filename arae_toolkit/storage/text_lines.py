@@ -113,11 +113,12 @@ def read_json(
         for number, text in lines:  # noqa: B007
             yield text
 
-    reader = jsonlines.Reader(texts(), loads=lambda text: _values_in(text, decoder))
+    reader = jsonlines.Reader(texts(), loads=lambda text: _values_in(cast(str, text), decoder))
     while True:
-        values, problem = [None], None
+        values: list[Any] = [None]
+        problem: BaseException | None = None
         try:
-            values = reader.read(skip_empty=True)
+            values = cast(list[Any], reader.read(skip_empty=True))
         except EOFError:
             return
         except jsonlines.InvalidLineError as error:
