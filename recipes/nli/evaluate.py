@@ -115,7 +115,7 @@ def evaluate(
             return None
         return problem_of_label(field, label, model.labels)
 
-    def compute(batch: list[Row]) -> list[int | None]:
+    def compute(batch: list[Row]) -> list[Any]:  # class numbers, None without a label
         labelled = [row for row in batch if gold_of(row) is not None]
         scores.extend(probabilities_of(labelled, model).ravel())
         labels = (gold_of(row) for row in batch)
