@@ -12,6 +12,7 @@ from arae_toolkit.data.text_normalization import normalized
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary, truncated
 from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.outside_encoder import AnyWords
 from arae_toolkit.serving.operations import Fields, RefusedRequest
 from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.model import TransferModel
@@ -65,7 +66,7 @@ def edits(source: str, result: str) -> list[dict[str, str]]:
     return [{"from": " ".join(removed), "to": " ".join(added)} for removed, added, _ in parts]
 
 
-def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
+def unknown_words(vocabulary: Vocabulary | AnyWords, texts: Sequence[str]) -> list[list[str]]:
     """Return the words of each text that a vocabulary does not know, each once."""
     known = vocabulary.encode_batch(texts)
     words = [words_of(normalized(text)).split() for text in texts]
@@ -167,7 +168,7 @@ class PairRun:
             for request in requests
             for pair in request["pairs"]
         ]
-        unknown = unknown_words(self.model.vocabulary, [" ".join(pair) for pair in pairs])
+        unknown = unknown_words(self.model.reader, [" ".join(pair) for pair in pairs])
         answers = [
             {
                 "premise": pair[0],
