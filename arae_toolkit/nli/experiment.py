@@ -18,7 +18,7 @@ from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_config
 from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
 from arae_toolkit.nli.label_splits import LabelledRows
 from arae_toolkit.nli.model import PAIRS
@@ -104,7 +104,7 @@ def train_classifier(
         The measurements on ``dev`` and ``test``, as :func:`measured` finds them again.
 
     Raises:
-        CheckpointMismatch: If the folder holds another run.
+        CheckpointMismatch: If the folder holds another run, or one that cannot be extended.
         DataError: If the corpus has no pairs in a split.
         ValueError: If outside weights cannot be trained by these settings.
         TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
@@ -114,6 +114,8 @@ def train_classifier(
     for split in ("train", *SPLITS):
         task.corpus.pairs(split)  # refuses a corpus without it before anything is trained
     experiment = Experiment(folder, config, task.facts, **options)
+    if _epochs_there(experiment) < config.training.epochs:
+        (folder / MEASURED).unlink(missing_ok=True)  # of the shorter run, which is trained on
     device, log = experiment.device, experiment.log
     vocabulary, labels = (task.encoder or task.corpus).vocabulary, task.corpus.labels
     generator = torch.Generator().manual_seed(config.training.seed)
@@ -180,21 +182,38 @@ def measured(
     folder: Path,
     precision: Precision,
     word_vectors: WordVectors | None = None,
+    *,
+    extend: bool = False,
 ) -> Measured | None:
     """Return what a finished run has measured, ``None`` if there is none.
+
+    Where a run may be extended, that of another length has measured nothing.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    Experiment(folder, config, task.facts, precision=precision, word_vectors=word_vectors)
+    experiment = Experiment(
+        *(folder, config, task.facts),
+        precision=precision,
+        word_vectors=word_vectors,
+        extend=extend,
+    )
     path = folder / MEASURED
-    if not path.exists():
+    if not path.exists() or _epochs_there(experiment) != config.training.epochs:
         return None
     try:
         content: Measured = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: damaged; remove it to measure again") from error
     return content
+
+
+def _epochs_there(experiment: Experiment) -> int:
+    """Return the epochs of the run that lies in the folder, those asked for if there is none."""
+    asked: int = experiment.config.training.epochs  # type: ignore[attr-defined]
+    if not (experiment.folder / CONFIG).exists():
+        return asked
+    return int(read_config(experiment.folder)["run"].get("training.epochs", asked))
 
 
 def _read_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,12 +72,20 @@ def report(
             "objective": task.objective,
             "encoder_sha256": None if task.encoder is None else task.encoder.sha256,
             **({} if outside is None else {"outside": outside}),
+            **({"extended": True} if _extended(folder, found) else {}),
             "settings": to_dict(config),
             "runs": {str(seed): measured for seed, measured in found.items()},
         },
     )
     console.print(f"{path}", markup=False, soft_wrap=True)
     return path
+
+
+def _extended(folder: Path, seeds: Iterable[int]) -> bool:
+    """Return whether a seed was trained on: other numbers than its command gives at once."""
+    from arae_toolkit.models.model_folder import FORMER_SHA256, read_config
+
+    return any(FORMER_SHA256 in read_config(folder / f"seed-{seed}") for seed in seeds)
 
 
 def _seed_metrics(found: dict[int, Measured]) -> dict[str, Metric]:

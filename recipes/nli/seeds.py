@@ -76,7 +76,8 @@ def train_seeds(
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
-        found = measured(task, seeded, folder, precision, how.get("word_vectors"))
+        extend = bool(how.get("extend"))
+        found = measured(task, seeded, folder, precision, how.get("word_vectors"), extend=extend)
         if found is None:
             title = f"{config.model.kind} from {task.objective}"
             place = f", seed {seed}, to {folder}"

@@ -33,6 +33,7 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    names_of,
     open_word_vectors,
     overwrite_option,
     pairs_option,
@@ -164,8 +165,9 @@ def nli(
 
     The classifier starts from a pretrained encoder, the epoch that is best on dev is kept, and
     every seed has a folder in the model's, which averages them. A run that was stopped goes on
-    when the same command is given again. Accuracy on dev and test stands beside that of the most
-    frequent label and of a model that sees the hypothesis alone.
+    when the same command is given again, and a finished one trains on when more --epochs are asked
+    for, at the rates of the longer schedule. Accuracy on dev and test stands beside that of the
+    most frequent label and of a model that sees the hypothesis alone.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -220,7 +222,7 @@ def nli(
         set_aside(folder, note=say, members="seed-*")
     with signals_noted() as stop:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
-        how["word_vectors"] = given
+        how |= {"word_vectors": given, "extend": "epochs" in names_of(changes)}
         found = train_seeds(task, config, folder, all_seeds, **how)
     report(
         task,

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,33 @@ def test_other_settings_do_not_overwrite_a_run(corpus, trained):
     """A folder of another run is exit code 4, and names what differs."""
     folder, _ = trained
     result = _train(
-        corpus, folder, "--objective", "supervised", *LEARNS, "--set", "epochs=2", code=4
+        corpus, folder, "--objective", "supervised", *LEARNS, "--set", "rate=0.1", code=4
     )
-    assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
+    assert "training.rate 0.003 there, 0.1 here" in result.stderr.splitlines()[-1]
+
+
+def test_a_finished_classifier_trains_on_where_more_epochs_are_asked_for(
+    corpus, trained, tmp_path, monkeypatch
+):
+    """Each seed, measured anew; also where it is killed on the way. Fewer are refused."""
+    from arae_toolkit.nli import experiment
+
+    folder = shutil.copytree(trained[0], tmp_path / "longer")
+    options = ["--objective", "supervised", *LEARNS, "--set", "epochs=16"]
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment, "dtype_of", lambda _: 1 / 0)  # trained, and not yet measured
+        _train(corpus, folder, *options, code=1)
+    assert not (folder / "nli-small" / "seed-0" / "evaluation.json").exists()
+    longer = _train(corpus, folder, *options)
+    assert longer.stderr.count("the schedule is extended from") == 1  # seed 0 was, above
+    result = _result(folder)
+    assert result["details"]["extended"]
+    assert "extended" not in _result(trained[0])["details"]
+    assert _train(corpus, folder, *options).stdout == longer.stdout
+    assert NLIModel.from_pretrained(folder / "nli-small").networks
+    fewer = _train(corpus, folder, *options, "--set", "epochs=2", code=4)
+    assert "a run that is not shorter" in fewer.stderr.splitlines()[-1]
+    assert (folder / "nli-small" / "seed-0" / "evaluation.json").exists()
 
 
 def test_a_folder_of_another_model_is_left_as_it_is(corpus, tmp_path):
