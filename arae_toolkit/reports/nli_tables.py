@@ -122,7 +122,7 @@ def inference_block(results: Results) -> str:
 
 def _title(result: Result) -> str:
     """Return what the row of a classifier is called."""
-    name, outside = result["name"].removeprefix("nli-"), result["details"].get("outside")
+    name, outside = str(result["name"]).removeprefix("nli-"), result["details"].get("outside")
     if outside is None:
         return name
     how = "tuned" if outside["tuned"] else "frozen"
