@@ -92,9 +92,11 @@ def budget(result: Result) -> str:
     """Return in a sentence what differs from the paper in data and budget."""
     corpus, own = result["corpus"], result["details"]["budget"]
     rows = "images" if own["kind"] == "image" else "sentences"
+    apart = own.get("other_epochs", {}).items()
+    others = f" ({'; '.join(f'{row}: {epochs:g}' for row, epochs in apart)})" if apart else ""
     return (
-        f"Trained on {corpus['rows']:,} {rows} of {corpus['name']} for {own['epochs']:g} epochs "
-        f"with {own['hidden_size']} units and codes of {own['code_size']}; "
+        f"Trained on {corpus['rows']:,} {rows} of {corpus['name']} for {own['epochs']:g} epochs"
+        f"{others} with {own['hidden_size']} units and codes of {own['code_size']}; "
         f"{PAPER_BUDGETS[own['kind']]}."
     )
 

@@ -125,7 +125,7 @@ class PlainChoices:
         seeds: Of each model.
         corpus: Name or prepared folder.
         preset: Where the settings of all models start from.
-        changes: Of the settings of all models, ``key=value``.
+        changes: Of the settings of all models, ``key=value``, or of a row's, ``row:key=value``.
         quick: Whether it is made on an embedded corpus, with small networks and one seed.
         device: Where to compute.
         precision: Of matrix products.
@@ -177,8 +177,8 @@ def table_options(
         click.option(
             *("--set", "changes"),
             multiple=True,
-            metavar="KEY=VALUE",
-            help="A setting of all models; what makes a row another one comes after.",
+            metavar="[ROW:]KEY=VALUE",
+            help="A setting of all models, or of a row's alone (lm:epochs=4).",
         ),
         click.option("--quick", is_flag=True, help=quick),
         run_options(
@@ -231,7 +231,7 @@ class PlainTable:
         self.corpus, self.folder = _opened(choices, quick_corpus)
         self.seeds = range(1 if choices.quick else choices.seeds)
         self.preset = "demo" if choices.quick else choices.preset
-        self.changes = choices.changes
+        self.changes, self._own = _apart(choices.changes)
         if choices.quick:
             images = self.corpus.kind == "image"
             self.changes = (*(QUICK_IMAGE_CHANGES if images else QUICK_CHANGES), *self.changes)
@@ -249,7 +249,8 @@ class PlainTable:
         name = row.preset or self.preset
         config = preset(name, corpus=self.corpus.name, kind=row.model)
         with refused_settings():
-            return with_overrides(config, [*self.changes, *row.changes, f"seed={seed}"])
+            own = self._own.get(row.run, [])
+            return with_overrides(config, [*self.changes, *row.changes, *own, f"seed={seed}"])
 
     def _train(self, row: PlainSystem, folder: Path, seed: int) -> None:
         """Train a row's model and its prior, going on with what is there."""
@@ -309,28 +310,54 @@ class PlainTable:
             details={
                 "preset": self.preset,
                 "changes": list(self.changes),
+                "own_changes": self._own,
                 "rows": {row.title: asdict(row) for row in self.rows},
                 "once": [row.title for row in self.rows[self._once :]],
-                "budget": self._budget(),
+                "budget": self.budget(),
                 **details,
             },
         )
         say(str(path))
         return read_results(self.results)[self.name]
 
-    def _budget(self) -> dict[str, Any]:
+    def budget(self) -> dict[str, Any]:
         """Return how long models learn, and how large they are."""
-        config = self.config(self.rows[0])
-        training, rows = config.training, self.corpus.rows("train")
-        epochs = float(training.epochs)
-        if training.iterations:
-            epochs = training.iterations * training.batch_size / rows
+        usual_rows = [row for row in self.rows if row.run not in self._own] or self.rows
+        shared = self.config(usual_rows[0])
+        epochs = {row.title: self._epochs(self.config(row)) for row in self.rows}
+        usual = self._epochs(shared)
         return {
             "kind": self.corpus.kind,
-            "epochs": round(epochs, 1),
-            "hidden_size": config.model.hidden_size,
-            "code_size": config.model.code_size,
+            "epochs": usual,
+            "other_epochs": {title: own for title, own in epochs.items() if own != usual},
+            "hidden_size": shared.model.hidden_size,
+            "code_size": shared.model.code_size,
         }
+
+    def _epochs(self, config: Config) -> float:
+        """Return how often a model sees the corpus."""
+        training = config.training
+        if not training.iterations:
+            return float(training.epochs)
+        return round(training.iterations * training.batch_size / self.corpus.rows("train"), 1)
+
+
+def _apart(changes: Sequence[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """Return the settings of all models, and those of a row's by the name of its run.
+
+    Raises:
+        click.UsageError: There is no such row.
+    """
+    shared, own = [], dict[str, list[str]]()
+    for change in changes:
+        name, colon, setting = change.partition(":")
+        if not colon or "=" in name:
+            shared.append(change)
+        elif name in SYSTEMS:
+            own.setdefault(SYSTEMS[name].run, []).append(setting)
+        else:
+            raise click.UsageError(f"--set {change}: no row {name} (rows: {', '.join(SYSTEMS)})")
+    return tuple(shared), own
 
 
 def _opened(choices: PlainChoices, quick_corpus: str) -> tuple[Corpus, Path]:

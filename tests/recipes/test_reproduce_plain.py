@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 from command_line import call
 
@@ -11,6 +12,7 @@ from arae_toolkit.evaluation import corrupted_reconstruction
 from arae_toolkit.latent import offsets
 from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
 from arae_toolkit.recipes.reproduce.plain_systems import PlainChoices, PlainTable
+from arae_toolkit.reports.markdown import budget
 from arae_toolkit.storage import paths
 
 TINY = (
@@ -70,6 +72,34 @@ def test_figure_3_draws_the_course_of_training_with_a_tanh_generator(reproduce, 
     assert (shared / "figure3.png").read_bytes().startswith(b"\x89PNG")
     assert "| paper's ARAE |" in done.stdout
     assert result["details"]["budget"]["hidden_size"] == 16
+
+
+def choices_of(**changed):
+    usual = {"names": ("ae", "arae"), "once": (), "seeds": 1, "corpus": "", "preset": "fast"}
+    usual |= {"changes": (), "quick": True, "device": "cpu", "precision": "fp32"}
+    return PlainChoices(**usual | changed)
+
+
+def test_a_row_may_have_settings_of_its_own(place, monkeypatch):
+    monkeypatch.setenv(paths.RUNS_VARIABLE, str(place / "runs"))
+    choices = choices_of(
+        names=("ae", "arae", "arae-drawn"),
+        changes=("critic_sizes=[8]", "arae:iterations=4"),
+        out=place / "own",
+        results=place / "results",
+    )
+    table = PlainTable("table1", choices, ())
+    ae, arae, drawn = (table.config(row).training for row in table.rows)
+    assert (ae.iterations, arae.iterations, drawn.iterations) == (6, 4, 4)
+    corpus = {"name": "captions", "rows": 1200}
+    told = budget({"corpus": corpus, "details": {"budget": table.budget()}})
+    assert "0.5 epochs (ARAE: 0.3; ARAE, words drawn: 0.3) with 16 units" in told
+
+
+def test_settings_of_a_row_that_there_is_not_are_a_mistyped_command(place):
+    choices = choices_of(changes=("lmm:epochs=4",), out=place / "own", results=place)
+    with pytest.raises(click.UsageError, match="no row lmm"):
+        PlainTable("table1", choices, ())
 
 
 def test_a_model_is_trained_once_for_all_that_show_it(reproduce, shared):
