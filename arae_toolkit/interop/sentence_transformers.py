@@ -73,10 +73,10 @@ def card_facts(name: str) -> dict[str, Any]:
     from huggingface_hub import ModelCard
 
     folder = Path(name)
-    is_folder = folder.is_dir()
-    source = folder / "README.md" if is_folder else name
+    is_folder, file = folder.is_dir(), folder / "README.md"
     try:
-        card = ModelCard.load(source) if not is_folder or source.is_file() else None
+        known = not is_folder or file.is_file()
+        card = ModelCard.load(file if is_folder else name) if known else None
     except (OSError, ValueError):
         card = None
     title = re.search(r"^# (.+)$", card.text, re.MULTILINE) if card else None

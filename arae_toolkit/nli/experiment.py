@@ -210,7 +210,7 @@ def measured(
 
 def _epochs_there(experiment: Experiment) -> int:
     """Return the epochs of the run that lies in the folder, those asked for if there is none."""
-    asked: int = experiment.config.training.epochs  # type: ignore[attr-defined]
+    asked: int = experiment.config.training.epochs
     if not (experiment.folder / CONFIG).exists():
         return asked
     return int(read_config(experiment.folder)["run"].get("training.epochs", asked))

@@ -213,7 +213,7 @@ class OutsideWeights:
     @property
     def sha256(self) -> str:
         """Fingerprint of the weights, and whether they are tuned."""
-        return self.about["sha256"] + ", tuned" * self.tuned
+        return f"{self.about['sha256']}{', tuned' * self.tuned}"
 
     @property
     def about(self) -> dict[str, Any]:
