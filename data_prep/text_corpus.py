@@ -95,6 +95,7 @@ def write_text_corpus(
     max_length: int,
     vocab_size: int,
     min_count: int,
+    rare_share: float,
     judges_share: float,
     held_out: Mapping[str, float],
     seed: int,
@@ -113,6 +114,8 @@ def write_text_corpus(
         max_length: Most words in a sentence.
         vocab_size: Most words in the vocabulary, which is that of train.
         min_count: Fewest times that a word of the vocabulary stands in train.
+        rare_share: Of train's words, those seen once that may become ``<unk>``; see
+            :func:`~arae_toolkit.data_prep.encoded_texts.some_seen_once`.
         judges_share: Of train's sentences, those that become a split for scoring models; see
             :mod:`~arae_toolkit.data_prep.judges_part`.
         held_out: The splits that are taken from train where there are none, with their shares.
@@ -140,8 +143,10 @@ def write_text_corpus(
     for split in dict.fromkeys(("train", "dev", *kept)):
         if split not in kept or not len(kept[split].texts):
             _refuse_empty(split, kept, dropped, rows)
+    train = kept["train"].texts
+    rare = encoded_texts.some_seen_once(texts, train, share=rare_share, size=vocab_size, seed=seed)
     vocabulary = encoded_texts.vocabulary_of(
-        texts, kept["train"].texts, size=vocab_size, min_count=min_count
+        texts, train, size=vocab_size, min_count=min_count, without=rare
     )
     vocabulary.save(folder / TOKENIZER)
     in_train = {
@@ -155,6 +160,7 @@ def write_text_corpus(
         "max_length": max_length,
         "lowercase": tokenizer != "torchtext:split",
         "vocab_size": len(vocabulary),
+        **({"seen_once": len(rare)} if rare else {}),
         "splits": _write_sentences(folder, texts, kept, vocabulary, sentence_labels),
         "dropped": dropped,
         "pairs": _write_pairs(folder, texts, read.pairs, vocabulary, read.labels),

@@ -111,8 +111,9 @@ _held_out = click.FloatRange(0, 1, max_open=True)
     "--min-count",
     type=click.IntRange(min=1),
     default=_DEFAULTS.min_count,
-    help="Words that stand in train fewer times become <unk>. 2 teaches a small corpus's models "
-    "what an unknown word is.",
+    help="Words that stand in train fewer times become <unk>. By default 1; but in PATH, unless "
+    "--vocab-size cuts its words, some of those seen once do, one word of train in a hundred, so "
+    "that models learn what an unknown word is. 1 keeps all.",
 )
 @click.option(
     "--judges-share",
@@ -248,6 +249,8 @@ def print_summary(corpus: Corpus) -> None:
     if corpus.kind == "text":
         shares = [100 * counts["unknown_tokens"] / counts["tokens"] for counts in rows.values()]
         table.add_row("unknown tokens", *(f"{share:.2f} %" for share in shares))
+        if "seen_once" in manifest:
+            table.add_row("words seen once, now <unk>", f"{manifest['seen_once']:,}")
         _add_counts(table, "label", {split: rows[split].get("labels", {}) for split in rows})
         unlabelled = {split: {"unlabelled": rows[split].get("unlabelled", 0)} for split in rows}
         if any("unlabelled" in counts for counts in rows.values()):

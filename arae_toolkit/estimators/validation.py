@@ -16,6 +16,7 @@ from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.data.vocabulary import Vocabulary, check_texts
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
+from arae_toolkit.nli.outside_encoder import AnyWords
 from arae_toolkit.storage.text_lines import kind_of
 
 SIDES = (("premise", "hypothesis"), ("sentence1", "sentence2"))
@@ -80,7 +81,9 @@ def pairs_of(rows: Any) -> list[Pair]:
     return pairs
 
 
-def unread_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]]) -> npt.NDArray[np.bool_]:
+def unread_rows(
+    vocabulary: Vocabulary | AnyWords, rows: Sequence[Sequence[str]]
+) -> npt.NDArray[np.bool_]:
     """Return which rows hold a text without a word that is known, and warn if there are any. (N,).
 
     Args:

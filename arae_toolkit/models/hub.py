@@ -11,8 +11,9 @@ from typing import Any
 
 from arae_toolkit.errors import NotFound, ToolkitError
 from arae_toolkit.models.model_card import model_card
-from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, read_config, save_weights
+from arae_toolkit.models.model_folder import CONFIG, FORMAT, WEIGHTS, read_config, save_weights
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.safetensors_file import load_tensors
 
 EXTRA = "pip install 'arae-toolkit[hub]'"
@@ -119,6 +120,8 @@ def copied(made_in: Path | None) -> Callable[[Path], None]:
 def _leave_out_places(folder: Path) -> None:
     """Remove where the corpus lay, which models of earlier versions name."""
     for path in folder.rglob(CONFIG):
+        if read_object(path).get("format") != FORMAT:
+            continue  # of a model of another library, behind a classifier
         config = read_config(path.parent)
         corpus = config.get("corpus")
         if isinstance(corpus, dict) and corpus.pop("folder", None) is not None:

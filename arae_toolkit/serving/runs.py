@@ -12,6 +12,7 @@ from arae_toolkit.data.text_normalization import normalized
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary, truncated
 from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.outside_encoder import AnyWords
 from arae_toolkit.serving.operations import Fields, RefusedRequest
 from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.model import TransferModel
@@ -65,7 +66,7 @@ def edits(source: str, result: str) -> list[dict[str, str]]:
     return [{"from": " ".join(removed), "to": " ".join(added)} for removed, added, _ in parts]
 
 
-def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
+def unknown_words(vocabulary: Vocabulary | AnyWords, texts: Sequence[str]) -> list[list[str]]:
     """Return the words of each text that a vocabulary does not know, each once."""
     known = vocabulary.encode_batch(texts)
     words = [words_of(normalized(text)).split() for text in texts]
@@ -75,7 +76,7 @@ def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str
     ]
 
 
-def are_read(vocabulary: Vocabulary, texts: Sequence[str]) -> list[bool]:
+def are_read(vocabulary: Vocabulary | AnyWords, texts: Sequence[str]) -> list[bool]:
     """Return whether a vocabulary knows a word of each text."""
     return [vocabulary.word_counts(ids).is_read for ids in vocabulary.encode_batch(list(texts))]
 
@@ -172,9 +173,9 @@ class PairRun:
             for request in requests
             for pair in request["pairs"]
         ]
-        vocabulary, labels = self.model.vocabulary, self.model.labels
-        unknown = unknown_words(vocabulary, [" ".join(pair) for pair in pairs])
-        read = [all(are_read(vocabulary, pair)) for pair in pairs]
+        reader, labels = self.model.reader, self.model.labels
+        unknown = unknown_words(reader, [" ".join(pair) for pair in pairs])
+        read = [all(are_read(reader, pair)) for pair in pairs]
         found = self.model.probabilities(pairs, batch_size=CPU_PAIRS)
         answers = [
             {

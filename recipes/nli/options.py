@@ -76,7 +76,7 @@ def answers_of(
     from arae_toolkit.data.vocabulary import MOST_WORDS
 
     fate = "not answered" if unread is not None else ""
-    readings = Readings(model.vocabulary, most_words=MOST_WORDS, cut=True, fate=fate)
+    readings = Readings(model.reader, most_words=MOST_WORDS, cut=True, fate=fate)
     return answers_to(request, compute, readings, unread=unread, title=title)
 
 

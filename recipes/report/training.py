@@ -119,6 +119,7 @@ def made(folder: Path, config: Mapping[str, Any], rows: Rows, corpus: Corpus | N
         "corpus": trained_on.get("name") or (corpus.name if known and corpus else None),
         "training rows": f"{corpus.rows('train'):,}" if known and corpus else None,
         "corpus, SHA-256": sha256,
+        "outside weights": _outside(config),
         "seed": settings_of(config).get("training.seed"),
         "precision": run.get("precision"),
         "device": how.get("device"),
@@ -192,6 +193,12 @@ def _chart(logs: Logs, title: str, lines: Sequence[tuple[str, str, str]]) -> str
             ]
             drawn[f"{member} {name}".strip()] = points
     return line_chart(title, drawn, along="epochs")
+
+
+def _outside(config: Mapping[str, Any]) -> str | None:
+    """Return whose weights a classifier reads by, and what they have seen; none of others."""
+    about = config.get("outside")
+    return None if about is None else f"{about['name']}; {about['seen']}"
 
 
 def _joined(value: Any) -> Any:

@@ -14,6 +14,7 @@ from arae_toolkit.recipes.shared.rows import Row, RowFormat
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.models.arae import ARAE
+    from arae_toolkit.nli.outside_encoder import AnyWords
 
 UNKNOWN_WORDS = "unknown_words"
 """The field that says how many words of a row's texts the model does not know."""
@@ -32,7 +33,7 @@ class Readings:
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
+        vocabulary: Vocabulary | AnyWords,
         *,
         most_words: int,
         cut: bool = False,

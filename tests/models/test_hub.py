@@ -4,6 +4,7 @@ from pathlib import Path
 
 import hub_stand_in
 import numpy as np
+import outside_stand_in
 import pytest
 import small
 import torch
@@ -15,6 +16,8 @@ from arae_toolkit.models import hub
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import read_config, save_weights
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_outside_network
+from arae_toolkit.nli.outside_encoder import OutsideWeights
 from arae_toolkit.storage.atomic_files import write_json
 
 TEXTS = list(small.SENTENCES)
@@ -143,6 +146,26 @@ def test_a_transfer_model_is_published_with_its_scorer(place, tmp_path):
     assert list(again.transform(texts[:2])) == list(
         kept.set_params(to="positive").transform(texts[:2])
     )
+
+
+def test_outside_weights_are_published_with_a_classifier(place, tmp_path, monkeypatch):
+    """Whose they are stands on the card; their own files lie beside, as their library has them."""
+    outside_stand_in.put_in_place(monkeypatch)
+    outside_stand_in.save(outside_stand_in.Averaging(), tmp_path / "outside")
+    (tmp_path / "outside" / "README.md").write_text(outside_stand_in.CARD)
+    weights = OutsideWeights.load(
+        str(tmp_path / "outside"), small.vocabulary(), device=torch.device("cpu"), tuned=False
+    )
+    arguments = {"kind": "paper", "hidden_size": 4, "dropout": 0.0}
+    random = torch.Generator().manual_seed(0)
+    network = new_outside_network(weights.for_training(), 3, generator=random, **arguments)
+    model = NLIModel([network], weights.vocabulary, small.LABELS, arguments=arguments)
+    model.push_to_hub("someone/outside")
+    told = "With outside weights, frozen: stand-in (sentence-transformers); trained on SNLI's pairs"
+    assert told in card_of(place, "someone/outside")
+    again = NLIModel.from_pretrained("someone/outside")
+    pairs = [(TEXTS[0], TEXTS[1])]
+    assert again.probabilities(pairs).tolist() == model.probabilities(pairs).tolist()
 
 
 def test_no_model_on_the_hub_is_told_in_one_line(place):

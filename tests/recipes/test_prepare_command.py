@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import time
@@ -30,6 +31,16 @@ def reviews(tmp_path):
 
 
 FIELDS = ("--text-field", "review", "--label-field", "stars")
+
+
+def test_words_that_are_made_unknown_are_counted(tmp_path, reviews):
+    rows = [json.loads(line) for line in reviews.read_text().splitlines()]
+    lines = [row["review"].replace("number", f"number{at}") for at, row in enumerate(rows)]
+    (tmp_path / "own.txt").write_text("\n".join(lines))
+    result = prepare(tmp_path / "own.txt", "--out", tmp_path / "out")
+    assert re.search(r"words seen once, now <unk> +│ +[1-9]", result.stderr)
+    kept = prepare(tmp_path / "own.txt", "--min-count", 1, "--out", tmp_path / "out")
+    assert "seen once" not in kept.stderr
 
 
 def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
