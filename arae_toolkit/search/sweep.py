@@ -138,7 +138,8 @@ class Sweep:
                 directions=[one.direction for one in self.plan.objectives],
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(
-                    n_startup_trials=UNPRUNED_TRIALS, n_warmup_steps=UNPRUNED_EVALUATIONS
+                    n_startup_trials=UNPRUNED_TRIALS,
+                    n_warmup_steps=UNPRUNED_EVALUATIONS + 1,
                 ),
             )
             there = self.study.user_attrs.get(IDENTITY)
