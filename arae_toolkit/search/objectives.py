@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.training.metrics_log import Row
@@ -42,7 +42,7 @@ class Objective:
     at_end: Callable[[Path], float] | None = None
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["minimize", "maximize"]:
         """As Optuna calls it."""
         return "maximize" if self.maximize else "minimize"
 

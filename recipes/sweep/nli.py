@@ -121,8 +121,9 @@ def nli(
     """
     check_installed()
     options = Asked(**asked)
-    plain = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    changes = with_plain_names(assignments, **plain)
+    changes = with_plain_names(
+        assignments, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+    )
     fixed = names_of(changes)
     if options.quick:
         folder = named_folder(out, "nli-quick")

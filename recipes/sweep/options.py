@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from arae_toolkit.recipes.shared.options import in_order, json_option, out_option, results_option
+from arae_toolkit.recipes.shared.options import (
+    Command,
+    in_order,
+    json_option,
+    out_option,
+    results_option,
+)
 
 TRIALS, QUICK_TRIALS = 20, 6
 
@@ -25,7 +32,7 @@ over_option = click.option(
 )
 
 
-def objective_option(default: str) -> object:
+def objective_option(default: str) -> Callable[[Command], Command]:
     """Return the option of what is searched by."""
     return click.option(
         "--objective",
@@ -71,7 +78,7 @@ search_options = in_order(
 report_options = in_order(results_option, json_option)
 
 
-def sweep_folder_option() -> object:
+def sweep_folder_option() -> Callable[[Command], Command]:
     """Return the option of the folder of a sweep."""
     return out_option("Folder of the sweep and its trials.", default="runs/NAME-sweep")
 

@@ -115,8 +115,13 @@ def pretrain(
     options = Asked(**asked)
     if options.quick is (corpus is not None):
         raise click.UsageError("name a CORPUS, or let --quick take an embedded one")
-    plain = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    changes = with_plain_names(assignments, rate="autoencoder_rate", **plain)
+    changes = with_plain_names(
+        assignments,
+        rate="autoencoder_rate",
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
     fixed = names_of(changes)
     if corpus is None:
         folder = named_folder(out, "quick")

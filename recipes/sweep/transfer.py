@@ -115,8 +115,9 @@ def transfer(
         given = "--quick" if options.quick else "presets"
         raise click.UsageError(f"--model {kind} goes without {given}; use --set and --over")
     rate = "autoencoder_rate" if kind in KINDS else "rate"
-    plain = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    changes = with_plain_names(assignments, rate=rate, **plain)
+    changes = with_plain_names(
+        assignments, rate=rate, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+    )
     fixed = names_of(changes)
     if corpus is None:
         folder = named_folder(out, "transfer-quick")
