@@ -13,12 +13,15 @@ from arae_toolkit.evaluation.kept_judges import default_folder, kept_language_mo
 from arae_toolkit.evaluation.language_model import LanguageModel, LanguageModelSettings
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining.dev_evaluation import SELECTION_SEED, decoding_of
+from arae_toolkit.storage.locks import locked
 
 SETTINGS = LanguageModelSettings(
     embedding_size=128, hidden_size=128, iterations=1_800, seed=SELECTION_SEED
 )
 """Half as large as the judges that tables are measured with, and of another seed: who chooses is
 not to be the one who scores."""
+PATIENCE_SECONDS = 3_600.0
+"""A worker waits so long for the judge that another one trains."""
 
 
 def small_judge(corpus: Corpus, *, device: torch.device, **shown: Any) -> LanguageModel:
@@ -31,7 +34,8 @@ def small_judge(corpus: Corpus, *, device: torch.device, **shown: Any) -> Langua
             :func:`~arae_toolkit.evaluation.kept_judges.kept_language_model`.
     """
     folder = default_folder(corpus) / "small"
-    return kept_language_model(corpus, folder=folder, settings=SETTINGS, device=device, **shown)
+    with locked(folder, "a judge's training", name="judge", patience=PATIENCE_SECONDS):
+        return kept_language_model(corpus, folder=folder, settings=SETTINGS, device=device, **shown)
 
 
 def forward_perplexity(

@@ -46,6 +46,21 @@ class Objective:
         """As Optuna calls it."""
         return "maximize" if self.maximize else "minimize"
 
+    @property
+    def unit(self) -> str:
+        """Of its values.
+
+        Example:
+            >>> [one.unit for one in objectives("reconstruction,exact,reverse-perplexity")]
+            ['nats', 'percent', 'per token']
+        """
+        name = self.figures[0] if self.figures else self.name
+        ends = {"perplexity": "per token", "bleu": "BLEU", "cosine": "cosine"}
+        usual = (
+            "percent" if name in _HIGHER_IS_BETTER else "nats" if "nats" in name else "as logged"
+        )
+        return next((unit for end, unit in ends.items() if name.endswith(end)), usual)
+
     def value(self, row: Row) -> float:
         """Return its value in a row on dev, NaN where that is no number.
 

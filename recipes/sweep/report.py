@@ -175,10 +175,10 @@ def _metrics(
     for place, one in enumerate(sweep.plan.objectives):
         values = [trial.values[place] for trial in done(trials)]
         best = max(values) if one.maximize else min(values)
-        metrics[f"best {one.name}"] = summarise([best], one.name)
-        metrics[f"mean {one.name}"] = summarise(values, one.name)
+        metrics[f"best {one.name}"] = summarise([best], one.unit)
+        metrics[f"mean {one.name}"] = summarise(values, one.unit)
         if own is not None:
-            metrics[f"unvaried {one.name}"] = summarise([own.values[place]], one.name)
+            metrics[f"unvaried {one.name}"] = summarise([own.values[place]], one.unit)
     for row in found:
         if row.importance is not None:
             name = f"importance of {row.key} for {row.objective}"

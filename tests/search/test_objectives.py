@@ -33,6 +33,7 @@ def test_a_value_is_that_of_the_row_on_dev():
     (reverse,) = objectives("reverse-perplexity")
     assert reverse.value({"reverse_perplexity": 31}) == 31.0
     assert math.isnan(reverse.value({"reverse_perplexity": None}))
+    assert (reverse.unit, objectives("accuracy")[0].unit) == ("per token", "percent")
     with pytest.raises(ToolkitError, match=r"no figure 'reverse-perplexity' on dev .*has exact"):
         reverse.value({"kind": "dev", "epoch": 1.0, "exact": 3.0, "warning": None})
 
