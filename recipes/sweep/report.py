@@ -53,7 +53,10 @@ def report(
             print_table(*sensitivity_table(found))
     for trial in trials:
         if trial.state == "running":
-            say(f"trial {trial.number} is another worker's, or was: its own folder shows whose")
+            say(
+                f"trial {trial.number} is in the hands of another worker; should that one be gone, "
+                "the same command goes on with it where its folder lies"
+            )
     if finished:
         for path in write_plots(sweep, trials, found, tables=[[heads, *rows]]):
             say(f"plot: {path}")

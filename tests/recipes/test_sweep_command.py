@@ -120,6 +120,19 @@ def test_a_classifier_of_pairs_is_searched_by_its_accuracy(tmp_path):
         assert trial["values"] == [measured["dev"]["accuracy"]]
 
 
+def test_a_transfer_model_is_searched_for_the_front_of_what_is_moved_and_kept(tmp_path):
+    words = ("--trials", "1", "--epochs", "1", "--device", "cpu", "--results", tmp_path / "results")
+    result = call("sweep", "transfer", "--quick", *words)
+    assert result.stdout.startswith("| trial | state | transferred | content_bleu | attribute_")
+    assert rows_of(result.stdout)["0 *"]["state"] == "done"
+    out = runs_folder() / "transfer-quick-sweep"
+    (row,) = [r for r in small_runs.rows_of(out / "trial-0000") if r["kind"] == "dev"]
+    content = json.loads((tmp_path / "results" / "transfer-quick-sweep.json").read_text())
+    values = [metric["value"] for metric in content["metrics"].values()]
+    assert values[0] == pytest.approx(row["transferred"], rel=1e-5)
+    assert content["metrics"]["best content_bleu"]["unit"] == "BLEU"
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
