@@ -120,6 +120,7 @@ def test_a_classifier_of_pairs_is_searched_by_its_accuracy(tmp_path):
         assert trial["values"] == [measured["dev"]["accuracy"]]
 
 
+@pytest.mark.slow
 def test_a_transfer_model_is_searched_for_the_front_of_what_is_moved_and_kept(tmp_path):
     words = ("--trials", "1", "--epochs", "1", "--device", "cpu", "--results", tmp_path / "results")
     result = call("sweep", "transfer", "--quick", *words)
