@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	  exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,parquet,tensorboard,web]'
+	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,parquet,search,tensorboard,web]'
 	@touch $@
 
 demo: $(READY)

@@ -21,7 +21,7 @@ AUDIT, BUILD, SBOM, UV = "pip-audit==2.10.1", "build==1.6.1", "cyclonedx-bom==7.
 
 def install(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", TORCH)
-    session.install("-c", "constraints.txt", "-e", ".[dev,docs,parquet,tensorboard,web]")
+    session.install("-c", "constraints.txt", "-e", ".[dev,docs,parquet,search,tensorboard,web]")
 
 
 def make(session: nox.Session, target: str) -> None:

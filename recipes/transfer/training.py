@@ -100,7 +100,7 @@ def train_transfer(
     all_rows, corpus = corpus.rows("train"), labelled_part(corpus)
     if left_out := all_rows - corpus.rows("train"):
         say(f"{left_out:,} of {all_rows:,} training sentences have no label and are left out")
-    per_epoch = _balanced_epoch(corpus, settings.training) if system.balanced else None
+    per_epoch = per_epoch_of(kind, settings, corpus)
     with signals_noted() as how["stop_signal"]:
         how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
         if settings is None:
@@ -112,6 +112,11 @@ def train_transfer(
         with shown as display:
             how |= {"listeners": [display, *listeners], "word_vectors": word_vectors}
             system.train(corpus, settings, folder, extend=extend, **how)
+
+
+def per_epoch_of(kind: str, settings: Any, corpus: Corpus) -> int | None:
+    """Return the iterations of an epoch of a kind whose batches are balanced, else ``None``."""
+    return _balanced_epoch(corpus, settings.training) if SYSTEMS[kind].balanced else None
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:
