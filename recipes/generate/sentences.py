@@ -17,6 +17,7 @@ import click
 from arae_toolkit.bulk.row_answers import code_answers, reconstruction_answers
 from arae_toolkit.recipes.shared import images
 from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
@@ -117,6 +118,7 @@ def sample(
         "arae-toolkit reconstruct snli sentences.txt > reconstructions.txt",
         "arae-toolkit reconstruct snli rows.jsonl --text-field caption > answers.jsonl",
         "tail -f sentences.txt | arae-toolkit reconstruct snli --batch-size 1",
+        "arae-toolkit reconstruct snli --input texts/ --output reconstructed --workers 4",
     ],
 )
 @images.run_or_image_run(images.draw_reconstructions, uses=["source"])
@@ -126,6 +128,7 @@ def sample(
 @output_format_option
 @search_options
 @device_option
+@bulk_options
 def reconstruct(
     run: str,
     source: str | None,
@@ -134,6 +137,7 @@ def reconstruct(
     method: str,
     beam_size: int | None,
     device: str,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Encode each text with the model of RUN and decode it again.
@@ -147,6 +151,12 @@ def reconstruct(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     check_search(method, beam_size=beam_size)
+    if files is not None:
+        search = {"method": method, "beam_size": beam_size}
+        options = {name: value for name, value in search.items() if value is not None}
+        folder = find_run(run)
+        files.answer("reconstruct", folder, [text_field], options, device=device, **rows)
+        return
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
@@ -163,6 +173,7 @@ def reconstruct(
         'arae-toolkit encode snli --text "a man is sleeping ."',
         "arae-toolkit encode snli rows.jsonl > codes.jsonl",
         "arae-toolkit encode snli sentences.txt.gz --out codes.npy",
+        "arae-toolkit encode snli --input 'texts/*.csv.gz' --output codes --engine ray",
     ],
 )
 @run_argument
@@ -176,6 +187,7 @@ def reconstruct(
     help="Write one float32 array instead of JSONL, a row for each text; emit makes a row of NaN.",
 )
 @device_option
+@bulk_options
 def encode(
     run: str,
     source: str | None,
@@ -183,6 +195,7 @@ def encode(
     text_field: str,
     out: Path | None,
     device: str,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Write the code of each text: its place on the unit sphere of the model of RUN.
@@ -196,6 +209,9 @@ def encode(
     """
     if out is not None and out.suffix != ".npy":
         raise click.UsageError(f"--out {out}: a name that ends in .npy is expected")
+    if files is not None:
+        files.answer("encode", find_run(run), [text_field], {}, device=device, **rows)
+        return
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:

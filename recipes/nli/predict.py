@@ -11,11 +11,13 @@ import click
 
 from arae_toolkit.bulk.row_answers import label_answers
 from arae_toolkit.recipes.nli.options import (
+    find_nli_run,
     load_nli_model,
     pair_field_options,
     pair_fields,
 )
 from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_row_options, run_argument, source_argument
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
@@ -34,12 +36,14 @@ BATCH_SIZE = 256
         "paste premises.txt hypotheses.txt | arae-toolkit nli predict tiny",
         "arae-toolkit nli predict tiny pairs.csv --premise-field ask --hypothesis-field answer",
         "tail -f pairs.jsonl | arae-toolkit nli predict tiny --batch-size 1",
+        "arae-toolkit nli predict tiny --input 'pairs/*.parquet' --output labelled --workers 4",
     ],
 )
 @run_argument
 @source_argument
 @pair_field_options
 @json_row_options(batch_size=BATCH_SIZE)
+@bulk_options
 def predict(
     run: str,
     source: str | None,
@@ -47,6 +51,7 @@ def predict(
     hypothesis_field: str | None,
     device: str,
     precision: Precision,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Label pairs of sentences with the classifier of RUN.
@@ -61,6 +66,10 @@ def predict(
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
     names = pair_fields(premise_field, hypothesis_field)
+    if files is not None:
+        where = {"device": device, "precision": precision}
+        files.answer("nli predict", find_nli_run(run), names, {}, **where, **rows)
+        return
     with open_request(source, names=names, **rows) as request:
         answers = label_answers(load_nli_model(run, device, precision))
         for batch in answers_to(request, answers):

@@ -13,7 +13,9 @@ import click
 
 from arae_toolkit.bulk.row_answers import targets_of, transfer_answers
 from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     json_row_options,
     run_argument,
@@ -46,6 +48,7 @@ BATCH_SIZE = 256
         "arae-toolkit transfer yelp --to positive reviews.csv --text-field review > out.jsonl",
         "arae-toolkit transfer yelp --to positive --precision bf16 < million.jsonl > out.jsonl",
         "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --batch-size 1",
+        "arae-toolkit transfer yelp --to positive --input reviews/ --output rewritten --workers 4",
     ],
 )
 @run_argument
@@ -69,6 +72,7 @@ BATCH_SIZE = 256
     "found on dev]",
 )
 @json_row_options(batch_size=BATCH_SIZE)
+@bulk_options
 def transfer(
     run: str,
     source: str | None,
@@ -81,6 +85,7 @@ def transfer(
     min_fluency: float | None,
     device: str,
     precision: Precision,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
@@ -101,6 +106,11 @@ def transfer(
     """
     how: dict[str, Any] = {"candidates": candidates, "strength": strength, "seed": seed}
     how["min_fluency"] = min_fluency
+    if files is not None:
+        options = {"to": list(asked), **how}
+        where = {"device": device, "precision": precision}
+        files.answer("transfer", find_run(run), [text_field], options, **where, **rows)
+        return
     given = [(text,) for text in texts]
     if texts and rows["output_format"] is None:
         rows["output_format"] = "jsonl"  # who tries a few texts wants to see what is thought of it
