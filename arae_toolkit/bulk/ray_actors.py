@@ -34,6 +34,7 @@ def by_ray(task: Task, output: str, parts: Iterable[Part], workers: int) -> Iter
             over a part again and again.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone
+    os.environ.setdefault("RAY_worker_niceness", "0")  # at Ray's 15, other programs come first
     try:
         import ray
         from ray.exceptions import RayActorError, RayTaskError

@@ -107,7 +107,7 @@ class BulkWork:
         tell: Told of unusable rows, a line each.
 
     Attributes:
-        found_rows: Rows that had been answered before.
+        found_rows: Rows whose answers were there before.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class BulkWork:
             if record is not None and record.input_sha256 == work.sha256:
                 if record.path is None or sizes.get(record.path) == record.size:
                     work.records[record.index] = record
-                    self.found_rows += record.rows
+                    self.found_rows += record.rows - len(record.bad)
                 continue
             stale += 1
             self.folder.remove(path)
