@@ -1,4 +1,4 @@
-"""Small bulk work: tasks of small models, workers that die, and the processes that a command has."""
+"""Small bulk work: tasks of small models, workers that die, and the processes of a command."""
 
 import os
 import signal
