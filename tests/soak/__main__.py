@@ -19,7 +19,7 @@ import small
 from command_line import start
 from small_bulk import content_of, workers_of, write_rows
 
-COMMAND_DIES = 5  # every so many kills
+COMMAND_DIES = 3  # every so many kills
 
 
 def work(words: list[object], log: Path) -> "subprocess.Popen[str]":
@@ -80,7 +80,7 @@ def main(
         expected, ids = digest_of(folder / "undisturbed"), ids_in(folder / "undisturbed")
         assert len(ids) == len(set(ids)) == rows // 4 * 4
         round_seconds = time.monotonic() - began
-        print(f"undisturbed: {len(ids):,} rows in {round_seconds:.0f} s, {expected[:16]}")
+        click.echo(f"undisturbed: {len(ids):,} rows in {round_seconds:.0f} s, {expected[:16]}")
         killed = restarted = 0
         for number in itertools.count(1):
             out = folder / f"round-{number}"
@@ -107,10 +107,9 @@ def main(
             if found != expected or ids_in(out) != ids:
                 raise SystemExit(f"round {number}: {found[:16]}, {len(ids_in(out)):,} rows")
             minutes_gone = (time.monotonic() - began) / 60
-            print(
+            click.echo(
                 f"round {number}: the same {len(ids):,} rows and files; so far {killed} kills, "
                 f"{restarted} of the whole command, {minutes_gone:.1f} minutes",
-                flush=True,
             )
             if minutes_gone >= minutes:
                 return
