@@ -355,7 +355,8 @@ class BulkWork:
         for record in records:
             counts = {"rows": record.rows, "bad": len(record.bad), "answers": record.answers}
             parts.append({"file": record.path, **counts, "sha256": record.sha256})
-        rows, bad = (sum(one[name] for one in parts) for name in ("rows", "bad"))
+        rows = sum(record.rows for record in records)
+        bad = sum(len(record.bad) for record in records)
         return {
             "file": work.file.name,
             "bytes": work.size,

@@ -67,8 +67,8 @@ def predict(
     """
     names = pair_fields(premise_field, hypothesis_field)
     if files is not None:
-        where = {"device": device, "precision": precision}
-        files.answer("nli predict", find_nli_run(run), names, {}, **where, **rows)
+        rows |= {"device": device, "precision": precision}
+        files.answer("nli predict", find_nli_run(run), names, {}, **rows)
         return
     with open_request(source, names=names, **rows) as request:
         answers = label_answers(load_nli_model(run, device, precision))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared.child_processes import cores
 from arae_toolkit.recipes.shared.options import Command, in_order
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.row_forms import Name
+from arae_toolkit.storage.rows import RowFormat
 
 if TYPE_CHECKING:
     from arae_toolkit.bulk.tasks import Command as BulkCommand
@@ -81,8 +82,8 @@ class BulkFiles:
         *,
         device: str,
         batch_size: int,
-        on_error: str,
-        output_format: str | None = None,
+        on_error: Literal["skip", "emit", "fail"],
+        output_format: RowFormat | None = None,
         precision: Any = "fp32",
         **reading: Any,
     ) -> None:
@@ -122,12 +123,7 @@ class BulkFiles:
             batch_size=batch_size,
             fingerprint=model_fingerprint(folder),
         )
-        how = Reading(
-            self.part_rows,
-            on_error=on_error,
-            output_format=output_format,
-            **reading,  # type: ignore[arg-type]
-        )
+        how = Reading(self.part_rows, on_error=on_error, output_format=output_format, **reading)
         work = BulkWork(task, self.inputs, self.output, how, tell=_tell)
         with progress("answering") as advance:
             found = work.run(self._engine(), self.workers or _workers(device), advance=advance)

@@ -108,8 +108,8 @@ def transfer(
     how["min_fluency"] = min_fluency
     if files is not None:
         options = {"to": list(asked), **how}
-        where = {"device": device, "precision": precision}
-        files.answer("transfer", find_run(run), [text_field], options, **where, **rows)
+        rows |= {"device": device, "precision": precision}
+        files.answer("transfer", find_run(run), [text_field], options, **rows)
         return
     given = [(text,) for text in texts]
     if texts and rows["output_format"] is None:
