@@ -252,7 +252,12 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
             # A pipe is not looked into before it is read: it may have nothing yet.
             if named_so or (path.is_file() and _begins(stream, _GZIP_MARK)):
                 stream = cast(IO[bytes], stack.enter_context(gzip.open(stream)))
-        yield cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
+        yield checked(stream, name)
+
+
+def checked(stream: IO[bytes], name: str) -> BinaryIO:
+    """Return a stream whose failures to be read are :class:`DataError`, with the file's name."""
+    return cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
 
 
 def _begins(stream: IO[bytes], mark: bytes) -> bool:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.bulk.row_answers import RowAnswers, pair_readings, probabilities_of
 from arae_toolkit.data.row_labels import PAIR_LABEL, means_no_label
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.nli.options import (
-    answers_of,
     load_nli_model,
     pair_field_options,
     pair_fields,
-    probabilities_of,
 )
+from arae_toolkit.recipes.shared.answers import answers_to
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
     batch_size_option,
@@ -33,9 +33,9 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request
-from arae_toolkit.recipes.shared.rows import Row, known_label, problem_of_label
 from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.row_forms import Kind, Name, found_in
+from arae_toolkit.storage.rows import Row, known_label, problem_of_label
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
@@ -115,7 +115,7 @@ def evaluate(
             return None
         return problem_of_label(field, label, model.labels)
 
-    def compute(batch: list[Row]) -> list[Any]:  # class numbers, None without a label
+    def compute(batch: list[Row], _: bool) -> list[Any]:  # class numbers, None without a label
         labelled = [row for row in batch if gold_of(row) is not None]
         scores.extend(probabilities_of(labelled, model).ravel())
         labels = (gold_of(row) for row in batch)
@@ -135,7 +135,9 @@ def evaluate(
     ) as request:
         model = load_nli_model(run, device, precision)
         with progress("evaluating") as advance:
-            for batch in answers_of(model, request, compute, unread=UNREAD, title=None):
+            readings = pair_readings(model, fate="not answered")
+            answers = RowAnswers(compute, readings, unread=UNREAD)
+            for batch in answers_to(request, answers, title=None):
                 gold.extend(label for _, label in batch if label not in (None, UNREAD))
                 unanswered += sum(
                     label == UNREAD and gold_of(row) is not None for row, label in batch

@@ -14,9 +14,9 @@ import small
 import small_transfer
 from command_line import call, json_lines, rows_in, start
 
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.storage.rows import MAX_CHARACTERS
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.row_streams import json_line
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, known_label, read_rows
 from arae_toolkit.storage.row_forms import RowForm
+from arae_toolkit.storage.rows import MAX_CHARACTERS, Row, known_label, read_rows
 from arae_toolkit.storage.text_lines import MAX_LINE_BYTES
 
 
