@@ -23,6 +23,7 @@ from arae_toolkit import data_prep, recipes
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.cli import PROGRAM, main
 from arae_toolkit.storage import paths
+from arae_toolkit.version import own_version
 from drills.frame import Broken
 
 Work = Callable[[], None]
@@ -30,7 +31,12 @@ PATIENCE = 240.0
 """Seconds after which work counts as hanging, on a machine with much else to do."""
 _TURN = 0.004
 _NUMBERS = (0, 1, 2)
-_LATE = ("torch._dynamo", "torch.utils.tensorboard", "filelock", "sklearn.pipeline")
+_LATE = (
+    "torch._dynamo",
+    "tensorboard.summary.writer.record_writer",
+    "filelock",
+    "sklearn.pipeline",
+)
 """What others import when they are first used: a second and a half before a training begins."""
 
 
@@ -68,6 +74,7 @@ def warm_up() -> None:
     for name in (*names, *_LATE):
         with contextlib.suppress(ImportError, OSError):  # of an extra that is not there
             importlib.import_module(name)
+    own_version()  # is written into models: one and the same, whatever becomes of the repository
     gc.collect()
     gc.freeze()  # no page of what is there is copied only because a child counts its garbage
 

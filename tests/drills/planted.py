@@ -1,8 +1,7 @@
-"""Faults planted in the toolkit, each of which a drill has to find: a drill that cannot fail says nothing."""
+"""Faults planted in the toolkit, each of which a drill has to find: one that cannot fail is none."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -137,7 +136,7 @@ def found(name: str, materials: Materials, folder: Path) -> str:
     FAULTS[name]()
     drill = DRILLS[name]
     plan = Plan([drill], {name: MOST_TRIALS}, 0, "planted", float("inf"), brief=True)
-    for number in itertools.islice(itertools.count(), MOST_TRIALS):
+    for number in range(MOST_TRIALS):
         record = run_trial(drill, plan, number, materials, folder)
         if record.verdict == "broken":
             return f"trial {number}: {record.what}: {record.words}"
@@ -154,7 +153,9 @@ def main(names: list[str]) -> None:
             work = forked.library(lambda name=name: found(name, materials, folder / "work"))
             done = forked.run(work, folder / "planted", seconds=1800)
             answer = json.loads(done.stdout) if done.code == 0 else ""
-            print(json.dumps({"drill": name, "found": answer, "told": done.told}), flush=True)
+            line = json.dumps({"drill": name, "found": answer, "told": done.told})
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A few trials of every drill, and what a run of drills does with them."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -34,6 +35,21 @@ def test_a_few_trials_keep_what_is_promised(few, name):
     own = [record for record in records if record.drill == name]
     assert len(own) == DRILLS[name].fewest, said
     assert [record for record in own if record.verdict == "broken"] == []
+
+
+@pytest.fixture(scope="session")
+def planted():
+    """Plant a fault for each drill, in a program of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "drills.planted"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return {answer["drill"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRILLS)
+def test_a_drill_finds_what_is_planted(planted, name):
+    assert planted[name]["found"], planted[name]
 
 
 def plan(*drills, trials=3):
