@@ -1,4 +1,4 @@
-"""Faults planted in the toolkit, each of which a drill has to find: one that cannot fail is none."""
+"""Faults planted in the toolkit, each of which a drill has to find, or it says nothing."""
 
 from __future__ import annotations
 
