@@ -9,6 +9,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 # No environment is made on a machine with a GPU, which may have no network.
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 GPU ?=
+# More options of the drills, such as DRILLS='--seed 7'.
+DRILLS ?=
 
 .PHONY: help venv demo test test-web slow check format types gpu docs drills drills-whole soak
 .DEFAULT_GOAL := help
@@ -61,10 +63,10 @@ slow: $(READY)
 
 # What is made for the trials takes a minute or two besides.
 drills: $(READY)
-	PYTHONPATH=tests $(BIN)/python -m drills --minutes 17 --jobs 2
+	PYTHONPATH=tests $(BIN)/python -m drills --minutes 17 --jobs 2 $(DRILLS)
 
 drills-whole: $(READY)
-	PYTHONPATH=tests $(BIN)/python -m drills --whole --minutes 175 --jobs 2 --results results
+	PYTHONPATH=tests $(BIN)/python -m drills --whole --minutes 175 --jobs 2 --results results $(DRILLS)
 
 SOAK ?=
 

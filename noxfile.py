@@ -121,8 +121,12 @@ def release(session: nox.Session) -> None:
     """Build what is published into dist/: wheel, source archive, and their CycloneDX SBOM."""
     wheel = build(session, Path("dist"))
     session.install(SBOM)
+    # The tool does not follow a version that setuptools reads from the package: here it is plain.
+    project = Path(session.create_tmp()) / "pyproject.toml"
+    dynamic, plain = 'dynamic = ["version"]', f'version = "{wheel.name.split("-")[1]}"'
+    project.write_text(Path("pyproject.toml").read_text().replace(dynamic, plain))
     session.run(
-        *("cyclonedx-py", "requirements", LOCK, "--pyproject", "pyproject.toml"),
+        *("cyclonedx-py", "requirements", LOCK, "--pyproject", str(project)),
         *("--mc-type", "library", "--output-reproducible"),
         *("--output-file", str(wheel.with_suffix(".cdx.json"))),
     )

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data.corpus_checks import MANIFEST, MANIFEST_VERSION
 from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.storage.atomic_files import mark_as_written
 from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.locks import locked
 
@@ -23,7 +24,8 @@ MARK = "made-by-arae-toolkit-prepare"
 _NEW, _OLD, _SUFFIX = "new", "old", ".part"
 
 ABANDONED_SECONDS = 24 * 3600
-"""A temporary folder older than this belongs to no living process."""
+"""A temporary folder older than this belongs to no living process, marked or not."""
+_NEW_SECONDS = 60
 
 
 def prepared_manifest(folder: Path) -> dict[str, Any] | None:
@@ -83,22 +85,33 @@ def written_whole(folder: Path) -> Iterator[Path]:
     parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for left in _workplaces(folder):
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_SUFFIX, dir=parent))
-        (workplace / MARK).touch()
+        mark = (workplace / MARK).open("wb")
         (workplace / _NEW).mkdir()
     except OSError as error:
         raise ToolkitError(
             f"{parent}: cannot write here ({error.strerror}); choose another --out"
         ) from error
     try:
-        with locked(parent, "a preparation", name=folder.name):
+        with mark, locked(parent, "a preparation", name=folder.name):
+            mark_as_written(mark.fileno())
+            for left in _workplaces(folder):
+                holds_it = (left / _OLD).is_dir() and not folder.exists()
+                if left != workplace and _is_abandoned(left) and not holds_it:
+                    shutil.rmtree(left, ignore_errors=True)
             yield workplace / _NEW
             _replace(folder, workplace)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _is_abandoned(workplace: Path) -> bool:
+    """Return whether the process that has made a workplace is dead, as far as can be told."""
+    with suppress(OSError), (workplace / MARK).open("rb") as mark:
+        age = time.time() - workplace.stat().st_mtime
+        # One that waits for the lock has not marked its workplace yet.
+        return age > ABANDONED_SECONDS or (age > _NEW_SECONDS and mark_as_written(mark.fileno()))
+    return False
 
 
 def recover(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,15 +13,16 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.evaluation.language_model import (
     LanguageModel,
     LanguageModelSettings,
     train_language_model,
 )
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
+from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.json_files import read_object
-from arae_toolkit.storage.locks import locked
+from arae_toolkit.storage.locks import LOCK, locked
 from arae_toolkit.storage.paths import run_folder
 
 Advance = Callable[[int], None]
@@ -70,6 +71,9 @@ def kept(
             found = make()
             found.save(folder, run)
         note(f"{folder.name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder}")
+    elif (folder / LOCK).exists():  # of another that trains, or of one killed as it had just ended
+        with suppress(ToolkitError, OSError), locked(folder, "a clearing"):
+            remove_leftovers(folder)
     return found
 
 

@@ -216,16 +216,21 @@ def guarantees_block(results: Results) -> str:
     """
     result = measured(results, "drills", "what is promised", "make drills-whole")
     details, drills = result["details"], result["details"]["drills"]
-    extent = (
-        "A whole run"
-        if details["whole"]
-        else f"A sample of {result['seconds'] / 60:.0f} minutes in all, not yet a whole run"
-    )
-    metrics, columns = result["metrics"], ("trials", "inputs", "broken")
+    computed = sum(drill["cpu_seconds"] for drill in drills.values())
+    extent = "A whole run" if details["whole"] else "Not yet a whole run"
+    extent = f"{extent}, of {computed / 60:.0f} minutes of one core"
+    metrics = result["metrics"]
     rows = [
-        [name, *(f"{metrics[f'{name}, {column}']['value']:,.0f}" for column in columns)]
-        for name in drills
+        [
+            name,
+            f"{metrics[f'{name}, trials']['value']:,.0f}",
+            f"{drill['whole']:,}",
+            f"{metrics[f'{name}, inputs']['value']:,.0f}",
+            f"{metrics[f'{name}, broken']['value']:,.0f}",
+        ]
+        for name, drill in drills.items()
     ]
+    commits = [f"{trials:,} at {commit[:10]}" for commit, trials in details["commits"].items()]
     promises = [
         f"**{name}**. {drill['promise']}\n\n*How it is tried:* {drill['way']}"
         for name, drill in drills.items()
@@ -243,8 +248,9 @@ def guarantees_block(results: Results) -> str:
     return "\n\n".join(
         [
             *promises,
-            f"{extent}, seed {result['seeds'][0]}: {place_of(result)}.",
-            table(["drill", "trials", "inputs", "not kept"], rows),
+            f"{extent}, seed {result['seeds'][0]}: {place_of(result)}. "
+            f"Trials by commit: {', '.join(commits)}.",
+            table(["drill", "trials", "of a whole run", "inputs", "not kept"], rows),
             "\n".join(open_ends) or "In what was tried, nothing was found that is not kept.",
         ]
     )

@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
             f"{path}: cannot write ({error.strerror}); choose another folder or free some space"
         ) from error
     try:
-        _mark(handle)
+        mark_as_written(handle)
         remove_leftovers(path.parent, f".{path.name}.", older_than=_NEW_SECONDS)
         yield temporary
         with temporary.open("rb+") as written:
@@ -69,13 +69,13 @@ def remove_leftovers(folder: Path, prefix: str = ".", *, older_than: float = 0.0
             try:
                 status = os.fstat(handle)
                 old = time.time() - status.st_mtime >= older_than
-                if stat.S_ISREG(status.st_mode) and old and _mark(handle):
+                if stat.S_ISREG(status.st_mode) and old and mark_as_written(handle):
                     left.unlink()
             finally:
                 os.close(handle)
 
 
-def _mark(handle: int) -> bool:
+def mark_as_written(handle: int) -> bool:
     """Mark an open file as being written; return whether nobody else has.
 
     The system takes the mark away with the process, so that it tells leftovers from work. Where the

@@ -67,8 +67,21 @@ def save_tensors(
     with replacing(path) as temporary:
         try:
             save_file(whole.content, temporary, metadata=header)
+            _put_in_order(temporary)
         except SafetensorError as error:  # what it makes of a full disk
             raise OSError(str(error)) from error
+
+
+def _put_in_order(path: Path) -> None:
+    """Sort the metadata of a file, which the library writes in another order each time."""
+    with path.open("rb+") as target:
+        size = int.from_bytes(target.read(8), "little")
+        header = json.loads(target.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        content = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(content) <= size:  # blanks may stand behind it
+            target.seek(8)
+            target.write(content.ljust(size))
 
 
 def load_tensors(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,14 +63,8 @@ class RunLog:
         """
         import jsonlines  # here, because help needs this module and no library
 
-        try:
-            with jsonlines.open(self.path, mode="a") as target:
-                target.write(_finite(row))
-        except OSError as error:
-            raise ToolkitError(
-                f"{self.path}: cannot write ({error.strerror}); free some space and start the "
-                "same command again to go on from the last checkpoint"
-            ) from error
+        with _written(self.path), jsonlines.open(self.path, mode="a") as target:
+            target.write(_finite(row))
         for listener in self.listeners:
             listener.row(row)
 
@@ -100,21 +97,53 @@ class TensorBoardListener(Listener):
     """Writes rows as TensorBoard scalars (needs the ``tensorboard`` extra)."""
 
     def __init__(self, folder: Path) -> None:
-        """Open an event file in the folder.
+        """Begin an event file in the folder.
 
         Raises:
             ImportError: If TensorBoard is not installed.
+            ToolkitError: If the folder cannot be written.
         """
-        from torch.utils.tensorboard import SummaryWriter
+        # Not torch's SummaryWriter: it writes in a thread, where a full disk is a traceback.
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self._event, self._summary, self._records = Event, Summary, RecordWriter
+        now = time.time()
+        self.path = folder / f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{os.getpid()}"
+        with _written(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._write(file_version="brain.Event:2")
 
     def row(self, row: Row) -> None:
-        """Write every number of a row."""
-        for name, value in row.items():
-            if isinstance(value, int | float) and name != "iteration":
-                self._writer.add_scalar(f"{row['kind']}/{name}", value, row["iteration"])
-        self._writer.flush()
+        """Write every number of a row.
+
+        Raises:
+            ToolkitError: If the file cannot be written.
+        """
+        values = [
+            self._summary.Value(tag=f"{row['kind']}/{name}", simple_value=value)
+            for name, value in row.items()
+            if isinstance(value, int | float) and name != "iteration"
+        ]
+        self._write(step=row["iteration"], summary=self._summary(value=values))
+
+    def _write(self, **content: Any) -> None:
+        event = self._event(wall_time=time.time(), **content)
+        with _written(self.path), self.path.open("ab") as target:
+            self._records(target).write(event.SerializeToString())
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn a failure to write a file of the run into a word on how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise ToolkitError(
+            f"{path}: cannot write ({error.strerror}); free some space and start the "
+            "same command again to go on from the last checkpoint"
+        ) from error
 
 
 def _finite(row: Row) -> Row:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import time
@@ -8,7 +9,7 @@ from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
 from arae_toolkit.data_prep import corpus_folder
 from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError, ToolkitError
-from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.atomic_files import mark_as_written, write_json
 
 
 def write_corpus(folder, name="one", **more):
@@ -110,6 +111,22 @@ def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
     assert not old.exists()
     assert new.exists()  # it may belong to a process that runs now
     assert own.exists()  # it has no mark
+
+
+def test_leftovers_of_a_process_killed_minutes_ago_are_removed(tmp_path):
+    killed, waits, lives = (tmp_path / f".corpus.{name}.part" for name in ("a", "b", "c"))
+    minutes_ago = time.time() - 300
+    with contextlib.ExitStack() as open_files:
+        for left in (killed, waits, lives):
+            left.mkdir()
+            mark = open_files.enter_context((left / corpus_folder.MARK).open("wb"))
+            if left == lives:
+                assert mark_as_written(mark.fileno())
+        for left in (killed, lives):
+            os.utime(left, (minutes_ago, minutes_ago))
+        with written_whole(tmp_path / "corpus"):
+            pass
+    assert [left.exists() for left in (killed, waits, lives)] == [False, True, True]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -85,7 +85,8 @@ def attempt(trial: Trial) -> None:
         else:
             status = os.statvfs(place)
             used = (status.f_blocks - status.f_bfree) * status.f_frsize
-            size = used + _PAGE * random.randrange(max(1, usual.total // _PAGE))
+            left = _PAGE * random.randrange(max(1, usual.total // _PAGE))
+            size = max(_PAGE, used + left)  # no size at all means one without bound
             trial.what = f"{writer.name}, {size - used} bytes left on the disk"
             _remount(place, f"size={size}")
             right = [0, 1]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -15,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import arae_toolkit
+from arae_toolkit import data_prep, recipes
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.cli import PROGRAM, main
 from arae_toolkit.storage import paths
+from arae_toolkit.version import own_version
 from drills.frame import Broken
 
 Work = Callable[[], None]
@@ -25,6 +31,13 @@ PATIENCE = 240.0
 """Seconds after which work counts as hanging, on a machine with much else to do."""
 _TURN = 0.004
 _NUMBERS = (0, 1, 2)
+_LATE = (
+    "torch._dynamo",
+    "tensorboard.summary.writer.record_writer",
+    "filelock",
+    "sklearn.pipeline",
+)
+"""What others import when they are first used: a second and a half before a training begins."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,22 @@ class Done:
         return lines[-1][:300] if lines else ""
 
 
+def warm_up() -> None:
+    """Import once what commands import, so that each process that is forked has it already."""
+    names = [
+        module.name
+        for package in (arae_toolkit, recipes, data_prep)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if not module.name.endswith("__main__")
+    ]
+    for name in (*names, *_LATE):
+        with contextlib.suppress(ImportError, OSError):  # of an extra that is not there
+            importlib.import_module(name)
+    own_version()  # is written into models: one and the same, whatever becomes of the repository
+    gc.collect()
+    gc.freeze()  # no page of what is there is copied only because a child counts its garbage
+
+
 def command(*words: object) -> Work:
     """Return the work of the program with these arguments."""
     return lambda: main(list(map(os.fspath, map(_word, words))), prog_name=PROGRAM)
@@ -72,7 +101,7 @@ def library(function: Callable[[], Any]) -> Work:
     return work
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """A process that does some work.
 
@@ -99,6 +128,7 @@ class Process:
                 os.waitpid(self.number, 0)
                 break
             time.sleep(_TURN)
+        _at_work.discard(self)
         self.kill()  # what it has left behind
         took = time.monotonic() - self.began
         stderr = (self.folder / "stderr").read_bytes().decode(errors="replace")
@@ -108,6 +138,17 @@ class Process:
         """Send a signal to the process and all that it has started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.number, number)
+
+
+_at_work: set[Process] = set()
+
+
+def end_with_all(*_: object) -> NoReturn:
+    """End this process, as a signal asks for, and all that it has started."""
+    # No exception, which is lost where it falls into the hooks of a fork.
+    for process in list(_at_work):
+        process.kill()
+    os._exit(128 + signal.SIGTERM)
 
 
 def start(
@@ -139,7 +180,9 @@ def start(
         _be_child(work, folder, stdin, before, environment or {})
     with contextlib.suppress(OSError):
         os.setpgid(number, number)  # here as well, so that it is one before it is killed
-    return Process(number, folder)
+    process = Process(number, folder)
+    _at_work.add(process)
+    return process
 
 
 def run(work: Work, folder: Path, *, seconds: float = PATIENCE, **settings: Any) -> Done:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,12 +21,14 @@ class Record:
         drill: Its name.
         seed: Of the whole run.
         number: Of the trial.
-        code: The version of the code that was tried.
+        code: Fingerprint of the code that was tried; see :func:`fingerprint`.
         verdict: Whether the promise was kept.
         what: What was tried.
         words: What went wrong, or why it was not tried; empty where the promise was kept.
         examples: How many inputs were tried.
-        seconds: What it took.
+        seconds: What it took, waiting included.
+        cpu_seconds: What it and its processes have computed.
+        commit: Where that code stood.
     """
 
     drill: str
@@ -37,6 +40,22 @@ class Record:
     words: str
     examples: int
     seconds: float
+    cpu_seconds: float = 0.0
+    commit: str = ""
+
+
+def fingerprint(places: Iterable[Path]) -> str:
+    """Return a fingerprint of the code in some folders and files, tests of it left out.
+
+    Commits come and go with what a page says; trials are of the code, whichever commit has it.
+    """
+    digest = hashlib.sha256()
+    for place in places:
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc" and not path.name.startswith("test_"):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{place.name}/{path.relative_to(place)} {content}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 class Records:
@@ -65,11 +84,25 @@ class Records:
         finally:
             os.close(handle)
 
-    def of(self, drills: Sequence[str], *, seed: int, code: str) -> list[Record]:
-        """Return the records of some drills, each trial once, of one seed and version."""
-        found = {
-            (record.drill, record.number): record
-            for record in self
-            if record.drill in drills and (record.seed, record.code) == (seed, code)
-        }
+    def of(
+        self, drills: Sequence[str], *, seed: int, code: str, earlier: bool = False
+    ) -> list[Record]:
+        """Return the records of some drills, each trial once, of one seed.
+
+        Args:
+            drills: Their names.
+            seed: Of the run.
+            code: The fingerprint of the code that is tried.
+            earlier: Whether what held with earlier code counts as well. What did not is left out,
+                so that it is tried again with the code that should have mended it.
+        """
+        found: dict[tuple[str, int], Record] = {}
+        for record in self:
+            if record.drill not in drills or record.seed != seed:
+                continue
+            key = record.drill, record.number
+            if record.code == code or (earlier and record.verdict == "held"):
+                found[key] = record
+            elif earlier:
+                found.pop(key, None)
         return [found[key] for key in sorted(found)]

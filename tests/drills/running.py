@@ -1,9 +1,12 @@
-"""Running of trials: the drill that has had the least time is next, in one process or several."""
+"""Running of trials: the drill that is least far is next, in one process or several."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
+import signal
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import NoReturn
 
+from drills import forked
 from drills.frame import Broken, Drill, NotTried, Trial
 from drills.materials import Materials
 from drills.records import Record, Records, Verdict
@@ -25,7 +29,9 @@ class Plan:
         drills: In the order in which they begin.
         most: Trials of each by its name, those on record included.
         seed: Of all chance.
-        code: The version that is tried.
+        code: Fingerprint of the code that is tried.
+        commit: Where that code stands.
+        earlier: Whether trials that held with earlier code count.
         end: When to begin no further trial, on the monotonic clock.
         brief: Whether trials are to be short.
     """
@@ -36,29 +42,51 @@ class Plan:
     code: str
     end: float
     brief: bool
+    commit: str = ""
+    earlier: bool = False
+
+    def on_record(self, records: Records) -> list[Record]:
+        """Return the trials on record that count."""
+        names = [drill.name for drill in self.drills]
+        return records.of(names, seed=self.seed, code=self.code, earlier=self.earlier)
 
 
 def run_trials(plan: Plan, records: Records, materials: Materials, folder: Path, jobs: int) -> None:
     """Run what is not on record yet, in so many processes."""
-    workers = []
+    workers: list[int] = []
+    parent = os.getpid()
     for index in range(jobs):
         worker = os.fork()
         if worker == 0:
-            _be_worker(plan, records, materials, folder / f"worker-{index}", (index, jobs))
+            place = folder / f"worker-{index}"
+            _be_worker(plan, records, materials, place, (index, jobs), parent)
         workers.append(worker)
-    for worker in workers:
-        os.waitpid(worker, 0)
+    try:
+        for worker in workers:
+            os.waitpid(worker, 0)
+    except BaseException:  # stopped: what the workers are at is to end before its folders go
+        for worker in workers:
+            with contextlib.suppress(OSError):
+                os.kill(worker, signal.SIGTERM)
+                os.waitpid(worker, 0)
+        raise
 
 
 def _be_worker(
-    plan: Plan, records: Records, materials: Materials, folder: Path, share: tuple[int, int]
+    plan: Plan,
+    records: Records,
+    materials: Materials,
+    folder: Path,
+    share: tuple[int, int],
+    parent: int,
 ) -> NoReturn:
     """Run every trial whose number belongs to this worker, and end the process."""
     code = 1
+    signal.signal(signal.SIGTERM, forked.end_with_all)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells its parent as well, who decides
     try:
         index, jobs = share
-        there = records.of([drill.name for drill in plan.drills], seed=plan.seed, code=plan.code)
-        done = {(record.drill, record.number) for record in there}
+        done = {(record.drill, record.number) for record in plan.on_record(records)}
         waiting = {
             drill.name: [
                 number
@@ -67,13 +95,14 @@ def _be_worker(
             ][::-1]
             for drill in plan.drills
         }
-        spent = dict.fromkeys(waiting, 0.0)
         by_name = {drill.name: drill for drill in plan.drills}
-        while any(waiting.values()) and time.monotonic() < plan.end:
-            name = min((n for n in waiting if waiting[n]), key=lambda n: spent[n])
-            record = run_trial(by_name[name], plan, waiting[name].pop(), materials, folder)
-            records.add(record)
-            spent[name] += record.seconds
+        while (
+            any(waiting.values())
+            and time.monotonic() < plan.end
+            and os.getppid() == parent  # nobody is left who would use the rest
+        ):
+            name = max(waiting, key=lambda n: len(waiting[n]) / plan.most[n])
+            records.add(run_trial(by_name[name], plan, waiting[name].pop(), materials, folder))
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -90,7 +119,7 @@ def run_trial(drill: Drill, plan: Plan, number: int, materials: Materials, folde
     trial = Trial(plan.seed, number, random, folder, materials, brief=plan.brief)
     verdict: Verdict = "held"
     words = ""
-    began = time.monotonic()
+    began, computed = time.monotonic(), _cpu_seconds()
     try:
         drill.attempt(trial)
     except Broken as error:
@@ -111,4 +140,12 @@ def run_trial(drill: Drill, plan: Plan, number: int, materials: Materials, folde
         words,
         trial.examples,
         round(time.monotonic() - began, 3),
+        round(_cpu_seconds() - computed, 3),
+        plan.commit,
     )
+
+
+def _cpu_seconds() -> float:
+    """Return what this process and those that it has waited for have computed."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)

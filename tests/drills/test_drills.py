@@ -1,6 +1,9 @@
 """A few trials of every drill, and what a run of drills does with them."""
 
+import contextlib
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +15,7 @@ import pytest
 from drills import damage, forked
 from drills.catalogue import DRILLS
 from drills.frame import Broken, Drill, NotTried
-from drills.records import Record, Records
+from drills.records import Record, Records, fingerprint
 from drills.running import Plan, run_trial, run_trials
 
 
@@ -32,6 +35,21 @@ def test_a_few_trials_keep_what_is_promised(few, name):
     own = [record for record in records if record.drill == name]
     assert len(own) == DRILLS[name].fewest, said
     assert [record for record in own if record.verdict == "broken"] == []
+
+
+@pytest.fixture(scope="session")
+def planted():
+    """Plant a fault for each drill, in a program of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "drills.planted"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return {answer["drill"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRILLS)
+def test_a_drill_finds_what_is_planted(planted, name):
+    assert planted[name]["found"], planted[name]
 
 
 def plan(*drills, trials=3):
@@ -99,6 +117,79 @@ def test_a_stopped_run_goes_on_behind_what_is_on_record(tmp_path):
     run_trials(plan(one), records, None, tmp_path / "work", jobs=2)
     assert sorted((tmp_path / "runs").read_text().split()) == ["0", "2"]
     assert [r.number for r in records.of(["one"], seed=3, code="abc")] == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_the_drill_that_is_least_far_is_next(tmp_path):
+    short, long = drill(lambda _: None, "short"), drill(lambda _: None, "long")
+    chosen = Plan([short, long], {"short": 2, "long": 6}, 3, "abc", float("inf"), brief=True)
+    records = Records(tmp_path / "trials.jsonl")
+    run_trials(chosen, records, None, tmp_path / "work", jobs=1)
+    order = [record.drill for record in records]
+    assert order == ["short", "long", "long", "long", "short", "long", "long", "long"]
+
+
+def test_what_held_with_earlier_code_counts_if_asked_for_and_what_did_not_is_tried_again(tmp_path):
+    records = Records(tmp_path / "trials.jsonl")
+    trials = [
+        *((0, "old", "held"), (1, "old", "broken"), (2, "old", "held"), (2, "newer", "broken")),
+        *((3, "old", "not tried"), (4, "abc", "broken"), (5, "old", "broken"), (5, "abc", "held")),
+    ]
+    for number, code, verdict in trials:
+        records.add(Record("one", 3, number, code, verdict, "", "", 1, 0.1))
+
+    def counted(**settings):
+        return [r.number for r in records.of(["one"], seed=3, code="abc", **settings)]
+
+    assert counted() == [4, 5]
+    assert counted(earlier=True) == [0, 4, 5]
+
+
+def test_a_fingerprint_is_of_the_code_alone(tmp_path):
+    code, other = tmp_path / "code", tmp_path / "other.py"
+    code.mkdir()
+    (code / "module.py").write_text("one = 1\n")
+    other.write_text("two = 2\n")
+    first = fingerprint([code, other])
+    (code / "test_module.py").write_text("a test\n")
+    (code / "__pycache__").mkdir()
+    (code / "__pycache__" / "module.pyc").write_bytes(b"compiled")
+    assert fingerprint([code, other]) == first
+    other.write_text("two = 3\n")
+    second = fingerprint([code, other])
+    (code / "module.py").rename(code / "moved.py")
+    assert len({first, second, fingerprint([code, other])}) == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_run_that_is_stopped_leaves_no_process(tmp_path):
+    begun = tmp_path / "begun"
+
+    def sleep():
+        begun.touch()
+        time.sleep(600)
+
+    def run_until_stopped():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+        one = drill(lambda trial: forked.run(sleep, trial.folder / "work"))
+        run_trials(plan(one), Records(tmp_path / "trials"), None, tmp_path / "work", jobs=1)
+
+    run = forked.start(run_until_stopped, tmp_path / "run")
+    end = time.monotonic() + 60
+    while not begun.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(run.number, signal.SIGTERM)
+    done = run.wait(60)
+    assert done.code == 9, done.stderr
+    working = [link for link in Path("/proc").glob("[0-9]*/cwd") if lies_in(link, tmp_path)]
+    assert working == []
+
+
+def lies_in(link, folder):
+    with contextlib.suppress(OSError):
+        return link.readlink().is_relative_to(folder)
+    return False
 
 
 def ended(work, tmp_path, **settings):

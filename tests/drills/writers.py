@@ -187,7 +187,7 @@ def check_again(writer: Writer, materials: Materials, folder: Path, work: Path) 
         Broken: If it does not, or if anything is left of what was disturbed.
     """
     if folder.exists():
-        check_end(run(writer.read(materials, folder), work / "read"), [0, 1, 3, 4])
+        check_end(run(writer.read(materials, folder), work / "read"), [0, 1, 2, 3, 4])
     _age(folder.parent)
     done = run(writer.work(materials, folder), work)
     check_end(done, [0])

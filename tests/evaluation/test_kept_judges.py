@@ -2,6 +2,8 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.evaluation import kept_judges
 from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
+from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.locks import locked
 
 
 def test_a_language_model_of_an_unlabelled_corpus_is_trained_once(synthetic, monkeypatch):
@@ -15,3 +17,24 @@ def test_a_language_model_of_an_unlabelled_corpus_is_trained_once(synthetic, mon
     texts = ["a man sleeps .", "a dog runs ."]
     assert first.read(texts).perplexity == again.read(texts).perplexity
     assert first.held_out_perplexity == again.held_out_perplexity > 1
+
+
+class _Judge:
+    def save(self, folder, run):
+        write_json(folder / "config.json", {"run": run})
+        (folder / "model.safetensors").touch()
+
+
+def test_what_is_left_of_a_judge_that_was_killed_at_its_end_goes_when_it_is_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(kept_judges, "load_model_folder", lambda _: None)
+    judge = tmp_path / "judge"
+    for _ in range(2):
+        kept_judges.kept(judge, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
+        assert sorted(p.name for p in judge.iterdir()) == ["config.json", "model.safetensors"]
+        for name in (".lock", ".locked-by.json", ".config.json.abc.part"):
+            (judge / name).touch()
+    with locked(judge, "a training"):  # of another, which goes on
+        kept_judges.kept(judge, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
+        assert (judge / ".config.json.abc.part").exists()

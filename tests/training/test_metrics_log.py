@@ -1,4 +1,5 @@
 import json
+import resource
 
 import pytest
 
@@ -104,3 +105,21 @@ def test_tensorboard_gets_every_number(tmp_path):
     }
     (event,) = events.Scalars("dev/exact")
     assert (event.step, event.value) == (7, 50.0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_disk_without_room_for_tensorboard_is_one_line(tmp_path):
+    """Neither a traceback of a thread nor a path in bytes."""
+    pytest.importorskip("tensorboard")
+    listener = TensorBoardListener(tmp_path / "tensorboard")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400, before[1]))
+    try:
+        with pytest.raises(ToolkitError, match=r"^/.*tfevents.*: cannot write \(File too large\)"):
+            for iteration in range(20):
+                listener.row({"kind": "train", "iteration": iteration, "seconds": 1.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolkitError, match=r"^/.*: cannot write \(Not a directory\)"):
+        TensorBoardListener(tmp_path / "file" / "tensorboard")
