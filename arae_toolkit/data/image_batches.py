@@ -44,11 +44,20 @@ class PixelBatch:
         """Pixels in all images together."""
         return self.pixels.numel()
 
+    @property
+    def words(self) -> None:
+        """None: a pixel has two values, and no vocabulary."""
+        return None
+
     def corrupted(self, *, share: float, generator: torch.Generator) -> PixelBatch:
         """Return the images with a share of their pixels turned to paper."""
         if not share:
             return self
         return PixelBatch(drop_pixels(self.pixels, share=share, generator=generator))
+
+    def part(self, rows: slice) -> PixelBatch:
+        """Return some of the images, in their order."""
+        return PixelBatch(self.pixels[rows])
 
 
 class PixelStore:
