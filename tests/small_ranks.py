@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,19 @@ import small
 import torch
 from pytest import MonkeyPatch
 from safetensors.torch import save_file
+from small_transfer import changed
 from torch import Tensor, distributed
 from torch.nn import functional
 
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.distributed.ranks import Ranks
 from arae_toolkit.nn import lstm_decoder, lstm_encoder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.ops import linear_cross_entropy
 from arae_toolkit.pretraining import algorithm
 from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.transfer.autoencoder import attribute_classifier, experiment
 
 
 def gradients_in_float64(
@@ -32,34 +38,56 @@ def gradients_in_float64(
     return nats.detach(), of_hidden, torch.cat([of_weight, of_bias[:, None]], dim=1)
 
 
-def trained(
-    settings: tuple[str, ...], prior: PriorKind, iterations: int, ranks: Ranks, **more: Any
-) -> dict[str, torch.Tensor]:
-    """Return weights, and the scalars of every iteration, of a model trained in float64."""
+@contextmanager
+def float64() -> Iterator[None]:
+    """Compute in float64, by one thread and by operations that know it."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    patch = MonkeyPatch()
-    patch.setattr(linear_cross_entropy, "gradients_on_cpu", gradients_in_float64)
-    for module in (lstm_encoder, lstm_decoder, algorithm):  # the packed LSTM adds up in float32
-        patch.setattr(module, "packs", lambda _: False)
-    try:
+    with MonkeyPatch.context() as patch:
+        patch.setattr(linear_cross_entropy, "gradients_on_cpu", gradients_in_float64)
+        for module in (lstm_encoder, lstm_decoder, algorithm):  # packed, sums are in float32
+            patch.setattr(module, "packs", lambda _: False)
+        counted = attribute_classifier.class_weights
+        patch.setattr(attribute_classifier, "class_weights", lambda *of: counted(*of).double())
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+def trained(
+    settings: tuple[str, ...], prior: PriorKind, iterations: int, ranks: Ranks, **more: Any
+) -> dict[str, Tensor]:
+    """Return what a model of plain sentences ends with: see :func:`end_of`."""
+    with float64():
         config, words = small.settings(*settings), small.vocabulary()
         model = small.model(words, config, prior=prior)
-        training = Algorithm(model, config, small.store(words), ranks=ranks, **more)
-        scalars = [training.iteration(number) for number in range(iterations)]
-    finally:
-        patch.undo()
-        torch.set_default_dtype(torch.float32)
+        return end_of(Algorithm(model, config, small.store(words), ranks=ranks, **more), iterations)
+
+
+def trained_transfer(
+    corpus: Path, settings: dict[str, Any], iterations: int, ranks: Ranks, exact: bool = True
+) -> dict[str, Tensor]:
+    """Return what a transfer model ends with: see :func:`end_of`. Decoding is in float32 only."""
+    with float64() if exact else nullcontext():
+        opened, config = Corpus(corpus), changed(**settings)
+        model = experiment.new_model(opened, config, kind="arae")
+        store = AttributeStore(opened.split("train"), device=torch.device("cpu"))
+        return end_of(experiment.new_algorithm(model, config, store, "fp32", ranks), iterations)
+
+
+def end_of(training: Algorithm, iterations: int) -> dict[str, Tensor]:
+    """Return weights, and the scalars of every iteration."""
+    scalars = [training.iteration(number) for number in range(iterations)]
     found = {
         f"{name}/{key}": value.detach().clone().contiguous()
         for name, module in training.modules.items()
         for key, value in module.state_dict().items()
     }
-    found |= {
+    return found | {
         f"scalars/{name}": torch.stack([row[name].double() for row in scalars if name in row])
         for name in scalars[-1]
     }
-    return found
 
 
 def work(rank: int, size: int, place: Path, cases: dict[str, dict[str, Any]]) -> None:
@@ -68,6 +96,7 @@ def work(rank: int, size: int, place: Path, cases: dict[str, dict[str, Any]]) ->
         "gloo", init_method=f"file://{place / 'meeting'}", rank=rank, world_size=size
     )
     for name, case in cases.items():
-        found = trained(**case, ranks=Ranks(size, rank))
+        train = trained_transfer if "corpus" in case else trained
+        found = train(**case, ranks=Ranks(size, rank))
         save_file(found, place / f"{name}-{rank}.safetensors")
     distributed.destroy_process_group()

@@ -42,18 +42,26 @@ class Ranks:
         return self.rank == 0
 
     def rows(self, count: int) -> slice:
-        """Return which of a batch's rows are this process's.
+        """Return which of a batch's rows are this process's: one that counts nothing, if none is.
 
-        Raises:
-            ValueError: If there are fewer rows than processes.
+        Whoever has no row goes through the motions with one, so that all processes meet in the
+        same messages; see :meth:`weight`.
 
         Example:
             >>> [Ranks(3, rank).rows(64) for rank in range(3)]
             [slice(0, 21, None), slice(21, 42, None), slice(42, 64, None)]
         """
-        if count < self.size:
-            raise ValueError(f"a batch of {count} rows cannot be shared by {self.size} processes")
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+        start, end = count * self.rank // self.size, count * (self.rank + 1) // self.size
+        return slice(start, end) if end > start else slice(0, 1)
+
+    def weight(self, count: int) -> float:
+        """Return 1, or 0 where the row of :meth:`rows` is another process's.
+
+        Example:
+            >>> [(Ranks(3, rank).rows(2), Ranks(3, rank).weight(2)) for rank in range(3)]
+            [(slice(0, 1, None), 0.0), (slice(0, 1, None), 1.0), (slice(1, 2, None), 1.0)]
+        """
+        return float(count * (self.rank + 1) // self.size > count * self.rank // self.size)
 
     def gathered(self, own: Tensor, count: int) -> Tensor:
         """Return all rows of a batch, of which each process has made its own.
@@ -61,13 +69,13 @@ class Ranks:
         What follows must be the same in every process: each takes the gradient of its rows.
 
         Args:
-            own: Shape (number of own rows, ...).
+            own: Of the rows of :meth:`rows`. Shape (their number, ...).
             count: B.
 
         Returns:
             Shape (B, ...).
         """
-        return own if self.size == 1 else _Gathered.apply(own, self.rows(count), count)  # type: ignore[no-any-return, no-untyped-call]
+        return own if self.size == 1 else _Gathered.apply(own, self, count)  # type: ignore[no-any-return, no-untyped-call]
 
     def shared(self, whole: Tensor) -> Tensor:
         """Return what every process has, to be used for the own rows: its gradients are added up.
@@ -165,17 +173,18 @@ class _Gathered(torch.autograd.Function):
     """Rows of all processes; backwards, the gradient of the own ones."""
 
     @staticmethod
-    def forward(context: Any, own: Tensor, rows: slice, count: int) -> Tensor:
-        context.rows = rows
+    def forward(context: Any, own: Tensor, ranks: Ranks, count: int) -> Tensor:
+        context.rows, context.weight = ranks.rows(count), ranks.weight(count)
         # A sum with zeros is exact, and shares need not be equal.
         whole = own.new_zeros(count, *own.shape[1:])
-        whole[rows] = own
+        if context.weight:
+            whole[context.rows] = own
         _add_up(whole)
         return whole
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
-        return gradients[0][context.rows], None, None
+        return gradients[0][context.rows] * context.weight, None, None
 
 
 class _Shared(torch.autograd.Function):

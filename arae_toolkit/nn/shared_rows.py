@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from arae_toolkit.distributed.ranks import Ranks
+from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 
@@ -57,27 +59,46 @@ class SharedDecoder:
     def __init__(self, decoder: Any, ranks: Ranks) -> None:
         self.decoder, self.ranks = decoder, ranks
 
-    def nats(
+    def nats(self, code: Tensor, batch: Any, *, read: Any = None, **options: Any) -> Tensor:
+        """Return the nats summed over all rows; see :class:`~arae_toolkit.models.interfaces`.
+
+        Sentences of several attribute values are shared value by value: each value's decoder has
+        rows in every process.
+        """
+        if not isinstance(self.decoder, AttributeDecoders):
+            return self._shared(self.decoder.nats, code, batch, read=read, **options)
+        codes = code.split([len(part) for part in batch.parts.values()])
+        parts = batch.parts if read is None else read.parts
+        nats = [
+            self.part_nats(value, one, part, read=parts[value], **options)
+            for (value, part), one in zip(batch.parts.items(), codes, strict=True)
+        ]
+        return torch.stack(nats).sum()
+
+    def part_nats(
+        self, value: int, code: Tensor, part: Any, *, read: Any = None, **options: Any
+    ) -> Tensor:
+        """Return the nats of sentences that all have one attribute value, summed over all rows."""
+        own = partial(self.decoder.part_nats, value)
+        return self._shared(own, code, part, read=read, **options)
+
+    def _shared(
         self,
+        nats: Callable[..., Tensor],
         code: Tensor,
         batch: Any,
         *,
-        dtype: torch.dtype = torch.float32,
+        read: Any,
         sample: SoftmaxSample | None = None,
-        read: Any = None,
+        **options: Any,
     ) -> Tensor:
-        """Return the nats summed over all rows; see :class:`~arae_toolkit.models.interfaces`."""
         rows = self.ranks.rows(len(batch))
         if sample is not None:
-            sample = replace(sample, batch_words=batch.words)
-        own = self.decoder.nats(
-            self.ranks.shared(code)[rows],
-            batch.part(rows),
-            dtype=dtype,
-            sample=sample,
-            read=None if read is None else read.part(rows),
-        )
-        return self.ranks.summed(own)
+            options["sample"] = replace(sample, batch_words=batch.words)
+        if read is not None:
+            options["read"] = read.part(rows)
+        own = nats(self.ranks.shared(code)[rows], batch.part(rows), **options)
+        return self.ranks.summed(own * self.ranks.weight(len(batch)))
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the weights."""
