@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import small
 import torch
 from pytest import MonkeyPatch
@@ -16,8 +17,10 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.distributed.ranks import Ranks
+from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.nn import lstm_decoder, lstm_encoder
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.ops import linear_cross_entropy
@@ -76,6 +79,18 @@ def trained_transfer(
         return end_of(experiment.new_algorithm(model, config, store, "fp32", ranks), iterations)
 
 
+def trained_images(settings: tuple[str, ...], iterations: int, ranks: Ranks) -> dict[str, Tensor]:
+    """Return what a model of images ends with: see :func:`end_of`."""
+    with float64():
+        config = small.settings(*settings)
+        random = np.random.default_rng(0)
+        pixels = random.random((40, 36)) < random.random(36)
+        model = ImageARAE((6, 6), encoder_sizes=(12,), decoder_sizes=(12,), code_size=10)
+        model.initialize(generator=torch.Generator().manual_seed(3))
+        store = PixelStore(pixels, device=torch.device("cpu"))
+        return end_of(Algorithm(model, config, store, ranks=ranks), iterations)
+
+
 def end_of(training: Algorithm, iterations: int) -> dict[str, Tensor]:
     """Return weights, and the scalars of every iteration."""
     scalars = [training.iteration(number) for number in range(iterations)]
@@ -90,13 +105,19 @@ def end_of(training: Algorithm, iterations: int) -> dict[str, Tensor]:
     }
 
 
+def end_of_case(case: dict[str, Any], ranks: Ranks) -> dict[str, Tensor]:
+    """Return what the model of a case ends with."""
+    own = dict(case)
+    trains = {"transfer": trained_transfer, "images": trained_images, "text": trained}
+    return trains[own.pop("kind", "text")](**own, ranks=ranks)
+
+
 def work(rank: int, size: int, place: Path, cases: dict[str, dict[str, Any]]) -> None:
     """Train each of the cases together with the other processes."""
     distributed.init_process_group(
         "gloo", init_method=f"file://{place / 'meeting'}", rank=rank, world_size=size
     )
     for name, case in cases.items():
-        train = trained_transfer if "corpus" in case else trained
-        found = train(**case, ranks=Ranks(size, rank))
+        found = end_of_case(case, Ranks(size, rank))
         save_file(found, place / f"{name}-{rank}.safetensors")
     distributed.destroy_process_group()

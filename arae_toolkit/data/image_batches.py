@@ -93,7 +93,7 @@ class PixelStore:
     def batch_on_device(self, rows: Tensor, *, width: int) -> PixelBatch:
         """Gather the images of these row numbers, which lie on the store's device. Shape (B,)."""
         assert width == self._ink.shape[1], "images are all of one size"
-        return PixelBatch(self._ink[rows].to(torch.float32))
+        return PixelBatch(self._ink[rows].to(torch.get_default_dtype()))
 
     def width(self, indices: Indices) -> int:
         """Return P, whatever the rows."""

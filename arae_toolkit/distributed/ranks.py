@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -22,6 +23,10 @@ from arae_toolkit.errors import ToolkitError
 
 SIZE_VARIABLE = "WORLD_SIZE"
 """By which torchrun tells a process of how many it is one."""
+
+LONGEST_WAIT = timedelta(hours=12)
+"""While the first process measures, prepares or trains what is small, the others wait; whoever is
+gone is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,13 @@ class Ranks:
         """Return the sum over processes; each part has the gradient of the sum."""
         return part if self.size == 1 else _Summed.apply(part)  # type: ignore[no-any-return, no-untyped-call]
 
+    def added(self, part: Tensor) -> Tensor:
+        """Return the sum over processes, each of which uses it for its own rows.
+
+        The gradient of a part is the sum of what the processes' uses of the sum give.
+        """
+        return part if self.size == 1 else _Added.apply(part)  # type: ignore[no-any-return, no-untyped-call]
+
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Add up the gradients that processes have of the same parameters, in one message."""
         if self.size == 1:
@@ -134,7 +146,8 @@ def joined(device: torch.device) -> Ranks:
     if int(os.environ.get(SIZE_VARIABLE, "1")) == 1:
         return ALONE
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     return Ranks(distributed.get_world_size(), distributed.get_rank())
 
 
@@ -213,3 +226,19 @@ class _Summed(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
         return gradients[0]
+
+
+class _Added(torch.autograd.Function):
+    """The sum over processes, forwards and backwards."""
+
+    @staticmethod
+    def forward(context: Any, part: Tensor) -> Tensor:
+        total = part.clone()
+        _add_up(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Any) -> Any:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        _add_up(total)
+        return total

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.distributed.ranks import Ranks
+from arae_toolkit.nn.batch_norm import BatchNorm
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
@@ -107,7 +108,13 @@ class SharedDecoder:
 
 
 def shared_rows(encoder: Any, decoder: Any, ranks: Ranks) -> tuple[Any, Any]:
-    """Return encoder and decoder as processes share them: themselves where there is but one."""
+    """Return encoder and decoder as processes share them: themselves where there is but one.
+
+    Their batch normalization goes by the statistics of all rows from here on.
+    """
     if ranks.size == 1:
         return encoder, decoder
+    for layer in (*encoder.modules(), *decoder.modules()):
+        if isinstance(layer, BatchNorm):
+            layer.ranks = ranks
     return SharedEncoder(encoder, ranks), SharedDecoder(decoder, ranks)

@@ -220,8 +220,8 @@ def pretrain(
         rows = prepared.rows("train")
     if kind not in KINDS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
-    if (processes > 1 or ranks) and transfers:
-        raise click.UsageError("--processes trains plain models; give --no-attribute with it")
+    if (processes > 1 or ranks) and kind not in KINDS:
+        raise click.UsageError(f"--model {kind} is trained by one process")
     if kind not in SYSTEMS and transfers:
         raise click.UsageError(f"--model {kind} has no attribute; give --no-attribute with it")
     if kind not in KINDS and (config_file or preset != "default"):
@@ -306,12 +306,12 @@ def pretrain(
         how["ranks"] = ranks
     if transfers:
         _check_resume(resume, folder)
-        if overwrite:
+        if overwrite and leads:
             set_aside(folder, note=say)
-        train_transfer(
-            prepared, settings, folder, scorer=scorer, listeners=_tensorboard(folder), **how
-        )
-        click.echo(folder)
+        board = _tensorboard(folder) if leads else []
+        train_transfer(prepared, settings, folder, scorer=scorer, listeners=board, **how)
+        if leads:
+            click.echo(folder)
         return
     if overwrite and leads:
         set_aside(folder, note=say)

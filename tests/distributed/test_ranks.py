@@ -3,7 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_ranks import trained, trained_transfer, work
+from small_ranks import end_of_case, work
 from small_transfer import small_labelled_corpus
 from torch import multiprocessing
 
@@ -36,6 +36,10 @@ CASES = {
     },
     "autoencoder": {"settings": ("autoencoder_optimizer=sgd",), "prior": "fitted"},
     "fixed prior": {"settings": (), "prior": "sphere"},
+    "images, batch normalization": {
+        "kind": "images",
+        "settings": ("encoder_update=separate", "batch_size=9", "word_drop=0.1"),
+    },
     "language model": {"settings": (), "prior": "none", "regularizer": "none"},
 }
 
@@ -66,8 +70,7 @@ def trained_together(size, place, cases):
 
 def assert_as_alone(together, cases):
     for name, (first, *others) in together.items():
-        train = trained_transfer if "corpus" in cases[name] else trained
-        alone = train(**cases[name], ranks=ALONE)
+        alone = end_of_case(cases[name], ALONE)
         assert first.keys() == alone.keys()
         off = 1e-6 if cases[name].get("exact", True) else 1e-3
         for key, value in alone.items():
@@ -81,7 +84,12 @@ def assert_as_alone(together, cases):
 def cases_of(corpus, iterations):
     settings = {"attribute_warmup": 0, "batch_size": 8}
     transfer = {
-        name: {**case, "corpus": corpus.folder, "settings": {**settings, **case["settings"]}}
+        name: {
+            **case,
+            "kind": "transfer",
+            "corpus": corpus.folder,
+            "settings": {**settings, **case["settings"]},
+        }
         for name, case in TRANSFER.items()
     }
     return {
