@@ -10,7 +10,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 GPU ?=
 
-.PHONY: help venv demo test test-web slow check format types gpu docs drills drills-whole
+.PHONY: help venv demo test test-web slow check format types gpu docs drills drills-whole soak
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make slow    run the tests that take minutes"
 	@echo "make drills  try by chance what is promised of files and streams, 20 minutes (docs/guarantees.md)"
 	@echo "make drills-whole  all of it, at most 3 hours; goes on where it was stopped"
+	@echo "make soak    bulk work with a worker killed every two minutes, 30 minutes (SOAK='--engine ray')"
 	@echo "make gpu     tests, benchmarks and a training run on a GPU, 10 minutes (GPU='--minutes 5')"
 	@echo "make check   linters and types"
 	@echo "make docs    build the site into build/docs"
@@ -35,7 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	  exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,parquet,tensorboard,web]'
+	$(BIN)/pip install -c constraints.txt -e '.[dev,docs,parquet,search,tensorboard,web]'
 	@touch $@
 
 demo: $(READY)
@@ -64,6 +65,11 @@ drills: $(READY)
 
 drills-whole: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m drills --whole --minutes 175 --jobs 2 --results results
+
+SOAK ?=
+
+soak: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes 30 $(SOAK)
 
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

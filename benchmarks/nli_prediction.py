@@ -15,12 +15,13 @@ import numpy.typing as npt
 from arae_toolkit.benchmarks.batching import compare_batches, numbered_rows
 from arae_toolkit.benchmarks.common import Measured, Setting, number, program
 from arae_toolkit.benchmarks.programs import measure_stream
+from arae_toolkit.bulk.row_answers import probabilities_of
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.synthetic.corpora import entailment_pairs
 from arae_toolkit.nli.model import NLIModel, Pair
-from arae_toolkit.recipes.nli.options import load_nli_model, probabilities_of
+from arae_toolkit.recipes.nli.options import load_nli_model
 from arae_toolkit.recipes.nli.predict import BATCH_SIZE
-from arae_toolkit.recipes.shared.rows import Row
+from arae_toolkit.storage.rows import Row
 
 DISTINCT_ROWS = 30_000
 

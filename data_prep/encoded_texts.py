@@ -9,7 +9,7 @@ train) is arithmetic on ids. Sentences are thus compared by their words, before 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -144,19 +144,62 @@ def pairs_standing_in(texts: EncodedTexts, pairs: Rows, others: Rows) -> int:
     return int(np.isin(keys(pairs), keys(others)).sum())
 
 
-def vocabulary_of(texts: EncodedTexts, rows: Rows, *, size: int, min_count: int = 1) -> Vocabulary:
+def some_seen_once(
+    texts: EncodedTexts, rows: Rows, *, share: float, size: int, seed: int
+) -> set[int]:
+    """Return words that stand once in some rows, to be unknown, so that ``<unk>`` is met there.
+
+    Args:
+        texts: What the rows point to.
+        rows: Of train. Shape (N,).
+        share: Of all words of the rows, as many as may become unknown; those that the rows mark as
+            unknown themselves count.
+        size: Most words of the vocabulary: where there are more, the rarest are unknown already.
+        seed: Draws them, where there are more than the share.
+
+    Returns:
+        Their ids in the vocabulary of all words.
+    """
+    counts = _counts_in(texts, rows)
+    if np.count_nonzero(counts) > size:
+        return set()
+    once = np.flatnonzero(counts == 1)
+    marked = int((texts.packed.at(rows).tokens == UNKNOWN).sum())
+    most = max(0, int(share * counts.sum()) - marked)
+    return set(np.random.default_rng(seed).permutation(once)[:most].tolist())
+
+
+def vocabulary_of(
+    texts: EncodedTexts,
+    rows: Rows,
+    *,
+    size: int,
+    min_count: int = 1,
+    without: Collection[int] = (),
+) -> Vocabulary:
     """Return the vocabulary of the ``size`` most frequent words of some rows.
 
-    Words that stand there fewer than ``min_count`` times are left out. Else it is the same as
-    :meth:`Vocabulary.build` on their texts, without tokenizing them again.
+    Words that stand there fewer than ``min_count`` times, or whose ids are in ``without``, are left
+    out. Else it is the same as :meth:`Vocabulary.build` on their texts, without tokenizing them
+    again.
     """
-    words = texts.vocabulary.words
-    counts = np.bincount(texts.packed.at(rows).tokens, minlength=len(words))
-    special = len(SPECIAL_TOKENS)
-    found = [index for index in range(special, len(words)) if counts[index] >= min_count]
+    words, counts = texts.vocabulary.words, _counts_in(texts, rows)
+    found = [
+        index
+        for index in range(len(SPECIAL_TOKENS), len(words))
+        if counts[index] >= min_count and index not in without
+    ]
     found.sort(key=lambda index: (-counts[index], words[index]))
     chosen = [*SPECIAL_TOKENS, *(words[index] for index in found[:size])]
     return texts.vocabulary.with_words(chosen)
+
+
+def _counts_in(texts: EncodedTexts, rows: Rows) -> npt.NDArray[np.int64]:
+    """Return how often each word stands in some rows, the special tokens never. Shape (V,)."""
+    every_word = texts.vocabulary.words
+    counts = np.bincount(texts.packed.at(rows).tokens, minlength=len(every_word))
+    counts[: len(SPECIAL_TOKENS)] = 0
+    return counts
 
 
 def packed(

@@ -25,6 +25,9 @@ DEFAULT_JUDGES_SHARE = 0.2
 """Of every corpus known by name, and of a file of one's own that has labels."""
 DEFAULT_HELD_OUT_SHARE = 0.1
 """Of train, for each of dev and test where a corpus has none of its own."""
+RARE_SHARE = 0.01
+"""Of train's words, those that become ``<unk>`` in a corpus of one's own that no ``vocab_size``
+cuts: words seen once, drawn by the seed, so that its models meet unknown words in training."""
 OTHER_MAX_LENGTH, OTHER_VOCAB_SIZE = 30, 30_000
 
 
@@ -38,8 +41,10 @@ class PrepareOptions:
     vocab_size: int | None = None
     """Words in the vocabulary, the four special tokens not counted."""
 
-    min_count: int = 1
-    """Fewest times that a word of the vocabulary stands in train; rarer ones are ``<unk>``."""
+    min_count: int | None = None
+    """Fewest times that a word of the vocabulary stands in train; rarer ones are ``<unk>``. By
+    default 1, but in a corpus of one's own whose words all fit into the vocabulary some of those
+    seen once are ``<unk>``: see :data:`RARE_SHARE`."""
 
     judges_share: float | None = None
     """Share of train's sentences that is kept for scoring models, from 0 to below 1."""
@@ -127,7 +132,8 @@ class PrepareOptions:
         }
         if self.tokenizer != TOKENIZERS[0]:  # unsaid otherwise: earlier corpora stay up to date
             chosen["tokenizer"] = self.tokenizer
-        if self.min_count > 1:
+        usual = 1 if name in CORPORA else None
+        if self.min_count not in (None, usual):
             chosen["min_count"] = self.min_count
         if self.encoding is not None:
             chosen["encoding"] = self.encoding
@@ -149,8 +155,14 @@ class PrepareOptions:
             chosen |= {name: value for name, value in more.items() if value is not None}
         return chosen
 
+    def rare_share(self, name: str) -> float:
+        """Return which share of train's words may become ``<unk>`` as they are seen once."""
+        return RARE_SHARE if name not in CORPORA and self.min_count is None else 0.0
+
     def held_out_shares(self, name: str) -> Mapping[str, float]:
         """Return which splits the corpus of this name takes from train if it lacks them."""
+        if name == "snli":  # its own files are all needed, those of MultiNLI are not
+            return {"dev": DEFAULT_HELD_OUT_SHARE, "test": DEFAULT_HELD_OUT_SHARE}
         if name in CORPORA:
             return {"dev": DEFAULT_HELD_OUT_SHARE}
         return {"dev": self.dev_share, "test": self.test_share}

@@ -26,7 +26,7 @@ from arae_toolkit.data_prep.readers.outside_rows import OutsideRows
 from arae_toolkit.data_prep.readers.source_files import SourceTree, find_source
 from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
 from arae_toolkit.data_prep.text_corpus import write_text_corpus
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
 from arae_toolkit.storage.paths import corpus_folder, is_plain_name
 from arae_toolkit.version import __version__
@@ -108,7 +108,8 @@ def prepare_corpus(
                 found,
                 max_length=manifest["options"]["max_length"],
                 vocab_size=manifest["options"]["vocab_size"],
-                min_count=options.min_count,
+                min_count=options.min_count or 1,
+                rare_share=options.rare_share(name),
                 judges_share=manifest["options"]["judges_share"],
                 held_out=options.held_out_shares(name),
                 seed=options.seed,
@@ -118,6 +119,8 @@ def prepare_corpus(
             )
         for entry, file in zip(manifest["sources"], found.files, strict=False):
             entry["rows"] = log.rows[file]
+        if outside is None and name not in CORPORA and Path(name).name != title:
+            content["file"] = Path(name).name  # which commands take, and no folder of the machine
         manifest |= {**content, "sha256": _sha256_of_arrays(temporary)}
         write_json(temporary / MANIFEST, sealed(manifest, temporary))
     if before is not None and before["options"] != manifest["options"]:
@@ -202,11 +205,11 @@ def _check_there(name: str) -> None:
     """Refuse what is neither the name of a corpus nor a path.
 
     Raises:
-        DataError: If it is not.
+        NotFound: If it is not.
     """
     if name not in CORPORA and not Path(name).exists():
         nearest = get_close_matches(name, CORPORA, n=1)
-        raise DataError(
+        raise NotFound(
             f"neither a corpus ({', '.join(CORPORA)}) nor a file or folder",
             path=name,
             hint=f"did you mean {nearest[0]}?" if nearest else None,

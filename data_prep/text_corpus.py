@@ -19,13 +19,35 @@ from arae_toolkit.data_prep.corpus_folder import TOKENIZER
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
 from arae_toolkit.data_prep.held_out import held_out_pairs, held_out_rows
 from arae_toolkit.data_prep.readers.downloads import Advance, Progress
-from arae_toolkit.data_prep.readers.source_rows import RowLog, TextRows
+from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.errors import DataError
 
 SPLITS = ("train", "dev", "test")
 """Those that a source can have."""
 JUDGES = "judges"
 """The split that is taken from train for scoring models."""
+
+
+_LEFT_OUT = {
+    "empty": "empty sentences",
+    "too_long": "sentences with more words",
+    "duplicate": "sentences that repeat another",
+    "duplicate_other_label": "sentences that repeat one of another label",
+    "also_in_train": "sentences that stand in train",
+    OTHER_CLASS: "rows of other classes",
+}
+
+
+def left_out(reason: str) -> str:
+    """Return in words what was left out for a reason that a manifest counts under ``dropped``.
+
+    Example:
+        >>> left_out("duplicate"), left_out("other_class")
+        ('sentences that repeat another', 'rows of other classes')
+        >>> left_out("malformed")
+        'malformed rows'
+    """
+    return _LEFT_OUT.get(reason, f"{reason} rows")
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,7 @@ def write_text_corpus(
     max_length: int,
     vocab_size: int,
     min_count: int,
+    rare_share: float,
     judges_share: float,
     held_out: Mapping[str, float],
     seed: int,
@@ -91,6 +114,8 @@ def write_text_corpus(
         max_length: Most words in a sentence.
         vocab_size: Most words in the vocabulary, which is that of train.
         min_count: Fewest times that a word of the vocabulary stands in train.
+        rare_share: Of train's words, those seen once that may become ``<unk>``; see
+            :func:`~arae_toolkit.data_prep.encoded_texts.some_seen_once`.
         judges_share: Of train's sentences, those that become a split for scoring models; see
             :mod:`~arae_toolkit.data_prep.judges_part`.
         held_out: The splits that are taken from train where there are none, with their shares.
@@ -118,8 +143,10 @@ def write_text_corpus(
     for split in dict.fromkeys(("train", "dev", *kept)):
         if split not in kept or not len(kept[split].texts):
             _refuse_empty(split, kept, dropped, rows)
+    train = kept["train"].texts
+    rare = encoded_texts.some_seen_once(texts, train, share=rare_share, size=vocab_size, seed=seed)
     vocabulary = encoded_texts.vocabulary_of(
-        texts, kept["train"].texts, size=vocab_size, min_count=min_count
+        texts, train, size=vocab_size, min_count=min_count, without=rare
     )
     vocabulary.save(folder / TOKENIZER)
     in_train = {
@@ -133,6 +160,7 @@ def write_text_corpus(
         "max_length": max_length,
         "lowercase": tokenizer != "torchtext:split",
         "vocab_size": len(vocabulary),
+        **({"seen_once": len(rare)} if rare else {}),
         "splits": _write_sentences(folder, texts, kept, vocabulary, sentence_labels),
         "dropped": dropped,
         "pairs": _write_pairs(folder, texts, read.pairs, vocabulary, read.labels),
@@ -151,11 +179,11 @@ def _refuse_empty(
 ) -> NoReturn:
     """Raise the error of a split for which no sentence is left."""
     counted = dropped.get(split, dropped["train"])
-    counts = {reason.replace("_", " "): count for reason, count in counted.items() if count}
+    counts = {left_out(reason): count for reason, count in counted.items() if count}
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items()) or "none"
-    problem = f"no usable sentence for {split} (dropped: {reasons})"
+    problem = f"no usable sentence for {split} (left out: {reasons})"
     if split not in kept:
-        problem = f"1 distinct sentence, where train and dev need one each (dropped: {reasons})"
+        problem = f"1 distinct sentence, where train and dev need one each (left out: {reasons})"
     files = [file.path for file in rows.files]
     path = None if not files else files[0] if len(files) == 1 else files[0].parent
     raise DataError(problem, path=path)

@@ -22,6 +22,10 @@ COMMANDS = {
         "arae_toolkit.recipes.pretrain.pretrain:pretrain",
         "Train an autoencoder on a corpus.",
     ),
+    "sweep": (
+        "arae_toolkit.recipes.sweep.group:sweep",
+        "Search settings by trials, each an ordinary run.",
+    ),
     "settings": (
         "arae_toolkit.recipes.settings:settings",
         "Show every setting with its meaning, range, default and value.",

@@ -111,8 +111,9 @@ _held_out = click.FloatRange(0, 1, max_open=True)
     "--min-count",
     type=click.IntRange(min=1),
     default=_DEFAULTS.min_count,
-    help="Words that stand in train fewer times become <unk>. 2 teaches a small corpus's models "
-    "what an unknown word is.",
+    help="Words that stand in train fewer times become <unk>. By default 1; but in PATH, unless "
+    "--vocab-size cuts its words, some of those seen once do, one word of train in a hundred, so "
+    "that models learn what an unknown word is. 1 keeps all.",
 )
 @click.option(
     "--judges-share",
@@ -236,7 +237,9 @@ def _check_options(ctx: click.Context, name: str, *, outside: bool) -> None:
 
 
 def print_summary(corpus: Corpus) -> None:
-    """Print a table of what a prepared corpus holds and what was dropped, on stderr."""
+    """Print a table of what a prepared corpus holds and what was left out, on stderr."""
+    from arae_toolkit.data_prep.text_corpus import left_out
+
     manifest = corpus.manifest
     rows = manifest["splits"]
     table = number_table(_headline(manifest), rows, title_style="bold")
@@ -246,6 +249,8 @@ def print_summary(corpus: Corpus) -> None:
     if corpus.kind == "text":
         shares = [100 * counts["unknown_tokens"] / counts["tokens"] for counts in rows.values()]
         table.add_row("unknown tokens", *(f"{share:.2f} %" for share in shares))
+        if "seen_once" in manifest:
+            table.add_row("words seen once, now <unk>", f"{manifest['seen_once']:,}")
         _add_counts(table, "label", {split: rows[split].get("labels", {}) for split in rows})
         unlabelled = {split: {"unlabelled": rows[split].get("unlabelled", 0)} for split in rows}
         if any("unlabelled" in counts for counts in rows.values()):
@@ -261,8 +266,17 @@ def print_summary(corpus: Corpus) -> None:
             "pairs of label",
             {split: pairs.get(split, {}).get("labels", {}) for split in rows},
         )
-        _add_counts(table, "dropped", {split: manifest["dropped"].get(split, {}) for split in rows})
+        dropped = {
+            split: {left_out(reason): count for reason, count in counts.items()}
+            for split, counts in manifest["dropped"].items()
+        }
+        _add_counts(table, "left out", {split: dropped.get(split, {}) for split in rows})
     console().print(table)
+    if manifest.get("pairs") and any(map(any, map(dict.values, manifest["dropped"].values()))):
+        tell(
+            "Every pair is kept. What is left out concerns the sentences, for pretraining without "
+            "pairs, of which each counts once."
+        )
 
 
 def _headline(manifest: Mapping[str, Any]) -> str:

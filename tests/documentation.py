@@ -37,6 +37,9 @@ QUICK = {
     "pretrain --model delete-and-replace": "",
     "prior fit": "iterations=5 width=16 blocks=1",
     "nli": _PAIRS,
+    "sweep pretrain": f"{_AUTOENCODER} selection_samples=100",
+    "sweep transfer": f"{_AUTOENCODER} classifier_sizes=[16]",
+    "sweep nli": "epochs=12 batch_size=16 warmup=5 embedding_size=16 code_size=16 hidden_size=16",
     "nli pretrain": "epochs=1 batch_size=32 embedding_size=16 code_size=16",
 }
 """Settings that make a training take seconds, added with ``--set`` to each command of a name."""
@@ -46,6 +49,9 @@ OPTIONS = {
     "evaluate latent": "--limit 20 --walks 3",
     "latent arithmetic": "--decodings 5",
     "latent neighbours": "--limit 50",
+    "sweep pretrain": "--trials 2",
+    "sweep nli": "--trials 2",
+    "sweep transfer": "--trials 2",
     "latent map": "--count 20 --generated 5",
 }
 """Other options that make a command quick."""

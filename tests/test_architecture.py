@@ -40,7 +40,7 @@ ORDER = (
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 # Start without torch, whatever they import: the command line, what prepares and what reports.
 TORCH_FREE = (
-    *("errors", "version", "config", "reports", "data_prep"),
+    *("errors", "version", "config", "reports", "data_prep", "bulk"),
     *("storage.atomic_files", "storage.paths", "storage.text_lines"),
     *("data.vocabulary", "data.corpus", "training.run_identity"),
     "training.run_records",

@@ -102,6 +102,11 @@ def reader_files(folder: Path, sources: Path) -> None:
     _lines(folder / "premises.txt", [pair.premise for pair in pairs])
     _lines(folder / "hypotheses.txt", [pair.hypothesis for pair in pairs])
     _rows(folder / "reviews.jsonl", [{"text": review.text} for review in reviews[:20]])
+    for at in (0, 1):
+        _rows(
+            folder / "reviews" / f"{at}.jsonl", [{"text": each.text} for each in reviews[at:40:2]]
+        )
+        _lines(folder / "pairs" / f"{at}.csv", ["premise,hypothesis,fits", *table[at::2]])
     starred = [{"review": review.text, "stars": review.label} for review in reviews]
     _rows(folder / "reviews-with-stars.jsonl", starred)
     questions = [{"text": sentence.text} for sentence in topic_sentences(10, seed=7)]

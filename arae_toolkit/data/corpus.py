@@ -38,6 +38,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitWarning
 from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.storage.json_files import check_regular
+from arae_toolkit.storage.paths import is_plain_name
 from arae_toolkit.storage.stand_ins import stand_in
 
 UNLABELLED = -1
@@ -278,6 +279,16 @@ class Corpus:
     def sha256(self) -> str:
         """Fingerprint of the packed content of all splits."""
         return str(self.manifest["sha256"])
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a model that learns from it says of it: its name and content, and no place.
+
+        ``file`` is the name of the file that it was prepared from, where that is not its own.
+        """
+        file = self.manifest.get("file")
+        named = {"file": file} if is_plain_name(file) else {}
+        return {"name": self.name, **named, "sha256": self.sha256, "labels": self.labels}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

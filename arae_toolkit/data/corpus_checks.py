@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.storage.atomic_files import sha256_of_file, write_json
 from arae_toolkit.storage.json_files import check_regular, parsed_object, read_text
 from arae_toolkit.storage.paths import cache_folder, is_plain_name
@@ -52,7 +52,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = parsed_object(read_text(path))
     except OSError as error:
-        raise DataError(
+        missing = DataError if folder.exists() else NotFound
+        raise missing(
             "no prepared corpus here", path=folder, hint="run arae-toolkit prepare"
         ) from error
     except ValueError as error:

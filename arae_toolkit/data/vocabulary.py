@@ -214,6 +214,18 @@ class Vocabulary:
         encodings = self._reader.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]
 
+    def parted(self, text: str) -> list[str]:
+        """Return the words of one text, known or not, as they are parted and written here.
+
+        Example:
+            >>> Vocabulary.build(["a man runs ."], size=9).parted("A man can\u2019t fly.")
+            ['a', 'man', 'ca', "n't", 'fly', '.']
+        """
+        plain, own = normalized(text), self._reader
+        if own.normalizer is not None:
+            plain = own.normalizer.normalize_str(plain)
+        return [word for word, _ in own.pre_tokenizer.pre_tokenize_str(plain)]
+
     def word_counts(self, ids: Sequence[int]) -> WordCounts:
         """Return how many words of a sentence are known, and how many are not.
 

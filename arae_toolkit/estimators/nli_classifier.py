@@ -171,7 +171,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pairs = pairs_of(X)
         columns = [self.model_.labels.index(name) for name in names_of(self.classes_)]
         probabilities = self.model_.probabilities(pairs)[:, columns]
-        probabilities[unread_rows(self.model_.vocabulary, pairs)] = 1 / len(columns)
+        probabilities[unread_rows(self.model_.reader, pairs)] = 1 / len(columns)
         return probabilities
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -208,6 +208,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         It lies in a folder, or on the hub as ``owner/name``.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If there is none in the folder, or its parts do not fit together.
         """
         folder = folder_of(folder)

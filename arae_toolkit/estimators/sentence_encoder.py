@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ from arae_toolkit.devices import choose_device
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.estimators.validation import texts_of, unread_rows
 from arae_toolkit.models.hub import copied, publish
+from arae_toolkit.nli.outside_encoder import bridge
 from arae_toolkit.nli.pretrained_encoder import EMBEDDING, PretrainedEncoder
+from arae_toolkit.nli.settings import OUTSIDE
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.nn.sentence_encoding import encode_sentences
-
-OUTSIDE = "sentence-transformers:"
-"""What stands before the name of a model of that library."""
 
 
 class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -64,10 +62,8 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         outside = str(self.model).removeprefix(OUTSIDE)
         if outside != str(self.model):
-            # By its name: the bridge stands above this module, which does without it.
-            bridge = importlib.import_module("arae_toolkit.interop.sentence_transformers")
-            self.encoder_ = bridge.load_model(outside, device=choose_device(self.device))
-            self._n_features_out = bridge.dimensions_of(self.encoder_)
+            self.encoder_ = bridge().load_model(outside, device=choose_device(self.device))
+            self._n_features_out = bridge().dimensions_of(self.encoder_)
             return self
         pretrained = PretrainedEncoder.load(self.model)
         make = LSTMEncoder if pretrained.whole_for_paper else BiLSTMEncoder

@@ -161,6 +161,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             parameters: ``to``, ``candidates`` and others.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If there is none, or its parts do not fit together.
         """
         folder = folder_of(folder)
@@ -193,11 +194,13 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> npt.NDArray[np.object_]:
         """Return each text rewritten. Shape (N,), of :class:`str`.
 
+        An empty text, and one of which no word is known, is given back as it is.
+
         Args:
             X: N texts.
 
         Raises:
-            ValueError: If there are none, one cannot be used, or ``to`` is no label; it says which.
+            ValueError: If there are none, one is no text, or ``to`` is no label; it says which.
         """
         return np.array([answer.text for answer in self.transfer(X)], dtype=np.object_)
 
@@ -214,7 +217,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: As for :meth:`transform`.
         """
         check_is_fitted(self)
-        texts = _texts_in(X)
+        texts = texts_of(X)
         targets = self._targets(texts, self.to if to is None else to)
         seed = seed_of(self.random_state)
         answers: list[Transferred] = []
@@ -283,7 +286,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         warning tells how many texts have no known word: their labels mean nothing.
         """
         check_is_fitted(self)
-        texts = _texts_in(X)
+        texts = texts_of(X)
         unread_rows(self.model_.vocabulary, [(text,) for text in texts])
         likeliest: npt.NDArray[Any] = self.classes_[self._classified(texts)]
         return likeliest

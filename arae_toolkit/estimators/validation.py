@@ -16,6 +16,8 @@ from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.data.vocabulary import Vocabulary, check_texts
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.nli.model import Pair
+from arae_toolkit.nli.outside_encoder import AnyWords
+from arae_toolkit.storage.text_lines import kind_of
 
 SIDES = (("premise", "hypothesis"), ("sentence1", "sentence2"))
 """What the two texts of a pair are called, where they have names."""
@@ -79,7 +81,9 @@ def pairs_of(rows: Any) -> list[Pair]:
     return pairs
 
 
-def unread_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]]) -> npt.NDArray[np.bool_]:
+def unread_rows(
+    vocabulary: Vocabulary | AnyWords, rows: Sequence[Sequence[str]]
+) -> npt.NDArray[np.bool_]:
     """Return which rows hold a text without a word that is known, and warn if there are any. (N,).
 
     Args:
@@ -108,9 +112,22 @@ def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
     """Return the labels of rows, and the classes among them, sorted.
 
     Raises:
-        ValueError: If there are not as many labels as rows, or fewer than two classes, or if they
-            are -1 beside the class ids 0, 1, ...: there it stands for no label.
+        ValueError: If there are not as many labels as rows, or fewer than two classes, if they are
+            of several types, as 1 and "1" are, or if they are -1 beside the class ids 0, 1, ...:
+            there it stands for no label.
+
+    Example:
+        >>> labels_of([1, 0, "1"], ["a man runs .", "a man eats .", "a dog runs ."])
+        Traceback (most recent call last):
+        ValueError: y holds a number (1) and a string ('1'); write all labels alike
     """
+    if getattr(y, "dtype", np.dtype(object)) == np.dtype(object) and isinstance(y, Iterable):
+        kinds: dict[str, Any] = {}
+        for value in y:
+            kinds.setdefault(kind_of(plain(value)), value)
+        if len(kinds) > 1:
+            found = " and ".join(f"{kind} ({value!r:.40})" for kind, value in kinds.items())
+            raise ValueError(f"y holds {found}; write all labels alike")
     labels = column_or_1d(y)
     check_consistent_length(rows, labels)
     check_classification_targets(labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 from arae_toolkit.data.token_batches import batch_of
-from arae_toolkit.data.vocabulary import truncated
+from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, truncated
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.estimators.sentence_encoder import SentenceEncoder
 from arae_toolkit.models.model_folder import save_model_folder
@@ -32,6 +34,7 @@ def load_model(name: str, *, device: torch.device) -> Any:
     _check_installed()
     from sentence_transformers import SentenceTransformer
 
+    _hide_progress()
     try:
         return SentenceTransformer(name, device=str(device)).eval()
     except (OSError, ValueError, RuntimeError) as error:
@@ -44,6 +47,56 @@ def load_model(name: str, *, device: torch.device) -> Any:
 def dimensions_of(model: Any) -> int:
     """Return the size of a model's vectors."""
     return int(model.get_embedding_dimension())
+
+
+def features_of(model: Any, texts: Sequence[str], *, device: torch.device) -> dict[str, Any]:
+    """Return what a model's first module reads of texts, on its device."""
+    features = model.preprocess(list(texts))
+    return {
+        name: value.to(device) if isinstance(value, torch.Tensor) else value
+        for name, value in features.items()
+    }
+
+
+def unknown_mark(model: Any) -> str:
+    """Return what a model reads where a word is unknown; ours where it has no mark of its own."""
+    mark = getattr(getattr(model, "tokenizer", None), "unk_token", None)
+    return mark if isinstance(mark, str) else SPECIAL_TOKENS[UNKNOWN]
+
+
+def card_facts(name: str) -> dict[str, Any]:
+    """Return what a model's card says: ``name``, and the data sets it was ``trained_on``.
+
+    Args:
+        name: That it was loaded by. Of a folder its card's title is told in place of its path.
+    """
+    from huggingface_hub import ModelCard
+
+    folder = Path(name)
+    is_folder, file = folder.is_dir(), folder / "README.md"
+    try:
+        known = not is_folder or file.is_file()
+        card = ModelCard.load(file if is_folder else name) if known else None
+    except (OSError, ValueError):
+        card = None
+    title = re.search(r"^# (.+)$", card.text, re.MULTILINE) if card else None
+    own_name = (title[1].strip() if title else folder.absolute().name) if is_folder else name
+    sets = card.data.datasets if card else None
+    sets = [sets] if isinstance(sets, str) else sets
+    return {"name": own_name, "trained_on": sorted(map(str, sets)) if sets else None}
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write a model as the library does."""
+    _hide_progress()
+    model.save(str(folder), create_model_card=False)
+
+
+def _hide_progress() -> None:
+    """Turn off the bars that transformers shows of weights: they take a moment."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _check_installed() -> None:

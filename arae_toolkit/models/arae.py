@@ -182,6 +182,7 @@ class ARAE(nn.Module):
         """Load a model folder, or a model of the hub by ``owner/name``.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If the folder holds no text model, or its parts do not fit together.
         """
         folder = folder_of(folder)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import NotFound, ToolkitError
 from arae_toolkit.models.model_card import model_card
-from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, read_config, save_weights
+from arae_toolkit.models.model_folder import CONFIG, FORMAT, WEIGHTS, read_config, save_weights
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.safetensors_file import load_tensors
 
 EXTRA = "pip install 'arae-toolkit[hub]'"
@@ -31,12 +32,20 @@ def folder_of(source: str | Path) -> Path:
     folder ``owner`` here.
 
     Raises:
+        NotFound: If there is no such path, and it names no model of the hub.
         ToolkitError: If the hub does not give it, or huggingface_hub is not installed.
     """
     path = Path(source)
     named = isinstance(source, str) and _REPOSITORY.fullmatch(source) is not None
-    if not named or path.exists() or path.parent.exists() or path.parts[0] == "runs":
+    if path.exists():
         return path
+    if not named or path.parent.exists() or path.parts[0] == "runs":
+        raise NotFound(
+            "no such folder",
+            path=path,
+            hint="'arae-toolkit pretrain' and nli write model folders, as save_pretrained does; a "
+            "model of the hub is named owner/name",
+        )
     try:
         found = _api().snapshot_download(str(source), allow_patterns=list(PATTERNS))
     except (OSError, ValueError) as error:
@@ -111,6 +120,8 @@ def copied(made_in: Path | None) -> Callable[[Path], None]:
 def _leave_out_places(folder: Path) -> None:
     """Remove where the corpus lay, which models of earlier versions name."""
     for path in folder.rglob(CONFIG):
+        if read_object(path).get("format") != FORMAT:
+            continue  # of a model of another library, behind a classifier
         config = read_config(path.parent)
         corpus = config.get("corpus")
         if isinstance(corpus, dict) and corpus.pop("folder", None) is not None:

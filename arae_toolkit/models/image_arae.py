@@ -218,6 +218,7 @@ class ImageARAE(nn.Module):
         """Load a model folder, or a model of the hub by ``owner/name``.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If the folder holds no image model, or its parts do not fit
                 together.
         """

@@ -120,6 +120,10 @@ def _data(config: Mapping[str, Any], labels: list[str]) -> Iterator[str]:
         yield f"- Labels: {', '.join(labels)}"
     if objective := config.get("objective"):
         yield f"- The encoder starts from: {objective}"
+    if outside := dict(config.get("outside") or {}):
+        how = "tuned with it" if outside["tuned"] else "frozen"
+        whose = f"{outside['name']} ({outside['library']})"
+        yield f"- With outside weights, {how}: {whose}; {outside['seen']}"
     vectors = dict(config.get("run") or {}).get("word_vectors", "none")
     if vectors != "none":
         yield f"- Word vectors of others were the start, sha256 of those used `{vectors}`"

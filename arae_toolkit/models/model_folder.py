@@ -152,9 +152,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = read_object(folder / CONFIG)
     except (OSError, ValueError) as error:
+        state = "missing" if isinstance(error, FileNotFoundError) else "damaged"
         raise CheckpointMismatch(
-            f"{folder}: no model here ({CONFIG} is missing or damaged); name a folder that "
-            "arae-toolkit pretrain has written"
+            f"{folder}: no model here ({CONFIG} is {state}); name a folder that arae-toolkit "
+            "pretrain has written"
         ) from error
     if config.get("format") != FORMAT:
         raise CheckpointMismatch(f"{folder / CONFIG}: not in the format {FORMAT} of this version")

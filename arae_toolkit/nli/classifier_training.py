@@ -109,9 +109,11 @@ class ClassifierTraining:
             "recent_nats": torch.full((), math.log(network.output.out_features)),
         }
         rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
+        parts = {"encoder": [*network.encoder.parameters()], "classifier": rest}
         self.updates = {
             name: adam_update(part, rate=settings.rate, clip_norm=settings.clip_norm)
-            for name, part in (("encoder", network.encoder.parameters()), ("classifier", rest))
+            for name, part in parts.items()
+            if part  # a frozen encoder has none
         }
 
     def iteration(self, iteration: int) -> Scalars:
@@ -120,8 +122,8 @@ class ClassifierTraining:
         rate = learning_rate(
             settings.rate, iteration, iterations=self.iterations, warmup=settings.warmup
         )
-        self.updates["encoder"].set_rate(rate * settings.encoder_rate)
-        self.updates["classifier"].set_rate(rate)
+        for name, update in self.updates.items():
+            update.set_rate(rate * settings.encoder_rate if name == "encoder" else rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.rows[self.sampler.at(iteration)])
         if self.labels is not None:

@@ -18,11 +18,12 @@ from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision, dtype_of
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.evaluation.classification import Classification, measure_classification
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_config
 from arae_toolkit.nli.classifier_training import ClassifierTraining, probabilities_of
 from arae_toolkit.nli.label_splits import LabelledRows
 from arae_toolkit.nli.model import PAIRS
-from arae_toolkit.nli.networks import PairNetwork, new_network
+from arae_toolkit.nli.networks import PairNetwork, new_network, new_outside_network
+from arae_toolkit.nli.outside_encoder import FOLDER, OutsideWeights
 from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
 from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 from arae_toolkit.nli.settings import PairConfig
@@ -61,14 +62,15 @@ class Task:
     Attributes:
         corpus: With labelled pairs.
         labelled: Those whose labels may be used.
-        encoder: Where the encoder starts from; ``None`` starts it from random weights.
+        encoder: Where the encoder starts from: ours, or weights of another library; ``None`` starts
+            it from random weights.
         pseudo: Further pairs with a model's labels.
         objective: What the encoder was pretrained by, for the record.
     """
 
     corpus: Corpus
     labelled: LabelledRows
-    encoder: PretrainedEncoder | None = None
+    encoder: PretrainedEncoder | OutsideWeights | None = None
     pseudo: PseudoLabels | None = None
     objective: str = "supervised"
 
@@ -102,8 +104,9 @@ def train_classifier(
         The measurements on ``dev`` and ``test``, as :func:`measured` finds them again.
 
     Raises:
-        CheckpointMismatch: If the folder holds another run.
+        CheckpointMismatch: If the folder holds another run, or one that cannot be extended.
         DataError: If the corpus has no pairs in a split.
+        ValueError: If outside weights cannot be trained by these settings.
         TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
             loss has not fallen below that of guessing.
         Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
@@ -111,13 +114,22 @@ def train_classifier(
     for split in ("train", *SPLITS):
         task.corpus.pairs(split)  # refuses a corpus without it before anything is trained
     experiment = Experiment(folder, config, task.facts, **options)
+    if _epochs_there(experiment) < config.training.epochs:
+        (folder / MEASURED).unlink(missing_ok=True)  # of the shorter run, which is trained on
     device, log = experiment.device, experiment.log
     vocabulary, labels = (task.encoder or task.corpus).vocabulary, task.corpus.labels
     generator = torch.Generator().manual_seed(config.training.seed)
     arguments = asdict(config.model)
-    network = new_network(len(vocabulary), len(labels), generator=generator, **arguments)
-    if task.encoder is not None and not task.encoder.put_into(network):
-        log.note(f"{task.encoder.folder}: an encoder of another kind; its embeddings are taken")
+    network: PairNetwork
+    if isinstance(task.encoder, OutsideWeights):
+        task.encoder.check(config)
+        encoder = task.encoder.for_training()
+        network = new_outside_network(encoder, len(labels), generator=generator, **arguments)
+        encoder.save(folder / FOLDER)
+    else:
+        network = new_network(len(vocabulary), len(labels), generator=generator, **arguments)
+        if task.encoder is not None and not task.encoder.put_into(network):
+            log.note(f"{task.encoder.folder}: an encoder of another kind; its embeddings are taken")
 
     def make() -> tuple[ClassifierTraining, Evaluate[ClassifierTraining]]:
         train, dev = task.store("train", device), task.store("dev", device)
@@ -126,6 +138,9 @@ def train_classifier(
             rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
             classes = train.labels.copy()
             classes[task.pseudo.rows] = task.pseudo.labels
+
+        if isinstance(task.encoder, OutsideWeights) and not task.encoder.tuned:
+            _read_once(task, task.encoder, train, rows, experiment)
 
         def evaluate(training: ClassifierTraining, last: bool) -> Mapping[str, Any]:
             result = _scores(network, dev, labels, training.dtype)
@@ -140,7 +155,9 @@ def train_classifier(
         return training, evaluate
 
     record = {"kind": PAIRS, "model": arguments, "labels": labels, "objective": task.objective}
-    record["corpus"] = {"name": task.corpus.name, "sha256": task.corpus.sha256}
+    record["corpus"] = task.corpus.record
+    if isinstance(task.encoder, OutsideWeights):
+        record["outside"] = task.encoder.about
     experiment.train(network, make, record=record, vocabulary=vocabulary)
     network.load_state_dict(load_model_folder(folder, device=device).tensors)
     found: Measured = {}
@@ -165,21 +182,55 @@ def measured(
     folder: Path,
     precision: Precision,
     word_vectors: WordVectors | None = None,
+    *,
+    extend: bool = False,
 ) -> Measured | None:
     """Return what a finished run has measured, ``None`` if there is none.
+
+    Where a run may be extended, that of another length has measured nothing.
 
     Raises:
         CheckpointMismatch: If the folder holds another run.
     """
-    Experiment(folder, config, task.facts, precision=precision, word_vectors=word_vectors)
+    experiment = Experiment(
+        *(folder, config, task.facts),
+        precision=precision,
+        word_vectors=word_vectors,
+        extend=extend,
+    )
     path = folder / MEASURED
-    if not path.exists():
+    if not path.exists() or _epochs_there(experiment) != config.training.epochs:
         return None
     try:
         content: Measured = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{path}: damaged; remove it to measure again") from error
     return content
+
+
+def _epochs_there(experiment: Experiment) -> int:
+    """Return the epochs of the run that lies in the folder, those asked for if there is none."""
+    asked: int = experiment.config.training.epochs
+    if not (experiment.folder / CONFIG).exists():
+        return asked
+    return int(read_config(experiment.folder)["run"].get("training.epochs", asked))
+
+
+def _read_once(
+    task: Task,
+    weights: OutsideWeights,
+    train: PairStore,
+    rows: npt.NDArray[np.int64],
+    experiment: Experiment,
+) -> None:
+    """Have a frozen encoder read all sentences that are trained or measured on."""
+    sentences = set(train.sentences_of(rows))
+    for split in SPLITS:
+        store = task.store(split, experiment.device)
+        sentences.update(store.sentences_of(np.arange(len(store))))
+    if unread := weights.encoder.unread(sentences):
+        experiment.log.note(f"{weights.about['name']} reads {len(unread):,} sentences, each once")
+    weights.encoder.remember(sentences, dtype=dtype_of(experiment.precision))
 
 
 def _scores(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
-from arae_toolkit.data.vocabulary import Vocabulary, check_texts, truncated
+from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, check_texts, truncated
 from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.folder_schema import network_of
@@ -24,7 +24,15 @@ from arae_toolkit.models.model_folder import (
     load_model_folder,
     save_model_folder,
 )
-from arae_toolkit.nli.networks import PairNetwork, VectorClassifier, new_network
+from arae_toolkit.nli.networks import (
+    AttentionClassifier,
+    OutsideClassifier,
+    PairNetwork,
+    VectorClassifier,
+    new_network,
+    new_outside_network,
+)
+from arae_toolkit.nli.outside_encoder import FOLDER, AnyWords, OutsideEncoder, load_encoder
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.paths import is_plain_name
@@ -36,8 +44,8 @@ _WEIGHTS_OF_MEMBERS = "weights_sha256"
 
 Pair = tuple[str, str]
 """Premise and hypothesis."""
-Sides = Sequence[Sequence[tuple[int, ...]]]
-"""The ids of all premises, and of all hypotheses."""
+Sides = Sequence[Sequence[Any]]
+"""All premises, and all hypotheses, as an encoder reads them: ours ids, an outside one text."""
 
 
 class NLIModel(nn.Module):
@@ -82,6 +90,7 @@ class NLIModel(nn.Module):
         """Load the model folder of one network, or of several seeds, or one of the hub.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
         """
         folder = folder_of(folder)
@@ -93,8 +102,9 @@ class NLIModel(nn.Module):
     def _load(cls, folder: Path, names: list[str] | None, device: str | torch.device) -> NLIModel:
         """Load a folder, or those in it that it averages."""
         if names is None:
-            return cls._load_one(folder, device)
-        models = [cls._load_one(folder / name, device) for name in names]
+            return cls._load_one(folder, device, {})
+        frozen: dict[str, OutsideEncoder] = {}
+        models = [cls._load_one(folder / name, device, frozen) for name in names]
         first = models[0]
         for name, model in zip(names, models, strict=True):
             same_words = model.vocabulary.sha256 == first.vocabulary.sha256
@@ -107,8 +117,10 @@ class NLIModel(nn.Module):
         return cls(networks, first.vocabulary, first.labels, arguments=first.arguments)
 
     @classmethod
-    def _load_one(cls, folder: Path, device: str | torch.device) -> NLIModel:
-        """Load the folder of one network."""
+    def _load_one(
+        cls, folder: Path, device: str | torch.device, frozen: dict[str, OutsideEncoder]
+    ) -> NLIModel:
+        """Load the folder of one network; a frozen outside encoder once for all that share it."""
         content = load_model_folder(folder, device=device)
         if content.config.get("kind") != PAIRS or content.vocabulary is None:
             raise CheckpointMismatch(
@@ -117,12 +129,18 @@ class NLIModel(nn.Module):
             )
         try:
             arguments, labels = dict(content.config["model"]), list(content.config["labels"])
-            network = network_of(
-                new_network,
-                *(len(content.vocabulary), len(labels)),
-                arguments=arguments,
-                tensors=content.tensors,
-            )
+            filling: dict[str, Any] = {"arguments": arguments, "tensors": content.tensors}
+            network: PairNetwork
+            if "outside" in content.config:
+                about = dict(content.config["outside"])
+                encoder = frozen.get(about["sha256"])
+                if encoder is None:
+                    encoder = load_encoder(folder, about, content.vocabulary, device=device)
+                if not encoder.tuned:
+                    frozen[about["sha256"]] = encoder
+                network = network_of(new_outside_network, encoder, len(labels), **filling)
+            else:
+                network = network_of(new_network, len(content.vocabulary), len(labels), **filling)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
@@ -133,10 +151,15 @@ class NLIModel(nn.Module):
         folder = Path(folder)
         names = [f"member-{index}" for index in range(len(self.members))]
         several = len(names) > 1
-        for name, network in zip(names, self.members, strict=True):
+        for name, network in zip(names, self.networks, strict=True):
+            place = folder / name if several else folder
+            config = {"kind": PAIRS, "model": self.arguments, "labels": list(self.labels)}
+            if isinstance(network, OutsideClassifier):
+                config["outside"] = {**network.encoder.about, "tuned": network.encoder.tuned}
+                network.encoder.save(place / FOLDER)
             save_model_folder(
-                folder / name if several else folder,
-                config={"kind": PAIRS, "model": self.arguments, "labels": list(self.labels)},
+                place,
+                config=config,
                 vocabulary=self.vocabulary,
                 tensors=network.state_dict(),
             )
@@ -156,6 +179,12 @@ class NLIModel(nn.Module):
         """Where the weights lie."""
         return next(self.parameters()).device
 
+    @property
+    def reader(self) -> Vocabulary | AnyWords:
+        """What tells which words of a text can be read: an outside encoder reads any."""
+        outside = isinstance(self.networks[0], OutsideClassifier)
+        return AnyWords(self.vocabulary) if outside else self.vocabulary
+
     @torch.no_grad()
     def probabilities(
         self, pairs: Sequence[Pair], *, batch_size: int = 256
@@ -170,16 +199,14 @@ class NLIModel(nn.Module):
         """
         for pair in (pairs, *pairs):
             check_texts(pair)
-        sides = [
-            [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch([p[i] for p in pairs])]
-            for i in (0, 1)
-        ]
+        sides = [self._as_read([pair[side] for pair in pairs]) for side in (0, 1)]
+        tables: dict[int, Tensor] = {}
         lower = self.precision == "bf16" and self.device.type != "mps"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
             scores = [
-                self._by_vectors(network, sides, batch_size)
-                if isinstance(network, VectorClassifier)
-                else self._by_pairs(network, sides, batch_size)
+                self._by_pairs(network, sides, batch_size)
+                if isinstance(network, AttentionClassifier)
+                else self._by_vectors(network, sides, batch_size, tables)
                 for network in self.networks
             ]
         return torch.stack(scores).mean(dim=0).numpy()
@@ -193,13 +220,13 @@ class NLIModel(nn.Module):
         Raises:
             ValueError: If there is no text.
         """
-        sentences = [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch(texts)]
+        sentences = self._as_read(texts)
         order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
         network = self.networks[0]
         found: npt.NDArray[np.float32] | None = None
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            part = network.vector(self._batch([sentences[row] for row in rows])).float().cpu()
+            part = self._vectors(network, [sentences[row] for row in rows]).float().cpu()
             if found is None:
                 found = np.empty((len(sentences), part.shape[1]), dtype=np.float32)
             found[rows] = part.numpy()
@@ -207,15 +234,38 @@ class NLIModel(nn.Module):
             raise ValueError("there is no text to read")
         return found
 
-    def _by_vectors(self, network: VectorClassifier, sides: Sides, batch_size: int) -> Tensor:
-        """Return probabilities, each distinct sentence read once: premises come several times."""
-        distinct = sorted({*sides[0], *sides[1]}, key=len)
-        vectors = [
-            network.vector(self._batch(distinct[start : start + batch_size]))
-            for start in range(0, len(distinct), batch_size)
-        ]
+    def _as_read(self, texts: Sequence[str]) -> list[Any]:
+        """Return texts as the networks read them, up to ``MOST_WORDS``: see :data:`Sides`."""
+        if isinstance(self.networks[0], OutsideClassifier):
+            return [" ".join(self.vocabulary.parted(text)[:MOST_WORDS]) for text in texts]
+        return [tuple(truncated(ids)) for ids in self.vocabulary.encode_batch(texts)]
+
+    def _vectors(self, network: PairNetwork, sentences: Sequence[Any]) -> Tensor:
+        """Return the vectors of sentences as :meth:`_as_read` gives them. Shape (B, Z)."""
+        if isinstance(network, OutsideClassifier):
+            return network.encoder.embed(sentences)
+        return network.vector(self._batch(sentences))
+
+    def _by_vectors(
+        self,
+        network: VectorClassifier | OutsideClassifier,
+        sides: Sides,
+        batch_size: int,
+        tables: dict[int, Tensor],
+    ) -> Tensor:
+        """Return probabilities, each distinct sentence read once: premises come several times.
+
+        The vectors stay in ``tables``, for further networks over the same encoder.
+        """
+        distinct = sorted({*sides[0], *sides[1]}, key=_by_length)
+        if id(network.encoder) not in tables:
+            vectors = [
+                self._vectors(network, distinct[start : start + batch_size])
+                for start in range(0, len(distinct), batch_size)
+            ]
+            tables[id(network.encoder)] = torch.cat(vectors) if vectors else torch.empty(0)
+        table = tables[id(network.encoder)]
         row_of = {sentence: row for row, sentence in enumerate(distinct)}
-        table = torch.cat(vectors) if vectors else torch.empty(0)
         result = torch.empty(len(sides[0]), len(self.labels), dtype=torch.float64)
         for start in range(0, len(result), batch_size):
             rows = slice(start, start + batch_size)
@@ -241,6 +291,11 @@ class NLIModel(nn.Module):
         """Return the likeliest label of each pair."""
         likeliest = self.probabilities(pairs, batch_size=batch_size).argmax(axis=1)
         return [self.labels[index] for index in likeliest]
+
+
+def _by_length(sentence: str | tuple[int, ...]) -> tuple[int, str]:
+    """Return what sentences are sorted by: texts of one length have an order of their own."""
+    return len(sentence), sentence if isinstance(sentence, str) else ""
 
 
 def save_ensemble(folder: Path, members: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from arae_toolkit.data.noise import seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
+from arae_toolkit.nli.outside_encoder import OutsideEncoder
 from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 
@@ -179,7 +180,50 @@ def _pair_features(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tenso
     return first, second, (first - second).abs(), first * second
 
 
-PairNetwork = VectorClassifier | AttentionClassifier
+class OutsideClassifier(nn.Module):
+    """The perceptron over [u, v, |u - v|, u * v] of an encoder of another library.
+
+    Args:
+        encoder: Gives the vectors; a frozen one is no part of the network's weights.
+        labels: A.
+        hidden_size: H of the perceptron's one hidden layer.
+        dropout: Share of the perceptron's inputs and hidden units dropped in training.
+    """
+
+    def __init__(
+        self,
+        encoder: OutsideEncoder,
+        labels: int,
+        *,
+        hidden_size: int = 300,
+        dropout: float = 0.1,
+    ) -> None:
+        """Make the layers; :func:`new_outside_network` gives them their starting weights."""
+        super().__init__()
+        self.encoder, self.dropout = encoder, dropout
+        self.hidden = nn.Linear(4 * encoder.code_size, hidden_size)
+        self.output = nn.Linear(hidden_size, labels)
+
+    def vector(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+        """Return the vector of each sentence. Shape (B, Z), float32."""
+        return cast(Tensor, self.encoder(batch, generator))
+
+    def forward(
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a score for each label, as :meth:`VectorClassifier.forward` does."""
+        return self.scores(
+            self.vector(premise, generator), self.vector(hypothesis, generator), generator
+        )
+
+    def scores(
+        self, premise: Tensor, hypothesis: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
+        return _perceptron(self, torch.cat(_pair_features(premise, hypothesis), dim=1), generator)
+
+
+PairNetwork = VectorClassifier | AttentionClassifier | OutsideClassifier
 
 
 def _perceptron(
@@ -198,7 +242,7 @@ def new_network(
     kind: PairModelKind,
     generator: torch.Generator | None = None,
     **sizes: Any,
-) -> PairNetwork:
+) -> VectorClassifier | AttentionClassifier:
     """Return a network of a kind, its starting weights drawn from ``generator`` if there is one.
 
     Kind and sizes are what a model folder keeps.
@@ -210,7 +254,7 @@ def new_network(
     Raises:
         TypeError: If a size does not belong to this kind.
     """
-    network: PairNetwork
+    network: VectorClassifier | AttentionClassifier
     if kind == "attention":
         network = AttentionClassifier(vocab_size, labels, **sizes)
     else:
@@ -221,8 +265,41 @@ def new_network(
     return network
 
 
+def new_outside_network(
+    encoder: OutsideEncoder,
+    labels: int,
+    *,
+    kind: Literal["paper"],
+    hidden_size: int,
+    dropout: float,
+    generator: torch.Generator | None = None,
+    **sizes: Any,
+) -> OutsideClassifier:
+    """Return a network over an outside encoder; its own layers start as in :func:`new_network`.
+
+    Args:
+        encoder: With its weights.
+        labels: A.
+        kind: The perceptron is the paper's.
+        hidden_size: H.
+        dropout: See :class:`OutsideClassifier`.
+        generator: Draws the starting weights; without one they are left to be filled.
+        sizes: Those that the encoder decides.
+    """
+    del kind, sizes
+    network = OutsideClassifier(encoder, labels, hidden_size=hidden_size, dropout=dropout)
+    if generator is not None:
+        with torch.no_grad():
+            for layer in (network.hidden, network.output):
+                layer.bias.zero_()
+                layer.weight.normal_(0, layer.in_features**-0.5, generator=generator)
+    return network
+
+
 @torch.no_grad()
-def _initialize(network: PairNetwork, generator: torch.Generator) -> None:
+def _initialize(
+    network: VectorClassifier | AttentionClassifier, generator: torch.Generator
+) -> None:
     """Draw all starting weights."""
     for name, parameter in network.named_parameters():
         if parameter.ndim == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +83,12 @@ class PairStore:
         """Return the ids of a pair's hypothesis, ``<eos>`` last."""
         words: list[int] = self._sentences[2 * row + 1].tolist()
         return words
+
+    def sentences_of(self, rows: Indices) -> Iterator[tuple[int, ...]]:
+        """Yield the ids of both sentences of the pairs of these numbers, ``<eos>`` last."""
+        for row in rows.tolist():
+            for place in (2 * row, 2 * row + 1):
+                yield tuple(self._sentences[place].tolist())
 
     def batch(self, rows: Indices) -> PairBatch:
         """Gather the pairs of these numbers, in this order."""

@@ -50,6 +50,7 @@ class PretrainedEncoder:
         It lies in a folder, or on the hub as ``owner/name``.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If there is none in the folder, or it is damaged.
         """
         folder = folder_of(folder)

@@ -20,6 +20,12 @@ from arae_toolkit.config.ranges import (
 ModelName = Literal["paper", "bilstm-max", "attention"]
 Objective = Literal["supervised", "ae", "arae", "masked-pairs", "cross-sentence"]
 OBJECTIVES: tuple[Objective, ...] = ("supervised", "ae", "arae", "masked-pairs", "cross-sentence")
+OUTSIDE = "sentence-transformers:"
+"""What stands before the name of a model of that library."""
+OUTSIDE_OBJECTIVE = "outside"
+"""What is recorded as the objective of weights of another library."""
+TUNED_RATE = 0.02
+"""``encoder_rate`` of outside weights that are tuned: 2e-5 in all, as is usual for transformers."""
 PAIR_OBJECTIVES: tuple[Objective, ...] = ("masked-pairs", "cross-sentence")
 """Those that a network of pairs is pretrained by, and not an autoencoder's encoder."""
 

@@ -14,7 +14,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.image_batches import PixelStore
 from arae_toolkit.data.token_batches import Store, TokenStore
 from arae_toolkit.devices import has_bfloat16
-from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
+from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import holds_weights, save_model_folder
@@ -164,7 +164,7 @@ def pretrain(
         "kind": corpus.kind,
         "model": model.arguments,
         "settings": to_dict(config),
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
+        "corpus": corpus.record,
     }
     vocabulary = model.vocabulary if isinstance(model, ARAE) else None
     experiment.train(model, make, record=record, vocabulary=vocabulary, resume_from=state)
@@ -183,7 +183,7 @@ def _state_to_resume(folder: Path, resume: Literal["auto", "never"] | Path) -> P
     if isinstance(resume, Path):
         state = resume / STATE if resume.is_dir() else resume
         if not state.exists():
-            raise CheckpointMismatch(f"{state}: no training state here to go on from")
+            raise NotFound("no training state here to go on from", path=state)
         return state
     if resume == "auto":
         return own if own.exists() else None

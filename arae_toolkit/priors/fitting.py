@@ -87,10 +87,7 @@ def fit_prior(
     if len(train) < 2:
         raise DataError("the train split has one row, and a prior needs two", path=corpus.folder)
     dev = SplitCodes(model, corpus, "dev", longest=longest).some(0, seed=0)
-    record = {
-        "settings": to_dict(config),
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256},
-    }
+    record = {"settings": to_dict(config), "corpus": corpus.record}
     noise = config.training.noise_left * decoder_noise(trained, rows=len(train))
     experiment.log.note(f"encoding {len(train):,} rows; noise left in the codes: {noise:.4g}")
     if isinstance(config, FlowConfig):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from arae_toolkit.data.corpus import Corpus
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, NotFound
 from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_config
 from arae_toolkit.nn.priors import (
@@ -135,7 +135,7 @@ def prior_named(
         start_scale: Deviation of the noise that a flow starts from, 1 unless given.
 
     Raises:
-        ToolkitError: If there is no such prior; the message names those that there are.
+        NotFound: If there is no such prior; the message names those that there are.
         CheckpointMismatch: See :func:`load_prior`.
         ValueError: If a prior of the corpus's codes has no corpus, or ``start_scale`` is given for
             what is no flow.
@@ -168,7 +168,7 @@ def _unscaled(name: str, run: Path, model: Model, corpus: Corpus | None) -> Prio
     if not (folder / CONFIG).is_file():
         there = ", ".join([own, *fitted_names(run), *OF_CORPUS])
         advice = f"; fit one with 'arae-toolkit prior fit {run} --kind {name}'"
-        raise ToolkitError(
+        raise NotFound(
             f"no prior {name!r} for {run}: there are {there}" + advice * (name in _CLASSES)
         )
     return load_prior(folder, model)

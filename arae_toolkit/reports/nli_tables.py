@@ -91,6 +91,8 @@ def table5_block(results: Results) -> str:
 def inference_block(results: Results) -> str:
     """Return every classifier that has been measured, best on dev first for each label split.
 
+    Those with outside weights come last, and say what these have seen.
+
     Raises:
         ToolkitError: If none has been.
     """
@@ -101,13 +103,14 @@ def inference_block(results: Results) -> str:
         raise ToolkitError("no classifier has been measured; see arae-toolkit nli --labels tiny")
     found.sort(
         key=lambda result: (
+            "outside" in result["details"],
             result["details"]["labels"]["count"],
             -result["metrics"]["dev_accuracy"]["value"],
         )
     )
     rows = [
         [
-            result["name"].removeprefix("nli-"),
+            _title(result),
             f"{result['details']['labels']['count']:,}",
             str(len(result["seeds"])),
             *(metric_cell(result, name) for name in MEASURES),
@@ -115,3 +118,12 @@ def inference_block(results: Results) -> str:
         for result in found
     ]
     return table(["run", "labels", "seeds", *MEASURES.values()], rows)
+
+
+def _title(result: Result) -> str:
+    """Return what the row of a classifier is called."""
+    name, outside = str(result["name"]).removeprefix("nli-"), result["details"].get("outside")
+    if outside is None:
+        return name
+    how = "tuned" if outside["tuned"] else "frozen"
+    return f"**with outside weights**: {name}, {outside['name']}, {how}; {outside['seen']}"

@@ -122,8 +122,9 @@ class _Service:
         fields = OPERATIONS[name].checked(_parsed(await _body_of(request)))
         run = self.runs.get(fields["run"])
         if run is None or name not in run.answers:
-            able = ", ".join(self.able[name])
-            raise RefusedRequest(f"{fields['run']!r:.80} cannot do this; {able} can", status=404)
+            problem = "cannot do this" if run else f"is none of the runs {', '.join(self.runs)}"
+            able = f"{name} can be asked of {', '.join(self.able[name])}"
+            raise RefusedRequest(f"{fields['run']!r:.80} {problem}; {able}", status=404)
         run.check(name, fields)
         operation = OPERATIONS[name]
         answer = self.queue.submit(

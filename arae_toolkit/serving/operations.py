@@ -163,8 +163,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "reconstruct": Operation(
         "Reconstruct",
         "Texts encoded and decoded again.",
-        'For each text its "reconstruction", its "nats" given its code, its "tokens", its '
-        '"unknown_words", and the "edits" that lead from it to its reconstruction.',
+        'For each text its "reconstruction", its "nats" given its code, its "tokens", all null '
+        'where no word of it is known, its "unknown_words", and the "edits" that lead from it to '
+        "its reconstruction.",
         {"texts": _TEXTS},
         apart=("texts",),
     ),
@@ -200,7 +201,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "pairs": Operation(
         "Classify pairs",
         "The label of each pair of sentences, with its probabilities.",
-        'For each pair "label", "probabilities" and "unknown_words".',
+        'For each pair "label" and "probabilities", null where no word of a text is known, and '
+        '"unknown_words".',
         {
             "pairs": _list(
                 _object(premise=_text("The premise."), hypothesis=_text("The hypothesis.")),

@@ -12,6 +12,7 @@ from arae_toolkit.data.text_normalization import normalized
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary, truncated
 from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.outside_encoder import AnyWords
 from arae_toolkit.serving.operations import Fields, RefusedRequest
 from arae_toolkit.transfer.detokenization.natural_text import readable_texts, transfer_natural
 from arae_toolkit.transfer.model import TransferModel
@@ -65,7 +66,7 @@ def edits(source: str, result: str) -> list[dict[str, str]]:
     return [{"from": " ".join(removed), "to": " ".join(added)} for removed, added, _ in parts]
 
 
-def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
+def unknown_words(vocabulary: Vocabulary | AnyWords, texts: Sequence[str]) -> list[list[str]]:
     """Return the words of each text that a vocabulary does not know, each once."""
     known = vocabulary.encode_batch(texts)
     words = [words_of(normalized(text)).split() for text in texts]
@@ -73,6 +74,11 @@ def unknown_words(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str
         list(dict.fromkeys(word for word, index in zip(own, ids, strict=False) if index == UNKNOWN))
         for own, ids in zip(words, known, strict=True)
     ]
+
+
+def are_read(vocabulary: Vocabulary | AnyWords, texts: Sequence[str]) -> list[bool]:
+    """Return whether a vocabulary knows a word of each text."""
+    return [vocabulary.word_counts(ids).is_read for ids in vocabulary.encode_batch(list(texts))]
 
 
 def divided(values: Sequence[Any], requests: Sequence[Fields], items: str) -> list[Fields]:
@@ -161,24 +167,25 @@ class PairRun:
         """Let every pair pass."""
 
     def pairs(self, requests: list[Fields]) -> list[Fields]:
-        """Return the label of each pair, with its probabilities."""
+        """Return the label of each pair, with its probabilities; none where a text is not read."""
         pairs = [
             (pair["premise"], pair["hypothesis"])
             for request in requests
             for pair in request["pairs"]
         ]
-        unknown = unknown_words(self.model.vocabulary, [" ".join(pair) for pair in pairs])
+        reader, labels = self.model.reader, self.model.labels
+        unknown = unknown_words(reader, [" ".join(pair) for pair in pairs])
+        read = [all(are_read(reader, pair)) for pair in pairs]
+        found = self.model.probabilities(pairs, batch_size=CPU_PAIRS)
         answers = [
             {
                 "premise": pair[0],
                 "hypothesis": pair[1],
-                "label": self.model.labels[scores.argmax()],
-                "probabilities": _by_label(self.model.labels, scores),
+                "label": labels[scores.argmax()] if is_read else None,
+                "probabilities": _by_label(labels, scores) if is_read else None,
                 "unknown_words": words,
             }
-            for pair, scores, words in zip(
-                pairs, self.model.probabilities(pairs, batch_size=CPU_PAIRS), unknown, strict=True
-            )
+            for pair, is_read, scores, words in zip(pairs, read, found, unknown, strict=True)
         ]
         return divided(answers, requests, "pairs")
 

@@ -20,7 +20,7 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.code_head import NoCodeEncoder
 from arae_toolkit.nn.priors import Prior
 from arae_toolkit.serving.operations import Fields, RefusedRequest
-from arae_toolkit.serving.runs import Answers, divided, edits, unknown_words
+from arae_toolkit.serving.runs import Answers, are_read, divided, edits, unknown_words
 
 ENCODED_ROWS = 2_048
 GENERATED, SHOWN = 300, 700
@@ -171,18 +171,19 @@ class TextRun:
             self.model.reconstruct(texts),
             *self.model.nats(texts),
             unknown_words(self.model.vocabulary, texts),
+            are_read(self.model.vocabulary, texts),
             strict=True,
         )
         answers = [
             {
                 "text": text,
-                "reconstruction": result,
-                "nats": nats,
-                "tokens": tokens,
+                "reconstruction": result if is_read else None,
+                "nats": nats if is_read else None,
+                "tokens": tokens if is_read else None,
                 "unknown_words": unknown,
-                "edits": edits(text, result),
+                "edits": edits(text, result) if is_read else [],
             }
-            for text, result, nats, tokens, unknown in found
+            for text, result, nats, tokens, unknown, is_read in found
         ]
         return divided(answers, requests, "texts")
 

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arae_toolkit.storage.atomic_files import replacing, write_text
+from arae_toolkit.storage.html_page import note, page, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 100
 SUFFIXES = (".png", ".html")
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse; font-size: .9rem }}
-td, th {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ccc }}
-td:first-child, th:first-child {{ text-align: left }}
-.tables {{ overflow-x: auto }}
-pre {{ white-space: pre-wrap }}
-</style>
-<h1>{title}</h1>
-{picture}
-<p>{about}</p>
-<div class="tables">
-{tables}
-</div>
-{notes}
-</html>
-"""
 
 Table = Sequence[Sequence[str]]
 """Rows of cells, titles first."""
@@ -70,8 +46,8 @@ def save_plot(
         path: Ends in ``.png`` or ``.html``.
         figure: The plot.
         title: Of the page.
-        about: What is said under the plot on the page.
-        tables: Shown on the page.
+        about: What the plot shows, in a sentence.
+        tables: Shown on the page under the plot.
         notes: Lines under the tables.
 
     Raises:
@@ -81,14 +57,12 @@ def save_plot(
     if path.suffix == ".png":
         save_picture(path, figure)
         return
-    page = PAGE.format(
-        title=escape(title),
-        picture=_svg(figure),
-        about=escape(about),
-        tables="\n".join(map(_html_table, tables)),
-        notes="\n".join(f"<p>{escape(note)}</p>" for note in notes),
-    )
-    write_text(path, page)
+    sections = {
+        "Figure": [_svg(figure)],
+        "Numbers": [table(head, rows) for head, *rows in tables],
+        "Notes": [note(line) for line in notes],
+    }
+    write_text(path, page(title, about, sections))
 
 
 def save_picture(path: Path, figure: Figure) -> None:
@@ -106,12 +80,3 @@ def _svg(figure: Figure) -> str:
         figure.savefig(target, format="svg", metadata={"Date": None})
     text = target.getvalue()
     return text[text.index("<svg") :]
-
-
-def _html_table(rows: Table) -> str:
-    """Return rows of cells as a table, the first one as its head."""
-    lines = [
-        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
-        for tag, row in [("th", rows[0]), *(("td", row) for row in rows[1:])]
-    ]
-    return "<table>\n" + "\n".join(lines) + "\n</table>"

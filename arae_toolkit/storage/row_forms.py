@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.text_encoding import PARQUET_MARK
-from arae_toolkit.storage.text_lines import read_csv
+from arae_toolkit.storage.text_lines import ENCODING_HINT, read_csv
 
 Kind = Literal["lines", "jsonl", "json", "csv", "tsv", "parquet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -41,6 +41,7 @@ _MOST_SNIFFED = 50
 _OTHER_COLUMN = (
     "name another, give --no-header and columns by number, or --format lines if a line is a text"
 )
+_NUMBERED = "columns without a header are named by number, as by --text-field 1"
 _FIRST_VALUE_BYTES, _MOST_VALUE_CHARACTERS = 1 << 16, 1 << 24
 
 _Record = tuple[int, list[str], str | None]
@@ -94,6 +95,8 @@ def form_of(
     Example:
         >>> form_of(b'{"text": "a"}\n').kind, form_of(b"[{}]").kind, form_of(b"a dog , red\n").kind
         ('jsonl', 'json', 'lines')
+        >>> form_of(b"text\na dog\n", wanted=["text"]).names  # one column, and so no line of text
+        ('text',)
         >>> form_of(b"id;text\n1;a dog\n", wanted=["text"]).names
         ('id', 'text')
         >>> form_of(b"1,a dog\n2,a cat\n", path="rows.csv", wanted=["2"]).names
@@ -127,7 +130,7 @@ def form_of(
     try:
         head.partition(b"\n")[0].decode()
     except UnicodeDecodeError:
-        problem = "not UTF-8"
+        raise DataError("not UTF-8", path=path or None, line=line, hint=ENCODING_HINT) from None
     if problem is not None:
         raise DataError(problem, path=path or None, line=line)
     return _with_columns(form, line, first, wanted, header, path)
@@ -169,10 +172,10 @@ def _likelihood(records: Sequence[_Record], wanted: Sequence[Name]) -> tuple[Any
 def _is_table(records: Sequence[_Record], wanted: Sequence[Name], delimiter: str) -> bool:
     """Return whether lines are a table rather than sentences, which have commas as well."""
     first = [cell.strip() for cell in records[0][1]] if records else []
-    if len(first) < 2:
-        return False
     if _has_all(first, wanted):
         return True
+    if len(first) < 2:
+        return False
     alike = all(len(cells) == len(first) for _, cells, _ in records)
     if wanted and alike and all(name in _numbers(first) for name in wanted):
         return True
@@ -214,13 +217,14 @@ def _with_columns(
 ) -> RowForm:
     """Return the form of a table with its columns, which must be those that are wanted."""
     names = [cell.strip() for cell in first]
+    hint = _OTHER_COLUMN if header is not False else _NUMBERED
     there = numbers = _numbers(names)
     by_number = all(name in numbers for name in wanted)
     if header is False or (by_number and wanted and not _has_all(names, wanted)):
         header = _are_names(names) if header is None else header
     else:
         there, header = _distinct(names), True
-    check_fields(there, wanted, path=path or None, line=line, hint=_OTHER_COLUMN)
+    check_fields(there, wanted, path=path or None, line=line, hint=hint)
     return replace(form, names=there, header_line=line if header else 0)
 
 
@@ -363,7 +367,7 @@ def read_json_values(
             block = source.read(size)
             text, at, size, ended = text[at:] + block, 0, 2 * size, not block
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8", path=path, line=line) from error
+        raise DataError("not UTF-8", path=path, line=line, hint=ENCODING_HINT) from error
     finally:
         source.detach()
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.storage.stand_ins import stand_in
 
 MAX_LINE_BYTES = 1 << 20
@@ -84,42 +84,71 @@ def _skip_rest_of_line(stream: BinaryIO) -> None:
 
 
 def read_json(
-    lines: Iterable[tuple[int, str]], *, loads: Callable[[Any], Any] = json.loads
+    lines: Iterable[tuple[int, str]], *, decoder: json.JSONDecoder | None = None
 ) -> Iterator[tuple[int, Any, BaseException | None]]:
-    """Yield the JSON value of each line that is not blank, with its number and what is wrong.
+    """Yield the JSON values of each line that is not blank, with its number and what is wrong.
+
+    A line holds one value, or objects side by side, as where a line break was lost.
 
     Args:
         lines: Numbered, as :func:`read_lines` yields them.
-        loads: What reads a value.
+        decoder: What reads a value.
 
     Returns:
-        Number, value, and the error of ``loads`` or ``None``; reading goes on behind an error.
+        Number, value, and the error of the decoder or ``None``. A line with an error gives no
+        value; reading goes on behind it.
 
     Example:
         >>> [(number, value) for number, value, _ in read_json([(1, "[7]"), (2, " "), (3, "[")])]
         [(1, [7]), (3, None)]
+        >>> [(number, value) for number, value, _ in read_json([(1, '{"a": 1}{"a": 2}')])]
+        [(1, {'a': 1}), (1, {'a': 2})]
     """
     import jsonlines  # here, because it takes as long to load as all else that help needs
 
-    number = 0
+    number, decoder = 0, decoder or json.JSONDecoder()
 
     def texts() -> Iterator[str]:
         nonlocal number
         for number, text in lines:  # noqa: B007
             yield text
 
-    reader = jsonlines.Reader(texts(), loads=loads)
+    reader = jsonlines.Reader(texts(), loads=lambda text: _values_in(cast(str, text), decoder))
     while True:
-        value, problem = None, None
+        values: list[Any] = [None]
+        problem: BaseException | None = None
         try:
-            value = reader.read(allow_none=True, skip_empty=True)
+            values = cast(list[Any], reader.read(skip_empty=True))
         except EOFError:
             return
         except jsonlines.InvalidLineError as error:
             problem = error.__cause__
         except RecursionError as error:
             problem = error
-        yield number, value, problem
+        for value in values:
+            yield number, value, problem
+
+
+def _values_in(text: str, decoder: json.JSONDecoder) -> list[Any]:
+    """Return the one value of a line, or the objects that stand there side by side.
+
+    Raises:
+        ValueError: If it is not JSON.
+    """
+    try:
+        return [decoder.decode(text)]
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+        alone = error
+    found, at = [], 0
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        if not isinstance(value, dict):
+            raise alone
+        found.append(value)
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+    return found
 
 
 def read_csv(
@@ -205,7 +234,8 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
             archive that holds one file needs none.
 
     Raises:
-        DataError: If there is no such file or member, if it is a folder or may not be read, and,
+        NotFound: If there is no such file.
+        DataError: If there is no such member, if it is a folder or may not be read, and,
             on opening or at any later read, if the archive is damaged or cut short.
     """
     name = str(path) if member is None else f"{path}/{member}"
@@ -222,7 +252,12 @@ def open_binary(path: Path, *, member: str | None = None) -> Iterator[BinaryIO]:
             # A pipe is not looked into before it is read: it may have nothing yet.
             if named_so or (path.is_file() and _begins(stream, _GZIP_MARK)):
                 stream = cast(IO[bytes], stack.enter_context(gzip.open(stream)))
-        yield cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
+        yield checked(stream, name)
+
+
+def checked(stream: IO[bytes], name: str) -> BinaryIO:
+    """Return a stream whose failures to be read are :class:`DataError`, with the file's name."""
+    return cast(BinaryIO, io.BufferedReader(_Checked(stream, name), _BLOCK_BYTES))
 
 
 def _begins(stream: IO[bytes], mark: bytes) -> bool:
@@ -244,7 +279,7 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError("no such file", path=name) from error
+        raise NotFound("no such file", path=name) from error
     except IsADirectoryError as error:
         raise DataError("a folder, where a file is expected", path=name) from error
     except PermissionError as error:

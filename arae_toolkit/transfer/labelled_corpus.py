@@ -32,5 +32,5 @@ def model_record(
         "kind": kind,
         "model": arguments,
         "settings": to_dict(config),
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "labels": corpus.labels},
+        "corpus": corpus.record,
     }

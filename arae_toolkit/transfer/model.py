@@ -100,6 +100,7 @@ class TransferModel:
                 out otherwise, and scores differ in their third digit.
 
         Raises:
+            NotFound: If there is no such folder.
             CheckpointMismatch: If the folder holds no transfer model, or its parts do not fit.
         """
         folder = folder_of(folder)

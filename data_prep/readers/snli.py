@@ -34,15 +34,16 @@ def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
     """Return the splits of an SNLI source: ``snli_1.0_{train,dev,test}.jsonl``, ``captions*.txt``.
 
     Captions are training text. Dev is never part of train. MultiNLI's files are known as well; its
-    matched dev file is dev, the mismatched one test, whose labels are not published.
+    matched dev file is dev, the mismatched one test, whose labels are not published. What is
+    missing of these two is taken from train, as of a file of one's own.
 
     Raises:
-        DataError: If a split is missing.
+        DataError: If a split of SNLI is missing.
     """
     del options  # nothing to choose
     names = {split: f"snli_1.0_{split}.jsonl" for split in ("train", "dev", "test")}
     if tree.find(names["train"]) is None and tree.find(MULTINLI["train"]) is not None:
-        names = MULTINLI
+        names = {split: name for split, name in MULTINLI.items() if tree.find(name) is not None}
     pairs = {split: tree.need(name) for split, name in names.items()}
     captions = tree.matching("captions*.txt")
     return TextRows(

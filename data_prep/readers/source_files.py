@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arae_toolkit.data_prep.readers.downloads import DOWNLOADS, Progress, fetch
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.storage.atomic_files import sha256_of_file
 from arae_toolkit.storage.paths import SOURCES_VARIABLE, cache_folder, source_folder
 from arae_toolkit.storage.text_lines import open_binary, reading
@@ -172,7 +172,7 @@ def find_source(
     """
     if source is not None:
         if not source.exists():
-            raise DataError("no such file or folder", path=source, hint="check --source")
+            raise NotFound("no such file or folder", path=source, hint="check --source")
         return source
     given, kept = source_folder(name), cache_folder() / "sources" / name
     for folder in (given, kept):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.latent_tables import PAPER_SWAPS
 from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.html_page import page, picture, preformatted
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -33,20 +32,8 @@ WALKS = {
     "jump_percent": ("largest jump, percent of all edits", "percent"),
     "detour": ("edits for each edit between the ends", "words"),
 }
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }}
-pre {{ overflow-x: auto }} img {{ max-width: 100% }}
-</style>
-<h1>{title}</h1>
-{plots}
-<pre>{tables}</pre>
-</html>
-"""
+
+ABOUT = "How regular and how smooth codes are: Figures 3 and 4 of section 7, and walks."
 
 
 def as_text(report: Mapping[str, Any]) -> str:
@@ -84,14 +71,13 @@ def write_plots(report: Mapping[str, Any], folder: Path, name: str) -> list[Path
         path = folder / f"{name}-{part}.png"
         draw(report["models"], path)
         paths.append(path)
-    images = (base64.b64encode(path.read_bytes()).decode() for path in paths)
-    plots = "\n".join(
-        f'<p><img alt="" src="data:image/png;base64,{image}"></p>' for image in images
-    )
-    page = folder / f"{name}.html"
-    title = f"Code space of {', '.join(report['models'])}"
-    write_text(page, PAGE.format(title=escape(title), plots=plots, tables=escape(as_text(report))))
-    return [*paths, page]
+    sections = {
+        "Plots": [picture(path.read_bytes(), path.stem, is_small=False) for path in paths],
+        "Numbers": [preformatted(as_text(report))],
+    }
+    whole = folder / f"{name}.html"
+    write_text(whole, page(f"Code space of {', '.join(report['models'])}", ABOUT, sections))
+    return [*paths, whole]
 
 
 def write_report(

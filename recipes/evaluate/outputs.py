@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, open_request
-from arae_toolkit.recipes.shared.rows import (
+from arae_toolkit.recipes.transfer.options import transferred
+from arae_toolkit.storage.rows import (
     Row,
     RowFormat,
     known_label,
     problem_of_label,
     problem_of_text,
 )
-from arae_toolkit.recipes.transfer.options import transferred
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus

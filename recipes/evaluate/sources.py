@@ -23,7 +23,7 @@ from arae_toolkit.recipes.evaluate.outputs import (
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES
-from arae_toolkit.recipes.shared.rows import Row, RowFormat, problem_of_text
+from arae_toolkit.storage.rows import Row, RowFormat, problem_of_text
 from arae_toolkit.storage.text_lines import open_binary, read_lines
 
 if TYPE_CHECKING:

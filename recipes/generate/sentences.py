@@ -8,15 +8,16 @@ torch is imported when the model is loaded, so that help and usage errors come a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from arae_toolkit.bulk.row_answers import code_answers, reconstruction_answers
 from arae_toolkit.recipes.shared import images
-from arae_toolkit.recipes.shared.answers import Readings, answer_stream, answers_to
+from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
@@ -38,16 +39,12 @@ from arae_toolkit.recipes.shared.progress import stream_progress
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
+    write_answers,
     write_lines,
     write_rows,
 )
-from arae_toolkit.recipes.shared.rows import Row, RowFormat
 from arae_toolkit.storage.json_files import significant
-
-if TYPE_CHECKING:
-    from arae_toolkit.models.arae import ARAE
-
-Fields = Mapping[str, Any]
+from arae_toolkit.storage.rows import RowFormat
 
 
 @click.command(
@@ -121,6 +118,7 @@ def sample(
         "arae-toolkit reconstruct snli sentences.txt > reconstructions.txt",
         "arae-toolkit reconstruct snli rows.jsonl --text-field caption > answers.jsonl",
         "tail -f sentences.txt | arae-toolkit reconstruct snli --batch-size 1",
+        "arae-toolkit reconstruct snli --input texts/ --output reconstructed --workers 4",
     ],
 )
 @images.run_or_image_run(images.draw_reconstructions, uses=["source"])
@@ -130,6 +128,7 @@ def sample(
 @output_format_option
 @search_options
 @device_option
+@bulk_options
 def reconstruct(
     run: str,
     source: str | None,
@@ -138,6 +137,7 @@ def reconstruct(
     method: str,
     beam_size: int | None,
     device: str,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Encode each text with the model of RUN and decode it again.
@@ -151,28 +151,20 @@ def reconstruct(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     check_search(method, beam_size=beam_size)
+    if files is not None:
+        search = {"method": method, "beam_size": beam_size}
+        options = {name: value for name, value in search.items() if value is not None}
+        folder = find_run(run)
+        files.answer("reconstruct", folder, [text_field], options, device=device, **rows)
+        return
 
-    def compute(model: ARAE, batch: list[Row], output_format: RowFormat) -> list[Fields]:
-        sentences = [row.texts[0] for row in batch]
+    given = [(text,) for text in texts]
+    with open_request(source, texts=given, names=[text_field], **rows) as request:
+        model = load_model(run, device)
         decoding = decoding_of(method=method, beam_size=beam_size)
-        answers = model.reconstruct(sentences, decoding=decoding)
-        if output_format == "lines":
-            return [{"reconstruction": answer} for answer in answers]
-        return [
-            {"reconstruction": answer, "nats": significant(nats), "tokens": tokens}
-            for answer, nats, tokens in zip(answers, *model.nats(sentences), strict=True)
-        ]
-
-    answer_stream(
-        source,
-        partial(load_model, run, device),
-        compute,
-        field="reconstruction",
-        unread={"reconstruction": None, "nats": None, "tokens": None},
-        texts=[(text,) for text in texts],
-        names=[text_field],
-        **rows,
-    )
+        for batch in answers_to(request, reconstruction_answers(model, decoding)):
+            write_answers(batch, request.output_format, field="reconstruction")
+    request.check()
 
 
 @click.command(
@@ -181,6 +173,7 @@ def reconstruct(
         'arae-toolkit encode snli --text "a man is sleeping ."',
         "arae-toolkit encode snli rows.jsonl > codes.jsonl",
         "arae-toolkit encode snli sentences.txt.gz --out codes.npy",
+        "arae-toolkit encode snli --input 'texts/*.csv.gz' --output codes --engine ray",
     ],
 )
 @run_argument
@@ -194,6 +187,7 @@ def reconstruct(
     help="Write one float32 array instead of JSONL, a row for each text; emit makes a row of NaN.",
 )
 @device_option
+@bulk_options
 def encode(
     run: str,
     source: str | None,
@@ -201,6 +195,7 @@ def encode(
     text_field: str,
     out: Path | None,
     device: str,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Write the code of each text: its place on the unit sphere of the model of RUN.
@@ -214,17 +209,14 @@ def encode(
     """
     if out is not None and out.suffix != ".npy":
         raise click.UsageError(f"--out {out}: a name that ends in .npy is expected")
-
-    def compute(batch: list[Row]) -> list[Fields]:
-        codes: list[list[float]] = model.encode([row.texts[0] for row in batch]).tolist()
-        return [{"code": code} for code in codes]
+    if files is not None:
+        files.answer("encode", find_run(run), [text_field], {}, device=device, **rows)
+        return
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_model(run, device)
-        readings = Readings(model.vocabulary, most_words=model.max_length, fate="not answered")
-        unread: Fields = {"code": None}
-        batches = answers_to(request, compute, readings, unread=unread)
+        batches = answers_to(request, code_answers(model))
         if out is None:
             for batch in batches:
                 write_rows(

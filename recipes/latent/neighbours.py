@@ -20,8 +20,8 @@ from arae_toolkit.recipes.shared.options import (
     text_options,
 )
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.recipes.shared.rows import Row, RowFormat
 from arae_toolkit.storage.json_files import significant
+from arae_toolkit.storage.rows import Row, RowFormat
 
 if TYPE_CHECKING:
     from torch import Tensor

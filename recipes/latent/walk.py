@@ -25,9 +25,9 @@ from arae_toolkit.recipes.shared.options import (
     search_options,
 )
 from arae_toolkit.recipes.shared.row_streams import write_lines, write_rows
-from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of
 from arae_toolkit.recipes.shared.walks import WalkOptions
 from arae_toolkit.storage.json_files import significant
+from arae_toolkit.storage.rows import Row, RowFormat, output_of
 
 if TYPE_CHECKING:
     from torch import Tensor

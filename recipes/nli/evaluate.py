@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.bulk.row_answers import RowAnswers, pair_readings, probabilities_of
 from arae_toolkit.data.row_labels import PAIR_LABEL, means_no_label
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.nli.options import (
-    answers_of,
     load_nli_model,
     pair_field_options,
     pair_fields,
-    probabilities_of,
 )
+from arae_toolkit.recipes.shared.answers import answers_to
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
     batch_size_option,
@@ -33,14 +33,16 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request
-from arae_toolkit.recipes.shared.rows import Row, known_label, problem_of_label
 from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.row_forms import Kind, Name, found_in
+from arae_toolkit.storage.rows import Row, known_label, problem_of_label
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
 
 BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
+UNREAD = -1
+"""What stands for the answer to a pair with a text of which the model knows no word."""
 PERCENTS = ("precision", "recall", "f1")
 
 
@@ -94,8 +96,9 @@ def evaluate(
 
     FILE is JSONL, a JSON array, CSV, TSV or Parquet, plain or compressed, or - for stdin, with the
     fields "premise" and "hypothesis" or, as in SNLI, "sentence1" and "sentence2", and "gold_label"
-    or "label". Rows without a label, or labelled "-", -1 or NaN, are counted and left out. Case
-    does not matter, and for SNLI's labels 0, 1, 2 are entailment, neutral, contradiction.
+    or "label". Rows without a label, or labelled "-", -1 or NaN, are counted and left out, and so
+    are those of which the model knows no word of a text. Case does not matter, and for SNLI's
+    labels 0, 1, 2 are entailment, neutral, contradiction.
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
@@ -112,13 +115,14 @@ def evaluate(
             return None
         return problem_of_label(field, label, model.labels)
 
-    def compute(batch: list[Row]) -> list[int | None]:
+    def compute(batch: list[Row], _: bool) -> list[Any]:  # class numbers, None without a label
         labelled = [row for row in batch if gold_of(row) is not None]
         scores.extend(probabilities_of(labelled, model).ravel())
         labels = (gold_of(row) for row in batch)
         meant = [None if label is None else known_label(label, model.labels) for label in labels]
         return [None if label is None else model.labels.index(label) for label in meant]
 
+    unanswered = 0
     with open_request(
         source,
         names=pair_fields(premise_field, hypothesis_field),
@@ -131,16 +135,24 @@ def evaluate(
     ) as request:
         model = load_nli_model(run, device, precision)
         with progress("evaluating") as advance:
-            for batch in answers_of(model, request, compute, title=None):
-                gold.extend(label for _, label in batch if label is not None)
+            readings = pair_readings(model, fate="not answered")
+            answers = RowAnswers(compute, readings, unread=UNREAD)
+            for batch in answers_to(request, answers, title=None):
+                gold.extend(label for _, label in batch if label not in (None, UNREAD))
+                unanswered += sum(
+                    label == UNREAD and gold_of(row) is not None for row, label in batch
+                )
                 advance(len(batch))
+    if unanswered and not gold:
+        raise DataError("the model knows no word of a text in any labelled row", path=request.path)
     if not gold:
         raise DataError("no usable row has a label", path=request.path, hint="see --label-field")
     report = {
         "run": run,
         "source": request.path,
         "pairs": len(gold),
-        "unlabelled": request.row_count - request.unusable_count - len(gold),
+        "unanswered": unanswered,
+        "unlabelled": request.row_count - request.unusable_count - len(gold) - unanswered,
         "unusable": request.unusable_count,
         **measured(scores, gold, model.labels),
     }
@@ -201,6 +213,7 @@ def as_text(report: Mapping[str, Any]) -> str:
     names = [row["label"] for row in report["labels"]]
     totals = [
         ["pairs", f"{report['pairs']:,}"],
+        ["not answered, all words unknown", f"{report['unanswered']:,}"],
         ["left out, without a label", f"{report['unlabelled']:,}"],
         ["accuracy, percent", f"{report['accuracy']:.2f}"],
         ["of the commonest label, percent", f"{report['majority']:.2f}"],

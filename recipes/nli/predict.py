@@ -5,23 +5,22 @@ torch is imported when the model is loaded, so that help and usage errors come a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.bulk.row_answers import label_answers
 from arae_toolkit.recipes.nli.options import (
-    answers_of,
+    find_nli_run,
     load_nli_model,
     pair_field_options,
     pair_fields,
-    probabilities_of,
 )
+from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_row_options, run_argument, source_argument
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
-from arae_toolkit.recipes.shared.rows import Row
-from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
@@ -37,12 +36,14 @@ BATCH_SIZE = 256
         "paste premises.txt hypotheses.txt | arae-toolkit nli predict tiny",
         "arae-toolkit nli predict tiny pairs.csv --premise-field ask --hypothesis-field answer",
         "tail -f pairs.jsonl | arae-toolkit nli predict tiny --batch-size 1",
+        "arae-toolkit nli predict tiny --input 'pairs/*.parquet' --output labelled --workers 4",
     ],
 )
 @run_argument
 @source_argument
 @pair_field_options
 @json_row_options(batch_size=BATCH_SIZE)
+@bulk_options
 def predict(
     run: str,
     source: str | None,
@@ -50,6 +51,7 @@ def predict(
     hypothesis_field: str | None,
     device: str,
     precision: Precision,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Label pairs of sentences with the classifier of RUN.
@@ -63,20 +65,13 @@ def predict(
 
     RUN is a name (tiny means runs/tiny or runs/nli-tiny) or a model folder.
     """
-
-    def compute(batch: list[Row]) -> list[Mapping[str, Any]]:
-        return [
-            {
-                "label": model.labels[scores.argmax()],
-                "probabilities": significant(dict(zip(model.labels, scores.tolist(), strict=True))),
-            }
-            for scores in probabilities_of(batch, model)
-        ]
-
     names = pair_fields(premise_field, hypothesis_field)
+    if files is not None:
+        rows |= {"device": device, "precision": precision}
+        files.answer("nli predict", find_nli_run(run), names, {}, **rows)
+        return
     with open_request(source, names=names, **rows) as request:
-        model = load_nli_model(run, device, precision)
-        unread: Mapping[str, Any] = {"label": None, "probabilities": None}
-        for batch in answers_of(model, request, compute, unread=unread):
+        answers = label_answers(load_nli_model(run, device, precision))
+        for batch in answers_to(request, answers):
             write_answers(batch, request.output_format, field="label")
     request.check()

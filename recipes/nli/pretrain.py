@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    names_of,
     open_word_vectors,
     overwrite_option,
     pairs_option,
@@ -77,7 +78,8 @@ def pretrain(
 
     The encoder is where 'nli --model bilstm-max' and 'nli --model attention' start from. All pairs
     of train are used, their labels are not; the corpus's other sentences help as well. A run that
-    was stopped goes on when the same command is given again.
+    was stopped goes on when the same command is given again, and a finished one trains on when more
+    --epochs are asked for.
     """
     if labels is not None and objective != "cross-sentence":
         raise click.UsageError("--labels needs --objective cross-sentence")
@@ -116,5 +118,6 @@ def pretrain(
             listeners=[display],
             stop_signal=stop_signal,
             word_vectors=given,
+            extend="epochs" in names_of(changes),
         )
     click.echo(folder)

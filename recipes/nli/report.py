@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,17 @@ def report(
     """
     from rich.console import Console
 
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
+
     several = len(found) > 1
     metrics = {**_seed_metrics(found), **_other_metrics(task, folder, device, several=several)}
     console = Console(highlight=False)
-    console.print(_table(metrics, len(found)))
+    outside = task.encoder.about if isinstance(task.encoder, OutsideWeights) else None
+    console.print(_table(metrics, len(found), outside=outside is not None))
     console.print(_confusion(task.corpus.labels, found))
+    if outside is not None:
+        weights = f"outside weights: {outside['name']}, {outside['seen']}"
+        console.print(weights, markup=False, soft_wrap=True)
     path = write_result(
         results,
         folder.name,
@@ -64,12 +71,21 @@ def report(
             "pseudo_labels": 0 if task.pseudo is None else len(task.pseudo.rows),
             "objective": task.objective,
             "encoder_sha256": None if task.encoder is None else task.encoder.sha256,
+            **({} if outside is None else {"outside": outside}),
+            **({"extended": True} if _extended(folder, found) else {}),
             "settings": to_dict(config),
             "runs": {str(seed): measured for seed, measured in found.items()},
         },
     )
     console.print(f"{path}", markup=False, soft_wrap=True)
     return path
+
+
+def _extended(folder: Path, seeds: Iterable[int]) -> bool:
+    """Return whether a seed was trained on: other numbers than its command gives at once."""
+    from arae_toolkit.models.model_folder import FORMER_SHA256, read_config
+
+    return any(FORMER_SHA256 in read_config(folder / f"seed-{seed}") for seed in seeds)
 
 
 def _seed_metrics(found: dict[int, Measured]) -> dict[str, Metric]:
@@ -94,6 +110,7 @@ def _other_metrics(
     from arae_toolkit.nli.baselines import hypothesis_only_accuracies
     from arae_toolkit.nli.classifier_training import probabilities_of
     from arae_toolkit.nli.model import NLIModel
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
 
     stores = {split: task.store(split, device) for split in SPLITS}
     alone = hypothesis_only_accuracies(task.store("train", device), task.labelled.rows, stores)
@@ -103,6 +120,8 @@ def _other_metrics(
     if not several:
         return metrics
     networks = NLIModel.from_pretrained(folder, device=device).networks
+    if isinstance(task.encoder, OutsideWeights):
+        task.encoder.lend(networks)
     for split, store in stores.items():
         rows = np.flatnonzero(store.labels >= 0)
         mean = np.mean([probabilities_of(network, store, rows) for network in networks], axis=0)
@@ -114,11 +133,12 @@ def _other_metrics(
     return metrics
 
 
-def _table(metrics: dict[str, Metric], seeds: int) -> Any:
-    """Return accuracies on dev and test as a table."""
+def _table(metrics: dict[str, Metric], seeds: int, *, outside: bool) -> Any:
+    """Return accuracies on dev and test as a table, which says where weights are others'."""
     table = number_table("accuracy, percent", SPLITS)
     names = {
-        "accuracy": f"classifier, {seeds} seed" + "s" * (seeds > 1),
+        "accuracy": f"classifier{' with outside weights' * outside}, {seeds} seed"
+        + "s" * (seeds > 1),
         "ensemble_accuracy": f"the {seeds} averaged",
         "hypothesis_only": "hypothesis alone",
         "majority": "most frequent label",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, NotFound, ToolkitError
 from arae_toolkit.nli.settings import OBJECTIVES, PairConfig
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import Measured, Task
     from arae_toolkit.nli.label_splits import LabelledRows
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 
@@ -75,7 +76,8 @@ def train_seeds(
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
-        found = measured(task, seeded, folder, precision, how.get("word_vectors"))
+        extend = bool(how.get("extend"))
+        found = measured(task, seeded, folder, precision, how.get("word_vectors"), extend=extend)
         if found is None:
             title = f"{config.model.kind} from {task.objective}"
             place = f", seed {seed}, to {folder}"
@@ -122,10 +124,30 @@ def open_encoder(
         "ae": f"arae-toolkit pretrain {corpus} --model ae",
     }
     default = f"arae-toolkit nli pretrain --corpus {corpus} --objective {objective}"
-    raise ToolkitError(
+    missing = NotFound if given else ToolkitError
+    raise missing(
         f"no pretrained encoder in {' or '.join(map(str, folders))}; make one with "
         f"'{commands.get(objective, default)}', or go without by --encoder random"
     )
+
+
+def open_outside(name: str, corpus: Corpus, *, device: Any, tuned: bool) -> OutsideWeights:
+    """Return weights of another library to start from, and tell what they have seen.
+
+    Args:
+        name: As ``--encoder`` was given it.
+        corpus: Its words are those that the model reads.
+        device: Where the model is put.
+        tuned: Whether it is trained with the classifier.
+
+    Raises:
+        ToolkitError: If the library is not installed, or there is no such model.
+    """
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
+
+    weights = OutsideWeights.load(name, corpus.vocabulary, device=device, tuned=tuned)
+    say(f"with outside weights: {weights.about['name']}, {weights.about['seen']}")
+    return weights
 
 
 def objective_for(model: str, given: str | None) -> str:
@@ -144,6 +166,6 @@ def objective_for(model: str, given: str | None) -> str:
     return objective
 
 
-def fitted(config: PairConfig, encoder: PretrainedEncoder | None) -> PairConfig:
+def fitted(config: PairConfig, encoder: PretrainedEncoder | OutsideWeights | None) -> PairConfig:
     """Return settings whose sizes are those of the encoder, where there is one."""
     return config if encoder is None else replace(config, model=encoder.fitted(config.model))

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import MODELS, OBJECTIVES, ModelName
+from arae_toolkit.nli.settings import (
+    MODELS,
+    OBJECTIVES,
+    OUTSIDE,
+    OUTSIDE_OBJECTIVE,
+    TUNED_RATE,
+    ModelName,
+)
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
     objective_for,
     open_encoder,
+    open_outside,
     train_seeds,
 )
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted
@@ -25,6 +33,7 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
+    names_of,
     open_word_vectors,
     overwrite_option,
     pairs_option,
@@ -42,6 +51,7 @@ from arae_toolkit.storage.paths import run_folder
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import PseudoLabels, Task
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 SUBCOMMANDS = {
     "pretrain": (
@@ -69,6 +79,7 @@ SUBCOMMANDS = {
         "arae-toolkit nli --labels small --model bilstm-max --seeds 1",
         "arae-toolkit nli --labels 5000 --corpus synthetic --objective supervised",
         "arae-toolkit nli --labels tiny --word-vectors glove.6B.300d.txt",
+        "arae-toolkit nli --labels tiny --encoder sentence-transformers:all-MiniLM-L6-v2",
         "arae-toolkit nli predict nli-tiny < pairs.jsonl > labelled.jsonl",
         "arae-toolkit nli evaluate nli-tiny snli_1.0_test.jsonl",
     ],
@@ -93,9 +104,12 @@ SUBCOMMANDS = {
 )
 @click.option(
     "--encoder",
-    metavar="RUN|random",
-    help="Where the encoder starts from.  [default: runs/CORPUS for arae, else "
-    "runs/CORPUS-OBJECTIVE]",
+    metavar="RUN|random|sentence-transformers:MODEL",
+    help="Where the encoder starts from. A MODEL of that library, by folder or name, is outside "
+    "weights, which stay as they are.  [default: runs/CORPUS for arae, else runs/CORPUS-OBJECTIVE]",
+)
+@click.option(
+    "--tune-encoder", is_flag=True, help="Train outside weights with the classifier, as ours are."
 )
 @click.option(
     "--seeds",
@@ -131,6 +145,7 @@ def nli(
     model: ModelName,
     objective: str | None,
     encoder: str | None,
+    tune_encoder: bool,
     seeds: int,
     seed: int,
     label_seed: int,
@@ -150,8 +165,9 @@ def nli(
 
     The classifier starts from a pretrained encoder, the epoch that is best on dev is kept, and
     every seed has a folder in the model's, which averages them. A run that was stopped goes on
-    when the same command is given again. Accuracy on dev and test stands beside that of the most
-    frequent label and of a model that sees the hypothesis alone.
+    when the same command is given again, and a finished one trains on when more --epochs are asked
+    for, at the rates of the longer schedule. Accuracy on dev and test stands beside that of the
+    most frequent label and of a model that sees the hypothesis alone.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -161,23 +177,40 @@ def nli(
         if encoder not in (None, "random") or objective not in (None, "supervised"):
             raise click.UsageError("--word-vectors starts the embeddings, and so does an encoder")
         objective = "supervised"
+    outside = encoder is not None and encoder.startswith(OUTSIDE)
+    if tune_encoder and not outside:
+        raise click.UsageError("--tune-encoder is for outside weights; ours are always tuned")
+    if outside and (model != "paper" or objective is not None):
+        raise click.UsageError(
+            "outside weights are read by --model paper, and have no --objective of ours"
+        )
     chosen = objective_for(model, objective)
     corpus = open_pairs(corpus_name, measured=("dev", "test"))
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
     from arae_toolkit.recipes.nli.report import report
     from arae_toolkit.training.experiment import set_aside
 
     labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     runs_name = run_name(corpus_name, corpus)
-    pretrained = open_encoder(encoder, chosen, runs_name, corpus=corpus_name)
-    if pretrained is None:
-        chosen = "supervised"
+    place = choose_device(device)
+    pretrained: PretrainedEncoder | OutsideWeights | None
+    if encoder is not None and outside:
+        pretrained = open_outside(encoder, corpus, device=place, tuned=tune_encoder)
+        chosen = OUTSIDE_OBJECTIVE + "-tuned" * tune_encoder
+    else:
+        pretrained = open_encoder(encoder, chosen, runs_name, corpus=corpus_name)
+        chosen = "supervised" if pretrained is None else chosen
     with refused_settings():
-        config = with_overrides(fitted(MODELS[model], pretrained), changes)
+        start = fitted(MODELS[model], pretrained)
+        if tune_encoder:
+            start = replace(start, training=replace(start.training, encoder_rate=TUNED_RATE))
+        config = with_overrides(start, changes)
+        if isinstance(pretrained, OutsideWeights):
+            pretrained.check(config)
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
-    place = choose_device(device)
     keep_freed_memory()
     say(f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}")
     task = Task(corpus, labelled, pretrained, None, chosen)
@@ -189,7 +222,7 @@ def nli(
         set_aside(folder, note=say, members="seed-*")
     with signals_noted() as stop:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
-        how["word_vectors"] = given
+        how |= {"word_vectors": given, "extend": "epochs" in names_of(changes)}
         found = train_seeds(task, config, folder, all_seeds, **how)
     report(
         task,
@@ -211,7 +244,8 @@ def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> s
         'nli-tiny-bilstm-max-masked-pairs'
     """
     usual = model == "paper" and objective == "arae"
-    return f"nli-{labels}" + f"-{model}-{objective}" * (not usual) + "-pseudo" * pseudo
+    kind = objective if objective.startswith(OUTSIDE_OBJECTIVE) else f"{model}-{objective}"
+    return f"nli-{labels}" + f"-{kind}" * (not usual) + "-pseudo" * pseudo
 
 
 def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:

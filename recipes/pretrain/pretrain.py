@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.config.model_kinds import KINDS, check_settings
-from arae_toolkit.config.overrides import with_overrides, with_toml
+from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.presets import preset as named_preset
-from arae_toolkit.config.schema import check_separate
 from arae_toolkit.recipes.pretrain.processes import join, launch, own_device
+from arae_toolkit.recipes.pretrain.settings import run_settings
 from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, remember, run_name, variant_of
@@ -39,8 +37,6 @@ from arae_toolkit.recipes.transfer.training import (
 from arae_toolkit.transfer.systems import SYSTEMS
 
 if TYPE_CHECKING:
-    from arae_toolkit.config.schema import Config
-    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.training.metrics_log import Listener
 
@@ -229,7 +225,7 @@ def pretrain(
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
     own = changes if kind in KINDS else ()
     extend = not {"epochs", "iterations"}.isdisjoint(names_of(changes))
-    config = _settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
+    config = run_settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
     given = None
@@ -330,33 +326,6 @@ def pretrain(
         )
     if leads:
         click.echo(folder)
-
-
-def _settings(
-    name: str,
-    corpus: Corpus,
-    file: Path | None,
-    changes: Sequence[str],
-    *,
-    kind: str,
-    transfer: bool,
-) -> Config:
-    """Return a preset's settings with those of a file and of the command line, in this order.
-
-    Raises:
-        click.BadParameter: If there is no such setting, or the model cannot have such tables.
-    """
-    config = named_preset(name, corpus=corpus.name, kind=kind, transfer=transfer)
-    if file is not None:
-        config = with_toml(config, file)
-    with refused_settings():
-        config = with_overrides(config, changes)
-    with refused_settings("; --no-attribute trains the plain model" if transfer else ""):
-        if transfer:
-            check_separate(config)
-        else:
-            check_settings(kind, config, images=corpus.kind == "image")
-    return config
 
 
 def _check_resume(resume: str, folder: Path) -> None:

@@ -15,6 +15,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     device_option,
+    names_of,
     out_option,
     overwrite_option,
     refused_settings,
@@ -71,13 +72,16 @@ def fit(
     'sample RUN --prior KIND' draws from it. A flow ends where as much noise is left in its codes as
     the decoder was trained with, and is best fitted to a plain autoencoder with noise on its codes
     ('pretrain --model ae --set code_noise=0.1 --set code_noise_factor=1'). A flow that was stopped
-    goes on when the same command is given again.
+    goes on when the same command is given again, and a finished one trains on when more epochs or
+    iterations are asked for; the other kinds have no schedule, and --overwrite fits them anew.
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     changes = assignments if seed is None else (*assignments, f"seed={seed}")
     with refused_settings():
         config = with_overrides(SETTINGS[kind], changes)
+    # The other two have no schedule to go on with: what their iterations end is fitted anew.
+    extend = kind == "flow" and not {"epochs", "iterations"}.isdisjoint(names_of(changes))
     folder = find_run(run)
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.priors.fitting import fit_prior
@@ -103,6 +107,7 @@ def fit(
             folder=target,
             listeners=[display],
             stop_signal=stop_signal,
+            extend=extend,
         )
     click.echo(place)
 

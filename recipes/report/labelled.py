@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.reports.run_page.html_page import heading, note, table
+from arae_toolkit.storage.html_page import heading, note, table
 
 if TYPE_CHECKING:
     import torch

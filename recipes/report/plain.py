@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.reports.run_page.html_page import heading, note, picture, table, texts
+from arae_toolkit.storage.html_page import heading, note, picture, table, texts
 
 if TYPE_CHECKING:
     import numpy as np

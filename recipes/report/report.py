@@ -90,9 +90,9 @@ def report(
         sha256_of,
         sizes,
     )
-    from arae_toolkit.reports.run_page.html_page import note, page
     from arae_toolkit.reports.run_page.run_folder import config_of
     from arae_toolkit.storage.atomic_files import write_text
+    from arae_toolkit.storage.html_page import note, page
 
     config = config_of(folder)
     members = members_of(folder, config)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.reports.run_page.html_page import charts, facts, folded, heading, note, table
 from arae_toolkit.reports.run_page.line_chart import line_chart
 from arae_toolkit.reports.run_page.run_folder import (
     file_sizes,
@@ -16,6 +15,7 @@ from arae_toolkit.reports.run_page.run_folder import (
     settings_of,
     training_command,
 )
+from arae_toolkit.storage.html_page import charts, facts, folded, heading, note, table
 from arae_toolkit.version import __version__, own_version
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def made(folder: Path, config: Mapping[str, Any], rows: Rows, corpus: Corpus | N
         "corpus": trained_on.get("name") or (corpus.name if known and corpus else None),
         "training rows": f"{corpus.rows('train'):,}" if known and corpus else None,
         "corpus, SHA-256": sha256,
+        "outside weights": _outside(config),
         "seed": settings_of(config).get("training.seed"),
         "precision": run.get("precision"),
         "device": how.get("device"),
@@ -192,6 +193,12 @@ def _chart(logs: Logs, title: str, lines: Sequence[tuple[str, str, str]]) -> str
             ]
             drawn[f"{member} {name}".strip()] = points
     return line_chart(title, drawn, along="epochs")
+
+
+def _outside(config: Mapping[str, Any]) -> str | None:
+    """Return whose weights a classifier reads by, and what they have seen; none of others."""
+    about = config.get("outside")
+    return None if about is None else f"{about['name']}; {about['seen']}"
 
 
 def _joined(value: Any) -> Any:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.nli.label_splits import LabelledRows
+    from arae_toolkit.nli.outside_encoder import OutsideWeights
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 PAPER_LABELS = ("medium", "small", "tiny")
@@ -219,7 +220,9 @@ def _cell(
         return error
 
 
-def _settings(labels: str, *, quick: bool, encoder: PretrainedEncoder | None) -> PairConfig:
+def _settings(
+    labels: str, *, quick: bool, encoder: PretrainedEncoder | OutsideWeights | None
+) -> PairConfig:
     """Return the settings of a cell."""
     config = MODELS["paper"]
     epochs = 5 if quick else EPOCHS.get(labels, MORE_LABELS_EPOCHS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import Checked, json_option
@@ -61,7 +61,7 @@ def compare(
     found = [records.read_run(find_run(name)) for name in runs]
     shared = records.common_metrics(found)
     if unknown := [name for name in metrics if name not in shared]:
-        raise DataError(
+        raise NotFound(
             f"no figure {unknown[0]!r} that all of these runs have on dev",
             hint=f"there are {', '.join(shared)}" if shared else "train them first",
         )

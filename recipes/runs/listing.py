@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ def runs(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     """List the runs that there are, the last changed first.
 
     A row has the kind of model, the corpus, the epochs trained, figures on dev as of the last
-    evaluation, the size on disk and the time of the last change. --json has all figures.
+    evaluation, the size on disk and the time of the last change; a sweep's trials have a row each.
+    --json has all figures.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -79,11 +81,12 @@ def _runs_in(place: Path) -> list[RunRecord]:
     from arae_toolkit.training.run_records import CONFIG, read_run
 
     found = []
-    for folder in sorted(place.iterdir()) if place.is_dir() else ():
+    folders = [*place.glob("*"), *place.glob("*/trial-*")]  # those of sweeps lie in them
+    for folder in sorted(folders):
         if not (folder / CONFIG).is_file():
             continue
         try:
-            found.append(read_run(folder))
+            found.append(replace(read_run(folder), name=folder.relative_to(place).as_posix()))
         except (CheckpointMismatch, OSError) as error:
             say(f"left out: {error}")
     return found

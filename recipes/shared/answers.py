@@ -1,4 +1,4 @@
-"""Answers to a stream: what of its texts the model could read is counted, and told at the end."""
+"""Answers to a stream: given batch by batch, and at the end what of its texts could not be read."""
 
 from __future__ import annotations
 
@@ -7,112 +7,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.bulk.row_answers import Readings, RowAnswers
 from arae_toolkit.recipes.shared.progress import rows_of_file, say, stream_progress
 from arae_toolkit.recipes.shared.row_streams import Answer, Request, open_request, write_answers
-from arae_toolkit.recipes.shared.rows import Row, RowFormat
+from arae_toolkit.storage.rows import Row, RowFormat
 
 if TYPE_CHECKING:
-    from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.models.arae import ARAE
-
-UNKNOWN_WORDS = "unknown_words"
-"""The field that says how many words of a row's texts the model does not know."""
-
-
-class Readings:
-    """What a model can read of the texts of a request: counts, told of at its end.
-
-    Args:
-        vocabulary: The model's.
-        most_words: In a sentence that the model was trained on.
-        cut: Whether the model reads no further.
-        fate: What becomes of texts without a known word, such as ``not answered``.
-        spelled: Returns texts as the model is given them.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        *,
-        most_words: int,
-        cut: bool = False,
-        fate: str = "",
-        spelled: Callable[[Sequence[str]], Sequence[str]] = list,
-    ) -> None:
-        self.vocabulary, self.most_words, self.cut = vocabulary, most_words, cut
-        self.fate, self.spelled = fate, spelled
-        self.texts = self.longer = self.mostly_unknown = self.unread = 0
-
-    def of(self, rows: Sequence[Row]) -> list[tuple[int, bool]]:
-        """Return for each row how many words are unknown, and whether each text has a known one."""
-        texts = [text for row in rows for text in row.texts]
-        sentences = iter(self.vocabulary.encode_batch(self.spelled(texts)))
-        found = []
-        for row in rows:
-            unknown, is_read = 0, True
-            for _ in row.texts:
-                sentence = next(sentences)
-                counts = self.vocabulary.word_counts(sentence)
-                unknown += counts.unknown
-                is_read &= counts.is_read
-                self.texts += 1
-                self.longer += len(sentence) > self.most_words + 1  # one is <eos>
-                self.mostly_unknown += counts.unknown > counts.known or not counts.is_read
-                self.unread += not counts.is_read
-            found.append((unknown, is_read))
-        return found
-
-    def tell(self, path: str) -> None:
-        """Tell what was counted, if there is something to tell."""
-        if self.longer:
-            say(
-                f"arae-toolkit: warning: {path}: texts longer than the {self.most_words} words "
-                f"this model was trained on{', read up to there' if self.cut else ''}: "
-                f"{self.longer:,}"
-            )
-        if self.mostly_unknown:
-            fate = f", {self.unread:,} of them entirely" if self.unread else ""
-            fate += f" and so {self.fate}" if self.unread and self.fate else ""
-            say(
-                f"arae-toolkit: warning: {path}: {self.mostly_unknown:,} of {self.texts:,} texts "
-                f"are unknown words for more than half{fate}"
-            )
 
 
 def answers_to(
-    request: Request,
-    compute: Callable[[list[Row]], Sequence[Answer]],
-    readings: Readings,
-    *,
-    unread: Answer | None = None,
-    title: str | None = "answering",
+    request: Request, answers: RowAnswers[Answer], *, title: str | None = "answering"
 ) -> Iterator[list[tuple[Row, Answer | None]]]:
     """Yield the answers of a request, then tell what of its texts the model could not read.
 
-    An answer of fields gets one more, :data:`UNKNOWN_WORDS`.
-
     Args:
         request: The rows.
-        compute: As for :meth:`Request.answers`.
-        readings: Counts what can be read.
-        unread: The answer to a row of which a text has no known word; without one it is computed
-            as for other rows.
+        answers: What the model answers to them.
         title: Of the display of how far it is; ``None`` shows none.
     """
 
-    def answered(rows: list[Row]) -> list[Answer]:
-        found = readings.of(rows)
-        asked = [
-            row for row, (_, is_read) in zip(rows, found, strict=True) if is_read or unread is None
-        ]
-        computed = iter(compute(asked) if asked else ())
-        answers = []
-        for unknown, is_read in found:
-            answer: Any = next(computed) if is_read or unread is None else unread
-            if isinstance(answer, Mapping):
-                answer = {**answer, UNKNOWN_WORDS: unknown}
-            answers.append(answer)
-        return answers
+    def compute(rows: list[Row]) -> list[Answer]:
+        return answers.to(rows, brief=request.output_format == "lines")
 
     shown = (
         contextlib.nullcontext(lambda n=1: None)
@@ -120,10 +36,11 @@ def answers_to(
         else stream_progress(title, partial(rows_of_file, request.path))
     )
     with shown as advance:
-        for batch in request.answers(answered):
+        for batch in request.answers(compute):
             yield batch
             advance(len(batch))
-    readings.tell(request.path)
+    for note in answers.readings.counts.notes(request.path):
+        say(f"arae-toolkit: warning: {note}")
 
 
 def answer_stream(
@@ -154,12 +71,11 @@ def answer_stream(
     """
     with open_request(source, **rows) as request:
         model = load()
-        answers = answers_to(
-            request,
-            lambda batch: compute(model, batch, request.output_format),
+        answers = RowAnswers(
+            lambda batch, _: compute(model, batch, request.output_format),
             Readings(model.vocabulary, most_words=model.max_length, fate="not answered"),
             unread=unread or {field: None},
         )
-        for batch in answers:
+        for batch in answers_to(request, answers):
             write_answers(batch, request.output_format, field=field, lines=lines)
     request.check()

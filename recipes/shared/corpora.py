@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.paths import cache_folder, corpus_folder, is_plain_name
 
 if TYPE_CHECKING:
@@ -154,13 +154,7 @@ def corpus_of_run(run: str | None, name: str | None, *, prepare: bool = True) ->
         ToolkitError: If there is no such run.
         DataError: If the corpus is not found.
     """
-    trained_on: dict[str, Any] = {}
-    if run is not None:
-        path = find_run(run) / "config.json"
-        try:
-            trained_on = dict(json.loads(path.read_text(encoding="utf-8")).get("corpus") or {})
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise DataError("not the configuration of a run", path=path) from error
+    trained_on = {} if run is None else _trained_on(find_run(run))
     wanted = name or _still_there(trained_on) or trained_on.get("name")
     if wanted is None:
         raise DataError("does not name its corpus", path=run, hint="name it with --corpus")
@@ -180,6 +174,25 @@ def corpus_of_run(run: str | None, name: str | None, *, prepare: bool = True) ->
             "what is held out there may be what it has learned"
         )
     return corpus
+
+
+def _trained_on(folder: Path) -> dict[str, Any]:
+    """Return what a run says of its corpus: itself, or the first of the models that it averages.
+
+    Raises:
+        DataError: If it has no configuration, or a damaged one.
+    """
+    path = folder / "config.json"
+    try:
+        config = read_object(path)
+        if members := [name for name in config.get("members") or () if is_plain_name(name)]:
+            path = folder / members[0] / "config.json"
+            config = read_object(path)
+        # Earlier versions kept no more than the fingerprint of some runs' corpora.
+        sha256 = dict(config.get("run") or {}).get("corpus")
+        return dict(config.get("corpus") or ({"sha256": sha256} if sha256 else {}))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError("not the configuration of a run", path=path) from error
 
 
 def remember(corpus: Corpus) -> None:
@@ -219,7 +232,9 @@ def prepared(name: str, out: Path, options: PrepareOptions, **more: Any) -> Corp
     from arae_toolkit.data_prep.preparation import prepare_corpus
 
     folder = prepare_corpus(name, out=out, options=options, report=say, progress=progress, **more)
-    return Corpus(folder)
+    corpus = Corpus(folder)
+    remember(corpus)
+    return corpus
 
 
 def open_pairs(name: str, *, measured: Sequence[str] = ()) -> Corpus:
@@ -243,6 +258,7 @@ def open_pairs(name: str, *, measured: Sequence[str] = ()) -> Corpus:
         if not any(corpus.manifest["pairs"].get(split, {}).get("labels", {}).values()):
             problem = f"no labelled pair in {split}, on which the classifier is measured"
             raise DataError(problem, path=corpus.folder, hint="see prepare --test-share")
+    remember(corpus)
     return corpus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import NotFound
 from arae_toolkit.storage.paths import is_plain_name, run_folder
 
 
@@ -20,7 +20,7 @@ def find_run(
         advice: What makes such a run; by default, how to pretrain one.
 
     Raises:
-        ToolkitError: If there is no model; the message names every place looked at.
+        NotFound: If there is no model; the message names every place looked at.
     """
     is_name = is_plain_name(name_or_path)
     candidates = [run_folder(prefix + name_or_path) for prefix in prefixes] if is_name else []
@@ -31,7 +31,7 @@ def find_run(
     looked = " and ".join(str(folder / "config.json") for folder in candidates)
     if advice is None:
         advice = f"arae-toolkit pretrain {name_or_path if is_name else 'CORPUS'}"
-    raise ToolkitError(
-        f"no trained model {name_or_path!r}: looked for {looked}; train one with {advice!r}, or "
-        "ask 'arae-toolkit doctor'"
+    raise NotFound(
+        f"no trained model {name_or_path!r}: looked for {looked}",
+        hint=f"train one with {advice!r}, or see 'arae-toolkit runs' for those that there are",
     )

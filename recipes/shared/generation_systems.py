@@ -16,8 +16,8 @@ from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
-from arae_toolkit.recipes.shared.rows import problem_of_text
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.storage.rows import problem_of_text
 from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
 
 if TYPE_CHECKING:

@@ -17,11 +17,10 @@ import click
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.progress import printable, tell
-from arae_toolkit.recipes.shared.rows import Row, RowFormat, output_of, read_rows, row_of_texts
 from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
-from arae_toolkit.storage.row_forms import Kind, Name, form_of
-from arae_toolkit.storage.text_encoding import as_utf8, with_head
+from arae_toolkit.storage.row_forms import Kind, Name
+from arae_toolkit.storage.rows import Row, RowFormat, open_rows, output_of, row_of_texts
 from arae_toolkit.storage.text_lines import open_binary
 
 OnError = Literal["skip", "emit", "fail"]
@@ -201,10 +200,11 @@ def open_request(
 
     def sniffed_rows(stream: BinaryIO, path: str) -> Iterator[Row]:
         # Only when the first row is asked for: a pipe may not have one before the model is loaded.
-        head, text = with_head(as_utf8(stream, path=path, encoding=encoding))
-        form = form_of(head, path=path, wanted=names, kind=row_format, header=header)
+        form, read = open_rows(
+            stream, path=path, names=names, kind=row_format, header=header, encoding=encoding
+        )
         request.output_format = output_format or output_of(form.kind)
-        yield from read_rows(text, path=path, names=names, form=form)
+        yield from read
 
     with ExitStack() as stack:
         if texts:

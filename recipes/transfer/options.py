@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.progress import progress
-from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.transfer.model import TransferModel
-
-ALL = "all"
 
 
 def finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -94,44 +90,3 @@ def transferred(
             outputs += [one.text for one in found]
             advance(len(found))
     return outputs
-
-
-def targets_of(model: TransferModel, asked: Sequence[str], *, run: str) -> list[str]:
-    """Return the labels asked for, each once; ``all`` stands for every one that the model knows.
-
-    Raises:
-        DataError: If the model does not know one of them.
-    """
-    targets: dict[str, None] = {}
-    for name in asked:
-        try:
-            everything = name == ALL and ALL not in model.attributes
-            names = model.attributes if everything else [model.attributes[model.value_of(name)]]
-        except ValueError as error:
-            raise DataError(str(error), path=run) from error
-        targets |= dict.fromkeys(names)
-    return list(targets)
-
-
-def rewritten(
-    texts: Sequence[str], targets: Sequence[str], model: TransferModel, **rewriting: Any
-) -> list[list[Mapping[str, Any]]]:
-    """Return what is written of each text towards each target, in the style of the text."""
-    from arae_toolkit.transfer.detokenization.natural_text import transfer_natural
-
-    each = [text for text in texts for _ in targets]
-    answers = iter(transfer_natural(model, each, list(targets) * len(texts), **rewriting))
-    measures = ("attribute_probability", "content_bleu", "nats_per_token", "fluency")
-    marks = ("unchanged", "refused", "unknown_words")
-    return [
-        [
-            {
-                "transferred": answer.text,
-                "to": target,
-                **{name: significant(getattr(answer, name)) for name in measures},
-                **{name: getattr(answer, name) for name in marks},
-            }
-            for target, answer in zip(targets, answers, strict=False)
-        ]
-        for _ in texts
-    ]

@@ -103,7 +103,7 @@ def train_transfer(
     all_rows, corpus = corpus.rows("train"), labelled_part(corpus)
     if left_out := all_rows - corpus.rows("train"):
         say(f"{left_out:,} of {all_rows:,} training sentences have no label and are left out")
-    per_epoch = _balanced_epoch(corpus, settings.training) if system.balanced else None
+    per_epoch = per_epoch_of(kind, settings, corpus)
     with signals_noted() as how["stop_signal"]:
         if ranks is None or ranks.leads:
             how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
@@ -120,6 +120,11 @@ def train_transfer(
             if ranks is not None:
                 how["ranks"] = ranks
             system.train(corpus, settings, folder, extend=extend, **how)
+
+
+def per_epoch_of(kind: str, settings: Any, corpus: Corpus) -> int | None:
+    """Return the iterations of an epoch of a kind whose batches are balanced, else ``None``."""
+    return _balanced_epoch(corpus, settings.training) if SYSTEMS[kind].balanced else None
 
 
 def _balanced_epoch(corpus: Corpus, schedule: Any) -> int:

@@ -7,29 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.shared.answers import Readings, answers_to
+from arae_toolkit.bulk.row_answers import targets_of, transfer_answers
+from arae_toolkit.recipes.shared.answers import answers_to
+from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     json_row_options,
     run_argument,
     source_argument,
     text_options,
 )
-from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
-from arae_toolkit.recipes.shared.rows import Row
 from arae_toolkit.recipes.transfer.options import (
     load_transfer_model,
     number,
     rewriting_options,
-    rewritten,
-    targets_of,
 )
+from arae_toolkit.storage.rows import Row
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
@@ -49,6 +48,7 @@ BATCH_SIZE = 256
         "arae-toolkit transfer yelp --to positive reviews.csv --text-field review > out.jsonl",
         "arae-toolkit transfer yelp --to positive --precision bf16 < million.jsonl > out.jsonl",
         "tail -f reviews.txt | arae-toolkit transfer yelp --to negative --batch-size 1",
+        "arae-toolkit transfer yelp --to positive --input reviews/ --output rewritten --workers 4",
     ],
 )
 @run_argument
@@ -72,6 +72,7 @@ BATCH_SIZE = 256
     "found on dev]",
 )
 @json_row_options(batch_size=BATCH_SIZE)
+@bulk_options
 def transfer(
     run: str,
     source: str | None,
@@ -84,6 +85,7 @@ def transfer(
     min_fluency: float | None,
     device: str,
     precision: Precision,
+    files: BulkFiles | None,
     **rows: Any,
 ) -> None:
     """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
@@ -104,38 +106,20 @@ def transfer(
     """
     how: dict[str, Any] = {"candidates": candidates, "strength": strength, "seed": seed}
     how["min_fluency"] = min_fluency
-    refused = 0
-
-    def compute(batch: list[Row]) -> list[list[Fields]]:
-        nonlocal refused
-        answers = rewritten([row.texts[0] for row in batch], targets, model, **how)
-        refused += sum(bool(one["refused"] and one["unchanged"]) for own in answers for one in own)
-        return answers
-
+    if files is not None:
+        options = {"to": list(asked), **how}
+        rows |= {"device": device, "precision": precision}
+        files.answer("transfer", find_run(run), [text_field], options, **rows)
+        return
     given = [(text,) for text in texts]
     if texts and rows["output_format"] is None:
         rows["output_format"] = "jsonl"  # who tries a few texts wants to see what is thought of it
     with open_request(source, texts=given, names=[text_field], **rows) as request:
         model = load_transfer_model(run, device, precision)
         targets = targets_of(model, asked, run=run)
-        from arae_toolkit.data.vocabulary import MOST_WORDS
-        from arae_toolkit.transfer.detokenization.natural_text import readable_texts
-
-        readings = Readings(
-            model.vocabulary,
-            most_words=MOST_WORDS,
-            cut=True,
-            fate="given back",
-            spelled=partial(readable_texts, model.vocabulary),
-        )
-        for batch in answers_to(request, compute, readings):
+        for batch in answers_to(request, transfer_answers(model, targets, **how)):
             answers = one_for_each(batch, targets)
             write_answers(answers, request.output_format, field="transferred")
-    if refused:
-        say(
-            f"arae-toolkit: warning: {request.path}: given back, because no rewriting was fluent "
-            f"enough: {refused:,}; see --candidates and --min-fluency"
-        )
     request.check()
 
 

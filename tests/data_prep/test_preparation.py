@@ -6,7 +6,7 @@ from idx_files import write_mnist
 from source_files import no_progress, write_json_lines
 
 from arae_toolkit.data.corpus import UNLABELLED, Corpus, PackedSentences
-from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.options import CORPORA, PrepareOptions
 from arae_toolkit.data_prep.preparation import (
     default_folder,
     find_or_prepare,
@@ -141,6 +141,44 @@ def test_rare_words_become_unknown_where_asked_for(tmp_path):
     counts = [corpus.manifest["splits"]["train"]["unknown_tokens"] for corpus in (usual, rare)]
     assert counts[0] == 0 < counts[1]
     assert rare.manifest["options"]["min_count"] == 2
+
+
+def test_some_words_seen_once_are_unknown_in_a_corpus_of_ones_own(tmp_path):
+    """One word in a hundred, the same ones by a seed; all are kept where that is asked for."""
+    path = tmp_path / "cars.txt"
+    path.write_text("".join(f"{line} number{at} .\n" for at, line in enumerate(lines(200))))
+
+    def made(name, **options):
+        return prepare(path, out=tmp_path / name / "cars", options=options)
+
+    usual, again, other = made("a"), made("b"), made("c", seed=1)
+    train = usual.manifest["splits"]["train"]
+    words = train["tokens"] - train["sentences"]  # without <eos>
+    assert usual.manifest["seen_once"] == train["unknown_tokens"] == words // 100
+    assert again.sha256 == usual.sha256
+    assert usual.vocabulary.words != other.vocabulary.words
+    for kept in (made("d", min_count=1), made("e", vocab_size=100)):
+        assert "seen_once" not in kept.manifest
+    assert made("d", min_count=1).manifest["splits"]["train"]["unknown_tokens"] == 0
+    assert len(made("e", vocab_size=100).vocabulary) == 100 + 4
+    marked = tmp_path / "marked.txt"
+    marked.write_text(path.read_text().replace("stops", "<unk>"))
+    assert "seen_once" not in prepare(marked, out=tmp_path / "m" / "marked").manifest
+
+
+def test_what_was_prepared_before_such_a_rule_is_up_to_date(tmp_path):
+    """Options say nothing of the rule: corpora that runs were trained on are not made anew."""
+    told = []
+    path = tmp_path / "cars.txt"
+    path.write_text("".join(f"{line} number{at} .\n" for at, line in enumerate(lines(60))))
+    prepare(path, out=tmp_path / "cars")
+    assert "min_count" not in PrepareOptions().effective(str(path))
+    prepare(path, out=tmp_path / "cars", report=told.append)
+    assert "up to date" in told[-1]
+    assert PrepareOptions(min_count=1).effective(str(path))["min_count"] == 1
+    for name in CORPORA:
+        assert PrepareOptions().rare_share(name) == 0
+        assert PrepareOptions(min_count=1).effective(name) == PrepareOptions().effective(name)
 
 
 def lines(count):
@@ -295,7 +333,9 @@ def test_a_split_without_usable_sentences_is_named(tmp_path):
     path.write_text("one two three\n" * 5)
     with pytest.raises(DataError, match=r"rows\.txt: 1 distinct sentence"):
         prepare(path)
-    with pytest.raises(DataError, match=r"no usable sentence for train \(dropped: 5 too long"):
+    with pytest.raises(
+        DataError, match=r"no usable sentence for train \(left out: 5 sentences with"
+    ):
         prepare(path, options={"max_length": 2})
 
 

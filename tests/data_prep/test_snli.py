@@ -5,12 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_files import good_rows, splits_of, write_json_lines
 
-from arae_toolkit.data.corpus import Sentence, SentencePair
+from arae_toolkit.data.corpus import Corpus, Sentence, SentencePair
 from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.data_prep.readers import snli
 from arae_toolkit.data_prep.readers.source_files import SourceTree
 from arae_toolkit.data_prep.readers.source_rows import RowLog
 from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.progress import progress
 
 WORDS = ["dogs", "run", "(", ")", "[", "]", "{", "}", '"', "1/2", "n't", "*"]
 
@@ -83,3 +85,19 @@ def test_a_missing_split_is_named(tmp_path):
     write_json_lines(tmp_path / "snli_1.0_train.jsonl", [row()])
     with pytest.raises(DataError, match=r"no snli_1\.0_dev\.jsonl here"):
         snli.rows(SourceTree(tmp_path), PrepareOptions())
+
+
+@pytest.mark.parametrize("files", [("train",), ("train", "dev")])
+def test_what_multinli_lacks_beside_its_training_file_is_taken_from_it(tmp_path, files):
+    (tmp_path / "multinli").mkdir()
+    for split in files:
+        rows = [row(f"The {split} dog {n} runs.", label=snli.LABELS[n % 3]) for n in range(60)]
+        write_json_lines(tmp_path / "multinli" / snli.MULTINLI[split], rows)
+    out = prepare_corpus(
+        "snli", source=tmp_path / "multinli", out=tmp_path / "out", report=str, progress=progress
+    )
+    pairs = Corpus(out).manifest["pairs"]
+    counts = {split: pairs[split]["pairs"] for split in ("train", "dev", "test")}
+    assert sum(counts.values()) == 60 * len(files)
+    assert counts["test"] == 6
+    assert counts["dev"] == (60 if "dev" in files else 6)

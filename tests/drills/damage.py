@@ -165,7 +165,7 @@ def damage(trial: Trial) -> None:
         how = random.choice(DAMAGES)(path, random)
     trial.what = f"{target.name}, {place}: {how}"
     done = _read(trial, target, copy)
-    lost = () if path.is_file() else (1,)  # exit 1: something is missing
+    lost = () if path.is_file() else (1, 2)  # something, or the run itself, is missing
     check_end(done, [0, *target.codes, *lost])
     if done.code == 0 and target.answer(copy, done) != expected:
         raise Broken("accepted, and the answer is another")

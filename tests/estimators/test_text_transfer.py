@@ -1,5 +1,6 @@
 import json
 import logging
+import math
 import random
 
 import numpy as np
@@ -277,7 +278,7 @@ def test_evaluations_are_told_to_the_log_if_asked_for(caplog):
     [
         ([], "no texts"),
         (["a man runs .", 3], "row 1: int is no text"),
-        (["a man runs .", " \n"], "row 1: empty text"),
+        (["a man runs .", None], "row 1: NoneType is no text"),
     ],
 )
 def test_what_is_no_text_is_named(fitted, texts, told):
@@ -285,6 +286,19 @@ def test_what_is_no_text_is_named(fitted, texts, told):
         fitted.transform(texts)
     with pytest.raises(ValueError, match=f"^{told}$"):
         estimator().fit(texts, ["a", "b"])
+
+
+def test_an_empty_text_is_given_back_and_takes_no_other_with_it(fitted):
+    """As a text of which no word is known; what is learned from must hold something."""
+    alone = fitted.transfer(TEXTS[:1], to="good")
+    first, *empty = fitted.transfer([TEXTS[0], "", " \n"], to="good")
+    assert first.text == alone[0].text
+    assert [(one.text.strip(), one.unchanged) for one in empty] == [("", True), ("", True)]
+    assert all(math.isfinite(one.nats_per_token) for one in empty)
+    with pytest.warns(UserWarning, match="2 of 3 rows hold a text of which the model knows no"):
+        assert len(fitted.predict([TEXTS[0], "", " "])) == 3
+    with pytest.raises(ValueError, match="row 1: empty text"):
+        estimator().fit(["a man runs .", " \n"], ["a", "b"])
 
 
 @pytest.mark.parametrize(

@@ -311,5 +311,5 @@ def test_a_sheet_that_nobody_has_filled_is_told(folder):
     result = call("transfer-ratings", folder / KEY, folder / TABLE, code=3)
     assert "no row is rated" in result.stderr
     assert call("transfer-ratings", folder / KEY, code=2).stdout == ""
-    result = call("transfer-ratings", folder / KEY, folder / "no.csv", code=3)
+    result = call("transfer-ratings", folder / KEY, folder / "no.csv", code=2)
     assert "no.csv" in result.stderr

@@ -465,7 +465,7 @@ def test_lines_without_a_tab_and_files_that_are_not_there(call, tmp_path):
     path.write_text("the food was good .\n")
     result = call("--outputs", path, "--to", "positive", code=3)
     assert f"{path}:1: source, tab and output are expected, found 0 tabs" in result.stderr
-    assert "no such file" in call("--outputs", tmp_path / "no.jsonl", code=3).stderr
+    assert "no such file" in call("--outputs", tmp_path / "no.jsonl", code=2).stderr
     path.write_text("")
     assert "empty" in call("--outputs", path, code=3).stderr
 
@@ -496,7 +496,7 @@ def test_wrong_usage_is_told_at_once(call, tmp_path):
     assert "two outputs" in call("--outputs", path, "--outputs", path, code=2).stderr
     assert "'copy'" in call("--outputs", f"copy={path}", code=2).stderr
     assert "not one of negative, positive" in call("--outputs", path, "--to", "x", code=2).stderr
-    assert "no trained model" in call("nowhere", code=1).stderr
+    assert "no trained model" in call("nowhere", code=2).stderr
 
 
 def test_a_run_without_its_corpus_is_told_what_to_do(call, tmp_path):

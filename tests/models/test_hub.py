@@ -4,17 +4,20 @@ from pathlib import Path
 
 import hub_stand_in
 import numpy as np
+import outside_stand_in
 import pytest
 import small
 import torch
 from safetensors.torch import load_file
 
 from arae_toolkit import ARAE, NLIClassifier, SentenceEncoder, TextTransfer
-from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, NotFound, ToolkitError
 from arae_toolkit.models import hub
 from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import read_config, save_weights
 from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_outside_network
+from arae_toolkit.nli.outside_encoder import OutsideWeights
 from arae_toolkit.storage.atomic_files import write_json
 
 TEXTS = list(small.SENTENCES)
@@ -145,6 +148,26 @@ def test_a_transfer_model_is_published_with_its_scorer(place, tmp_path):
     )
 
 
+def test_outside_weights_are_published_with_a_classifier(place, tmp_path, monkeypatch):
+    """Whose they are stands on the card; their own files lie beside, as their library has them."""
+    outside_stand_in.put_in_place(monkeypatch)
+    outside_stand_in.save(outside_stand_in.Averaging(), tmp_path / "outside")
+    (tmp_path / "outside" / "README.md").write_text(outside_stand_in.CARD)
+    weights = OutsideWeights.load(
+        str(tmp_path / "outside"), small.vocabulary(), device=torch.device("cpu"), tuned=False
+    )
+    arguments = {"kind": "paper", "hidden_size": 4, "dropout": 0.0}
+    random = torch.Generator().manual_seed(0)
+    network = new_outside_network(weights.for_training(), 3, generator=random, **arguments)
+    model = NLIModel([network], weights.vocabulary, small.LABELS, arguments=arguments)
+    model.push_to_hub("someone/outside")
+    told = "With outside weights, frozen: stand-in (sentence-transformers); trained on SNLI's pairs"
+    assert told in card_of(place, "someone/outside")
+    again = NLIModel.from_pretrained("someone/outside")
+    pairs = [(TEXTS[0], TEXTS[1])]
+    assert again.probabilities(pairs).tolist() == model.probabilities(pairs).tolist()
+
+
 def test_no_model_on_the_hub_is_told_in_one_line(place):
     with pytest.raises(ToolkitError, match="no such folder, and the hub gives no such") as caught:
         ARAE.from_pretrained("someone/else")
@@ -156,9 +179,10 @@ def test_a_path_is_no_name_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     for source in ("models/none", "runs/none", Path("someone/none"), "none", "a/b/c"):
-        assert hub.folder_of(source) == Path(source)
-        with pytest.raises(CheckpointMismatch, match="no model here"):
+        with pytest.raises(NotFound, match="no such folder; 'arae-toolkit pretrain' and nli write"):
             ARAE.from_pretrained(source)
+    with pytest.raises(CheckpointMismatch, match=r"no model here .config\.json is missing"):
+        ARAE.from_pretrained("models")
 
 
 def test_a_hub_that_takes_nothing_is_told_in_one_line(monkeypatch):

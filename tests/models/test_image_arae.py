@@ -440,5 +440,5 @@ def test_images_that_cannot_be_used_are_named(run_folder, source, tmp_path):
     one = write(tmp_path / "one", idx(np.zeros((1, *SHAPE)))).path
     result = call("interpolate", run_folder, one, *out, code=3)
     assert f"{one}: one image, where two are needed" in result.stderr
-    assert call("sample", tmp_path / "nowhere", *out, code=1).stderr.startswith("arae-toolkit")
+    assert call("sample", tmp_path / "nowhere", *out, code=2).stderr.startswith("arae-toolkit")
     assert not (tmp_path / "x.png").exists()

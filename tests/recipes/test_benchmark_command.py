@@ -111,7 +111,7 @@ def test_without_a_corpus_a_synthetic_one_is_made_and_said_so(monkeypatch):
 
 def test_a_corpus_that_is_not_there_is_one_line(tmp_path):
     done = CliRunner().invoke(main, ["benchmark", "--corpus", str(tmp_path / "nowhere")])
-    assert done.exit_code == 3
+    assert done.exit_code == 2
     assert "no prepared corpus here" in done.stderr
     assert not done.stdout
 

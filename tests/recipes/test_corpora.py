@@ -1,12 +1,28 @@
 """The corpus of a run is found again, though the run's folder names no place."""
 
 import json
+from pathlib import Path
 
 import pytest
+import small_transfer
+from command_line import call
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared import corpora
+from arae_toolkit.transfer.delete_retrieve.rewriter import build_delete_retrieve
+from arae_toolkit.transfer.infilling.settings import (
+    InfillingConfig,
+    InfillingModelConfig,
+    InfillingTrainingConfig,
+)
+from arae_toolkit.transfer.infilling.training import train_infilling
+from arae_toolkit.transfer.scorer.training import (
+    ScorerConfig,
+    ScorerSchedule,
+    ScorerSizes,
+    train_scorer,
+)
 
 
 @pytest.fixture
@@ -47,3 +63,63 @@ def test_where_nothing_can_be_noted_work_goes_on(synthetic, tmp_path, monkeypatc
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ARAE_CACHE", str(tmp_path / "file"))
     corpora.remember(Corpus(synthetic))
+
+
+SIZES = ("--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16")
+PAIRS = ("--corpus", "own.csv", "--device", "cpu", "--set", "batch_size=16", *SIZES)
+LEARNS = [
+    *("--model", "bilstm-max", "--encoder", "random", "--set", "epochs=14", "--set", "rate=0.01"),
+    *("--set", "warmup=5", "--set", "embedding_dropout=0", "--set", "dropout=0"),
+]
+OF_PAIRS = {
+    "classifier": ("nli", *PAIRS, "--labels", "full", "--seeds", "1", *LEARNS),
+    "encoder": ("nli", "pretrain", *PAIRS, "--set", "epochs=1"),
+}
+INFILLING = InfillingConfig(
+    InfillingModelConfig(8, 8, 4, 8), InfillingTrainingConfig(batch_size=64, iterations=2)
+)
+OF_LABELS = {
+    "infilling": lambda corpus, out: train_infilling(corpus, INFILLING, out),
+    "delete-and-replace": build_delete_retrieve,
+    "scorer": lambda corpus, out: train_scorer(
+        corpus, ScorerConfig(ScorerSizes(8, 8, 8), ScorerSchedule(600, epochs=1)), out
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_PAIRS)
+def test_a_run_of_pairs_names_its_corpus_to_runs_and_report(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"a man walks {n} miles,he {w} {n},{w}\n" for n in range(60) for w in ("yes", "no")]
+    Path("own.csv").write_text("premise,hypothesis,label\n" + "".join(rows))
+    call("prepare", "own.csv", "--dev-share", "0.2", "--test-share", "0.2")
+    call(*OF_PAIRS[kind], "--out", "runs/it")
+    check_named(tmp_path, "own")
+    assert "--corpus" not in call("report", "runs/it").stderr
+    assert "trained on own" in Path("runs/it/report.html").read_text()
+
+
+@pytest.mark.parametrize("kind", OF_LABELS)
+def test_a_run_of_labelled_sentences_names_its_corpus(kind, tmp_path):
+    corpus = small_transfer.small_labelled_corpus(tmp_path / "there")
+    corpora.remember(corpus)
+    OF_LABELS[kind](corpus, tmp_path / "runs" / "it")
+    check_named(tmp_path, corpus.name)
+    assert corpora.corpus_of_run("it", None).folder == corpus.folder
+
+
+def check_named(tmp_path, name):
+    """It is the name that runs tells, and no configuration names a folder of the machine."""
+    (one,) = json.loads(call("runs", "--json").stdout)["runs"]
+    assert one["corpus"] == name
+    for path in (tmp_path / "runs").rglob("config.json"):
+        assert str(tmp_path) not in path.read_text()
+
+
+def test_a_run_of_an_earlier_version_is_told_by_the_content_of_its_corpus(synthetic, run):
+    facts = {"kind": "infilling", "run": {"corpus": Corpus(synthetic).sha256}}
+    (run / "config.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="does not name its corpus"):
+        corpora.corpus_of_run("mine", None)
+    corpora.remember(Corpus(synthetic))
+    assert corpora.corpus_of_run("mine", None).folder == synthetic

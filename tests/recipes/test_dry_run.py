@@ -65,5 +65,5 @@ def test_what_has_no_plan_says_so(reviews, tmp_path):
 
 
 def test_a_corpus_that_there_is_not_is_told_so(tmp_path):
-    told = call("pretrain", tmp_path / "nosuch.txt", "--dry-run", code=3).stderr
+    told = call("pretrain", tmp_path / "nosuch.txt", "--dry-run", code=2).stderr
     assert "nor a file or folder" in told and "arae-toolkit prepare" not in told

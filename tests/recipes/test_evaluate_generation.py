@@ -145,7 +145,7 @@ def test_a_run_is_measured_with_each_of_its_priors(call, corpus, runs):
     assert own["parameters"] == learned
     assert codes["parameters"] == learned - in_prior
     assert fitted["parameters"] > codes["parameters"]
-    missing = call("dull", "--prior", "flow", code=1)
+    missing = call("dull", "--prior", "flow", code=2)
     assert "flow" in missing.stderr.splitlines()[-1]
 
 

@@ -271,7 +271,7 @@ def test_a_request_that_means_nothing_is_a_usage_error(call, arguments, message)
 
 @pytest.mark.parametrize("command", ["sample", "interpolate", "encode"])
 def test_a_missing_run_is_told_of_in_one_line(command):
-    result = call_program(command, "nowhere", input="a\tb\n", code=1)
+    result = call_program(command, "nowhere", input="a\tb\n", code=2)
     assert "no trained model 'nowhere'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 

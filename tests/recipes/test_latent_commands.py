@@ -413,7 +413,7 @@ def test_a_request_that_means_nothing_is_a_usage_error(call, words, message):
     ids=" ".join,
 )
 def test_a_missing_run_is_told_of_in_one_line(words):
-    result = call_program(*words, code=1)
+    result = call_program(*words, code=2)
     assert "no trained model 'nowhere'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 

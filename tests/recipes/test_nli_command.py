@@ -1,8 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import outside_stand_in
 import pytest
 from click.testing import Result
 from command_line import call
@@ -10,6 +12,7 @@ from command_line import call
 from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
+from arae_toolkit.reports.nli_tables import inference_block
 
 SMALL = [
     part
@@ -95,9 +98,33 @@ def test_other_settings_do_not_overwrite_a_run(corpus, trained):
     """A folder of another run is exit code 4, and names what differs."""
     folder, _ = trained
     result = _train(
-        corpus, folder, "--objective", "supervised", *LEARNS, "--set", "epochs=2", code=4
+        corpus, folder, "--objective", "supervised", *LEARNS, "--set", "rate=0.1", code=4
     )
-    assert "training.epochs 14 there, 2 here" in result.stderr.splitlines()[-1]
+    assert "training.rate 0.003 there, 0.1 here" in result.stderr.splitlines()[-1]
+
+
+def test_a_finished_classifier_trains_on_where_more_epochs_are_asked_for(
+    corpus, trained, tmp_path, monkeypatch
+):
+    """Each seed, measured anew; also where it is killed on the way. Fewer are refused."""
+    from arae_toolkit.nli import experiment
+
+    folder = shutil.copytree(trained[0], tmp_path / "longer")
+    options = ["--objective", "supervised", *LEARNS, "--set", "epochs=16"]
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment, "dtype_of", lambda _: 1 / 0)  # trained, and not yet measured
+        _train(corpus, folder, *options, code=1)
+    assert not (folder / "nli-small" / "seed-0" / "evaluation.json").exists()
+    longer = _train(corpus, folder, *options)
+    assert longer.stderr.count("the schedule is extended from") == 1  # seed 0 was, above
+    result = _result(folder)
+    assert result["details"]["extended"]
+    assert "extended" not in _result(trained[0])["details"]
+    assert _train(corpus, folder, *options).stdout == longer.stdout
+    assert NLIModel.from_pretrained(folder / "nli-small").networks
+    fewer = _train(corpus, folder, *options, "--set", "epochs=2", code=4)
+    assert "a run that is not shorter" in fewer.stderr.splitlines()[-1]
+    assert (folder / "nli-small" / "seed-0" / "evaluation.json").exists()
 
 
 def test_a_folder_of_another_model_is_left_as_it_is(corpus, tmp_path):
@@ -145,6 +172,39 @@ def test_an_average_of_seeds_is_no_encoder(corpus, trained):
     folder = trained[0] / "nli-small"
     result = call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder, code=4)
     assert str(folder / "seed-0") in result.stderr.splitlines()[-1]
+
+
+def test_outside_weights_are_titled_so_with_what_they_have_seen(corpus, tmp_path, monkeypatch):
+    """Frozen, or tuned at a rate of their own, in folders of their own; predict takes either."""
+    outside_stand_in.put_in_place(monkeypatch)
+    outside_stand_in.save(outside_stand_in.Averaging(), tmp_path / "outside")
+    (tmp_path / "outside" / "README.md").write_text(outside_stand_in.CARD)
+    options = [
+        "nli", "--labels", "240", "--corpus", corpus, "--seeds", "2", "--device", "cpu",
+        "--encoder", f"sentence-transformers:{tmp_path / 'outside'}",
+        "--results", tmp_path / "results",
+        "--epochs", "14", *SMALL, "--set", "rate=0.02", "--set", "warmup=5", "--set", "dropout=0",
+    ]  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    frozen = call(*options)
+    assert "classifier with outside weights, 2 seeds" in frozen.stdout
+    assert "stand-in, trained on SNLI's pairs: on these no result" in frozen.stdout
+    assert "stand-in reads" in frozen.stderr
+    result = _result(tmp_path, "nli-240-outside")
+    assert result["details"]["outside"]["seen"] in frozen.stdout
+    assert not result["details"]["outside"]["tuned"]
+    row = "**with outside weights**: 240-outside, stand-in, frozen; trained on SNLI's pairs"
+    assert row in inference_block({"nli-240-outside": result})
+    assert call(*options).stdout == frozen.stdout
+    call(*options, "--tune-encoder", "--seeds", "1")
+    tuned = _result(tmp_path, "nli-240-outside-tuned")["details"]
+    assert tuned["outside"]["tuned"]
+    assert tuned["settings"]["training"]["encoder_rate"] == 0.02
+    told = call("nli", "predict", "240-outside", input="a quokka sleeps .\ta quokka rests .\n")
+    assert told.stdout.strip() in ("entailment", "neutral", "contradiction")
+    call(*options, "--set", "word_drop=0.1", code=2)
+    call(*options, "--model", "attention", code=2)
+    call("nli", "--labels", "240", "--corpus", corpus, "--tune-encoder", code=2)
 
 
 def test_wrong_usage_is_told_before_anything_is_read():

@@ -118,7 +118,7 @@ def test_several_networks_are_averaged(call, tmp_path):
 
 
 def test_a_run_is_found_with_and_without_its_prefix(call):
-    missing = call(run="nowhere", input=json_rows(), code=1)
+    missing = call(run="nowhere", input=json_rows(), code=2)
     for place in (run_folder("nowhere"), run_folder("nli-nowhere")):
         assert str(place / "config.json") in missing.stderr
     small.save_pair_model(run_folder("nli-tiny"))

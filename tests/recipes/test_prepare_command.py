@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import time
@@ -30,6 +31,16 @@ def reviews(tmp_path):
 
 
 FIELDS = ("--text-field", "review", "--label-field", "stars")
+
+
+def test_words_that_are_made_unknown_are_counted(tmp_path, reviews):
+    rows = [json.loads(line) for line in reviews.read_text().splitlines()]
+    lines = [row["review"].replace("number", f"number{at}") for at, row in enumerate(rows)]
+    (tmp_path / "own.txt").write_text("\n".join(lines))
+    result = prepare(tmp_path / "own.txt", "--out", tmp_path / "out")
+    assert re.search(r"words seen once, now <unk> +│ +[1-9]", result.stderr)
+    kept = prepare(tmp_path / "own.txt", "--min-count", 1, "--out", tmp_path / "out")
+    assert "seen once" not in kept.stderr
 
 
 def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
@@ -108,19 +119,20 @@ def test_an_option_that_means_nothing_for_the_corpus_is_refused(arguments, probl
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "code", "problem"),
     [
         (
             "snil",
+            2,
             "snil: neither a corpus (snli, yelp, yahoo, mnist, digits, synthetic, "
             "synthetic-sentiment, synthetic-topics) nor a file or folder",
         ),
-        ("yelp", "corpus yelp not found"),
+        ("yelp", 3, "corpus yelp not found"),
     ],
 )
-def test_what_is_not_found_is_told_in_one_line(name, problem):
+def test_what_is_not_found_is_told_in_one_line(name, code, problem):
     result = prepare(name)
-    assert result.exit_code == 3
+    assert result.exit_code == code
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"arae-toolkit: error: {problem}")
@@ -133,7 +145,7 @@ def test_bad_rows_are_skipped_and_counted_when_asked(tmp_path, reviews):
     assert result.exit_code == 0
     assert f"skipped {reviews}:81: malformed JSON" in result.stderr
     assert result.stderr.count(f"skipped {reviews}:") == 10
-    assert "dropped: malformed" in result.stderr
+    assert "left out: malformed rows" in result.stderr
     assert Corpus(tmp_path / "out").manifest["dropped"]["train"]["malformed"] == 12
 
 

@@ -130,7 +130,7 @@ def test_stopped_and_started_again_equals_never_stopped(
         (["--set", "epochs=many"], 2, "a whole number"),
         (["--preset", "unheard-of"], 2, "unheard-of"),
         (["--device", "cuda"], 1, "no CUDA device"),
-        (["--resume", "/nowhere/at/all"], 4, "no training state"),
+        (["--resume", "/nowhere/at/all"], 2, "no training state"),
         (["--seeds", "2", "--resume", "/nowhere/at/all"], 2, "goes on with one run"),
         (["--seeds", "2", "--set", "epochs=many"], 2, "a whole number"),
         (["--seeds", "0"], 2, "0 is not in the range"),
@@ -146,8 +146,8 @@ def test_mistakes_get_one_line(synthetic, tmp_path, arguments, code, message):
 
 
 def test_a_corpus_that_is_not_there(tmp_path):
-    """One line that names what was looked for, exit code 3."""
-    result = call("pretrain", tmp_path / "nothing.txt", code=3)
+    """One line that names what was looked for, exit code 2."""
+    result = call("pretrain", tmp_path / "nothing.txt", code=2)
     assert "nothing.txt" in result.stderr
 
 

@@ -76,6 +76,18 @@ def test_a_gaussian_of_all_codes_without_noise_is_a_plain_autoencoders_own(
     assert sample(run, "--prior", tmp_path, *drawn).stdout == sample(run, *drawn).stdout
 
 
+def test_a_finished_flow_trains_on_and_the_others_are_fitted_anew(own_copy, synthetic):
+    longer = (*QUICK[:6], *QUICK[8:], "--set", "iterations=20")
+    assert "the schedule is extended from 12" in fit(own_copy, "flow", synthetic, *longer).stderr
+    assert "this run is complete" in fit(own_copy, "flow", synthetic, *longer).stderr
+    assert rows_of(own_copy / "priors" / "flow")[-1]["iteration"] == 20
+    refused = fit(own_copy, "flow", synthetic, *QUICK, code=4).stderr
+    assert "a run that is not shorter" in refused.splitlines()[-1]
+    forms = ("--set", "components=[2,4]", "--set", "dimensions=5", "--set", "iterations=99")
+    refused = fit(own_copy, "mixture", synthetic, *forms, code=4).stderr
+    assert "training.iterations 50 there, 99 here" in refused.splitlines()[-1]
+
+
 def test_own_is_what_the_model_was_trained_with(run):
     plain = sample(run).stdout
     assert sample(run, "--prior", "own").stdout == plain
@@ -121,7 +133,7 @@ def test_unique_samples_come_from_the_prior_as_well(run):
 
 
 def test_a_prior_that_is_not_there_is_named_with_those_that_are(run):
-    missing = sample(run, "--prior", "nothing", code=1)
+    missing = sample(run, "--prior", "nothing", code=2)
     assert "no prior 'nothing'" in missing.stderr
     assert "fitted, flow, gaussian, mixture, codes" in missing.stderr
     with pytest.raises(ToolkitError, match=r"prior fit .* --kind flow"):
@@ -164,7 +176,7 @@ def test_priors_of_every_kind_of_model_have_a_name(prior, name, tmp_path):
     small.model(small.vocabulary(), prior=prior).save_pretrained(tmp_path / "run")
     listed = call("prior", "list", tmp_path / "run").stdout
     assert listed.split()[:2] == [name, "own"]
-    done = call("sample", tmp_path / "run", "--prior", "flow", code=1)
+    done = call("sample", tmp_path / "run", "--prior", "flow", code=2)
     assert f"there are {name}, " in done.stderr
 
 

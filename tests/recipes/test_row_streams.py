@@ -22,9 +22,9 @@ from arae_toolkit.recipes.shared.row_streams import (
     open_request,
     write_answers,
 )
-from arae_toolkit.recipes.shared.rows import Row, read_rows
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES
 from arae_toolkit.storage.row_forms import RowForm
+from arae_toolkit.storage.rows import Row, read_rows
 
 
 def request_of(content, *, on_error="skip", batch_size=2, row_format="lines"):

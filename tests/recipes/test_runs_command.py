@@ -56,8 +56,8 @@ def test_runs_side_by_side(two, tmp_path):
 
 
 def test_what_cannot_be_compared_is_told(two, tmp_path):
-    unknown = call("runs", "compare", "first", "second", "--metric", "nats_per_image", code=3)
+    unknown = call("runs", "compare", "first", "second", "--metric", "nats_per_image", code=2)
     assert "there are nats_per_sentence, " in unknown.stderr
-    assert "no trained model 'third'" in call("runs", "compare", "first", "third", code=1).stderr
+    assert "no trained model 'third'" in call("runs", "compare", "first", "third", code=2).stderr
     other = call("runs", "compare", "first", "--plot", tmp_path / "x.gif", code=2)
     assert ".png or .html is expected" in other.stderr

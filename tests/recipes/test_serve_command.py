@@ -132,7 +132,7 @@ def test_a_run_given_twice_is_a_usage_error(run_folder):
 
 
 def test_a_run_that_there_is_not_is_one_line():
-    assert "no trained model 'nothing'" in call("serve", "nothing", code=1).stderr
+    assert "no trained model 'nothing'" in call("serve", "nothing", code=2).stderr
 
 
 def test_a_model_without_a_page_is_named(tmp_path):

@@ -14,9 +14,9 @@ import small
 import small_transfer
 from command_line import call, json_lines, rows_in, start
 
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.storage.rows import MAX_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def test_empty_input_is_an_error(answer, content):
 
 def test_a_run_is_found_by_its_name_or_told_of_in_one_line(stream, answer):
     content = json_lines(stream.rows)
-    result = answer(run="nowhere", input=content, code=1)
+    result = answer(run="nowhere", input=content, code=2)
     assert len(result.stderr.splitlines()) == 1
     assert str(run_folder("nowhere") / "config.json") in result.stderr
     assert f"'{stream.advice}'" in result.stderr
@@ -256,7 +256,7 @@ def test_a_run_is_found_by_its_name_or_told_of_in_one_line(stream, answer):
 
 
 def test_a_missing_file_is_met_before_the_model_is_loaded(answer, tmp_path):
-    result = answer(tmp_path / "no.jsonl", run="nowhere", code=3)
+    result = answer(tmp_path / "no.jsonl", run="nowhere", code=2)
     assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.jsonl: no such file\n"
 
 

@@ -40,6 +40,15 @@ def test_the_command_that_trained_a_run(config, kind, options):
     assert training_command(content) == f"arae-toolkit pretrain snli{options}"
 
 
+def test_the_command_names_the_file_that_a_corpus_was_prepared_from():
+    content = {
+        "corpus": {"name": "reviews", "file": "my reviews.csv"},
+        "run": {"model": "arae", "precision": "fp32"},
+        "settings": json.loads(json.dumps(to_dict(preset("default", corpus="reviews")))),
+    }
+    assert training_command(content) == "arae-toolkit pretrain 'my reviews.csv'"
+
+
 @pytest.mark.parametrize(
     "config",
     [{}, {"run": {"model": "infilling"}}, {"run": {"model": "arae"}, "settings": {}}],

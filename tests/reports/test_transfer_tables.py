@@ -114,7 +114,7 @@ def test_a_finished_model_that_knows_more_labels_is_a_row(corpus, places, tmp_pa
     [
         ("runs/yahoo", 2, "'runs/yahoo' is not of the form NAME=RUN"),
         ("infilling=runs/yahoo", 2, "'infilling' cannot name a model of one's own beside"),
-        ("own=runs/nowhere", 1, "no trained model 'runs/nowhere'"),
+        ("own=runs/nowhere", 2, "no trained model 'runs/nowhere'"),
     ],
 )
 def test_a_model_that_cannot_be_a_row_is_refused(places, assignment, code, message):

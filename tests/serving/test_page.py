@@ -249,6 +249,18 @@ def test_the_json_behind_an_answer_is_there_to_be_repeated(page):
     assert '"samples"' in answer
 
 
+def test_of_unknown_words_nothing_is_said(page):
+    page.run("pairs")
+    page.fill("pairs", premise="a dog runs .", hypothesis="zebras")
+    answer = page.send("pairs")
+    assert "does not know: zebras" in answer and "gives no answer" in answer
+    page.run("captions")
+    page.tab("reconstruct")
+    page.fill("reconstruct", text="zebras")
+    assert "gives no answer" in page.send("reconstruct")
+    page.check_console()
+
+
 def test_a_refusal_is_shown_in_its_place(page):
     page.run("captions")
     page.tab("reconstruct")

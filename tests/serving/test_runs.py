@@ -98,7 +98,7 @@ def test_requests_computed_together_are_answered_as_one_by_one(transfer, pairs, 
                 a["transferred"] for a in other["rewritten"]
             ]
     asking = [
-        {"pairs": [{"premise": first, "hypothesis": second}]} for first, second in small.PAIRS
+        {"pairs": [{"premise": first, "hypothesis": second}]} for first, second in small.PAIRS[:3]
     ]
     for request, answer in zip(asking, all_asked(pairs, "pairs", asking), strict=True):
         assert answer["answers"] == [
@@ -119,14 +119,27 @@ def test_an_unknown_label_and_too_much_work_are_refused(transfer):
 
 
 def test_a_pair_gets_its_label_and_the_probability_of_each(pairs):
-    requested = [{"premise": first, "hypothesis": second} for first, second in small.PAIRS]
+    read = small.PAIRS[:3]
+    requested = [{"premise": first, "hypothesis": second} for first, second in read]
     answers = asked(pairs, "pairs", pairs=requested)["answers"]
-    expected = pairs.model.probabilities(small.PAIRS)
+    expected = pairs.model.probabilities(read)
     for answer, scores in zip(answers, expected, strict=True):
         assert list(answer["probabilities"]) == list(small.LABELS)
         np.testing.assert_allclose(list(answer["probabilities"].values()), scores, rtol=1e-5)
         assert answer["label"] == small.LABELS[scores.argmax()]
-    assert answers[3]["unknown_words"] == ["zebras"]
+
+
+def test_of_a_text_of_unknown_words_nothing_is_said(pairs, text):
+    both = [{"premise": "a boy eats .", "hypothesis": word} for word in ("zebras", "a man runs")]
+    unread, read = asked(pairs, "pairs", pairs=both)["answers"]
+    assert (unread["label"], unread["probabilities"]) == (None, None)
+    assert unread["unknown_words"] == ["zebras"]
+    assert read["label"] in small.LABELS
+    (nothing,) = asked(text, "reconstruct", texts=["zebras"])["answers"]
+    assert nothing == {
+        **{"text": "zebras", "reconstruction": None, "nats": None, "tokens": None, "edits": []},
+        "unknown_words": ["zebras"],
+    }
 
 
 # --- text models -----------------------------------------------------------------------------

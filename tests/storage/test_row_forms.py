@@ -76,3 +76,24 @@ def test_a_header_whose_names_are_empty_or_doubled_loses_nothing():
     lines = enumerate(content.splitlines(), start=1)
     (row,) = read_table(lines, form)
     assert row == (2, {"column 1": "1", "text": "a", "text.3": "b"}, None)
+
+
+@pytest.mark.parametrize("path", ["", "said.txt", "said.csv"])
+@pytest.mark.parametrize("head", [b"review\n", b"review\na dog\n", b'"review"\n"a dog, red"\n'])
+def test_one_column_is_told_by_its_header_whatever_it_comes_from(path, head):
+    form = form_of(head, path=path, wanted=["review"])
+    assert (form.kind, form.names, form.header_line) == ("csv", ("review",), 1)
+
+
+@pytest.mark.parametrize("head", [b"caf\xe9,text\n1,a\n", b'[{"text": "caf\xe9"}]'])
+def test_another_encoding_is_told_with_the_way_out(head):
+    with pytest.raises(DataError, match="not UTF-8; name its encoding with --encoding"):
+        form_of(head, path="rows.csv", wanted=["text"])
+        values_of(head)
+
+
+def test_the_advice_fits_what_was_said_of_the_header():
+    with pytest.raises(DataError, match="give --no-header and columns by number"):
+        form_of(b"1,a dog\n", path="rows.csv", wanted=["text"])
+    with pytest.raises(DataError, match=r"are '1', '2'; columns without a header are named by num"):
+        form_of(b"1,a dog\n", path="rows.csv", wanted=["text"], header=False)

@@ -222,7 +222,13 @@ def test_runs_without_such_an_update_are_as_before(corpora, tmp_path):
         assert "encoder_optimizer" not in json.loads((folder / CONFIG).read_text())["run"]
 
 
-@pytest.mark.parametrize("name", ["arae", "ae, selected", "images", "transfer", "infilling"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("arae", "ae, selected", "images", "transfer", "infilling"),
+        *("flow prior", "cross-sentence", "nli paper"),
+    ],
+)
 def test_a_finished_run_is_trained_on(corpora, whole, tmp_path, name):
     """As far as it is asked to, over the same numbers whether it is killed on the way or not."""
     train, begun, told = KINDS[name], whole(name), Told()
@@ -230,24 +236,27 @@ def test_a_finished_run_is_trained_on(corpora, whole, tmp_path, name):
     for folder in ends:
         shutil.copytree(begun, folder)
     rows = rows_of(begun)
-    train(corpora, ends[0], "epochs=3", extend=True, listeners=[told])
+    short = int(json.loads((begun / CONFIG).read_text())["run"]["training.epochs"])
+    longer = f"epochs={3 * short}"
+    train(corpora, ends[0], longer, extend=True, listeners=[told])
     assert sum("the schedule is extended from" in line for line in told.lines) == 1
     assert rows_of(ends[0])[: len(rows)] == rows
     assert rows_of(ends[0])[-1]["iteration"] == 3 * rows[-1]["iteration"]
     for folder, iteration in zip(ends[1:], (9, 1), strict=True):
         with pytest.raises(Killed):
             train(
-                corpora, folder, "epochs=3", extend=True,
+                corpora, folder, longer, extend=True,
                 listeners=[KillAt(rows[-1]["iteration"] + iteration)],
             )  # fmt: skip
-        train(corpora, folder, "epochs=3")  # it is the run that the folder holds now
+        train(corpora, folder, longer)  # it is the run that the folder holds now
         assert_same_end(ends[0], folder)
     config = json.loads((ends[0] / CONFIG).read_text())
-    assert config["run"]["training.epochs"] == "3"
-    with pytest.raises(CheckpointMismatch, match=r"training\.epochs 3 there, 1 here"):
+    assert config["run"]["training.epochs"] == str(3 * short)
+    other = rf"training\.epochs {3 * short} there, {short} here"
+    with pytest.raises(CheckpointMismatch, match=other):
         train(corpora, ends[0])
     with pytest.raises(CheckpointMismatch, match="a run that is not shorter"):
-        train(corpora, ends[0], "epochs=2", extend=True)
+        train(corpora, ends[0], f"epochs={2 * short}", extend=True)
 
 
 def test_a_folder_loads_at_every_moment_of_an_extension(corpora, whole, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.text_lines import read_csv
@@ -50,10 +50,13 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[st
         columns: Those that are wanted.
 
     Raises:
+        NotFound: If there is no such file.
         DataError: If it cannot be read, or lacks a column.
     """
     try:
         text = path.read_text(encoding=ENCODING)
+    except FileNotFoundError as error:
+        raise NotFound("no such file", path=path) from error
     except OSError as error:
         raise DataError(error.strerror or str(error), path=path) from error
     except UnicodeDecodeError as error:
@@ -95,10 +98,13 @@ def read_key_content(path: Path, form: str, *, of: str) -> dict[str, Any]:
         of: Whose key it is, in words.
 
     Raises:
+        NotFound: If there is no such file.
         DataError: If it is none.
     """
     try:
         content = read_object(path)
+    except FileNotFoundError as error:
+        raise NotFound("no such file", path=path) from error
     except OSError as error:
         raise DataError(error.strerror or str(error), path=path) from error
     except ValueError as error:

@@ -92,7 +92,7 @@ def pretrain_pair_encoder(
     experiment.train(
         model,
         make,
-        record={"kind": PAIR_ENCODER, "model": arguments},
+        record={"kind": PAIR_ENCODER, "model": arguments, "corpus": corpus.record},
         vocabulary=corpus.vocabulary,
         weights=encoder_weights(model),
     )

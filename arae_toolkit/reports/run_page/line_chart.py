@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from arae_toolkit.reports.run_page.html_page import text
+from arae_toolkit.storage.html_page import text
 
 Points = Sequence[tuple[float, float]]
 

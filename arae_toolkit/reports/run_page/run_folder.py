@@ -67,7 +67,7 @@ def training_command(config: Mapping[str, Any]) -> str | None:
         return None
     if "settings" not in config or "corpus" not in config:
         return None
-    corpus, kind = config["corpus"]["name"], run["model"]
+    corpus, kind = config["corpus"].get("file") or config["corpus"]["name"], run["model"]
     transfer = run.get("task") == "transfer"
     settings = to_dict(from_dict(config["settings"]))
     # Nearest preset first; of equally near ones, the first in the list.

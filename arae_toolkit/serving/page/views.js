@@ -28,6 +28,9 @@ const bars = probabilities => {
 export const unknown = words => (words.length
   ? make("p", {class: "hint"}, `Words that the model does not know: ${words.join(", ")}`) : null);
 
+const unread = () => make("div", {class: "card"},
+  make("p", {class: "facts"}, "The model knows no word of it, and gives no answer."));
+
 export const transfer = ({answers: [answer]}) => [
   unknown(answer.unknown_words) || "",
   make("div", {class: "card"}, make("h2", {}, "Your sentence reads as"), bars(answer.probabilities)),
@@ -79,7 +82,7 @@ export const samples = ({samples: list}) => [
 
 export const reconstruct = ({answers: [answer]}) => [
   unknown(answer.unknown_words) || "",
-  make("div", {class: "card"},
+  answer.reconstruction === null ? unread() : make("div", {class: "card"},
     make("p", {class: "sentence"}, ...marked(answer.edits)),
     unchanged(answer.edits)
       ? make("p", {class: "facts"}, "Word for word.")
@@ -104,5 +107,6 @@ export const neighbours = ({answers: [answer]}) => {
 
 export const pairs = ({answers: [answer]}) => [
   unknown(answer.unknown_words) || "",
-  make("div", {class: "card"}, make("p", {class: "sentence"}, answer.label), bars(answer.probabilities)),
+  answer.label === null ? unread() : make("div", {class: "card"},
+    make("p", {class: "sentence"}, answer.label), bars(answer.probabilities)),
 ];

@@ -8,7 +8,7 @@ take the places of the deleted ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -186,12 +186,19 @@ class DeleteRetrieve:
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def save_pretrained(self, folder: str | Path, *, run: Identity | None = None) -> None:
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        run: Identity | None = None,
+        corpus: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a self-contained model folder, with the sentences that are looked up in.
 
         Args:
             folder: Made if need be.
             run: Identity of the run that built the model, for the record.
+            corpus: What it was counted in, for the record.
         """
         save_model_folder(
             Path(folder),
@@ -200,6 +207,7 @@ class DeleteRetrieve:
                 "model": {"threshold": self.threshold},
                 "labels": list(self.attributes),
                 "run": dict(run or {}),
+                **({"corpus": corpus} if corpus else {}),
                 "toolkit": __version__,
             },
             vocabulary=self.vocabulary,
@@ -248,7 +256,7 @@ def build_delete_retrieve(
     )
     with locked(folder, "a training"):
         check_vacant(folder, model.tensors)
-        model.save_pretrained(folder, run=identity)
+        model.save_pretrained(folder, run=identity, corpus=corpus.record)
     return model
 
 

@@ -208,5 +208,5 @@ def train_infilling(
         )
         return training, lambda trained, last: evaluate(trained, dev)
 
-    record = {"kind": INFILLING, "model": arguments, "labels": labels}
+    record = {"kind": INFILLING, "model": arguments, "labels": labels, "corpus": corpus.record}
     experiment.train(network, make, record=record, vocabulary=vocabulary)

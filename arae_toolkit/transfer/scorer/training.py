@@ -242,7 +242,7 @@ def train_scorer(
     experiment.train(
         scorer,
         make,
-        record={"kind": SCORER, "model": scorer.arguments},
+        record={"kind": SCORER, "model": scorer.arguments, "corpus": corpus.record},
         vocabulary=corpus.vocabulary,
         patience=SHARED_SECONDS,
     )

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from arae_toolkit.reports.run_page.html_page import (
+from arae_toolkit.reports.run_page.line_chart import HEIGHT, WIDTH, line_chart, ticks
+from arae_toolkit.storage.html_page import (
     facts,
     folded,
     note,
@@ -15,7 +16,6 @@ from arae_toolkit.reports.run_page.html_page import (
     text,
     texts,
 )
-from arae_toolkit.reports.run_page.line_chart import HEIGHT, WIDTH, line_chart, ticks
 
 EVIL = "<script>alert('x')</script> & \"y\""
 EMPTY = {"meta", "img", "br", "line", "circle", "polyline"}

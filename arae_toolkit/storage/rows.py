@@ -14,6 +14,7 @@ from arae_toolkit.storage.row_forms import (
     Kind,
     Name,
     RowForm,
+    form_of,
     found_in,
     no_field,
     read_json_values,
@@ -21,6 +22,7 @@ from arae_toolkit.storage.row_forms import (
     read_table,
     spellings,
 )
+from arae_toolkit.storage.text_encoding import as_utf8, with_head
 from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 RowFormat = Literal["lines", "jsonl"]
@@ -83,6 +85,33 @@ def output_of(kind: Kind | None) -> RowFormat:
     return "lines" if kind in (None, "lines") else "jsonl"
 
 
+def open_rows(
+    stream: BinaryIO,
+    *,
+    path: str,
+    names: Sequence[Name],
+    kind: Kind | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+) -> tuple[RowForm, Iterator[Row]]:
+    """Return the form that a binary stream is found to be of, and its rows.
+
+    Args:
+        stream: What is read, and by nothing else from now on.
+        path: What to call it in messages.
+        names: The fields that hold the texts.
+        kind: How it is written; ``None`` goes by its first bytes.
+        header: Whether a table has a header, if that is known.
+        encoding: If it is not what its first bytes tell.
+
+    Raises:
+        DataError: If it is evidently no text, or a table without such columns.
+    """
+    head, text = with_head(as_utf8(stream, path=path, encoding=encoding))
+    form = form_of(head, path=path, wanted=names, kind=kind, header=header)
+    return form, read_rows(text, path=path, names=names, form=form)
+
+
 def read_rows(
     stream: BinaryIO, *, path: str, names: Sequence[Name], form: RowForm
 ) -> Iterator[Row]:
@@ -118,7 +147,8 @@ def read_rows(
                 raise
             before += error.line
             form = replace(form, header_line=0)  # it is not read again
-            yield Row(before, {}, problem=error.problem)
+            hint = f"; {error.hint}" if error.hint else ""
+            yield Row(before, {}, problem=error.problem + hint)
 
 
 def _rows_of(
@@ -132,7 +162,7 @@ def _rows_of(
             bad = Row(line, {}, problem=problem)
             yield row_of_fields(line, fields, names) if problem is None else bad
     else:
-        for line, value, error in read_json(lines, loads=_decoder().decode):
+        for line, value, error in read_json(lines, decoder=_decoder()):
             yield row_of_json(line, value, error, names)
 
 

@@ -58,7 +58,9 @@ svg {{ width: 100%; height: auto; display: block }}
 svg text {{ fill: var(--faint); font: 11px system-ui, sans-serif }}
 svg .grid {{ stroke: var(--line); stroke-width: 1 }}
 svg polyline {{ fill: none; stroke-width: 1.8; stroke-linejoin: round }}
-img {{ width: min(100%, 36rem); image-rendering: pixelated }}
+pre {{ overflow-x: auto }}
+img {{ max-width: 100% }}
+img.small {{ width: min(100%, 36rem); image-rendering: pixelated }}
 summary {{ cursor: pointer }}
 </style>
 </head>
@@ -169,10 +171,22 @@ def folded(summary: str, *blocks: str) -> str:
     return f"<details><summary>{text(summary)}</summary>\n{''.join(blocks)}</details>\n"
 
 
-def picture(png: bytes, description: str) -> str:
-    """Return a PNG, held in the page itself."""
+def preformatted(lines: str) -> str:
+    """Return lines of text as they are, blanks included."""
+    return f"<pre>{text(lines)}</pre>\n"
+
+
+def picture(png: bytes, description: str, *, is_small: bool = True) -> str:
+    """Return a PNG, held in the page itself.
+
+    Args:
+        png: The picture.
+        description: For who does not see it.
+        is_small: Whether it has few pixels, which are shown large and sharp.
+    """
     held = base64.b64encode(png).decode("ascii")
-    return f'<p><img alt="{text(description)}" src="data:image/png;base64,{held}"></p>\n'
+    source = f'alt="{text(description)}" src="data:image/png;base64,{held}"'
+    return f"<p><img{_class('small', is_small)} {source}></p>\n"
 
 
 def charts(figures: Sequence[str]) -> str:

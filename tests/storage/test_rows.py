@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.row_streams import json_line
-from arae_toolkit.recipes.shared.rows import MAX_CHARACTERS, Row, known_label, read_rows
 from arae_toolkit.storage.row_forms import RowForm
+from arae_toolkit.storage.rows import MAX_CHARACTERS, Row, known_label, read_rows
 from arae_toolkit.storage.text_lines import MAX_LINE_BYTES
 
 
@@ -47,6 +47,24 @@ def test_other_fields_of_a_json_row_are_kept_in_order():
     assert list(answered.items()) == [("id", 7), ("caption", "a man"), ("x", [1.5]), ("code", [1])]
 
 
+def test_objects_side_by_side_on_a_line_are_a_row_each():
+    content = b'{"text": "a"}\n{"text": "b"} {"text": "c"}{"text": "d"}\n{"text": "e"}\n'
+    rows = rows_of(content, row_format="jsonl")
+    assert [(row.line, *row.texts) for row in rows] == [
+        *((1, "a"), (2, "b"), (2, "c"), (2, "d"), (3, "e")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "column"), [(b'{"text": "a"} {"text": ', 24), (b'{"text": "a"}, 7', 14), (b"1 2", 3)]
+)
+def test_a_line_with_anything_else_behind_an_object_is_one_bad_row(line, column):
+    bad, good = rows_of(line + b'\n{"text": "e"}\n', row_format="jsonl")
+    assert bad.problem is not None and bad.problem.startswith("not JSON (")
+    assert bad.problem.endswith(f"at character {column})")
+    assert (bad.line, bad.texts, good.line) == (1, (), 2)
+
+
 def test_blank_lines_of_jsonl_are_no_rows_but_are_counted():
     rows = rows_of(b'\n  \n{"text": "a"}\n\n', row_format="jsonl")
     assert [(row.line, row.problem) for row in rows] == [(3, None)]
@@ -57,7 +75,11 @@ def test_blank_lines_of_jsonl_are_no_rows_but_are_counted():
     [
         (b"", "empty text"),
         (b" \t ", "empty text"),
-        (b"caf\xe9 noir", "not UTF-8 (byte 4 of the line)"),
+        (
+            b"caf\xe9 noir",
+            "not UTF-8 (byte 4 of the line); name its encoding with --encoding, such as cp1252 or "
+            "utf-16-le",
+        ),
         (b"a\0b", "NUL byte in text"),
         (b"a " * MAX_LINE_BYTES, f"line longer than {MAX_LINE_BYTES:,} bytes"),
         (

@@ -1,0 +1,200 @@
+"""Files of bulk work, by path or by any address that fsspec knows: read in order, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.storage.atomic_files import json_text, replacing
+from arae_toolkit.storage.row_forms import ROW_SUFFIXES
+from arae_toolkit.storage.text_lines import checked, open_binary, reading
+
+PACKED = ".gz"
+_GLOB_MARKS = "*?["
+_TEMPORARY = ".part"
+
+
+def is_address(name: str) -> bool:
+    """Return whether a name is an address such as ``s3://bucket/rows``, rather than a path."""
+    return "://" in name
+
+
+def file_system(name: str) -> tuple[Any, str]:
+    """Return the file system of a path or an address, and the path there.
+
+    Raises:
+        ToolkitError: If there is no such file system, or what reads it is not installed.
+    """
+    from fsspec.core import url_to_fs  # here, because help needs this module and no library
+
+    try:
+        system, path = url_to_fs(name)
+    except (ImportError, ValueError) as error:
+        raise ToolkitError(f"{name}: no such place can be reached ({error})") from error
+    return system, str(path)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of rows.
+
+    Attributes:
+        name: Its path below what all files lie in: of its answers as well.
+        address: By which it is opened, and known in messages.
+    """
+
+    name: str
+    address: str
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Open it for reading its content, decompressed as it is read.
+
+        Raises:
+            DataError: If it cannot be read; on opening, or at any later read.
+        """
+        if not is_address(self.address):
+            with open_binary(Path(self.address)) as stream:
+                yield stream
+            return
+        import fsspec
+
+        with reading(self.address):
+            file = fsspec.open(self.address, "rb", compression="infer")
+            source = file.open()
+        try:
+            yield checked(source, self.address)
+        finally:
+            source.close()
+
+    def measured(self) -> tuple[int, str]:
+        """Return its size in bytes and its SHA-256, of the file as it lies there.
+
+        Raises:
+            DataError: If it cannot be read.
+        """
+        system, path = file_system(self.address)
+        with reading(self.address), system.open(path, "rb") as source:
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+            return int(system.size(path)), digest
+
+
+def input_files(source: str) -> list[InputFile]:
+    """Return the files that a name means, by name.
+
+    Args:
+        source: A file; a folder, of which every file of rows counts, at any depth; or a pattern
+            such as ``rows/*.jsonl.gz``.
+
+    Raises:
+        DataError: If there is none.
+    """
+    base, rest = _without_pattern(source)
+    system, path = file_system(source)
+    if rest:
+        found = [one for one in system.glob(path) if system.isfile(one)]
+    elif system.isdir(path):
+        found = [one for one in system.find(path) if _holds_rows(one[len(path) :])]
+    elif system.isfile(path):
+        base, found = posixpath.dirname(source), [path]
+    else:
+        raise DataError("no such file or folder", path=source)
+    if not found:
+        which = "matches" if rest else f"with a suffix of rows ({', '.join(ROW_SUFFIXES)})"
+        raise DataError(f"no file {which}", path=source)
+    _, start = file_system(base or ".")
+    names = sorted(posixpath.relpath(one, start) for one in found)
+    return [InputFile(name, posixpath.join(base, name)) for name in names]
+
+
+def _without_pattern(source: str) -> tuple[str, str]:
+    """Return the part of a name before its first segment with a wildcard, and the rest.
+
+    Example:
+        >>> _without_pattern("rows/20*/a.csv"), _without_pattern("rows")
+        (('rows', '20*/a.csv'), ('rows', ''))
+    """
+    if not any(mark in source for mark in _GLOB_MARKS) or _is_there(source):
+        return source.rstrip("/") or "/", ""
+    segments = source.split("/")
+    first = next(at for at, one in enumerate(segments) if any(m in one for m in _GLOB_MARKS))
+    return "/".join(segments[:first]), "/".join(segments[first:])
+
+
+def _is_there(source: str) -> bool:
+    return not is_address(source) and Path(source).exists()
+
+
+def _holds_rows(name: str) -> bool:
+    """Return whether a file below a folder is one of rows, by its name; hidden ones are none."""
+    segments = name.strip("/").split("/")
+    plain = segments[-1].lower().removesuffix(PACKED)
+    hidden = any(segment.startswith((".", "_")) for segment in segments)
+    return not hidden and plain.endswith(ROW_SUFFIXES)
+
+
+class OutputFolder:
+    """A folder whose files are written whole or not at all.
+
+    Args:
+        address: A path, or an address that fsspec knows.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/") or "/"
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, in place of the one that lies there.
+
+        Raises:
+            ToolkitError: If it cannot be written; what lay there is left.
+        """
+        path = posixpath.join(self.address, name)
+        if not is_address(path):
+            with replacing(Path(path)) as temporary:
+                temporary.write_bytes(content)
+            return
+        system, target = file_system(path)
+        folder, own = posixpath.split(target)
+        temporary_name = posixpath.join(folder, f".{own}.{secrets.token_hex(6)}{_TEMPORARY}")
+        try:
+            system.makedirs(folder, exist_ok=True)
+            system.pipe_file(temporary_name, content)
+            system.mv(temporary_name, target)
+        except OSError as error:
+            raise ToolkitError(f"{path}: cannot write ({error})") from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a file of JSON."""
+        self.write(name, (json_text(value, indent=1) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Return the JSON object of a file, ``None`` if there is none or it is damaged."""
+        system, path = file_system(posixpath.join(self.address, name))
+        try:
+            value = json.loads(system.cat_file(path))
+        except (FileNotFoundError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size in bytes of each file in it, at any depth; hidden ones are left out."""
+        system, path = file_system(self.address)
+        system.invalidate_cache()
+        found = system.find(path, detail=True) if system.isdir(path) else {}
+        names = {posixpath.relpath(one, path): about["size"] for one, about in found.items()}
+        hidden = {name for name in names if posixpath.basename(name).startswith(".")}
+        return {name: int(size) for name, size in names.items() if name not in hidden}
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        system, path = file_system(posixpath.join(self.address, name))
+        system.rm_file(path)

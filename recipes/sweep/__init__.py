@@ -1,0 +1,1 @@
+"""``arae-toolkit sweep`` and its subcommands."""

@@ -1,0 +1,59 @@
+import gzip
+
+import pytest
+
+from arae_toolkit.bulk.files import InputFile, OutputFolder, input_files
+from arae_toolkit.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("a.jsonl", "deep/b.csv.gz", "deep/[c].txt", ".hidden.txt", "_temp/d.txt", "notes.md")
+    for name in names:
+        path = tmp_path / "rows" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(name.encode()) if name.endswith(".gz") else name.encode())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "base"),
+    [
+        ("rows", ["a.jsonl", "deep/[c].txt", "deep/b.csv.gz"], "rows/"),
+        ("rows/", ["a.jsonl", "deep/[c].txt", "deep/b.csv.gz"], "rows/"),
+        ("rows/deep/[c].txt", ["[c].txt"], "rows/deep/"),
+        ("rows/notes.md", ["notes.md"], "rows/"),
+        ("rows/**/*.csv.gz", ["deep/b.csv.gz"], "rows/"),
+        ("r*/*.md", ["rows/notes.md"], ""),
+    ],
+)
+def test_a_file_a_folder_or_a_pattern_names_files(folder, source, names, base):
+    found = input_files(source)
+    assert found == [InputFile(name, base + name) for name in names]
+    with found[0].opened() as stream:
+        assert stream.read().decode() in found[0].address
+    absolute = input_files(f"{folder}/{source}")
+    assert [file.name for file in absolute] == names
+    assert absolute[0].measured() == found[0].measured()
+
+
+@pytest.mark.parametrize("source", ["nowhere", "rows/*.parquet", "empty"])
+def test_where_there_is_no_file_it_is_told(folder, source):
+    (folder / "empty").mkdir()
+    (folder / "empty" / "notes.md").touch()
+    with pytest.raises(DataError, match=r"no (such )?file"):
+        input_files(source)
+
+
+def test_an_output_folder_shows_no_file_that_is_not_whole(tmp_path):
+    for address in (str(tmp_path / "out"), f"file://{tmp_path}/remote"):
+        folder = OutputFolder(address)
+        assert folder.sizes() == {} and folder.read_json("a/b.json") is None
+        folder.write("a/b.json", b"{")
+        assert folder.read_json("a/b.json") is None
+        folder.write_json("a/b.json", {"rows": 7})
+        assert folder.read_json("a/b.json") == {"rows": 7}
+        assert folder.sizes() == {"a/b.json": 15}
+        folder.remove("a/b.json")
+        assert folder.sizes() == {}
