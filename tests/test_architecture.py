@@ -19,6 +19,7 @@ ORDER = (
     ("errors", "version"),
     ("storage", "config"),
     ("devices",),
+    ("distributed",),
     ("optim",),
     ("data",),
     ("data_prep",),

@@ -44,11 +44,20 @@ class PixelBatch:
         """Pixels in all images together."""
         return self.pixels.numel()
 
+    @property
+    def words(self) -> None:
+        """None: a pixel has two values, and no vocabulary."""
+        return None
+
     def corrupted(self, *, share: float, generator: torch.Generator) -> PixelBatch:
         """Return the images with a share of their pixels turned to paper."""
         if not share:
             return self
         return PixelBatch(drop_pixels(self.pixels, share=share, generator=generator))
+
+    def part(self, rows: slice) -> PixelBatch:
+        """Return some of the images, in their order."""
+        return PixelBatch(self.pixels[rows])
 
 
 class PixelStore:
@@ -84,7 +93,7 @@ class PixelStore:
     def batch_on_device(self, rows: Tensor, *, width: int) -> PixelBatch:
         """Gather the images of these row numbers, which lie on the store's device. Shape (B,)."""
         assert width == self._ink.shape[1], "images are all of one size"
-        return PixelBatch(self._ink[rows].to(torch.float32))
+        return PixelBatch(self._ink[rows].to(torch.get_default_dtype()))
 
     def width(self, indices: Indices) -> int:
         """Return P, whatever the rows."""

@@ -41,11 +41,18 @@ class Batch(Protocol):
     def symbols(self) -> int | Tensor:
         """Tokens or pixels in all rows together, given without waiting for the device."""
 
+    @property
+    def words(self) -> Tensor | None:
+        """What a softmax over a vocabulary is to predict, if there is one."""
+
     def corrupted(self, *, share: float, generator: torch.Generator) -> Batch:
         """Return the rows with a share of their symbols hidden, for a denoising encoder.
 
         Nothing is drawn from the generator where nothing can be hidden.
         """
+
+    def part(self, rows: slice) -> Batch:
+        """Return some of the rows, in their order."""
 
 
 class Store(Protocol):
@@ -109,6 +116,12 @@ class TokenBatch:
         """Real tokens in all sentences together."""
         return self.lengths.sum() if self.packing is None else len(self.packing.places)
 
+    @property
+    def words(self) -> Tensor:
+        """Real tokens in all sentences, or without packing all tokens. Shape (N,)."""
+        words = self.tokens.flatten()
+        return words if self.packing is None else words[self.packing.places]
+
     def corrupted(self, *, share: float, generator: torch.Generator) -> Self:
         """Return the sentences with a share of their words replaced by ``<unk>``."""
         if not share:
@@ -119,6 +132,16 @@ class TokenBatch:
     def with_tokens(self, tokens: Tensor) -> Self:
         """Return sentences of the same lengths with other words. Shape (B, T)."""
         return replace(self, tokens=tokens)
+
+    def part(self, rows: slice) -> TokenBatch:
+        """Return some of the sentences, in their order, without their attributes."""
+        tokens, lengths = self.tokens[rows], self.lengths[rows]
+        if self.packing is None:
+            return TokenBatch(tokens, lengths, None)
+        host_lengths = lengths.numpy(force=True)
+        width = int(host_lengths.max())
+        packing = Packing.of(host_lengths, width=width, device=self.device)
+        return TokenBatch(tokens[:, :width].contiguous(), lengths, packing)
 
 
 class TokenStore:

@@ -28,7 +28,7 @@ from arae_toolkit.models.model_folder import (
     save_model_folder,
 )
 from arae_toolkit.nn import initialization
-from arae_toolkit.nn.code_head import CodeForm, CodeHead, CodeNorm, code_form_of
+from arae_toolkit.nn.code_head import CodeForm, CodeHead, CodeNorm, code_form_of, widened
 from arae_toolkit.nn.mlp import Normalization, mlp
 from arae_toolkit.nn.priors import DRAWN_TOGETHER, OutputBound, Prior, PriorKind, new_prior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
@@ -86,7 +86,7 @@ class ImageDecoder(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Return logits, positive where ink is likelier. Shape (B, Z) to (B, P), float32."""
-        return self.layers(code).float()  # type: ignore[no-any-return]
+        return widened(self.layers(code))
 
     def nats(
         self,

@@ -12,6 +12,19 @@ from arae_toolkit.nn.priors import AnyPrior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 
+class BatchEncoder(Protocol):
+    """A network that reads a batch: sentences or images."""
+
+    def __call__(self, batch: Any) -> Tensor:
+        """Return the code of each row. Shape (B, Z)."""
+
+    def posterior(self, batch: Any) -> Tensor:
+        """Return the distribution of each row's code, if it has one. Shape (B, 2Z)."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the weights."""
+
+
 class CodeDecoder(Protocol):
     """A network that scores a batch given its codes."""
 
@@ -42,7 +55,7 @@ class Autoencoder(Protocol):
     variational: bool
 
     @property
-    def encoder(self) -> nn.Module:
+    def encoder(self) -> Any:
         """From a batch to codes."""
 
     @property

@@ -50,7 +50,7 @@ class CodeHead(nn.Module):
         """Return the code of each state. Shape (B, H) to (B, Z), float32."""
         if self.form == "gaussian":
             return self.posterior(state).chunk(2, dim=1)[0]
-        code: Tensor = (state if self.map is None else self.map(state)).float()
+        code = widened(state if self.map is None else self.map(state))
         return functional.normalize(code, dim=1) if self.form == "sphere" else code
 
     def posterior(self, state: Tensor) -> Tensor:
@@ -61,7 +61,12 @@ class CodeHead(nn.Module):
         """
         if self.form != "gaussian" or self.map is None:
             raise ValueError(f"a head of the form {self.form!r} has no posterior")
-        return self.map(state).float()  # type: ignore[no-any-return]
+        return widened(self.map(state))
+
+
+def widened(values: Tensor) -> Tensor:
+    """Return values in float32, or in float64 as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class NoCodeEncoder(nn.Module):

@@ -8,6 +8,8 @@ from typing import Literal
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from arae_toolkit.nn.batch_norm import BatchNorm
+
 Normalization = Literal["none", "batch", "layer", "spectral"]
 
 
@@ -35,7 +37,7 @@ def mlp(
     for depth, width in enumerate(hidden_sizes):
         layers.append(_linear(size, width, normalization))
         if normalization == "batch" and (normalize_first or depth > 0):
-            layers.append(nn.BatchNorm1d(width))
+            layers.append(BatchNorm(width))
         elif normalization == "layer":
             layers.append(nn.LayerNorm(width))
         layers.append(activation)

@@ -29,10 +29,13 @@ class SoftmaxSample:
     Attributes:
         size: K. With all other words it is no estimate.
         generator: Source of the sample, on the device of the weights.
+        batch_words: The words of the whole batch, where the targets are only some of its rows'.
+            Any shape; by default the targets' own.
     """
 
     size: int
     generator: torch.Generator
+    batch_words: Tensor | None = None
 
 
 def sampled_cross_entropy(
@@ -57,7 +60,7 @@ def sampled_cross_entropy(
     Returns:
         Summed nats. Scalar.
     """
-    own, targets = targets.unique(return_inverse=True)
+    own, targets = _own_words(targets, sample.batch_words)
     is_own = torch.zeros(len(weight), dtype=torch.bool, device=own.device)
     is_own[own] = True
     order = torch.randperm(len(weight), generator=sample.generator, device=own.device)
@@ -71,3 +74,11 @@ def sampled_cross_entropy(
     return linear_cross_entropy(
         hidden, functional.embedding(words, weight), bias[words] + shift, targets, dtype=dtype
     )
+
+
+def _own_words(targets: Tensor, batch_words: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the words that are summed exactly, each once, and where among them targets stand."""
+    if batch_words is None:
+        return targets.unique(return_inverse=True)
+    own = batch_words.unique()
+    return own, torch.searchsorted(own, targets)

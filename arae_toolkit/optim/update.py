@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.distributed.ranks import ALONE, Ranks
+
 PIECE, PIECES_UP_TO = 4096, 2**20
 
 
@@ -22,6 +24,8 @@ class Update:
         parameters: What this update moves, and nothing else.
         optimizer: An optimizer over exactly these parameters.
         clip_norm: Largest gradient norm; 0 does not clip.
+        ranks: Processes that each have a part of the gradients, which are added up before they
+            are clipped. By default this one has all of them.
     """
 
     def __init__(
@@ -30,9 +34,10 @@ class Update:
         optimizer: torch.optim.Optimizer,
         *,
         clip_norm: float = 0.0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.parameters = list(parameters)
-        self.optimizer, self.clip_norm = optimizer, clip_norm
+        self.optimizer, self.clip_norm, self.ranks = optimizer, clip_norm, ranks
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""
@@ -53,6 +58,7 @@ class Update:
             if parameter.grad is not None and parameter.grad.is_sparse:
                 # Rows of a table that nothing else gave a gradient.
                 parameter.grad = parameter.grad.to_dense()
+        self.ranks.sum_gradients(self.parameters)
         if self.parameters[0].is_cuda and self.optimizer.defaults.get("fused"):
             norm = self._scale_in_step()
         else:

@@ -14,9 +14,11 @@ from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import Store
 from arae_toolkit.devices import Precision, dtype_of, matrix_products, reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
+from arae_toolkit.nn.shared_rows import shared_rows
 from arae_toolkit.ops.packed_lstm import packs
 from arae_toolkit.optim.update import Scalars, Update, adam, sgd
 from arae_toolkit.pretraining.flow_regularizer import FlowRegularizer
@@ -80,6 +82,7 @@ class Algorithm:
         extended: Whether :meth:`extend` will be called.
         regularizer: What draws codes towards the prior; by default the critic, if the prior is not
             fitted afterwards.
+        ranks: Processes that share out the rows of every batch.
     """
 
     def __init__(
@@ -93,9 +96,11 @@ class Algorithm:
         note: Callable[[str], None] = lambda line: None,
         extended: bool = False,
         regularizer: Regularizer | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Make critic and optimizers; the model's weights are left as they are."""
-        self.model, self.config, self.store = model, config, store
+        self.model, self.config, self.store, self.ranks = model, config, store, ranks
+        self.encoder, self.decoder = shared_rows(model.encoder, model.decoder, ranks)
         self.precision = precision
         self.extensions: list[Extension] = []
         self.dtype = dtype_of(precision)
@@ -120,7 +125,9 @@ class Algorithm:
             "code_gradient_norm": torch.zeros((), device=self.device),
             "iterations": torch.zeros((), dtype=torch.int64),
         }
-        self.updates: dict[str, Update] = {"autoencoder": autoencoder_update(model, training)}
+        self.updates: dict[str, Update] = {
+            "autoencoder": autoencoder_update(model, training, ranks)
+        }
         if adversarial:
             self._add_gan_rounds()
         self.flow: FlowRegularizer | None = None
@@ -234,8 +241,8 @@ class Algorithm:
             terms.insert(0, self.rounds.critic_term(source.scalar("adversarial_weight")))
         (batch,), _ = source.batches(RECONSTRUCTION)
         return reconstruction_step(
-            self.model.encoder,
-            self.model.decoder,
+            self.encoder,
+            self.decoder,
             batch,
             self.updates["autoencoder"],
             code_noise=source.scalar("code_noise"),
@@ -279,13 +286,14 @@ class Algorithm:
         self.critic = new_critic(self.config, self.device)
         self.updates["critic"] = critic_update(self.critic, training)
         if training.encoder_update == "separate":
-            self.updates["encoder"] = encoder_update(self.model.encoder, training)
+            self.updates["encoder"] = encoder_update(self.model.encoder, training, self.ranks)
         prior = self.model.prior
         if isinstance(prior, Generator):
             self.generator = copy.deepcopy(prior) if training.generator_average else prior
             self.updates["generator"] = generator_update(self.generator, training)
         self.rounds = GANRounds(
-            self.model,
+            self.encoder,
+            self.model.prior,
             self.critic,
             self.generator,
             self.updates,
@@ -296,20 +304,22 @@ class Algorithm:
         )
 
 
-def autoencoder_update(model: Autoencoder, training: TrainingConfig) -> Update:
+def autoencoder_update(
+    model: Autoencoder, training: TrainingConfig, ranks: Ranks = ALONE
+) -> Update:
     """Return the update of encoder and decoder (step 1)."""
     # Each once: encoder and decoder may share a table of word vectors.
     parameters = dict.fromkeys([*model.encoder.parameters(), *model.decoder.parameters()])
-    return _autoencoding(list(parameters), training)
+    return _autoencoding(list(parameters), training, ranks)
 
 
-def encoder_update(encoder: nn.Module, training: TrainingConfig) -> Update:
+def encoder_update(encoder: nn.Module, training: TrainingConfig, ranks: Ranks = ALONE) -> Update:
     """Return the encoder's update of its own against an adversary (steps 3 and 3b).
 
     By the autoencoder's optimizer, with moments of its own: a step of plain descent at a rate that
     suits Adam is some thousand times shorter than Adam's, which is to have no adversary at all.
     """
-    return _autoencoding(list(encoder.parameters()), training)
+    return _autoencoding(list(encoder.parameters()), training, ranks)
 
 
 def separate_encoder_facts(training: TrainingConfig) -> dict[str, str]:
@@ -323,10 +333,12 @@ def separate_encoder_facts(training: TrainingConfig) -> dict[str, str]:
     return {"encoder_optimizer": training.autoencoder_optimizer}
 
 
-def _autoencoding(parameters: Sequence[nn.Parameter], training: TrainingConfig) -> Update:
+def _autoencoding(
+    parameters: Sequence[nn.Parameter], training: TrainingConfig, ranks: Ranks
+) -> Update:
     make = adam if training.autoencoder_optimizer == "adam" else sgd
     optimizer = make(parameters, rate=training.autoencoder_rate)
-    return Update(parameters, optimizer, clip_norm=training.clip_norm)
+    return Update(parameters, optimizer, clip_norm=training.clip_norm, ranks=ranks)
 
 
 def critic_update(critic: nn.Module, training: TrainingConfig) -> Update:

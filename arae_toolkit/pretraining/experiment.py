@@ -154,6 +154,7 @@ def pretrain(
             cuda_graphs=cuda_graphs,
             note=log.note,
             regularizer=KINDS[kind].regularizer,
+            ranks=experiment.ranks,
         )
         if precision == "bf16" and not has_bfloat16(device):
             log.note("this processor has no bfloat16 instructions: --precision fp32 is faster here")

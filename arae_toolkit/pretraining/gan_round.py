@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,10 +10,9 @@ from torch import Tensor
 from arae_toolkit.config.schema import Config, TrainingConfig
 from arae_toolkit.data.noise import with_noise
 from arae_toolkit.data.token_batches import Batch
-from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.critic import Critic
-from arae_toolkit.nn.priors import Generator, update_average
+from arae_toolkit.nn.priors import AnyPrior, Generator, update_average
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.plan import (
     Source,
@@ -41,7 +40,8 @@ class GANRounds:
     the prior, and real and generated codes have it alike.
 
     Args:
-        model: Its encoder is moved by step 3, its prior by the generator's running mean.
+        encoder: Moved by step 3.
+        prior: Moved by the generator's running mean.
         critic: Moved by step 2.
         generator: Moved by step 3; ``None`` for a prior that is not trained.
         updates: By name; ``encoder`` only where it has an update of its own.
@@ -53,7 +53,8 @@ class GANRounds:
 
     def __init__(
         self,
-        model: Autoencoder,
+        encoder: Callable[[Batch], Tensor],
+        prior: AnyPrior,
         critic: Critic,
         generator: Generator | None,
         updates: Mapping[str, Update],
@@ -63,7 +64,8 @@ class GANRounds:
         random: torch.Generator,
         dtype: torch.dtype,
     ) -> None:
-        self.model, self.critic, self.generator = model, critic, generator
+        self.encoder, self.prior = encoder, prior
+        self.critic, self.generator = critic, generator
         self.updates, self.training = updates, training
         self.rows, self.random, self.dtype = rows, random, dtype
 
@@ -83,9 +85,7 @@ class GANRounds:
         for step, (generated, mix) in enumerate(fakes):
             if step in blocks:
                 rows, order = source.batches(critic_rows(turn, step))
-                encoded = encode_rows(
-                    self.model.encoder, self._visible(rows), order, dtype=self.dtype
-                )
+                encoded = encode_rows(self.encoder, self._visible(rows), order, dtype=self.dtype)
                 encoded = with_noise(encoded, self.noise, self.random)
                 codes = list(encoded.split(self.rows))
             scalars |= critic_step(
@@ -104,7 +104,7 @@ class GANRounds:
                 scalars |= self._move_encoder(source, turn, step, reference_norm)
         if training.critic_steps in encoder_after:
             scalars |= self._move_encoder(source, turn, training.critic_steps, reference_norm)
-        generator, prior = self.generator, self.model.prior
+        generator, prior = self.generator, self.prior
         if generator is not None:
             for _ in range(training.generator_steps):
                 noise = generator.draw_noise(self.rows, generator=self.random)
@@ -127,7 +127,7 @@ class GANRounds:
         noise, mixes = [], []
         for _ in range(steps):
             if self.generator is None:
-                noise.append(self.model.prior.sample(self.rows, generator=self.random))
+                noise.append(self.prior.sample(self.rows, generator=self.random))
             else:
                 noise.append(self.generator.draw_noise(self.rows, generator=self.random))
             mix = None
@@ -166,7 +166,7 @@ class GANRounds:
         weight = source.scalar("adversarial_weight")
         return encoder_step(
             self.critic_term(weight),
-            self.model.encoder,
+            self.encoder,
             self._visible(batches),
             self.updates["encoder"],
             reference_norm=reference_norm,

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arae_toolkit.data.noise import add_code_noise, with_noise
 from arae_toolkit.data.token_batches import Batch
 from arae_toolkit.devices import reduced
-from arae_toolkit.models.interfaces import CodeDecoder
+from arae_toolkit.models.interfaces import BatchEncoder, CodeDecoder
 from arae_toolkit.nn.code_head import drawn
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator
@@ -84,7 +84,7 @@ class CriticTerm:
 
 
 def reconstruction_step(
-    encoder: nn.Module,
+    encoder: BatchEncoder,
     decoder: CodeDecoder,
     batch: Batch,
     update: Update,
@@ -125,7 +125,7 @@ def reconstruction_step(
         and what the regularizer names.
     """
     visible = batch.corrupted(share=word_drop, generator=generator)
-    encode: Callable[[Batch], Tensor] = encoder.posterior if variational else encoder  # type: ignore[assignment]
+    encode: Callable[[Batch], Tensor] = encoder.posterior if variational else encoder
     with reduced(batch.device, dtype):
         code = encode(visible)
         # The graph is cut at the code: its gradient is measured, and the critic's is added there.
@@ -283,7 +283,7 @@ def generator_step(
 
 def encoder_step(
     term: CriticTerm,
-    encoder: nn.Module,
+    encoder: Callable[[Batch], Tensor],
     batches: Sequence[Batch],
     update: Update,
     *,
@@ -309,7 +309,7 @@ def encoder_step(
 
 @torch.no_grad()
 def encode_rows(
-    encoder: nn.Module,
+    encoder: Callable[[Batch], Tensor],
     batches: Sequence[Batch],
     order: Tensor | None = None,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, count
@@ -16,6 +17,7 @@ from arae_toolkit.config.overrides import Sections
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.devices import Precision, name_of
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import (
     CONFIG,
@@ -56,6 +58,8 @@ class RunOptions(TypedDict, total=False):
             then trained on.
         rehearsal: Tries a few iterations in place of the run, of which nothing is written.
         word_vectors: Where tables of word vectors start from; ``None`` starts them at random.
+        ranks: Processes that train together, each of which makes the same call; this one alone
+            unless given.
     """
 
     device: torch.device
@@ -65,6 +69,7 @@ class RunOptions(TypedDict, total=False):
     extend: bool
     rehearsal: Rehearsal | None
     word_vectors: WordVectors | None
+    ranks: Ranks
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Experiment:
         folder: Of the model; other files in it are left alone.
         config: All settings.
         facts: What identifies the run beside its settings, by name.
-        device, precision, listeners, stop_signal, extend, rehearsal, word_vectors: See
+        device, precision, listeners, stop_signal, extend, rehearsal, word_vectors, ranks: See
             :class:`RunOptions`.
         option: What names the folder on a command line.
         log: The run's ``metrics.jsonl`` and its listeners.
@@ -94,6 +99,7 @@ class Experiment:
     extend: bool = False
     rehearsal: Rehearsal | None = None
     word_vectors: WordVectors | None = None
+    ranks: Ranks = ALONE
     option: str = "--out"
     log: RunLog = field(init=False)
 
@@ -155,18 +161,20 @@ class Experiment:
             network.to(self.device)
             self.rehearsal.perform(make()[0])
             return
-        with locked(self.folder, "a training", patience=patience):
-            remove_leftovers(self.folder)
+        lead = self.ranks.leads
+        with locked(self.folder, "a training", patience=patience) if lead else nullcontext():
+            if lead:
+                remove_leftovers(self.folder)
             own = self.folder / STATE
             state = own if resume_from is None or _same(resume_from, own) else resume_from
-            resumed = state if state.exists() else None
+            resumed = self.ranks.of_first(state if state.exists() else None)
             if self.word_vectors is not None:
                 size = 0 if vocabulary is None else len(vocabulary)
                 put_word_vectors(network, self.word_vectors, vocab_size=size)
             starting = network.state_dict() if weights is None else weights
-            if resumed != own or not (self.folder / CONFIG).exists():
+            if lead and (resumed != own or not (self.folder / CONFIG).exists()):
                 check_vacant(self.folder, starting)
-            if resumed is None or not (self.folder / CONFIG).exists():
+            if lead and (resumed is None or not (self.folder / CONFIG).exists()):
                 save_model_folder(
                     self.folder,
                     config={
@@ -178,9 +186,10 @@ class Experiment:
                     vocabulary=vocabulary,
                     tensors=starting,
                 )
+            self.ranks.wait()  # for the folder
             network.to(self.device)
             training, evaluate = make()
-            if self.extend:
+            if self.extend and lead:
                 self._extend_config(training, record)
             run = Run(
                 self.folder,
@@ -190,6 +199,7 @@ class Experiment:
                 self.stop_signal,
                 self.defaults,
                 extended=self.extend or FORMER_SHA256 in read_config(self.folder),
+                ranks=self.ranks,
             )
             fit(training, run, resume_from=resumed)
 

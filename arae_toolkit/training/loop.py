@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
 from arae_toolkit.models.model_folder import (
     WEIGHTS,
@@ -170,6 +171,7 @@ class Run:
         stop_signal: Returns the number of a signal that asks to stop, 0 otherwise.
         defaults: What parts of the identity were before they existed.
         extended: Whether the state may be that of a shorter run.
+        ranks: Processes that train together; the first one writes, measures and tells.
         parts: Fingerprints of the configuration and the tokenizer, as they were at the start.
     """
 
@@ -180,6 +182,7 @@ class Run:
     stop_signal: Callable[[], int] = lambda: 0
     defaults: Identity = field(default_factory=dict)
     extended: bool = False
+    ranks: Ranks = ALONE
     parts: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -210,7 +213,8 @@ def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> N
     if resume_from is not None:
         start, seconds_before, evaluated = _restore(algorithm, run, window, resume_from)
         run.log.note(f"going on from iteration {start} of {algorithm.iterations}")
-    run.log.rewind(start)
+    if run.ranks.leads:
+        run.log.rewind(start)
     began = time.perf_counter()
 
     def seconds() -> float:
@@ -221,6 +225,8 @@ def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> N
     last = algorithm.iterations
     if start == last and evaluated == last:
         run.log.note("this run is complete")
+        if not run.ranks.leads:
+            return
         if not (run.folder / STATE).exists():  # the state came from another folder
             _save(algorithm, run, window, last, seconds_before, evaluated)
         elif not holds_weights(run.folder, algorithm.model_weights()):
@@ -232,16 +238,20 @@ def fit(algorithm: Trainable, run: Run, *, resume_from: Path | None = None) -> N
         fresh = done > start
         place = {"iteration": done, "epoch": round(done / per_epoch, 4), "seconds": seconds()}
         if fresh and (done % intervals.log_every == 0 or done == last):
-            run.log.row({"kind": "train", **place, **_sound_means(algorithm, window, done)})
+            means = _sound_means(algorithm, window, done)
+            if run.ranks.leads:
+                run.log.row({"kind": "train", **place, **means})
             window.clear()
-        signal_number = run.stop_signal()
+        signal_number = run.ranks.largest(run.stop_signal())
         due = evaluated < done and (done % evaluate_every == 0 or done == last)
         if due and not signal_number:
-            run.log.row({"kind": "dev", **place, **run.evaluate(algorithm, done == last)})
+            if run.ranks.leads:
+                run.log.row({"kind": "dev", **place, **run.evaluate(algorithm, done == last)})
             evaluated = done
         if fresh and (done % intervals.save_every == 0 or due or signal_number):
             _sound_means(algorithm, window, done)
-            _save(algorithm, run, window, done, seconds(), evaluated)
+            if run.ranks.leads:
+                _save(algorithm, run, window, done, seconds(), evaluated)
         if signal_number and done < last:
             raise Interrupted(signal_number, done)
         if done < last:

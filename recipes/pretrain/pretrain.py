@@ -9,8 +9,9 @@ import click
 
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.presets import preset as named_preset
+from arae_toolkit.recipes.pretrain.processes import join, launch, own_device
 from arae_toolkit.recipes.pretrain.settings import run_settings
-from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, remember, run_name, variant_of
 from arae_toolkit.recipes.shared.options import (
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         "arae-toolkit pretrain reviews.jsonl --epochs 5 --set code_size=128",
         "arae-toolkit pretrain reviews.jsonl --epochs 5 --dry-run",
         "arae-toolkit pretrain snli --seeds 8",
+        "arae-toolkit pretrain snli --processes 4",
         "arae-toolkit pretrain snli --word-vectors glove.6B.300d.txt",
         "arae-toolkit pretrain yahoo --part titles --classes science,music,politics",
     ],
@@ -127,6 +129,13 @@ if TYPE_CHECKING:
     help="Seeds trained at once.  [default: one a core, at most 8 on a GPU]",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    help="Processes of this machine that share out every batch. torchrun starts those of several "
+    "machines: torchrun ... -m arae_toolkit pretrain.",
+)
+@click.option(
     "--resume",
     default="auto",
     metavar="auto|never|PATH",
@@ -139,7 +148,9 @@ if TYPE_CHECKING:
     help="Show what would be trained, with an estimate of time and memory; no run is written.",
 )
 @out_option("Folder of the run.", default="runs/CORPUS")
+@click.pass_context
 def pretrain(
+    ctx: click.Context,
     corpus: str,
     kind: str,
     preset: str,
@@ -157,6 +168,7 @@ def pretrain(
     seed: int | None,
     seeds: int,
     jobs: int | None,
+    processes: int,
     resume: str,
     overwrite: bool,
     dry_run: bool,
@@ -185,10 +197,18 @@ def pretrain(
         raise click.UsageError("--overwrite starts anew, and --resume does not; give one of them")
     if dry_run and (overwrite or seeds > 1):
         raise click.UsageError("--dry-run plans one run; use it without --overwrite and --seeds")
+    if processes > 1 and (seeds > 1 or dry_run):
+        raise click.UsageError("--processes trains one run; use it without --seeds and --dry-run")
     rate = "autoencoder_rate" if kind in KINDS else "rate"
     assignments = with_plain_names(assignments, rate=rate, **plain)
+    ranks = join(ctx, device)
+    leads = ranks is None or ranks.leads
+    if ranks and not leads:
+        ranks.wait()  # for the corpus
     prepared = open_corpus(corpus, source, part=part, classes=classes, prepare=not dry_run)
-    if not dry_run:
+    if ranks and leads:
+        ranks.wait()
+    if leads and not dry_run:
         remember(prepared)
     if transfers := attribute and prepared.labels_sentences:
         rows = prepared.labelled().rows("train")
@@ -196,6 +216,8 @@ def pretrain(
         rows = prepared.rows("train")
     if kind not in KINDS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
+    if (processes > 1 or ranks) and kind not in KINDS:
+        raise click.UsageError(f"--model {kind} is trained by one process")
     if kind not in SYSTEMS and transfers:
         raise click.UsageError(f"--model {kind} has no attribute; give --no-attribute with it")
     if kind not in KINDS and (config_file or preset != "default"):
@@ -265,25 +287,29 @@ def pretrain(
         )
         return
 
-    from arae_toolkit.devices import choose_device, keep_freed_memory
+    if processes > 1:
+        launch(processes, [ctx.info_name or "", corpus, *options_given(ctx, without=["processes"])])
+        return
+    from arae_toolkit.devices import keep_freed_memory
     from arae_toolkit.pretraining.experiment import pretrain as run
     from arae_toolkit.recipes.shared.training_display import training_display
     from arae_toolkit.training.experiment import set_aside
 
     keep_freed_memory()
-    how: dict[str, Any] = {"kind": kind, "device": choose_device(device), "precision": precision}
-    how["extend"] = extend
-    how["word_vectors"] = given
+    how: dict[str, Any] = {"kind": kind, "device": own_device(device), "precision": precision}
+    how |= {"extend": extend, "word_vectors": given}
+    if ranks:
+        how["ranks"] = ranks
     if transfers:
         _check_resume(resume, folder)
-        if overwrite:
+        if overwrite and leads:
             set_aside(folder, note=say)
-        train_transfer(
-            prepared, settings, folder, scorer=scorer, listeners=_tensorboard(folder), **how
-        )
-        click.echo(folder)
+        board = _tensorboard(folder) if leads else []
+        train_transfer(prepared, settings, folder, scorer=scorer, listeners=board, **how)
+        if leads:
+            click.echo(folder)
         return
-    if overwrite:
+    if overwrite and leads:
         set_aside(folder, note=say)
     place = f", {how['device']}, {precision}, to {folder}"
     shown = training_display(prepared, config, title=kind, place=place)
@@ -294,11 +320,12 @@ def pretrain(
             folder,
             cuda_graphs=cuda_graphs,
             resume=resume if resume in ("auto", "never") else Path(resume),  # type: ignore[arg-type]
-            listeners=[display, *_tensorboard(folder)],
+            listeners=[display, *(_tensorboard(folder) if leads else ())],
             stop_signal=stop_signal,
             **how,
         )
-    click.echo(folder)
+    if leads:
+        click.echo(folder)
 
 
 def _check_resume(resume: str, folder: Path) -> None:

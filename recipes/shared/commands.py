@@ -18,7 +18,7 @@ from click.exceptions import Exit
 from click.types import StringParamType
 
 from arae_toolkit.errors import ToolkitError, ToolkitWarning
-from arae_toolkit.recipes.shared.progress import INTERRUPTED, printable, tell
+from arae_toolkit.recipes.shared.progress import INTERRUPTED, is_quiet, printable, tell
 from arae_toolkit.recipes.shared.standard_streams import (
     StdoutLost,
     silence_stdout,
@@ -296,6 +296,8 @@ def _failures_told(program: str | None, options: Mapping[str, Any]) -> Iterator[
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except ToolkitError as error:
+        if is_quiet():  # the first of several processes says it
+            raise Exit(error.exit_code) from None
         fail(f"error: {error}", error.exit_code)
     except StdoutLost as error:
         silence_stdout()

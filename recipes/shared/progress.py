@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 import time
@@ -39,6 +40,23 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False)  # names may look like markup
+
+
+_QUIET = "ARAE_QUIET"
+
+
+def be_quiet() -> None:
+    """Show nothing of what :func:`say` and the displays are told from here on.
+
+    Of several processes that do the same, the first one speaks for all.
+    """
+    os.environ[_QUIET] = "1"
+    console().quiet = True
+
+
+def is_quiet() -> bool:
+    """Return whether another process speaks for this one."""
+    return _QUIET in os.environ
 
 
 def say(text: str) -> None:

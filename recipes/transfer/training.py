@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data.word_vectors import WordVectors
     from arae_toolkit.devices import Precision
+    from arae_toolkit.distributed.ranks import Ranks
     from arae_toolkit.training.metrics_log import Listener
 
 INFILLED_SENTENCES = 900_000
@@ -78,6 +79,7 @@ def train_transfer(
     listeners: Sequence[Listener] = (),
     extend: bool = False,
     word_vectors: WordVectors | None = None,
+    ranks: Ranks | None = None,
 ) -> None:
     """Train a transfer model, going on with what the folders hold.
 
@@ -92,6 +94,7 @@ def train_transfer(
         listeners: Told of rows and notes, beside the display.
         extend: Whether a finished model of fewer epochs or iterations is trained on.
         word_vectors: Where the model's embeddings start from; the scorer has its own.
+        ranks: Processes that train together, if there are several; the first one trains the scorer.
     """
     from arae_toolkit.transfer.labelled_corpus import labelled_part
 
@@ -102,7 +105,10 @@ def train_transfer(
         say(f"{left_out:,} of {all_rows:,} training sentences have no label and are left out")
     per_epoch = per_epoch_of(kind, settings, corpus)
     with signals_noted() as how["stop_signal"]:
-        how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
+        if ranks is None or ranks.leads:
+            how["scorer_folder"] = train_scorer_of(corpus, scorer, **how)
+        else:
+            how["scorer_folder"] = scorer or default_scorer(corpus)
         if settings is None:
             system.train(corpus, settings, folder, **how)
             return
@@ -111,6 +117,8 @@ def train_transfer(
         shown = training_display(corpus, settings, title=title, place=place, per_epoch=per_epoch)
         with shown as display:
             how |= {"listeners": [display, *listeners], "word_vectors": word_vectors}
+            if ranks is not None:
+                how["ranks"] = ranks
             system.train(corpus, settings, folder, extend=extend, **how)
 
 

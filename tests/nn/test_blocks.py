@@ -161,7 +161,7 @@ def test_batch_normalization_starts_at_the_critics_second_layer():
     """As in the published code; the other forms leave rows independent."""
     critic = Critic(code_size=4, hidden_sizes=(5, 5), normalization="batch")
     kinds = [type(layer).__name__ for layer in critic.layers]
-    assert kinds == ["Linear", "LeakyReLU", "Linear", "BatchNorm1d", "LeakyReLU", "Linear"]
+    assert kinds == ["Linear", "LeakyReLU", "Linear", "BatchNorm", "LeakyReLU", "Linear"]
 
 
 def test_a_spectral_critic_is_lipschitz():

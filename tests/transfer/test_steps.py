@@ -122,7 +122,7 @@ def test_the_encoder_step_moves_the_encoder_alone_and_away_from_its_values(model
     moved = _moved(
         model,
         lambda: attribute_encoder_step(
-            model,
+            model.encoder,
             batch,
             _update(model.encoder),
             pull,
@@ -139,7 +139,7 @@ def test_a_pull_without_weight_moves_nothing(model, store):
     arguments = {"reference_norm": torch.tensor(1.0), "dtype": torch.float32}
     batch, update = store.batch(np.arange(4)), _update(model.encoder)
     assert not _moved(
-        model, lambda: attribute_encoder_step(model, batch, update, pull, **arguments)
+        model, lambda: attribute_encoder_step(model.encoder, batch, update, pull, **arguments)
     )
 
 
@@ -152,7 +152,8 @@ def test_writing_back_moves_the_encoder_and_the_decoder_of_the_sentences_own_val
     def step(weight=1.0):
         found.append(
             back_translation_step(
-                model,
+                model.encoder,
+                model.decoder,
                 transferred,
                 0,
                 originals,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,9 @@ from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore, class_weights
 from arae_toolkit.data.samplers import draw, reseed
 from arae_toolkit.devices import reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.nn.critic import AttributeClassifier
+from arae_toolkit.nn.shared_rows import shared_rows
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.algorithm import (
     ATTRIBUTE_ENCODER,
@@ -89,7 +91,7 @@ def classifier_step(
 
 
 def attribute_encoder_step(
-    model: TransferAutoencoder,
+    encoder: Callable[[Any], Tensor],
     batch: AttributeBatch,
     update: Update,
     term: AttributeTerm,
@@ -100,7 +102,7 @@ def attribute_encoder_step(
     """Train the encoder against the classifier (Algorithm 2, step 3b).
 
     Args:
-        model: Its encoder is moved.
+        encoder: Moved.
         batch: The sentences.
         update: Of the encoder's parameters.
         term: Whose gradient it descends.
@@ -108,7 +110,7 @@ def attribute_encoder_step(
         dtype: Precision of the encoder's matrix products.
     """
     with reduced(batch.device, dtype):
-        code = model.encoder(batch)
+        code = encoder(batch)
     gradient = term.gradient(code.detach(), batch, reference_norm=reference_norm)
     code.backward(gradient, inputs=update.parameters)
     return {"attribute_encoder_gradient_norm": update.apply()}
@@ -126,6 +128,7 @@ class AttributeAdversary:
         store: Training sentences with their attribute values.
         iterations: In the whole run.
         dtype: Precision of the encoder's matrix products.
+        ranks: Processes that share out the rows of every batch.
     """
 
     def __init__(
@@ -136,8 +139,10 @@ class AttributeAdversary:
         *,
         iterations: int,
         dtype: torch.dtype,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model, self.training, self.store = model, training, store
+        self.encoder, _ = shared_rows(model.encoder, model.decoder, ranks)
         self.iterations, self.dtype = iterations, dtype
         self.random = torch.Generator(store.device)
         self.modules: Mapping[str, nn.Module] = {}
@@ -147,7 +152,7 @@ class AttributeAdversary:
         self.adversarial = training.attribute_weight > 0
         self.separate = self.adversarial and training.encoder_update == "separate"
         if self.separate:
-            self.updates[ATTRIBUTE_ENCODER] = encoder_update(model.encoder, training)
+            self.updates[ATTRIBUTE_ENCODER] = encoder_update(model.encoder, training, ranks)
         # Deviation: the paper counts every sentence alike, whatever the sizes of the classes.
         self.class_weights = class_weights(store.labels, len(model.attributes)).to(store.device)
         self._iteration = 0
@@ -176,7 +181,7 @@ class AttributeAdversary:
         size = min(training.batch_size, len(self.store))
         for step in range(training.classifier_steps):
             batch = self._batch(_CLASSIFIER_ROWS, step, size)
-            code = encode_rows(self.model.encoder, [batch], dtype=self.dtype)
+            code = encode_rows(self.encoder, [batch], dtype=self.dtype)
             scalars |= classifier_step(
                 self.model.classifier,
                 code,
@@ -186,7 +191,7 @@ class AttributeAdversary:
             )
         if self.separate:
             scalars |= attribute_encoder_step(
-                self.model,
+                self.encoder,
                 self._batch(_ENCODER_ROWS, 0, size),
                 self.updates[ATTRIBUTE_ENCODER],
                 self._term(),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from arae_toolkit.config.schema import TrainingConfig
 from arae_toolkit.data.labelled_batches import AttributeStore, LabelledBatch
 from arae_toolkit.data.samplers import draw, reseed
 from arae_toolkit.data.token_batches import TokenBatch, batch_of
-from arae_toolkit.data.vocabulary import EOS
+from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.devices import reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.generation.decoding import Decoding, decode
+from arae_toolkit.nn.shared_rows import shared_rows
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.update import Scalars, Update
 from arae_toolkit.pretraining.steps import GradientTerm, encode_rows
@@ -26,7 +30,8 @@ MOST_WORDS_MORE = 4
 
 
 def back_translation_step(
-    model: TransferAutoencoder,
+    encoder: Callable[[TokenBatch], Tensor],
+    decoder: Any,
     transferred: TokenBatch,
     value: int,
     originals: TokenBatch,
@@ -39,7 +44,8 @@ def back_translation_step(
     """Train encoder and decoders to write sentences back from their transfer (back-translation).
 
     Args:
-        model: Moved.
+        encoder: Moved.
+        decoder: Moved, the decoders by attribute.
         transferred: What the encoder sees of what the sentences were turned into, of another
             attribute value.
         value: The originals' own value.
@@ -50,8 +56,8 @@ def back_translation_step(
         dtype: Precision of the matrix products.
     """
     with reduced(originals.device, dtype):
-        code = model.encoder(transferred)
-        nats = model.decoder.part_nats(value, code, originals, dtype=dtype, sample=sample)
+        code = encoder(transferred)
+        nats = decoder.part_nats(value, code, originals, dtype=dtype, sample=sample)
     update.descend(weight * nats / len(originals))  # the other values' decoders have no part in it
     return {"cycle_nats_per_token": nats.detach() / originals.symbols}
 
@@ -71,6 +77,7 @@ class BackTranslation:
         update: Of encoder and decoders.
         iterations: In the whole run.
         dtype: Precision of the matrix products.
+        ranks: Processes that share out the rows of every batch.
     """
 
     def __init__(
@@ -82,7 +89,10 @@ class BackTranslation:
         update: Update,
         iterations: int,
         dtype: torch.dtype,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
+        self.encoder, self.decoder = shared_rows(model.encoder, model.decoder, ranks)
         self.model, self.training, self.store, self.update = model, training, store, update
         self.first, self.dtype = int(training.cycle_start * iterations), dtype
         self.modules: Mapping[str, nn.Module] = {}
@@ -115,17 +125,22 @@ class BackTranslation:
         chosen = draw(len(self._rows[value]), max(1, training.batch_size // 2), seed=seed)
         originals = self.store.batch(self._rows[value][chosen]).whole
         visible = shown(self.model, originals, other, strength=1.0)
-        code = encode_rows(self.model.encoder, [visible], dtype=self.dtype)
+        code = encode_rows(self.encoder, [visible], dtype=self.dtype)
+        most = originals.tokens.shape[1] + MOST_WORDS_MORE
         with reduced(code.device, self.dtype):
             words = decode(
                 self.model.decoder.of(other),
-                self.model.decoder.code_of(other, code),
+                self.model.decoder.code_of(other, code[self.ranks.rows(len(code))]),
                 decoding=Decoding(dtype=self.dtype),
-                max_length=originals.tokens.shape[1] + MOST_WORDS_MORE,
+                max_length=most,
             )
+        if self.ranks.size > 1:  # of one width, so that they can be gathered
+            words = functional.pad(words, (0, most - words.shape[1]), value=PAD)
+        words = self.ranks.gathered(words, len(code))
         samples = training.softmax_samples
         scalars = back_translation_step(
-            self.model,
+            self.encoder,
+            self.decoder,
             self._corrupted([ended(row) for row in words.tolist()], other),
             value,
             originals,

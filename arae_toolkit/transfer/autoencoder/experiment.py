@@ -15,6 +15,7 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.labelled_batches import AttributeStore
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
+from arae_toolkit.distributed.ranks import Ranks
 from arae_toolkit.errors import DataError
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.pretraining.algorithm import Algorithm, separate_encoder_facts
@@ -99,7 +100,7 @@ def pretrain_transfer(
         hidden = training_chances(chances, device)
         store = AttributeStore(train, device=device, chances=hidden)
         dev = _short_enough(corpus, "dev", config)
-        algorithm = _algorithm(model, config, store, experiment.precision)
+        algorithm = new_algorithm(model, config, store, experiment.precision, experiment.ranks)
 
         @cache
         def evaluation() -> TransferEvaluation:
@@ -121,13 +122,21 @@ def pretrain_transfer(
     experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)
 
 
-def _algorithm(
-    model: TransferAutoencoder, config: Config, store: AttributeStore, precision: Precision
+def new_algorithm(
+    model: TransferAutoencoder,
+    config: Config,
+    store: AttributeStore,
+    precision: Precision,
+    ranks: Ranks,
 ) -> Algorithm:
     """Return Algorithm 2, and what the settings add to it."""
     training = config.training
-    algorithm = Algorithm(model, config, store, precision=precision, extended=True)
-    common: dict[str, Any] = {"iterations": algorithm.iterations, "dtype": algorithm.dtype}
+    algorithm = Algorithm(model, config, store, precision=precision, extended=True, ranks=ranks)
+    common: dict[str, Any] = {
+        "iterations": algorithm.iterations,
+        "dtype": algorithm.dtype,
+        "ranks": ranks,
+    }
     algorithm.extend(AttributeAdversary(model, training, store, **common))
     if training.cycle_weight:
         update = algorithm.updates["autoencoder"]

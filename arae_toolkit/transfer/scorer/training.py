@@ -26,6 +26,7 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of, reduced
+from arae_toolkit.distributed.ranks import ALONE
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate
 from arae_toolkit.optim.update import Scalars, adam_update
@@ -265,6 +266,10 @@ def provide_scorer(
     """
     if options.get("rehearsal") is not None:
         return
-    own: RunOptions = {**options, "listeners": (), "extend": False, "word_vectors": None}
-    train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
-    copy_scorer(scorer_folder, folder)
+    ranks = options.get("ranks", ALONE)
+    if ranks.leads:  # it is small: the others wait
+        own: RunOptions = {**options, "listeners": (), "extend": False, "word_vectors": None}
+        own["ranks"] = ALONE
+        train_scorer(corpus, scorer_settings(corpus.rows("train")), scorer_folder, **own)
+        copy_scorer(scorer_folder, folder)
+    ranks.wait()
