@@ -80,7 +80,7 @@ class Ranks:
         Returns:
             Shape (B, ...).
         """
-        return own if self.size == 1 else _Gathered.apply(own, self, count)  # type: ignore[no-any-return, no-untyped-call]
+        return own if self.size == 1 else _Gathered.apply(own, self, count)  # type: ignore[no-untyped-call]
 
     def shared(self, whole: Tensor) -> Tensor:
         """Return what every process has, to be used for the own rows: its gradients are added up.
@@ -88,18 +88,18 @@ class Ranks:
         Args:
             whole: The same in every process.
         """
-        return whole if self.size == 1 else _Shared.apply(whole)  # type: ignore[no-any-return, no-untyped-call]
+        return whole if self.size == 1 else _Shared.apply(whole)  # type: ignore[no-untyped-call]
 
     def summed(self, part: Tensor) -> Tensor:
         """Return the sum over processes; each part has the gradient of the sum."""
-        return part if self.size == 1 else _Summed.apply(part)  # type: ignore[no-any-return, no-untyped-call]
+        return part if self.size == 1 else _Summed.apply(part)  # type: ignore[no-untyped-call]
 
     def added(self, part: Tensor) -> Tensor:
         """Return the sum over processes, each of which uses it for its own rows.
 
         The gradient of a part is the sum of what the processes' uses of the sum give.
         """
-        return part if self.size == 1 else _Added.apply(part)  # type: ignore[no-any-return, no-untyped-call]
+        return part if self.size == 1 else _Added.apply(part)  # type: ignore[no-untyped-call]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Add up the gradients that processes have of the same parameters, in one message."""

@@ -79,6 +79,8 @@ def sampled_cross_entropy(
 def _own_words(targets: Tensor, batch_words: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the words that are summed exactly, each once, and where among them targets stand."""
     if batch_words is None:
-        return targets.unique(return_inverse=True)
-    own = batch_words.unique()
-    return own, torch.searchsorted(own, targets)
+        own, places = targets.unique(return_inverse=True)
+    else:
+        own = batch_words.unique()
+        places = torch.searchsorted(own, targets)
+    return own, places

@@ -148,9 +148,7 @@ if TYPE_CHECKING:
     help="Show what would be trained, with an estimate of time and memory; no run is written.",
 )
 @out_option("Folder of the run.", default="runs/CORPUS")
-@click.pass_context
 def pretrain(
-    ctx: click.Context,
     corpus: str,
     kind: str,
     preset: str,
@@ -201,6 +199,7 @@ def pretrain(
         raise click.UsageError("--processes trains one run; use it without --seeds and --dry-run")
     rate = "autoencoder_rate" if kind in KINDS else "rate"
     assignments = with_plain_names(assignments, rate=rate, **plain)
+    ctx = click.get_current_context()
     ranks = join(ctx, device)
     leads = ranks is None or ranks.leads
     if ranks and not leads:
