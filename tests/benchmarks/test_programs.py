@@ -508,7 +508,7 @@ def test_rows_are_numbered_and_come_again(monkeypatch):
 
 def test_a_command_that_fails_is_told_of(tmp_path):
     command = ["nli", "predict", str(tmp_path)]
-    with pytest.raises(ToolkitError, match="exit code 1"):
+    with pytest.raises(ToolkitError, match="exit code 2"):
         programs.measure_stream(common.setting("x", tmp_path), command, iter(["x"] * 99), lines=99)
     with pytest.raises(ToolkitError, match="has written nothing"):
         transfer_throughput.wait_for_first_row(["transfer", str(tmp_path), "--to", "x"], "a")
