@@ -59,6 +59,7 @@ _DEFAULTS = PrepareOptions()
 
 
 _held_out = click.FloatRange(0, 1, max_open=True)
+_held_out_for_dev = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command(
@@ -138,7 +139,7 @@ _held_out = click.FloatRange(0, 1, max_open=True)
 @row_form_options
 @click.option(
     "--dev-share",
-    type=_held_out,
+    type=_held_out_for_dev,
     default=DEFAULT_HELD_OUT_SHARE,
     help="PATH: share of train that becomes dev, where there is none.",
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.row_forms import ROW_SUFFIXES
 from arae_toolkit.storage.text_lines import checked, open_binary, reading
@@ -95,7 +95,8 @@ def input_files(source: str) -> list[InputFile]:
             such as ``rows/*.jsonl.gz``.
 
     Raises:
-        DataError: If there is none.
+        NotFound: If there is no such file or folder.
+        DataError: If there is no file of rows in it, or none that the pattern means.
     """
     base, rest = _without_pattern(source)
     system, path = file_system(source)
@@ -106,7 +107,7 @@ def input_files(source: str) -> list[InputFile]:
     elif system.isfile(path):
         base, found = posixpath.dirname(source), [path]
     else:
-        raise DataError("no such file or folder", path=source)
+        raise NotFound("no such file or folder", path=source)
     if not found:
         which = "matches" if rest else f"with a suffix of rows ({', '.join(ROW_SUFFIXES)})"
         raise DataError(f"no file {which}", path=source)
@@ -134,11 +135,14 @@ def _is_there(source: str) -> bool:
 
 
 def _holds_rows(name: str) -> bool:
-    """Return whether a file below a folder is one of rows, by its name; hidden ones are none."""
+    """Return whether a file below a folder is one of rows, by its name; hidden ones are none.
+
+    An archive counts: that it holds a single file is checked, and told, where it is opened.
+    """
     segments = name.strip("/").split("/")
     plain = segments[-1].lower().removesuffix(PACKED)
     hidden = any(segment.startswith((".", "_")) for segment in segments)
-    return not hidden and plain.endswith(ROW_SUFFIXES)
+    return not hidden and plain.endswith((*ROW_SUFFIXES, ".zip"))
 
 
 class OutputFolder:

@@ -189,6 +189,12 @@ class ARAE(nn.Module):
         content = load_model_folder(folder, device=device)
         if content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: an image model, where a text model is needed")
+        kind = content.config.get("kind", "text")
+        if kind != "text":
+            raise CheckpointMismatch(
+                f"{folder}: a model of kind {kind}, where an autoencoder of text is needed; "
+                "'arae-toolkit runs' lists the kinds of runs"
+            )
         try:
             model = network_of(
                 cls, content.vocabulary, arguments=content.config["model"], tensors=content.tensors

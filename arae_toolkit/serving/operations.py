@@ -292,6 +292,8 @@ def _check_string(value: str, schema: Schema, name: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise RefusedRequest(f"{name} holds half of a surrogate pair, which is no text") from error
+    if "\0" in value:
+        raise RefusedRequest(f"{name} holds a NUL, which is no text")
     if schema.get("minLength") and not value.strip():
         raise RefusedRequest(f"{name} is empty")
 

@@ -214,7 +214,10 @@ def row_of_json(line: int, value: Any, error: BaseException | None, names: Seque
     if isinstance(error, json.JSONDecodeError):
         return Row(line, {}, problem=f"not JSON ({error.msg} at character {error.pos + 1})")
     if error is not None:
-        return Row(line, {}, problem=f"not usable JSON ({error})")
+        # Python's own words name its settings, which nobody can reach from here.
+        beyond = isinstance(error, RecursionError) or "int_max_str_digits" in str(error)
+        why = "too deep or too large a number" if beyond else error
+        return Row(line, {}, problem=f"not usable JSON ({why})")
     if not isinstance(value, dict):
         return Row(line, {}, problem=f"{kind_of(value)}, where a JSON object is expected")
     return row_of_fields(line, value, names)

@@ -231,8 +231,17 @@ def form_of_file(file: SourceFile, log: RowLog, **known: Any) -> RowForm:
         return form_of(head, path=str(file), **known)
 
 
-def field_rows(file: SourceFile, form: RowForm, log: RowLog) -> Iterator[Row]:
+def field_rows(
+    file: SourceFile, form: RowForm, log: RowLog, *, text_field: str | None = None
+) -> Iterator[Row]:
     """Yield the rows of a file that is not lines of text.
+
+    Args:
+        file: The file.
+        form: How its rows are written.
+        log: Where they are counted.
+        text_field: The field that the texts of a JSON array of texts are in; ``None`` if rows are
+            more than a text.
 
     Raises:
         DataError: If the file itself cannot be read, whether bad rows are skipped or not.
@@ -241,17 +250,27 @@ def field_rows(file: SourceFile, form: RowForm, log: RowLog) -> Iterator[Row]:
         return csv_rows(file, log, form)
     if form.kind == "parquet":
         return _parquet_rows(file, log)
-    return json_rows(file, log, is_document=form.kind == "json")
+    if form.kind == "json":
+        return json_rows(file, log, is_document=True, text_field=text_field)
+    return json_rows(file, log)
 
 
-def json_rows(file: SourceFile, log: RowLog, *, is_document: bool = False) -> Iterator[Row]:
-    """Yield the objects of a JSONL file, blank lines passed over, or of one JSON array."""
+def json_rows(
+    file: SourceFile, log: RowLog, *, is_document: bool = False, text_field: str | None = None
+) -> Iterator[Row]:
+    """Yield the objects of a JSONL file, blank lines passed over, or of one JSON array.
+
+    A text where an object is expected is a row with that ``text_field``, if one is named.
+    """
     values = _document_values(file, log) if is_document else read_json(log.lines(file))
     for number, value, error in values:
         if isinstance(error, json.JSONDecodeError):
             problem = f"malformed JSON ({error.msg} at column {error.colno})"
         elif error is not None:  # beyond the interpreter's stack, or thousands of digits
             problem = "malformed JSON (too deep or too large a number)"
+        elif isinstance(value, str) and text_field is not None:
+            yield Row({text_field: value}, file, number)
+            continue
         elif not isinstance(value, dict):
             problem = f"{kind_of(value)}, a JSON object is expected"
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -104,7 +105,8 @@ def fields_of(file: SourceFile, options: PrepareOptions) -> Fields:
     names and none for a text.
 
     Raises:
-        DataError: If the file cannot be read, or a table has no such column.
+        DataError: If the file cannot be read, a table has no such column, one field is to be two
+            things, or labels are named where none are read.
     """
     names, label = dict(options.labels_map), options.label_field
     sides: tuple[Name, ...] = (
@@ -115,10 +117,17 @@ def fields_of(file: SourceFile, options: PrepareOptions) -> Fields:
     there = _first_fields(file, options)
     usual = options.text_field not in there and all(found_in(there, name) for name in sides)
     if not asked and not usual:
-        return Fields((options.text_field,), label, names)
-    if label is None and found_in(there, PAIR_LABEL):
-        return Fields(sides, PAIR_LABEL, names)
-    return Fields(sides, label, names)
+        fields = Fields((options.text_field,), label, names)
+    elif label is None and found_in(there, PAIR_LABEL):
+        fields = Fields(sides, PAIR_LABEL, names)
+    else:
+        fields = Fields(sides, label, names)
+    if names and fields.label is None:
+        raise file.error("labels are named, but none are read", hint="--label-field names theirs")
+    twice = [name for name, count in Counter(fields.wanted).items() if count > 1]
+    if twice:
+        raise file.error(f"field {twice[0]!r} cannot be two things: text, and label or other text")
+    return fields
 
 
 def _first_fields(file: SourceFile, options: PrepareOptions) -> list[str]:
@@ -127,7 +136,8 @@ def _first_fields(file: SourceFile, options: PrepareOptions) -> list[str]:
     form = form_of_file(file, log, kind=options.row_format, header=options.header)
     if form.kind in ("lines", "csv"):
         return list(form.names)
-    return next((list(row.fields) for row in field_rows(file, form, log)), [])
+    rows = field_rows(file, form, log, text_field=options.text_field)
+    return next((list(row.fields) for row in rows), [])
 
 
 def read_sentences(
@@ -158,7 +168,8 @@ def read_sentences(
     def sentence(row: Row) -> Sentence:
         return Sentence(row.text(_field(row, name)), label_of(row))
 
-    for found in log.accepted(field_rows(file, form, log), sentence):
+    rows = field_rows(file, form, log, text_field=options.text_field)
+    for found in log.accepted(rows, sentence):
         _check_labels(file, fields, log)
         yield found
 

@@ -124,10 +124,11 @@ def open_encoder(
         "ae": f"arae-toolkit pretrain {corpus} --model ae",
     }
     default = f"arae-toolkit nli pretrain --corpus {corpus} --objective {objective}"
+    there = f" --out {folders[0]}" if given else ""
     missing = NotFound if given else ToolkitError
     raise missing(
         f"no pretrained encoder in {' or '.join(map(str, folders))}; make one with "
-        f"'{commands.get(objective, default)}', or go without by --encoder random"
+        f"'{commands.get(objective, default)}{there}', or go without by --encoder random"
     )
 
 

@@ -18,6 +18,7 @@ from arae_toolkit.nli.settings import (
     TUNED_RATE,
     ModelName,
 )
+from arae_toolkit.recipes.nli.options import find_nli_run
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
@@ -29,7 +30,6 @@ from arae_toolkit.recipes.nli.seeds import (
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
-from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
@@ -253,7 +253,7 @@ def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
     from arae_toolkit.nli.model import NLIModel
     from arae_toolkit.nli.pseudo_labels import confident_labels
 
-    teacher = NLIModel.from_pretrained(find_run(run))
+    teacher = NLIModel.from_pretrained(find_nli_run(run))
     pseudo, right = confident_labels(task, teacher, confidence=confidence)
     say(
         f"{len(pseudo.rows):,} further pairs labelled by {run} with a probability of at least "

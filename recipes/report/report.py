@@ -79,7 +79,7 @@ def report(
     """
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise click.BadParameter(f"{out}: the page is written as .html", param_hint="'--out'")
-    folder = find_run(run)
+    folder = find_run(run, prefixes=("", "nli-"))
     from arae_toolkit.recipes.report.training import (
         curves,
         lead_of,

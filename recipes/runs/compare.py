@@ -58,7 +58,7 @@ def compare(
     """
     from arae_toolkit.training import run_records as records
 
-    found = [records.read_run(find_run(name)) for name in runs]
+    found = [records.read_run(find_run(name, prefixes=("", "nli-"))) for name in runs]
     shared = records.common_metrics(found)
     if unknown := [name for name in metrics if name not in shared]:
         raise NotFound(

@@ -289,7 +289,8 @@ row_form_options = in_order(
         "--header/--no-header",
         default=None,
         help="Whether a table begins with the names of its columns; without them, columns are "
-        "called 1, 2 and so on.  [default: a header, unless fields are named by number]",
+        "called 1, 2 and so on.  [default: a header; where fields are "
+        "named by number, only if its first row looks like names]",
     ),
     click.option(
         "--encoding",

@@ -1,9 +1,10 @@
 import gzip
+import zipfile
 
 import pytest
 
 from arae_toolkit.bulk.files import InputFile, OutputFolder, input_files
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 
 
 @pytest.fixture
@@ -44,6 +45,20 @@ def test_where_there_is_no_file_it_is_told(folder, source):
     (folder / "empty" / "notes.md").touch()
     with pytest.raises(DataError, match=r"no (such )?file"):
         input_files(source)
+
+
+def test_what_is_named_and_missing_is_wrong_usage(folder):
+    with pytest.raises(NotFound, match="nowhere: no such file or folder"):
+        input_files("nowhere")
+
+
+def test_rows_alone_in_an_archive_are_not_passed_over(folder):
+    with zipfile.ZipFile(folder / "rows" / "e.zip", "w") as archive:
+        archive.writestr("e.txt", "one row")
+    last = input_files("rows")[-1]
+    assert last.name == "e.zip"
+    with last.opened() as stream:
+        assert stream.read() == b"one row"
 
 
 def test_an_output_folder_shows_no_file_that_is_not_whole(tmp_path):

@@ -327,3 +327,36 @@ def test_labels_are_named_by_a_map(tmp_path):
     missing = PrepareOptions(**options, labels_map=(("0", "no"), ("-1", "odd")))
     with pytest.raises(DataError, match=r"rows\.csv:3: label '1' is none of --labels-map's"):
         read(path, missing)
+
+
+def test_a_json_array_of_texts_is_read(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(["bad soup", "good soup"], indent=1))
+    assert read(path, PrepareOptions()) == [Sentence("bad soup"), Sentence("good soup")]
+    with pytest.raises(DataError, match="no field 'stars'"):
+        read(path, LABELLED)
+    path.write_text(json.dumps(["bad soup", 5]))
+    with pytest.raises(DataError, match="a number, a JSON object is expected"):
+        read(path, PrepareOptions())
+
+
+def test_labels_that_are_named_must_be_read(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,stars\nbad soup,0\n")
+    with pytest.raises(DataError, match="--label-field names theirs"):
+        read(path, PrepareOptions(labels_map=(("0", "bad"),)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text_field": "a", "label_field": "a"},
+        {"premise_field": "a", "hypothesis_field": "a"},
+        {"premise_field": "a", "hypothesis_field": "b", "label_field": "b"},
+    ],
+)
+def test_a_field_is_one_thing(tmp_path, options):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\nbad soup,cold\n")
+    with pytest.raises(DataError, match="cannot be two things"):
+        read(path, PrepareOptions(**options))

@@ -160,3 +160,11 @@ def test_of_a_very_long_text_the_beginning_is_read():
     start, rest = "a man runs . " * most, "two dogs sleep . " * 1000
     whole = " ".join(start.split()[:most])
     assert torch.equal(arae.encode([whole + " " + rest]), arae.encode([whole]))
+
+
+def test_a_model_of_another_kind_is_called_so(tmp_path):
+    small.pair_model(1).save_pretrained(tmp_path)
+    with pytest.raises(
+        CheckpointMismatch, match=r"a model of kind .*autoencoder of text is needed"
+    ):
+        ARAE.from_pretrained(tmp_path)

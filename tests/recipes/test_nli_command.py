@@ -167,6 +167,22 @@ def test_a_missing_encoder_names_the_command_that_makes_one(corpus, options, com
     assert "--encoder random" in last
 
 
+def test_the_command_that_makes_a_named_encoder_puts_it_where_it_was_named(corpus, tmp_path):
+    """Else it is missing once more."""
+    wanted = tmp_path / "mine"
+    for options in ([], ["--model", "bilstm-max"]):
+        result = call(
+            "nli", "--labels", "90", "--corpus", corpus, *options, "--encoder", wanted, code=2
+        )
+        assert f" --out {wanted}'" in result.stderr.splitlines()[-1]
+
+
+def test_a_classifier_that_labels_further_pairs_is_found_by_its_short_name(corpus):
+    options = ("--encoder", "random", "--pseudo-labels", "few")
+    result = call("nli", "--labels", "90", "--corpus", corpus, *options, code=2)
+    assert "nli-few/config.json" in result.stderr.splitlines()[-1]
+
+
 def test_an_average_of_seeds_is_no_encoder(corpus, trained):
     """The message names a seed's folder, which is one."""
     folder = trained[0] / "nli-small"

@@ -209,3 +209,9 @@ def test_pairs_with_labels_of_ones_own(tmp_path):
     assert sum(counts["unlabelled"] for counts in corpus.manifest["pairs"].values()) == 20
     again = prepare(path, *fields, "--labels-map", "0=no,1=maybe,2=yes", "--out", out)
     assert "up to date" in again.stderr
+
+
+def test_a_share_that_is_refused_is_out_of_the_range_that_help_shows(tmp_path, reviews):
+    result = prepare(reviews, *FIELDS, "--dev-share", 0, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "0.0 is not in the range 0<x<1" in result.stderr

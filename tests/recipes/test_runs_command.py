@@ -61,3 +61,9 @@ def test_what_cannot_be_compared_is_told(two, tmp_path):
     assert "no trained model 'third'" in call("runs", "compare", "first", "third", code=2).stderr
     other = call("runs", "compare", "first", "--plot", tmp_path / "x.gif", code=2)
     assert ".png or .html is expected" in other.stderr
+
+
+def test_a_classifier_is_found_by_its_short_name_as_where_it_predicts(two):
+    (two / "first").rename(two / "nli-few")
+    assert "| nli-few |" in call("runs", "compare", "second", "few").stdout
+    assert call("report", "few").stdout == f"{two / 'nli-few' / 'report.html'}\n"

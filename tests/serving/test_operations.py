@@ -35,6 +35,7 @@ def test_defaults_are_put_in():
         (TRANSFER, {"run": "a", "texts": [" \n"]}, 400, r"texts\[0\] is empty"),
         (TRANSFER, {"run": "a", "texts": ["x", 3]}, 400, r"texts\[1\] must be a text"),
         (TRANSFER, {"run": "a", "texts": ["\ud800"]}, 400, "surrogate"),
+        (TRANSFER, {"run": "a", "texts": ["a\0b"]}, 400, r"texts\[0\] holds a NUL"),
         (TRANSFER, {"run": "a", "texts": ["x"], "strength": 1e400}, 400, "from 0 to 4"),
         (TRANSFER, {"run": "a", "texts": ["x"], "candidates": 10**400}, 400, "from 1 to 16"),
         (TRANSFER, {"run": "a", "texts": ["x"], "candidates": True}, 400, "a whole number"),

@@ -113,8 +113,12 @@ def test_an_unusable_line_says_why_and_the_next_one_is_read(content, problem):
         (rb'{"text": "\ud83d"}', "not UTF-8 (half a surrogate pair)", {"text": "\ud83d"}),
         (b'{"text": "a", "x": Infinity}', "not usable JSON (Infinity is no JSON value)", {}),
         (b'{"text": "a", "x": 1e999}', "not usable JSON (number 1e999 is out of range)", {}),
-        (b"[" * 100_000, "not usable JSON", {}),
-        (b'{"text": "a", "x": ' + b"9" * 5000 + b"}", "not usable JSON", {}),
+        (b"[" * 100_000, "not usable JSON (too deep or too large a number)", {}),
+        (
+            b'{"text": "a", "x": ' + b"9" * 5000 + b"}",
+            "not usable JSON (too deep or too large a number)",
+            {},
+        ),
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else "",
 )
