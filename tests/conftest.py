@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARAE_DEBUG", raising=False)
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv(paths.RUNS_VARIABLE, str(tmp_path / "runs"))
+
+
+@pytest.fixture(autouse=True)
+def published_results_stay() -> Iterator[None]:
+    """Fail a test whose command writes results where the published ones lie."""
+    before = _published()
+    yield
+    assert _published() == before, "name --results in a test"
+
+
+def _published() -> dict[str, int]:
+    """Return when each file of the working folder's results was written."""
+    return {path.name: path.stat().st_mtime_ns for path in Path("results").glob("*")}
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,9 @@ def test_the_trials_of_a_sweep_are_runs_with_a_front_and_a_file_of_results(synth
 def test_weights_are_selected_by_reverse_perplexity_where_it_is_the_objective(synthetic, tmp_path):
     sampled = ("--set", "selection_samples=100", "--set", "evaluate_every=9")
     objective = ("--objective", "reverse-perplexity,forward-perplexity,nats_per_token")
-    out = tmp_path / "runs" / "by"
-    result = sweep(synthetic, *sampled, *objective, "--trials", "1", "--out", out, "--json")
+    out, results = tmp_path / "runs" / "by", tmp_path / "results"
+    words = ("--trials", "1", "--out", out, "--results", results, "--json")
+    result = sweep(synthetic, *sampled, *objective, *words)
     (trial,) = json.loads(result.stdout)["trials"]
     rows = [row for row in small_runs.rows_of(out / "trial-0000") if row["kind"] == "dev"]
     best = min(rows, key=lambda row: row["reverse_perplexity"])
