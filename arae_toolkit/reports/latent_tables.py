@@ -156,6 +156,15 @@ def figure4(result: Result) -> str:
     return f"{costs}\n\n{written}\n\n{_measured(result, count)}"
 
 
+def figure5_block(results: Results) -> str:
+    """Return Figure 5 as a block of a page.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    return figure5(measured(results, "figure5", "Figure 5", "arae-toolkit reproduce figure5"))
+
+
 def figure5(result: Result) -> str:
     """Return Figure 5 in Markdown: match % and precision, beside their controls and the paper's."""
     details = result["details"]

@@ -10,7 +10,12 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
 from arae_toolkit.reports.generation_tables import frontier_block, readings_block, table1_block
-from arae_toolkit.reports.latent_tables import PAPER_SWAPS, figure3_block, figure4_block
+from arae_toolkit.reports.latent_tables import (
+    PAPER_SWAPS,
+    figure3_block,
+    figure4_block,
+    figure5_block,
+)
 from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, place_of, table
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
@@ -286,6 +291,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "readings": readings_block,
     "figure3": figure3_block,
     "figure4": figure4_block,
+    "figure5": figure5_block,
     "guarantees": guarantees_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
