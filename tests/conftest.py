@@ -42,8 +42,9 @@ def published_results_stay() -> Iterator[None]:
 
 
 def _published() -> dict[str, int]:
-    """Return when each file of the working folder's results was written."""
-    return {path.name: path.stat().st_mtime_ns for path in Path("results").glob("*")}
+    """Return when each file of the published results was written."""
+    results = Path(__file__).parents[1] / "results"
+    return {path.name: path.stat().st_mtime_ns for path in results.glob("*")}
 
 
 @pytest.fixture(scope="session")
