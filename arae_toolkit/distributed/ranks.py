@@ -182,6 +182,13 @@ def _add_up(tensor: Tensor, *, largest: bool = False) -> None:
             distributed.all_reduce(tensor)
 
 
+def _total(part: Tensor) -> Tensor:
+    """Return the sum over processes."""
+    total = part.clone(memory_format=torch.contiguous_format)
+    _add_up(total)
+    return total
+
+
 class _Gathered(torch.autograd.Function):
     """Rows of all processes; backwards, the gradient of the own ones."""
 
@@ -209,9 +216,7 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
-        total = gradients[0].clone(memory_format=torch.contiguous_format)
-        _add_up(total)
-        return total
+        return _total(gradients[0])
 
 
 class _Summed(torch.autograd.Function):
@@ -219,9 +224,7 @@ class _Summed(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, part: Tensor) -> Tensor:
-        total = part.clone()
-        _add_up(total)
-        return total
+        return _total(part)
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
@@ -233,12 +236,8 @@ class _Added(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, part: Tensor) -> Tensor:
-        total = part.clone()
-        _add_up(total)
-        return total
+        return _total(part)
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
-        total = gradients[0].clone(memory_format=torch.contiguous_format)
-        _add_up(total)
-        return total
+        return _total(gradients[0])

@@ -20,13 +20,11 @@ from arae_toolkit.recipes.nli.seeds import (
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_pairs, prepared, run_name
 from arae_toolkit.recipes.shared.options import (
-    device_option,
     drawing_options,
     labels_option,
     names_of,
     pairs_option,
     plain_options,
-    precision_option,
     refused_settings,
     set_option,
     with_plain_names,
@@ -36,10 +34,8 @@ from arae_toolkit.recipes.sweep.options import (
     named_folder,
     objective_option,
     over_option,
-    quick_option,
-    report_options,
+    run_options,
     search_options,
-    sweep_folder_option,
 )
 from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
 from arae_toolkit.search.storage import check_installed
@@ -88,11 +84,7 @@ QUICK_SETTINGS = (
 @drawing_options
 @set_option
 @plain_options
-@quick_option
-@device_option
-@precision_option
-@sweep_folder_option()
-@report_options
+@run_options
 def nli(
     labels: str,
     corpus_name: str,

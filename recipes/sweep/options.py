@@ -9,9 +9,11 @@ import click
 
 from arae_toolkit.recipes.shared.options import (
     Command,
+    device_option,
     in_order,
     json_option,
     out_option,
+    precision_option,
     results_option,
 )
 
@@ -75,12 +77,14 @@ search_options = in_order(
         help="Of the values that are tried; --set seed=N is that of the runs.",
     ),
 )
-report_options = in_order(results_option, json_option)
-
-
-def sweep_folder_option() -> Callable[[Command], Command]:
-    """Return the option of the folder of a sweep."""
-    return out_option("Folder of the sweep and its trials.", default="runs/NAME-sweep")
+run_options = in_order(
+    quick_option,
+    device_option,
+    precision_option,
+    out_option("Folder of the sweep and its trials.", default="runs/NAME-sweep"),
+    results_option,
+    json_option,
+)
 
 
 def named_folder(out: Path | None, name: str) -> Path:

@@ -13,10 +13,8 @@ from arae_toolkit.recipes.pretrain.settings import run_settings
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, prepared, remember, run_name
 from arae_toolkit.recipes.shared.options import (
-    device_option,
     names_of,
     plain_options,
-    precision_option,
     preset_option,
     set_option,
     with_plain_names,
@@ -27,10 +25,8 @@ from arae_toolkit.recipes.sweep.options import (
     named_folder,
     objective_option,
     over_option,
-    quick_option,
-    report_options,
+    run_options,
     search_options,
-    sweep_folder_option,
 )
 from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
 from arae_toolkit.search.storage import check_installed
@@ -80,11 +76,7 @@ QUICK_SETTINGS = (
 )
 @set_option
 @plain_options
-@quick_option
-@device_option
-@precision_option
-@sweep_folder_option()
-@report_options
+@run_options
 def pretrain(
     corpus: str | None,
     over: tuple[str, ...],

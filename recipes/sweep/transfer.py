@@ -14,10 +14,8 @@ from arae_toolkit.recipes.shared.child_processes import signals_noted
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, prepared, remember, run_name
 from arae_toolkit.recipes.shared.options import (
-    device_option,
     names_of,
     plain_options,
-    precision_option,
     preset_option,
     refused_settings,
     set_option,
@@ -28,10 +26,8 @@ from arae_toolkit.recipes.sweep.options import (
     named_folder,
     objective_option,
     over_option,
-    quick_option,
-    report_options,
+    run_options,
     search_options,
-    sweep_folder_option,
 )
 from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
 from arae_toolkit.recipes.transfer.training import per_epoch_of, settings_of, train_scorer_of
@@ -79,11 +75,7 @@ LEARN = tuple(kind for kind, system in SYSTEMS.items() if system.settings)
     type=click.Path(path_type=Path),
     help="Folder of the corpus's scorer of transfers, made where it is missing.",
 )
-@quick_option
-@device_option
-@precision_option
-@sweep_folder_option()
-@report_options
+@run_options
 def transfer(
     corpus: str | None,
     over: tuple[str, ...],
