@@ -106,7 +106,7 @@ class Task:
         from arae_toolkit.generation.decoding import Decoding
         from arae_toolkit.models.arae import ARAE
 
-        autoencoder = ARAE.from_pretrained(folder, device=device)
+        autoencoder = ARAE.from_pretrained(folder, device=device, precision=self.precision)
         if self.command == "encode":
             return code_answers(autoencoder)
         return reconstruction_answers(autoencoder, Decoding(**options))

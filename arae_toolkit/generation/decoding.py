@@ -40,7 +40,8 @@ class Decoding:
         top_p: Draw from the fewest words that together have this probability; 1 draws from all.
         beam_size: Beginnings kept by beam search.
         max_length: Most words in a sentence; ``None`` takes the model's.
-        dtype: Precision of the matrix products, beam search excepted.
+        dtype: Precision of the matrix products, beam search excepted; ``None`` takes the model's,
+            float32 where it has none.
     """
 
     method: Method = "greedy"
@@ -49,7 +50,7 @@ class Decoding:
     top_p: float = 1.0
     beam_size: int = 5
     max_length: int | None = None
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -95,7 +96,7 @@ class Search:
         if decoding.method != "beam":
             stepper: StepDecoder = decoder
             if isinstance(decoder, LSTMDecoder):
-                stepper = IncrementalLSTM(decoder, dtype=decoding.dtype)
+                stepper = IncrementalLSTM(decoder, dtype=decoding.dtype or torch.float32)
             self.batcher = ContinuousBatcher(
                 stepper,
                 _token_sampler(decoding),

@@ -25,6 +25,7 @@ from arae_toolkit.latent.spaces import Space
 
 DECODINGS = 100
 TEMPERATURES = (0.1, 0.3, 0.5, 0.7, 1.0)
+SCALES = (1.0, 1.25, 1.5, 2.0)
 CONTROLS = ("offset", "none", "random")
 """With the offset, without one, and with one of equal norm in a random direction."""
 
@@ -349,36 +350,38 @@ def try_settings(
         scales: To be tried.
         decodings: For each sentence.
         seed: Fixes the sampling.
-        advance: Told that one more transform is measured.
+        advance: Told that one more transform is measured, with an offset or without.
     """
     trials = []
     for temperature in temperatures:
-        for scale in scales:
+
+        def tried(
+            control: str, *, scale: float = 1.0, temperature: float = temperature
+        ) -> list[Scores]:
             found = []
             for transform in transforms:
-                found.append(
-                    measure_transform(
-                        model,
-                        space,
-                        originals[transform.name],
-                        transform,
-                        temperature=temperature,
-                        scale=scale,
-                        decodings=decodings,
-                        seed=seed,
-                        controls=("offset", "none"),
-                    )
+                scores = measure_transform(
+                    *(model, space, originals[transform.name], transform),
+                    temperature=temperature,
+                    scale=scale,
+                    decodings=decodings,
+                    seed=seed,
+                    controls=(control,),
                 )
+                found.append(scores[control])
                 advance(1)
-            precisions = [scores["offset"].mean_precision for scores in found]
+            return found
+
+        match_without = np.mean([scores.match_percent for scores in tried("none")])
+        for scale in scales:
+            found = tried("offset", scale=scale)
+            precisions = [scores.mean_precision for scores in found]
             trials.append(
                 Trial(
                     temperature,
                     scale,
-                    match=float(np.mean([scores["offset"].match_percent for scores in found])),
-                    match_without=float(
-                        np.mean([scores["none"].match_percent for scores in found])
-                    ),
+                    match=float(np.mean([scores.match_percent for scores in found])),
+                    match_without=float(match_without),
                     precision=float(np.nan_to_num(precisions).mean()),
                 )
             )

@@ -175,8 +175,9 @@ def settings_on_dev(
         transform.name: _dev_originals(model, space, held_out, transform.words, seed=seed)
         for transform in transforms
     }
-    total = len(temperatures) * len(scales) * len(transforms)
-    with progress("choosing the temperature on dev", total) as advance:
+    # Decoding without an offset knows no scale.
+    total = len(temperatures) * (1 + len(scales)) * len(transforms)
+    with progress("choosing temperature and scale on dev", total) as advance:
         trials = try_settings(
             *(model, space, originals, transforms),
             temperatures=temperatures,

@@ -187,11 +187,11 @@ def figure5(result: Result) -> str:
         "each"
     )
     chosen = {
-        name: ", ".join(f"{found['temperature']:g}" for found in by_seed)
+        name: ", ".join(f"{found['temperature']:g} and {found['scale']:g}" for found in by_seed)
         for name, by_seed in names.items()
     }
     listed = "; ".join(f"{name}: {temperatures}" for name, temperatures in chosen.items())
-    note = f"Temperature chosen on dev, seed by seed: {listed}."
+    note = f"Temperature and scale of the offset chosen on dev, seed by seed: {listed}."
     if missing := details.get("models_left_out"):
         note += f" Left out: {'; '.join(missing)}."
     return f"{table(heads, rows)}\n\n{_measured(result, asked)} {note}"

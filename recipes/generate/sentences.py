@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,8 +23,8 @@ from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     check_search,
     chosen_prior,
+    compute_options,
     decoding_of,
-    device_option,
     line_or_json_options,
     load_model,
     output_format_option,
@@ -45,6 +45,9 @@ from arae_toolkit.recipes.shared.row_streams import (
 )
 from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.rows import RowFormat
+
+if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
 
 
 @click.command(
@@ -75,7 +78,7 @@ from arae_toolkit.storage.rows import RowFormat
 )
 @prior_options
 @sampling_options
-@device_option
+@compute_options
 def sample(
     run: str,
     count: int,
@@ -85,6 +88,7 @@ def sample(
     prior: str,
     start_scale: float | None,
     device: str,
+    precision: Precision,
     **search: Any,
 ) -> None:
     """Write new sentences, made up by the model of RUN.
@@ -92,7 +96,7 @@ def sample(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     check_search(**search)
-    model = load_model(run, device)
+    model = load_model(run, device, precision)
     from arae_toolkit.models.arae import draw_sentences
 
     source = chosen_prior(find_run(run), model, prior, start_scale)
@@ -127,7 +131,7 @@ def sample(
 @line_or_json_options
 @output_format_option
 @search_options
-@device_option
+@compute_options
 @bulk_options
 def reconstruct(
     run: str,
@@ -137,6 +141,7 @@ def reconstruct(
     method: str,
     beam_size: int | None,
     device: str,
+    precision: Precision,
     files: BulkFiles | None,
     **rows: Any,
 ) -> None:
@@ -155,12 +160,14 @@ def reconstruct(
         search = {"method": method, "beam_size": beam_size}
         options = {name: value for name, value in search.items() if value is not None}
         folder = find_run(run)
-        files.answer("reconstruct", folder, [text_field], options, device=device, **rows)
+        files.answer(
+            "reconstruct", folder, [text_field], options, device=device, precision=precision, **rows
+        )
         return
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
-        model = load_model(run, device)
+        model = load_model(run, device, precision)
         decoding = decoding_of(method=method, beam_size=beam_size)
         for batch in answers_to(request, reconstruction_answers(model, decoding)):
             write_answers(batch, request.output_format, field="reconstruction")
@@ -186,7 +193,7 @@ def reconstruct(
     metavar="FILE.npy",
     help="Write one float32 array instead of JSONL, a row for each text; emit makes a row of NaN.",
 )
-@device_option
+@compute_options
 @bulk_options
 def encode(
     run: str,
@@ -195,6 +202,7 @@ def encode(
     text_field: str,
     out: Path | None,
     device: str,
+    precision: Precision,
     files: BulkFiles | None,
     **rows: Any,
 ) -> None:
@@ -210,12 +218,14 @@ def encode(
     if out is not None and out.suffix != ".npy":
         raise click.UsageError(f"--out {out}: a name that ends in .npy is expected")
     if files is not None:
-        files.answer("encode", find_run(run), [text_field], {}, device=device, **rows)
+        files.answer(
+            "encode", find_run(run), [text_field], {}, device=device, precision=precision, **rows
+        )
         return
 
     given = [(text,) for text in texts]
     with open_request(source, texts=given, names=[text_field], **rows) as request:
-        model = load_model(run, device)
+        model = load_model(run, device, precision)
         batches = answers_to(request, code_answers(model))
         if out is None:
             for batch in batches:

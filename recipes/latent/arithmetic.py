@@ -20,7 +20,7 @@ from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.options import (
-    device_option,
+    compute_options,
     json_option,
     line_or_json_options,
     load_model,
@@ -37,6 +37,7 @@ from arae_toolkit.storage.rows import Row, RowFormat
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.devices import Precision
     from arae_toolkit.latent.arithmetic import Transform
     from arae_toolkit.latent.offsets import Settings
     from arae_toolkit.latent.spaces import Space, SpaceName
@@ -169,7 +170,7 @@ class Wanted:
 )
 @line_or_json_options
 @output_format_option
-@device_option
+@compute_options
 def arithmetic(
     run: str,
     source: str | None,
@@ -192,6 +193,7 @@ def arithmetic(
     as_json: bool,
     results: Path | None,
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Bring a word into sentences by adding an offset vector to their codes (Figure 5).
@@ -231,7 +233,16 @@ def arithmetic(
             )
         given = [(text,) for text in texts]
         _change(
-            run, source, device, prepare, decodings, seed, texts=given, names=[text_field], **rows
+            run,
+            source,
+            device,
+            precision,
+            prepare,
+            decodings,
+            seed,
+            texts=given,
+            names=[text_field],
+            **rows,
         )
         return
     if files and not matches:
@@ -247,7 +258,7 @@ def arithmetic(
         "models": {},
     }
     for name in (run, against) if against else (run,):
-        model = load_model(name, device)
+        model = load_model(name, device, precision)
         how: dict[str, Any] = {"count": count, "decodings": decodings, "seed": seed}
         measured = measure_offsets(model, *prepare(model), **how, progress=progress)
         for word, found in measured["transforms"].items():
@@ -312,6 +323,7 @@ def _change(
     run: str,
     source: str | None,
     device: str,
+    precision: Precision,
     prepare: Callable[[ARAE], tuple[Space, list[Transform], Settings]],
     decodings: int,
     seed: int,
@@ -322,7 +334,7 @@ def _change(
     matched: list[bool] = []
 
     def load() -> ARAE:
-        model = load_model(run, device)
+        model = load_model(run, device, precision)
         space, (transform,), settings = prepare(model)
         prepared.append((space, transform, settings))
         return model

@@ -10,11 +10,13 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.options import device_option, load_model, run_argument
+from arae_toolkit.recipes.shared.options import compute_options, load_model, run_argument
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_lines
 
 if TYPE_CHECKING:
+    from arae_toolkit.devices import Precision
+
     pass
 
 GENERATED = "generated"
@@ -65,7 +67,7 @@ FEWEST = 3
     default=Path("maps"),
     help="Folder for map-RUN.png and map-RUN.html.",
 )
-@device_option
+@compute_options
 def draw(
     run: str,
     source: str | None,
@@ -79,6 +81,7 @@ def draw(
     seed: int,
     out: Path,
     device: str,
+    precision: Precision,
 ) -> None:
     """Draw the codes of sentences in two dimensions, as a PNG and as a page for a browser.
 
@@ -99,7 +102,7 @@ def draw(
         raise DataError(
             f"{len(texts) + generated} sentences, where a map needs {FEWEST}", path=source or run
         )
-    model = load_model(run, device)
+    model = load_model(run, device, precision)
     import torch
 
     from arae_toolkit.latent.maps import draw_map, project, write_map_page

@@ -11,7 +11,7 @@ from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.options import (
-    device_option,
+    compute_options,
     line_or_json_options,
     load_model,
     output_format_option,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from arae_toolkit.data.corpus import PackedSentences
+    from arae_toolkit.devices import Precision
     from arae_toolkit.models.arae import ARAE
 
 ENCODED_ROWS = 16_384
@@ -61,7 +62,7 @@ ENCODED_ROWS = 16_384
 )
 @line_or_json_options
 @output_format_option
-@device_option
+@compute_options
 def neighbours(
     run: str,
     source: str | None,
@@ -72,6 +73,7 @@ def neighbours(
     limit: int | None,
     corpus_name: str | None,
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Find the sentences of a corpus whose codes have the largest cosine with that of each text.
@@ -99,7 +101,7 @@ def neighbours(
     codes: list[Tensor] = []
 
     def load() -> ARAE:
-        model = load_model(run, device)
+        model = load_model(run, device, precision)
         codes.append(_codes_of(model, sentences, corpus.vocabulary, split))
         return model
 

@@ -16,8 +16,8 @@ from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
     check_search,
+    compute_options,
     decoding_of,
-    device_option,
     in_order,
     line_or_json_options,
     load_model,
@@ -32,6 +32,7 @@ from arae_toolkit.storage.rows import Row, RowFormat, output_of
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from arae_toolkit.devices import Precision
     from arae_toolkit.models.arae import ARAE
 
 Fields = Mapping[str, Any]
@@ -48,7 +49,7 @@ shared_options = in_order(
         help="Sentences on the way, both ends included.",
     ),
 )
-row_options = in_order(line_or_json_options, output_format_option, search_options, device_option)
+row_options = in_order(line_or_json_options, output_format_option, search_options, compute_options)
 
 
 @click.command(
@@ -108,6 +109,7 @@ def walk(
     method: str,
     beam_size: int | None,
     device: str,
+    precision: Precision,
     **options: Any,
 ) -> None:
     """Walk from one sentence to another through the noise or the codes of the model of RUN.
@@ -123,13 +125,13 @@ def walk(
     way = WalkOptions(steps=steps, **{name: options.pop(name) for name in WAY})
     search: dict[str, Any] = {"method": method, "beam_size": beam_size}
     if way.random is None:
-        _answer(run, inputs, way, search, device, **options)
+        _answer(run, inputs, way, search, device, precision, **options)
     elif inputs:
         raise click.UsageError("--random walks between random points; no sentences are expected")
     else:
         check_search(method, beam_size=beam_size)
         form: RowFormat = options["output_format"] or output_of(options["row_format"])
-        _write_random(load_model(run, device), way, search, form)
+        _write_random(load_model(run, device, precision), way, search, form)
 
 
 @click.command(
@@ -150,6 +152,7 @@ def interpolate(
     method: str,
     beam_size: int | None,
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Walk from one sentence to another through the codes of the model of RUN.
@@ -162,7 +165,7 @@ def interpolate(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     search: dict[str, Any] = {"method": method, "beam_size": beam_size}
-    _answer(run, inputs, WalkOptions(steps=steps), search, device, **rows)
+    _answer(run, inputs, WalkOptions(steps=steps), search, device, precision, **rows)
 
 
 def _answer(
@@ -171,6 +174,7 @@ def _answer(
     way: WalkOptions,
     search: dict[str, Any],
     device: str,
+    precision: Precision,
     **rows: Any,
 ) -> None:
     """Answer each pair of sentences with the steps of a way.
@@ -206,7 +210,7 @@ def _answer(
     try:
         answer_stream(
             source,
-            partial(load_model, run, device),
+            partial(load_model, run, device, precision),
             compute,
             field="steps",
             lines=way.steps,

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 ROWS = ("arae", "ae")
 MEAN = "mean"
-QUICK_COUNT, QUICK_DECODINGS, QUICK_TEMPERATURES = 50, 20, (0.3, 0.7)
+QUICK_COUNT, QUICK_DECODINGS = 50, 20
+QUICK_TEMPERATURES, QUICK_SCALES = (0.3, 0.7), (1.0, 1.5)
 
 
 @click.command(
@@ -56,23 +57,30 @@ def figure5(count: int, decodings: int, choices: PlainChoices) -> None:
 
     Each model is trained into runs/reproduce/CORPUS, which the other tables share. For the six
     words of the paper match % and precision, beside decoding with no offset and with a random one
-    of equal norm, at a temperature chosen on dev for each model. What is finished is left alone. A
-    plot goes to the folder, Markdown with some sentences to stdout, everything to
-    results/figure5.json, in which no sentence stands that the corpus has.
+    of equal norm, at a temperature and a scale of the offset chosen on dev for each model. What is
+    finished is left alone. A plot goes to the folder, Markdown with some sentences to stdout,
+    everything to results/figure5.json, in which no sentence stands that the corpus has.
     """
     from arae_toolkit.evaluation.generation.cells import Cells
-    from arae_toolkit.latent.arithmetic import TEMPERATURES
+    from arae_toolkit.latent.arithmetic import SCALES, TEMPERATURES
 
     table = PlainTable("figure5", choices, ROWS)
     temperatures: tuple[float, ...] = TEMPERATURES
+    scales: tuple[float, ...] = SCALES
     if choices.quick:
         count, decodings = min(count, QUICK_COUNT), min(decodings, QUICK_DECODINGS)
-        temperatures = QUICK_TEMPERATURES
-    asked: dict[str, Any] = {"count": count, "decodings": decodings, "temperatures": temperatures}
+        temperatures, scales = QUICK_TEMPERATURES, QUICK_SCALES
+    asked: dict[str, Any] = {
+        "count": count,
+        "decodings": decodings,
+        "temperatures": temperatures,
+        "scales": scales,
+    }
     cells, kept = dict[str, list[dict[str, Any]]](), Cells(table.folder / "cells")
     failed: list[str] = []
     for row, seed, run in table.trained():
         key = {**table.key_of(run), **asked, "words": list(PAPER_OFFSETS), "seed": seed}
+        key["precision"] = table.precision
         measure = partial(_measured, run, table, seed=seed, **asked)
         say(f"{row.title}, seed {seed}")
         try:
@@ -107,6 +115,7 @@ def _measured(
     count: int,
     decodings: int,
     temperatures: Sequence[float],
+    scales: Sequence[float],
     seed: int,
 ) -> dict[str, Any]:
     """Return what offsets reach in a trained model."""
@@ -114,7 +123,7 @@ def _measured(
     from arae_toolkit.latent.spaces import space_of
     from arae_toolkit.models.arae import ARAE
 
-    model = ARAE.from_pretrained(run, device=table.device)
+    model = ARAE.from_pretrained(run, device=table.device, precision=table.precision)
     space = space_of(model, "codes")
 
     def corpus() -> Corpus:
@@ -122,7 +131,8 @@ def _measured(
 
     transforms = word_transforms(model, space, corpus, list(PAPER_OFFSETS), seed=seed)
     how: dict[str, Any] = {"decodings": decodings, "seed": seed, "progress": progress}
-    settings = settings_on_dev(model, space, transforms, corpus, temperatures=temperatures, **how)
+    tried = {"temperatures": temperatures, "scales": scales}
+    settings = settings_on_dev(model, space, transforms, corpus, **tried, **how)
     return measure_offsets(model, space, transforms, settings, count=count, **how)
 
 

@@ -19,6 +19,7 @@ from arae_toolkit.storage.text_encoding import encoding_named
 if TYPE_CHECKING:
     from arae_toolkit.data.vocabulary import Vocabulary
     from arae_toolkit.data.word_vectors import WordVectors
+    from arae_toolkit.devices import Precision
     from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.models.image_arae import ImageARAE
@@ -134,6 +135,8 @@ device_option = click.option(
     metavar="auto|cpu|cuda|cuda:N|mps",
     help="Where to compute; auto takes the first GPU if there is one, cuda:1 the second.",
 )
+compute_options = in_order(device_option, precision_option)
+"""Where a model computes, and how exactly."""
 
 
 def _label_split(name: str) -> str:
@@ -416,7 +419,7 @@ def decoding_of(**search: Any) -> Decoding:
     return Decoding(**{name: value for name, value in search.items() if value is not None})
 
 
-def load_model(run: str, device: str) -> ARAE:
+def load_model(run: str, device: str, precision: Precision = "fp32") -> ARAE:
     """Return the text model of a run, which is a corpus name or a model folder.
 
     Raises:
@@ -426,7 +429,7 @@ def load_model(run: str, device: str) -> ARAE:
     from arae_toolkit.devices import choose_device
     from arae_toolkit.models.arae import ARAE
 
-    return ARAE.from_pretrained(folder, device=choose_device(device))
+    return ARAE.from_pretrained(folder, device=choose_device(device), precision=precision)
 
 
 def chosen_prior(

@@ -168,3 +168,21 @@ def test_a_model_of_another_kind_is_called_so(tmp_path):
         CheckpointMismatch, match=r"a model of kind .*autoencoder of text is needed"
     ):
         ARAE.from_pretrained(tmp_path)
+
+
+def test_a_model_in_bfloat16_rounds_what_it_decodes_and_measures(tmp_path):
+    exact = small.model(small.vocabulary()).eval()
+    exact.save_pretrained(tmp_path)
+    rounded = ARAE.from_pretrained(tmp_path, precision="bf16")
+    texts = list(small.SENTENCES)
+    codes, nats = exact.encode(texts), torch.tensor(exact.nats(texts)[0])
+    assert rounded.encode(texts).dtype == torch.float32
+    torch.testing.assert_close(rounded.encode(texts), codes, atol=0.02, rtol=0)
+    close = torch.tensor(rounded.nats(texts)[0])
+    torch.testing.assert_close(close, nats, atol=0, rtol=0.02)
+    assert not torch.equal(close, nats)
+    asked = Decoding(dtype=torch.bfloat16)
+    assert rounded.decode(codes) == exact.decode(codes, decoding=asked)
+    assert rounded.sample(40) == exact.sample(40, decoding=asked)
+    as_before = Decoding(dtype=torch.float32)
+    assert rounded.sample(40, decoding=as_before) == exact.sample(40)

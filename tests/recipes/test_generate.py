@@ -69,6 +69,12 @@ def test_sample_hands_the_search_settings_on(call, model):
     assert beam == model.sample(10, decoding=Decoding(method="beam", beam_size=3))
 
 
+def test_sample_computes_in_the_precision_asked_for(call, run_folder, model):
+    rounded = ARAE.from_pretrained(run_folder, precision="bf16").sample(700)
+    assert call("sample", "-n", 700, "--precision", "bf16").stdout.splitlines() == rounded
+    assert rounded != model.sample(700)
+
+
 def test_sample_as_jsonl_numbers_the_sentences(call, model):
     rows = rows_in(call("sample", "--count", 600, "--seed", 5, "--format", "jsonl"))
     assert [row["text"] for row in rows] == model.sample(600, seed=5)

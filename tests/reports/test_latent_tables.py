@@ -82,8 +82,8 @@ def test_figure_5_sets_the_controls_and_the_papers_figures_beside_ours():
         "ARAE, man, offset, precision": ([70.0], "percent"),
         "ARAE, man, none, match": ([5.0], "percent"),
     }
-    cells = {"ARAE": [{"temperature": 0.3}, {"temperature": 0.7}]}
+    cells = {"ARAE": [{"temperature": 0.3, "scale": 1.5}, {"temperature": 0.7, "scale": 1.0}]}
     paper = {"man": PAPER_OFFSETS["man"]}
     text = figure5(result_of(metrics, cells=cells, count=20, decodings=5, paper=paper))
     assert row_of(text, "man") == ["man", "90.0 / 70.0", "5.0 / -", "- / -", "92 / 80.2"]
-    assert "ARAE: 0.3, 0.7" in text
+    assert "ARAE: 0.3 and 1.5, 0.7 and 1" in text
