@@ -67,6 +67,7 @@ class PlainSystem:
 
 
 NOISE_STAYS = ("code_noise=0.07", "code_noise_factor=1")
+CRITIC_ALONE = ("flow_weight=0",)
 WORDS_HIDDEN = ("word_drop=0.2",)
 EQUAL_BUDGET = ("softmax_samples=512", "critic_steps=1")
 """Changes that give a preset of its own the steps that the preset ``fast`` takes."""
@@ -91,7 +92,18 @@ SYSTEMS = {
         "ARAE, neighbours", "arae", prior="neighbours", temperatures=(0.0, 0.8)
     ),
     "arae-hidden": PlainSystem("ARAE, words hidden", "arae", WORDS_HIDDEN),
-    "arae-critic": PlainSystem("ARAE, critic alone", "arae", ("flow_weight=0",)),
+    "arae-critic": PlainSystem("ARAE, critic alone", "arae", CRITIC_ALONE),
+    "arae-clip": PlainSystem(
+        "ARAE, critic alone, clipped", "arae", (*CRITIC_ALONE, "critic_constraint=clip")
+    ),
+    "arae-spectral": PlainSystem(
+        "ARAE, critic alone, spectral", "arae", (*CRITIC_ALONE, "critic_constraint=spectral")
+    ),
+    "arae-gan": PlainSystem(
+        "ARAE, critic alone, cross-entropy",
+        "arae",
+        (*CRITIC_ALONE, "adversarial_loss=cross-entropy"),
+    ),
     "arae-faithful": PlainSystem("ARAE, faithful", "arae", EQUAL_BUDGET, preset="faithful"),
     "paper-2018": PlainSystem("ARAE, paper-2018", "arae", preset="paper-2018"),
 }
