@@ -27,6 +27,7 @@ from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.devices import Precision
 
 ROWS = ("arae", "ae")
 MEAN = "mean"
@@ -52,7 +53,15 @@ QUICK_TEMPERATURES, QUICK_SCALES = (0.3, 0.7), (1.0, 1.5)
     "--count", type=click.IntRange(1), default=1000, help="Generated sentences to be changed."
 )
 @click.option("--decodings", type=click.IntRange(1), default=100, help="Sampled for each sentence.")
-def figure5(count: int, decodings: int, choices: PlainChoices) -> None:
+@click.option(
+    "--decoding-precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    help="Of matrix products while sentences are decoded.",
+)
+def figure5(
+    count: int, decodings: int, decoding_precision: Precision, choices: PlainChoices
+) -> None:
     """Measure Figure 5: how often an offset vector brings a word into generated sentences.
 
     Each model is trained into runs/reproduce/CORPUS, which the other tables share. For the six
@@ -75,12 +84,12 @@ def figure5(count: int, decodings: int, choices: PlainChoices) -> None:
         "decodings": decodings,
         "temperatures": temperatures,
         "scales": scales,
+        "precision": decoding_precision,
     }
     cells, kept = dict[str, list[dict[str, Any]]](), Cells(table.folder / "cells")
     failed: list[str] = []
     for row, seed, run in table.trained():
         key = {**table.key_of(run), **asked, "words": list(PAPER_OFFSETS), "seed": seed}
-        key["precision"] = table.precision
         measure = partial(_measured, run, table, seed=seed, **asked)
         say(f"{row.title}, seed {seed}")
         try:
@@ -116,6 +125,7 @@ def _measured(
     decodings: int,
     temperatures: Sequence[float],
     scales: Sequence[float],
+    precision: Precision,
     seed: int,
 ) -> dict[str, Any]:
     """Return what offsets reach in a trained model."""
@@ -123,7 +133,7 @@ def _measured(
     from arae_toolkit.latent.spaces import space_of
     from arae_toolkit.models.arae import ARAE
 
-    model = ARAE.from_pretrained(run, device=table.device, precision=table.precision)
+    model = ARAE.from_pretrained(run, device=table.device, precision=precision)
     space = space_of(model, "codes")
 
     def corpus() -> Corpus:
