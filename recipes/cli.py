@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
 from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
+LIBRARY_SETTINGS = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # else threads that wait take the cores that others work on
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",  # else bfloat16 keeps memory for every width of batch
+}
+"""Variables of torch's libraries, read when torch is loaded; a user's own values stay."""
 
 COMMANDS = {
     "demo": (
@@ -108,6 +115,8 @@ def main(debug: bool) -> None:
 
     Prepare a corpus, pretrain a model on it, then sample, reconstruct and interpolate sentences.
     """
+    for name, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 @main.command(

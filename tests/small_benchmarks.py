@@ -25,6 +25,7 @@ PROGRAMS = (
         "frontier",
         "iteration_profile",
         "kernels",
+        "library_settings",
         "nli_prediction",
         "overview",
         "preparation",

@@ -50,6 +50,7 @@ RUNS: dict[str, str] = {
     "frontier": "frontier {trained}/tiny {trained}/tiny@t0.8 {trained}/tiny-ae@codes@t0.8 "
     "--count 120",
     "iteration_profile": "iteration_profile --rounds 2 --iterations 2",
+    "library_settings-fp32": "library_settings --rounds 2 --iterations 3 --busy 0 --preset demo",
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
     "preparation": "preparation --size 200",
@@ -64,6 +65,7 @@ RUNS: dict[str, str] = {
     "transfer_throughput": "transfer_throughput {rewriter} --count 100 --one-by-one 10 --rounds 2 "
     "--lines 4000 --starts 2",
 }
+LONG = ("library_settings-fp32", "seeds")
 WITHOUT_CORPUS = ("preparation", "startup")
 Results = dict[str, dict[str, Any]]
 ResultOf = Callable[[str], Results]
@@ -139,7 +141,7 @@ def test_a_program_explains_itself(name):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name == "seeds" else name for name in RUNS],
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RUNS],
 )
 def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
     """Under its name, with corpus and seeds; every rate is the median over the rounds."""
@@ -149,7 +151,7 @@ def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
     elif name != "preparation":
         measured_on = labelled if "transfer" in name else corpus
         assert result["corpus"]["sha256"] == measured_on.sha256
-    unseeded = ("nli_prediction", "startup", "transfer_throughput")
+    unseeded = ("library_settings-fp32", "nli_prediction", "startup", "transfer_throughput")
     seeds = {"seeds": [0, 1], "frontier": [7], **{key: [] for key in unseeded}}
     assert result["seeds"] == seeds.get(name, [0])
     assert result["device"] == "cpu"
