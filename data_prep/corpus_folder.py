@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 import shutil
 import tempfile
 import time
@@ -26,6 +27,8 @@ _NEW, _OLD, _SUFFIX = "new", "old", ".part"
 ABANDONED_SECONDS = 24 * 3600
 """A temporary folder older than this belongs to no living process, marked or not."""
 _NEW_SECONDS = 60
+_DRAWN = re.compile("[a-z0-9_]{8}")
+"""What ``tempfile`` puts into a name."""
 
 
 def prepared_manifest(folder: Path) -> dict[str, Any] | None:
@@ -98,11 +101,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
             for left in _workplaces(folder):
                 holds_it = (left / _OLD).is_dir() and not folder.exists()
                 if left != workplace and _is_abandoned(left) and not holds_it:
-                    shutil.rmtree(left, ignore_errors=True)
+                    _remove(left)
+            _remove_empty(folder)
             yield workplace / _NEW
             _replace(folder, workplace)
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        _remove(workplace)
 
 
 def _is_abandoned(workplace: Path) -> bool:
@@ -123,13 +127,35 @@ def recover(folder: Path) -> None:
         for workplace in _workplaces(folder):
             if (workplace / _OLD).is_dir() and not folder.exists():
                 (workplace / _OLD).rename(folder)
-                shutil.rmtree(workplace, ignore_errors=True)
+                _remove(workplace)
 
 
 def _workplaces(folder: Path) -> list[Path]:
     """Return what processes have made beside a folder; what has no mark inside is someone's own."""
     found = folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}")
     return [path for path in found if not path.is_symlink() and (path / MARK).is_file()]
+
+
+def _remove(workplace: Path) -> None:
+    """Remove a workplace, its mark last: who is killed meanwhile leaves what is known for ours."""
+    with suppress(OSError):
+        for path in workplace.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink()
+        (workplace / MARK).unlink(missing_ok=True)
+        workplace.rmdir()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the workplaces of those who were killed before their mark was there, or behind it."""
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}"):
+        drawn = path.name[len(folder.name) + 2 : -len(_SUFFIX)]
+        with suppress(OSError):
+            old = time.time() - path.stat().st_mtime > _NEW_SECONDS
+            if old and _DRAWN.fullmatch(drawn) and not path.is_symlink():
+                path.rmdir()  # only if nothing is in it
 
 
 def _replace(folder: Path, workplace: Path) -> None:

@@ -68,6 +68,7 @@ def kept(
     if found is None:
         began = time.perf_counter()
         with locked(folder, "a training"):
+            remove_leftovers(folder)  # of one killed a moment ago: nobody else writes there now
             found = make()
             found.save(folder, run)
         note(f"{folder.name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder}")

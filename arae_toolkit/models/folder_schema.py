@@ -28,13 +28,15 @@ def check_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> No
     """Refuse a configuration whose model could not be made, or made only of endless memory.
 
     Args:
-        config: ``config.json``; its entries ``model``, ``prior`` and ``labels``, and the sizes of
-            ``settings``, are looked at.
+        config: ``config.json``; its entries ``kind``, ``model``, ``prior`` and ``labels``, and the
+            sizes of ``settings``, are looked at.
         tensors: The weights beside it.
 
     Raises:
         ValueError: Naming the entry.
     """
+    if not isinstance(config.get("kind", ""), str):
+        raise ValueError("kind must be a text")
     labels = config.get("labels")
     if labels is not None:
         names = labels if isinstance(labels, list) else [None]

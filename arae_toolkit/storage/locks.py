@@ -14,6 +14,8 @@ from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
 
 LOCK, HOLDER = ".lock", ".locked-by.json"
+_UNNAMED_SECONDS = 1.0
+"""Who holds a lock and has not said so yet is given so long."""
 
 
 @contextmanager
@@ -40,7 +42,12 @@ def locked(folder: Path, doing: str, *, name: str = "", patience: float = 0.0) -
     held = True
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=patience)
+        try:
+            lock.acquire(timeout=patience)
+        except filelock.Timeout:
+            if _holder(holder):
+                raise
+            lock.acquire(timeout=_UNNAMED_SECONDS)  # it has just been taken, or is just given up
     except filelock.Timeout as error:
         what = folder / name if name else folder
         raise ToolkitError(
@@ -67,14 +74,20 @@ def locked(folder: Path, doing: str, *, name: str = "", patience: float = 0.0) -
 
 
 def _held(holder: Path) -> str:
-    """Return who holds a lock, as far as it has been written down."""
-    about: dict[str, object] = {}
-    with suppress(OSError, ValueError):
-        about = read_object(holder)
-    if not {"doing", "process", "host", "since"} <= about.keys():
+    """Return who holds a lock, as far as it has been written down, in words."""
+    about = _holder(holder)
+    if not about:
         return "another process writes there"
     elsewhere = "" if about["host"] == socket.gethostname() else f" on {about['host']}"
     return (
         f"{about['doing']} is going on there (process {about['process']}{elsewhere}, "
         f"since {about['since']})"
     )
+
+
+def _holder(holder: Path) -> dict[str, object]:
+    """Return what is written down of who holds a lock; nothing if it is not there, or damaged."""
+    about: dict[str, object] = {}
+    with suppress(OSError, ValueError):
+        about = read_object(holder)
+    return about if {"doing", "process", "host", "since"} <= about.keys() else {}

@@ -300,9 +300,13 @@ class _Checked(io.RawIOBase):
     def __init__(self, stream: IO[bytes], name: str) -> None:
         super().__init__()
         self._read_some, self._name = getattr(stream, "read1", stream.read), name
+        self._is_terminal = stream.isatty()
 
     def readable(self) -> bool:
         return True
+
+    def isatty(self) -> bool:
+        return self._is_terminal
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         with reading(self._name):

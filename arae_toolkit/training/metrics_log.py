@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.storage.atomic_files import write_json_lines
 
 METRICS = "metrics.jsonl"
@@ -80,9 +80,16 @@ class RunLog:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read ``metrics.jsonl`` up to the first line that is no row: a kill may cut one short."""
+    """Read ``metrics.jsonl`` up to the first line that is no row: a kill may cut one short.
+
+    Raises:
+        OSError: If there is none.
+        CheckpointMismatch: If it is no regular file: a device would never end.
+    """
     import jsonlines
 
+    if path.exists() and not path.is_file():
+        raise CheckpointMismatch(f"{path}: not a regular file; restore it, or remove it")
     rows: list[dict[str, Any]] = []
     broken = (jsonlines.InvalidLineError, UnicodeDecodeError, RecursionError)
     with path.open("rb") as source, suppress(*broken):

@@ -21,7 +21,7 @@ from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
 from arae_toolkit.storage.row_forms import Kind, Name
 from arae_toolkit.storage.rows import Row, RowFormat, open_rows, output_of, row_of_texts
-from arae_toolkit.storage.text_lines import open_binary
+from arae_toolkit.storage.text_lines import checked, open_binary
 
 OnError = Literal["skip", "emit", "fail"]
 Answer = TypeVar("Answer")
@@ -237,7 +237,7 @@ def open_stdin() -> BinaryIO:
         raise DataError("closed, nothing can be read", path=STDIN)
     if sys.stdin.isatty():
         tell("reading rows from the terminal; end with Ctrl-D")
-    return sys.stdin.buffer
+    return checked(sys.stdin.buffer, STDIN)
 
 
 def write_lines(lines: Iterable[str]) -> None:

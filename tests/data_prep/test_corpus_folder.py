@@ -2,6 +2,7 @@ import contextlib
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,39 @@ def test_leftovers_of_a_process_killed_minutes_ago_are_removed(tmp_path):
         with written_whole(tmp_path / "corpus"):
             pass
     assert [left.exists() for left in (killed, waits, lives)] == [False, True, True]
+
+
+def test_an_empty_leftover_is_of_a_process_killed_before_its_mark_or_behind_it(tmp_path):
+    killed, new = tmp_path / ".corpus.k9pktk2j.part", tmp_path / ".corpus.z8pktk2j.part"
+    own = tmp_path / ".corpus.of mine.part"
+    minutes_ago = time.time() - 300
+    for left in (killed, new, own):
+        left.mkdir()
+        if left != new:
+            os.utime(left, (minutes_ago, minutes_ago))
+    with written_whole(tmp_path / "corpus"):
+        pass
+    assert [left.exists() for left in (killed, new, own)] == [False, True, True]
+
+
+def test_a_removal_that_is_killed_leaves_the_mark_to_the_last(tmp_path, monkeypatch):
+    left = tmp_path / ".corpus.k9pktk2j.part"
+    (left / "new").mkdir(parents=True)
+    (left / "a").touch()
+    (left / corpus_folder.MARK).touch()
+    remove = os.unlink
+    order = []
+
+    def noted(path, *rest, **more):
+        order.append(Path(path).name)
+        remove(path, *rest, **more)
+
+    monkeypatch.setattr(os, "unlink", noted)
+    minutes_ago = time.time() - 300
+    os.utime(left, (minutes_ago, minutes_ago))
+    with written_whole(tmp_path / "corpus"):
+        assert not left.exists()
+    assert next(name for name in order if name in ("a", corpus_folder.MARK)) == "a"
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -38,3 +38,13 @@ def test_what_is_left_of_a_judge_that_was_killed_at_its_end_goes_when_it_is_read
     with locked(judge, "a training"):  # of another, which goes on
         kept_judges.kept(judge, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
         assert (judge / ".config.json.abc.part").exists()
+
+
+def test_what_is_left_of_a_judge_that_was_killed_goes_when_it_is_trained_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(kept_judges, "load_model_folder", lambda _: None)
+    for name in (".lock", ".model.safetensors.abc.part", "..locked-by.json.abc.part"):
+        (tmp_path / name).touch()  # a moment ago
+    kept_judges.kept(tmp_path, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]

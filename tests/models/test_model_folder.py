@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.model_folder import (
     CONFIG,
     TOKENIZER,
@@ -24,6 +25,7 @@ from arae_toolkit.models.model_folder import (
 from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.storage.atomic_files import sha256_of_bytes
 from arae_toolkit.storage.safetensors_file import save_tensors
+from arae_toolkit.transfer.model import TransferModel
 
 
 @pytest.fixture
@@ -214,6 +216,15 @@ def test_forged_labels_are_refused(tmp_path, labels):
     folder = small.save_pair_model(tmp_path / "pairs", 1)
     with pytest.raises(CheckpointMismatch):
         NLIModel.from_pretrained(forged(folder, lambda config: config.update(labels=labels)))
+
+
+@pytest.mark.parametrize("kind", [[None], {"": None}, 3], ids=str)
+@pytest.mark.parametrize(
+    "of", [ARAE, ImageARAE, NLIModel, TransferModel], ids=lambda of: of.__name__
+)
+def test_a_kind_that_is_no_text_is_refused(folder, of, kind):
+    with pytest.raises(CheckpointMismatch, match="kind must be a text"):
+        of.from_pretrained(forged(folder, lambda config: config.update(kind=kind)))
 
 
 @pytest.mark.parametrize("model", [None, [], "x", 3], ids=str)

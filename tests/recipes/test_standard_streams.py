@@ -71,6 +71,14 @@ def test_a_closed_stdin_cannot_be_read(tmp_path):
     assert done.stderr.decode() == "arae-toolkit: error: <stdin>: closed, nothing can be read\n"
 
 
+def test_a_stdin_that_is_open_for_writing_alone_cannot_be_read(tmp_path):
+    done = in_shell(f"0> {tmp_path / 'rows'}", "reconstruct", small.save_model(tmp_path / "model"))
+    assert done.returncode == 3
+    said = done.stderr.decode()
+    assert said.startswith("arae-toolkit: error: <stdin>: cannot be read (")
+    assert len(said.splitlines()) == 1
+
+
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 

@@ -72,6 +72,14 @@ def test_a_holder_file_that_is_damaged_is_no_traceback(tmp_path, holder):
         pass
 
 
+def test_who_has_just_taken_the_lock_is_waited_for_until_it_is_written_down(tmp_path, holder):
+    about = (tmp_path / HOLDER).read_text()
+    (tmp_path / HOLDER).unlink()
+    threading.Timer(0.3, (tmp_path / HOLDER).write_text, [about]).start()
+    with pytest.raises(ToolkitError, match="a training is going on"), locked(tmp_path, "a test"):
+        pass
+
+
 def test_who_is_patient_gets_the_lock_when_it_is_free(tmp_path, holder):
     threading.Timer(0.5, holder.kill).start()
     with locked(tmp_path, "a test", patience=30):

@@ -3,7 +3,7 @@ import resource
 
 import pytest
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.training.metrics_log import RunLog, TensorBoardListener, read_rows
 
 
@@ -123,3 +123,9 @@ def test_a_disk_without_room_for_tensorboard_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ToolkitError, match=r"^/.*: cannot write \(Not a directory\)"):
         TensorBoardListener(tmp_path / "file" / "tensorboard")
+
+
+def test_a_log_that_never_ends_is_not_read(tmp_path):
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(CheckpointMismatch, match=r"metrics\.jsonl: not a regular file"):
+        RunLog(tmp_path).rewind(3)
