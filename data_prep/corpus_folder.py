@@ -98,11 +98,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     try:
         with mark, locked(parent, "a preparation", name=folder.name):
             mark_as_written(mark.fileno())
-            for left in _workplaces(folder):
-                holds_it = (left / _OLD).is_dir() and not folder.exists()
-                if left != workplace and _is_abandoned(left) and not holds_it:
-                    _remove(left)
-            _remove_empty(folder)
+            _clear(folder)
             yield workplace / _NEW
             _replace(folder, workplace)
     finally:
@@ -119,21 +115,49 @@ def _is_abandoned(workplace: Path) -> bool:
 
 
 def recover(folder: Path) -> None:
-    """Put an earlier folder back that a killed process had moved aside and not yet replaced."""
-    if folder.exists() or not any((place / _OLD).is_dir() for place in _workplaces(folder)):
+    """Put an earlier folder back that a killed process had moved aside, and clear what is left.
+
+    Raises:
+        ToolkitError: If another process is about to replace the folder, which is not there.
+    """
+    if not any(_temporary(folder)):
         return
-    # Another process may be about to replace the folder: it is alive, and holds the lock.
-    with locked(folder.parent, "a preparation", name=folder.name):
-        for workplace in _workplaces(folder):
-            if (workplace / _OLD).is_dir() and not folder.exists():
-                (workplace / _OLD).rename(folder)
-                _remove(workplace)
+    moved_aside = any((place / _OLD).is_dir() for place in _workplaces(folder))
+    try:
+        with locked(folder.parent, "a preparation", name=folder.name):
+            for workplace in _workplaces(folder):
+                if (workplace / _OLD).is_dir() and not folder.exists():
+                    (workplace / _OLD).rename(folder)
+                    _remove(workplace)
+            _clear(folder)
+    except ToolkitError:
+        # Another process works here, or nothing can be written: the folder is read as it is.
+        if moved_aside and not folder.exists():
+            raise
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed processes have left beside a folder whose lock is held."""
+    for left in _workplaces(folder):
+        holds_it = (left / _OLD).is_dir() and not folder.exists()
+        if not holds_it and _is_abandoned(left):
+            _remove(left)
+    for path in _temporary(folder):  # whoever was killed before the mark was there, or behind it
+        drawn = path.name[len(folder.name) + 2 : -len(_SUFFIX)]
+        with suppress(OSError):
+            if _DRAWN.fullmatch(drawn) and time.time() - path.stat().st_mtime > _NEW_SECONDS:
+                path.rmdir()  # only if nothing is in it
 
 
 def _workplaces(folder: Path) -> list[Path]:
     """Return what processes have made beside a folder; what has no mark inside is someone's own."""
+    return [path for path in _temporary(folder) if (path / MARK).is_file()]
+
+
+def _temporary(folder: Path) -> list[Path]:
+    """Return the folders beside a folder that have the names of workplaces."""
     found = folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}")
-    return [path for path in found if not path.is_symlink() and (path / MARK).is_file()]
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
 def _remove(workplace: Path) -> None:
@@ -146,16 +170,6 @@ def _remove(workplace: Path) -> None:
                 path.unlink()
         (workplace / MARK).unlink(missing_ok=True)
         workplace.rmdir()
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove the workplaces of those who were killed before their mark was there, or behind it."""
-    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}"):
-        drawn = path.name[len(folder.name) + 2 : -len(_SUFFIX)]
-        with suppress(OSError):
-            old = time.time() - path.stat().st_mtime > _NEW_SECONDS
-            if old and _DRAWN.fullmatch(drawn) and not path.is_symlink():
-                path.rmdir()  # only if nothing is in it
 
 
 def _replace(folder: Path, workplace: Path) -> None:

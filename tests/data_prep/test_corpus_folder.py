@@ -11,6 +11,7 @@ from arae_toolkit.data_prep import corpus_folder
 from arae_toolkit.data_prep.corpus_folder import check_replaceable, prepared_manifest, written_whole
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import mark_as_written, write_json
+from arae_toolkit.storage.locks import locked
 
 
 def write_corpus(folder, name="one", **more):
@@ -141,6 +142,24 @@ def test_an_empty_leftover_is_of_a_process_killed_before_its_mark_or_behind_it(t
     with written_whole(tmp_path / "corpus"):
         pass
     assert [left.exists() for left in (killed, new, own)] == [False, True, True]
+
+
+def test_leftovers_of_a_process_killed_behind_its_end_go_when_the_corpus_is_looked_at(tmp_path):
+    corpus = tmp_path / "corpus"
+    write_corpus(corpus)
+    killed, lives = tmp_path / ".corpus.k9pktk2j.part", tmp_path / ".corpus.z8pktk2j.part"
+    minutes_ago = time.time() - 300
+    for left in (killed, lives):
+        left.mkdir()
+        (left / corpus_folder.MARK).touch()
+    os.utime(killed, (minutes_ago, minutes_ago))
+    check_replaceable(corpus, "one")
+    assert [left.exists() for left in (killed, lives)] == [False, True]
+    killed.mkdir()
+    os.utime(killed, (minutes_ago, minutes_ago))
+    with locked(tmp_path, "a preparation", name="corpus"):  # of another, which goes on
+        check_replaceable(corpus, "one")
+        assert killed.exists()
 
 
 def test_a_removal_that_is_killed_leaves_the_mark_to_the_last(tmp_path, monkeypatch):
