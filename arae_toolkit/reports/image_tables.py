@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from arae_toolkit.reports.markdown import Result, budget, metric_cell, seeds_of, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    budget,
+    measured,
+    metric_cell,
+    seeds_of,
+    table,
+)
 
 COLUMNS = {
     "confidence": "classifier's confidence",
@@ -11,6 +19,15 @@ COLUMNS = {
     "distinct": "distinct, percent",
 }
 """Heads of the columns by measure."""
+
+
+def figure2_block(results: Results) -> str:
+    """Return Figure 2 as a block of a page.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    return figure2(measured(results, "figure2", "Figure 2", "arae-toolkit reproduce figure2"))
 
 
 def figure2(result: Result) -> str:

@@ -10,6 +10,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
 from arae_toolkit.reports.generation_tables import frontier_block, readings_block, table1_block
+from arae_toolkit.reports.image_tables import figure2_block
 from arae_toolkit.reports.latent_tables import (
     PAPER_SWAPS,
     figure3_block,
@@ -289,6 +290,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "frontier": frontier_block,
     "table1": table1_block,
     "readings": readings_block,
+    "figure2": figure2_block,
     "figure3": figure3_block,
     "figure4": figure4_block,
     "figure5": figure5_block,
