@@ -7,52 +7,21 @@ compute as well; the four take turns. See :data:`arae_toolkit.recipes.cli.LIBRAR
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import click
 
 from arae_toolkit.benchmarks.common import Measured, Setting, median, number, program, ratios
+from arae_toolkit.benchmarks.training_process import Training, trained
 from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
-from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.cli import LIBRARY_SETTINGS
 
-WARM_UP = 20
-"""Iterations before the first that is timed."""
 BUSY = "while True: pass"
-TRAINING = """
-import json, sys, time
-from pathlib import Path
-
-corpus, preset, precision, batch_size, warm_up, iterations = sys.argv[1:]
-import torch
-
-from arae_toolkit.benchmarks.common import setting
-from arae_toolkit.benchmarks.programs import peak_memory
-from arae_toolkit.benchmarks.versions import in_order, library_training, preset_of
-from arae_toolkit.data.corpus import Corpus
-
-here = setting("library_settings", Path("unused"))
-opened = Corpus(Path(corpus))
-config = preset_of(opened, preset, int(batch_size))
-_, algorithm = library_training(here, opened, config, precision=precision, seed=0)
-step = in_order(algorithm)
-for _ in range(int(warm_up)):
-    step()
-start = time.perf_counter()
-for _ in range(int(iterations)):
-    step()
-seconds = time.perf_counter() - start
-import os
-print(json.dumps({"seconds": seconds, "peak": peak_memory(os.getpid())}))
-"""
-"""Writes its seconds and its peak memory in bytes."""
 
 
 @program(
@@ -95,13 +64,13 @@ def main(
 ) -> Measured:
     """Measure training with torch's libraries set as the program sets them, and as they come."""
     here.name = f"{here.program}-{precision}"
-    arguments = (corpus.folder, preset_name, precision, batch_size, WARM_UP, iterations)
+    asked = Training(str(corpus.folder), preset_name, precision, batch_size, iterations)
     peaks: dict[str, list[float]] = {}
 
     def training(name: str, variables: Mapping[str, str], beside: int) -> Callable[[], float]:
         def run() -> float:
-            with _busy(beside):
-                found = _trained(arguments, variables, threads=computing_threads)
+            with _unset(), _busy(beside):
+                found = trained(asked, threads=computing_threads, variables=variables)
             peaks.setdefault(name, []).append(found["peak"] / 1e6)
             return batch_size * iterations / float(found["seconds"])
 
@@ -131,26 +100,14 @@ def main(
     }
 
 
-def _trained(
-    arguments: tuple[Any, ...], variables: Mapping[str, str], *, threads: int
-) -> dict[str, float]:
-    """Train in a process with such variables, and return what it says.
-
-    Raises:
-        ToolkitError: If it fails.
-    """
-    own = {name: value for name, value in os.environ.items() if name not in LIBRARY_SETTINGS}
-    done = subprocess.run(
-        [sys.executable, "-c", TRAINING, *map(str, arguments)],
-        env={**own, "OMP_NUM_THREADS": str(threads), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ToolkitError(f"training failed: {(done.stderr.strip() or 'nothing said')[-300:]}")
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+@contextlib.contextmanager
+def _unset() -> Iterator[None]:
+    """Take the variables out of this process's environment meanwhile."""
+    own = {name: os.environ.pop(name) for name in LIBRARY_SETTINGS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(own)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from arae_toolkit.config.schema import Config
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining.algorithm import Algorithm
 from arae_toolkit.pretraining.experiment import new_model
@@ -26,13 +27,16 @@ def library_training(
     precision: Precision,
     seed: int,
     cuda_graphs: bool = True,
+    ranks: Ranks = ALONE,
 ) -> tuple[ARAE, Algorithm]:
     """Return a fresh model of the library and its training, set up as ``pretrain`` does."""
     config = with_value(config, "training.seed", seed)
     store = TokenStore(corpus.split("train"), device=here.device)
     model = new_model(corpus, config, kind="arae").to(here.device)
     assert isinstance(model, ARAE), "a text corpus"
-    algorithm = Algorithm(model, config, store, precision=precision, cuda_graphs=cuda_graphs)
+    algorithm = Algorithm(
+        model, config, store, precision=precision, cuda_graphs=cuda_graphs, ranks=ranks
+    )
     return model, algorithm
 
 

@@ -30,7 +30,7 @@ PROGRAMS = (
         "overview",
         "preparation",
     ),
-    *("projection_rate", "quality_by_setting", "sampling", "seeds", "startup"),
+    *("processes", "projection_rate", "quality_by_setting", "sampling", "seeds", "startup"),
     *("tables", "time_to_quality", "training_rate", "transfer_throughput", "gpu.gpu_session"),
 )
 

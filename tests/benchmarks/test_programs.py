@@ -54,6 +54,7 @@ RUNS: dict[str, str] = {
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
     "preparation": "preparation --size 200",
+    "processes-demo-fp32-8": "processes --rounds 2 --iterations 3 --batch-size 8 --preset demo",
     "projection_rate-cpu-8": "projection_rate --batch-size 8 --rounds 1",
     "quality_by_setting": "quality_by_setting --seconds 0.1 --seeds 1",
     "sampling": "sampling {trained}/tiny --count 130 --one-by-one 3 --rounds 2",
@@ -65,7 +66,7 @@ RUNS: dict[str, str] = {
     "transfer_throughput": "transfer_throughput {rewriter} --count 100 --one-by-one 10 --rounds 2 "
     "--lines 4000 --starts 2",
 }
-LONG = ("library_settings-fp32", "seeds")
+LONG = ("library_settings-fp32", "processes-demo-fp32-8", "seeds")
 WITHOUT_CORPUS = ("preparation", "startup")
 Results = dict[str, dict[str, Any]]
 ResultOf = Callable[[str], Results]
@@ -151,7 +152,13 @@ def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
     elif name != "preparation":
         measured_on = labelled if "transfer" in name else corpus
         assert result["corpus"]["sha256"] == measured_on.sha256
-    unseeded = ("library_settings-fp32", "nli_prediction", "startup", "transfer_throughput")
+    unseeded = (
+        "library_settings-fp32",
+        "processes-demo-fp32-8",
+        "nli_prediction",
+        "startup",
+        "transfer_throughput",
+    )
     seeds = {"seeds": [0, 1], "frontier": [7], **{key: [] for key in unseeded}}
     assert result["seeds"] == seeds.get(name, [0])
     assert result["device"] == "cpu"
@@ -514,6 +521,20 @@ def test_a_command_that_fails_is_told_of(tmp_path):
         programs.measure_stream(common.setting("x", tmp_path), command, iter(["x"] * 99), lines=99)
     with pytest.raises(ToolkitError, match="has written nothing"):
         transfer_throughput.wait_for_first_row(["transfer", str(tmp_path), "--to", "x"], "a")
+
+
+@pytest.mark.slow
+def test_processes_that_share_a_batch_and_what_they_tell_each_other(result_of):
+    result = result_of("processes-demo-fp32-8")["processes-demo-fp32-8"]
+    values, messages = _values(result), result["details"]["messages"]
+    assert values["model of two, over measured"] > 0
+    assert values["two processes, over one process"] == pytest.approx(
+        values["two processes, rate"] / values["one process, rate"], rel=0.5
+    )
+    assert messages["1"] == {"messages": 0, "bytes": 0}
+    # What one process is told it also tells, whether it is answered or not.
+    assert messages["2"]["messages"] == messages["8"]["messages"] > 0
+    assert messages["2"]["bytes"] == messages["8"]["bytes"] > 1000
 
 
 # --- programs started from outside ---------------------------------------------------------------
