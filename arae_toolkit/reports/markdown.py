@@ -20,6 +20,7 @@ UNITS = {
     "epochs": (1, ""),
     "iterations": (0, ""),
     "GB": (2, " GB"),
+    "MB": (0, " MB"),
 }
 """Decimals shown, and what is written behind the number where the label does not tell it."""
 

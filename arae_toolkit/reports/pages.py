@@ -24,7 +24,9 @@ from arae_toolkit.reports.performance_tables import (
     SAME_ITERATIONS,
     gpu_block,
     iteration_block,
+    libraries_block,
     limits_block,
+    processes_block,
     seeds_block,
     settings_block,
 )
@@ -280,6 +282,8 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "settings": settings_block,
     "settings-iterations": partial(settings_block, name=SAME_ITERATIONS),
     "seeds": seeds_block,
+    "libraries": libraries_block,
+    "processes": processes_block,
     "table5": table5_block,
     "inference": inference_block,
     "table3": table3_block,

@@ -7,6 +7,7 @@ from arae_toolkit.reports.markdown import Result, Results, metric_cell, seeds_of
 
 SETTINGS, SAME_ITERATIONS = "quality_by_setting", "quality_by_setting-iterations"
 SEEDS = "seeds"
+LIBRARIES, PROCESSES = "library_settings", "processes"
 TRAINING_RATE, LIMIT_KINDS = "training_rate", ("arithmetic", "bandwidth", "chain")
 
 
@@ -142,6 +143,74 @@ def seeds_block(results: Results) -> str:
     ]
     heads = ["", "at once", "one after another", "at once", "times as quick"]
     return table(heads, rows) + "\n\n" + sources(found)
+
+
+def libraries_block(results: Results) -> str:
+    """Return what the variables are worth that the program sets for torch's libraries.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    found = _all_of(results, LIBRARIES)
+    rows = []
+    for result in found:
+        details, precision = result["details"], result["name"].rpartition("-")[2]
+        training = f"{details['preset']} {precision}, {details['computing_threads']} threads"
+        busy = details["busy_processes"]
+        places = {"alone": "nobody", "beside others": f"{busy} process{'es' * (busy != 1)}"}
+        for place, beside in places.items():
+            if f"set, {place}, rate" in result["metrics"]:
+                cells = [
+                    metric_cell(result, f"{way}, {place}, {measure}")
+                    for measure in ("rate", "peak memory")
+                    for way in ("as they come", "set")
+                ]
+                ratio = metric_cell(result, f"set, {place}, over as they come")
+                rows.append([training, beside, *cells[:2], ratio, *cells[2:]])
+    heads = ["", "computing beside it", "as they come", "set", "times as quick"]
+    return table([*heads, "memory", "set"], rows) + "\n\n" + sources(found)
+
+
+def processes_block(results: Results) -> str:
+    """Return what processes that train together gain, and what a model says of more of them.
+
+    Raises:
+        ToolkitError: If it has not been measured.
+    """
+    found = _all_of(results, PROCESSES)
+    rows, more = [], []
+    for result in found:
+        details = result["details"]
+        precision = result["name"].split("-")[-2]
+        name = f"{details['preset']} {precision}, batch {details['batch_size']}"
+        ways = ("one process", "one process, two threads", "two processes")
+        rows.append(
+            [
+                name,
+                *(metric_cell(result, f"{way}, rate") for way in ways),
+                metric_cell(result, "two processes, over one process"),
+                metric_cell(result, "model of two, over measured"),
+            ]
+        )
+        for processes, told in details["messages"].items():
+            if processes != "1":
+                gain = metric_cell(result, f"a share of {processes}, most gain")
+                share = metric_cell(result, f"a share of {processes}")
+                told = f"{told['messages']}", f"{told['bytes'] / 1e6:.1f} MB"
+                more.append([name, processes, share, gain, *told])
+    heads = ["", "one process", "two threads", "two processes", "over one", "model over measured"]
+    next_heads = ["", "processes", "computing", "at most", "messages", "of together"]
+    return "\n\n".join([table(heads, rows), table(next_heads, more), sources(found)])
+
+
+def _all_of(results: Results, program: str) -> list[Result]:
+    """Return all results of a program whose results have its name and more.
+
+    Raises:
+        ToolkitError: If there is none.
+    """
+    found = [result for name, result in results.items() if name.startswith(f"{program}-")]
+    return found or [_measured(results, program)]
 
 
 def _batch_size(result: Result) -> int:

@@ -7,7 +7,9 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.performance_tables import (
     gpu_block,
     iteration_block,
+    libraries_block,
     limits_block,
+    processes_block,
     seeds_block,
     settings_block,
 )
@@ -83,7 +85,42 @@ def test_seeds_at_once_have_a_table(tmp_path):
     assert len(seeds_block({"seeds": results["seeds"]}).splitlines()) == 5
 
 
-BLOCKS = [limits_block, gpu_block, iteration_block, settings_block, seeds_block]
+def test_torchs_libraries_as_set_and_as_they_come(tmp_path):
+    metrics = {}
+    for place, rates in (("alone", (100.0, 99.0)), ("beside others", (50.0, 100.0))):
+        for way, rate in zip(("as they come", "set"), rates, strict=True):
+            metrics[f"{way}, {place}, rate"] = summarise([rate], "sentences/s")
+            metrics[f"{way}, {place}, peak memory"] = summarise([rate * 2], "MB")
+        metrics[f"set, {place}, over as they come"] = summarise([rates[1] / rates[0]], "ratio")
+    details = {"preset": "fast", "computing_threads": 2, "busy_processes": 1}
+    _write(tmp_path, "library_settings-bf16", "try", metrics=metrics, details=details)
+    lines = libraries_block(read_results(tmp_path)).splitlines()
+    start = "| fast bf16, 2 threads |"
+    alone = "nobody | 100 sentences/s | 99 sentences/s | 0.99 | 200 MB | 198 MB |"
+    assert lines[2] == f"{start} {alone}"
+    assert lines[3].startswith(f"{start} 1 process | 50 sentences/s | 100 sentences/s | 2.00 |")
+
+
+def test_processes_that_were_measured_and_those_that_a_model_tells_of(tmp_path):
+    ways = {"one process": 100.0, "one process, two threads": 120.0, "two processes": 180.0}
+    metrics = {f"{way}, rate": summarise([rate], "sentences/s") for way, rate in ways.items()}
+    metrics["two processes, over one process"] = summarise([1.8], "ratio")
+    metrics["model of two, over measured"] = summarise([0.95], "ratio")
+    metrics["a share of 8"] = summarise([25.0], "milliseconds")
+    metrics["a share of 8, most gain"] = summarise([4.0], "ratio")
+    told = {"1": {"messages": 0, "bytes": 0}, "8": {"messages": 3, "bytes": 2_500_000}}
+    details = {"preset": "default", "batch_size": 256, "messages": told}
+    _write(tmp_path, "processes-default-fp32-256", "try", metrics=metrics, details=details)
+    lines = processes_block(read_results(tmp_path)).splitlines()
+    rates = "100 sentences/s | 120 sentences/s | 180 sentences/s | 1.80 | 0.95 |"
+    assert lines[2] == f"| default fp32, batch 256 | {rates}"
+    assert lines[6] == "| default fp32, batch 256 | 8 | 25 ms | 4.00 | 3 | 2.5 MB |"
+
+
+BLOCKS = [
+    *(limits_block, gpu_block, iteration_block, settings_block, seeds_block),
+    *(libraries_block, processes_block),
+]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
