@@ -54,6 +54,15 @@ Sides = Callable[[str], tuple[Tensor, Tensor]]
 """Returns the points of sentences with a word, and of as many without. Shape (M, D) each."""
 
 
+Keep = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
+"""Returns what is computed for a name, or what was kept of it, as JSON holds it."""
+
+
+def _afresh(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Keep nothing."""
+    return compute()
+
+
 def _silent(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """Show nothing."""
     return nullcontext(lambda _: None)
@@ -162,30 +171,38 @@ def settings_on_dev(
     decodings: int = DECODINGS,
     seed: int = 0,
     progress: Progress = _silent,
+    keep: Keep = _afresh,
 ) -> Settings:
     """Return the settings that are best on dev, or those given where there is but one of each.
+
+    What has been tried is kept by ``keep``, under the name ``dev``.
 
     Raises:
         DataError: If dev has no sentence without a transform's words.
     """
     if len(temperatures) == len(scales) == 1:
         return Settings(temperatures[0], scales[0])
-    held_out = corpus()
-    originals = {
-        transform.name: _dev_originals(model, space, held_out, transform.words, seed=seed)
-        for transform in transforms
-    }
-    # Decoding without an offset knows no scale.
-    total = len(temperatures) * (1 + len(scales)) * len(transforms)
-    with progress("choosing temperature and scale on dev", total) as advance:
-        trials = try_settings(
-            *(model, space, originals, transforms),
-            temperatures=temperatures,
-            scales=scales,
-            decodings=decodings,
-            seed=seed,
-            advance=advance,
-        )
+
+    def tried() -> dict[str, Any]:
+        held_out = corpus()
+        originals = {
+            transform.name: _dev_originals(model, space, held_out, transform.words, seed=seed)
+            for transform in transforms
+        }
+        # Decoding without an offset knows no scale.
+        total = len(temperatures) * (1 + len(scales)) * len(transforms)
+        with progress("choosing temperature and scale on dev", total) as advance:
+            found = try_settings(
+                *(model, space, originals, transforms),
+                temperatures=temperatures,
+                scales=scales,
+                decodings=decodings,
+                seed=seed,
+                advance=advance,
+            )
+        return {"trials": [asdict(trial) for trial in found]}
+
+    trials = [Trial(**trial) for trial in keep("dev", tried)["trials"]]
     best = best_trial(trials)
     return Settings(best.temperature, best.scale, trials)
 
@@ -223,6 +240,7 @@ def measure_offsets(
     decodings: int = DECODINGS,
     seed: int = 0,
     progress: Progress = _silent,
+    keep: Keep = _afresh,
 ) -> dict[str, Any]:
     """Return what each transform reaches on generated sentences, as JSON holds it (Figure 5).
 
@@ -235,27 +253,32 @@ def measure_offsets(
         decodings: For each sentence.
         seed: Fixes what is drawn.
         progress: Shows how many transforms are measured.
+        keep: Given the name of each transform and what measures it.
 
     Raises:
         ToolkitError: If the model writes too few distinct sentences.
     """
+
+    def reached(transform: Transform) -> dict[str, Any]:
+        # Deviation: what has the word already is left out, as no offset has to bring it.
+        originals = draw_originals(model, space, count, without=transform.words, seed=seed)
+        scores = measure_transform(
+            *(model, space, originals, transform),
+            temperature=settings.temperature,
+            scale=settings.scale,
+            decodings=decodings,
+            seed=seed,
+        )
+        return {
+            "offset_norm": float(transform.offset.norm()),
+            **{name: _figures(each) for name, each in scores.items()},
+            "examples": _examples(originals.texts, scores["offset"]),
+        }
+
     found: dict[str, Any] = {}
     with progress("changing sentences", len(transforms)) as advance:
         for transform in transforms:
-            # Deviation: what has the word already is left out, as no offset has to bring it.
-            originals = draw_originals(model, space, count, without=transform.words, seed=seed)
-            scores = measure_transform(
-                *(model, space, originals, transform),
-                temperature=settings.temperature,
-                scale=settings.scale,
-                decodings=decodings,
-                seed=seed,
-            )
-            found[transform.name] = {
-                "offset_norm": float(transform.offset.norm()),
-                **{name: _figures(each) for name, each in scores.items()},
-                "examples": _examples(originals.texts, scores["offset"]),
-            }
+            found[transform.name] = keep(transform.name, partial(reached, transform))
             advance(1)
     return {
         "temperature": settings.temperature,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from arae_toolkit.storage.json_files import significant
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+    from arae_toolkit.latent.offsets import Keep
 
 ROWS = ("arae", "ae")
 MEAN = "mean"
@@ -90,7 +91,11 @@ def figure5(
     failed: list[str] = []
     for row, seed, run in table.trained():
         key = {**table.key_of(run), **asked, "words": list(PAPER_OFFSETS), "seed": seed}
-        measure = partial(_measured, run, table, seed=seed, **asked)
+
+        def keep(part: str, compute: Callable[[], Any], key: Any = key) -> dict[str, Any]:
+            return kept.value("figure5-part", {**key, "part": part}, compute)
+
+        measure = partial(_measured, run, table, seed=seed, keep=keep, **asked)
         say(f"{row.title}, seed {seed}")
         try:
             cells.setdefault(row.title, []).append(kept.value("figure5", key, measure))
@@ -127,6 +132,7 @@ def _measured(
     scales: Sequence[float],
     precision: Precision,
     seed: int,
+    keep: Keep,
 ) -> dict[str, Any]:
     """Return what offsets reach in a trained model."""
     from arae_toolkit.latent.offsets import measure_offsets, settings_on_dev, word_transforms
@@ -141,6 +147,7 @@ def _measured(
 
     transforms = word_transforms(model, space, corpus, list(PAPER_OFFSETS), seed=seed)
     how: dict[str, Any] = {"decodings": decodings, "seed": seed, "progress": progress}
+    how["keep"] = keep
     tried = {"temperatures": temperatures, "scales": scales}
     settings = settings_on_dev(model, space, transforms, corpus, **tried, **how)
     return measure_offsets(model, space, transforms, settings, count=count, **how)

@@ -144,6 +144,24 @@ def test_figure_5_measures_offsets_beside_their_controls(reproduce, shared, monk
     assert again.stdout == done.stdout
 
 
+def test_figure_5_goes_on_behind_the_word_at_which_it_was_stopped(reproduce, monkeypatch):
+    measure, words = offsets.measure_transform, []
+
+    def counted(*given, **more):
+        words.append(given[3].name)
+        if len(words) == 3:
+            raise ToolkitError("stopped")
+        return measure(*given, **more)
+
+    monkeypatch.setattr(offsets, "measure_transform", counted)
+    asked = ("figure5", "--decodings", 3, "--system", "arae")
+    stopped, _ = reproduce(*asked)
+    assert stopped.exit_code == 1
+    monkeypatch.setattr(offsets, "try_settings", None)
+    reproduce(*asked)
+    assert words == ["walking", "man", "two", "two", "dog", "standing", "several"]
+
+
 def test_a_collapsed_model_is_left_out_of_figure_5_and_named(reproduce, monkeypatch):
     measured = figure5._measured
 
