@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,7 @@ def settings_on_dev(
 ) -> Settings:
     """Return the settings that are best on dev, or those given where there is but one of each.
 
-    What has been tried is kept by ``keep``, under the name ``dev``.
+    What has been tried at each temperature is kept by ``keep``.
 
     Raises:
         DataError: If dev has no sentence without a transform's words.
@@ -183,26 +183,32 @@ def settings_on_dev(
     if len(temperatures) == len(scales) == 1:
         return Settings(temperatures[0], scales[0])
 
-    def tried() -> dict[str, Any]:
+    @cache
+    def originals() -> dict[str, Originals]:
         held_out = corpus()
-        originals = {
+        return {
             transform.name: _dev_originals(model, space, held_out, transform.words, seed=seed)
             for transform in transforms
         }
-        # Decoding without an offset knows no scale.
-        total = len(temperatures) * (1 + len(scales)) * len(transforms)
-        with progress("choosing temperature and scale on dev", total) as advance:
-            found = try_settings(
-                *(model, space, originals, transforms),
-                temperatures=temperatures,
-                scales=scales,
-                decodings=decodings,
-                seed=seed,
-                advance=advance,
-            )
+
+    def tried(temperature: float, advance: Callable[[int], None]) -> dict[str, Any]:
+        found = try_settings(
+            *(model, space, originals(), transforms),
+            temperatures=[temperature],
+            scales=scales,
+            decodings=decodings,
+            seed=seed,
+            advance=advance,
+        )
         return {"trials": [asdict(trial) for trial in found]}
 
-    trials = [Trial(**trial) for trial in keep("dev", tried)["trials"]]
+    trials: list[Trial] = []
+    # Decoding without an offset knows no scale.
+    total = len(temperatures) * (1 + len(scales)) * len(transforms)
+    with progress("choosing temperature and scale on dev", total) as advance:
+        for temperature in temperatures:
+            kept = keep(f"dev at {temperature:g}", partial(tried, temperature, advance))
+            trials += [Trial(**trial) for trial in kept["trials"]]
     best = best_trial(trials)
     return Settings(best.temperature, best.scale, trials)
 
