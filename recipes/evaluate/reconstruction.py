@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -139,7 +139,8 @@ def _measured(
     """Return the measures of one run.
 
     Raises:
-        ToolkitError: If it is of another kind than the corpus, or no plain model.
+        CheckpointMismatch: If it is no plain model, or damaged.
+        DataError: If it is of another kind than the corpus.
     """
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.models.image_arae import ImageARAE
@@ -147,10 +148,10 @@ def _measured(
 
     kind = read_config(folder).get("kind")
     if kind not in ("text", "image"):
-        raise ToolkitError(
-            f"{folder}: a model of kind {kind}, which restores no sentences; transfer models are "
-            "measured by 'arae-toolkit evaluate transfer', classifiers by 'arae-toolkit nli "
-            "evaluate'"
+        raise CheckpointMismatch(
+            f"{folder}: a model of kind {kind}, where an autoencoder of text or images is needed; "
+            "transfer models are measured by 'arae-toolkit evaluate transfer', classifiers by "
+            "'arae-toolkit nli evaluate'"
         )
     if kind != corpus.kind:
         raise DataError(

@@ -60,9 +60,9 @@ class Completed(StringParamType):
 
 def _runs(_: click.Context) -> Iterable[str]:
     """Return the names of the runs."""
-    from arae_toolkit.storage.paths import runs_folder
+    from arae_toolkit.recipes.shared.find_run import run_names
 
-    return [path.parent.name for path in runs_folder().glob("*/config.json")]
+    return run_names()
 
 
 def _corpora(_: click.Context) -> Iterable[str]:
