@@ -106,3 +106,9 @@ def test_an_average_of_seeds_says_what_it_is(words):
         "classifiers of sentence pairs in its folders member-0, member-1, for 'arae-toolkit nli "
         "predict', 'nli evaluate', 'report' and 'serve'\n"
     )
+
+
+def test_a_model_of_another_kind_is_said_before_its_corpus_is_looked_at():
+    small.save_model(run_folder("plain"))
+    told = call("evaluate", "transfer", "plain", code=4).stderr
+    assert "plain: no transfer model; name a folder that" in told
