@@ -249,7 +249,7 @@ def as_text(report: Mapping[str, Any]) -> str:
         ["not answered, all words unknown", f"{report['unanswered']:,}"],
         ["left out, without a label", f"{report['unlabelled']:,}"],
         ["accuracy, percent", f"{report['accuracy']:.2f}"],
-        ["of the commonest label, percent", f"{report['majority']:.2f}"],
+        ["accuracy of the most frequent label", f"{report['majority']:.2f}"],
         ["calibration error, points", f"{report['calibration_error']:.2f}"],
         ["nats a pair", f"{report['nats']:.4f}"],
     ]

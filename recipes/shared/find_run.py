@@ -55,7 +55,7 @@ def refuse_folders_of_models(folders: Sequence[Path]) -> None:
         NotFound: Of the first that does; the message names its models.
     """
     for folder in folders:
-        if models := _models_in(folder):
+        if models := models_in(folder):
             raise NotFound(
                 f"no model itself, but a folder of the models {_listed(models)}",
                 path=folder,
@@ -63,7 +63,7 @@ def refuse_folders_of_models(folders: Sequence[Path]) -> None:
             )
 
 
-def _models_in(folder: Path) -> list[str]:
+def models_in(folder: Path) -> list[str]:
     """Return the models in a folder, or one deeper, by their paths in it."""
     with suppress(OSError, ValueError):
         for pattern in (f"*/{CONFIG}", f"*/*/{CONFIG}"):

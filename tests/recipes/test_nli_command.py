@@ -61,7 +61,12 @@ def test_it_prints_the_table_and_leaves_models_and_results(trained):
     folder, result = trained
     for words in ("classifier, 2 seeds", "hypothesis alone", "most frequent label", "taken for"):
         assert words in result.stdout
-    assert "sha256" in result.stderr
+    assert result.stderr.startswith("240 labelled pairs, fingerprint ")
+    made = f"{folder / 'nli-small'}"
+    assert result.stderr.splitlines()[-2:] == [
+        f"the average of the 2 seeds is {made}",
+        f"next: 'arae-toolkit nli predict {made} FILE'",
+    ]
     found = _result(folder)
     assert found["seeds"] == [0, 1]
     assert found["metrics"]["test_accuracy"]["spread"] is not None
