@@ -107,7 +107,8 @@ def reconstruction(
     place = choose_device(device)
     report: dict[str, Any] = {"corpus": corpus.name, "split": split, "rows": len(rows)}
     report["models"] = found = {}
-    with progress("measuring", STEPS_OF_ROW * len(rows) * len(folders)) as advance:
+    title = f"measuring, {STEPS_OF_ROW} steps a row"
+    with progress(title, STEPS_OF_ROW * len(rows) * len(folders)) as advance:
         for name, folder in folders.items():
             found[name] = significant(_measured(folder, corpus, split, rows, place, advance))
     if results is not None:

@@ -214,7 +214,7 @@ def _samples(
         if name == "own":
             shown = found
         title = f"the model's own ({own_prior_name(model)})" if name == "own" else name
-        told = "" if known is None else f"; {left_out:,} more that stand in the corpus are left out"
+        told = "" if known is None else f"; left out because they stand in the corpus: {left_out:,}"
         blocks += [
             heading(f"Prior: {title}"),
             note(f"The first {len(found):,}, seed {seed}, none picked{told}."),

@@ -114,4 +114,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _by_number(names: Iterable[str]) -> list[str]:
     """Return names in order, ``seed-2`` before ``seed-10``."""
-    return sorted(names, key=lambda name: [part.zfill(9) for part in re.split(r"(\d+)", name)])
+    digits = re.compile(r"(\d+)")
+    return sorted(
+        names,
+        key=lambda name: [part.zfill(9) if part.isdigit() else part for part in digits.split(name)],
+    )

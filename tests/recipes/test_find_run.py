@@ -50,9 +50,9 @@ def test_no_training_of_an_unknown_name_is_advised():
     assert "there are no runs yet" in line
     assert "'arae-toolkit pretrain CORPUS' trains one" in line
     assert "snli, yelp, yahoo, mnist, digits, synthetic, " in line
-    make("captions", "nli-tiny")
+    make("captions", "nli-tiny", "ae")
     line = refused("nowhere")
-    assert "there are captions, nli-tiny (see 'arae-toolkit runs')" in line
+    assert "there are ae, captions, nli-tiny (see 'arae-toolkit runs')" in line
     assert "pretrain CORPUS" in line
     assert "'arae-toolkit nli' trains one" in refused("nowhere", advice="arae-toolkit nli")
 
