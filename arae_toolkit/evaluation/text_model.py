@@ -84,8 +84,9 @@ def measure_text_model(
     there = [name for name in there if corpus.rows(name)]
     reconstruction = {}
     for name in there:
-        title = f"reconstruction of {corpus.rows(name):,} sentences of {name}, {STEPS_OF_ROW} steps each"
-        with progress(title, STEPS_OF_ROW * corpus.rows(name)) as advance:
+        rows = corpus.rows(name)
+        title = f"reconstruction of {rows:,} sentences of {name}, {STEPS_OF_ROW} steps each"
+        with progress(title, STEPS_OF_ROW * rows) as advance:
             reconstruction[name] = measure_split(model, corpus, name, advance=advance)
     swapped: list[float] = []
     counts = (0, 0)

@@ -326,7 +326,8 @@ def pretrain(
         )
     if leads:
         click.echo(folder)
-        say_next(["sample", folder], ["report", folder])
+        pictures = ("--out", "samples.png") if prepared.kind == "image" else ()
+        say_next(["sample", folder, *pictures], ["report", folder])
 
 
 def _check_resume(resume: str, folder: Path) -> None:
