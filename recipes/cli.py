@@ -6,7 +6,11 @@ import os
 
 import click
 
-from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
+from arae_toolkit.recipes.shared.commands import (
+    COMPLETE_VARIABLE,
+    ExamplesCommand,
+    ToolkitGroup,
+)
 from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
@@ -123,16 +127,21 @@ def main(debug: bool) -> None:
     cls=ExamplesCommand,
     short_help="Print the script that completes commands in a shell.",
     examples=[
-        'eval "$(arae-toolkit completion bash)"',
+        'eval "$(arae-toolkit completion bash)"  # in ~/.bashrc',
+        'eval "$(arae-toolkit completion zsh)"  # in ~/.zshrc, below compinit',
         "arae-toolkit completion fish > ~/.config/fish/completions/arae-toolkit.fish",
     ],
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands and options in a shell."""
+    """Print the script that completes commands, options, runs, corpora and labels in a shell.
+
+    Files are completed where a command takes them.
+    """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)
     assert kind is not None, "click completes in each of the three shells"
-    click.echo(kind(ctx.find_root().command, {}, PROGRAM, "_ARAE_TOOLKIT_COMPLETE").source())
+    script = kind(ctx.find_root().command, {}, PROGRAM, COMPLETE_VARIABLE).source()
+    click.echo(script.strip())

@@ -16,6 +16,7 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.find_run import models_in
 from arae_toolkit.recipes.shared.progress import size_text
 from arae_toolkit.storage.paths import (
     CACHE_VARIABLE,
@@ -145,7 +146,9 @@ def _runs() -> dict[str, Any]:
 
     def content(folder: Path) -> dict[str, Any]:
         changed = datetime.fromtimestamp(folder.stat().st_mtime).isoformat(" ", "minutes")
-        return {"model": (folder / "config.json").is_file(), "changed": changed}
+        model = (folder / "config.json").is_file()
+        inside = 0 if model else len(models_in(folder))
+        return {"model": model, "models_inside": inside, "changed": changed}
 
     return _found(RUNS_VARIABLE, run_folder("snli").parent, content)
 
@@ -236,6 +239,8 @@ def _entry_text(entry: dict[str, Any]) -> str:
         unit = "sentences" if "sentences" in counts else "images"
         parts.append(f"{split} {counts.get(unit, 0):,} {unit}")
     if "model" in entry:
-        parts.append("model" if entry["model"] else "no model yet")
+        inside = entry["models_inside"]
+        several = f"{inside} model{'s' * (inside > 1)} in it" if inside else "no model yet"
+        parts.append("model" if entry["model"] else several)
         parts.append(f"changed {entry['changed']}")
     return ", ".join(parts)

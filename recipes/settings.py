@@ -71,7 +71,7 @@ def settings(preset: str, kind: str, corpus: str, transfer: bool, as_json: bool)
             [
                 *(one.name, written(one.value), written(one.default)),
                 ": ".join(part for part in (one.type, one.range) if part),
-                one.meaning,
+                one.meaning.replace("``", "`"),  # docstrings are marked otherwise than Markdown
             ]
             for one in found
         ],

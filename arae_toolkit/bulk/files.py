@@ -6,7 +6,8 @@ import hashlib
 import json
 import posixpath
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,30 @@ class InputFile:
             return int(system.size(path)), digest
 
 
-def input_files(source: str) -> list[InputFile]:
+@dataclass(frozen=True)
+class InputFiles:
+    """The files of rows that a name means.
+
+    Attributes:
+        files: By name.
+        passed_over: Of a folder, how many other files it has, by suffix (which may be empty);
+            hidden ones do not count.
+    """
+
+    files: list[InputFile]
+    passed_over: dict[str, int]
+
+    @property
+    def note(self) -> str | None:
+        """What is to be told of those passed over, ``None`` if there are none."""
+        if not self.passed_over:
+            return None
+        count = sum(self.passed_over.values())
+        files = "file" if count == 1 else "files"
+        return f"{count:,} {files} passed over, not of rows by suffix: {_counted(self.passed_over)}"
+
+
+def input_files(source: str) -> InputFiles:
     """Return the files that a name means, by name.
 
     Args:
@@ -100,20 +124,32 @@ def input_files(source: str) -> list[InputFile]:
     """
     base, rest = _without_pattern(source)
     system, path = file_system(source)
+    others: Counter[str] = Counter()
     if rest:
         found = [one for one in system.glob(path) if system.isfile(one)]
     elif system.isdir(path):
-        found = [one for one in system.find(path) if _holds_rows(one[len(path) :])]
+        below = {one: one[len(path) :].strip("/") for one in system.find(path)}
+        below = {one: name for one, name in below.items() if not _is_hidden(name)}
+        found = [one for one, name in below.items() if _holds_rows(name)]
+        others.update(_suffix_of(name) for name in below.values() if not _holds_rows(name))
     elif system.isfile(path):
         base, found = posixpath.dirname(source), [path]
     else:
         raise NotFound("no such file or folder", path=source)
     if not found:
-        which = "matches" if rest else f"with a suffix of rows ({', '.join(ROW_SUFFIXES)})"
-        raise DataError(f"no file {which}", path=source)
+        if rest:
+            raise DataError("no file matches", path=source)
+        there = f", but {_counted(others)}" if others else ""
+        raise DataError(
+            f"no file of rows{there}",
+            path=source,
+            hint=f"their suffixes are {', '.join(ROW_SUFFIXES)}, with {PACKED} behind or in a "
+            f".zip; a pattern such as '{base}/*' takes any",
+        )
     _, start = file_system(base or ".")
     names = sorted(posixpath.relpath(one, start) for one in found)
-    return [InputFile(name, posixpath.join(base, name)) for name in names]
+    files = [InputFile(name, posixpath.join(base, name)) for name in names]
+    return InputFiles(files, dict(sorted(others.items())))
 
 
 def _without_pattern(source: str) -> tuple[str, str]:
@@ -134,15 +170,35 @@ def _is_there(source: str) -> bool:
     return not is_address(source) and Path(source).exists()
 
 
+def _is_hidden(name: str) -> bool:
+    """Return whether a file below a folder is one that other programs leave, or lies in such."""
+    return any(segment.startswith((".", "_")) for segment in name.split("/"))
+
+
 def _holds_rows(name: str) -> bool:
-    """Return whether a file below a folder is one of rows, by its name; hidden ones are none.
+    """Return whether a file is one of rows, by its name.
 
     An archive counts: that it holds a single file is checked, and told, where it is opened.
     """
-    segments = name.strip("/").split("/")
-    plain = segments[-1].lower().removesuffix(PACKED)
-    hidden = any(segment.startswith((".", "_")) for segment in segments)
-    return not hidden and plain.endswith((*ROW_SUFFIXES, ".zip"))
+    return name.lower().removesuffix(PACKED).endswith((*ROW_SUFFIXES, ".zip"))
+
+
+def _suffix_of(name: str) -> str:
+    """Return the suffix of a file's name, in small letters.
+
+    Example:
+        >>> _suffix_of("a/notes.MD.gz"), _suffix_of("a.b/README")
+        ('.md.gz', '')
+    """
+    plain = posixpath.basename(name).lower().removesuffix(PACKED)
+    packed = PACKED if name.lower().endswith(PACKED) else ""
+    return posixpath.splitext(plain)[1] + packed
+
+
+def _counted(suffixes: Mapping[str, int]) -> str:
+    """Return how many files there are of each suffix, in words."""
+    named = sorted(suffixes.items())
+    return ", ".join(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in named)
 
 
 class OutputFolder:

@@ -81,8 +81,8 @@ class ReadingCounts:
             fate = f", {self.unread:,} of them entirely" if self.unread else ""
             fate += f" and so {self.fate}" if self.unread and self.fate else ""
             found.append(
-                f"{path}: {self.mostly_unknown:,} of {self.texts:,} texts are unknown words for "
-                f"more than half{fate}"
+                f"{path}: {self.mostly_unknown:,} of {self.texts:,} texts are mostly unknown "
+                f"words{fate}"
             )
         if self.refused:
             found.append(

@@ -126,6 +126,7 @@ class BulkWork:
         more = f"warning: {source}: more such rows are only counted"
         self._failures = FailureCounts(tell, more=more)
         self._files: list[FileWork] = []
+        self._passed_over: dict[str, int] = {}
 
     def run(
         self, engine: Engine, workers: int, *, advance: Callable[[int], None]
@@ -146,8 +147,11 @@ class BulkWork:
                 ``fail``.
             ToolkitError: If the folder cannot be used.
         """
-        self._files = [FileWork(file) for file in input_files(self.source)]
+        found = input_files(self.source)
+        self._files, self._passed_over = list(map(FileWork, found.files)), found.passed_over
         self._check_apart()
+        if found.note:
+            self._tell(f"note: {self.source}: {found.note}")
         with self._locked():
             self._begin()
             by_name = {work.file.name: work for work in self._files}
@@ -343,6 +347,7 @@ class BulkWork:
             "complete": all(work.problem is None for work in self._files),
             "work": {**self.task.as_json(), **self.reading.as_json()},
             **{name: sum(one[name] for one in files) for name in names},
+            "passed_over": self._passed_over,
             "unreadable_files": sum(work.problem is not None for work in self._files),
             "files": files,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.priors import NoCodePrior
 
 BATCH_ROWS, IMAGE_ROWS = 256, 1024
+STEPS_OF_ROW = 2
+"""Of :func:`measure_split`: a row is read, and then written."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ class Reconstruction:
 
 @torch.no_grad()
 def measure_reconstruction(
-    model: ARAE, store: TokenStore, *, rows: Indices | None = None
+    model: ARAE,
+    store: TokenStore,
+    *,
+    rows: Indices | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Reconstruction:
-    """Measure the reconstruction of the rows of a split (all, unless some are named)."""
+    """Measure the reconstruction of the rows of a split (all, unless some are named).
+
+    ``advance`` is told of rows that are measured.
+    """
     model.eval()
     nats, correct, exact, tokens = 0.0, 0, 0, 0
     chosen = np.arange(len(store)) if rows is None else rows
@@ -63,6 +73,7 @@ def measure_reconstruction(
         longest = batch.tokens.shape[1]
         words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
         exact += int(_same_sentences(words, batch.tokens).sum())
+        advance(len(batch.lengths))
     return Reconstruction(
         nats_per_sentence=nats / len(chosen),
         nats_per_token=nats / tokens,
@@ -89,9 +100,16 @@ class RestoredWords:
 
 @torch.no_grad()
 def measure_restored_words(
-    model: ARAE, store: TokenStore, *, rows: Indices | None = None
+    model: ARAE,
+    store: TokenStore,
+    *,
+    rows: Indices | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> RestoredWords:
-    """Measure what is written out of the codes of the rows of a split (all, unless named)."""
+    """Measure what is written out of the codes of the rows of a split (all, unless named).
+
+    ``advance`` is told of rows that are written.
+    """
     model.eval()
     longest = max(model.max_length, int(store.host_lengths.max(initial=0)))
     written: list[list[int]] = []
@@ -101,6 +119,7 @@ def measure_restored_words(
         words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
         for texts, tokens in ((written, words), (originals, batch.tokens)):
             texts += [[word for word in row if word not in (EOS, PAD)] for row in tokens.tolist()]
+        advance(len(batch.lengths))
     errors = sum(map(Levenshtein.distance, written, originals))
     outputs, references = (
         [" ".join(map(str, row)) for row in texts] for texts in (written, originals)
@@ -125,20 +144,37 @@ def store_of_split(
 
 
 def measure_split(
-    model: ARAE, corpus: Corpus, split: str, *, rows: Indices | None = None
+    model: ARAE,
+    corpus: Corpus,
+    split: str,
+    *,
+    rows: Indices | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return everything about the reconstruction of rows of a corpus, by name.
+
+    Args:
+        model: The model.
+        corpus: Whose rows.
+        split: Of the corpus.
+        rows: Which of them; all unless named.
+        advance: Told how many steps more are done: each row has :data:`STEPS_OF_ROW`.
 
     Returns:
         The attributes of :class:`Reconstruction` and :class:`RestoredWords`, and ``perplexity``,
         per token. What is written out of a code is ``None`` of a language model, which has none.
     """
     store = store_of_split(model, corpus, split, rows=rows)
-    found: dict[str, Any] = asdict(measure_reconstruction(model, store))
+    has_codes = not isinstance(model.prior, NoCodePrior)
+
+    def step(count: int) -> None:
+        advance(count if has_codes else STEPS_OF_ROW * count)
+
+    found: dict[str, Any] = asdict(measure_reconstruction(model, store, advance=step))
     found["perplexity"] = math.exp(found["nats_per_token"])
-    if isinstance(model.prior, NoCodePrior):
+    if not has_codes:
         return found | {"exact": None, "bleu": None, "word_errors": None}
-    return found | asdict(measure_restored_words(model, store))
+    return found | asdict(measure_restored_words(model, store, advance=step))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.code_dimensions import measure_dimensions
 from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
 from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts, KnownSentences
+from arae_toolkit.evaluation.kept_judges import Progress
 from arae_toolkit.evaluation.reconstruction import (
+    STEPS_OF_ROW,
     codes_of,
     measure_split,
     measure_swapped_reconstruction,
@@ -65,6 +68,7 @@ def measure_text_model(
     samples: int,
     seed: int = 0,
     note: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda *_: nullcontext(lambda _: None),
 ) -> TextModelFigures:
     """Measure a text model on the dev and test splits of a corpus, as far as it has them.
 
@@ -74,13 +78,16 @@ def measure_text_model(
         samples: Sentences drawn from the model's own prior, at least 1.
         seed: Fixes swaps and draws.
         note: Told in a line what is measured.
+        progress: Shows what takes long; two steps a sentence.
     """
     there = [name for name in ("dev", "test") if corpus.manifest["splits"].get(name)]
     there = [name for name in there if corpus.rows(name)]
     reconstruction = {}
     for name in there:
-        note(f"reconstruction of {corpus.rows(name):,} sentences of {name}")
-        reconstruction[name] = measure_split(model, corpus, name)
+        rows = corpus.rows(name)
+        title = f"reconstruction of {rows:,} sentences of {name}, {STEPS_OF_ROW} steps each"
+        with progress(title, STEPS_OF_ROW * rows) as advance:
+            reconstruction[name] = measure_split(model, corpus, name, advance=advance)
     swapped: list[float] = []
     counts = (0, 0)
     code_space: dict[str, float] = {}

@@ -117,11 +117,12 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
     """Read a model folder.
 
     Raises:
-        CheckpointMismatch: If a file is missing or damaged, the parts do not belong together, or
-            no model can be made of them.
+        CheckpointMismatch: If a file is missing or damaged, the parts do not belong together, no
+            model can be made of them, or the folder averages others.
     """
     for turn in range(_READ_AGAIN):
         config = read_config(folder)
+        _refuse_average(folder, config)
         tensors, metadata = load_tensors(folder / WEIGHTS, device=device)
         named = config.pop(WEIGHTS_SHA256, None)
         if named is None or (isinstance(named, list) and metadata["tensors_sha256"] in named):
@@ -141,6 +142,21 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
     has_tokenizer = (folder / TOKENIZER).exists()
     vocabulary = Vocabulary.load(folder / TOKENIZER) if has_tokenizer else None
     return ModelFolder(config, vocabulary, tensors)
+
+
+def _refuse_average(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a folder that averages those in it: it has no weights, and is not damaged.
+
+    Raises:
+        CheckpointMismatch: If it does.
+    """
+    members = config.get("members")
+    if isinstance(members, list) and not (folder / WEIGHTS).exists():
+        raise CheckpointMismatch(
+            f"{folder}: no single model, but the average of the classifiers of sentence pairs in "
+            f"its folders {', '.join(map(str, members))}, for 'arae-toolkit nli predict', 'nli "
+            "evaluate', 'report' and 'serve'"
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.hub import folder_of
 from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
-from arae_toolkit.nli.model import member_names
+from arae_toolkit.nli.model import PAIRS, member_names
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.nn.code_head import CodeForm, code_form_of
@@ -51,7 +51,8 @@ class PretrainedEncoder:
 
         Raises:
             NotFound: If there is no such folder.
-            CheckpointMismatch: If there is none in the folder, or it is damaged.
+            CheckpointMismatch: If there is none in the folder, it is damaged, or it was trained for
+                something else, as a transfer model's is to keep a label out of its codes.
         """
         folder = folder_of(folder)
         if members := member_names(folder):
@@ -59,6 +60,13 @@ class PretrainedEncoder:
                 f"{folder}: averages several seeds; name one of them, such as {folder / members[0]}"
             )
         content = load_model_folder(folder)
+        kind = content.config.get("kind", "text")
+        if kind not in ("text", PAIRS, PAIR_ENCODER):
+            raise CheckpointMismatch(
+                f"{folder}: a model of kind {kind}, where an autoencoder of text, a classifier of "
+                "pairs or its pretrained encoder is needed; 'arae-toolkit runs' lists the kinds of "
+                "runs"
+            )
         tensors = {
             name.removeprefix(PREFIX): value
             for name, value in content.tensors.items()

@@ -38,7 +38,7 @@ def _run(result: Result, name: str) -> str:
     parts = [
         f"## {name}",
         f"The first {len(shown['samples'])} samples, {words}, prior {shown['prior']}; "
-        f"{shown['samples_left_out']} before and among them stand in the corpus ({share}).",
+        f"left out because they stand in the corpus: {shown['samples_left_out']} ({share}).",
         _text(shown["samples"]),
     ]
     for through, ways in shown["walks"].items():

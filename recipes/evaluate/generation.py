@@ -25,6 +25,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import (
+    check_writers,
     decodings_of,
     examples_of,
     language_model_system,
@@ -213,11 +214,13 @@ def generation(
     if not runs and corpus_name is None:
         raise click.UsageError("RUN or --corpus is missing: one says what judges learn from")
     sources = dict(map(named_source, outputs))
-    names = [find_run(run).resolve().name for run in runs] + list(sources)
+    folders = [find_run(run) for run in runs]
+    names = [folder.resolve().name for folder in folders] + list(sources)
     if len(sources) < len(outputs) or len(set(names)) < len(names):
         raise click.UsageError(
             "two systems have the same name; call files NAME=FILE, runs by different folders"
         )
+    check_writers(folders)
     from arae_toolkit.evaluation.generation.measurement import GenerationSettings
 
     corpus = corpus_of_run(None if corpus_name else runs[0], corpus_name)

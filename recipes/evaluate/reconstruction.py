@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.errors import DataError, ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -101,15 +101,16 @@ def reconstruction(
         raise DataError(f"no row in the {split} split", path=corpus.folder, hint=_another(split))
     from arae_toolkit.data.corpus import evenly_spread
     from arae_toolkit.devices import choose_device, name_of
+    from arae_toolkit.evaluation.reconstruction import STEPS_OF_ROW
 
     rows = evenly_spread(count, limit or count)
     place = choose_device(device)
     report: dict[str, Any] = {"corpus": corpus.name, "split": split, "rows": len(rows)}
     report["models"] = found = {}
-    with progress("measuring", len(folders)) as advance:
+    title = f"measuring, {STEPS_OF_ROW} steps a row"
+    with progress(title, STEPS_OF_ROW * len(rows) * len(folders)) as advance:
         for name, folder in folders.items():
-            found[name] = significant(_measured(folder, corpus, split, rows, place))
-            advance(1)
+            found[name] = significant(_measured(folder, corpus, split, rows, place, advance))
     if results is not None:
         from arae_toolkit.reports.results import corpus_identity, write_result
 
@@ -134,12 +135,18 @@ def _another(split: str) -> str:
 
 
 def _measured(
-    folder: Path, corpus: Corpus, split: str, rows: Indices, device: torch.device
+    folder: Path,
+    corpus: Corpus,
+    split: str,
+    rows: Indices,
+    device: torch.device,
+    advance: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Return the measures of one run.
+    """Return the measures of one run; ``advance`` is told of steps, some for each row.
 
     Raises:
-        ToolkitError: If it is of another kind than the corpus, or no plain model.
+        CheckpointMismatch: If it is no plain model, or damaged.
+        DataError: If it is of another kind than the corpus.
     """
     from arae_toolkit.models.arae import ARAE
     from arae_toolkit.models.image_arae import ImageARAE
@@ -147,10 +154,10 @@ def _measured(
 
     kind = read_config(folder).get("kind")
     if kind not in ("text", "image"):
-        raise ToolkitError(
-            f"{folder}: a model of kind {kind}, which restores no sentences; transfer models are "
-            "measured by 'arae-toolkit evaluate transfer', classifiers by 'arae-toolkit nli "
-            "evaluate'"
+        raise CheckpointMismatch(
+            f"{folder}: a model of kind {kind}, where an autoencoder of text or images is needed; "
+            "transfer models are measured by 'arae-toolkit evaluate transfer', classifiers by "
+            "'arae-toolkit nli evaluate'"
         )
     if kind != corpus.kind:
         raise DataError(
@@ -160,15 +167,17 @@ def _measured(
         )
     if kind == "image":
         from arae_toolkit.data.image_batches import PixelStore
-        from arae_toolkit.evaluation.reconstruction import measure_images
+        from arae_toolkit.evaluation.reconstruction import STEPS_OF_ROW, measure_images
 
         images = ImageARAE.from_pretrained(folder, device=device)
-        return asdict(
-            measure_images(images, PixelStore(corpus.pixels(split), device=device), rows=rows)
-        )
+        store = PixelStore(corpus.pixels(split), device=device)
+        measured = asdict(measure_images(images, store, rows=rows))
+        advance(STEPS_OF_ROW * len(rows))
+        return measured
     from arae_toolkit.evaluation.reconstruction import measure_split
 
-    return measure_split(ARAE.from_pretrained(folder, device=device), corpus, split, rows=rows)
+    model = ARAE.from_pretrained(folder, device=device)
+    return measure_split(model, corpus, split, rows=rows, advance=advance)
 
 
 def _metrics(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:

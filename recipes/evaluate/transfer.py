@@ -174,6 +174,9 @@ def transfer(
         raise click.UsageError("--sources needs --outputs")
     if run is None and corpus_name is None:
         raise click.UsageError("--outputs needs RUN or --corpus, which says what judges learn from")
+    model = None if outputs or run is None else load_transfer_model(run, device)
+    if probe:
+        _check_probed(model)
     corpus = corpus_of_run(run, corpus_name)
     if to is not None and to not in corpus.labels:
         labels = ", ".join(corpus.labels)
@@ -199,16 +202,10 @@ def transfer(
         else:
             system = read_outputs_beside(source, fields, known, given, name=name)
         systems[name] = system.limited(limit)
-    if not outputs:
-        assert run is not None, "checked above"
-        model = load_transfer_model(run, device)
-        if probe:
-            _check_probed(model)
+    if model is not None and run is not None:
         systems[Path(run).name] = transferred_split(
             model, corpus, split, limit=limit, candidates=candidates, strength=strength, seed=seed
         )
-    elif probe:
-        _check_probed(None)
     read_from_codes = _probed(model, corpus, seed=seed) if probe else None
     if people is not None and references is not None:
         systems = with_references(systems, people, references, known)

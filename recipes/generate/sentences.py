@@ -35,7 +35,7 @@ from arae_toolkit.recipes.shared.options import (
     source_argument,
     text_options,
 )
-from arae_toolkit.recipes.shared.progress import stream_progress
+from arae_toolkit.recipes.shared.progress import say, stream_progress
 from arae_toolkit.recipes.shared.row_streams import (
     growing_array,
     open_request,
@@ -101,6 +101,9 @@ def sample(
 
     source = chosen_prior(find_run(run), model, prior, start_scale)
     decoding = decoding_of(**search)
+    if model.arguments["prior"] == "none" and decoding.method != "sample" and count > 1:
+        hint = "a language model has one likeliest sentence; --method sample draws others"
+        say(f"arae-toolkit: note: {hint}")
     index = 0
     with stream_progress("sampling", lambda: count) as advance:
         for batch in draw_sentences(

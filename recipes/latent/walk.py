@@ -24,6 +24,7 @@ from arae_toolkit.recipes.shared.options import (
     output_format_option,
     search_options,
 )
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import write_lines, write_rows
 from arae_toolkit.recipes.shared.walks import WalkOptions
 from arae_toolkit.storage.json_files import significant
@@ -238,6 +239,8 @@ def _write_random(model: ARAE, way: WalkOptions, search: dict[str, Any], form: R
                 for at, steps in enumerate(ways)
             )
         index += len(ways)
+    if form == "lines" and index > 1:
+        say(f"{index:,} walks of {way.steps} sentences, one below the other")
 
 
 def _sentences(model: ARAE, codes: Tensor, search: dict[str, Any]) -> list[list[str]]:

@@ -6,8 +6,10 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.classification`.
 from __future__ import annotations
 
 import json
+import shlex
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 BATCH_SIZE = 1024  # nobody waits for the first rows: more are sorted by length
 UNREAD = -1
 """What stands for the answer to a pair with a text of which the model knows no word."""
+MOST_STRANGERS = 8
+"""Of labels that the model does not know: the values of a field with more are hardly labels."""
 PERCENTS = ("precision", "recall", "f1")
 
 
@@ -113,7 +117,10 @@ def evaluate(
         field, label = found_in(row.fields, label_name), gold_of(row)
         if field is None or label is None:
             return None
-        return problem_of_label(field, label, model.labels)
+        problem = problem_of_label(field, label, model.labels)
+        if problem is not None and len(strangers) <= MOST_STRANGERS:
+            strangers.add(str(row.fields[field]))
+        return problem
 
     def compute(batch: list[Row], _: bool) -> list[Any]:  # class numbers, None without a label
         labelled = [row for row in batch if gold_of(row) is not None]
@@ -122,42 +129,68 @@ def evaluate(
         meant = [None if label is None else known_label(label, model.labels) for label in labels]
         return [None if label is None else model.labels.index(label) for label in meant]
 
-    unanswered = 0
-    with open_request(
-        source,
-        names=pair_fields(premise_field, hypothesis_field),
-        problem_of=problem_of,
-        row_format=row_format,
-        header=header,
-        encoding=encoding,
-        on_error=on_error,
-        batch_size=batch_size,
-    ) as request:
-        model = load_nli_model(run, device, precision)
-        with progress("evaluating") as advance:
-            readings = pair_readings(model, fate="not answered")
-            answers = RowAnswers(compute, readings, unread=UNREAD)
-            for batch in answers_to(request, answers, title=None):
-                gold.extend(label for _, label in batch if label not in (None, UNREAD))
-                unanswered += sum(
-                    label == UNREAD and gold_of(row) is not None for row, label in batch
-                )
-                advance(len(batch))
-    if unanswered and not gold:
-        raise DataError("the model knows no word of a text in any labelled row", path=request.path)
-    if not gold:
-        raise DataError("no usable row has a label", path=request.path, hint="see --label-field")
-    report = {
-        "run": run,
-        "source": request.path,
-        "pairs": len(gold),
-        "unanswered": unanswered,
-        "unlabelled": request.row_count - request.unusable_count - len(gold) - unanswered,
-        "unusable": request.unusable_count,
-        **measured(scores, gold, model.labels),
-    }
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
-    request.check()
+    unanswered, strangers = 0, set[str]()
+    with _labels_explained(strangers, lambda: model.labels):
+        with open_request(
+            source,
+            names=pair_fields(premise_field, hypothesis_field),
+            problem_of=problem_of,
+            row_format=row_format,
+            header=header,
+            encoding=encoding,
+            on_error=on_error,
+            batch_size=batch_size,
+        ) as request:
+            model = load_nli_model(run, device, precision)
+            with progress("evaluating") as advance:
+                readings = pair_readings(model, fate="not answered")
+                answers = RowAnswers(compute, readings, unread=UNREAD)
+                for batch in answers_to(request, answers, title=None):
+                    gold.extend(label for _, label in batch if label not in (None, UNREAD))
+                    unanswered += sum(
+                        label == UNREAD and gold_of(row) is not None for row, label in batch
+                    )
+                    advance(len(batch))
+        if unanswered and not gold:
+            problem = "the model knows no word of a text in any labelled row"
+            raise DataError(problem, path=request.path)
+        if not gold:
+            problem = "no usable row has a label"
+            raise DataError(problem, path=request.path, hint="see --label-field")
+        report = {
+            "run": run,
+            "source": request.path,
+            "pairs": len(gold),
+            "unanswered": unanswered,
+            "unlabelled": request.row_count - request.unusable_count - len(gold) - unanswered,
+            "unusable": request.unusable_count,
+            **measured(scores, gold, model.labels),
+        }
+        click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+        request.check()
+
+
+@contextmanager
+def _labels_explained(strangers: set[str], known: Callable[[], Sequence[str]]) -> Iterator[None]:
+    """Give a failure the way out where rows have labels that the model does not know.
+
+    Args:
+        strangers: What such labels are, some of them; filled while rows are read.
+        known: Returns the model's labels, once there are strangers to them.
+    """
+    try:
+        yield
+    except DataError as error:
+        if not strangers:
+            raise
+        hint = "is it the field of the labels? see --label-field and --labels-map"
+        if len(strangers) <= MOST_STRANGERS and all(map(str.isprintable, strangers)):
+            names = ",".join(f"{name}=LABEL" for name in sorted(strangers))
+            hint = (
+                f"the model's labels are {', '.join(known())}: say which are meant by --labels-map "
+                f"{shlex.quote(names)}, or name another field by --label-field"
+            )
+        raise DataError(error.problem, path=error.path, line=error.line, hint=hint) from error
 
 
 def label_of(fields: Mapping[str, Any], name: Name, known: Sequence[str] = ()) -> Any:
@@ -216,7 +249,7 @@ def as_text(report: Mapping[str, Any]) -> str:
         ["not answered, all words unknown", f"{report['unanswered']:,}"],
         ["left out, without a label", f"{report['unlabelled']:,}"],
         ["accuracy, percent", f"{report['accuracy']:.2f}"],
-        ["of the commonest label, percent", f"{report['majority']:.2f}"],
+        ["accuracy of the most frequent label", f"{report['majority']:.2f}"],
         ["calibration error, points", f"{report['calibration_error']:.2f}"],
         ["nats a pair", f"{report['nats']:.4f}"],
     ]

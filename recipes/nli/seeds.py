@@ -11,6 +11,7 @@ import click
 
 from arae_toolkit.errors import CheckpointMismatch, NotFound, ToolkitError
 from arae_toolkit.nli.settings import OBJECTIVES, PairConfig
+from arae_toolkit.recipes.shared.find_run import refuse_folders_of_models
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import is_plain_name, run_folder
@@ -119,6 +120,7 @@ def open_encoder(
     for folder in folders:
         if (folder / "config.json").is_file():
             return PretrainedEncoder.load(folder)
+    refuse_folders_of_models(folders)
     commands = {
         "arae": f"arae-toolkit pretrain {corpus}",
         "ae": f"arae-toolkit pretrain {corpus} --model ae",

@@ -45,7 +45,7 @@ from arae_toolkit.recipes.shared.options import (
     with_plain_names,
     word_vectors_option,
 )
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, say_next
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def nli(
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     keep_freed_memory()
-    say(f"{len(labelled.rows):,} labelled pairs, sha256 of their numbers {labelled.sha256}")
+    say(f"{len(labelled.rows):,} labelled pairs, fingerprint {labelled.sha256[:16]}")
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
         task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
@@ -234,6 +234,9 @@ def nli(
         seconds=time.monotonic() - began,
         results=results,
     )
+    if seeds > 1:
+        say(f"the average of the {seeds} seeds is {folder}")
+    say_next(["nli", "predict", folder, "FILE"])
 
 
 def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> str:

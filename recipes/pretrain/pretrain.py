@@ -27,7 +27,7 @@ from arae_toolkit.recipes.shared.options import (
     with_plain_names,
     word_vectors_option,
 )
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, say_next
 from arae_toolkit.recipes.transfer.training import (
     epochs_of,
     settings_of,
@@ -307,6 +307,7 @@ def pretrain(
         train_transfer(prepared, settings, folder, scorer=scorer, listeners=board, **how)
         if leads:
             click.echo(folder)
+            say_next(["transfer", folder, "--to", prepared.labels[-1], "FILE"])
         return
     if overwrite and leads:
         set_aside(folder, note=say)
@@ -325,6 +326,8 @@ def pretrain(
         )
     if leads:
         click.echo(folder)
+        pictures = ("--out", "samples.png") if prepared.kind == "image" else ()
+        say_next(["sample", folder, *pictures], ["report", folder])
 
 
 def _check_resume(resume: str, folder: Path) -> None:

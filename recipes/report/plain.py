@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.html_page import heading, note, picture, table, texts
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def text_sections(
     figures = None
     sections: Sections = {}
     if corpus is not None:
-        figures = measure_text_model(model, corpus, samples=samples, seed=seed, note=say)
+        figures = measure_text_model(
+            model, corpus, samples=samples, seed=seed, note=say, progress=progress
+        )
         sections["Figures"] = _figures(figures)
     shown, sections["Samples"] = _samples(model, folder, known, corpus, count=count, seed=seed)
     if isinstance(model.prior, NoCodePrior):
@@ -212,7 +214,7 @@ def _samples(
         if name == "own":
             shown = found
         title = f"the model's own ({own_prior_name(model)})" if name == "own" else name
-        told = "" if known is None else f"; {left_out:,} before and among them stand in the corpus"
+        told = "" if known is None else f"; left out because they stand in the corpus: {left_out:,}"
         blocks += [
             heading(f"Prior: {title}"),
             note(f"The first {len(found):,}, seed {seed}, none picked{told}."),

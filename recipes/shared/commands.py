@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import traceback
 import warnings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
+COMPLETE_VARIABLE = "_ARAE_TOOLKIT_COMPLETE"
+"""Set by a shell that asks for completions, by click's convention for the program's name."""
 Names = Callable[[click.Context], Iterable[str]]
 
 
@@ -52,17 +55,20 @@ class Completed(StringParamType):
         found: list[str] = []
         with contextlib.suppress(OSError, ValueError):
             found = sorted(name for name in self.names(ctx) if name.startswith(incomplete))
-        # Files first: bash forgets what stands before them.
-        return [CompletionItem(incomplete, type="file")] * self.files + [
+        # Files first: bash forgets what stands before them. And never an empty value in zsh, whose
+        # script would lose it, and take what follows for something else.
+        in_zsh = os.environ.get(COMPLETE_VARIABLE) == "zsh_complete"
+        begun = incomplete or ("_" if in_zsh else "")
+        return [CompletionItem(begun, type="file")] * self.files + [
             CompletionItem(name) for name in found
         ]
 
 
 def _runs(_: click.Context) -> Iterable[str]:
     """Return the names of the runs."""
-    from arae_toolkit.storage.paths import runs_folder
+    from arae_toolkit.recipes.shared.find_run import run_names
 
-    return [path.parent.name for path in runs_folder().glob("*/config.json")]
+    return run_names()
 
 
 def _corpora(_: click.Context) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -148,13 +148,32 @@ def load_system(
         write = reader.sample_blocks
         parameters, chosen = _parameters(reader.network), [ChosenPrior(OWN)]
     else:
-        raise CheckpointMismatch(
-            f"{folder}: a model of kind {kind!r}, which writes no new sentences; name the run of "
-            "an autoencoder or a language model of text"
-        )
+        raise _no_writer(folder, kind)
     name = folder.resolve().name
     weights = sha256_of_file(folder / WEIGHTS)
     return System(name, kind, write, chosen, parameters, weights, device, with_codes)
+
+
+def check_writers(folders: Iterable[Path]) -> None:
+    """Refuse models that write no new sentences, before anything is trained to measure them.
+
+    Raises:
+        CheckpointMismatch: If there is one, or it is damaged.
+    """
+    from arae_toolkit.models.model_folder import read_config
+
+    for folder in folders:
+        kind = read_config(folder).get("kind", AUTOENCODER)
+        if kind not in (AUTOENCODER, LANGUAGE_MODEL):
+            raise _no_writer(folder, kind)
+
+
+def _no_writer(folder: Path, kind: object) -> CheckpointMismatch:
+    """Return the refusal of a model that writes no new sentences."""
+    return CheckpointMismatch(
+        f"{folder}: a model of kind {kind}, which writes no new sentences; name the run of an "
+        "autoencoder or a language model of text"
+    )
 
 
 def measurement_of(

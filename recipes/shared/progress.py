@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -67,6 +68,12 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """Write a line to stderr where there is no live display, which takes long to load."""
     click.echo(printable(text), err=True)
+
+
+def say_next(*commands: Sequence[object]) -> None:
+    """Show on stderr what can be done next: commands of the program, by their words."""
+    shown = (shlex.join(["arae-toolkit", *map(str, words)]) for words in commands)
+    say(f"next: {' or '.join(map(repr, shown))}")
 
 
 def printable(text: str) -> str:

@@ -30,11 +30,11 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_a_file_a_folder_or_a_pattern_names_files(folder, source, names, base):
-    found = input_files(source)
+    found = input_files(source).files
     assert found == [InputFile(name, base + name) for name in names]
     with found[0].opened() as stream:
         assert stream.read().decode() in found[0].address
-    absolute = input_files(f"{folder}/{source}")
+    absolute = input_files(f"{folder}/{source}").files
     assert [file.name for file in absolute] == names
     assert absolute[0].measured() == found[0].measured()
 
@@ -47,6 +47,31 @@ def test_where_there_is_no_file_it_is_told(folder, source):
         input_files(source)
 
 
+def test_files_of_a_folder_that_are_none_of_rows_are_counted_by_suffix(folder):
+    """Hidden ones are not: other programs leave them, and do not mean them to be read."""
+    for name in ("deep/MORE.MD", "scan.pdf", "README", "old.md.gz", "_SUCCESS", ".a.pdf"):
+        (folder / "rows" / name).touch()
+    found = input_files("rows").passed_over
+    assert found == {"": 1, ".md": 2, ".md.gz": 1, ".pdf": 1}
+    assert list(found) == sorted(found)
+    assert input_files("rows/**/*.csv.gz").passed_over == {}
+    assert input_files("rows/scan.pdf").passed_over == {}
+
+
+def test_a_folder_without_rows_names_what_it_has_and_the_suffixes_known(folder):
+    (folder / "other").mkdir()
+    for name in ("a.pdf", "b.pdf", "c"):
+        (folder / "other" / name).touch()
+    with pytest.raises(DataError) as caught:
+        input_files("other")
+    assert str(caught.value) == (
+        "other: no file of rows, but 1 without a suffix, 2 .pdf; their suffixes are .jsonl, "
+        ".ndjson, .json, .csv, .tsv, .tab, .parquet, .txt, with .gz behind or in a .zip; a "
+        "pattern such as 'other/*' takes any"
+    )
+    assert caught.value.exit_code == 3
+
+
 def test_what_is_named_and_missing_is_wrong_usage(folder):
     with pytest.raises(NotFound, match="nowhere: no such file or folder"):
         input_files("nowhere")
@@ -55,7 +80,7 @@ def test_what_is_named_and_missing_is_wrong_usage(folder):
 def test_rows_alone_in_an_archive_are_not_passed_over(folder):
     with zipfile.ZipFile(folder / "rows" / "e.zip", "w") as archive:
         archive.writestr("e.txt", "one row")
-    last = input_files("rows")[-1]
+    last = input_files("rows").files[-1]
     assert last.name == "e.zip"
     with last.opened() as stream:
         assert stream.read() == b"one row"

@@ -172,6 +172,20 @@ def test_unusable_rows_go_to_a_side_file_with_file_and_row(work, tmp_path):
         work(output="other", on_error="fail")
 
 
+def test_files_that_are_none_of_rows_are_told_in_a_line_and_counted_in_the_manifest(work, tmp_path):
+    write_rows(tmp_path / "rows" / "a.jsonl", 3)
+    for name in ("b.pdf", "c.pdf", "d.log"):
+        (tmp_path / "rows" / name).write_text("x")
+    manifest, told = work()
+    assert told == [
+        f"note: {tmp_path}/rows: 3 files passed over, not of rows by suffix: 1 .log, 2 .pdf"
+    ]
+    assert manifest["passed_over"] == {".log": 1, ".pdf": 2}
+    assert manifest["complete"] and len(manifest["files"]) == 1
+    before = content_of(tmp_path / "out")
+    assert work() == (manifest, told) and content_of(tmp_path / "out") == before
+
+
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "tsv", "txt", "json", "parquet"])
 def test_answers_have_the_form_of_the_rows(work, tmp_path, form):
     rows = [{**row, "nats": None if row["id"] % 2 else 7} for row in texts(10)]

@@ -1,5 +1,7 @@
 """Figures of a text model, and new sentences of it."""
 
+from contextlib import contextmanager
+
 import small
 
 from arae_toolkit.data.corpus import Corpus
@@ -17,7 +19,19 @@ def test_copies_are_counted():
 
 def test_figures_are_those_of_the_parts(undisturbed, synthetic):
     model, corpus = ARAE.from_pretrained(undisturbed), Corpus(synthetic)
-    figures = measure_text_model(model, corpus, samples=40, seed=3)
+    steps: dict[str, list[int]] = {}
+
+    @contextmanager
+    def progress(title, total):
+        steps[title] = [total]
+        yield steps[title].append
+
+    figures = measure_text_model(model, corpus, samples=40, seed=3, progress=progress)
+    assert list(steps) == [
+        f"reconstruction of {corpus.rows(name):,} sentences of {name}, 2 steps each"
+        for name in ("dev", "test")
+    ]
+    assert all(total == sum(done) for total, *done in steps.values())
     assert list(figures.reconstruction) == ["dev", "test"]
     assert figures.reconstruction["dev"] == measure_split(model, corpus, "dev")
     assert figures.drawn == model.sample(40, seed=3)

@@ -371,7 +371,9 @@ def test_from_idx_files_to_pictures(tmp_path, source):
         "iteration-10.png",
         "iteration-5.png",
     ]
-    assert "this run is complete" in call("pretrain", "mnist", *SETS).stderr
+    again = call("pretrain", "mnist", *SETS).stderr
+    assert "this run is complete" in again
+    assert "/mnist --out samples.png' or 'arae-toolkit report " in again
 
     model, height, width = ImageARAE.from_pretrained(folder), SHAPE[0] + GAP, SHAPE[1] + GAP
     picture = tmp_path / "picture.png"

@@ -15,7 +15,6 @@ from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.recipes.cli import COMMANDS, LIBRARY_SETTINGS, main
 from arae_toolkit.recipes.shared import progress as common
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
-from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress
 
 PROGRAM = [sys.executable, "-c", "from arae_toolkit.recipes.cli import main; main()"]
@@ -268,35 +267,6 @@ def test_control_c_leaves_with_130():
     sleeper.send_signal(signal.SIGINT)
     _, errors = sleeper.communicate(timeout=20)
     assert (sleeper.returncode, errors) == (130, "arae-toolkit: interrupted\n")
-
-
-# --- finding runs ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run_of_snli():
-    folder = arae_toolkit.storage.paths.run_folder("snli")
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
-    return folder
-
-
-def test_a_run_is_found_by_corpus_name_and_by_path(run_of_snli, tmp_path, monkeypatch):
-    assert find_run("snli") == run_of_snli
-    assert find_run(str(run_of_snli)) == run_of_snli
-    monkeypatch.chdir(tmp_path / "runs")
-    assert find_run("./snli") == Path("snli")
-
-
-def test_a_missing_run_names_the_places_and_the_way_out(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ToolkitError) as caught:
-        find_run("yelp")
-    line = str(caught.value)
-    assert str(tmp_path / "runs" / "yelp" / "config.json") in line
-    assert "arae-toolkit pretrain yelp" in line
-    with pytest.raises(ToolkitError, match=r"looked for models/yelp/config\.json; "):
-        find_run("models/yelp")
 
 
 # --- progress --------------------------------------------------------------------------------

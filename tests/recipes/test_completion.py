@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.shell_completion import ShellComplete
+from command_line import call
 from command_tree import command_named, command_names
 
 from arae_toolkit.recipes.cli import PROGRAM, main
@@ -50,6 +51,65 @@ def some_runs():
 )
 def test_what_is_offered(words, names, files):
     assert offered(*words) == (names, files)
+
+
+def as_bash(out):
+    return [tuple(line.split(",", 1)) for line in out.splitlines()]
+
+
+def as_zsh(out):
+    """Three lines each, of which the script loses those that are empty."""
+    lines = [line for line in out.splitlines() if line]
+    return [(lines[at], lines[at + 1]) for at in range(0, len(lines), 3)]
+
+
+def as_fish(out):
+    return [tuple(line.split(",")[:2]) for line in out.split("\n")[:-1]]
+
+
+SHELLS = {"bash": as_bash, "zsh": as_zsh, "fish": as_fish}
+"""How the script of each reads what the program answers: kinds and values."""
+
+
+def answered(shell, *words):
+    """Return what a shell makes of the answer to its request for the last word."""
+    whole = " ".join(words)
+    environment = {
+        "_ARAE_TOOLKIT_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": f"{PROGRAM} {whole}",
+        "COMP_CWORD": words[-1] if shell == "fish" else str(len(words)),
+    }
+    return SHELLS[shell](call(env=environment).stdout)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("words", "names", "files"),
+    [
+        (("sample", "sen"), ["sent", "sentences"], True),
+        (("sample", ""), ["sent", "sentences", "topics"], True),
+        (("nli", "--corpus", "sn"), ["snli"], True),
+        (("transfer", "sent", "--to", ""), ["negative", "positive"], False),
+        (("transfer", "topics", "in.txt", "--to", "mu"), ["music"], False),
+        (("encode", "sent", ""), [], True),
+        (("encode", "sent", "tex"), [], True),
+    ],
+)
+def test_each_shell_is_answered_alike(shell, words, names, files):
+    found = answered(shell, *words)
+    assert [value for kind, value in found if kind == "plain"] == names
+    assert [kind for kind, _ in found[:1]] == ["file"] * files + ["plain"] * (not files)
+    if files and shell == "fish":  # whose script hands it on, to complete the file
+        assert found[0] == ("file", words[-1])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_has_a_script_however_it_is_asked_for(shell):
+    source = call(env={"_ARAE_TOOLKIT_COMPLETE": f"{shell}_source"}).stdout
+    assert source.strip() == call("completion", shell).stdout.strip()
+    assert f"_ARAE_TOOLKIT_COMPLETE={shell}_complete" in source
+    kind, command = answered(shell, "sam")[0]
+    assert (kind, command.split("\t")[0]) == ("plain", "sample")
 
 
 def test_every_run_and_corpus_of_every_command_is_completed():

@@ -69,6 +69,18 @@ def test_the_text_says_the_same(places):
     assert "no model yet" in text
 
 
+def test_a_folder_of_models_is_no_run_without_a_model(places):
+    """Such as that of the judges, or of several seeds."""
+    for name in ("judges/a", "judges/b", "arae/x/seed-0"):
+        (places / "runs" / name).mkdir(parents=True)
+        (places / "runs" / name / "config.json").write_text("{}")
+    lines = doctor().splitlines()
+    (judges,) = (line for line in lines if line.startswith("  judges: "))
+    (arae,) = (line for line in lines if line.startswith("  arae: "))
+    assert ", 2 models in it, " in judges and ", 1 model in it, " in arae
+    assert "no model yet" not in judges + arae
+
+
 def test_nothing_found_is_said_with_the_places(tmp_path):
     text = doctor()
     assert "sources in nowhere (set $ARAE_SOURCES to change)\n  none" in text

@@ -219,9 +219,10 @@ def test_wrong_usage_is_told_before_anything_is_trained(call, words, expected):
     assert expected in call(*words, code=2).stderr
 
 
-def test_a_run_that_writes_no_sentences_is_named(call, runs):
-    failed = call(runs / "nli-pairs", code=4)
-    assert "which writes no new sentences" in failed.stderr.splitlines()[-1]
+def test_a_run_that_writes_no_sentences_is_named_before_a_judge_is_trained(call, runs, tmp_path):
+    for run in (runs / "nli-pairs", small.save_pair_model(tmp_path / "average", 1, 2)):
+        (told,) = call(runs / "dull", run, code=4).stderr.splitlines()
+        assert "which writes no new sentences" in told
 
 
 def test_one_of_run_and_corpus_is_needed():

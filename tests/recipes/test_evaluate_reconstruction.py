@@ -5,6 +5,7 @@ import math
 
 import pytest
 import small
+import small_transfer
 from command_line import call
 
 from arae_toolkit.data.corpus import Corpus, texts_of
@@ -54,10 +55,23 @@ def test_images_are_measured_and_not_among_sentences(undisturbed, tmp_path):
     assert "a model of texts, this corpus holds images" in done.stderr
 
 
-def test_what_restores_no_sentences_is_refused(synthetic, tmp_path, undisturbed):
-    small.pair_model().save_pretrained(tmp_path / "pairs")
-    done = call("evaluate", "reconstruction", tmp_path / "pairs", "--corpus", synthetic, code=1)
-    assert "which restores no sentences" in done.stderr
+@pytest.mark.parametrize(
+    ("kind", "save"),
+    [
+        ("pairs", small.save_pair_model),
+        ("pair-ensemble", lambda folder: small.save_pair_model(folder, 1, 2)),
+        ("transfer", small_transfer.save_model),
+    ],
+)
+def test_what_restores_no_sentences_is_refused_as_everywhere(synthetic, tmp_path, kind, save):
+    save(tmp_path / "run")
+    words = ("evaluate", "reconstruction", tmp_path / "run", "--corpus", synthetic)
+    told = call(*words, code=4).stderr.splitlines()[-1]
+    assert f"run: a model of kind {kind}, where an autoencoder of text or images is needed" in told
+    assert "'arae-toolkit evaluate transfer'" in told
+
+
+def test_runs_of_one_name_are_refused(synthetic, tmp_path, undisturbed):
     copy = tmp_path / "undisturbed"
     copy.symlink_to(undisturbed)
     done = call("evaluate", "reconstruction", undisturbed, copy, code=2)

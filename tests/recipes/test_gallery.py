@@ -136,7 +136,8 @@ def test_a_page_shows_a_mark_in_place_of_each_sentence_of_the_corpus(tmp_path):
         details={"runs": {"X": shown}, "temperatures": [0.5, 1.0]},
     )
     text = gallery_block(read_results(tmp_path))
-    assert "The first 2 samples, the likeliest words, prior flow; 7 before and among them" in text
+    assert "The first 2 samples, the likeliest words, prior flow; left out because they" in text
+    assert "in the corpus: 7 (" in text
     assert "```text\none .\ntwo .\n```" in text
     assert f"a -> b\n    here .\n    {KNOWN}\n" in text
     assert f"a\n    {KNOWN}\n    there .\n" in text

@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import small
 import torch
 from command_line import call as call_program
 from command_line import json_lines, rows_in, start
@@ -88,6 +89,19 @@ def test_unique_samples_are_the_distinct_ones_in_the_order_they_are_drawn(call, 
     assert len(set(sentences)) == len(sentences) == 30
     drawn = list(dict.fromkeys(model.sample(300, batch_size=30)))
     assert sentences == drawn[:30]
+
+
+def test_a_language_model_s_likeliest_sentence_is_told_to_be_one(tmp_path):
+    """Without a code there is nothing that could make the next one another."""
+    small.model(small.vocabulary(), prior="none").save_pretrained(tmp_path)
+    result = call_program("sample", tmp_path, "--count", "3")
+    assert len(set(result.stdout.splitlines())) == 1
+    assert result.stderr == (
+        "arae-toolkit: note: a language model has one likeliest sentence; --method sample draws "
+        "others\n"
+    )
+    for more in (("--method", "sample"), ("--count", "1")):
+        assert call_program("sample", tmp_path, *more).stderr == ""
 
 
 def test_no_sample_is_no_output(call):
@@ -230,8 +244,8 @@ def test_longer_and_unknown_words_are_answered_and_longer_texts_are_told_of(call
 def test_texts_without_a_known_word_have_no_answer_and_are_counted(call, tmp_path):
     content = "unheard words .\na man sleeps\n\u200b\n"
     told = (
-        "arae-toolkit: warning: <stdin>: 2 of 3 texts are unknown words for more than half, 2 of "
-        "them entirely and so not answered\n"
+        "arae-toolkit: warning: <stdin>: 2 of 3 texts are mostly unknown words, 2 of them "
+        "entirely and so not answered\n"
     )
     encoded = call("encode", input=content)
     codes = [row["code"] for row in rows_in(encoded)]

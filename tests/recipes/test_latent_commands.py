@@ -95,6 +95,9 @@ def test_random_walks_are_rows_of_their_own(call):
     assert [row["index"] for row in rows] == [0, 1, 2]
     assert {row["seed"] for row in rows} == {5}
     assert lines.stdout.splitlines() == [step for row in rows for step in row["steps"]]
+    shown = "3 walks of 4 sentences, one below the other\n"
+    assert call("walk", "--random", 3, "--steps", 4).stderr == shown
+    assert call("walk", "--random", 1).stderr == ""
     slerp = call("walk", "--random", 3, "--steps", 4, "--seed", 5, "--interpolation", "slerp")
     assert slerp.stdout.splitlines()[::4] == lines.stdout.splitlines()[::4]
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import outside_stand_in
 import pytest
+import small
+import small_transfer
 from click.testing import Result
 from command_line import call
 
@@ -59,7 +61,12 @@ def test_it_prints_the_table_and_leaves_models_and_results(trained):
     folder, result = trained
     for words in ("classifier, 2 seeds", "hypothesis alone", "most frequent label", "taken for"):
         assert words in result.stdout
-    assert "sha256" in result.stderr
+    assert result.stderr.startswith("240 labelled pairs, fingerprint ")
+    made = f"{folder / 'nli-small'}"
+    assert result.stderr.splitlines()[-2:] == [
+        f"the average of the 2 seeds is {made}",
+        f"next: 'arae-toolkit nli predict {made} FILE'",
+    ]
     found = _result(folder)
     assert found["seeds"] == [0, 1]
     assert found["metrics"]["test_accuracy"]["spread"] is not None
@@ -188,6 +195,24 @@ def test_an_average_of_seeds_is_no_encoder(corpus, trained):
     folder = trained[0] / "nli-small"
     result = call("nli", "--labels", "90", "--corpus", corpus, "--encoder", folder, code=4)
     assert str(folder / "seed-0") in result.stderr.splitlines()[-1]
+
+
+def test_a_folder_of_runs_is_no_encoder_and_names_them(corpus, tmp_path):
+    for seed in range(2):
+        small.save_model(tmp_path / "ae" / f"seed-{seed}")
+    words = ("nli", "--labels", "90", "--corpus", corpus, "--encoder", tmp_path / "ae")
+    assert "of the models seed-0, seed-1; name one" in call(*words, code=2).stderr
+
+
+def test_a_transfer_model_is_no_encoder(corpus, tmp_path):
+    """It has one, trained to keep a label out of its codes."""
+    small_transfer.save_model(tmp_path)
+    told = call("nli", "--labels", "90", "--corpus", corpus, "--encoder", tmp_path, code=4).stderr
+    assert told == (
+        f"arae-toolkit: error: {tmp_path}: a model of kind transfer, where an autoencoder of text, "
+        "a classifier of pairs or its pretrained encoder is needed; 'arae-toolkit runs' lists the "
+        "kinds of runs\n"
+    )
 
 
 def test_outside_weights_are_titled_so_with_what_they_have_seen(corpus, tmp_path, monkeypatch):

@@ -208,3 +208,31 @@ def test_a_table_is_measured_like_rows(call, expected):
     lines = [";".join(row.values()) for row in rows()]
     table = "\n".join(["premise;hypothesis;gold_label", *lines])
     check_numbers(report(call("-", "--json", input=table)), expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "shown"),
+    [
+        (["yes", "no", "yes", "no"], (), "no=LABEL,yes=LABEL"),
+        (["yes", "no"] * 60, (), "no=LABEL,yes=LABEL"),  # given up after a hundred rows
+        ([7, 8, 7, 8], (), "7=LABEL,8=LABEL"),
+        (["neutral", "no", "no", "yes"], (), "no=LABEL,yes=LABEL"),
+        (["neutral", "no"], ("--on-error", "fail"), "no=LABEL"),
+        (["neutral", "no", "odd"], ("--labels-map", "odd=neutral"), "no=LABEL"),
+    ],
+    ids=["none known", "many", "numbers", "some known", "fail", "one left out of the map"],
+)
+def test_labels_that_the_model_does_not_know_lead_to_the_map(call, labels, options, shown):
+    premise, hypothesis = PAIRS[0]
+    written = [{"premise": premise, "hypothesis": hypothesis, "label": label} for label in labels]
+    last = call("-", *options, input=json_lines(written), code=3).stderr.splitlines()[-1]
+    assert last.endswith(
+        f"; the model's labels are {', '.join(LABELS)}: say which are meant by --labels-map "
+        f"{shown}, or name another field by --label-field"
+    )
+
+
+def test_a_field_of_many_values_is_hardly_one_of_labels(call):
+    written = [{**row, "gold_label": f"note {number}"} for number, row in enumerate(rows() * 4)]
+    last = call("-", input=json_lines(written), code=3).stderr.splitlines()[-1]
+    assert last.endswith("; is it the field of the labels? see --label-field and --labels-map")

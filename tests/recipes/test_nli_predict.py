@@ -57,8 +57,8 @@ def test_a_sentence_without_a_known_word_leaves_a_pair_without_a_label(call):
     assert [row["label"] is None for row in rows] == [False, True, True]
     assert [row["probabilities"] is None for row in rows] == [False, True, True]
     assert result.stderr == (
-        "arae-toolkit: warning: <stdin>: 2 of 6 texts are unknown words for more than half, 2 of "
-        "them entirely and so not answered\n"
+        "arae-toolkit: warning: <stdin>: 2 of 6 texts are mostly unknown words, 2 of them "
+        "entirely and so not answered\n"
     )
     lines = call("--output-format", "lines", input=content).stdout.split("\n")
     assert lines == [rows[0]["label"], "", "", ""]

@@ -21,6 +21,7 @@ def test_it_trains_and_leaves_a_model(synthetic, tmp_path):
     result = pretrain(synthetic, tmp_path)
     assert result.stdout == f"{tmp_path}\n"
     assert "sentences/s" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("next: 'arae-toolkit sample ")
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     dev = [row for row in rows if row["kind"] == "dev"]
     assert len(dev) == 2

@@ -18,6 +18,7 @@ def test_each_setting_has_a_row_with_meaning_range_default_and_value():
         row == "| code_size | 96 | 64 | whole number: from 1 to 65536 | Z is the size of a code. |"
     )
     assert rows[0] == "| setting | value | default | may be | meaning |"
+    assert any("`lstm`" in row for row in rows) and not any("``" in row for row in rows)
 
 
 def test_the_values_are_those_that_pretrain_starts_from():

@@ -136,8 +136,8 @@ def test_texts_of_unknown_words_are_given_back(call, text):
     assert row["refused"] == 0
     assert row["unknown_words"] > 0
     assert result.stderr == (
-        "arae-toolkit: warning: <arguments>: 1 of 1 texts are unknown words for more than half, "
-        "1 of them entirely and so given back\n"
+        "arae-toolkit: warning: <arguments>: 1 of 1 texts are mostly unknown words, 1 of them "
+        "entirely and so given back\n"
     )
 
 
