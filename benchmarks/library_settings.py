@@ -76,7 +76,7 @@ def main(
 
         return run
 
-    ways = {}
+    ways: dict[str, tuple[Mapping[str, str], int]] = {}
     for beside, place in ((0, "alone"), (busy, "beside others")):
         if beside or place == "alone":
             ways[f"as they come, {place}"] = ({}, beside)

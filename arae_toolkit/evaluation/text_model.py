@@ -84,9 +84,9 @@ def measure_text_model(
     there = [name for name in there if corpus.rows(name)]
     reconstruction = {}
     for name in there:
-        rows = corpus.rows(name)
-        title = f"reconstruction of {rows:,} sentences of {name}, {STEPS_OF_ROW} steps each"
-        with progress(title, STEPS_OF_ROW * rows) as advance:
+        count = corpus.rows(name)
+        title = f"reconstruction of {count:,} sentences of {name}, {STEPS_OF_ROW} steps each"
+        with progress(title, STEPS_OF_ROW * count) as advance:
             reconstruction[name] = measure_split(model, corpus, name, advance=advance)
     swapped: list[float] = []
     counts = (0, 0)

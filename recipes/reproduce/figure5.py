@@ -148,7 +148,7 @@ def _measured(
     transforms = word_transforms(model, space, corpus, list(PAPER_OFFSETS), seed=seed)
     how: dict[str, Any] = {"decodings": decodings, "seed": seed, "progress": progress}
     how["keep"] = keep
-    tried = {"temperatures": temperatures, "scales": scales}
+    tried: dict[str, Any] = {"temperatures": temperatures, "scales": scales}
     settings = settings_on_dev(model, space, transforms, corpus, **tried, **how)
     return measure_offsets(model, space, transforms, settings, count=count, **how)
 
