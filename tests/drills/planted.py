@@ -18,8 +18,8 @@ import filelock
 from arae_toolkit.errors import DataError
 from arae_toolkit.models import model_folder
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.recipes.shared import rows, standard_streams
-from arae_toolkit.storage import atomic_files, safetensors_file
+from arae_toolkit.recipes.shared import standard_streams
+from arae_toolkit.storage import atomic_files, rows, safetensors_file
 from arae_toolkit.training import experiment
 from drills import forked
 from drills.catalogue import DRILLS
