@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,38 @@ import torch
 from pytest import MonkeyPatch
 from safetensors.torch import save_file
 from small_transfer import changed
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.data.corpus import Corpus, pack
 from arae_toolkit.data.image_batches import PixelStore
-from arae_toolkit.data.labelled_batches import AttributeStore
+from arae_toolkit.data.labelled_batches import AttributeStore, class_weights
+from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.data.vocabulary import EOS
 from arae_toolkit.distributed.ranks import Ranks
 from arae_toolkit.models.image_arae import ImageARAE
+from arae_toolkit.nli import classifier_training
+from arae_toolkit.nli.classifier_training import ClassifierTraining
+from arae_toolkit.nli.networks import new_network
+from arae_toolkit.nli.pretraining.heads import PairPretrainingHeads
+from arae_toolkit.nli.pretraining.training import PairPretraining
+from arae_toolkit.nli.settings import PairTrainingConfig
 from arae_toolkit.nn import lstm_decoder, lstm_encoder
+from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
+from arae_toolkit.nn.initialization import uniform
 from arae_toolkit.nn.priors import PriorKind
 from arae_toolkit.ops import linear_cross_entropy
 from arae_toolkit.pretraining import algorithm
 from arae_toolkit.pretraining.algorithm import Algorithm
+from arae_toolkit.training.loop import Trainable
 from arae_toolkit.transfer.autoencoder import attribute_classifier, experiment
+from arae_toolkit.transfer.cross_aligned.network import CrossAligned
+from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedSchedule
+from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
+from arae_toolkit.transfer.infilling.network import new_infilling_network
+from arae_toolkit.transfer.infilling.settings import InfillingTrainingConfig
+from arae_toolkit.transfer.infilling.training import InfillingTraining
+from arae_toolkit.transfer.salience import log_ratios, word_counts
 
 
 def gradients_in_float64(
@@ -50,8 +69,9 @@ def float64() -> Iterator[None]:
         patch.setattr(linear_cross_entropy, "gradients_on_cpu", gradients_in_float64)
         for module in (lstm_encoder, lstm_decoder, algorithm):  # packed, sums are in float32
             patch.setattr(module, "packs", lambda _: False)
-        counted = attribute_classifier.class_weights
-        patch.setattr(attribute_classifier, "class_weights", lambda *of: counted(*of).double())
+        for module in (attribute_classifier, classifier_training):
+            patch.setattr(module, "class_weights", lambda *of: class_weights(*of).double())
+        patch.setattr(Tensor, "float", Tensor.double)
         try:
             yield
         finally:
@@ -73,7 +93,7 @@ def trained_transfer(
 ) -> dict[str, Tensor]:
     """Return what a transfer model ends with: see :func:`end_of`. Decoding is in float32 only."""
     with float64() if exact else nullcontext():
-        opened, config = Corpus(corpus), changed(**settings)
+        opened, config = Corpus(corpus), changed(attribute_warmup=0, **settings)
         model = experiment.new_model(opened, config, kind="arae")
         store = AttributeStore(opened.split("train"), device=torch.device("cpu"))
         return end_of(experiment.new_algorithm(model, config, store, "fp32", ranks), iterations)
@@ -91,10 +111,95 @@ def trained_images(settings: tuple[str, ...], iterations: int, ranks: Ranks) -> 
         return end_of(Algorithm(model, config, store, ranks=ranks), iterations)
 
 
-def end_of(training: Algorithm, iterations: int) -> dict[str, Tensor]:
-    """Return weights, and the scalars of every iteration."""
+def trained_classifier(
+    settings: dict[str, Any], iterations: int, ranks: Ranks
+) -> dict[str, Tensor]:
+    """Return what a classifier of pairs ends with: see :func:`end_of`."""
+    with float64():
+        words, settings = small.rule_words(), dict(settings)
+        network = new_network(
+            len(words),
+            len(small.LABELS),
+            generator=torch.Generator().manual_seed(3),
+            **{"kind": settings.pop("kind"), "embedding_size": 8, "code_size": 8},
+            **{"hidden_size": 12, "dropout": 0.2},
+        )
+        schedule = PairTrainingConfig(batch_size=10, epochs=99, warmup=2, rate=5e-3, **settings)
+        store = small.rule_store(47, words)
+        training = ClassifierTraining(network, schedule, store, np.arange(47), ranks=ranks)
+        return end_of(training, iterations)
+
+
+def trained_pair_encoder(
+    settings: dict[str, Any], generates: bool, iterations: int, ranks: Ranks
+) -> dict[str, Tensor]:
+    """Return what the pretraining of a pair encoder ends with: see :func:`end_of`."""
+    with float64():
+        words, random = small.rule_words(), torch.Generator().manual_seed(3)
+        encoder = BiLSTMEncoder(len(words), embedding_size=8, code_size=8)
+        uniform(encoder, bound=0.5, generator=random)
+        heads = PairPretrainingHeads(encoder, len(small.LABELS), generates=generates)
+        heads.initialize(random)
+        texts = {text for pair in small.rule_pairs(30)[0] for text in pair}
+        singles = pack(words.encode_batch(sorted(texts)), vocab_size=len(words))
+        training = PairPretraining(
+            *(heads, PairTrainingConfig(epochs=99, warmup=2, rate=5e-3, **settings)),
+            *(small.rule_store(47, words), TokenStore(singles, device=torch.device("cpu"))),
+            known=np.arange(47) % 2 == 0,
+            ranks=ranks,
+        )
+        return end_of(training, iterations)
+
+
+def trained_infilling(
+    corpus: Path, settings: dict[str, Any], iterations: int, ranks: Ranks
+) -> dict[str, Tensor]:
+    """Return what an infilling model ends with: see :func:`end_of`."""
+    with float64():
+        opened, schedule = Corpus(corpus), InfillingTrainingConfig(epochs=99, warmup=2, **settings)
+        words, values, train = len(opened.vocabulary), len(opened.labels), opened.split("train")
+        sizes = {"embedding_size": 12, "hidden_size": 10, "attribute_size": 4, "channels": 8}
+        network = new_infilling_network(sizes, words, values)
+        counts = word_counts(train, values, words)
+        salience = log_ratios(counts, smoothing=schedule.smoothing)
+        network.salience.copy_(torch.from_numpy(salience))
+        cpu = torch.device("cpu")
+        return end_of(
+            InfillingTraining(network, schedule, train, device=cpu, ranks=ranks), iterations
+        )
+
+
+def trained_cross_aligned(
+    corpus: Path, settings: dict[str, Any], iterations: int, ranks: Ranks
+) -> dict[str, Tensor]:
+    """Return what a cross-aligned autoencoder ends with: see :func:`end_of`."""
+    with float64():
+        opened = Corpus(corpus)
+        model = CrossAligned(
+            len(opened.vocabulary),
+            attributes=opened.labels,
+            max_length=opened.max_length,
+            **{"embedding_size": 12, "attribute_size": 4, "code_size": 10, "filters": 4},
+        )
+        model.initialize(torch.Generator().manual_seed(0))
+        with torch.no_grad():  # some of what it writes ends early
+            model.generator.projection.weight.mul_(10)
+            model.generator.projection.bias[EOS] = 0.1
+        store = AttributeStore(opened.split("train"), device=torch.device("cpu"))
+        schedule = CrossAlignedSchedule(
+            iterations=iterations, warmup=2, adversarial_warmup=2, loss_bound=9.0, **settings
+        )
+        return end_of(CrossAlignedTraining(model, schedule, store, ranks=ranks), iterations)
+
+
+def end_of(training: Trainable, iterations: int) -> dict[str, Tensor]:
+    """Return weights, the scalars of every iteration, and the gradients of the first."""
+    gradients: dict[str, Tensor] = {}
+    for name, update in training.updates.items():
+        watch = partial(_note_gradients, update.parameters, f"gradients/{name}", gradients)
+        update.optimizer.register_step_pre_hook(watch)
     scalars = [training.iteration(number) for number in range(iterations)]
-    found = {
+    found = gradients | {
         f"{name}/{key}": value.detach().clone().contiguous()
         for name, module in training.modules.items()
         for key, value in module.state_dict().items()
@@ -105,10 +210,27 @@ def end_of(training: Algorithm, iterations: int) -> dict[str, Tensor]:
     }
 
 
+def _note_gradients(
+    parameters: list[nn.Parameter], name: str, gradients: dict[str, Tensor], *_: Any
+) -> None:
+    """Keep the gradients that an optimizer's first step is taken with."""
+    for number, parameter in enumerate(parameters):
+        if parameter.grad is not None:
+            gradients.setdefault(f"{name}/{number}", parameter.grad.clone())
+
+
 def end_of_case(case: dict[str, Any], ranks: Ranks) -> dict[str, Tensor]:
     """Return what the model of a case ends with."""
     own = dict(case)
-    trains = {"transfer": trained_transfer, "images": trained_images, "text": trained}
+    trains = {
+        "transfer": trained_transfer,
+        "images": trained_images,
+        "text": trained,
+        "classifier": trained_classifier,
+        "pair encoder": trained_pair_encoder,
+        "infilling": trained_infilling,
+        "cross-aligned": trained_cross_aligned,
+    }
     return trains[own.pop("kind", "text")](**own, ranks=ranks)
 
 

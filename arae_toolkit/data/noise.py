@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -110,13 +112,34 @@ def swappable(lengths: Tensor, *, swaps: int) -> Tensor:
     return (lengths - 2).clamp(min=0) >= swaps
 
 
-def seeded_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+@dataclass(frozen=True)
+class RowNoise:
+    """A source of noise for some rows of a batch, which draws for all of them.
+
+    So the noise of a row is the same whichever process has the row.
+
+    Attributes:
+        generator: Source of randomness on the rows' device.
+        rows: Which of the batch's rows the values are of.
+        count: B, the rows of the whole batch.
+    """
+
+    generator: torch.Generator
+    rows: slice
+    count: int
+
+
+NoiseSource = torch.Generator | RowNoise
+"""What noise is drawn from, for all rows of a batch or for some."""
+
+
+def seeded_dropout(values: Tensor, share: float, generator: NoiseSource | None) -> Tensor:
     """Set a share of the values to 0 and scale the others up, so that the mean stays.
 
     Torch's own dropout draws from the global generator.
 
     Args:
-        values: Any shape.
+        values: Any shape, rows first.
         share: Chance of each value to be dropped, in [0, 1).
         generator: Source of randomness on the values' device; ``None`` drops nothing.
 
@@ -126,5 +149,9 @@ def seeded_dropout(values: Tensor, share: float, generator: torch.Generator | No
     """
     if generator is None or not share:
         return values
-    kept = torch.empty_like(values).bernoulli_(1 - share, generator=generator)
+    if isinstance(generator, RowNoise):
+        whole = values.new_empty(generator.count, *values.shape[1:])
+        kept = whole.bernoulli_(1 - share, generator=generator.generator)[generator.rows]
+    else:
+        kept = torch.empty_like(values).bernoulli_(1 - share, generator=generator)
     return values * kept.mul_(1 / (1 - share))

@@ -133,13 +133,18 @@ class TokenBatch:
         """Return sentences of the same lengths with other words. Shape (B, T)."""
         return replace(self, tokens=tokens)
 
-    def part(self, rows: slice) -> TokenBatch:
-        """Return some of the sentences, in their order, without their attributes."""
+    def part(self, rows: slice, *, narrow: bool = True) -> TokenBatch:
+        """Return some of the sentences, in their order, without their attributes.
+
+        Args:
+            rows: Which ones.
+            narrow: Whether columns that hold nothing of theirs are left out.
+        """
         tokens, lengths = self.tokens[rows], self.lengths[rows]
         if self.packing is None:
             return TokenBatch(tokens, lengths, None)
         host_lengths = lengths.numpy(force=True)
-        width = int(host_lengths.max())
+        width = int(host_lengths.max()) if narrow else tokens.shape[1]
         packing = Packing.of(host_lengths, width=width, device=self.device)
         return TokenBatch(tokens[:, :width].contiguous(), lengths, packing)
 

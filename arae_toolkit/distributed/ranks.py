@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -27,6 +27,9 @@ SIZE_VARIABLE = "WORLD_SIZE"
 LONGEST_WAIT = timedelta(hours=12)
 """While the first process measures, prepares or trains what is small, the others wait; whoever is
 gone is noticed at once."""
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Ranks:
         """Wait until all processes have come here."""
         self.largest(0)
 
-    def of_first(self, value: Any) -> Any:
+    def of_first(self, value: Value) -> Value:
         """Return the first process's value, which the others wait for."""
         if self.size == 1:
             return value
@@ -141,12 +144,13 @@ def joined(device: torch.device) -> Ranks:
     """Return the processes that torchrun has started this one with, or this one alone.
 
     Args:
-        device: Where each computes: NCCL carries what they tell each other on CUDA, Gloo elsewhere.
+        device: Where each computes: NCCL carries what lies on a CUDA device, Gloo everything else.
     """
     if int(os.environ.get(SIZE_VARIABLE, "1")) == 1:
         return ALONE
     if not distributed.is_initialized():
-        backend = "nccl" if device.type == "cuda" else "gloo"
+        # Numbers of the host, such as a signal's, are told on CUDA as well.
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     return Ranks(distributed.get_world_size(), distributed.get_rank())
 

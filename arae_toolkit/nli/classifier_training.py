@@ -14,9 +14,11 @@ from torch.nn import functional
 from arae_toolkit.data.labelled_batches import class_weights
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of, reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
+from arae_toolkit.nn.shared_rows import OwnRows
 from arae_toolkit.optim.schedules import learning_rate
 from arae_toolkit.optim.update import Scalars, Update, adam_update
 from arae_toolkit.training.loop import far_above_guessing
@@ -34,6 +36,7 @@ def classification_step(
     generator: torch.Generator,
     dtype: torch.dtype,
     class_weights: Tensor | None = None,
+    ranks: Ranks = ALONE,
 ) -> Scalars:
     """Descend the cross-entropy of the labels; return it in nats a pair, with the share right.
 
@@ -45,13 +48,16 @@ def classification_step(
         generator: Source of dropout.
         dtype: ``bfloat16`` runs the matrix products in it.
         class_weights: Of the classes in the mean over the batch; all alike without. Shape (A,).
+        ranks: Processes that share out the pairs, and add up gradients in ``updates``.
     """
     premise, hypothesis = batch.premise, batch.hypothesis
     if word_drop:
         premise = premise.corrupted(share=word_drop, generator=generator)
         hypothesis = hypothesis.corrupted(share=word_drop, generator=generator)
     with reduced(batch.labels.device, dtype):
-        scores = network(premise, hypothesis, generator)
+        own = OwnRows(ranks, len(batch))
+        part = network(own.of(premise), own.of(hypothesis), own.noise(generator))
+    scores = own.gathered(part)
     nats = functional.cross_entropy(scores, batch.labels, weight=class_weights)
     parameters = [p for update in updates.values() for p in update.parameters]
     nats.backward(inputs=parameters)
@@ -74,6 +80,7 @@ class ClassifierTraining:
         precision: Of the matrix products.
         labels: Class of every pair of the store, to be used in place of its own labels. Shape (of
             the store,).
+        ranks: Processes that share out the pairs of every batch.
     """
 
     def __init__(
@@ -85,10 +92,11 @@ class ClassifierTraining:
         *,
         precision: Precision = "fp32",
         labels: npt.NDArray[np.int64] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Make the optimizers; the weights are left as they are."""
         self.network, self.intervals, self.store, self.rows = network, settings, store, rows
-        self.dtype = dtype_of(precision)
+        self.dtype, self.ranks = dtype_of(precision), ranks
         self.device = store.device
         self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
         self.sampler = EpochSampler(
@@ -111,7 +119,7 @@ class ClassifierTraining:
         rest = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
         parts = {"encoder": [*network.encoder.parameters()], "classifier": rest}
         self.updates = {
-            name: adam_update(part, rate=settings.rate, clip_norm=settings.clip_norm)
+            name: adam_update(part, rate=settings.rate, clip_norm=settings.clip_norm, ranks=ranks)
             for name, part in parts.items()
             if part  # a frozen encoder has none
         }
@@ -138,6 +146,7 @@ class ClassifierTraining:
             generator=self.random,
             dtype=self.dtype,
             class_weights=self._class_weights,
+            ranks=self.ranks,
         )
         self.kept["recent_nats"] = torch.lerp(
             self.kept["recent_nats"], scalars["nats_per_pair"].cpu(), 0.01

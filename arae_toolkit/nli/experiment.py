@@ -38,6 +38,9 @@ Measured = dict[str, dict[str, Any]]
 """Measurements of one seed by split."""
 CHANCE_DEVIATIONS = 3.0
 """An accuracy so many standard deviations above the most frequent label's is no chance."""
+BY_ONE_PROCESS = (
+    "outside weights are tuned by one process: their dropout follows the rows that a process sees"
+)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,13 @@ def train_classifier(
     Returns:
         The measurements on ``dev`` and ``test``, as :func:`measured` finds them again.
 
+    With several processes it is the first one that measures, and the others wait for it.
+
     Raises:
         CheckpointMismatch: If the folder holds another run, or one that cannot be extended.
         DataError: If the corpus has no pairs in a split.
-        ValueError: If outside weights cannot be trained by these settings.
+        ValueError: If outside weights cannot be trained by these settings, or not by several
+            processes.
         TrainingDiverged: If the classifier has learned nothing: it is at chance on dev, and its
             loss has not fallen below that of guessing.
         Interrupted: See :func:`~arae_toolkit.training.loop.fit`.
@@ -114,7 +120,8 @@ def train_classifier(
     for split in ("train", *SPLITS):
         task.corpus.pairs(split)  # refuses a corpus without it before anything is trained
     experiment = Experiment(folder, config, task.facts, **options)
-    if _epochs_there(experiment) < config.training.epochs:
+    ranks = experiment.ranks
+    if ranks.leads and _epochs_there(experiment) < config.training.epochs:
         (folder / MEASURED).unlink(missing_ok=True)  # of the shorter run, which is trained on
     device, log = experiment.device, experiment.log
     vocabulary, labels = (task.encoder or task.corpus).vocabulary, task.corpus.labels
@@ -123,9 +130,12 @@ def train_classifier(
     network: PairNetwork
     if isinstance(task.encoder, OutsideWeights):
         task.encoder.check(config)
+        if task.encoder.tuned and ranks.size > 1:
+            raise ValueError(BY_ONE_PROCESS)
         encoder = task.encoder.for_training()
         network = new_outside_network(encoder, len(labels), generator=generator, **arguments)
-        encoder.save(folder / FOLDER)
+        if ranks.leads:
+            encoder.save(folder / FOLDER)
     else:
         network = new_network(len(vocabulary), len(labels), generator=generator, **arguments)
         if task.encoder is not None and not task.encoder.put_into(network):
@@ -150,7 +160,10 @@ def train_classifier(
             return {"accuracy": result.accuracy, "nats_per_pair": result.nats, "best": kept}
 
         training = ClassifierTraining(
-            network, config.training, train, rows, precision=experiment.precision, labels=classes
+            *(network, config.training, train, rows),
+            precision=experiment.precision,
+            labels=classes,
+            ranks=ranks,
         )
         return training, evaluate
 
@@ -159,6 +172,8 @@ def train_classifier(
     if isinstance(task.encoder, OutsideWeights):
         record["outside"] = task.encoder.about
     experiment.train(network, make, record=record, vocabulary=vocabulary)
+    if not ranks.leads:
+        return ranks.of_first(Measured())
     network.load_state_dict(load_model_folder(folder, device=device).tensors)
     found: Measured = {}
     for split in SPLITS:
@@ -173,7 +188,7 @@ def train_classifier(
             "confusion": result.confusion.tolist(),
         }
     write_json(folder / MEASURED, found)
-    return found
+    return ranks.of_first(found)
 
 
 def measured(

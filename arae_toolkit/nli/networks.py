@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.nli.outside_encoder import OutsideEncoder
 from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, max_over_tokens
@@ -59,7 +59,7 @@ class VectorClassifier(nn.Module):
         self.hidden = nn.Linear(4 * code_size, hidden_size)
         self.output = nn.Linear(hidden_size, labels)
 
-    def vector(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+    def vector(self, batch: TokenBatch, generator: NoiseSource | None = None) -> Tensor:
         """Return the vector of each sentence. Shape (B, Z), float32."""
         if isinstance(self.encoder, BiLSTMEncoder):
             states = self.encoder.states(batch, dropout=self.embedding_dropout, generator=generator)
@@ -68,7 +68,7 @@ class VectorClassifier(nn.Module):
         return cast(Tensor, code) * self.code_gain
 
     def forward(
-        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return a score for each label. Shape (B, A), float32.
 
@@ -82,7 +82,7 @@ class VectorClassifier(nn.Module):
         )
 
     def scores(
-        self, premise: Tensor, hypothesis: Tensor, generator: torch.Generator | None = None
+        self, premise: Tensor, hypothesis: Tensor, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
         parts = _pair_features(premise, hypothesis)
@@ -133,7 +133,7 @@ class AttentionClassifier(nn.Module):
         return max_over_tokens(self.encoder.states(batch), batch).float()
 
     def forward(
-        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return a score for each label, as :meth:`VectorClassifier.forward` does."""
         batches = (premise, hypothesis)
@@ -156,7 +156,7 @@ class AttentionClassifier(nn.Module):
         self,
         states: Sequence[Tensor],
         batches: Sequence[TokenBatch],
-        generator: torch.Generator | None,
+        generator: NoiseSource | None,
     ) -> tuple[Tensor, Tensor]:
         """Return each word compared with its counterpart. Shapes (B, T, A_c) and (B, T', A_c)."""
         first, second = (torch.tanh(self.attention(part)).float() for part in states)
@@ -169,7 +169,7 @@ class AttentionClassifier(nn.Module):
             self._compare(second, to_first.transpose(1, 2) @ first, generator),
         )
 
-    def _compare(self, own: Tensor, other: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _compare(self, own: Tensor, other: Tensor, generator: NoiseSource | None) -> Tensor:
         features = torch.cat(_pair_features(own, other), dim=2)
         compared = self.comparison(seeded_dropout(features, self.dropout, generator))
         return functional.relu(compared).float()
@@ -204,12 +204,12 @@ class OutsideClassifier(nn.Module):
         self.hidden = nn.Linear(4 * encoder.code_size, hidden_size)
         self.output = nn.Linear(hidden_size, labels)
 
-    def vector(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+    def vector(self, batch: TokenBatch, generator: NoiseSource | None = None) -> Tensor:
         """Return the vector of each sentence. Shape (B, Z), float32."""
         return cast(Tensor, self.encoder(batch, generator))
 
     def forward(
-        self, premise: TokenBatch, hypothesis: TokenBatch, generator: torch.Generator | None = None
+        self, premise: TokenBatch, hypothesis: TokenBatch, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return a score for each label, as :meth:`VectorClassifier.forward` does."""
         return self.scores(
@@ -217,7 +217,7 @@ class OutsideClassifier(nn.Module):
         )
 
     def scores(
-        self, premise: Tensor, hypothesis: Tensor, generator: torch.Generator | None = None
+        self, premise: Tensor, hypothesis: Tensor, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return a score for each label from the vectors of :meth:`vector`. Shape (B, A)."""
         return _perceptron(self, torch.cat(_pair_features(premise, hypothesis), dim=1), generator)
@@ -226,9 +226,7 @@ class OutsideClassifier(nn.Module):
 PairNetwork = VectorClassifier | AttentionClassifier | OutsideClassifier
 
 
-def _perceptron(
-    network: PairNetwork, features: Tensor, generator: torch.Generator | None
-) -> Tensor:
+def _perceptron(network: PairNetwork, features: Tensor, generator: NoiseSource | None) -> Tensor:
     """Return a score for each label, by a network's one hidden layer. Shape (B, A), float32."""
     features = seeded_dropout(features, network.dropout, generator)
     hidden = functional.relu(network.hidden(features))

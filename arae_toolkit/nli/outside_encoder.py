@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import NoiseSource, RowNoise
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import SPECIAL_TOKENS, UNKNOWN, Vocabulary, WordCounts
 from arae_toolkit.devices import reduced
@@ -119,13 +120,17 @@ class OutsideEncoder(nn.Module):
             vectors = model(features)["sentence_embedding"].float()
         return functional.normalize(vectors, dim=1) * math.sqrt(self.code_size)
 
-    def forward(self, batch: TokenBatch, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, batch: TokenBatch, generator: NoiseSource | None = None) -> Tensor:
         """Return the vectors of B sentences. Shape (B, Z), float32."""
         sentences = _sentences_of(batch)
         rows = [self._row_of.get(sentence, -1) for sentence in sentences]
         if self._row_of and min(rows) >= 0:
             return self._vectors[torch.tensor(rows, device=self._vectors.device)]
-        return self.embed([self.text_of(sentence) for sentence in sentences], generator)
+        texts = [self.text_of(sentence) for sentence in sentences]
+        if not self.tuned:
+            return self.embed(texts)
+        assert not isinstance(generator, RowNoise), "several processes tune no outside weights"
+        return self.embed(texts, generator)
 
     def text_of(self, sentence: Sequence[int]) -> str:
         """Return a sentence as the model reads it, its own mark where a word is unknown."""

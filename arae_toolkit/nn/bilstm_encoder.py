@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.code_head import CodeForm, CodeHead
@@ -54,7 +54,7 @@ class BiLSTMEncoder(nn.Module):
         self.head = CodeHead(code_size, form=code_form, state_size=state_size)
 
     def states(
-        self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
+        self, batch: TokenBatch, *, dropout: float = 0.0, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return the state at each token, both directions side by side. Shape (B, T, H), float32.
 

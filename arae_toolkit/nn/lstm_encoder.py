@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.code_head import CodeForm, CodeHead
@@ -43,7 +42,7 @@ class LSTMEncoder(nn.Module):
         self.head = CodeHead(code_size, form=code_form, state_size=state_size)
 
     def forward(
-        self, batch: TokenBatch, *, dropout: float = 0.0, generator: torch.Generator | None = None
+        self, batch: TokenBatch, *, dropout: float = 0.0, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return the code of each sentence. Shape (B, Z), float32, by default of unit norm.
 
@@ -59,7 +58,7 @@ class LSTMEncoder(nn.Module):
         return self.head.posterior(self.last_state(batch))
 
     def last_state(
-        self, batch: TokenBatch, dropout: float = 0.0, generator: torch.Generator | None = None
+        self, batch: TokenBatch, dropout: float = 0.0, generator: NoiseSource | None = None
     ) -> Tensor:
         """Return the state after each sentence. Shape (B, H).
 

@@ -1,4 +1,4 @@
-"""Encoders and decoders whose batches several processes share out, row by row."""
+"""Networks whose batches several processes share out, row by row."""
 
 from __future__ import annotations
 
@@ -10,10 +10,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arae_toolkit.data.noise import NoiseSource, RowNoise
+from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.distributed.ranks import Ranks
 from arae_toolkit.nn.batch_norm import BatchNorm
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
+
+
+class OwnRows:
+    """The rows of one batch that a process computes; all of them where there is but one process.
+
+    Args:
+        ranks: Who shares the batch.
+        count: B.
+
+    Attributes:
+        rows: Which of the batch's rows they are.
+    """
+
+    def __init__(self, ranks: Ranks, count: int) -> None:
+        self.ranks, self.count, self.rows = ranks, count, ranks.rows(count)
+
+    def of(self, batch: TokenBatch) -> TokenBatch:
+        """Return the own sentences of the batch, as wide as all, as noise is drawn."""
+        return batch if self.ranks.size == 1 else batch.part(self.rows, narrow=False)
+
+    def noise(self, generator: torch.Generator) -> NoiseSource:
+        """Return a source of the noise that these rows have in the whole batch."""
+        return generator if self.ranks.size == 1 else RowNoise(generator, self.rows, self.count)
+
+    def gathered(self, own: Tensor) -> Tensor:
+        """Return the values of all rows; see :meth:`~Ranks.gathered`. Shape (B, ...)."""
+        return self.ranks.gathered(own, self.count)
+
+    def summed(self, own: Tensor) -> Tensor:
+        """Return the sum over all rows from that over the own ones; see :meth:`~Ranks.summed`."""
+        if self.ranks.size == 1:
+            return own
+        return self.ranks.summed(own * self.ranks.weight(self.count))
 
 
 class SharedEncoder:

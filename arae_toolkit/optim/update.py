@@ -100,11 +100,15 @@ def adam(
 
 
 def adam_update(
-    parameters: Iterable[nn.Parameter], *, rate: float, clip_norm: float = 0.0
+    parameters: Iterable[nn.Parameter],
+    *,
+    rate: float,
+    clip_norm: float = 0.0,
+    ranks: Ranks = ALONE,
 ) -> Update:
     """Return the update of parameters by Adam; see :class:`Update` and :func:`adam`."""
     own = list(parameters)
-    return Update(own, adam(own, rate=rate), clip_norm=clip_norm)
+    return Update(own, adam(own, rate=rate), clip_norm=clip_norm, ranks=ranks)
 
 
 class PiecewiseAdam(torch.optim.Adam):

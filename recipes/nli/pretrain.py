@@ -10,7 +10,14 @@ import click
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective, check_pretrainable
 from arae_toolkit.recipes.nli.seeds import draw_labels
-from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.child_processes import (
+    first_goes_ahead,
+    join,
+    launch,
+    own_device,
+    processes_option,
+    signals_noted,
+)
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     examples=[
         "arae-toolkit nli pretrain",
         "arae-toolkit nli pretrain --precision bf16 --set epochs=4",
+        "arae-toolkit nli pretrain --processes 4",
         "arae-toolkit nli pretrain --objective cross-sentence --labels tiny",
     ],
 )
@@ -54,18 +62,23 @@ if TYPE_CHECKING:
 @labels_option("For cross-sentence: the labels that the writer may be told.  [default: none]")
 @drawing_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of training.")
+@processes_option("nli pretrain")
 @set_option
 @plain_options
 @word_vectors_option
 @overwrite_option
 @run_options("Folder of the run.", default="runs/CORPUS-OBJECTIVE")
+@click.pass_context
 def pretrain(
+    ctx: click.Context,
+    /,
     corpus_name: str,
     objective: Objective,
     labels: str | None,
     label_seed: int,
     draw_from: int,
     seed: int,
+    processes: int,
     assignments: tuple[str, ...],
     word_vectors: Path | None,
     overwrite: bool,
@@ -84,26 +97,34 @@ def pretrain(
     if labels is not None and objective != "cross-sentence":
         raise click.UsageError("--labels needs --objective cross-sentence")
     changes = with_plain_names(assignments, **plain)
-    corpus = open_pairs(corpus_name)
+    ranks = join(ctx, device)
+    leads = ranks is None or ranks.leads
+    with first_goes_ahead(ranks):
+        corpus = open_pairs(corpus_name)
     with refused_settings():
         config = with_overrides(PRETRAINING, [f"seed={seed}", *changes])
         check_pretrainable(config.model)
 
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
-    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.devices import keep_freed_memory
     from arae_toolkit.nli.pretraining.experiment import pretrain_pair_encoder
     from arae_toolkit.training.experiment import set_aside
 
     labelled = None
     if labels is not None:
         labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
+    if processes > 1:
+        launch(processes, ctx)
+        return
     keep_freed_memory()
-    place = choose_device(device)
+    place = own_device(device)
     folder = out or run_folder(f"{run_name(corpus_name, corpus)}-{objective}")
-    if overwrite:
-        set_aside(folder, note=say)
+    with first_goes_ahead(ranks):
+        if overwrite and leads:
+            set_aside(folder, note=say)
     pairs = int(corpus.manifest["pairs"]["train"]["pairs"])
+    how: dict[str, Any] = {} if ranks is None else {"ranks": ranks}
     where = f", {place}, {precision}, to {folder}"
     shown = training_display(corpus, config, title=objective, place=where, pairs=pairs)
     with signals_noted() as stop_signal, shown as display:
@@ -119,5 +140,7 @@ def pretrain(
             stop_signal=stop_signal,
             word_vectors=given,
             extend="epochs" in names_of(changes),
+            **how,
         )
-    click.echo(folder)
+    if leads:
+        click.echo(folder)

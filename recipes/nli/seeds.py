@@ -58,12 +58,15 @@ def train_seeds(
 
     How they are trained goes on to :func:`~arae_toolkit.nli.experiment.train_classifier`.
 
+    With several processes, the first one alone looks for what is finished, and writes.
+
     Returns:
         The measurements by seed.
 
     Raises:
         CheckpointMismatch: If ``out`` holds a model of another kind, which would be lost.
     """
+    from arae_toolkit.distributed.ranks import ALONE
     from arae_toolkit.models.model_folder import CONFIG
     from arae_toolkit.nli.experiment import measured, train_classifier
     from arae_toolkit.nli.model import is_ensemble, save_ensemble
@@ -74,11 +77,16 @@ def train_seeds(
         )
     pairs = len(task.labelled.rows) + (0 if task.pseudo is None else len(task.pseudo.rows))
     results: dict[int, Measured] = {}
+    ranks = how.get("ranks", ALONE)
     for seed in seeds:
         seeded = replace(config, training=replace(config.training, seed=seed))
         folder = out / f"seed-{seed}"
         extend = bool(how.get("extend"))
-        found = measured(task, seeded, folder, precision, how.get("word_vectors"), extend=extend)
+        found = None
+        if ranks.leads:
+            given = how.get("word_vectors")
+            found = measured(task, seeded, folder, precision, given, extend=extend)
+        found = ranks.of_first(found)
         if found is None:
             title = f"{config.model.kind} from {task.objective}"
             place = f", seed {seed}, to {folder}"
@@ -92,7 +100,8 @@ def train_seeds(
             f"test {found['test']['accuracy']:.2f} %  ({folder})"
         )
         results[seed] = found
-    save_ensemble(out, [f"seed-{seed}" for seed in results])
+    if ranks.leads:
+        save_ensemble(out, [f"seed-{seed}" for seed in results])
     return results
 
 

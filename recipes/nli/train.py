@@ -27,7 +27,15 @@ from arae_toolkit.recipes.nli.seeds import (
     open_outside,
     train_seeds,
 )
-from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted
+from arae_toolkit.recipes.shared.child_processes import (
+    command_line,
+    first_goes_ahead,
+    join,
+    launch,
+    own_device,
+    processes_option,
+    signals_noted,
+)
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
@@ -78,6 +86,7 @@ SUBCOMMANDS = {
         "arae-toolkit nli --labels tiny --encoder random",
         "arae-toolkit nli --labels small --model bilstm-max --seeds 1",
         "arae-toolkit nli --labels 5000 --corpus synthetic --objective supervised",
+        "arae-toolkit nli --labels full --processes 4",
         "arae-toolkit nli --labels tiny --word-vectors glove.6B.300d.txt",
         "arae-toolkit nli --labels tiny --encoder sentence-transformers:all-MiniLM-L6-v2",
         "arae-toolkit nli predict nli-tiny < pairs.jsonl > labelled.jsonl",
@@ -118,6 +127,7 @@ SUBCOMMANDS = {
     help="Trainings on the same labels; the spread over them is reported.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="The first.")
+@processes_option("nli")
 @drawing_options
 @click.option(
     "--pseudo-labels",
@@ -148,6 +158,7 @@ def nli(
     tune_encoder: bool,
     seeds: int,
     seed: int,
+    processes: int,
     label_seed: int,
     draw_from: int,
     pseudo_labels: str | None,
@@ -185,16 +196,21 @@ def nli(
             "outside weights are read by --model paper, and have no --objective of ours"
         )
     chosen = objective_for(model, objective)
-    corpus = open_pairs(corpus_name, measured=("dev", "test"))
-    from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.nli.experiment import Task
+    ranks = join(ctx, device)
+    leads = ranks is None or ranks.leads
+    with first_goes_ahead(ranks):
+        corpus = open_pairs(corpus_name, measured=("dev", "test"))
+    from arae_toolkit.devices import keep_freed_memory
+    from arae_toolkit.nli.experiment import BY_ONE_PROCESS, Task
     from arae_toolkit.nli.outside_encoder import OutsideWeights
     from arae_toolkit.recipes.nli.report import report
     from arae_toolkit.training.experiment import set_aside
 
+    if tune_encoder and (processes > 1 or ranks):
+        raise click.UsageError(f"--tune-encoder: {BY_ONE_PROCESS}")
     labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
     runs_name = run_name(corpus_name, corpus)
-    place = choose_device(device)
+    place = own_device(device)
     pretrained: PretrainedEncoder | OutsideWeights | None
     if encoder is not None and outside:
         pretrained = open_outside(encoder, corpus, device=place, tuned=tune_encoder)
@@ -211,25 +227,35 @@ def nli(
             pretrained.check(config)
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
+    if processes > 1:
+        launch(processes, ctx)
+        return
     keep_freed_memory()
     say(f"{len(labelled.rows):,} labelled pairs, fingerprint {labelled.sha256[:16]}")
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
-        task = replace(task, pseudo=_pseudo(task, pseudo_labels, confidence))
+        pseudo = _pseudo(task, pseudo_labels, confidence) if leads else None
+        task = replace(task, pseudo=ranks.of_first(pseudo) if ranks else pseudo)
     folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
     all_seeds = range(seed, seed + seeds)
-    if overwrite:
-        set_aside(folder, note=say, members="seed-*")
+    with first_goes_ahead(ranks):
+        if overwrite and leads:
+            set_aside(folder, note=say, members="seed-*")
     with signals_noted() as stop:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop}
         how |= {"word_vectors": given, "extend": "epochs" in names_of(changes)}
+        if ranks:
+            how["ranks"] = ranks
         found = train_seeds(task, config, folder, all_seeds, **how)
+    if not leads:
+        return
+    together = (f"--processes={ranks.size}",) if ranks else ()
     report(
         task,
         config,
         found,
         folder,
-        command=command_line(),
+        command=command_line(*together),
         device=place,
         seconds=time.monotonic() - began,
         results=results,

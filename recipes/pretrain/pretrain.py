@@ -9,9 +9,15 @@ import click
 
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.presets import preset as named_preset
-from arae_toolkit.recipes.pretrain.processes import join, launch, own_device
 from arae_toolkit.recipes.pretrain.settings import run_settings
-from arae_toolkit.recipes.shared.child_processes import options_given, signals_noted
+from arae_toolkit.recipes.shared.child_processes import (
+    first_goes_ahead,
+    join,
+    launch,
+    own_device,
+    processes_option,
+    signals_noted,
+)
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus, remember, run_name, variant_of
 from arae_toolkit.recipes.shared.options import (
@@ -128,13 +134,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Seeds trained at once.  [default: one a core, at most 8 on a GPU]",
 )
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=1,
-    help="Processes of this machine that share out every batch. torchrun starts those of several "
-    "machines: torchrun ... -m arae_toolkit pretrain.",
-)
+@processes_option("pretrain")
 @click.option(
     "--resume",
     default="auto",
@@ -202,11 +202,8 @@ def pretrain(
     ctx = click.get_current_context()
     ranks = join(ctx, device)
     leads = ranks is None or ranks.leads
-    if ranks and not leads:
-        ranks.wait()  # for the corpus
-    prepared = open_corpus(corpus, source, part=part, classes=classes, prepare=not dry_run)
-    if ranks and leads:
-        ranks.wait()
+    with first_goes_ahead(ranks):
+        prepared = open_corpus(corpus, source, part=part, classes=classes, prepare=not dry_run)
     if leads and not dry_run:
         remember(prepared)
     if transfers := attribute and prepared.labels_sentences:
@@ -215,8 +212,6 @@ def pretrain(
         rows = prepared.rows("train")
     if kind not in KINDS and not transfers:
         raise click.UsageError(f"--model {kind} is for corpora with labelled sentences")
-    if (processes > 1 or ranks) and kind not in KINDS:
-        raise click.UsageError(f"--model {kind} is trained by one process")
     if kind not in SYSTEMS and transfers:
         raise click.UsageError(f"--model {kind} has no attribute; give --no-attribute with it")
     if kind not in KINDS and (config_file or preset != "default"):
@@ -227,6 +222,8 @@ def pretrain(
     config = run_settings(preset, prepared, config_file, own, kind=kind, transfer=transfers)
     with refused_settings():
         settings = settings_of(kind, config, changes, rows=rows)
+    if (processes > 1 or ranks) and settings is None:
+        raise click.UsageError(f"--model {kind} learns nothing: there is no batch to share out")
     given = None
     if word_vectors is not None:
         if prepared.kind == "image" or settings is None:
@@ -287,7 +284,7 @@ def pretrain(
         return
 
     if processes > 1:
-        launch(processes, [ctx.info_name or "", corpus, *options_given(ctx, without=["processes"])])
+        launch(processes, ctx)
         return
     from arae_toolkit.devices import keep_freed_memory
     from arae_toolkit.pretraining.experiment import pretrain as run
@@ -301,16 +298,16 @@ def pretrain(
         how["ranks"] = ranks
     if transfers:
         _check_resume(resume, folder)
+    with first_goes_ahead(ranks):
         if overwrite and leads:
             set_aside(folder, note=say)
+    if transfers:
         board = _tensorboard(folder) if leads else []
         train_transfer(prepared, settings, folder, scorer=scorer, listeners=board, **how)
         if leads:
             click.echo(folder)
             say_next(["transfer", folder, "--to", prepared.labels[-1], "FILE"])
         return
-    if overwrite and leads:
-        set_aside(folder, note=say)
     place = f", {how['device']}, {precision}, to {folder}"
     shown = training_display(prepared, config, title=kind, place=place)
     with signals_noted() as stop_signal, shown as display:

@@ -1,4 +1,4 @@
-"""Commands of ours in processes of their own: with which options and threads, and how they stop."""
+"""Commands of ours in processes of their own: one for each, or several that train together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from arae_toolkit.recipes.shared.progress import be_quiet, tell
+
+if TYPE_CHECKING:
+    import torch
+
+    from arae_toolkit.distributed.ranks import Ranks
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 MOST_ON_GPU = 8
 THREADS_VARIABLE = "OMP_NUM_THREADS"
+GOES_ON = "the same command goes on from the last checkpoint"
+ENDING_SECONDS = 60
+"""Processes that were asked to stop have so long for the iteration and the checkpoint."""
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:
@@ -100,6 +112,20 @@ def options_given(ctx: click.Context, *, without: Sequence[str] = ()) -> list[st
     return words
 
 
+def words_given(ctx: click.Context, *, without: Sequence[str] = ()) -> list[str]:
+    """Return what was typed behind the program's name: the command, its arguments and options.
+
+    Args:
+        ctx: The running command.
+        without: Names of parameters to leave out.
+    """
+    names, above = list[str](), ctx
+    while above.parent is not None:
+        names.insert(0, above.info_name or "")
+        above = above.parent
+    return [*names, *_arguments(ctx, without=without), *options_given(ctx, without=without)]
+
+
 def command_line(*more: str, without: Sequence[str] = ("results",)) -> str:
     """Return what to type to run the present command again, for a file of results.
 
@@ -145,3 +171,100 @@ def signals_noted() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def processes_option(command: str) -> Callable[[Command], Command]:
+    """Return the option of a command that says how many processes train together."""
+    return click.option(
+        "--processes",
+        type=click.IntRange(1),
+        default=1,
+        help="Processes of this machine that share out every batch. torchrun starts those of "
+        f"several machines: torchrun ... -m arae_toolkit {command}.",
+    )
+
+
+def launch(processes: int, ctx: click.Context) -> None:
+    """Run the present command in several processes of this machine that train together.
+
+    Args:
+        processes: How many.
+        ctx: Of the command.
+
+    Raises:
+        click.exceptions.Exit: With the code of the first process that failed.
+    """
+    import logging
+
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    for name in [*logging.root.manager.loggerDict]:  # what they say, we say in a line
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    os.environ.update(child_environment(processes))
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=str(os.getpid()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        monitor_interval=0.2,
+        shutdown_timeout=ENDING_SECONDS,
+    )
+    try:
+        elastic_launch(config, sys.executable)(
+            "-m", "arae_toolkit", *words_given(ctx, without=["processes"])
+        )
+    except ChildFailedError as error:
+        rank, failure = min(error.failures.items(), key=lambda found: found[1].timestamp)
+        first = error.failures.get(0)
+        if failure.exitcode > 0 and (first is None or first.exitcode < 0):  # else it has said why
+            tell(f"arae-toolkit: error: process {rank} of {processes} failed; {GOES_ON}")
+        if failure.exitcode < 0:  # whoever was killed could not say so
+            name = signal.Signals(-failure.exitcode).name
+            tell(f"arae-toolkit: error: process {rank} of {processes} died by {name}; {GOES_ON}")
+        raise click.exceptions.Exit(failure.exitcode if failure.exitcode > 0 else 1) from error
+    except SignalException as error:
+        raise click.exceptions.Exit(128 + error.sigval) from error
+
+
+def join(ctx: click.Context, device: str) -> Ranks | None:
+    """Return the processes that torchrun started this one with, ``None`` if it is alone.
+
+    They part when the command ends.
+
+    All but the first are quiet: what they have to say, the first says as well.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return None
+    from arae_toolkit.distributed.ranks import joined, left
+
+    ranks = joined(own_device(device))
+    ctx.call_on_close(left)
+    if not ranks.leads:
+        be_quiet()
+    return ranks
+
+
+@contextmanager
+def first_goes_ahead(ranks: Ranks | None) -> Iterator[None]:
+    """Let the first process do alone what the others then find done, such as a prepared corpus."""
+    if ranks and not ranks.leads:
+        ranks.wait()
+    yield
+    if ranks and ranks.leads:
+        ranks.wait()
+
+
+def own_device(name: str) -> torch.device:
+    """Return the device of this process: of several GPUs, each process on a machine has its own."""
+    from arae_toolkit.devices import choose_device
+
+    device = choose_device(name)
+    place = os.environ.get("LOCAL_RANK")
+    return choose_device(f"cuda:{place}") if device.type == "cuda" and place else device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -12,6 +12,7 @@ import torch
 
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.token_batches import TokenStore
+from arae_toolkit.distributed.ranks import ALONE
 from arae_toolkit.nli.label_splits import LabelledRows
 from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.pair_batches import PairStore
@@ -83,6 +84,7 @@ def pretrain_pair_encoder(
             precision=experiment.precision,
             dropout=config.model.embedding_dropout,
             known=known,
+            ranks=experiment.ranks,
         )
         dev = PairStore(corpus.pairs("dev"), device=device)
         rows = np.random.default_rng(seed).permutation(len(dev))[:DEV_PAIRS]
@@ -104,12 +106,13 @@ def _evaluate(
 ) -> dict[str, float]:
     """Return the objective on some pairs of dev, with the same words masked each time."""
     training.model.eval()
+    objective = replace(training.objective, ranks=ALONE)  # one process measures
     random = torch.Generator(dev.device).manual_seed(training.intervals.seed)
     words = matching = 0.0
     masked, starts = 0, range(0, len(rows), DEV_BATCH)
     for start in starts:
         batch = dev.batch(rows[start : start + DEV_BATCH])
-        terms = training.objective.of_pairs(batch, dev, random)
+        terms = objective.of_pairs(batch, dev, random)
         words += float(terms.words)
         masked += terms.masked
         matching += float(terms.matching)

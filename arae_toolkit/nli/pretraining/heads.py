@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.devices import reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_decoder import LSTMDecoder
+from arae_toolkit.nn.shared_rows import OwnRows
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 MATCH_SIZE, MATCH_SCALE = 256, 20.0
@@ -68,7 +70,7 @@ class PairPretrainingHeads(nn.Module):
                 parameter.uniform_(-spread, spread, generator=generator)
 
     def states(
-        self, batch: TokenBatch, *, dropout: float, generator: torch.Generator | None
+        self, batch: TokenBatch, *, dropout: float, generator: NoiseSource | None
     ) -> tuple[Tensor, Tensor]:
         """Return the state at each token, (B, T, Z), and the vector of each sentence, (B, Z)."""
         states = self.encoder.states(batch, dropout=dropout, generator=generator)
@@ -102,16 +104,20 @@ class PairPretrainingHeads(nn.Module):
             predicted, weight, self.word_bias, targets[masked], sample=sample, dtype=dtype
         )
 
-    def matching_nats(self, premise: Tensor, hypothesis: Tensor, same: Tensor) -> Tensor:
+    def matching_nats(
+        self, premise: Tensor, hypothesis: Tensor, same: Tensor, *, ranks: Ranks = ALONE
+    ) -> Tensor:
         """Return the contrastive loss of each sentence's partner among the batch's. Nats a pair.
 
         Args:
-            premise: Vectors. Shape (B, Z).
-            hypothesis: Vectors. Shape (B, Z).
+            premise: Vectors, of a process's own rows. Shape (B, Z) where there is but one.
+            hypothesis: Vectors. The same shape.
             same: Which pairs share a premise, and so are no negatives of each other. Shape (B, B).
+            ranks: Processes that share out the pairs.
         """
-        first = functional.normalize(self.match(premise).float(), dim=1)
-        second = functional.normalize(self.match(hypothesis).float(), dim=1)
+        rows = OwnRows(ranks, len(same))
+        first = rows.gathered(functional.normalize(self.match(premise).float(), dim=1))
+        second = rows.gathered(functional.normalize(self.match(hypothesis).float(), dim=1))
         scores = MATCH_SCALE * first @ second.t()
         own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
         scores = scores.masked_fill(same & ~own, -math.inf)
@@ -128,7 +134,7 @@ class PairPretrainingHeads(nn.Module):
         dropout: float,
         sample: SoftmaxSample,
         dtype: torch.dtype,
-        generator: torch.Generator | None,
+        generator: NoiseSource | None,
     ) -> Tensor:
         """Return the summed negative log-likelihood of the hypotheses, in nats. Scalar.
 
@@ -190,6 +196,8 @@ class PairObjective:
         softmax_samples: Words beside the masked ones that the softmax is estimated from.
         dropout: Share of the embeddings' and vectors' coordinates dropped.
         dtype: Precision of the matrix products.
+        ranks: Processes that share out the rows of a batch: terms are of all rows, their gradients
+            those of the own ones.
     """
 
     model: PairPretrainingHeads
@@ -197,6 +205,7 @@ class PairObjective:
     softmax_samples: int
     dropout: float
     dtype: torch.dtype
+    ranks: Ranks = ALONE
 
     def of_pairs(
         self,
@@ -215,45 +224,51 @@ class PairObjective:
             known: Which of the store's labels may be used; none where ``None``. Shape (number of
                 pairs in the store,), bool.
         """
-        model = self.model
+        model, own = self.model, OwnRows(self.ranks, len(batch))
         sides = (batch.premise, batch.hypothesis)
         masked = [mask_words(side, share=self.share, generator=generator) for side in sides]
         with reduced(store.device, self.dtype):
-            (first, u), (second, v) = (self._states(part, generator) for part, _ in masked)
-            words = self._words(first, v, masked[0][1], sides[0], generator)
-            words = words + self._words(second, u, masked[1][1], sides[1], generator)
+            (first, u), (second, v) = (self._states(part, own, generator) for part, _ in masked)
+            words = self._words(first, v, masked[0][1], sides[0], own, generator)
+            words = words + self._words(second, u, masked[1][1], sides[1], own, generator)
             premises = torch.from_numpy(store.premise_ids[batch.rows]).to(store.device)
-            matching = model.matching_nats(u, v, premises[:, None] == premises[None, :])
+            same = premises[:, None] == premises[None, :]
+            matching = model.matching_nats(u, v, same, ranks=self.ranks)
             generation, generated = torch.zeros((), device=store.device), 0
             if model.decoder is not None:
                 generation = model.generation_nats(
                     u,
-                    batch.hypothesis,
-                    self._usable_labels(batch, known),
+                    own.of(batch.hypothesis),
+                    self._usable_labels(batch, known)[own.rows],
                     dropout=self.dropout,
-                    sample=SoftmaxSample(self.softmax_samples, generator),
+                    sample=SoftmaxSample(
+                        self.softmax_samples, generator, batch_words=batch.hypothesis.words
+                    ),
                     dtype=self.dtype,
-                    generator=generator if model.training else None,
+                    generator=own.noise(generator) if model.training else None,
                 )
-                generated = int(batch.hypothesis.symbols)
+                generation, generated = own.summed(generation), int(batch.hypothesis.symbols)
         count = sum(int(where.sum()) for _, where in masked)
-        return Terms(words, count, matching, generation, generated)
+        return Terms(own.summed(words), count, matching, generation, generated)
 
     def of_sentences(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Return the summed nats of the masked words of single sentences, and their number.
 
         A vector of zeros stands in the place of the other sentence's.
         """
+        own = OwnRows(self.ranks, len(batch))
         part, masked = mask_words(batch, share=self.share, generator=generator)
         with reduced(batch.device, self.dtype):
-            states, vector = self._states(part, generator)
-            nats = self._words(states, torch.zeros_like(vector), masked, batch, generator)
-        return nats, int(masked.sum())
+            states, vector = self._states(part, own, generator)
+            nats = self._words(states, torch.zeros_like(vector), masked, batch, own, generator)
+        return own.summed(nats), int(masked.sum())
 
-    def _states(self, batch: TokenBatch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return states and vectors of sentences."""
-        drops = generator if self.model.training else None
-        return self.model.states(batch, dropout=self.dropout, generator=drops)
+    def _states(
+        self, batch: TokenBatch, own: OwnRows, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return states and vectors of the own sentences of a batch."""
+        drops = own.noise(generator) if self.model.training else None
+        return self.model.states(own.of(batch), dropout=self.dropout, generator=drops)
 
     def _words(
         self,
@@ -261,12 +276,17 @@ class PairObjective:
         other: Tensor,
         masked: Tensor,
         original: TokenBatch,
+        own: OwnRows,
         generator: torch.Generator,
     ) -> Tensor:
-        """Return the summed nats of the masked words."""
-        sample = SoftmaxSample(self.softmax_samples, generator)
+        """Return the summed nats of the masked words of the own rows, from their states.
+
+        Where words are masked, and what they were, is told of all rows.
+        """
+        words, tokens = original.tokens[masked], original.tokens[own.rows]
+        sample = SoftmaxSample(self.softmax_samples, generator, batch_words=words)
         return self.model.masked_word_nats(
-            states, other, masked, original.tokens, sample=sample, dtype=self.dtype
+            states, other, masked[own.rows], tokens, sample=sample, dtype=self.dtype
         )
 
     def _usable_labels(self, batch: PairBatch, known: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of
+from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.nli.pair_batches import PairStore
 from arae_toolkit.nli.pretraining.heads import PairObjective, PairPretrainingHeads
 from arae_toolkit.nli.settings import PairTrainingConfig
@@ -36,6 +37,7 @@ class PairPretraining:
         dropout: Share of the embeddings' and vectors' coordinates dropped.
         known: Which pairs' labels may be used, for the decoder; none where ``None``. Shape (number
             of pairs,), bool.
+        ranks: Processes that share out the rows of every batch.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class PairPretraining:
         precision: Precision = "fp32",
         dropout: float = 0.1,
         known: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Make the optimizer; the weights are left as they are."""
         self.model, self.intervals, self.pairs, self.sentences = model, settings, pairs, sentences
@@ -58,6 +61,7 @@ class PairPretraining:
             softmax_samples=settings.softmax_samples,
             dropout=dropout,
             dtype=dtype_of(precision),
+            ranks=ranks,
         )
         nothing = np.zeros(len(pairs), dtype=np.bool_)
         self.known = torch.from_numpy(nothing if known is None else known).to(self.device)
@@ -68,8 +72,11 @@ class PairPretraining:
         self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
         self.modules, self.kept = {"model": model}, dict[str, Tensor]()
-        update = adam_update(model.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
-        self.updates = {"model": update}
+        self.updates = {
+            "model": adam_update(
+                model.parameters(), rate=settings.rate, clip_norm=settings.clip_norm, ranks=ranks
+            )
+        }
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""

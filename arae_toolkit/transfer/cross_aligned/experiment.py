@@ -86,7 +86,9 @@ def train_cross_aligned(
         rows = np.random.default_rng(schedule.seed).permutation(len(dev))
         rows = rows[: schedule.evaluation_sentences]
         store = AttributeStore(corpus.split("train"), device=experiment.device)
-        training = CrossAlignedTraining(model, schedule, store, precision=experiment.precision)
+        training = CrossAlignedTraining(
+            model, schedule, store, precision=experiment.precision, ranks=experiment.ranks
+        )
 
         def evaluate(_: CrossAlignedTraining, last: bool) -> Mapping[str, Any]:
             del last

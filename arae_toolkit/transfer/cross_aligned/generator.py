@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.nn.lstm_decoder import DecoderState
@@ -68,7 +68,7 @@ class AttributeGenerator(nn.Module):
         batch: TokenBatch,
         *,
         dropout: float = 0.0,
-        generator: torch.Generator | None = None,
+        generator: NoiseSource | None = None,
     ) -> Behaviour:
         """Return h, the states of a generator that reads the sentences it is to write.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn import initialization
@@ -45,7 +45,7 @@ class AttributeEncoder(nn.Module):
         labels: Tensor,
         *,
         dropout: float = 0.0,
-        generator: torch.Generator | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         """Return z = E(x, y). Shape (B, Z).
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from arae_toolkit.data.labelled_batches import AttributeBatch, AttributeStore
 from arae_toolkit.data.samplers import BalancedSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of
+from arae_toolkit.distributed.ranks import ALONE, Ranks
+from arae_toolkit.nn.shared_rows import OwnRows
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import COSINE_FLOOR, learning_rate, ramp
@@ -31,6 +35,8 @@ class CrossAlignedTraining:
         settings: The schedule.
         store: Training sentences with their attribute values.
         precision: Of the vocabulary's matrix products and the discriminators'; the GRUs stay fp32.
+        ranks: Processes that share out the sentences of every batch. Each has the states of all,
+            and runs the discriminators as one process would.
 
     Raises:
         ValueError: If a value has no sentences.
@@ -43,9 +49,10 @@ class CrossAlignedTraining:
         store: AttributeStore,
         *,
         precision: Precision = "fp32",
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model, self.intervals, self.store = model, settings, store
-        self.dtype = dtype_of(precision)
+        self.dtype, self.ranks = dtype_of(precision), ranks
         self.device = store.device
         self.sampler = BalancedSampler(
             store.host_lengths,
@@ -61,7 +68,9 @@ class CrossAlignedTraining:
         autoencoder = [*model.encoder.parameters(), *model.generator.parameters()]
         clip, others = settings.clip_norm, model.discriminators.parameters()
         self.updates = {
-            "autoencoder": adam_update(autoencoder, rate=settings.rate, clip_norm=clip),
+            "autoencoder": adam_update(
+                autoencoder, rate=settings.rate, clip_norm=clip, ranks=ranks
+            ),
             "discriminators": adam_update(others, rate=settings.discriminator_rate, clip_norm=clip),
         }
 
@@ -81,17 +90,16 @@ class CrossAlignedTraining:
         reseed(random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.sampler.at(iteration))
         visible = batch.corrupted(share=settings.word_drop, generator=random).whole
-        code = model.encoder(visible, batch.labels, dropout=settings.dropout, generator=random)
-        forced = model.generator.forced(
-            model.generator.first_state(code, batch.labels),
-            batch.whole,
-            dropout=settings.dropout,
-            generator=random,
-        )
-        sample = (
-            SoftmaxSample(settings.softmax_samples, random) if settings.softmax_samples else None
-        )
-        nats = model.generator.nats(forced, batch.whole, dtype=self.dtype, sample=sample)
+        own = OwnRows(self.ranks, len(batch))
+        noise: dict[str, Any] = {"dropout": settings.dropout, "generator": own.noise(random)}
+        sentences, labels = own.of(batch.whole), batch.labels[own.rows]
+        code = model.encoder(own.of(visible), labels, **noise)
+        first = model.generator.first_state(code, labels)
+        forced = model.generator.forced(first, sentences, **noise)
+        samples = settings.softmax_samples
+        sample = SoftmaxSample(samples, random, batch_words=batch.words) if samples else None
+        nats = model.generator.nats(forced, sentences, dtype=self.dtype, sample=sample)
+        nats = own.summed(nats)
         adversarial, scalars = self._adversarial(iteration, batch, code, forced)
         norm = self.updates["autoencoder"].descend(nats / len(batch) + adversarial)
         return {
@@ -108,8 +116,8 @@ class CrossAlignedTraining:
         Args:
             iteration: Counted from 0.
             batch: The sentences.
-            code: Their z. Shape (B, Z).
-            forced: Their h.
+            code: Their z, of the own rows. Shape (B, Z) where there is but one process.
+            forced: Their h, of the same rows.
         """
         settings, zero = self.intervals, torch.zeros((), device=self.device)
         adversarial = nats = share = zero
@@ -147,8 +155,12 @@ class CrossAlignedTraining:
     def _behaviours(
         self, batch: AttributeBatch, code: Tensor, forced: Behaviour, temperature: float
     ) -> tuple[Labelled, Labelled]:
-        """Return h and h~ of some sentences of each value, and what values they have."""
+        """Return h and h~ of some sentences of each value, and what values they have.
+
+        Code and h are those of the own rows. Each process writes its share of h~; all have all.
+        """
         settings, generator = self.intervals, self.model.generator
+        own = OwnRows(self.ranks, len(batch))
         sizes = [len(part) for part in batch.parts.values()]
         starts = np.cumsum([0, *sizes[:-1]])
         each = [
@@ -161,16 +173,26 @@ class CrossAlignedTraining:
             1, attributes, labels.shape, generator=self.random, device=self.device
         )
         targets = (labels + shift) % attributes
+        chosen = OwnRows(self.ranks, len(rows))
+        # Whoever writes a sentence on, its code's gradient goes to the process that read it.
+        codes = self.ranks.shared(own.gathered(code))[rows][chosen.rows]
         written = generator.free(
-            generator.first_state(code[rows], targets),
+            generator.first_state(codes, targets[chosen.rows]),
             steps=batch.tokens.shape[1] + settings.extra_steps,
             temperature=temperature,
             soft_words=settings.soft_words,
             gradient_bound=settings.gradient_bound / settings.adversarial_sentences,
             dtype=self.dtype,
         )
-        real = Behaviour(forced.states[rows], forced.lengths[rows])
-        return Labelled(real, labels), Labelled(written, targets)
+        real = Behaviour(own.gathered(forced.states)[rows], batch.lengths[rows])
+        return Labelled(real, labels), Labelled(self._of_all(written, chosen), targets)
+
+    def _of_all(self, written: Behaviour, own: OwnRows) -> Behaviour:
+        """Return the states of all rows from those of the own ones, some of which end earlier."""
+        states, lengths = written
+        missing = self.ranks.largest(states.shape[1]) - states.shape[1]
+        padded = functional.pad(states, (0, 0, 0, missing)) if missing else states
+        return Behaviour(own.gathered(padded), own.gathered(lengths))
 
     def model_weights(self) -> Mapping[str, Tensor]:
         """Return the weights that the model folder is to hold."""

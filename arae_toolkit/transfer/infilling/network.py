@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from arae_toolkit.data.noise import seeded_dropout
+from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD, UNKNOWN
 from arae_toolkit.ops.cudnn_lstm import library_states
@@ -128,7 +128,7 @@ class InfillingNetwork(nn.Module):
         attributes: Tensor,
         *,
         dropout: float = 0.0,
-        generator: torch.Generator | None = None,
+        generator: NoiseSource | None = None,
     ) -> Context:
         """Return the context of each token.
 
@@ -192,7 +192,7 @@ class InfillingNetwork(nn.Module):
         batch: TokenBatch,
         *,
         dropout: float = 0.0,
-        generator: torch.Generator | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         """Return the score of each attribute for each sentence, before softmax. Shape (B, A).
 

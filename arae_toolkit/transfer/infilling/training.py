@@ -17,6 +17,8 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.samplers import BalancedSampler, reseed
 from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.devices import Precision, dtype_of, reduced
+from arae_toolkit.distributed.ranks import ALONE, Ranks
+from arae_toolkit.nn.shared_rows import OwnRows
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 from arae_toolkit.optim import schedules
 from arae_toolkit.optim.schedules import learning_rate
@@ -45,6 +47,7 @@ class InfillingTraining:
         sentences: Labelled train split.
         device: Of the network and the sentences.
         precision: Of the matrix products.
+        ranks: Processes that share out the sentences of every batch.
 
     Raises:
         ValueError: If a class has no sentences.
@@ -58,11 +61,12 @@ class InfillingTraining:
         *,
         device: torch.device,
         precision: Precision = "fp32",
+        ranks: Ranks = ALONE,
     ) -> None:
         """Make the optimizer; the weights are left as they are."""
         assert sentences.labels is not None, "salience was counted in labelled sentences"
         self.network, self.intervals, self.device = network, settings, device
-        self.dtype = dtype_of(precision)
+        self.dtype, self.ranks = dtype_of(precision), ranks
         self.store = TokenStore(sentences, device=device)
         labels = np.asarray(sentences.labels, dtype=np.int64)
         self.labels = torch.from_numpy(labels).to(device)
@@ -77,8 +81,11 @@ class InfillingTraining:
         self.iterations = schedules.iterations(settings, batches_per_epoch=self.batches_per_epoch)
         self.modules, self.kept = {"network": network}, dict[str, Tensor]()
         self.random = torch.Generator(device)
-        update = adam_update(network.parameters(), rate=settings.rate, clip_norm=settings.clip_norm)
-        self.updates = {"network": update}
+        self.updates = {
+            "network": adam_update(
+                network.parameters(), rate=settings.rate, clip_norm=settings.clip_norm, ranks=ranks
+            )
+        }
 
     def iteration(self, iteration: int) -> Scalars:
         """Run one iteration: a function of (seed, iteration) and the weights before it."""
@@ -94,21 +101,27 @@ class InfillingTraining:
         network, random = self.network, self.random
         part = mask_for_infilling(batch, labels, network.salience, settings, random)
         visible = mask_at_random(batch, share=settings.recognizer_hides, generator=random)
-        sample = SoftmaxSample(settings.softmax_samples, random)
+        asked = part.masked | part.asked
+        own = OwnRows(self.ranks, len(batch))
+        noise, own_labels, own_asked = own.noise(random), labels[own.rows], asked[own.rows]
         with reduced(self.device, self.dtype):
-            states = network.states(part.batch, labels, dropout=settings.dropout, generator=random)
-            asked = part.masked | part.asked
+            states = network.states(
+                own.of(part.batch), own_labels, dropout=settings.dropout, generator=noise
+            )
             nats = network.nats_at(
-                states.positions[asked],
-                labels[asked.nonzero(as_tuple=True)[0]],
-                part.targets[asked],
-                sample=sample,
+                states.positions[own_asked],
+                own_labels[own_asked.nonzero(as_tuple=True)[0]],
+                part.targets[own.rows][own_asked],
+                sample=SoftmaxSample(
+                    settings.softmax_samples, random, batch_words=part.targets[asked]
+                ),
                 dtype=self.dtype,
             )
             scores = network.classify(
-                visible, dropout=settings.recognizer_dropout, generator=random
+                own.of(visible), dropout=settings.recognizer_dropout, generator=noise
             )
-        nats = nats / asked.sum().clamp(min=1)
+        nats = own.summed(nats) / asked.sum().clamp(min=1)
+        scores = own.gathered(scores)
         recognition = functional.cross_entropy(scores, labels)
         norm = update.descend(nats + settings.recognizer_weight * recognition)
         right = scores.detach().argmax(dim=1) == labels
@@ -204,7 +217,10 @@ def train_infilling(
 
     def make() -> tuple[InfillingTraining, Evaluate[InfillingTraining]]:
         training = InfillingTraining(
-            network, settings, train, device=experiment.device, precision=experiment.precision
+            *(network, settings, train),
+            device=experiment.device,
+            precision=experiment.precision,
+            ranks=experiment.ranks,
         )
         return training, lambda trained, last: evaluate(trained, dev)
 
