@@ -15,7 +15,6 @@ from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
 LIBRARY_SETTINGS = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # else threads that wait take the cores that others work on
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",  # else bfloat16 keeps memory for every width of batch
 }
 """Variables of torch's libraries, read when torch is loaded; a user's own values stay."""

@@ -116,8 +116,10 @@ REWRITTEN = (
 )
 
 
-def save_model(folder: Path, *, attributes: tuple[str, ...] = ATTRIBUTES, seed: int = 7) -> Path:
-    """Write a model folder with its scorer and return it."""
+def save_model(
+    folder: Path, *, attributes: tuple[str, ...] = ATTRIBUTES, seed: int = 7, **entries: Any
+) -> Path:
+    """Write a model folder with its scorer, and further entries of its configuration; return it."""
     vocabulary = Vocabulary.build(REWRITTEN, size=100)
     generator = torch.Generator().manual_seed(seed)
     model = TransferAutoencoder(
@@ -135,7 +137,7 @@ def save_model(folder: Path, *, attributes: tuple[str, ...] = ATTRIBUTES, seed: 
     model.initialize(generator=generator, bound=0.9)
     save_model_folder(
         folder,
-        config={"kind": LATENT, "model": model.arguments},
+        config={"kind": LATENT, "model": model.arguments, **entries},
         vocabulary=vocabulary,
         tensors=model.state_dict(),
     )

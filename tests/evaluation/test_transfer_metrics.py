@@ -503,9 +503,9 @@ def test_a_run_without_its_corpus_is_told_what_to_do(call, tmp_path):
     folder = small_transfer.save_model(tmp_path / "model", attributes=("negative", "positive"))
     result = call(folder, named=False, code=3)
     assert "does not name its corpus; name it with --corpus" in result.stderr
-    config = folder / "config.json"
-    content = json.loads(config.read_text())
-    config.write_text(json.dumps({**content, "corpus": {"name": "nowhere"}}))
+    folder = small_transfer.save_model(
+        tmp_path / "another", attributes=("negative", "positive"), corpus={"name": "nowhere"}
+    )
     result = call(folder, named=False, code=3)
     assert "'nowhere', is not found" in result.stderr
     assert "name its prepared folder with --corpus" in result.stderr

@@ -80,7 +80,7 @@ STREAMS = {
     "reconstruct": Stream(
         ("reconstruct",), ("--output-format", "jsonl"), small.save_model,
         tuple({"text": text} for text in small.SENTENCES[1:4]),
-        "reconstruction", f"no field 'text'{ID_ALONE}", 10, "arae-toolkit pretrain nowhere",
+        "reconstruction", f"no field 'text'{ID_ALONE}", 10, "arae-toolkit pretrain CORPUS",
     ),
     "predict": Stream(
         ("nli", "predict"), (), small.save_pair_model,
@@ -91,7 +91,7 @@ STREAMS = {
     "transfer": Stream(
         ("transfer",), ("--to", "positive"), small_transfer.save_model,
         tuple({"text": text} for text in TEXTS),
-        "transferred", f"no field 'text'{ID_ALONE}", 60, "arae-toolkit pretrain nowhere",
+        "transferred", f"no field 'text'{ID_ALONE}", 60, "arae-toolkit pretrain CORPUS",
     ),
 }  # fmt: skip
 
