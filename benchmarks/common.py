@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 import torch
 
+from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import choose_device, keep_freed_memory, name_of
 from arae_toolkit.errors import DataError, ToolkitError
@@ -84,6 +85,17 @@ def precision_option(help_text: str) -> Callable[[F], F]:
     """Return the option ``--precision`` of a training."""
     kind = click.Choice(["fp32", "bf16"])
     return click.option("--precision", type=kind, default="fp32", show_default=True, help=help_text)
+
+
+def preset_option(default: str) -> Callable[[F], F]:
+    """Return the option ``--preset`` of a training, given as ``preset_name``."""
+    return click.option(
+        *("--preset", "preset_name"),
+        type=click.Choice(list(PRESETS)),
+        default=default,
+        show_default=True,
+        help="Settings of the training.",
+    )
 
 
 def program(

@@ -12,11 +12,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-import click
-
-from arae_toolkit.benchmarks.common import Measured, Setting, median, number, program, ratios
+from arae_toolkit.benchmarks.common import (
+    Measured,
+    Setting,
+    median,
+    number,
+    precision_option,
+    preset_option,
+    program,
+    ratios,
+)
 from arae_toolkit.benchmarks.training_process import Training, trained
-from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.recipes.cli import LIBRARY_SETTINGS
@@ -35,21 +41,8 @@ BUSY = "while True: pass"
 @number("--batch-size", 64, "Sentences an iteration.", least=2)
 @number("--computing-threads", os.cpu_count() or 1, "Of each training.")
 @number("--busy", 1, "Processes that compute beside it.", least=0)
-@click.option(
-    "--preset",
-    "preset_name",
-    type=click.Choice(list(PRESETS)),
-    default="fast",
-    show_default=True,
-    help="Settings of the training.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of matrix products.",
-)
+@preset_option("fast")
+@precision_option("Of matrix products.")
 def main(
     here: Setting,
     corpus: Corpus,

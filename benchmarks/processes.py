@@ -11,11 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import click
-
-from arae_toolkit.benchmarks.common import Measured, Setting, median, number, program, ratios
+from arae_toolkit.benchmarks.common import (
+    Measured,
+    Setting,
+    median,
+    number,
+    precision_option,
+    preset_option,
+    program,
+    ratios,
+)
 from arae_toolkit.benchmarks.training_process import Training, trained
-from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
 from arae_toolkit.reports.results import Metric
@@ -29,21 +35,8 @@ MORE = (2, 8, 64)
 @number("--rounds", 5, "Runs of each way.", least=2)
 @number("--iterations", 40, "Timed, in one run.")
 @number("--batch-size", 256, "Sentences an iteration, of all processes together.", least=2)
-@click.option(
-    "--preset",
-    "preset_name",
-    type=click.Choice(list(PRESETS)),
-    default="default",
-    show_default=True,
-    help="Settings of the training.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of matrix products.",
-)
+@preset_option("default")
+@precision_option("Of matrix products.")
 def main(
     here: Setting,
     corpus: Corpus,

@@ -24,12 +24,13 @@ from arae_toolkit.benchmarks.common import (
     median,
     note,
     number,
+    preset_option,
     program,
     ratios,
 )
 from arae_toolkit.benchmarks.programs import PROGRAM
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.config.presets import PRESETS, preset
+from arae_toolkit.config.presets import preset
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
@@ -60,14 +61,7 @@ AT_ONCE, IN_TURN = "at once", "one after another"
 @number("--rounds", 2, "Of both ways in turn.")
 @number("--epochs", 2, "Of each training.")
 @number("--iterations", 0, "Of each training, whatever --epochs says.", least=0)
-@click.option(
-    "--preset",
-    "preset_name",
-    type=click.Choice(list(PRESETS)),
-    default="demo",
-    show_default=True,
-    help="Settings of the training.",
-)
+@preset_option("demo")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 def main(
     here: Setting,
