@@ -143,9 +143,8 @@ def _clear(folder: Path) -> None:
         if not holds_it and _is_abandoned(left):
             _remove(left)
     for path in _temporary(folder):  # whoever was killed before the mark was there, or behind it
-        drawn = path.name[len(folder.name) + 2 : -len(_SUFFIX)]
         with suppress(OSError):
-            if _DRAWN.fullmatch(drawn) and time.time() - path.stat().st_mtime > _NEW_SECONDS:
+            if time.time() - path.stat().st_mtime > _NEW_SECONDS:
                 path.rmdir()  # only if nothing is in it
 
 
@@ -155,9 +154,15 @@ def _workplaces(folder: Path) -> list[Path]:
 
 
 def _temporary(folder: Path) -> list[Path]:
-    """Return the folders beside a folder that have the names of workplaces."""
-    found = folder.parent.glob(f".{glob.escape(folder.name)}.*{_SUFFIX}")
-    return [path for path in found if path.is_dir() and not path.is_symlink()]
+    """Return the folders beside a folder that have names of its workplaces, not of another's."""
+    start = f".{folder.name}."
+    return [
+        path
+        for path in folder.parent.glob(f"{glob.escape(start)}*{_SUFFIX}")
+        if _DRAWN.fullmatch(path.name[len(start) : -len(_SUFFIX)])
+        and path.is_dir()
+        and not path.is_symlink()
+    ]
 
 
 def _remove(workplace: Path) -> None:

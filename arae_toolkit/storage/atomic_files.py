@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import time
@@ -18,6 +19,8 @@ from typing import Any
 from arae_toolkit.errors import ToolkitError
 
 _TEMPORARY = ".part"
+_DRAWN = re.compile("[0-9a-f]{12}")
+"""What is drawn for the name of a temporary file."""
 _NEW_SECONDS = 60
 """Another's temporary file is let be so long: its writer may not have marked it yet."""
 
@@ -64,6 +67,9 @@ def remove_leftovers(folder: Path, prefix: str = ".", *, older_than: float = 0.0
         older_than: Seconds since they were last written.
     """
     for left in folder.glob(f"{glob.escape(prefix)}*{_TEMPORARY}"):
+        drawn = left.name[len(prefix) : -len(_TEMPORARY)]
+        if not _DRAWN.fullmatch(drawn if prefix != "." else drawn.rpartition(".")[2]):
+            continue  # a user's own, or of a file whose name goes on
         with suppress(OSError):
             handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:

@@ -63,7 +63,7 @@ def test_a_failure_leaves_the_earlier_folder(earlier, failure):
 
 def test_a_process_killed_between_the_two_renames_is_made_good(earlier):
     with written_whole(earlier) as temporary:
-        workplace = shutil.copytree(temporary.parent, earlier.parent / ".corpus.killed.part")
+        workplace = shutil.copytree(temporary.parent, earlier.parent / ".corpus.killed_1.part")
         left = contents(earlier)
         write_corpus(temporary)
     earlier.rename(workplace / "old")  # what such a process leaves
@@ -98,8 +98,8 @@ def test_a_folder_that_cannot_be_replaced_stays(earlier, monkeypatch):
 
 
 def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
-    old, new = tmp_path / ".corpus.abc.part", tmp_path / ".corpus.def.part"
-    own = tmp_path / ".corpus.own.part"
+    old, new = tmp_path / ".corpus.abcdefgh.part", tmp_path / ".corpus.ijklmnop.part"
+    own = tmp_path / ".corpus.own_file.part"
     for left in (old, new, own):
         left.mkdir()
         (left / "train.tokens.npy").touch()
@@ -116,7 +116,9 @@ def test_leftovers_of_a_process_killed_long_ago_are_removed(tmp_path):
 
 
 def test_leftovers_of_a_process_killed_minutes_ago_are_removed(tmp_path):
-    killed, waits, lives = (tmp_path / f".corpus.{name}.part" for name in ("a", "b", "c"))
+    killed, waits, lives = (
+        tmp_path / f".corpus.{name}.part" for name in ("aaaaaaaa", "bbbbbbbb", "cccccccc")
+    )
     minutes_ago = time.time() - 300
     with contextlib.ExitStack() as open_files:
         for left in (killed, waits, lives):
@@ -162,6 +164,20 @@ def test_leftovers_of_a_process_killed_behind_its_end_go_when_the_corpus_is_look
         assert killed.exists()
 
 
+def test_what_was_moved_aside_for_a_corpus_whose_name_goes_on_is_not_put_in_this_ones_place(
+    tmp_path,
+):
+    left = tmp_path / ".corpus.v2.k9pktk2j.part"
+    write_corpus(left / "old")
+    (left / corpus_folder.MARK).touch()
+    minutes_ago = time.time() - 300
+    os.utime(left, (minutes_ago, minutes_ago))
+    check_replaceable(tmp_path / "corpus", "one")
+    assert not (tmp_path / "corpus").exists()
+    check_replaceable(tmp_path / "corpus.v2", "one")
+    assert (tmp_path / "corpus.v2").is_dir() and not left.exists()
+
+
 def test_a_removal_that_is_killed_leaves_the_mark_to_the_last(tmp_path, monkeypatch):
     left = tmp_path / ".corpus.k9pktk2j.part"
     (left / "new").mkdir(parents=True)
@@ -183,7 +199,7 @@ def test_a_removal_that_is_killed_leaves_the_mark_to_the_last(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("there", [True, False])
-@pytest.mark.parametrize("name", [".corpus.previous", ".corpus.x.part"])
+@pytest.mark.parametrize("name", [".corpus.previous", ".corpus.x.part", ".corpus.abcdefgh.part"])
 def test_a_folder_of_the_users_own_beside_the_corpus_is_left_alone(tmp_path, there, name):
     own = tmp_path / name
     own.mkdir()

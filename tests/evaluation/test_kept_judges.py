@@ -33,18 +33,22 @@ def test_what_is_left_of_a_judge_that_was_killed_at_its_end_goes_when_it_is_read
     for _ in range(2):
         kept_judges.kept(judge, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
         assert sorted(p.name for p in judge.iterdir()) == ["config.json", "model.safetensors"]
-        for name in (".lock", ".locked-by.json", ".config.json.abc.part"):
+        for name in (".lock", ".locked-by.json", ".config.json.0123456789ab.part"):
             (judge / name).touch()
     with locked(judge, "a training"):  # of another, which goes on
         kept_judges.kept(judge, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
-        assert (judge / ".config.json.abc.part").exists()
+        assert (judge / ".config.json.0123456789ab.part").exists()
 
 
 def test_what_is_left_of_a_judge_that_was_killed_goes_when_it_is_trained_again(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(kept_judges, "load_model_folder", lambda _: None)
-    for name in (".lock", ".model.safetensors.abc.part", "..locked-by.json.abc.part"):
+    for name in (
+        ".lock",
+        ".model.safetensors.0123456789ab.part",
+        "..locked-by.json.0123456789ab.part",
+    ):
         (tmp_path / name).touch()  # a moment ago
     kept_judges.kept(tmp_path, {"corpus": "one"}, load=lambda _: _Judge(), make=_Judge)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]

@@ -100,15 +100,18 @@ def test_fingerprints_of_file_and_bytes_agree(tmp_path):
 
 def test_what_killed_writers_of_a_file_left_is_removed_by_the_next(tmp_path):
     target, hour_ago = tmp_path / "file.txt", time.time() - 3600
-    left = {name: tmp_path / name for name in (".file.txt.a1.part", ".file.txt.new.part")}
-    others = [tmp_path / ".other.txt.a1.part", tmp_path / ".file.txt.folder.part"]
+    left = {
+        name: tmp_path / name
+        for name in (".file.txt.0123456789a1.part", ".file.txt.0123456789ef.part")
+    }
+    others = [tmp_path / ".other.txt.0123456789a1.part", tmp_path / ".file.txt.0123456789f0.part"]
     for path in (*left.values(), others[0]):
         path.write_text("half")
     others[1].mkdir()
-    for path in (left[".file.txt.a1.part"], *others):
+    for path in (left[".file.txt.0123456789a1.part"], *others):
         os.utime(path, (hour_ago, hour_ago))
     write_text(target, "whole")
-    assert set(tmp_path.iterdir()) == {target, left[".file.txt.new.part"], *others}
+    assert set(tmp_path.iterdir()) == {target, left[".file.txt.0123456789ef.part"], *others}
 
 
 def test_what_is_being_written_is_no_leftover(tmp_path):
@@ -159,3 +162,16 @@ def test_whoever_writes_a_full_disk_is_one_line_that_says_why(tmp_path, write):
     assert "None" not in done.stdout
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("prefix", [".", ".file.txt."])
+def test_a_users_own_file_is_no_leftover(tmp_path, prefix):
+    own = [".notes.part", ".file.txt.notes.part", ".file.txt.0123456789AB.part"]
+    left = tmp_path / ".file.txt.0123456789ab.part"
+    other = tmp_path / ".file.txt.v2.0123456789ab.part"
+    for path in (left, other, *(tmp_path / name for name in own)):
+        path.touch()
+    remove_leftovers(tmp_path, prefix)
+    assert not left.exists()
+    assert other.exists() == (prefix != ".")
+    assert all((tmp_path / name).exists() for name in own)

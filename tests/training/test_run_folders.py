@@ -237,6 +237,6 @@ def test_two_trainings_of_one_folder(corpus, finished, tmp_path):
 def test_temporary_files_of_a_killed_run_are_removed(corpus, tmp_path):
     folder = tmp_path / "run"
     killed(corpus, folder)
-    (folder / f".{WEIGHTS}.abc.part").write_bytes(b"half")
+    (folder / f".{WEIGHTS}.0123456789ab.part").write_bytes(b"half")
     train(corpus, folder)
     assert not list(folder.glob("*.part")) and not list(folder.glob(".*.part"))
