@@ -148,6 +148,9 @@ def end_with_all(*_: object) -> NoReturn:
     # No exception, which is lost where it falls into the hooks of a fork.
     for process in list(_at_work):
         process.kill()
+    for process in list(_at_work):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.number, 0)  # a killed process is there for a moment yet
     os._exit(128 + signal.SIGTERM)
 
 
@@ -175,13 +178,18 @@ def start(
         (folder / name).write_bytes(b"")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    number = os.fork()
-    if number == 0:
-        _be_child(work, folder, stdin, before, environment or {})
-    with contextlib.suppress(OSError):
-        os.setpgid(number, number)  # here as well, so that it is one before it is killed
-    process = Process(number, folder)
-    _at_work.add(process)
+    # Whoever is told to end between the fork and the note of it would leave the process behind.
+    waiting = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        number = os.fork()
+        if number == 0:
+            _be_child(work, folder, stdin, before, environment or {})
+        with contextlib.suppress(OSError):
+            os.setpgid(number, number)  # here as well, so that it is one before it is killed
+        process = Process(number, folder)
+        _at_work.add(process)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
     return process
 
 
@@ -204,6 +212,7 @@ def _be_child(
             os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         given = os.open(folder / "stdin", os.O_RDONLY) if isinstance(stdin, bytes) else stdin
         written = [os.open(folder / name, os.O_WRONLY) for name in ("stdout", "stderr")]
         for target, source in enumerate((given, *written)):
