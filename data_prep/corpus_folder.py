@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import shutil
 import tempfile
@@ -49,6 +50,7 @@ def check_replaceable(folder: Path, name: str) -> None:
     Raises:
         DataError: If it may not.
     """
+    folder = _behind_links(folder)
     try:
         recover(folder)
         if not folder.is_dir():
@@ -85,6 +87,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     Raises:
         ToolkitError: If the place cannot be written, or another process prepares a corpus there.
     """
+    folder = _behind_links(folder)
     parent = folder.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +108,11 @@ def written_whole(folder: Path) -> Iterator[Path]:
         _remove(workplace)
 
 
+def _behind_links(folder: Path) -> Path:
+    """Return where a folder lies to which a link leads: it is replaced, and the link stays."""
+    return Path(os.path.realpath(folder)) if folder.is_symlink() else folder
+
+
 def _is_abandoned(workplace: Path) -> bool:
     """Return whether the process that has made a workplace is dead, as far as can be told."""
     with suppress(OSError), (workplace / MARK).open("rb") as mark:
@@ -120,6 +128,7 @@ def recover(folder: Path) -> None:
     Raises:
         ToolkitError: If another process is about to replace the folder, which is not there.
     """
+    folder = _behind_links(folder)
     if not any(_temporary(folder)):
         return
     moved_aside = any((place / _OLD).is_dir() for place in _workplaces(folder))

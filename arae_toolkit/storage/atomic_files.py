@@ -32,9 +32,12 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never a part; a killed writer leaves the old one.
 
     Raises:
-        ToolkitError: If the folder cannot be written or the disk is full; ``path`` is unchanged.
+        ToolkitError: If the folder cannot be written or the disk is full, or a folder, pipe or
+            device is there; ``path`` is unchanged.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ToolkitError(f"{path}: is a folder, pipe or device; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMPORARY}")
         # The mode is what the process's mask leaves, as of any file that is made by opening it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -86,8 +86,24 @@ def _held(holder: Path) -> str:
 
 
 def _holder(holder: Path) -> dict[str, object]:
-    """Return what is written down of who holds a lock; nothing if it is not there, or damaged."""
+    """Return what is written down of who holds a lock; nothing if it is not so, or damaged."""
     about: dict[str, object] = {}
     with suppress(OSError, ValueError):
         about = read_object(holder)
-    return about if {"doing", "process", "host", "since"} <= about.keys() else {}
+    if not {"doing", "process", "host", "since"} <= about.keys() or _has_ended(about):
+        return {}
+    return about
+
+
+def _has_ended(about: Mapping[str, object]) -> bool:
+    """Return whether a process of this machine is there no more: another holds the lock then."""
+    number = about["process"]
+    if about["host"] != socket.gethostname() or not isinstance(number, int) or number <= 0:
+        return False
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it is there, and another user's
+        return False
+    return False

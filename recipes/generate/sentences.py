@@ -21,6 +21,7 @@ from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
+    FILE_TO_WRITE,
     check_search,
     chosen_prior,
     compute_options,
@@ -192,7 +193,7 @@ def reconstruct(
 @line_or_json_options
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE_TO_WRITE,
     metavar="FILE.npy",
     help="Write one float32 array instead of JSONL, a row for each text; emit makes a row of NaN.",
 )

@@ -12,7 +12,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import device_option, run_argument
+from arae_toolkit.recipes.shared.options import FILE_TO_WRITE, device_option, run_argument
 from arae_toolkit.recipes.shared.progress import say
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ PAGE = "report.html"
 @run_argument
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE_TO_WRITE,
     metavar="FILE.html",
     help=f"The page to write.  [default: {PAGE} in RUN's folder]",
 )

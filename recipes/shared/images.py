@@ -13,7 +13,13 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import Command, chosen_prior, in_order, run_argument
+from arae_toolkit.recipes.shared.options import (
+    FILE_TO_WRITE,
+    Command,
+    chosen_prior,
+    in_order,
+    run_argument,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +35,7 @@ WALKS = 8
 
 out_option = click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE_TO_WRITE,
     metavar="FILE.png",
     help="The picture to write, if RUN is an image model.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from arae_toolkit.nn.priors import Prior
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _FileToWrite(click.Path):
+    """A file that the user names: behind a link it is what the link leads to, as for a shell."""
+
+    def convert(self, *given: Any) -> Path:
+        path = Path(super().convert(*given))
+        return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+FILE_TO_WRITE = _FileToWrite(dir_okay=False)
 
 METHOD_OF_SETTING = {
     "temperature": "sample",

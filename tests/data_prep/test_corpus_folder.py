@@ -54,6 +54,22 @@ def test_an_earlier_folder_is_replaced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path, there):
+    corpus, link = tmp_path / "elsewhere" / "corpus", tmp_path / "link"
+    if there:
+        corpus.mkdir(parents=True)
+        write_corpus(corpus)
+    link.symlink_to(corpus)
+    check_replaceable(link, "one")
+    with written_whole(link) as temporary:
+        write_corpus(temporary, more=1)
+    assert link.readlink() == corpus
+    assert prepared_manifest(corpus)["more"] == 1
+    assert [path.name for path in corpus.parent.iterdir()] == ["corpus"]
+    assert [path.name for path in tmp_path.iterdir() if path != corpus.parent] == ["link"]
+
+
 @pytest.mark.parametrize("failure", [DataError("bad row"), KeyboardInterrupt(), SystemExit(1)])
 def test_a_failure_leaves_the_earlier_folder(earlier, failure):
     with pytest.raises(type(failure)), written_whole(earlier) as temporary:

@@ -123,7 +123,8 @@ DRILL = Drill(
     "descriptors",
     "A stderr that is closed, full, unread or no file for writing changes neither the answers nor "
     "the exit code; a stdout of that kind is one line and exit code 1, or 0 if it is only unread; "
-    "a stdin that cannot be read is exit code 3 for a command that reads it.",
+    "a stdin that cannot be read is exit code 3 for a command that reads it. (A stdin that is a "
+    "folder ends Python itself, before the program begins, with exit code 1.)",
     "Fourteen commands of every kind run with their three descriptors in random states.",
     attempt,
     whole=2_000,

@@ -233,6 +233,25 @@ def test_an_array_of_a_failed_request_is_not_written(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_an_array_is_written_where_a_link_leads(call, tmp_path, there):
+    array, link = tmp_path / "array.npy", tmp_path / "link.npy"
+    if there:
+        array.write_bytes(b"earlier")
+    link.symlink_to(array)
+    call("encode", "--out", link, input=f"{TEXTS[0]}\n")
+    assert link.readlink() == array
+    assert np.load(array).shape[0] == 1
+
+
+def test_a_pipe_is_not_replaced_by_an_array(call, tmp_path):
+    pipe = tmp_path / "pipe.npy"
+    os.mkfifo(pipe)
+    result = call("encode", "--out", pipe, code=1, input=f"{TEXTS[0]}\n")
+    assert result.stderr.endswith(f"error: {pipe}: is a folder, pipe or device; name a file\n")
+    assert pipe.is_fifo()
+
+
 def test_longer_and_unknown_words_are_answered_and_longer_texts_are_told_of(call):
     content = "unheard man\na man sleeps on the bench .\na man sleeps on the\n"
     result = call("encode", input=content)

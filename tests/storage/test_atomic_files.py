@@ -175,3 +175,14 @@ def test_a_users_own_file_is_no_leftover(tmp_path, prefix):
     assert not left.exists()
     assert other.exists() == (prefix != ".")
     assert all((tmp_path / name).exists() for name in own)
+
+
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(os.devnull)])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, made):
+    target = tmp_path / "file.txt"
+    made(target)
+    before = target.lstat()
+    with pytest.raises(ToolkitError, match=r"file.txt: is a folder, pipe or device; name a file"):
+        write_text(target, "new")
+    assert target.lstat().st_ino == before.st_ino
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,5 +1,6 @@
 """Locks on folders: told by whom and since when, and no obstacle once their process is gone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -83,4 +84,17 @@ def test_who_has_just_taken_the_lock_is_waited_for_until_it_is_written_down(tmp_
 def test_who_is_patient_gets_the_lock_when_it_is_free(tmp_path, holder):
     threading.Timer(0.5, holder.kill).start()
     with locked(tmp_path, "a test", patience=30):
+        pass
+
+
+def test_what_a_dead_process_wrote_does_not_name_it_beside_anothers_lock(tmp_path, holder):
+    about = json.loads((tmp_path / HOLDER).read_text())
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (tmp_path / HOLDER).write_text(json.dumps(about | {"process": ended.pid}))
+    with pytest.raises(ToolkitError, match="another process writes there"), locked(tmp_path, "one"):
+        pass
+    elsewhere = about | {"process": ended.pid, "host": "elsewhere"}
+    (tmp_path / HOLDER).write_text(json.dumps(elsewhere))
+    with pytest.raises(ToolkitError, match="on elsewhere, since"), locked(tmp_path, "one"):
         pass
