@@ -43,12 +43,32 @@ def metric_cell(result: Result, name: str) -> str:
 def place_of(result: Result) -> str:
     """Return where a result was measured, in one line."""
     machine = result["machine"]
-    threads = f", {machine['threads']} threads" if machine["threads"] else ""
-    commit = result["commit"].partition("+")
+    threads = f", {counted(machine['threads'], 'thread')}" if machine["threads"] else ""
     return (
         f"{result['device']}, {machine['cpu']}{threads}, torch {result['versions']['torch']}, "
-        f"commit {commit[0][:10]}{commit[1]}{commit[2]}"
+        f"commit {short_commit(result['commit'])}"
     )
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words.
+
+    Example:
+        >>> counted(1, "thread"), counted(1200, "trial")
+        ('1 thread', '1,200 trials')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def short_commit(commit: str) -> str:
+    """Return the first ten letters of a commit, and whether changes were not committed.
+
+    Example:
+        >>> short_commit("99e26c72c4d4b112a80610a523a819e03db8f621+changes")
+        '99e26c72c4+changes'
+    """
+    name, plus, changes = commit.partition("+")
+    return f"{name[:10]}{plus}{changes}"
 
 
 def sources(measured: Iterable[Result]) -> str:
@@ -78,7 +98,7 @@ def seeds_of(result: Result) -> str:
     """
     number, once = len(result["seeds"]), result.get("details", {}).get("once")
     alone = f" (one of {'; '.join(once)})" if once and number > 1 else ""
-    return f"{number} seed{'' if number == 1 else 's'}{alone}"
+    return f"{counted(number, 'seed')}{alone}"
 
 
 PAPER_BUDGETS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from arae_toolkit.errors import ToolkitError
@@ -17,7 +17,16 @@ from arae_toolkit.reports.latent_tables import (
     figure4_block,
     figure5_block,
 )
-from arae_toolkit.reports.markdown import Result, Results, measured, metric_cell, place_of, table
+from arae_toolkit.reports.markdown import (
+    Result,
+    Results,
+    counted,
+    measured,
+    metric_cell,
+    place_of,
+    short_commit,
+    table,
+)
 from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
 from arae_toolkit.reports.performance_tables import (
@@ -223,28 +232,25 @@ def guarantees_block(results: Results) -> str:
         ToolkitError: If the drills have not been run.
     """
     result = measured(results, "drills", "what is promised", "make drills-whole")
-    details, drills = result["details"], result["details"]["drills"]
-    computed = sum(drill["cpu_seconds"] for drill in drills.values())
-    extent = "A whole run" if details["whole"] else "Not yet a whole run"
-    extent = f"{extent}, of {computed / 60:.0f} minutes of one core"
-    metrics = result["metrics"]
+    drills = result["details"]["drills"]
+    heads = ["drill", "trials", "trials of a whole run", "inputs", "not tried", "broken", "minutes"]
     rows = [
         [
             name,
-            f"{metrics[f'{name}, trials']['value']:,.0f}",
+            _number(result, f"{name}, trials"),
             f"{drill['whole']:,}",
-            f"{metrics[f'{name}, inputs']['value']:,.0f}",
-            f"{metrics[f'{name}, broken']['value']:,.0f}",
+            *(_number(result, f"{name}, {counts}") for counts in ("inputs", "not tried", "broken")),
+            f"{drill['seconds'] / 60:,.0f}",
         ]
         for name, drill in drills.items()
     ]
-    commits = [f"{trials:,} at {commit[:10]}" for commit, trials in details["commits"].items()]
     promises = [
         f"**{name}**. {drill['promise']}\n\n*How it is tried:* {drill['way']}"
         for name, drill in drills.items()
     ]
     open_ends = [
-        f"- {name}, trial {failure['trial']}: {_plain(failure['what'])}: {_plain(failure['words'])}"
+        f"- {name}, trial {failure['trial']}: {_plain(failure['what'])}: "
+        f"{_plain(failure['words'])}; once more: `{failure['again']}`"
         for name, drill in drills.items()
         for failure in drill["broken"]
     ]
@@ -256,11 +262,61 @@ def guarantees_block(results: Results) -> str:
     return "\n\n".join(
         [
             *promises,
-            f"{extent}, seed {result['seeds'][0]}: {place_of(result)}. "
-            f"Trials by commit: {', '.join(commits)}.",
-            table(["drill", "trials", "of a whole run", "inputs", "not kept"], rows),
-            "\n".join(open_ends) or "In what was tried, nothing was found that is not kept.",
+            f"{_extent(result)} {_times(result)} {_commits(result['details']['commits'])}",
+            table(heads, rows),
+            "\n".join(open_ends) or "In what was tried, no promise was broken.",
         ]
+    )
+
+
+def _number(result: Result, metric: str) -> str:
+    """Return a count; 0 for what older results do not count, since it was nothing in them."""
+    counts = result["metrics"].get(metric)
+    return f"{counts['value']:,.0f}" if counts else "0"
+
+
+def _extent(result: Result) -> str:
+    """Return how much was run, and where."""
+    whole = "A whole run" if result["details"]["whole"] else "Not yet a whole run"
+    trials = counted(_trials(result), "trial")
+    return f"**{whole}** with seed {result['seeds'][0]}, of {trials} ({place_of(result)})."
+
+
+def _times(result: Result) -> str:
+    """Return what the trials took, by the clock and of the processor."""
+    details, drills = result["details"], result["details"]["drills"].values()
+    took, computed = (sum(drill[key] for drill in drills) for key in ("seconds", "cpu_seconds"))
+    text = (
+        f"Their times add up to {_minutes(took)} (several ran side by side): they computed for "
+        f"{_minutes(computed)} of these, and waited for the rest."
+    )
+    clock = details.get("clock", {"trials": 0})  # was not always recorded
+    if not clock["trials"]:
+        return text
+    which = "all of them" if clock["trials"] == _trials(result) else f"{clock['trials']:,} of them"
+    jobs = " or ".join(map(str, clock["jobs"]))
+    return f"{text} Run {jobs} at a time, {which} took {_minutes(clock['seconds'])} on the clock."
+
+
+def _minutes(seconds: float) -> str:
+    return counted(round(seconds / 60), "minute")
+
+
+def _trials(result: Result) -> int:
+    """Return how many trials there are, those included that could not be tried."""
+    return sum(result["details"]["commits"].values())
+
+
+def _commits(trials_at: Mapping[str, int]) -> str:
+    """Return at which commits the trials were run."""
+    *earlier, last = trials_at
+    if not earlier:
+        return f"All were run at commit {short_commit(last)}."
+    before = sum(trials_at[commit] for commit in earlier)
+    each = ", ".join(f"{trials_at[commit]:,} at {short_commit(commit)}" for commit in earlier)
+    return (
+        f"{trials_at[last]:,} of them were run at commit {short_commit(last)}, the last one; "
+        f"{before:,} at earlier ones, and not again: {each}."
     )
 
 

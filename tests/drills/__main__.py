@@ -7,29 +7,51 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: its threads do not outlive a fork
 
 import click
+from click.core import ParameterSource
 
 import arae_toolkit
 from arae_toolkit import data_prep, recipes
 from arae_toolkit.benchmarks.common import Benchmark
-from arae_toolkit.reports.results import Metric, write_result
+from arae_toolkit.recipes.shared.progress import tell
 from arae_toolkit.version import code_version
 from drills import forked
 from drills.catalogue import DRILLS
-from drills.frame import Drill
 from drills.materials import Materials
-from drills.records import Record, Records, fingerprint
+from drills.records import Records, fingerprint
+from drills.results import RUN, show, write
 from drills.running import Plan, run_trials
 
-RUN = "PYTHONPATH=tests python -m drills"
-MOST_FAILURES = 20
+
+def check_numbers(context: click.Context, only: Sequence[str]) -> None:
+    """Refuse what has no sense beside trials that are named one by one.
+
+    Raises:
+        click.UsageError: If they are not of exactly one drill, or if it is asked how many are run
+            or which count: they are run whatever is on record, and put on none.
+    """
+    if len(set(only)) != 1:
+        raise click.UsageError("--number is that of a trial of one drill: name that with --only")
+    for name in ("trials", "fewest", "records", "earlier", "results"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--number runs a trial again and puts it on no record: leave --{name} out"
+            )
+
+
+def announce(plan: Plan, kept: Records, minutes: float | None) -> None:
+    """Tell how much is going to be run, and where it is kept."""
+    whole = sum(len(numbers) for numbers in plan.numbers.values())
+    left = sum(map(len, plan.waiting(kept).values()))
+    some = f"{left:,} of {whole:,} trials, the others being on record" if left < whole else ""
+    bound = f", for {minutes:g} minutes at most" if minutes else ""
+    tell(f"trying {some or f'{whole:,} trials'}; {plan.jobs} at a time{bound}")
+    tell(f"each is kept in {kept.path}, behind which a run that is stopped goes on")
 
 
 @click.command(
@@ -38,15 +60,45 @@ MOST_FAILURES = 20
         f"{RUN} --minutes 18 --jobs 2",
         f"{RUN} --whole --minutes 180 --jobs 2 --results results",
         f"{RUN} --only streams --only kills --trials 100 --seed 7",
+        f"{RUN} --only kills --number 17",
     ],
 )
-@click.option("--only", multiple=True, type=click.Choice(list(DRILLS)), help="Only this drill.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so many.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(list(DRILLS)),
+    help="Only this drill; may be given several times.  [default: all]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of all chance: another one tries other things.",
+)
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    type=click.IntRange(0),
+    help="Only the trial of this number of the one drill given with --only, even if it is on "
+    "record; may be given several times. It is put on no record.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Begin no trial after so many.  [default: none is left]",
+)
 @click.option("--trials", type=click.IntRange(1), help="So many of each drill.")
 @click.option("--fewest", is_flag=True, help="As many of each as the ordinary tests run.")
 @click.option("--whole", is_flag=True, help="Every trial, and the long ones at full length.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that run trials side by side.",
+)
 @click.option(
     "--records",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -65,10 +117,17 @@ MOST_FAILURES = 20
     help="Folder of the models and corpora that are tried, made where there is none and kept.  "
     "[default: made for this run alone]",
 )
-@click.option("--results", type=click.Path(path_type=Path), help="Folder for drills.json.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder for drills.json; drills that --only leaves out stand in it as they are on record.",
+)
+@click.pass_context
 def main(
+    context: click.Context,
     only: Sequence[str],
     seed: int,
+    numbers: Sequence[int],
     minutes: float | None,
     trials: int | None,
     fewest: bool,
@@ -79,97 +138,47 @@ def main(
     made: Path | None,
     results: Path | None,
 ) -> None:
-    """Try what is promised, and tell what was not kept; exit code 1 if there is such a thing."""
-    drills = [DRILLS[name] for name in only or DRILLS]
+    """Try what is promised, and tell what was not kept.
+
+    The exit code is 0 if all that was tried is as promised, 1 if not or if nothing was tried.
+    """
+    if numbers:
+        check_numbers(context, only)
+    drills = [DRILLS[name] for name in dict.fromkeys(only or DRILLS)]
     packages = [Path(package.__path__[0]) for package in (arae_toolkit, recipes, data_prep)]
     own = Path(__file__).parent
     code = fingerprint([*packages, own, *sorted(own.parent.glob("small*.py"))])
     commit = code_version(packages[0])
-    most = {d.name: trials or (d.fewest if fewest else d.whole) for d in drills}
-    kept = Records(records or Path("runs/drills") / ("whole.jsonl" if whole else "sample.jsonl"))
-    kept.path = kept.path.absolute()
+    to_run: dict[str, Sequence[int]] = {
+        d.name: sorted(set(numbers)) or range(trials or (d.fewest if fewest else d.whole))
+        for d in drills
+    }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    forked.warm_up()
     # Short, for the names of sockets and pipes; in memory where the system keeps such files there.
-    with tempfile.TemporaryDirectory(prefix="drills-") as folder:
-        materials = Materials.in_folder(
-            made or Path(folder) / "materials", Path(folder) / "scratch"
+    with tempfile.TemporaryDirectory(prefix="drills-") as place:
+        folder = Path(place)
+        path = records or Path("runs/drills") / ("whole.jsonl" if whole else "sample.jsonl")
+        kept = Records((folder / "again.jsonl") if numbers else path.absolute())
+        tell(
+            "loading the toolkit ..."
+            if made and Materials.are_in(made)
+            else "making the models and corpora that are tried, which takes a minute or so ..."
         )
+        forked.warm_up()
+        materials = Materials.in_folder(made or folder / "materials", folder / "scratch")
         end = time.monotonic() + 60 * minutes if minutes else float("inf")
-        plan = Plan(drills, most, seed, code, end, not whole, commit, earlier)
-        run_trials(plan, kept, materials, Path(folder), jobs)
-    found = plan.on_record(kept)
-    tell(drills, found)
+        plan = Plan(drills, to_run, seed, code, end, not whole, commit, earlier, jobs)
+        if not numbers:
+            announce(plan, kept, minutes)
+        run_trials(plan, kept, materials, folder)
+        found = plan.on_record(kept)
+        left = sum(map(len, plan.waiting(kept).values()))
+    show(drills, found, brief=plan.brief, each=bool(numbers))
+    if left:
+        tell(f"{left:,} trials are left for the same command to go on with")
     if results is not None and found:
         click.echo(write(results, kept, plan))
     sys.exit(any(record.verdict == "broken" for record in found) or not found)
-
-
-def tell(drills: Sequence[Drill], found: Sequence[Record]) -> None:
-    """Show a line for each drill and for each promise that was broken, on stderr."""
-    for drill in drills:
-        own = [record for record in found if record.drill == drill.name]
-        counts = Counter(record.verdict for record in own)
-        examples = sum(record.examples for record in own if record.verdict != "not tried")
-        seconds = sum(record.cpu_seconds for record in own)
-        click.echo(
-            f"{drill.name}: {len(own)} trials, {examples} inputs, {counts['broken']} broken, "
-            f"{counts['not tried']} not tried, {seconds:.0f} s computed",
-            err=True,
-        )
-    for record in found:
-        if record.verdict == "broken":
-            place = f"{record.drill} --seed {record.seed}, trial {record.number}"
-            click.echo(f"BROKEN {place}: {record.what}: {record.words}", err=True)
-    for reason in sorted({f"{r.drill}: {r.words}" for r in found if r.verdict == "not tried"}):
-        click.echo(f"not tried: {reason}", err=True)
-
-
-def write(folder: Path, kept: Records, plan: Plan) -> Path:
-    """Write ``drills.json``: for every drill how often it was tried and what was not kept."""
-    found = replace(plan, drills=list(DRILLS.values())).on_record(kept)
-    metrics: dict[str, Metric] = {}
-    rows: dict[str, Mapping[str, object]] = {}
-    for drill in DRILLS.values():
-        own = [record for record in found if record.drill == drill.name]
-        tried = [record for record in own if record.verdict != "not tried"]
-        broken = [record for record in own if record.verdict == "broken"]
-        metrics[f"{drill.name}, trials"] = _count(len(tried))
-        metrics[f"{drill.name}, inputs"] = _count(sum(record.examples for record in tried))
-        metrics[f"{drill.name}, broken"] = _count(len(broken))
-        rows[drill.name] = {
-            "promise": drill.promise,
-            "way": drill.way,
-            "whole": drill.whole,
-            "seconds": round(sum(record.seconds for record in own), 1),
-            "cpu_seconds": round(sum(record.cpu_seconds for record in own), 1),
-            "not_tried": sorted({r.words for r in own if r.verdict == "not tried"}),
-            "broken": [
-                {"trial": record.number, "what": record.what, "words": record.words}
-                for record in broken[:MOST_FAILURES]
-            ],
-        }
-    on_record = Counter(record.drill for record in found)
-    whole = not plan.brief and all(on_record[d.name] >= d.whole for d in DRILLS.values())
-    tried_at = Counter(record.commit for record in found)
-    in_order = dict.fromkeys(record.commit for record in kept if record.commit in tried_at)
-    commits = {commit: tried_at[commit] for commit in in_order}
-    return write_result(
-        folder,
-        "drills",
-        command="make drills-whole" if not plan.brief else "make drills",
-        corpus=None,
-        seeds=[plan.seed],
-        device="cpu",
-        seconds=sum(record.seconds for record in found),
-        metrics=metrics,
-        threads=1,
-        details={"whole": whole, "commits": commits, "drills": rows},
-    )
-
-
-def _count(number: int) -> Metric:
-    return {"value": number, "spread": None, "unit": "trials"}
 
 
 if __name__ == "__main__":

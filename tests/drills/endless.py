@@ -118,11 +118,12 @@ def _drain(answers: int) -> None:
 
 DRILL = Drill(
     "endless",
-    "A stream command that is fed without end goes on answering, and takes no more memory after "
-    "an hour than after a minute; the end of its input is its end.",
+    "A stream command that is fed without end goes on answering, and its memory does not go on "
+    f"growing (by {_MOST_GROWTH >> 20} MB at most behind the first {_START:.0%} of a trial of "
+    f"{_WHOLE:.0f} seconds; longer is not tried); the end of its input is its end.",
     "Good, odd, long and empty rows, rows of ever new words, and one line without end are fed to "
-    "each stream command, 8 s each in a sample and 75 s in a whole run, while its memory is "
-    "sampled.",
+    f"each stream command, {_BRIEF:.0f} s each in a sample and {_WHOLE:.0f} s in a whole run, "
+    "while its memory is sampled.",
     attempt,
     whole=24,
     fewest=1,

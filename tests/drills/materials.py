@@ -118,15 +118,20 @@ class Materials:
         """Return another folder of the same form, whose files may be swapped in."""
         return self.folder / "others" / name
 
+    @staticmethod
+    def are_in(folder: Path) -> bool:
+        """Return whether a folder holds complete ones."""
+        return (folder / "complete").exists()
+
     @classmethod
     def in_folder(cls, folder: Path, scratch: Path) -> Materials:
         """Return those in a folder, made first where they are not there or not complete."""
-        made, complete = cls(folder.absolute(), scratch), folder / "complete"
-        if not complete.exists():
+        made = cls(folder.absolute(), scratch)
+        if not cls.are_in(folder):
             if folder.exists():
                 raise ToolkitError(f"{folder}: no complete materials of drills; remove it")
             made._make()
-            complete.touch()
+            (folder / "complete").touch()
         return made
 
     def _make(self) -> None:

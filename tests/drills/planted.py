@@ -135,7 +135,7 @@ def found(name: str, materials: Materials, folder: Path) -> str:
     """Plant a fault in this process; return which trial of the drill finds it, and how."""
     FAULTS[name]()
     drill = DRILLS[name]
-    plan = Plan([drill], {name: MOST_TRIALS}, 0, "planted", float("inf"), brief=True)
+    plan = Plan([drill], {name: range(MOST_TRIALS)}, 0, "planted", float("inf"), brief=True)
     for number in range(MOST_TRIALS):
         record = run_trial(drill, plan, number, materials, folder)
         if record.verdict == "broken":

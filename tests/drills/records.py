@@ -29,6 +29,8 @@ class Record:
         seconds: What it took, waiting included.
         cpu_seconds: What it and its processes have computed.
         commit: Where that code stood.
+        began: When, in seconds of the system's clock; 0 in records of before it was kept.
+        jobs: Processes that ran trials at that time, this one included; 0 as above.
     """
 
     drill: str
@@ -42,6 +44,17 @@ class Record:
     seconds: float
     cpu_seconds: float = 0.0
     commit: str = ""
+    began: float = 0.0
+    jobs: int = 0
+
+
+def clock_seconds(records: Iterable[Record]) -> float:
+    """Return for how long at least one of some trials was running, in seconds."""
+    total = until = 0.0
+    for begin, end in sorted((r.began, r.began + r.seconds) for r in records):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
 
 
 def fingerprint(places: Iterable[Path]) -> str:

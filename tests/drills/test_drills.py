@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
+from arae_toolkit.errors import ToolkitError
 from drills import damage, forked
+from drills.__main__ import main
 from drills.catalogue import DRILLS
 from drills.frame import Broken, Drill, NotTried
-from drills.records import Record, Records, fingerprint
+from drills.records import Record, Records, clock_seconds, fingerprint
 from drills.running import Plan, run_trial, run_trials
 
 
@@ -23,15 +27,60 @@ from drills.running import Plan, run_trial, run_trials
 def few(tmp_path_factory):
     """Run as few trials of each drill as are meant for tests, in a program of their own."""
     place = tmp_path_factory.mktemp("drills")
-    command = [sys.executable, "-m", "drills", "--fewest", "--records", place / "trials.jsonl"]
+    records, materials = place / "trials.jsonl", place / "materials"
+    done = run_drills("--fewest", "--records", records, "--materials", materials)
+    return list(Records(records)), done.stderr, materials
+
+
+def run_drills(*words, **settings):
+    """Run the program of the drills."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    return list(Records(place / "trials.jsonl")), done.stderr
+    command = [sys.executable, "-m", "drills", *words]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, **settings
+    )
+
+
+def test_a_run_tells_what_it_is_at(few):
+    _, said, _ = few
+    lines = said.splitlines()
+    assert lines[0].startswith("making the models and corpora")
+    whole = sum(drill.fewest for drill in DRILLS.values())
+    assert lines[1] == f"trying {whole} trials; 1 at a time"
+    assert f"trials: {whole} in " in said
+
+
+def test_one_trial_can_be_run_again_and_is_put_on_no_record(few, tmp_path):
+    records, _, materials = few
+    before = {r.number: r.what for r in records if r.drill == "damage"}
+    again = ("--only", "damage", "--number", "4", "--number", "2", "--number", "4")
+    done = run_drills(*again, "--materials", materials, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    told = [f"held damage, seed 0, trial {number}: {before[number]}" for number in (2, 4)]
+    assert [line for line in lines if line.startswith("held")] == told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--number", "3"], "of one drill: name that with --only"),
+        (["--only", "kills", "--only", "disks", "--number", "3"], "of one drill"),
+        (["--only", "kills", "--number", "3", "--trials", "2"], "leave --trials out"),
+        (["--only", "kills", "--number", "3", "--earlier"], "leave --earlier out"),
+        (["--only", "kills", "--number", "3", "--results", "here"], "leave --results out"),
+    ],
+)
+def test_a_number_is_refused_where_it_has_no_sense(words, reason):
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert reason in done.output
 
 
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_few_trials_keep_what_is_promised(few, name):
-    records, said = few
+    records, said, _ = few
     own = [record for record in records if record.drill == name]
     assert len(own) == DRILLS[name].fewest, said
     assert [record for record in own if record.verdict == "broken"] == []
@@ -52,9 +101,10 @@ def test_a_drill_finds_what_is_planted(planted, name):
     assert planted[name]["found"], planted[name]
 
 
-def plan(*drills, trials=3):
-    most = {drill.name: trials for drill in drills}
-    return Plan(drills, most, seed=3, code="abc", end=float("inf"), brief=True)
+def plan(*drills, numbers=range(3), **more):
+    to_run = {drill.name: numbers for drill in drills}
+    settings = {"seed": 3, "code": "abc", "end": float("inf"), "brief": True}
+    return Plan(drills, to_run, **{**settings, **more})
 
 
 def drill(attempt, name="one"):
@@ -114,7 +164,7 @@ def test_a_stopped_run_goes_on_behind_what_is_on_record(tmp_path):
     records.add(Record("one", 3, 2, "an older version", "held", "", "", 1, 0.1))
     with records.path.open("ab") as torn:
         torn.write(b'{"drill": "one", "se')
-    run_trials(plan(one), records, None, tmp_path / "work", jobs=2)
+    run_trials(plan(one, jobs=2), records, None, tmp_path / "work")
     assert sorted((tmp_path / "runs").read_text().split()) == ["0", "2"]
     assert [r.number for r in records.of(["one"], seed=3, code="abc")] == [0, 1, 2]
 
@@ -122,11 +172,43 @@ def test_a_stopped_run_goes_on_behind_what_is_on_record(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_the_drill_that_is_least_far_is_next(tmp_path):
     short, long = drill(lambda _: None, "short"), drill(lambda _: None, "long")
-    chosen = Plan([short, long], {"short": 2, "long": 6}, 3, "abc", float("inf"), brief=True)
+    numbers = {"short": range(2), "long": range(6)}
+    chosen = replace(plan(short, long), numbers=numbers)
     records = Records(tmp_path / "trials.jsonl")
-    run_trials(chosen, records, None, tmp_path / "work", jobs=1)
+    run_trials(chosen, records, None, tmp_path / "work")
     order = [record.drill for record in records]
     assert order == ["short", "long", "long", "long", "short", "long", "long", "long"]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_every_trial_belongs_to_one_process_and_is_counted(tmp_path, capsys):
+    drills = [drill(lambda _: None, name) for name in ("one", "two")]
+    records = Records(tmp_path / "trials.jsonl")
+    run_trials(plan(*drills, numbers=[2, 5, 8], jobs=3), records, None, tmp_path / "work")
+    found = sorted((record.drill, record.number) for record in records)
+    assert found == [(name, number) for name in ("one", "two") for number in (2, 5, 8)]
+    assert {record.jobs for record in records} == {3}
+    assert "trials: 6 in " in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_ends_in_the_middle_fails_the_run(tmp_path):
+    def attempt(trial):
+        if trial.number == 1:
+            os._exit(7)
+
+    records = Records(tmp_path / "trials.jsonl")
+    with pytest.raises(ToolkitError, match="1 of 2 processes of the drills ended before"):
+        run_trials(plan(drill(attempt), jobs=2), records, None, tmp_path / "work")
+    assert [record.number for record in records] == [0, 2]
+
+
+def test_the_time_on_the_clock_counts_once_what_ran_side_by_side():
+    def ran(began, seconds):
+        return Record("one", 3, 0, "abc", "held", "", "", 1, seconds, began=began)
+
+    assert clock_seconds([]) == 0
+    assert clock_seconds([ran(14, 1), ran(10, 3), ran(11, 1), ran(12, 1.5)]) == 4.5
 
 
 def test_what_held_with_earlier_code_counts_if_asked_for_and_what_did_not_is_tried_again(tmp_path):
@@ -172,7 +254,7 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path):
     def run_until_stopped():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
         one = drill(lambda trial: forked.run(sleep, trial.folder / "work"))
-        run_trials(plan(one), Records(tmp_path / "trials"), None, tmp_path / "work", jobs=1)
+        run_trials(plan(one), Records(tmp_path / "trials"), None, tmp_path / "work")
 
     run = forked.start(run_until_stopped, tmp_path / "run")
     end = time.monotonic() + 60
