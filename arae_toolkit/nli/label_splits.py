@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,11 @@ Rows = npt.NDArray[np.int64]
 SPLITS = {"tiny": 28_000, "small": 59_000, "medium": 120_000}
 """Labelled pairs of each split (section 6.3): 5.25, 10.8 and 22.2 % of SNLI."""
 ALL = "full"
+BALANCED, CROSS_SENTENCE = "balanced", "cs-lvm"
+"""How pairs are drawn: as many of each class, or those of Choi, Kim and Lee (ACL 2019)."""
+OFFICIAL_PAIRS = 550_152
+"""Lines of SNLI 1.0's train file."""
+_CROSS_SENTENCE_SEED = 2019
 
 
 @dataclass(frozen=True)
@@ -105,3 +111,36 @@ def choose_rows(
     random = np.random.default_rng(seed)
     drawn = [random.permutation(rows)[:share] for rows, share in zip(of_class, shares, strict=True)]
     return LabelledRows(name, np.sort(np.concatenate(drawn)), seed)
+
+
+def cross_sentence_rows(
+    labels: npt.NDArray[np.int16], name: str, *, path: Path | None = None
+) -> LabelledRows:
+    """Return the pairs that the cross-sentence model learned from: the first of a shuffled file.
+
+    They shuffle the lines of SNLI's official train file by Python's generator, seeded with 2019,
+    and keep the first N. Lines without a label are among these, and left out here.
+
+    Args:
+        labels: Class id of each pair of the train split, in the file's order, ``UNLABELLED`` where
+            there is none. Shape (N,).
+        name: See :class:`LabelledRows`.
+        path: Of the corpus, for the error.
+
+    Raises:
+        DataError: If the train split has not as many pairs as the official file.
+        ValueError: If the name is none.
+    """
+    count = wanted_count(name)
+    if len(labels) != OFFICIAL_PAIRS:
+        raise DataError(
+            f"the pairs of {CROSS_SENTENCE} are lines of SNLI's official train file, which has "
+            f"{OFFICIAL_PAIRS:,}; this train split has {len(labels):,}",
+            path=path,
+            hint=f"prepare the whole of SNLI 1.0, or draw {BALANCED}",
+        )
+    order = list(range(len(labels)))
+    Random(_CROSS_SENTENCE_SEED).shuffle(order)
+    chosen = np.sort(np.array(order[:count], dtype=np.int64))
+    labelled = np.asarray(labels)[chosen] != UNLABELLED
+    return LabelledRows(name, chosen[labelled], _CROSS_SENTENCE_SEED)

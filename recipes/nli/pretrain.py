@@ -75,6 +75,7 @@ def pretrain(
     corpus_name: str,
     objective: Objective,
     labels: str | None,
+    draw: str,
     label_seed: int,
     draw_from: int,
     seed: int,
@@ -113,7 +114,7 @@ def pretrain(
 
     labelled = None
     if labels is not None:
-        labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
+        labelled = draw_labels(corpus, labels, draw=draw, seed=label_seed, first=draw_from)
     if processes > 1:
         launch(processes, ctx)
         return

@@ -25,18 +25,27 @@ if TYPE_CHECKING:
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 
-def draw_labels(corpus: Corpus, name: str, *, seed: int, first: int) -> LabelledRows:
+def draw_labels(corpus: Corpus, name: str, *, draw: str, seed: int, first: int) -> LabelledRows:
     """Return the pairs of a corpus whose labels may be used.
 
     Args:
         corpus: With labelled pairs.
         name: ``tiny``, ``small``, ``medium``, ``full`` or a number of them.
+        draw: How they are drawn.
         seed: Draws them.
         first: Draw from the first so many pairs only; 0 for all.
+
+    Raises:
+        UsageError: If the pairs are known ones, and a seed or a number of first pairs is given.
+        DataError: If the corpus has too few labels, or not the pairs that are known ones.
     """
-    from arae_toolkit.nli.label_splits import choose_rows
+    from arae_toolkit.nli.label_splits import CROSS_SENTENCE, choose_rows, cross_sentence_rows
 
     labels, names = corpus.pair_labels("train"), corpus.labels
+    if draw == CROSS_SENTENCE:
+        if seed or first:
+            raise click.UsageError(f"--draw {draw} has a seed of its own, and draws from all pairs")
+        return cross_sentence_rows(labels, name, path=corpus.folder)
     return choose_rows(labels, name, names=names, seed=seed, first=first, path=corpus.folder)
 
 

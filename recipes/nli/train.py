@@ -159,6 +159,7 @@ def nli(
     seeds: int,
     seed: int,
     processes: int,
+    draw: str,
     label_seed: int,
     draw_from: int,
     pseudo_labels: str | None,
@@ -208,7 +209,7 @@ def nli(
 
     if tune_encoder and (processes > 1 or ranks):
         raise click.UsageError(f"--tune-encoder: {BY_ONE_PROCESS}")
-    labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
+    labelled = draw_labels(corpus, labels, draw=draw, seed=label_seed, first=draw_from)
     runs_name = run_name(corpus_name, corpus)
     place = own_device(device)
     pretrained: PretrainedEncoder | OutsideWeights | None

@@ -111,6 +111,7 @@ def table5(
     corpus_name: str | None,
     ae: str | None,
     arae: str | None,
+    draw: str,
     label_seed: int,
     draw_from: int,
     quick: bool,
@@ -138,7 +139,7 @@ def table5(
     keep_freed_memory()
     place = choose_device(device)
     wanted = labels or (QUICK_LABELS if quick else PAPER_LABELS)
-    drawn = _draw(corpus, wanted, seed=label_seed, first=draw_from)
+    drawn = _draw(corpus, wanted, draw=draw, seed=label_seed, first=draw_from)
     with signals_noted() as stop_signal:
         how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop_signal}
         given = {"ae": ae, "arae": arae}
@@ -182,8 +183,10 @@ def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
     return prepared("snli", folder / "corpus", options)
 
 
-def _draw(corpus: Corpus, names: tuple[str, ...], *, seed: int, first: int) -> list[LabelledRows]:
+def _draw(corpus: Corpus, names: tuple[str, ...], **how: Any) -> list[LabelledRows]:
     """Draw the label splits, each once; say which ones the corpus is too small for.
+
+    How they are drawn goes on to ``draw_labels``.
 
     Raises:
         DataError: If there is none that it is large enough for.
@@ -192,7 +195,7 @@ def _draw(corpus: Corpus, names: tuple[str, ...], *, seed: int, first: int) -> l
     problem: DataError | None = None
     for name in dict.fromkeys(names):
         try:
-            drawn.append(draw_labels(corpus, name, seed=seed, first=first))
+            drawn.append(draw_labels(corpus, name, **how))
         except DataError as error:
             problem = error
             say(f"arae-toolkit: warning: {error}; left out")

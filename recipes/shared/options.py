@@ -204,6 +204,13 @@ pairs_option = click.option(
 )
 drawing_options = in_order(
     click.option(
+        "--draw",
+        type=click.Choice(["balanced", "cs-lvm"]),
+        default="balanced",
+        help="Which labels: as many of each class, or those of Choi, Kim and Lee (2019): the first "
+        "lines of SNLI's whole train file, shuffled with seed 2019.",
+    ),
+    click.option(
         "--label-seed", type=click.IntRange(0), default=0, help="Which pairs' labels are drawn."
     ),
     click.option(

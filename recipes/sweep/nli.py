@@ -93,6 +93,7 @@ def nli(
     model: ModelName,
     pretrained_by: str | None,
     encoder: str | None,
+    draw: str,
     label_seed: int,
     draw_from: int,
     assignments: tuple[str, ...],
@@ -142,7 +143,7 @@ def nli(
     space = space_of(over, config, fixed=fixed)
     with refused_ranges("'--objective'"):
         wanted = objectives(objective)
-    labelled = draw_labels(corpus, labels, seed=label_seed, first=draw_from)
+    labelled = draw_labels(corpus, labels, draw=draw, seed=label_seed, first=draw_from)
     task = Task(corpus, labelled, pretrained, None, chosen)
     place = choose_device(device)
     keep_freed_memory()

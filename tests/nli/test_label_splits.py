@@ -1,4 +1,5 @@
 import hashlib
+import random
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 
 from arae_toolkit.data.corpus import UNLABELLED
 from arae_toolkit.errors import DataError
-from arae_toolkit.nli.label_splits import SPLITS, LabelledRows, choose_rows, wanted_count
+from arae_toolkit.nli import label_splits
+from arae_toolkit.nli.label_splits import (
+    SPLITS,
+    LabelledRows,
+    choose_rows,
+    cross_sentence_rows,
+    wanted_count,
+)
 
 NAMES = ("entailment", "neutral", "contradiction")
 # 30 rows of each class and 10 without a label, shuffled.
@@ -108,3 +116,25 @@ def test_the_fingerprint_is_that_of_a_file_of_the_row_numbers(tmp_path):
     path.write_text("2\n5\n11\n")
     assert chosen.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert chosen.sha256 != LabelledRows("3", np.array([2, 5, 12]), 0).sha256
+
+
+def test_the_cross_sentence_models_pairs_are_the_first_of_a_shuffled_file(monkeypatch):
+    lines = [f"pair {number}\n" for number in range(400)]
+    labels = np.array([number % 4 - 1 for number in range(400)], dtype=np.int16)
+    monkeypatch.setattr(label_splits, "OFFICIAL_PAIRS", len(lines))
+    shuffled = lines.copy()
+    random.seed(2019)
+    random.shuffle(shuffled)
+    drawn = cross_sentence_rows(labels, "30")
+    wanted = {line for line in shuffled[:30] if labels[lines.index(line)] != UNLABELLED}
+    assert {lines[row] for row in drawn.rows} == wanted
+    assert 0 < len(wanted) < 30
+    assert drawn.rows.tolist() == sorted(drawn.rows)
+    assert len(cross_sentence_rows(labels, "full").rows) == 300
+
+
+def test_a_file_that_is_not_the_official_one_has_no_pairs_of_the_cross_sentence_model(tmp_path):
+    labels = np.zeros(1000, dtype=np.int16)
+    with pytest.raises(DataError, match=r"has 550,152; this train split has 1,000") as caught:
+        cross_sentence_rows(labels, "tiny", path=tmp_path)
+    assert caught.value.exit_code == 3
