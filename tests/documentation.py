@@ -36,6 +36,7 @@ QUICK = {
     "pretrain --model infilling": "epochs=1 batch_size=32 embedding_size=16 hidden_size=16",
     "pretrain --model delete-and-replace": "",
     "prior fit": "iterations=5 width=16 blocks=1",
+    "prior fit --kind gaussian": "",
     "nli": _PAIRS,
     "sweep pretrain": f"{_AUTOENCODER} selection_samples=100",
     "sweep transfer": f"{_AUTOENCODER} classifier_sizes=[16]",
@@ -121,11 +122,13 @@ class PageRunner:
         old, _, new = block.notes.get("replace", "").partition(" => ")
         assert old in block.text, f"{block.place}: no {old!r} to replace"
         block = replace(block, text=block.text.replace(old, new) if old else block.text)
+        for line in block.notes.get("before", "").splitlines():
+            self._run_line(line, block.place)
         if block.language == "python":
             lines_before = "\n" * (block.line - 1)
             exec(compile(lines_before + block.text, str(block.page), "exec"), self.names)
             return
-        for line in [*block.notes.get("before", "").splitlines(), *block.lines]:
+        for line in block.lines:
             self._run_line(line, block.place)
 
     def _run_line(self, line: str, place: str) -> None:
@@ -154,8 +157,9 @@ def command_of(arguments: list[str]) -> str:
 def quick(arguments: list[str]) -> list[str]:
     """Return a command's arguments with settings that make it quick."""
     settings = name = command_of(arguments)
-    if "--model" in arguments:
-        settings = f"{name} --model {arguments[arguments.index('--model') + 1]}"
+    for option in ("--model", "--kind"):
+        if option in arguments:
+            settings = f"{name} {option} {arguments[arguments.index(option) + 1]}"
     more = OPTIONS.get(name, "").split()
     for change in QUICK.get(settings, QUICK.get(name, "")).split():
         key, _, value = change.partition("=")

@@ -259,9 +259,13 @@ def _scores(
 
 def _check_chance(training: ClassifierTraining, result: Classification, log: RunLog) -> None:
     """Name a training that is no better than guessing; stop if it has not even memorised."""
-    share = result.majority / 100
-    deviation = 100 * math.sqrt(share * (1 - share) / int(result.confusion.sum()))
-    if training.best_accuracy > result.majority + CHANCE_DEVIATIONS * deviation:
+    share, pairs = result.majority / 100, int(result.confusion.sum())
+    deviation = 100 * math.sqrt(share * (1 - share) / pairs)
+    highest = result.majority + CHANCE_DEVIATIONS * deviation
+    if highest >= 100:
+        log.note(f"dev has {pairs:,} labelled pairs: too few to tell learning from guessing")
+        return
+    if training.best_accuracy > highest:
         return
     chance = (
         f"{training.best_accuracy:.1f} % on dev is chance level (the most frequent label alone "

@@ -381,3 +381,26 @@ def test_the_way_to_an_encoder_names_the_corpus_as_it_was_asked_for(tmp_path):
     pairs.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     told = call("nli", "--corpus", pairs, "--labels", "20", "--out", tmp_path / "r", code=1).stderr
     assert f"'arae-toolkit pretrain {pairs}'" in told
+
+
+def test_a_dev_of_few_pairs_does_not_make_a_training_chance_level(tmp_path):
+    """It cannot tell guessing from learning: that is said, and what was trained is kept."""
+    rows = tmp_path / "pairs.csv"
+    lines = [
+        f"a man {number} .,a boy {number} .,{'yes' if number % 3 else 'no'}" for number in range(30)
+    ]
+    rows.write_text("\n".join(["premise,hypothesis,label", *lines]))
+    result = _train(
+        rows,
+        tmp_path,
+        "--encoder",
+        "random",
+        "--labels",
+        "full",
+        "--set",
+        "rate=0",
+        "--set",
+        "epochs=1",
+    )
+    assert "too few to tell learning from guessing" in result.stderr
+    assert "chance level" not in result.stderr
