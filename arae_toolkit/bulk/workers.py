@@ -80,11 +80,21 @@ class Record:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> Record | None:
-        """Return the record of a JSON object, ``None`` of another."""
+        """Return the record of a JSON object, ``None`` of another or a damaged one."""
         try:
-            return cls(**value)
-        except TypeError:
+            record = cls(**value)
+            counts = (record.index, record.rows, record.answers, record.size)
+            texts = (record.file, record.input_sha256, record.path or "", record.sha256 or "")
+            ReadingCounts.of_json(record.readings)
+        except (TypeError, KeyError, AttributeError):
             return None
+        kinds = [
+            all(type(count) is int and count >= 0 for count in counts),
+            all(isinstance(text, str) for text in texts),
+            isinstance(record.is_last, bool),
+            isinstance(record.bad, list) and all(isinstance(row, dict) for row in record.bad),
+        ]
+        return record if all(kinds) else None
 
 
 Engine = Callable[["Task", str, Iterable[Part], int], Iterator[Record]]
