@@ -85,6 +85,7 @@ class Record:
             record = cls(**value)
             counts = (record.index, record.rows, record.answers, record.size)
             texts = (record.file, record.input_sha256, record.path or "", record.sha256 or "")
+            bad_are_rows = all(isinstance(row, dict) for row in record.bad)
             ReadingCounts.of_json(record.readings)
         except (TypeError, KeyError, AttributeError):
             return None
@@ -92,7 +93,7 @@ class Record:
             all(type(count) is int and count >= 0 for count in counts),
             all(isinstance(text, str) for text in texts),
             isinstance(record.is_last, bool),
-            isinstance(record.bad, list) and all(isinstance(row, dict) for row in record.bad),
+            bad_are_rows,
         ]
         return record if all(kinds) else None
 
