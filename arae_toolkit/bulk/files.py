@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.storage.atomic_files import json_text, replacing
+from arae_toolkit.storage.json_files import check_regular, parsed_object, read_object
 from arae_toolkit.storage.row_forms import ROW_SUFFIXES
 from arae_toolkit.storage.text_lines import checked, open_binary, reading
 
@@ -34,8 +35,11 @@ def file_system(name: str) -> tuple[Any, str]:
     Raises:
         ToolkitError: If there is no such file system, or what reads it is not installed.
     """
-    from fsspec.core import url_to_fs  # here, because help needs this module and no library
+    import fsspec  # here, because help needs this module and no library
+    from fsspec.core import url_to_fs
 
+    if not is_address(name):  # as it stands: "::" and "~" mean something in addresses alone
+        return fsspec.filesystem("file"), str(Path(name).absolute())
     try:
         system, path = url_to_fs(name)
     except (ImportError, ValueError) as error:
@@ -80,12 +84,26 @@ class InputFile:
         """Return its size in bytes and its SHA-256, of the file as it lies there.
 
         Raises:
-            DataError: If it cannot be read.
+            DataError: If it cannot be read, or is a pipe or a device, which may never end.
         """
         system, path = file_system(self.address)
-        with reading(self.address), system.open(path, "rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()
+        with reading(self.address):
+            if not is_address(self.address):
+                check_regular(Path(path), most_bytes=sys.maxsize)
+            with system.open(path, "rb") as source:
+                digest = hashlib.file_digest(source, "sha256").hexdigest()
             return int(system.size(path)), digest
+
+    def state(self) -> str:
+        """Return what tells that it may have changed, without reading it.
+
+        Raises:
+            DataError: If it is not there any more.
+        """
+        system, path = file_system(self.address)
+        with reading(self.address):
+            system.invalidate_cache()
+            return str(system.ukey(path))
 
 
 @dataclass(frozen=True)
@@ -237,13 +255,28 @@ class OutputFolder:
         self.write(name, (json_text(value, indent=1) + "\n").encode())
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Return the JSON object of a file, ``None`` if there is none or it is damaged."""
-        system, path = file_system(posixpath.join(self.address, name))
+        """Return the JSON object of a file, ``None`` if there is none or it is damaged.
+
+        Raises:
+            ToolkitError: If it may not be read.
+        """
+        path = posixpath.join(self.address, name)
         try:
-            value = json.loads(system.cat_file(path))
-        except (FileNotFoundError, ValueError):
+            if not is_address(path):
+                return read_object(Path(path))
+            system, target = file_system(path)
+            return parsed_object(system.cat_file(target).decode())
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError):
             return None
-        return value if isinstance(value, dict) else None
+        except OSError as error:
+            raise ToolkitError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+    def sha256(self, name: str) -> str | None:
+        """Return the SHA-256 of a file, ``None`` if it cannot be read."""
+        try:
+            return InputFile(name, posixpath.join(self.address, name)).measured()[1]
+        except DataError:
+            return None
 
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of each file in it, at any depth; hidden ones are left out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from arae_toolkit.errors import NotFound
 from arae_toolkit.storage.json_files import significant
@@ -97,8 +97,17 @@ class ReadingCounts:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ReadingCounts:
-        """Return the counts of a JSON object."""
-        return cls(**{field.name: value[field.name] for field in fields(cls)})
+        """Return the counts of a JSON object.
+
+        Raises:
+            TypeError: If it is of anything else.
+            KeyError: If one is missing.
+        """
+        counts = cls(**{field.name: value[field.name] for field in fields(cls)})
+        for name, kind in get_type_hints(cls).items():
+            if type(getattr(counts, name)) is not kind:
+                raise TypeError(f"{name} is no {kind.__name__}")
+        return counts
 
 
 class Readings:

@@ -18,6 +18,7 @@ from arae_toolkit.bulk.workers import (
     Engine,
     Part,
     Record,
+    record_name,
     total_readings,
 )
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
@@ -71,6 +72,7 @@ class FileWork:
         file: The file.
         size: In bytes.
         sha256: Of the file as it lies there.
+        state: What tells that it may have changed since.
         records: By the index of the part.
         problem: Why it could not be read to its end, ``None`` if it could.
     """
@@ -78,6 +80,7 @@ class FileWork:
     file: InputFile
     size: int = 0
     sha256: str = ""
+    state: str = ""
     records: dict[int, Record] = field(default_factory=dict)
     problem: str | None = None
 
@@ -174,12 +177,19 @@ class BulkWork:
     def _check_apart(self) -> None:
         """Refuse a folder of answers within that of the rows: they would be rows the next time."""
         system, rows = file_system(self.source)
-        _, answers = file_system(self.folder.address)
+        answers_system, answers = file_system(self.folder.address)
         if system.isdir(rows) and f"{answers}/".startswith(f"{rows.rstrip('/')}/"):
             raise ToolkitError(
                 f"{self.folder.address}: lies within {self.source}, whose files are the rows; "
                 "name another folder"
             )
+        if system.protocol == answers_system.protocol:
+            for work in self._files:
+                if f"{file_system(work.file.address)[1]}".startswith(f"{answers}/"):
+                    raise ToolkitError(
+                        f"{work.file.address}: lies within {self.folder.address}, which is to hold "
+                        "the answers; name another folder"
+                    )
 
     def _begin(self) -> None:
         """Write down what the folder is for, or check that it is for just this; find what is done.
@@ -195,6 +205,7 @@ class BulkWork:
                 f"{self.folder.address}: holds other files, such as {min(sizes)}; name a new folder"
             )
         work = (there or {}).get("work", asked)
+        work = work if isinstance(work, dict) else {}
         differing = sorted(name for name in {*asked, *work} if asked.get(name) != work.get(name))
         if differing:
             name = differing[0]
@@ -218,6 +229,7 @@ class BulkWork:
     def _find(self, work: FileWork, sizes: dict[str, int]) -> None:
         """Find the parts of a file that are done, and remove those of an earlier state of it."""
         try:
+            work.state = work.file.state()
             work.size, work.sha256 = work.file.measured()
         except DataError as error:
             self._failed(work, error)
@@ -227,8 +239,10 @@ class BulkWork:
             path for path in sizes if path.startswith(f"{RECORDS}/{work.file.name}/part-")
         ]:
             record = Record.of_json(self.folder.read_json(path) or {})
+            if record is not None and record_name(record.file, record.index) != path:
+                record = None  # of another part
             if record is not None and record.input_sha256 == work.sha256:
-                if record.path is None or sizes.get(record.path) == record.size:
+                if record.path is None or self._holds(record.path, record, sizes):
                     work.records[record.index] = record
                     self.found_rows += record.rows - len(record.bad)
                 continue
@@ -240,6 +254,15 @@ class BulkWork:
             self._tell(
                 f"note: {work.file.address}: has changed since it was answered; it is answered anew"
             )
+
+    def _holds(self, path: str, record: Record, sizes: dict[str, int]) -> bool:
+        """Return whether the answers of a part are there as they were written."""
+        if path not in sizes:
+            return False
+        if sizes[path] == record.size and self.folder.sha256(path) == record.sha256:
+            return True
+        self._tell(f"note: {self.folder.address}/{path}: is damaged; its rows are answered anew")
+        return False
 
     def _parts(self) -> Iterator[Part]:
         """Yield the parts that are not done, file by file; one that fails is left at that point."""
@@ -302,6 +325,10 @@ class BulkWork:
                 block, index = following, index + 1
         if failure:
             raise failure[0]
+        if file.state() != work.state and file.measured() != (work.size, work.sha256):
+            raise DataError(
+                "has changed while it was read", path=file.address, hint="give the command again"
+            )
 
     def _check(self, rows: Sequence[Row], path: str, *, is_first: bool) -> None:
         """Tell of unusable rows.

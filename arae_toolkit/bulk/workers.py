@@ -80,11 +80,22 @@ class Record:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> Record | None:
-        """Return the record of a JSON object, ``None`` of another."""
+        """Return the record of a JSON object, ``None`` of another or a damaged one."""
         try:
-            return cls(**value)
-        except TypeError:
+            record = cls(**value)
+            counts = (record.index, record.rows, record.answers, record.size)
+            texts = (record.file, record.input_sha256, record.path or "", record.sha256 or "")
+            bad_are_rows = all(isinstance(row, dict) for row in record.bad)
+            ReadingCounts.of_json(record.readings)
+        except (TypeError, KeyError, AttributeError):
             return None
+        kinds = [
+            all(type(count) is int and count >= 0 for count in counts),
+            all(isinstance(text, str) for text in texts),
+            isinstance(record.is_last, bool),
+            bad_are_rows,
+        ]
+        return record if all(kinds) else None
 
 
 Engine = Callable[["Task", str, Iterable[Part], int], Iterator[Record]]

@@ -42,7 +42,7 @@ def with_toml(config: Settings, path: Path) -> Settings:
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"cannot read these settings ({error})", path=path) from error
     for section, values in tables.items():
         if section not in _SECTIONS or not isinstance(values, dict):

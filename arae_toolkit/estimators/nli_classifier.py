@@ -221,7 +221,7 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 content = json.loads(path.read_text(encoding="utf-8"))
                 parameters, classes = content["parameters"], content["classes"]
             loaded = cls(**{**parameters, "device": device})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointMismatch(f"{path}: damaged ({error})") from error
         loaded.model_, loaded.n_features_in_ = model, 2
         loaded.classes_ = classes_of(classes, model.labels, path)

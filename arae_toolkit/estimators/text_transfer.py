@@ -172,7 +172,7 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if path.exists():
             try:
                 classes = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 raise CheckpointMismatch(f"{path}: damaged ({error})") from error
         loaded.model_, loaded.classes_ = model, classes_of(classes, model.attributes, path)
         return loaded

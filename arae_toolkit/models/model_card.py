@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,12 @@ def _last_dev(path: Path) -> dict[str, Any]:
     """Return the last evaluation on dev of a metrics log, an empty one without it."""
     if not path.is_file():
         return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return next((row for row in reversed(rows) if row.get("kind") == "dev"), {})
+    rows = []
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError, RecursionError):  # a kill may have cut it short
+            rows.append(json.loads(line))
+    found = (row for row in reversed(rows) if isinstance(row, dict) and row.get("kind") == "dev")
+    return next(found, {})
 
 
 def _limits(kind: str, config: Mapping[str, Any]) -> Iterator[str]:

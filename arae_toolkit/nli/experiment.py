@@ -218,7 +218,7 @@ def measured(
         return None
     try:
         content: Measured = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointMismatch(f"{path}: damaged; remove it to measure again") from error
     return content
 

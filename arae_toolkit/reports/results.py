@@ -149,17 +149,27 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
     Raises:
         DataError: If a file is not one that :func:`write_result` wrote.
     """
-    results = {}
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
-        try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError("cannot read this result", path=path) from error
-        missing = [f for f in FIELDS if not isinstance(result, dict) or f not in result]
-        if missing:
-            raise DataError(f"not a result: it has no {missing[0]!r}", path=path)
-        results[str(result["name"])] = result
-    return results
+    paths = sorted(folder.glob("*.json"), key=lambda path: path.stem)
+    return {str(result["name"]): result for result in map(_read, paths)}
+
+
+def read_result(folder: Path, name: str) -> dict[str, Any]:
+    """Return one result of a folder, whatever lies beside it.
+
+    Raises:
+        DataError: If there is none, or it is not one that :func:`write_result` wrote.
+    """
+    return _read(folder / f"{name}.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError("cannot read this result", path=path) from error
+    if missing := [f for f in FIELDS if not isinstance(result, dict) or f not in result]:
+        raise DataError(f"not a result: it has no {missing[0]!r}", path=path)
+    return dict(result)
 
 
 def cpu_model() -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -94,7 +96,7 @@ def load_tensors(
     """
     try:
         check_regular(path, most_bytes=MOST_TENSOR_BYTES)
-        with safe_open(path, framework="pt", device="cpu") as source:
+        with _opened(path) as source:
             metadata = _checked_header(path, source.metadata())
             tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
@@ -119,10 +121,23 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     try:
         check_regular(path, most_bytes=MOST_TENSOR_BYTES)
-        with safe_open(path, framework="pt", device="cpu") as source:
+        with _opened(path) as source:
             return _checked_header(path, source.metadata())
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointMismatch(f"{path}: missing or damaged ({error})") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file of tensors, whatever its name: the library takes names in UTF-8 alone."""
+    with path.open("rb") as file:
+        try:
+            str(path).encode()
+            name = path
+        except UnicodeEncodeError:
+            name = Path(f"/dev/fd/{file.fileno()}")
+        with safe_open(name, framework="pt", device="cpu") as source:
+            yield source
 
 
 def _checked_header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, str]:

@@ -235,6 +235,12 @@ def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -
     if not any((place / name).exists() for place in places for name in (CONFIG, WEIGHTS, STATE)):
         return
     kept = folder.absolute()
+    if not folder.is_absolute() and Path.cwd().is_relative_to(folder.resolve()):
+        # Its path would go on to mean the renamed folder, and the new run would replace the old.
+        raise ToolkitError(
+            f"{folder}: the working folder lies in it, and it cannot be renamed; start the command "
+            "from another folder, or name another one with --out"
+        )
     stem = f"{kept.name}.before-{date.today().isoformat()}"
     names = chain([stem], (f"{stem}-{number}" for number in count(2)))
     with locked(folder, "a renaming"):

@@ -104,11 +104,12 @@ class TensorBoardListener(Listener):
     """Writes rows as TensorBoard scalars (needs the ``tensorboard`` extra)."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin an event file in the folder.
+        """Name an event file in the folder; the first row begins it.
+
+        Who is told that another trains there leaves none.
 
         Raises:
             ImportError: If TensorBoard is not installed.
-            ToolkitError: If the folder cannot be written.
         """
         # Not torch's SummaryWriter: it writes in a thread, where a full disk is a traceback.
         from tensorboard.compat.proto.event_pb2 import Event
@@ -118,9 +119,7 @@ class TensorBoardListener(Listener):
         self._event, self._summary, self._records = Event, Summary, RecordWriter
         now = time.time()
         self.path = folder / f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{os.getpid()}"
-        with _written(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._write(file_version="brain.Event:2")
+        self._begun = False
 
     def row(self, row: Row) -> None:
         """Write every number of a row.
@@ -128,6 +127,11 @@ class TensorBoardListener(Listener):
         Raises:
             ToolkitError: If the file cannot be written.
         """
+        if not self._begun:
+            with _written(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(file_version="brain.Event:2")
+            self._begun = True
         values = [
             self._summary.Value(tag=f"{row['kind']}/{name}", simple_value=value)
             for name, value in row.items()

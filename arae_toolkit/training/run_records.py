@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -80,7 +80,8 @@ def read_run(folder: Path) -> RunRecord:
         config = read_object(folder / CONFIG)
     except (OSError, ValueError) as error:
         raise CheckpointMismatch(f"{folder / CONFIG}: no configuration of a model") from error
-    if members := [name for name in config.get("members") or () if is_plain_name(name)]:
+    named = config.get("members")
+    if members := [n for n in named if is_plain_name(n)] if isinstance(named, list) else []:
         return _read_members(folder, members)
     facts, corpus = (dict(_object(config.get(name))) for name in ("run", "corpus"))
     rows: list[dict[str, Any]] = []
@@ -97,8 +98,10 @@ def read_run(folder: Path) -> RunRecord:
         precision=str(facts.get("precision", "")),
         settings=_settings(facts),
         iteration=int(last.get("iteration", 0)),
-        epochs=float(last.get("epoch", 0.0)),
-        dev=[row for row in rows if row.get("kind") == "dev"],
+        epochs=float(last["epoch"]) if "epoch" in figures_of(last, but=()) else 0.0,
+        dev=[
+            row for row in rows if row.get("kind") == "dev" and "epoch" in figures_of(row, but=())
+        ],
         bytes=sum(size.st_size for size in sizes),
         changed=datetime.fromtimestamp(max(size.st_mtime for size in sizes)).astimezone(),
     )
@@ -118,12 +121,17 @@ def _read_members(folder: Path, members: Sequence[str]) -> RunRecord:
     )
 
 
-def figures_of(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the measurements in a row of ``metrics.jsonl``, by name."""
+def figures_of(row: Mapping[str, Any], but: Collection[str] = _NO_CURVES) -> dict[str, float]:
+    """Return the measurements in a row of ``metrics.jsonl``, by name.
+
+    Args:
+        row: The row.
+        but: Numbers that are none.
+    """
     return {
         name: value
         for name, value in row.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name not in _NO_CURVES
+        if isinstance(value, int | float) and not isinstance(value, bool) and name not in but
     }
 
 

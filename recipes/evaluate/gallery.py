@@ -75,7 +75,7 @@ def gallery(
     sources = named_runs(runs, prior=prior, temperature=temperature)
     from arae_toolkit.devices import choose_device, name_of
     from arae_toolkit.reports.gallery import gallery as markdown
-    from arae_toolkit.reports.results import corpus_identity, read_results, write_result
+    from arae_toolkit.reports.results import corpus_identity, read_result, write_result
 
     corpus = corpus_of_run(None if corpus_name else sources[0].run, corpus_name)
     novel = NovelTexts(corpus)
@@ -99,7 +99,7 @@ def gallery(
         details={"runs": found, "temperatures": list(TEMPERATURES), "steps": steps},
     )
     say(str(path))
-    click.echo(markdown(read_results(results)[title]))
+    click.echo(markdown(read_result(results, title)))
 
 
 def _shown(

@@ -114,9 +114,11 @@ def _evaluation(folder: Path) -> dict[str, Any]:
     """Return what a training has measured by split, nothing where it has not or that is damaged."""
     try:
         found = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {split: figures for split, figures in found.items() if isinstance(figures, dict)}
 
 
 def _pairs(model: Any, corpus: Corpus) -> list[str]:

@@ -26,7 +26,7 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
-from arae_toolkit.reports.results import Metric, corpus_identity, read_results, write_result
+from arae_toolkit.reports.results import Metric, corpus_identity, read_result, write_result
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ class PlainTable:
             },
         )
         say(str(path))
-        return read_results(self.results)[self.name]
+        return read_result(self.results, self.name)
 
     def budget(self) -> dict[str, Any]:
         """Return how long models learn, and how large they are."""

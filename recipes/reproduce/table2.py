@@ -20,7 +20,7 @@ from arae_toolkit.recipes.reproduce.transfer_systems import chosen_systems
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.reports.results import corpus_identity, read_results, summarise, write_result
+from arae_toolkit.reports.results import corpus_identity, read_result, summarise, write_result
 from arae_toolkit.reports.transfer_tables import examples_table
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.paths import run_folder
@@ -101,7 +101,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
         (labels[label], labels[target], text)
         for label, target, text in zip(sources.labels, sources.targets, sources.texts, strict=True)
     ]
-    text = examples_table(asked, written, read_results(choices.results)[name])
+    text = examples_table(asked, written, read_result(choices.results, name))
     write_text(folder / f"{name}.md", f"{text}\n")
     click.echo(text)
 

@@ -34,7 +34,7 @@ from arae_toolkit.reports.nli_tables import table5 as markdown_table
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
-    read_results,
+    read_result,
     summarise,
     write_result,
 )
@@ -308,7 +308,7 @@ def _report(
             },
         },
     )
-    text = markdown_table(read_results(results)[name])
+    text = markdown_table(read_result(results, name))
     write_text(folder / f"{name}.md", text + "\n")
     click.echo(text)
     say(f"{results / name}.json, {folder / name}.md")

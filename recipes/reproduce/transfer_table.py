@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from arae_toolkit.recipes.transfer.training import settings_of, train_transfer
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
-    read_results,
+    read_result,
     summarise,
     write_result,
 )
@@ -131,7 +132,7 @@ class Measurer:
             "sources": self.sources.sha256,
             "outputs": _sha256_of(list(outputs)),
         }
-        if kept.exists():
+        with suppress(OSError, ValueError, RecursionError, AttributeError):  # none, or damaged
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
             if all(found.get(name) == value for name, value in wanted.items()):
                 return found
@@ -374,7 +375,7 @@ def write_table(
             **{name: made() for name, made in more.items()},
         },
     )
-    return read_results(choices.results)[name]
+    return read_result(choices.results, name)
 
 
 def _quick_evaluators() -> EvaluatorSettings:

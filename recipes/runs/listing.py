@@ -94,6 +94,8 @@ def _runs_in(place: Path) -> list[RunRecord]:
 
 def _figures(run: RunRecord) -> str:
     """Return some figures of the last evaluation on dev."""
-    row = run.dev[-1] if run.dev else {}
+    from arae_toolkit.training.run_records import figures_of
+
+    row = figures_of(run.dev[-1]) if run.dev else {}
     shown = [form.format(row[name]) for name, form in DEV_COLUMNS.items() if row.get(name)]
     return ", ".join(shown[:FIGURES_SHOWN])

@@ -312,4 +312,15 @@ def _failures_told(program: str | None, options: Mapping[str, Any]) -> Iterator[
         fail(f"error: cannot write to stdout ({error.strerror})", ToolkitError.exit_code)
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
+        if not where and isinstance(error, FileNotFoundError) and _is_homeless():
+            where = "the working folder was removed; start from another one: "
         fail(f"error: {where}{error.strerror or error}", ToolkitError.exit_code)
+
+
+def _is_homeless() -> bool:
+    """Return whether the working folder is there no more."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.storage.paths import run_folder
 from arae_toolkit.storage.rows import problem_of_text
 from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
@@ -117,7 +117,7 @@ def load_system(
     from arae_toolkit.storage.atomic_files import sha256_of_file
 
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_object(folder / CONFIG)
         kind, trained_on = config.get("kind"), dict(config.get("corpus") or {}).get("sha256")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointMismatch(f"{folder / CONFIG}: not the configuration of a run") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from arae_toolkit.recipes.shared.options import (
     in_order,
     run_argument,
 )
+from arae_toolkit.storage.json_files import read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,10 +148,10 @@ def image_run(run: str) -> Path | None:
     """Return the folder of a run if it holds an image model, ``None`` otherwise."""
     try:
         folder = find_run(run)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_object(folder / "config.json")
     except (ToolkitError, OSError, ValueError):
         return None  # whoever loads the model says what is wrong with it
-    return folder if isinstance(config, dict) and config.get("kind") == "image" else None
+    return folder if config.get("kind") == "image" else None
 
 
 def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray[np.uint8]:
@@ -166,7 +166,7 @@ def images_of(model: ImageARAE, folder: Path, source: str | None) -> npt.NDArray
     from arae_toolkit.storage.paths import corpus_folder
 
     if source is None:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_object(folder / "config.json")
         name = config.get("corpus", {}).get("name", "mnist")
         try:
             corpus = Corpus(corpus_folder(name))

@@ -39,6 +39,18 @@ def test_a_file_a_folder_or_a_pattern_names_files(folder, source, names, base):
     assert absolute[0].measured() == found[0].measured()
 
 
+@pytest.mark.parametrize("name", ["b::c.txt", "~", "file:x", "n\nl.txt"])
+def test_names_that_mean_something_in_addresses_are_plain_names_of_paths(folder, name):
+    path = folder / name / "a.txt"
+    path.parent.mkdir()
+    path.write_text("text")
+    (found,) = input_files(name).files
+    assert found == InputFile("a.txt", f"{name}/a.txt")
+    assert found.measured()[0] == 4
+    OutputFolder(name).write("b.txt", b"answers")
+    assert OutputFolder(name).sizes() == {"a.txt": 4, "b.txt": 7}
+
+
 @pytest.mark.parametrize("source", ["nowhere", "rows/*.parquet", "empty"])
 def test_where_there_is_no_file_it_is_told(folder, source):
     (folder / "empty").mkdir()

@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,90 @@ def test_a_restart_answers_only_what_is_missing(work, tmp_path):
     assert content_of(tmp_path / "out") == content_of(tmp_path / "whole")
 
 
+def test_a_part_whose_answers_were_altered_is_answered_anew(work, tmp_path):
+    write_rows(tmp_path / "rows" / "a.jsonl", 20)
+    work(output="whole")
+    work()
+    path = tmp_path / "out" / "answers" / "a.jsonl" / "part-00001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"text", b"next"))
+    _, (told,) = work()
+    assert "part-00001.jsonl: is damaged; its rows are answered anew" in told
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"rows": "8"},
+        {"rows": True},
+        {"bad": None},
+        {"bad": [1]},
+        {"index": []},
+        {"index": 7},
+        {"file": "b.jsonl"},
+        {"path": 3},
+        {"readings": []},
+        {"readings": {}},
+        {"is_last": 1},
+    ],
+)
+def test_a_record_that_cannot_be_one_of_its_part_counts_for_nothing(work, tmp_path, odd):
+    write_rows(tmp_path / "rows" / "a.jsonl", 8)
+    work(output="whole")
+    work()
+    path = tmp_path / "out" / "records" / "a.jsonl" / "part-00000.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | odd))
+    work()
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "deep", "list"])
+def test_a_manifest_that_is_none_is_refused(work, tmp_path, kind):
+    write_rows(tmp_path / "rows" / "a.jsonl", 8)
+    work()
+    path = tmp_path / "out" / "manifest.json"
+    path.unlink()
+    {
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(path),
+        "deep": lambda: path.write_text('{"a":' * 100_000),
+        "list": lambda: path.write_text('{"work": [1]}'),
+    }[kind]()
+    with pytest.raises(ToolkitError, match=r"name a new folder"):
+        work()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_among_the_rows_is_told_and_left(work, tmp_path, kind):
+    path = write_rows(tmp_path / "rows" / "a.jsonl", 8).with_name("b.jsonl")
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    manifest, (told,) = work()
+    assert "b.jsonl: cannot be read (not a regular file)" in told
+    assert (manifest["answered"], manifest["complete"]) == (8, False)
+
+
+def test_a_file_that_changes_while_it_is_read_is_told_and_answered_anew(work, tmp_path):
+    path = write_rows(tmp_path / "rows" / "a.jsonl", 20)
+
+    def engine(task, output, parts, workers):
+        first, *others = parts_of(parts)
+        yield from here(task, output, iter([first, *others]), workers)
+
+    def parts_of(parts):
+        for part in parts:
+            if part.index == 0:
+                with path.open("a") as target:
+                    target.write('{"text": "one more"}\n')
+            yield part
+
+    manifest, (told,) = work(engine=engine)
+    assert "a.jsonl: has changed while it was read" in told
+    assert not manifest["complete"]
+    work()
+    work(output="new")
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "new")
+
+
 def test_a_file_that_has_changed_is_answered_anew(work, tmp_path):
     write_rows(tmp_path / "rows" / "a.jsonl", 40)
     write_rows(tmp_path / "rows" / "b.jsonl", 8)
@@ -132,6 +217,9 @@ def test_folders_that_cannot_hold_answers_are_refused(work, tmp_path):
     (tmp_path / "alien" / "thesis.txt").touch()
     with pytest.raises(ToolkitError, match=r"holds other files, such as thesis.txt"):
         work(output="alien")
+    work("rows/**", "other")
+    with pytest.raises(ToolkitError, match=r"lies within .*other, which is to hold the answers"):
+        work("**/*.jsonl", "other")
     work()
     path.rename(path.with_name("b.jsonl"))
     with pytest.raises(ToolkitError, match=r"holds answers to a.jsonl, which is not among"):

@@ -67,3 +67,28 @@ def test_a_classifier_is_found_by_its_short_name_as_where_it_predicts(two):
     (two / "first").rename(two / "nli-few")
     assert "| nli-few |" in call("runs", "compare", "second", "few").stdout
     assert call("report", "few").stdout == f"{two / 'nli-few' / 'report.html'}\n"
+
+
+@pytest.mark.parametrize("value", ["x", [1], {}])
+def test_a_figure_that_is_no_number_is_not_shown(two, value):
+    path = two / "first" / "metrics.jsonl"
+    rows = [json.loads(line) | {"exact": value} for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert "nats/sentence" in call("runs").stdout
+
+
+@pytest.mark.parametrize("command", ["sample", "reconstruct", "runs compare"])
+def test_a_configuration_that_is_nested_too_deeply_is_told_in_a_line(two, command):
+    (two / "first" / "config.json").write_text("[" * 100_000)
+    (line,) = call(*command.split(), "first", code=4).stderr.splitlines()
+    assert "config.json" in line
+
+
+def test_a_working_folder_that_was_removed_is_told_in_a_line(two, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    (line,) = call(
+        "encode", two / "first", "--input", "rows", "--output", "out", code=1
+    ).stderr.splitlines()
+    assert "the working folder was removed; start from another one" in line

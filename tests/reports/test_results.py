@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.reports.results import read_results, summarise, write_result
+from arae_toolkit.reports.results import read_result, read_results, summarise, write_result
 from arae_toolkit.version import code_version
 
 CORPUS: Any = {"name": "tiny", "rows": 12, "sha256": "ab" * 32}
@@ -75,11 +75,21 @@ def test_what_cannot_be_a_result_is_refused(tmp_path, changed):
     assert not list(tmp_path.rglob("*.json"))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}', "[" * 100_000])
 def test_a_file_that_is_no_result_is_named(tmp_path, text):
     (tmp_path / "broken.json").write_text(text)
     with pytest.raises(DataError, match=r"broken\.json"):
         read_results(tmp_path)
+
+
+def test_one_result_is_that_of_its_own_file_whatever_lies_beside(tmp_path):
+    """Such as the earlier one under another name, which says the same name within."""
+    _write(tmp_path, seconds=1.0).rename(tmp_path / "speed-before.json")
+    _write(tmp_path, seconds=2.0)
+    (tmp_path / "notes.json").write_text("[]")
+    assert read_result(tmp_path, "speed")["seconds"] == 2.0
+    with pytest.raises(DataError, match=r"notes\.json"):
+        read_result(tmp_path, "notes")
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

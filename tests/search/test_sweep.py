@@ -1,4 +1,5 @@
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from arae_toolkit.training.metrics_log import RunLog
 
 pytest.importorskip("optuna")
 from arae_toolkit.search.plots import draw_front, draw_sensitivity
+from arae_toolkit.search.storage import open_storage
 from arae_toolkit.search.sweep import Plan, Sweep
 from arae_toolkit.search.trials import in_order, medians, own_trial, records, sensitivities
 
@@ -257,9 +259,40 @@ def test_a_trial_that_runs_on_another_machine_is_left_to_it(tmp_path):
     assert states(here) == ["done", "done"]
 
 
-def test_a_damaged_journal_is_told(tmp_path):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no journal\n{}\n",
+        b"a thesis",
+        b"\xff\xfe\x00\n",
+        b"[1]\n",
+        b'{"op_code": 99}\n',
+        b'{"a": 1}\n',
+    ],
+)
+def test_a_damaged_journal_is_told(tmp_path, content):
     path = tmp_path / "journal.log"
-    path.write_text("no journal\n{}\n")
+    path.write_bytes(content)
     with pytest.raises(CheckpointMismatch, match="no journal of Optuna's"):
         Sweep(tmp_path, plan(), 1)
-    assert path.read_text() == "no journal\n{}\n"
+    assert path.read_bytes() == content
+
+
+def test_a_lock_of_a_killed_worker_is_no_obstacle(tmp_path, monkeypatch):
+    """Optuna waits until its time has stood still, which a link to nowhere does not have."""
+    monkeypatch.chdir(tmp_path)
+    storage = open_storage(Path("sweep"), None)
+    lock = storage._backend._lock
+    lock.acquire()
+    assert Path(lock._lock_file).exists()
+    lock.release()
+
+
+def test_a_line_that_a_kill_has_cut_short_is_written_anew(tmp_path):
+    Sweep(tmp_path, plan(), 2).work(Trainer(), stop_signal=never)
+    path = tmp_path / "journal.log"
+    path.write_bytes(path.read_bytes()[:-20])
+    for _ in range(2):
+        sweep = Sweep(tmp_path, plan(), 3)
+        sweep.work(Trainer(), stop_signal=never)
+        assert states(sweep) == ["done"] * 3

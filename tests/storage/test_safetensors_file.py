@@ -1,8 +1,10 @@
 """Tensors in files: what is equal is written in equal bytes."""
 
+import os
+
 import torch
 
-from arae_toolkit.storage.safetensors_file import load_tensors, save_tensors
+from arae_toolkit.storage.safetensors_file import load_tensors, read_metadata, save_tensors
 
 
 def test_equal_tensors_are_written_in_equal_bytes(tmp_path):
@@ -19,3 +21,12 @@ def test_equal_tensors_are_written_in_equal_bytes(tmp_path):
     read, told = load_tensors(path)
     assert {key: told[key] for key in metadata} == metadata
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_tensors_lie_in_folders_whose_names_are_not_utf8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9") / "tensors.safetensors"
+    path.parent.mkdir()
+    save_tensors(path, {"a": torch.ones(2)}, metadata={"kind": "x"})
+    read, told = load_tensors(path)
+    assert torch.equal(read["a"], torch.ones(2))
+    assert told["kind"] == read_metadata(path)["kind"] == "x"

@@ -122,7 +122,9 @@ def test_a_disk_without_room_for_tensorboard_is_one_line(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     (tmp_path / "file").touch()
     with pytest.raises(ToolkitError, match=r"^/.*: cannot write \(Not a directory\)"):
-        TensorBoardListener(tmp_path / "file" / "tensorboard")
+        TensorBoardListener(tmp_path / "file" / "tensorboard").row({"kind": "dev", "iteration": 1})
+    TensorBoardListener(tmp_path / "none")
+    assert not (tmp_path / "none").exists(), "who may not train there leaves nothing"
 
 
 def test_a_log_that_never_ends_is_not_read(tmp_path):

@@ -240,3 +240,13 @@ def test_temporary_files_of_a_killed_run_are_removed(corpus, tmp_path):
     (folder / f".{WEIGHTS}.0123456789ab.part").write_bytes(b"half")
     train(corpus, folder)
     assert not list(folder.glob("*.part")) and not list(folder.glob(".*.part"))
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_working_folder_is_not_set_aside(run, monkeypatch, name):
+    """Its path would go on to mean the renamed folder, and the new run replace the old one."""
+    (run / "deep").mkdir()
+    monkeypatch.chdir(run if name == "." else run / "deep")
+    with pytest.raises(ToolkitError, match=r"the working folder lies in it"):
+        set_aside(Path(name), note=pytest.fail)
+    assert (run / "config.json").exists()

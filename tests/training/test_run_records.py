@@ -119,3 +119,21 @@ def test_curves_are_drawn_the_same_each_time(tmp_path, ending):
         assert "<h1>a, &lt;b&gt;</h1>" in text
         assert text.count("<svg") == 1
         assert 'href="http' not in text and "src=" not in text
+
+
+@pytest.mark.parametrize("epoch", ["x", None, [1], True, "gone"])
+def test_an_evaluation_without_its_epoch_is_left_out(tmp_path, epoch):
+    path = a_run(tmp_path / "a", [3.0, 2.0]) / "metrics.jsonl"
+    first, last = map(json.loads, path.read_text().splitlines())
+    last.pop("epoch") if epoch == "gone" else last.update(epoch=epoch)
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(last)}\n")
+    run = read_run(tmp_path / "a")
+    assert run.dev == [first]
+    assert curve_table([run], "nats")[1:] == [["1", "3"]]
+
+
+@pytest.mark.parametrize("members", [3, "ab", {"a": 1}])
+def test_members_that_are_no_list_are_none(tmp_path, members):
+    path = a_run(tmp_path / "a", [3.0]) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"members": members}))
+    assert read_run(tmp_path / "a").kind == "ae"

@@ -84,6 +84,6 @@ def _read(path: Path) -> dict[str, Any]:
     """Return what a file holds, nothing where there is none or it is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
