@@ -268,10 +268,14 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(corpus, tmp_path)
     small = ["--set", "embedding_size=12", "--set", "code_size=16", "--set", "batch_size=16"]
     made = call(
         "nli", "pretrain", "--corpus", corpus, "--device", "cpu", "--out", encoder, *small,
-        "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90",
+        "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90", "--label-seed", 1,
     )  # fmt: skip
     assert made.stdout == f"{encoder}\n"
     assert "nats/hidden word" in made.stderr
+    assert made.stderr.splitlines()[-1] == (
+        f"next: 'arae-toolkit nli --corpus {corpus} --labels=90 --label-seed=1 --model attention "
+        f"--encoder {encoder}'"
+    )
     options = [*LEARNS, "--encoder", encoder]
     _train(corpus, tmp_path, *options)
     pseudo = _train(
