@@ -151,12 +151,14 @@ def pretrain(
     if leads:
         click.echo(folder)
         others = [name for name in ctx.params if name not in LABELS_SEEN]
-        known = options_given(ctx, without=others) if labels else [f"--labels={_enough(corpus)}"]
+        known = (
+            options_given(ctx, without=others) if labels else [f"--labels={fewest_labels(corpus)}"]
+        )
         model = ("--model", "attention", "--encoder", folder)
         say_next(["nli", "--corpus", corpus_name, *known, *model])
 
 
-def _enough(corpus: Corpus) -> str:
+def fewest_labels(corpus: Corpus) -> str:
     """Return the fewest labels that have a name, or all where there are no more than those."""
     from arae_toolkit.nli.label_splits import ALL, SPLITS
 
