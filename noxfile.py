@@ -43,6 +43,21 @@ def test(session: nox.Session) -> None:
     session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """Run the whole suite beside the oldest releases that pyproject.toml names."""
+    session.install(UV)
+    lowest = str(Path(session.create_tmp()) / "oldest.txt")
+    extras = (f"--extra={name}" for name in ("dev", "parquet", "search", "tensorboard", "web"))
+    session.run(
+        *("uv", "--no-config", "pip", "compile", "pyproject.toml", *extras),
+        *("--resolution", "lowest-direct", "--python-version", PYTHONS[0]),
+        *("--no-annotate", "--quiet", "--output-file", lowest),
+    )
+    session.install("--no-deps", "-r", lowest, "-e", ".")
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+
+
 @nox.session
 def slow(session: nox.Session) -> None:
     install(session)

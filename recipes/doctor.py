@@ -64,7 +64,12 @@ def examine() -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
-    """Return the installed version of a package, or ``None``."""
+    """Return the installed version of a package, or ``None``; of torch with its build as well."""
+    if package == "torch":  # whose metadata leaves out that of PyPI's wheels, such as +cu130
+        with suppress(ImportError, OSError):
+            import torch
+
+            return str(torch.__version__)
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -21,7 +21,7 @@ from arae_toolkit.data_prep.options import (
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
 from arae_toolkit.recipes.shared.options import labels_map_option, row_form_options
-from arae_toolkit.recipes.shared.progress import console, number_table, progress, tell
+from arae_toolkit.recipes.shared.progress import console, number_table, progress, say_next, tell
 from arae_toolkit.storage.paths import is_plain_name
 
 if TYPE_CHECKING:
@@ -212,8 +212,16 @@ def prepare(
         report=tell,
         progress=progress,
     )
-    print_summary(Corpus(folder))
+    corpus = Corpus(folder)
+    print_summary(corpus)
     click.echo(folder)
+    _say_next(name if out is None else out, corpus)
+
+
+def _say_next(name: str | Path, corpus: Corpus) -> None:
+    """Show the commands that train on a corpus, which is found by a name or in its folder."""
+    pairs = corpus.kind == "text" and bool(corpus.manifest["pairs"].get("train", {}).get("pairs"))
+    say_next(["pretrain", name], *[["nli", "pretrain", "--corpus", name]] * pairs)
 
 
 def _outside(ctx: click.Context, source: str) -> OutsideRows:

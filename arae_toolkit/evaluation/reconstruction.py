@@ -26,8 +26,9 @@ from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.priors import NoCodePrior
 
 BATCH_ROWS, IMAGE_ROWS = 256, 1024
-STEPS_OF_ROW = 2
-"""Of :func:`measure_split`: a row is read, and then written."""
+
+Written = list[tuple[list[int], list[int]]]
+"""Sentences written out of codes, each beside the one that was encoded; ids without ``<eos>``."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,34 @@ def measure_reconstruction(
     store: TokenStore,
     *,
     rows: Indices | None = None,
+    written: Written | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Reconstruction:
-    """Measure the reconstruction of the rows of a split (all, unless some are named).
+    """Measure the reconstruction of rows, each read and written once.
 
-    ``advance`` is told of rows that are measured.
+    Args:
+        model: The model.
+        store: The sentences.
+        rows: Row numbers; all unless given.
+        written: Takes up what is written, as far as the model goes, in the order of the batches;
+            otherwise sentences are written no further than the longest beside them.
+        advance: Told of rows that are measured.
     """
     model.eval()
     nats, correct, exact, tokens = 0.0, 0, 0, 0
     chosen = np.arange(len(store)) if rows is None else rows
+    whole = 0 if written is None else max(model.max_length, int(store.host_lengths.max(initial=0)))
     for batch in _batches(store, chosen):
         code = model.encoder(batch)
         token_nats, token_correct = model.decoder.statistics(code, batch)
         nats += float(token_nats.double().sum())
         correct += int(token_correct.sum())
         tokens += int(batch.symbols)
-        longest = batch.tokens.shape[1]
+        longest = max(whole, batch.tokens.shape[1])
         words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
         exact += int(_same_sentences(words, batch.tokens).sum())
+        if written is not None:
+            written += zip(_ids(words), _ids(batch.tokens), strict=True)
         advance(len(batch.lengths))
     return Reconstruction(
         nats_per_sentence=nats / len(chosen),
@@ -98,36 +109,14 @@ class RestoredWords:
     word_errors: float
 
 
-@torch.no_grad()
-def measure_restored_words(
-    model: ARAE,
-    store: TokenStore,
-    *,
-    rows: Indices | None = None,
-    advance: Callable[[int], None] = lambda _: None,
-) -> RestoredWords:
-    """Measure what is written out of the codes of the rows of a split (all, unless named).
-
-    ``advance`` is told of rows that are written.
-    """
-    model.eval()
-    longest = max(model.max_length, int(store.host_lengths.max(initial=0)))
-    written: list[list[int]] = []
-    originals: list[list[int]] = []
-    for batch in _batches(store, np.arange(len(store)) if rows is None else rows):
-        code = model.encoder(batch)
-        words = decode(model.decoder, code, decoding=Decoding(), max_length=longest)
-        for texts, tokens in ((written, words), (originals, batch.tokens)):
-            texts += [[word for word in row if word not in (EOS, PAD)] for row in tokens.tolist()]
-        advance(len(batch.lengths))
-    errors = sum(map(Levenshtein.distance, written, originals))
-    outputs, references = (
-        [" ".join(map(str, row)) for row in texts] for texts in (written, originals)
-    )
-    bleu = corpus_bleu(outputs, [[text] for text in references])
-    return RestoredWords(
-        bleu.score, bleu.signature, 100 * errors / max(1, sum(map(len, originals)))
-    )
+def restored_words(written: Written) -> RestoredWords:
+    """Return how near what was written is to what was encoded."""
+    errors = sum(Levenshtein.distance(*texts) for texts in written)
+    outputs = [" ".join(map(str, words)) for words, _ in written]
+    references = [[" ".join(map(str, original))] for _, original in written]
+    bleu = corpus_bleu(outputs, references)
+    words = sum(len(original) for _, original in written)
+    return RestoredWords(bleu.score, bleu.signature, 100 * errors / max(1, words))
 
 
 def store_of_split(
@@ -158,7 +147,7 @@ def measure_split(
         corpus: Whose rows.
         split: Of the corpus.
         rows: Which of them; all unless named.
-        advance: Told how many steps more are done: each row has :data:`STEPS_OF_ROW`.
+        advance: Told of rows that are measured.
 
     Returns:
         The attributes of :class:`Reconstruction` and :class:`RestoredWords`, and ``perplexity``,
@@ -166,15 +155,17 @@ def measure_split(
     """
     store = store_of_split(model, corpus, split, rows=rows)
     has_codes = not isinstance(model.prior, NoCodePrior)
-
-    def step(count: int) -> None:
-        advance(count if has_codes else STEPS_OF_ROW * count)
-
-    found: dict[str, Any] = asdict(measure_reconstruction(model, store, advance=step))
-    found["perplexity"] = math.exp(found["nats_per_token"])
-    if not has_codes:
+    written: Written | None = [] if has_codes else None
+    measured = measure_reconstruction(model, store, written=written, advance=advance)
+    found: dict[str, Any] = asdict(measured) | {"perplexity": math.exp(measured.nats_per_token)}
+    if not written:
         return found | {"exact": None, "bleu": None, "word_errors": None}
-    return found | asdict(measure_restored_words(model, store, advance=step))
+    return found | asdict(restored_words(written))
+
+
+def _ids(tokens: Tensor) -> list[list[int]]:
+    """Return the words of each row as ids. Shape (B, T)."""
+    return [[word for word in row if word not in (EOS, PAD)] for row in tokens.tolist()]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_spa
 from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts, KnownSentences
 from arae_toolkit.evaluation.kept_judges import Progress
 from arae_toolkit.evaluation.reconstruction import (
-    STEPS_OF_ROW,
     codes_of,
     measure_split,
     measure_swapped_reconstruction,
@@ -78,15 +77,14 @@ def measure_text_model(
         samples: Sentences drawn from the model's own prior, at least 1.
         seed: Fixes swaps and draws.
         note: Told in a line what is measured.
-        progress: Shows what takes long; two steps a sentence.
+        progress: Shows what takes long, a step a sentence.
     """
     there = [name for name in ("dev", "test") if corpus.manifest["splits"].get(name)]
     there = [name for name in there if corpus.rows(name)]
     reconstruction = {}
     for name in there:
         count = corpus.rows(name)
-        title = f"reconstruction of {count:,} sentences of {name}, {STEPS_OF_ROW} steps each"
-        with progress(title, STEPS_OF_ROW * count) as advance:
+        with progress(f"reconstruction of {count:,} sentences of {name}", count) as advance:
             reconstruction[name] = measure_split(model, corpus, name, advance=advance)
     swapped: list[float] = []
     counts = (0, 0)

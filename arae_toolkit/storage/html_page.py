@@ -202,5 +202,5 @@ def _cell(value: object) -> str:
     if value is None:
         return "&ndash;"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}"
+        return f"{value:#,.4g}" if 0 < abs(value) < 1 else f"{value:,.2f}"
     return f"{value:,}" if type(value) is int else text(value)

@@ -101,14 +101,12 @@ def reconstruction(
         raise DataError(f"no row in the {split} split", path=corpus.folder, hint=_another(split))
     from arae_toolkit.data.corpus import evenly_spread
     from arae_toolkit.devices import choose_device, name_of
-    from arae_toolkit.evaluation.reconstruction import STEPS_OF_ROW
 
     rows = evenly_spread(count, limit or count)
     place = choose_device(device)
     report: dict[str, Any] = {"corpus": corpus.name, "split": split, "rows": len(rows)}
     report["models"] = found = {}
-    title = f"measuring, {STEPS_OF_ROW} steps a row"
-    with progress(title, STEPS_OF_ROW * len(rows) * len(folders)) as advance:
+    with progress("rows measured", len(rows) * len(folders)) as advance:
         for name, folder in folders.items():
             found[name] = significant(_measured(folder, corpus, split, rows, place, advance))
     if results is not None:
@@ -142,7 +140,7 @@ def _measured(
     device: torch.device,
     advance: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Return the measures of one run; ``advance`` is told of steps, some for each row.
+    """Return the measures of one run; ``advance`` is told of rows that are measured.
 
     Raises:
         CheckpointMismatch: If it is no plain model, or damaged.
@@ -167,12 +165,12 @@ def _measured(
         )
     if kind == "image":
         from arae_toolkit.data.image_batches import PixelStore
-        from arae_toolkit.evaluation.reconstruction import STEPS_OF_ROW, measure_images
+        from arae_toolkit.evaluation.reconstruction import measure_images
 
         images = ImageARAE.from_pretrained(folder, device=device)
         store = PixelStore(corpus.pixels(split), device=device)
         measured = asdict(measure_images(images, store, rows=rows))
-        advance(STEPS_OF_ROW * len(rows))
+        advance(len(rows))
         return measured
     from arae_toolkit.evaluation.reconstruction import measure_split
 

@@ -14,6 +14,7 @@ from arae_toolkit.recipes.shared.child_processes import (
     first_goes_ahead,
     join,
     launch,
+    options_given,
     own_device,
     processes_option,
     signals_noted,
@@ -34,12 +35,16 @@ from arae_toolkit.recipes.shared.options import (
     with_plain_names,
     word_vectors_option,
 )
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, say_next
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+
+LABELS_SEEN = ("labels", "draw", "label_seed", "draw_from")
+"""Options of the labels that the encoder has seen, which a classifier over it may see as well."""
 
 
 @click.command(
@@ -145,3 +150,18 @@ def pretrain(
         )
     if leads:
         click.echo(folder)
+        others = [name for name in ctx.params if name not in LABELS_SEEN]
+        known = (
+            options_given(ctx, without=others) if labels else [f"--labels={fewest_labels(corpus)}"]
+        )
+        model = ("--model", "attention", "--encoder", folder)
+        say_next(["nli", "--corpus", corpus_name, *known, *model])
+
+
+def fewest_labels(corpus: Corpus) -> str:
+    """Return the fewest labels that have a name, or all where there are no more than those."""
+    from arae_toolkit.nli.label_splits import ALL, SPLITS
+
+    counts = corpus.manifest["pairs"]["train"]
+    name, fewest = min(SPLITS.items(), key=lambda split: split[1])
+    return name if counts["pairs"] - counts.get("unlabelled", 0) > fewest else ALL

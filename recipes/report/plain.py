@@ -163,8 +163,8 @@ def _figures(figures: TextModelFigures) -> list[str]:
         ]
         if figures.dimensions:
             rows_of_space += [
-                ["dimensions in use, of their variance", figures.dimensions["effective"]],
-                ["dimensions in all", figures.dimensions["size"]],
+                ["effective dimensions of the codes", figures.dimensions["effective"]],
+                ["dimensions of a code", figures.dimensions["size"]],
             ]
         blocks += [heading("Code space, dev (Figure 3)"), table(["", "value"], rows_of_space)]
     blocks += [

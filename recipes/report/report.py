@@ -89,6 +89,7 @@ def report(
         settings_table,
         sha256_of,
         sizes,
+        title_of,
     )
     from arae_toolkit.reports.run_page.run_folder import config_of
     from arae_toolkit.storage.atomic_files import write_text
@@ -109,10 +110,9 @@ def report(
         **shown,
         "Sizes": sizes(members, folder),
     }
-    name = folder.resolve().name
     lead = lead_of({**first, "kind": config.get("kind")}, corpus)
     path = out or folder / PAGE
-    write_text(path, page(f"Run {name}", lead, sections))
+    write_text(path, page(title_of(folder), lead, sections))
     if results is not None:
         from arae_toolkit.recipes.report.results_file import write_figures
 

@@ -80,6 +80,18 @@ CHARTS: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
 NO_CURVES = (*("iteration", "epoch", "seconds", "sentences", "images"), "nats_per_pixel")
 
 
+def title_of(folder: Path) -> str:
+    """Return what a page is called: after its run, and a seed's after the run of several as well.
+
+    Example:
+        >>> title_of(Path("/runs/reviews")), title_of(Path("/runs/nli-tiny/seed-0"))
+        ('Run reviews', 'Run nli-tiny/seed-0')
+    """
+    where = folder.resolve()
+    parts = where.parts[-2:] if where.name.startswith("seed-") else (where.name,)
+    return f"Run {'/'.join(parts)}"
+
+
 def lead_of(config: Mapping[str, Any], corpus: Corpus | None) -> str:
     """Return in a sentence what a run is, and on what it is shown."""
     kind, run = config.get("kind"), config.get("run") or {}

@@ -33,7 +33,7 @@ class _FileToWrite(click.Path):
     """A file that the user names: behind a link it is what the link leads to, as for a shell."""
 
     def convert(self, *given: Any) -> Path:
-        path = Path(super().convert(*given))
+        path = Path(os.fsdecode(super().convert(*given)))
         return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 

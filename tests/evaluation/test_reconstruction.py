@@ -5,14 +5,17 @@ import pytest
 import small
 import torch
 
+from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.evaluation import reconstruction
 from arae_toolkit.evaluation.reconstruction import (
     codes_of,
     measure_reconstruction,
-    measure_restored_words,
+    measure_split,
     measure_swapped_reconstruction,
+    restored_words,
 )
 from arae_toolkit.evaluation.text_overlap import corpus_bleu
+from arae_toolkit.generation.decoding import decode
 
 
 def test_reconstruction_equals_a_direct_count():
@@ -86,11 +89,18 @@ def _edits(first, second):
     return table[-1][-1]
 
 
+def _written(model, store):
+    """Return what is written out of the codes of all rows, beside the rows."""
+    written = []
+    measure_reconstruction(model, store, written=written)
+    return written
+
+
 def test_restored_words_are_those_of_the_model_and_their_errors_edits():
     """BLEU and word errors are those of what ``reconstruct`` returns, sentence by sentence."""
     words = small.vocabulary()
     arae = small.model(words).eval()
-    found = measure_restored_words(arae, small.store(words))
+    found = restored_words(_written(arae, small.store(words)))
     back = [text.split() for text in arae.reconstruct(small.SENTENCES)]
     gold = [text.split() for text in small.SENTENCES]
 
@@ -105,5 +115,27 @@ def test_an_exact_copy_has_no_word_errors(monkeypatch):
     store = small.store(words)
     monkeypatch.setattr(reconstruction, "decode", lambda *_, **__: batch_tokens.pop(0))
     batch_tokens = [batch.tokens for batch in reconstruction._batches(store, np.arange(len(store)))]
-    found = measure_restored_words(small.model(words), store)
+    found = restored_words(_written(small.model(words), store))
     assert (found.bleu, found.word_errors) == (100.0, 0.0)
+
+
+def test_each_sentence_of_a_split_is_read_and_written_once(synthetic, monkeypatch):
+    corpus = Corpus(synthetic)
+    model = small.model(corpus.vocabulary).eval()
+    read, written, told = [], [], []
+
+    def counted(decoder, code, **options):
+        written.append(len(code))
+        return decode(decoder, code, **options)
+
+    monkeypatch.setattr(reconstruction, "decode", counted)
+    model.encoder.register_forward_hook(lambda *call: read.append(len(call[-1])))
+    found = measure_split(model, corpus, "dev", rows=np.arange(40), advance=told.append)
+    assert sum(read) == sum(written) == sum(told) == found["sentences"] == 40
+
+
+def test_what_is_exact_depends_on_no_longest_sentence():
+    """Written as far as the model goes, or as its batch: the same are word for word the same."""
+    words = small.vocabulary()
+    arae, store = small.model(words).eval(), small.store(words)
+    assert measure_reconstruction(arae, store) == measure_reconstruction(arae, store, written=[])

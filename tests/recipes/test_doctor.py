@@ -90,6 +90,14 @@ def test_nothing_found_is_said_with_the_places(tmp_path):
     assert f"runs in {tmp_path / 'runs'} (set $ARAE_RUNS to change)\n  none" in text
 
 
+def test_the_build_of_torch_is_told(monkeypatch):
+    """The metadata of PyPI's wheels do not name it."""
+    import torch
+
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")
+    assert json.loads(doctor("--json"))["packages"]["torch"] == "2.13.0+cu130"
+
+
 def test_the_machine_and_the_versions_are_told():
     import torch
 

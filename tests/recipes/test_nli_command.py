@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from command_line import call
 from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
+from arae_toolkit.recipes.nli.pretrain import fewest_labels
 from arae_toolkit.reports.nli_tables import inference_block
 
 SMALL = [
@@ -268,10 +270,14 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(corpus, tmp_path)
     small = ["--set", "embedding_size=12", "--set", "code_size=16", "--set", "batch_size=16"]
     made = call(
         "nli", "pretrain", "--corpus", corpus, "--device", "cpu", "--out", encoder, *small,
-        "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90",
+        "--set", "epochs=2", "--objective", "cross-sentence", "--labels", "90", "--label-seed", 1,
     )  # fmt: skip
     assert made.stdout == f"{encoder}\n"
     assert "nats/hidden word" in made.stderr
+    assert made.stderr.splitlines()[-1] == (
+        f"next: 'arae-toolkit nli --corpus {corpus} --labels=90 --label-seed=1 --model attention "
+        f"--encoder {encoder}'"
+    )
     options = [*LEARNS, "--encoder", encoder]
     _train(corpus, tmp_path, *options)
     pseudo = _train(
@@ -280,6 +286,12 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(corpus, tmp_path)
     )  # fmt: skip
     assert "further pairs labelled by" in pseudo.stderr
     assert 0 < _result(tmp_path, "student")["details"]["pseudo_labels"] <= 60
+
+
+@pytest.mark.parametrize(("pairs", "name"), [(28_000, "full"), (40_000, "full"), (40_001, "tiny")])
+def test_as_many_labels_are_named_next_as_there_are(pairs, name):
+    counts = {"pairs": pairs, "unlabelled": 12_000 * (pairs > 28_000)}
+    assert fewest_labels(SimpleNamespace(manifest={"pairs": {"train": counts}})) == name
 
 
 def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus, tmp_path):

@@ -55,6 +55,19 @@ def test_the_folder_goes_to_stdout_and_the_counts_to_stderr(tmp_path, reviews):
     assert corpus.manifest["sources"][0]["rows"] == 80
 
 
+def test_the_last_line_says_what_trains_on_it(tmp_path, reviews):
+    """By the name that was given, unless the folder was; an encoder of pairs where there are."""
+    folder = tmp_path / "a folder"
+    assert prepare(reviews, *FIELDS).stderr.endswith(f"\nnext: 'arae-toolkit pretrain {reviews}'\n")
+    made = prepare(reviews, *FIELDS, "--out", folder).stderr.splitlines()[-1]
+    assert made == f"""next: "arae-toolkit pretrain '{folder}'\""""
+    pairs = prepare("synthetic", "--size", 200).stderr.splitlines()[-1]
+    assert pairs == (
+        "next: 'arae-toolkit pretrain synthetic' or 'arae-toolkit nli pretrain --corpus synthetic'"
+    )
+    assert prepare("digits").stderr.endswith("\nnext: 'arae-toolkit pretrain digits'\n")
+
+
 def test_with_other_options_it_says_that_it_replaces(reviews, tmp_path):
     out = ("--out", tmp_path / "out")
     assert "replaces" not in prepare(reviews, *FIELDS, *out).stderr

@@ -54,7 +54,7 @@ def test_every_block_shows_its_text_and_is_well_formed():
     blocks = [
         note(EVIL),
         facts({EVIL: EVIL, "none": None, "zero": 0}, code=["zero"]),
-        table([EVIL, "b"], [[EVIL, None], [1234, 0.123456], [True, 12345.678]]),
+        table([EVIL, "b"], [[EVIL, None], [1234, 0.123456], [0.534, 12345.678], [0.0, 1]]),
         texts([EVIL, "other"], marked=[False, True], numbered=True),
         folded(EVIL, picture(b"png", EVIL)),
         line_chart(EVIL, {EVIL: [(0, 1), (1, 2)]}, along=EVIL),
@@ -66,6 +66,8 @@ def test_every_block_shows_its_text_and_is_well_formed():
     assert "1,234" in shown
     assert "0.1235" in shown
     assert "12,345.68" in shown
+    assert "0.5340" in shown  # as many places as what it stands beside
+    assert "0.00" in shown
     assert "empty" not in shown
     assert (
         "none"
