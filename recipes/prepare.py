@@ -135,7 +135,9 @@ _held_out_for_dev = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="PATH: field of the label. By default there are no labels; for pairs gold_label, or "
     "label. An empty one, '-', -1, NaN and null are none.",
 )
-@labels_map_option("PATH: names of the labels that rows write otherwise, as in 0=no,1=yes.")
+@labels_map_option(
+    "PATH: names of the labels that rows write otherwise, as in 0=no,1=yes; 3= makes 3 none."
+)
 @row_form_options
 @click.option(
     "--dev-share",

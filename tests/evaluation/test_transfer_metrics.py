@@ -466,6 +466,9 @@ def test_lines_without_a_tab_and_files_that_are_not_there(call, tmp_path):
     result = call("--outputs", path, "--to", "positive", code=3)
     assert f"{path}:1: source, tab and output are expected, found 0 tabs" in result.stderr
     assert "no such file" in call("--outputs", tmp_path / "no.jsonl", code=2).stderr
+    path.write_text(json.dumps(GOOD) + "\n")
+    result = call("--outputs", path, "--to", "positive", code=3)
+    assert "found 0 tabs; a file of JSONL is known by its suffix, .jsonl" in result.stderr
     path.write_text("")
     assert "empty" in call("--outputs", path, code=3).stderr
 
