@@ -276,10 +276,21 @@ def print_summary(corpus: Corpus) -> None:
         _add_counts(table, "left out", {split: dropped.get(split, {}) for split in rows})
     console().print(table)
     if manifest.get("pairs") and any(map(any, map(dict.values, manifest["dropped"].values()))):
+        some = _are_pairs_lost(manifest)
         tell(
-            "Every pair is kept. What is left out concerns the sentences, for pretraining without "
-            "pairs, of which each counts once."
+            f"Every {'other ' * some}pair is kept. What {'else ' * some}is left out concerns the "
+            "sentences, for pretraining without pairs, of which each counts once."
         )
+
+
+def _are_pairs_lost(manifest: Mapping[str, Any]) -> bool:
+    """Return whether pairs were left out: rows that are none, and those with an empty side."""
+    from arae_toolkit.data_prep.readers.source_rows import MALFORMED, UNDECODABLE
+
+    rows = manifest["dropped"].values()
+    return any(counts.get("dropped_empty") for counts in manifest["pairs"].values()) or any(
+        counts.get(MALFORMED) or counts.get(UNDECODABLE) for counts in rows
+    )
 
 
 def _headline(manifest: Mapping[str, Any]) -> str:

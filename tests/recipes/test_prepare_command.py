@@ -229,6 +229,18 @@ def test_a_table_of_pairs_under_other_names_is_told_its_options(tmp_path):
     assert "--text-field, or of a pair by --premise-field and --hypothesis-field" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("last", "kept"),
+    [("It eats.", "pair is kept. What is"), (" ", "other pair is kept. What else is")],
+)
+def test_no_pair_is_called_kept_that_was_left_out(tmp_path, last, kept):
+    path = tmp_path / "pairs.jsonl"
+    pairs = [("A dog runs.", f"It is number {at}.") for at in range(20)] + [("A cat.", last)]
+    path.write_text("".join(json.dumps({"premise": a, "hypothesis": b}) + "\n" for a, b in pairs))
+    result = prepare(path, "--dev-share", 0.4, "--out", tmp_path / "out")
+    assert f"\nEvery {kept} left out" in result.stderr
+
+
 def test_a_pipe_is_not_called_empty(tmp_path):
     ours, theirs = os.pipe()
     os.write(theirs, b"A dog runs.\n" * 90)
