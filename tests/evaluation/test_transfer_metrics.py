@@ -21,6 +21,7 @@ from arae_toolkit.evaluation.transfer.comparison import (
 )
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
+from arae_toolkit.recipes.evaluate.report import as_text
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
 from arae_toolkit.transfer.model import TransferModel
@@ -324,6 +325,25 @@ def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     assert blocks[1].splitlines()[0].split() == ["all", "rows", "a", "theirs", "copy"]
     assert "BLEU to the source" in text
     assert "references" not in text
+
+
+def test_many_directions_are_rows_of_a_few_tables(call, sources, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    path.write_text(json_lines(rows_of(sources)))
+    found = report(call("--outputs", path, "--json"))
+    names = [f"{a} -> {b}" for a in "12345" for b in "12345" if a != b]
+    for name, system in found["systems"].items():
+        system["directions"] = dict.fromkeys(names, next(iter(system["directions"].values())))
+        if name == "ours":
+            del system["directions"][names[-1]]  # of which it has no row
+    *tables, last = as_text(found).split("\n\n")[2:]
+    assert [table.splitlines()[0].split("  ")[0] for table in tables] == [
+        "accuracy by ngrams, percent", "accuracy by bilstm, percent", "BLEU to the source",
+    ]  # fmt: skip
+    assert all(len(table.splitlines()) == 21 for table in tables)
+    assert tables[2].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
+    assert tables[2].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
+    assert "--json" in last and "distinct words" not in "".join(tables)
 
 
 def test_references_and_results(call, sources, tmp_path, monkeypatch):
