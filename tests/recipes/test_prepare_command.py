@@ -241,6 +241,19 @@ def test_no_pair_is_called_kept_that_was_left_out(tmp_path, last, kept):
     assert f"\nEvery {kept} left out" in result.stderr
 
 
+def test_labels_that_differ_by_case_alone_are_told(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    stars = ["bad", "good", "Good", "BAD", "Bad", "so-so"] * 9
+    rows = [{"review": f"It is {at}.", "stars": star} for at, star in enumerate(stars)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = prepare(path, *FIELDS, "--out", tmp_path / "out").stderr
+    named = "BAD=bad,Bad=bad,Good=good,so-so=so-so"
+    said = "labels that differ by case alone: 'BAD' and 'Bad' and 'bad', 'Good' and 'good'"
+    assert f"{said}; --labels-map {named} makes one of them\n" in told
+    told = prepare(path, *FIELDS, "--labels-map", named, "--out", tmp_path / "out").stderr
+    assert "unknown tokens" in told and "by case alone" not in told
+
+
 def test_a_pipe_is_not_called_empty(tmp_path):
     ours, theirs = os.pipe()
     os.write(theirs, b"A dog runs.\n" * 90)
