@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 
 class ToolkitError(Exception):
@@ -35,6 +36,10 @@ class DataError(ToolkitError):
         self.problem, self.path, self.line, self.hint = problem, path, line, hint
         where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(where + problem + (f"; {hint}" if hint else ""))
+
+    def with_hint(self, hint: str) -> Self:
+        """Return the same error with another advice on what to do next."""
+        return type(self)(self.problem, path=self.path, line=self.line, hint=hint)
 
 
 class NotFound(DataError):

@@ -214,6 +214,9 @@ def _check_there(name: str) -> None:
             path=name,
             hint=f"did you mean {nearest[0]}?" if nearest else None,
         )
+    if name not in CORPORA and Path(name).is_fifo():
+        problem = "a pipe, and rows are read more than once"
+        raise NotFound(problem, path=name, hint="write them to a file")
 
 
 def _source_tree(

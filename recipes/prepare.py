@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,9 @@ APPLIES_TO = {
 
 FLAGS = {"row_format": "--format"}
 """Names of options that are not those of what they set."""
+
+MOST_SHOWN = 300
+"""Characters of an option that is worth copying."""
 
 _DEFAULTS = PrepareOptions()
 
@@ -135,7 +138,9 @@ _held_out_for_dev = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="PATH: field of the label. By default there are no labels; for pairs gold_label, or "
     "label. An empty one, '-', -1, NaN and null are none.",
 )
-@labels_map_option("PATH: names of the labels that rows write otherwise, as in 0=no,1=yes.")
+@labels_map_option(
+    "PATH: names of the labels that rows write otherwise, as in 0=no,1=yes; 3= makes 3 none."
+)
 @row_form_options
 @click.option(
     "--dev-share",
@@ -281,11 +286,44 @@ def print_summary(corpus: Corpus) -> None:
         }
         _add_counts(table, "left out", {split: dropped.get(split, {}) for split in rows})
     console().print(table)
+    tell_of_cases(corpus.labels)
     if manifest.get("pairs") and any(map(any, map(dict.values, manifest["dropped"].values()))):
+        some = _are_pairs_lost(manifest)
         tell(
-            "Every pair is kept. What is left out concerns the sentences, for pretraining without "
-            "pairs, of which each counts once."
+            f"Every {'other ' * some}pair is kept. What {'else ' * some}is left out concerns the "
+            "sentences, for pretraining without pairs, of which each counts once."
         )
+
+
+def tell_of_cases(labels: Sequence[str]) -> None:
+    """Tell of labels that are the same word but for their case, and how they become one."""
+    words: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        words.setdefault(label.casefold(), []).append(label)
+    alike = [" and ".join(map(repr, same)) for same in words.values() if len(same) > 1]
+    if not alike:
+        return
+    # The map names every label but those that are names: what it does not know is refused.
+    named = [
+        f"{label}={same[-1]}"
+        for same in words.values()
+        for label in (same[:-1] if len(same) > 1 else same)
+    ]
+    shown = f"--labels-map {','.join(named)}"
+    tell(
+        f"labels that differ by case alone: {', '.join(alike)}; "
+        f"{shown if len(shown) <= MOST_SHOWN else '--labels-map'} makes one of them"
+    )
+
+
+def _are_pairs_lost(manifest: Mapping[str, Any]) -> bool:
+    """Return whether pairs were left out: rows that are none, and those with an empty side."""
+    from arae_toolkit.data_prep.readers.source_rows import MALFORMED, UNDECODABLE
+
+    rows = manifest["dropped"].values()
+    return any(counts.get("dropped_empty") for counts in manifest["pairs"].values()) or any(
+        counts.get(MALFORMED) or counts.get(UNDECODABLE) for counts in rows
+    )
 
 
 def _headline(manifest: Mapping[str, Any]) -> str:

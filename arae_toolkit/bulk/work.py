@@ -207,7 +207,8 @@ class BulkWork:
         work = (there or {}).get("work", asked)
         work = work if isinstance(work, dict) else {}
         differing = sorted(name for name in {*asked, *work} if asked.get(name) != work.get(name))
-        if differing:
+        # Where fields were misnamed nothing was answered: the folder is not lost to a second try.
+        if differing and any(path not in (MANIFEST, BAD_ROWS) for path in sizes):
             name = differing[0]
             raise CheckpointMismatch(
                 f"{self.folder.address}: holds answers of other work ({name}: "

@@ -37,7 +37,7 @@ class FailureCounts:
         line 9
         the others are counted
         >>> failures.summary
-        '12 empty text, 1 no text'
+        '12 x empty text; 1 x no text'
     """
 
     def __init__(self, tell: Callable[[str], None], *, more: str) -> None:
@@ -67,6 +67,6 @@ class FailureCounts:
         if self.total <= NAMED_FAILURES:
             return ""
         shown = self._kinds.most_common(_SHOWN_KINDS)
-        parts = [f"{count:,} {problem}" for problem, count in shown]
+        parts = [f"{count:,} x {problem}" for problem, count in shown]
         rest = self.total - sum(count for _, count in shown)
-        return ", ".join([*parts, f"{rest:,} other"] if rest else parts)
+        return "; ".join([*parts, f"{rest:,} other"] if rest else parts)

@@ -39,7 +39,8 @@ _HEADER_CELL = re.compile(r"[^\W\d][\w.-]{0,39}")
 _FEWEST_RECORDS = 4  # with fewer, sentences with a comma each may look like a table
 _MOST_SNIFFED = 50
 _OTHER_COLUMN = (
-    "name another, give --no-header and columns by number, or --format lines if a line is a text"
+    "name another as by --text-field, or of a pair by --premise-field and --hypothesis-field, "
+    "give --no-header and columns by number, or --format lines if a line is a text"
 )
 _NUMBERED = "columns without a header are named by number, as by --text-field 1"
 _FIRST_VALUE_BYTES, _MOST_VALUE_CHARACTERS = 1 << 16, 1 << 24

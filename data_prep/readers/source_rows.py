@@ -26,6 +26,7 @@ from arae_toolkit.storage.text_encoding import as_utf8, mostly_undecodable, with
 from arae_toolkit.storage.text_lines import kind_of, read_json, read_lines
 
 _T = TypeVar("_T")
+_LEAVE_OUT = "--on-error skip leaves such rows out"
 
 UNDECODABLE, MALFORMED, OTHER_CLASS = "undecodable", "malformed", "other_class"
 """Why a row was dropped: bytes that are no text; text that is no row; a class not asked for."""
@@ -71,7 +72,7 @@ class RowLog:
             DataError: The given one, unless bad rows are skipped.
         """
         if not self._skip:
-            raise error
+            raise error if error.hint else error.with_hint(_LEAVE_OUT)
         self.dropped[reason] += 1
         self._bad.add(error, f"skipped {error}")
 

@@ -237,6 +237,7 @@ def _label(row: Row, fields: Fields, *, is_table: bool) -> str | None:
     """Return the label of a row by its name; ``None`` if it has none.
 
     A whole number is one label, in tables however it is written: an empty cell makes 1.0 of 1.
+    Blanks around a label are no part of it.
     """
     if fields.label is None:
         return None
@@ -246,7 +247,7 @@ def _label(row: Row, fields: Fields, *, is_table: bool) -> str | None:
         value = int(value)
     if name in row.fields and means_no_label(value) and str(value).strip() != NO_NUMBER:
         return None
-    said = json.dumps(value) if isinstance(value, bool | int | float) else row.text(name)
+    said = json.dumps(value) if isinstance(value, bool | int | float) else row.text(name).strip()
     said = _WHOLE_NUMBER.sub(r"\1", said) if is_table else said
     if not fields.names:
         return said
@@ -254,5 +255,9 @@ def _label(row: Row, fields: Fields, *, is_table: bool) -> str | None:
         if said == NO_NUMBER:
             return None
         there = ", ".join([*fields.names][:_SHOWN_LABELS])
-        raise row.error(f"label {said[:40]!r} is none of --labels-map's ({there[:200]})")
+        shown = said[:40]
+        raise row.error(
+            f"label {shown!r} is none of --labels-map's ({there[:200]})",
+            hint=f"add {shown}=NAME, or {shown}= for no label",
+        )
     return fields.names.get(said, said) or None

@@ -201,9 +201,12 @@ def read_outputs(source: str, fields: OutputFields, known: Known) -> SystemOutpu
         if row_format == "lines":
             text, *others = text.split("\t")
             if len(others) not in (1, 2) or not text.strip():
+                hint = "; lay outputs alone beside --sources FILE"
+                if text.lstrip().startswith("{"):
+                    hint = "; a file of JSONL is known by its suffix, .jsonl"
                 raise UnusableRow(
                     f"source, tab and output are expected, found {len(others)} tabs"
-                    + ("" if others else "; lay outputs alone beside --sources FILE")
+                    + ("" if others else hint)
                 )
             output = others[0]
             own = {"label": label_named(others[1], known) if others[1:] else None}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ JUDGES_SAW_TRAIN = (
     "these: prepare the corpus again, with --judges-share above 0"
 )
 COUNTS = ("rows", "referenced")
+MOST_TABLES = 6
+"""Directions with a table each; five labels have twenty."""
 
 
 def as_json_object(
@@ -61,7 +65,10 @@ def as_json_object(
 
 
 def as_text(report: Mapping[str, Any]) -> str:
-    """Return the report as tables for a reader: one for all rows, one for each direction."""
+    """Return the report as tables for a reader: one for all rows, one for each direction.
+
+    Of many directions, accuracies and BLEU alone are shown, with a direction in each row.
+    """
     signature, systems = report["signature"], report["systems"]
     lines = [
         f"{name}: judges {judge['dev_accuracy']:.2f} % of dev as labelled"
@@ -74,10 +81,34 @@ def as_text(report: Mapping[str, Any]) -> str:
     lines.append(f"BLEU: {signature['bleu']}")
     blocks = ["\n".join(lines), _table("all rows", {n: s["overall"] for n, s in systems.items()})]
     directions = dict.fromkeys(d for system in systems.values() for d in system["directions"])
+    if len(directions) > MOST_TABLES:
+        return "\n\n".join([*blocks, *_by_direction(directions, systems)])
     for direction in directions if len(directions) > 1 else ():
         parts = {name: system["directions"].get(direction) for name, system in systems.items()}
         blocks.append(_table(direction, {name: part for name, part in parts.items() if part}))
     return "\n\n".join(blocks)
+
+
+def _by_direction(
+    directions: Iterable[str], systems: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a table for each accuracy and for BLEU, and where the other measures are."""
+    judges = next(iter(systems.values()))["overall"]["accuracy"]
+    shown: dict[str, Callable[[Any], float]] = {
+        f"accuracy by {judge}, percent": partial(_accuracy, judge) for judge in judges
+    }
+    shown[ROWS["source_bleu"][0]] = itemgetter("source_bleu")
+    for title, value in shown.items():
+        rows = [[title, *systems]]
+        for direction in directions:
+            parts = (system["directions"].get(direction) for system in systems.values())
+            rows.append([direction, *(_cell("", part and value(part)) for part in parts)])
+        yield aligned(rows)
+    yield "All measures of each direction: --json"
+
+
+def _accuracy(judge: str, part: Mapping[str, Any]) -> float:
+    return float(part["accuracy"][judge])
 
 
 def write_report(

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 OUTSIDE = ("torchtext", "hf")
 """What a source begins with whose rows another library reads."""
 
+_HOW_TO_READ = (
+    "'arae-toolkit prepare' has options for how rows are read, such as --text-field, "
+    "--premise-field, --encoding and --on-error"
+)
+
 
 def is_outside(source: str) -> bool:
     """Return whether another library reads a source.
@@ -91,7 +96,13 @@ def open_corpus(
     if part is None and classes is None:
         if not prepare:
             return Corpus(find_prepared(name))
-        return Corpus(find_or_prepare(name, source=source, report=say, progress=progress))
+        try:
+            return Corpus(find_or_prepare(name, source=source, report=say, progress=progress))
+        except DataError as error:
+            if error.line is None:
+                raise
+            # Its hint names options of prepare, which the commands that come here do not have.
+            raise error.with_hint(_HOW_TO_READ) from error
     if name != "yahoo":
         raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
     usual = PrepareOptions()

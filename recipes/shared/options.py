@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from arae_toolkit.config.presets import PRESETS
+from arae_toolkit.data.row_labels import NO_NUMBER, means_no_label
 from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import say
@@ -173,11 +174,15 @@ def _labels_map(text: str) -> tuple[tuple[str, str], ...]:
         ValueError: If a part has no name or stands twice.
 
     Example:
-        >>> _labels_map("0=entailment,1=neutral, -1=")
-        (('0', 'entailment'), ('1', 'neutral'), ('-1', ''))
+        >>> _labels_map("0=entailment,1=neutral, -1=,3=-")
+        (('0', 'entailment'), ('1', 'neutral'), ('-1', ''), ('3', ''))
     """
     parts = [part.partition("=") for part in text.split(",")]
-    found = {written.strip(): name.strip() for written, equals, name in parts if equals}
+    found = {
+        written.strip(): "" if means_no_label(name) and name.strip() != NO_NUMBER else name.strip()
+        for written, equals, name in parts
+        if equals
+    }
     if len(found) != len(parts):
         raise ValueError("WRITTEN=NAME for each label is expected, with commas between them")
     if not any(found.values()):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 import click
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.recipes.shared.progress import printable, tell
 from arae_toolkit.storage.atomic_files import json_text, replacing
 from arae_toolkit.storage.failure_counts import NAMED_FAILURES, FailureCounts
@@ -168,7 +168,7 @@ def open_request(
     source: str | None,
     *,
     names: Sequence[Name],
-    texts: Sequence[Sequence[str]] = (),
+    texts: Sequence[Sequence[str]] | None = None,
     problem_of: Callable[[Row], str | None] | None = None,
     row_format: Kind | None = None,
     header: bool | None = None,
@@ -182,7 +182,8 @@ def open_request(
     Args:
         source: A file, plain or compressed; ``-`` or ``None`` is stdin.
         names: The fields that hold the texts.
-        texts: Rows from the command line, each with one text per name, in place of a source.
+        texts: Rows from the command line, each with one text per name, in place of a source;
+            ``None`` if the command takes none.
         problem_of: Returns what else is wrong with a row whose texts can be used, or ``None``.
         row_format: How the source is written; ``None`` goes by its first bytes.
         header: Whether a table has a header, if that is known.
@@ -217,7 +218,12 @@ def open_request(
                 path, stream = STDIN, open_stdin()
                 batch_size = 1 if stream.isatty() else batch_size
             else:
-                path, stream = source, stack.enter_context(open_binary(Path(source)))
+                try:
+                    path, stream = source, stack.enter_context(open_binary(Path(source)))
+                except NotFound as error:
+                    if texts is None or len(names) > 1 or not any(map(str.isspace, source)):
+                        raise
+                    raise error.with_hint("a text itself is given by --text") from error
             rows = sniffed_rows(stream, path)
         if problem_of is not None:
             rows = (row.checked(problem_of) for row in rows)

@@ -209,6 +209,17 @@ def test_answers_of_other_work_are_left_alone(work, task, tmp_path, change):
     assert content_of(tmp_path / "out") == before
 
 
+def test_a_folder_in_which_nothing_was_answered_is_begun_anew(work, task, tmp_path):
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.csv").write_text("id,words\n" + "1,a dog .\n" * 8)
+    manifest, (told,) = work()
+    assert (manifest["answered"], manifest["complete"]) == (0, False)
+    assert "no field 'text'" in told
+    manifest, told = work(task=replace(task, names=("words",)))
+    assert (manifest["answered"], manifest["complete"], told) == (8, True, [])
+    assert not (tmp_path / "out" / "bad-rows.jsonl").exists()
+
+
 def test_folders_that_cannot_hold_answers_are_refused(work, tmp_path):
     path = write_rows(tmp_path / "rows" / "a.jsonl", 8)
     with pytest.raises(ToolkitError, match=r"lies within .*rows, whose files are the rows"):

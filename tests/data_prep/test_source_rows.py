@@ -107,6 +107,15 @@ def test_bad_csv_rows_are_named_and_the_others_are_read(source):
     assert log.take_dropped() == {}
 
 
+def test_a_bad_row_says_how_it_is_left_out(source):
+    file = source("text,label\ngood,x\none\n", "rows.csv")
+    with pytest.raises(DataError, match=r"expected; --on-error skip leaves such rows out$"):
+        list(csv_rows(file, RowLog()))
+    log = RowLog(skip=True, report=(reported := []).append)
+    list(csv_rows(file, log))
+    assert not any("--on-error" in line for line in reported)
+
+
 def test_a_quote_that_is_never_closed_is_one_bad_row(source):
     file = source('text,label\n"open,x\n' + "good,y\n" * 10, "rows.csv")
     assert good_rows(partial(csv_rows, file), f"{file}:2", "malformed CSV") != []
@@ -127,7 +136,7 @@ def test_the_first_bad_rows_are_reported_and_all_are_counted(source):
     assert len(reported) == NAMED_FAILURES + 2
     assert reported[0].startswith(f"skipped {file.path}:1: malformed JSON")
     assert "counted" in reported[-2]
-    assert reported[-1] == "skipped in all: 100 malformed JSON (Expecting value at column 1)"
+    assert reported[-1] == "skipped in all: 100 x malformed JSON (Expecting value at column 1)"
 
 
 def test_undecodable_lines_are_counted_apart(source):

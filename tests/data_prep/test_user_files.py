@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -327,6 +328,19 @@ def test_labels_are_named_by_a_map(tmp_path):
     missing = PrepareOptions(**options, labels_map=(("0", "no"), ("-1", "odd")))
     with pytest.raises(DataError, match=r"rows\.csv:3: label '1' is none of --labels-map's"):
         read(path, missing)
+
+
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path):
+    path = write(tmp_path / "rows.csv", [("a", " bad "), ("b", "bad"), ("c", "good\t"), ("d", " ")])
+    assert [found.label for found in read(path, LABELLED)] == ["bad", "bad", "good", None]
+    named = replace(LABELLED, labels_map=(("bad", "negative"), ("good", "positive")))
+    assert [found.label for found in read(path, named)] == ["negative"] * 2 + ["positive", None]
+
+
+def test_a_label_without_a_name_may_be_named_or_left_out(tmp_path):
+    path = write(tmp_path / "rows.csv", [("a", "1"), ("b", "3")])
+    with pytest.raises(DataError, match=r"rows\.csv:3: .*; add 3=NAME, or 3= for no label"):
+        read(path, replace(LABELLED, labels_map=(("1", "bad"),)))
 
 
 def test_a_json_array_of_texts_is_read(tmp_path):

@@ -21,6 +21,7 @@ from arae_toolkit.evaluation.transfer.comparison import (
 )
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators, evaluators_of
 from arae_toolkit.evaluation.transfer.metrics import UNKNOWN_LABEL, measure_transfer
+from arae_toolkit.recipes.evaluate.report import as_text
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage import paths as locations
 from arae_toolkit.transfer.model import TransferModel
@@ -326,6 +327,25 @@ def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     assert "references" not in text
 
 
+def test_many_directions_are_rows_of_a_few_tables(call, sources, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    path.write_text(json_lines(rows_of(sources)))
+    found = report(call("--outputs", path, "--json"))
+    names = [f"{a} -> {b}" for a in "12345" for b in "12345" if a != b]
+    for name, system in found["systems"].items():
+        system["directions"] = dict.fromkeys(names, next(iter(system["directions"].values())))
+        if name == "ours":
+            del system["directions"][names[-1]]  # of which it has no row
+    *tables, last = as_text(found).split("\n\n")[2:]
+    assert [table.splitlines()[0].split("  ")[0] for table in tables] == [
+        "accuracy by ngrams, percent", "accuracy by bilstm, percent", "BLEU to the source",
+    ]  # fmt: skip
+    assert all(len(table.splitlines()) == 21 for table in tables)
+    assert tables[2].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
+    assert tables[2].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
+    assert "--json" in last and "distinct words" not in "".join(tables)
+
+
 def test_references_and_results(call, sources, tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "name_of", lambda device: f"{device.type} (by name)")
     rows = rows_of(sources)
@@ -466,6 +486,9 @@ def test_lines_without_a_tab_and_files_that_are_not_there(call, tmp_path):
     result = call("--outputs", path, "--to", "positive", code=3)
     assert f"{path}:1: source, tab and output are expected, found 0 tabs" in result.stderr
     assert "no such file" in call("--outputs", tmp_path / "no.jsonl", code=2).stderr
+    path.write_text(json.dumps(GOOD) + "\n")
+    result = call("--outputs", path, "--to", "positive", code=3)
+    assert "found 0 tabs; a file of JSONL is known by its suffix, .jsonl" in result.stderr
     path.write_text("")
     assert "empty" in call("--outputs", path, code=3).stderr
 

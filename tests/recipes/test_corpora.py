@@ -41,6 +41,18 @@ def test_it_is_found_by_its_content_where_it_lay_when_the_run_was_trained(synthe
     assert corpora.corpus_of_run("mine", None).folder == synthetic
 
 
+@pytest.mark.parametrize(
+    "content", [b"first,second,fits\n" + b"a,b,c\n" * 9, b"caf\xe9\na dog\na cat\n"]
+)
+def test_a_file_that_needs_options_of_prepare_is_told_so(tmp_path, content):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    told = r"rows\.csv:1: .*; 'arae-toolkit prepare' has options for how rows are read"
+    with pytest.raises(DataError, match=told) as raised:
+        corpora.open_pairs(str(path))
+    assert "--no-header" not in str(raised.value)
+
+
 def test_another_corpus_in_its_place_is_not_taken(synthetic, run, tmp_path):
     corpora.remember(Corpus(synthetic))
     (note,) = (tmp_path / "cache" / "corpora-by-content").iterdir()

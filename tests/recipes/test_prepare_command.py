@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import signal
 import subprocess
@@ -222,6 +223,60 @@ def test_pairs_with_labels_of_ones_own(tmp_path):
     assert sum(counts["unlabelled"] for counts in corpus.manifest["pairs"].values()) == 20
     again = prepare(path, *fields, "--labels-map", "0=no,1=maybe,2=yes", "--out", out)
     assert "up to date" in again.stderr
+
+
+@pytest.mark.parametrize("none", ["", "-", "null"])
+def test_a_label_may_be_named_as_none(tmp_path, reviews, none):
+    names = f"0={none},1=positive"
+    result = prepare(reviews, *FIELDS, "--labels-map", names, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert Corpus(tmp_path / "out").labels == ["positive"]
+    assert re.search(r"unlabelled +│ +[1-9]", result.stderr)
+
+
+def test_a_table_of_pairs_under_other_names_is_told_its_options(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("first,second\n" + "A dog runs.,It sleeps.\n" * 9)
+    result = prepare(path, "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "--text-field, or of a pair by --premise-field and --hypothesis-field" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("last", "kept"),
+    [("It eats.", "pair is kept. What is"), (" ", "other pair is kept. What else is")],
+)
+def test_no_pair_is_called_kept_that_was_left_out(tmp_path, last, kept):
+    path = tmp_path / "pairs.jsonl"
+    pairs = [("A dog runs.", f"It is number {at}.") for at in range(20)] + [("A cat.", last)]
+    path.write_text("".join(json.dumps({"premise": a, "hypothesis": b}) + "\n" for a, b in pairs))
+    result = prepare(path, "--dev-share", 0.4, "--out", tmp_path / "out")
+    assert f"\nEvery {kept} left out" in result.stderr
+
+
+def test_labels_that_differ_by_case_alone_are_told(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    stars = ["bad", "good", "Good", "BAD", "Bad", "so-so"] * 9
+    rows = [{"review": f"It is {at}.", "stars": star} for at, star in enumerate(stars)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = prepare(path, *FIELDS, "--out", tmp_path / "out").stderr
+    named = "BAD=bad,Bad=bad,Good=good,so-so=so-so"
+    said = "labels that differ by case alone: 'BAD' and 'Bad' and 'bad', 'Good' and 'good'"
+    assert f"{said}; --labels-map {named} makes one of them\n" in told
+    told = prepare(path, *FIELDS, "--labels-map", named, "--out", tmp_path / "out").stderr
+    assert "unknown tokens" in told and "by case alone" not in told
+
+
+def test_a_pipe_is_not_called_empty(tmp_path):
+    ours, theirs = os.pipe()
+    os.write(theirs, b"A dog runs.\n" * 90)
+    os.close(theirs)
+    result = prepare(f"/dev/fd/{ours}", "--out", tmp_path / "out")
+    os.close(ours)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "a pipe, and rows are read more than once; write them to a file\n"
+    )
 
 
 def test_a_share_that_is_refused_is_out_of_the_range_that_help_shows(tmp_path, reviews):

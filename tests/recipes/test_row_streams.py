@@ -418,7 +418,7 @@ def test_a_field_that_the_first_rows_lack_is_waited_for(tmp_path, capsys):
     request, answered = open_answers(str(path))
     assert [answer for _, answer in answered] == ["A"]
     assert len(capsys.readouterr().err.splitlines()) == NAMED_FAILURES + 1
-    with pytest.raises(DataError, match=r"39 of 40 rows .*\(39 no field 'text'; the fields"):
+    with pytest.raises(DataError, match=r"39 of 40 rows .*\(39 x no field 'text'; the fields"):
         request.check()
 
 

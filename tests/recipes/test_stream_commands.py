@@ -260,6 +260,12 @@ def test_a_missing_file_is_met_before_the_model_is_loaded(answer, tmp_path):
     assert result.stderr == f"arae-toolkit: error: {tmp_path}/no.jsonl: no such file\n"
 
 
+def test_a_text_in_the_place_of_a_file_is_told_its_option(stream, answer):
+    said = answer("The kettle is slow.", code=2).stderr
+    advice = "; a text itself is given by --text" if stream.text == "text" else ""
+    assert said == f"arae-toolkit: error: The kettle is slow.: no such file{advice}\n"
+
+
 @pytest.mark.parametrize("damage", ["cut", "no weights", "another kind"])
 def test_a_damaged_model_is_one_line(stream, answer, tmp_path, damage):
     run = stream.save(tmp_path / "damaged")
