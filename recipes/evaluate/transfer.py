@@ -218,6 +218,10 @@ def transfer(
         compared = with_baselines(systems)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    for name, system in systems.items():
+        if empty := sum(not output.strip() for output in system.outputs):
+            of = f"{empty:,} of {len(system):,} outputs are empty"
+            say(f"arae-toolkit: warning: {name}: {of}, of which an accuracy says nothing")
     measured = _measured(compared, corpus, split, device, precision, reverse=reverse)
     report = as_json_object(measured, corpus, split=split)
     if read_from_codes is not None:

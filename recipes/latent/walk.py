@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -188,6 +189,8 @@ def _answer(
     if len(inputs) > 2:
         raise click.UsageError("two sentences, each in quotes, or one file are expected")
     pairs, source = ([inputs], None) if len(inputs) == 2 else ([], next(iter(inputs), None))
+    if source is not None and " " in source and not Path(source).exists():
+        raise click.UsageError(f"{source!r} is no file; a walk is from one sentence to another")
     distances: list[Tensor] = []
 
     def compute(model: ARAE, batch: list[Row], _: RowFormat) -> list[Fields]:

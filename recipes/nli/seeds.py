@@ -97,7 +97,9 @@ def train_seeds(
             found = measured(task, seeded, folder, precision, given, extend=extend)
         found = ranks.of_first(found)
         if found is None:
-            title = f"{config.model.kind} from {task.objective}"
+            weights = "word vectors" if how.get("word_vectors") else "random weights"
+            start = weights if task.objective == "supervised" else task.objective
+            title = f"{config.model.kind} from {start}"
             place = f", seed {seed}, to {folder}"
             shown = training_display(task.corpus, seeded, title=title, place=place, pairs=pairs)
             with shown as display:

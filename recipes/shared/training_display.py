@@ -152,7 +152,8 @@ def training_display(
     per_epoch = per_epoch or count // batch_size
     wanted = getattr(training, "iterations", 0)  # which pairs and scorers are not trained for
     iterations = wanted or training.epochs * per_epoch
-    length = f"{training.epochs} epochs of {per_epoch:,} iterations"
+    some = "epoch" if training.epochs == 1 else "epochs"
+    length = f"{training.epochs} {some} of {per_epoch:,} iterations"
     if wanted:
         length = f"{iterations:,} iterations, {per_epoch:,} an epoch"
     display = TrainingDisplay(iterations=iterations, batch_size=batch_size, rows=rows)

@@ -327,6 +327,14 @@ def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     assert "references" not in text
 
 
+def test_empty_outputs_are_counted(call, sources, tmp_path):
+    path = tmp_path / "ours.jsonl"
+    texts = iter(["", " "])
+    path.write_text(json_lines(rows_of(sources, lambda text: next(texts, text))))
+    told = call("--outputs", path, "--json").stderr
+    assert f"ours: 2 of {len(sources[0]):,} outputs are empty" in told
+
+
 def test_many_directions_are_rows_of_a_few_tables(call, sources, tmp_path):
     path = tmp_path / "ours.jsonl"
     path.write_text(json_lines(rows_of(sources)))

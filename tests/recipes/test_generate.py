@@ -299,6 +299,10 @@ def test_texts_without_a_known_word_have_no_answer_and_are_counted(call, tmp_pat
         (["sample", "--temperature", 0], "--temperature"),
         (["reconstruct", "in.txt", "--text", "a"], "one of them is expected"),
         (["interpolate", "a", "b", "c"], "two sentences"),
+        (
+            ["interpolate", "only one sentence"],
+            "is no file; a walk is from one sentence to another",
+        ),
         (["interpolate", "a", "b", "--steps", 1], "--steps"),
         (["encode", "in.txt", "--out", "codes.json"], ".npy"),
     ],

@@ -58,7 +58,7 @@ def test_nli_starts_from_them_and_from_no_encoder(synthetic, tmp_path, vectors, 
     places = ("--out", tmp_path / "nli", "--results", tmp_path / "results", "--corpus", synthetic)
     options = (*places, *NLI, *HELD, "--model", model, "--objective", "supervised")
     result = call("nli", *options, "--word-vectors", vectors, code=5)
-    assert f"{model} from supervised" in result.stderr
+    assert f"{model} from word vectors" in result.stderr
     network = NLIModel.from_pretrained(tmp_path / "nli" / "seed-0").networks[0]
     assert given(synthetic, network.encoder.embedding.weight)
     assert "word_vectors" in call("nli", *options, code=4).stderr  # another run without
