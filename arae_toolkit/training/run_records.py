@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -132,6 +133,8 @@ def figures_of(row: Mapping[str, Any], but: Collection[str] = _NO_CURVES) -> dic
         name: value
         for name, value in row.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and name not in but
+        # Integers without bound are JSON, and no measurement.
+        if isinstance(value, float) or abs(value) <= sys.float_info.max
     }
 
 

@@ -69,7 +69,7 @@ def test_a_classifier_is_found_by_its_short_name_as_where_it_predicts(two):
     assert call("report", "few").stdout == f"{two / 'nli-few' / 'report.html'}\n"
 
 
-@pytest.mark.parametrize("value", ["x", [1], {}])
+@pytest.mark.parametrize("value", ["x", [1], {}, 10**400], ids=["text", "list", "object", "huge"])
 def test_a_figure_that_is_no_number_is_not_shown(two, value):
     path = two / "first" / "metrics.jsonl"
     rows = [json.loads(line) | {"exact": value} for line in path.read_text().splitlines()]
