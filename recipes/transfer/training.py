@@ -156,6 +156,7 @@ def train_scorer_of(corpus: Corpus, scorer: Path | None, **how: Any) -> Path:
 
     corpus = labelled_part(corpus)
     folder, settings = scorer or default_scorer(corpus), scorer_settings(corpus.rows("train"))
-    with training_display(corpus, settings, title="scorer", place=f", to {folder}") as display:
+    place = f", to {folder}; once for this corpus"
+    with training_display(corpus, settings, title="scorer", place=place) as display:
         train_scorer(corpus, settings, folder, listeners=[display], **how)
     return folder
