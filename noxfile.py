@@ -31,6 +31,14 @@ def make(session: nox.Session, target: str) -> None:
     session.run("make", target, f"VENV={environment}", external=True)
 
 
+def suite(session: nox.Session, name: str) -> None:
+    """Run the whole suite, write what came of it to ``results``, and fail where it did."""
+    report = Path(session.create_tmp()) / "report.xml"
+    run = ("pytest", "-n", "auto", "--dist", "loadfile", f"--junitxml={report}", *session.posargs)
+    session.run(*run, success_codes=[0, 1])
+    session.run("python", "tests/suite_results.py", str(report), name, f"nox -s {session.name}")
+
+
 @nox.session
 def check(session: nox.Session) -> None:
     install(session)
@@ -40,7 +48,7 @@ def check(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def test(session: nox.Session) -> None:
     install(session)
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    suite(session, f"suite-{session.python}")
 
 
 @nox.session(python=PYTHONS[0])
@@ -55,7 +63,7 @@ def oldest(session: nox.Session) -> None:
         *("--no-annotate", "--quiet", "--output-file", lowest),
     )
     session.install("--no-deps", "-r", lowest, "-e", ".")
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    suite(session, "suite-oldest")
 
 
 @nox.session
@@ -163,4 +171,4 @@ def interop(session: nox.Session) -> None:
 def torchtext(session: nox.Session) -> None:
     """Run the whole suite beside torchtext's last release, which needs torch 2.3 and numpy 1."""
     session.install("-e", ".[torchtext,dev,tensorboard]")
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    suite(session, "torchtext")
