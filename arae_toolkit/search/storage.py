@@ -59,7 +59,10 @@ def open_storage(folder: Path, storage: str | None) -> BaseStorage:
     from optuna.storages.journal import JournalFileBackend
 
     if storage is not None and is_address(storage):
-        return RDBStorage(storage)
+        from sqlalchemy.pool import NullPool
+
+        # A trial takes minutes or hours, after which a connection that was kept may be dead.
+        return RDBStorage(storage, engine_kwargs={"poolclass": NullPool})
     path = folder / JOURNAL if storage is None else Path(storage)
     path.parent.mkdir(parents=True, exist_ok=True)
     _check_journal(path)
