@@ -36,7 +36,10 @@ def suite(session: nox.Session, name: str) -> None:
     report = Path(session.create_tmp()) / "report.xml"
     run = ("pytest", "-n", "auto", "--dist", "loadfile", f"--junitxml={report}", *session.posargs)
     session.run(*run, success_codes=[0, 1])
-    session.run("python", "tests/suite_results.py", str(report), name, f"nox -s {session.name}")
+    command = " ".join(
+        ["nox -s", session.name, *(["--", *session.posargs] if session.posargs else [])]
+    )
+    session.run("python", "tests/suite_results.py", str(report), name, command)
 
 
 @nox.session
