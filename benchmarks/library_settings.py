@@ -1,7 +1,7 @@
-"""What the variables that the program sets for torch's libraries are worth, in training.
+"""What variables of torch's libraries would be worth, in training: the program sets none.
 
 Each run is a process of its own, with the variables or without, alone or beside processes that
-compute as well; the four take turns. See :data:`arae_toolkit.recipes.cli.LIBRARY_SETTINGS`.
+compute as well; the four take turns.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import click
 
 from arae_toolkit.benchmarks.common import (
     Measured,
@@ -25,7 +27,6 @@ from arae_toolkit.benchmarks.common import (
 from arae_toolkit.benchmarks.training_process import Training, trained
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.devices import Precision
-from arae_toolkit.recipes.cli import LIBRARY_SETTINGS
 
 BUSY = "while True: pass"
 
@@ -33,7 +34,7 @@ BUSY = "while True: pass"
 @program(
     "library_settings",
     "--corpus corpora/snli --precision bf16",
-    "--corpus corpora/snli --busy 2 --rounds 5",
+    "--corpus corpora/snli --busy 2 --variable OMP_WAIT_POLICY ACTIVE",
     takes=("corpus",),
 )
 @number("--rounds", 5, "Runs of each way.", least=2)
@@ -43,6 +44,15 @@ BUSY = "while True: pass"
 @number("--busy", 1, "Processes that compute beside it.", least=0)
 @preset_option("fast")
 @precision_option("Of matrix products.")
+@click.option(
+    *("--variable", "assignments"),
+    type=(str, str),
+    multiple=True,
+    default=(("OMP_WAIT_POLICY", "PASSIVE"),),
+    show_default=True,
+    metavar="NAME VALUE",
+    help="Of the environment, read when torch is loaded. May be given more than once.",
+)
 def main(
     here: Setting,
     corpus: Corpus,
@@ -54,16 +64,18 @@ def main(
     busy: int,
     preset_name: str,
     precision: Precision,
+    assignments: tuple[tuple[str, str], ...],
 ) -> Measured:
-    """Measure training with torch's libraries set as the program sets them, and as they come."""
+    """Measure training with torch's libraries set by variables, and as they come."""
+    variables = dict(assignments)
     here.name = f"{here.program}-{precision}"
     asked = Training(str(corpus.folder), preset_name, precision, batch_size, iterations)
     peaks: dict[str, list[float]] = {}
 
-    def training(name: str, variables: Mapping[str, str], beside: int) -> Callable[[], float]:
+    def training(name: str, there: Mapping[str, str], beside: int) -> Callable[[], float]:
         def run() -> float:
-            with _unset(), _busy(beside):
-                found = trained(asked, threads=computing_threads, variables=variables)
+            with _unset(variables), _busy(beside):
+                found = trained(asked, threads=computing_threads, variables=there)
             peaks.setdefault(name, []).append(found["peak"] / 1e6)
             return batch_size * iterations / float(found["seconds"])
 
@@ -73,7 +85,7 @@ def main(
     for beside, place in ((0, "alone"), (busy, "beside others")):
         if beside or place == "alone":
             ways[f"as they come, {place}"] = ({}, beside)
-            ways[f"set, {place}"] = (LIBRARY_SETTINGS, beside)
+            ways[f"set, {place}"] = (variables, beside)
     works = {name: training(name, *way) for name, way in ways.items()}
     numbers = here.alternate(works, rounds=rounds)
     metrics = {
@@ -86,7 +98,7 @@ def main(
                 rates, numbers[name.replace("set", "as they come", 1)]
             )
     return metrics, {
-        "variables": LIBRARY_SETTINGS,
+        "variables": variables,
         "preset": preset_name,
         "computing_threads": computing_threads,
         "busy_processes": busy,
@@ -94,9 +106,9 @@ def main(
 
 
 @contextlib.contextmanager
-def _unset() -> Iterator[None]:
-    """Take the variables out of this process's environment meanwhile."""
-    own = {name: os.environ.pop(name) for name in LIBRARY_SETTINGS if name in os.environ}
+def _unset(variables: Iterable[str]) -> Iterator[None]:
+    """Take variables out of this process's environment meanwhile."""
+    own = {name: os.environ.pop(name) for name in variables if name in os.environ}
     try:
         yield
     finally:

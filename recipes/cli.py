@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from arae_toolkit.recipes.shared.commands import (
@@ -14,10 +12,6 @@ from arae_toolkit.recipes.shared.commands import (
 from arae_toolkit.version import __version__
 
 PROGRAM = "arae-toolkit"
-LIBRARY_SETTINGS = {
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",  # else bfloat16 keeps memory for every width of batch
-}
-"""Variables of torch's libraries, read when torch is loaded; a user's own values stay."""
 
 COMMANDS = {
     "demo": (
@@ -118,8 +112,6 @@ def main(debug: bool) -> None:
 
     Prepare a corpus, pretrain a model on it, then sample, reconstruct and interpolate sentences.
     """
-    for name, value in LIBRARY_SETTINGS.items():
-        os.environ.setdefault(name, value)
 
 
 @main.command(

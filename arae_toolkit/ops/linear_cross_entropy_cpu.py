@@ -19,11 +19,14 @@ from torch import Tensor
 # The most rows of a chunk. Its scores should stay in the cache; in bfloat16 products are so quick
 # that to sum up the table's gradient less often is worth more.
 CHUNK_ROWS = {torch.float32: 256, torch.bfloat16: 704}
-# Rows of a chunk and columns of the table are filled up to multiples. In bfloat16 the CPU's kernels
-# are compiled for every number of rows they meet, and kept, which costs time and some 10 MB each;
-# and their tiles are 32 numbers wide.
+# Rows of a chunk, and words and columns of the table, are filled up to multiples. In bfloat16 the
+# CPU's kernels are compiled for every shape they meet, and kept, which costs time and memory; and
+# their tiles are 32 numbers wide.
 ROW_MULTIPLE = {torch.float32: 1, torch.bfloat16: 64}
+WORD_MULTIPLE = {torch.float32: 1, torch.bfloat16: 64}
 COLUMN_MULTIPLE = {torch.float32: 4, torch.bfloat16: 32}
+# The bias of a word that is none. Not infinite: it is multiplied by its exponential, which is 0.
+NO_WORD = -1e30
 # Between these a sum of exponentials is as precise as any: none overflowed, and none that matters
 # vanished.
 LEAST_SUM, GREATEST_SUM = 1e-15, 1e25
@@ -64,7 +67,7 @@ def gradients_on_cpu(
             table_gradient.addmm_(scores.t(), scaled)
         else:
             torch.mm(scores.t(), scaled, out=table_gradient)
-    return total, state_gradient[:count].to(hidden.dtype), table_gradient
+    return total, state_gradient[:count].to(hidden.dtype), table_gradient[: len(weight)]
 
 
 def chunks(rows: int, *, most: int, multiple: int = 1) -> tuple[int, range]:
@@ -79,12 +82,18 @@ def up_to(number: int, multiple: int) -> int:
 
 
 def _table(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the weights (V, H) with more columns: the bias, ones, and zeros to a round number."""
+    """Return the weights (V, H) with more columns: the bias, ones, and zeros to a round number.
+
+    Below them stand words that are none, to a round number as well.
+    """
     vocab_size, size = weight.shape
     columns = up_to(size + 2, COLUMN_MULTIPLE[dtype])
-    table = torch.empty(vocab_size, columns, dtype=dtype, device=weight.device)
-    table[:, :size] = weight
-    table[:, size] = bias
+    words = up_to(vocab_size, WORD_MULTIPLE[dtype])
+    table = torch.empty(words, columns, dtype=dtype, device=weight.device)
+    table[:vocab_size, :size] = weight
+    table[:vocab_size, size] = bias
+    table[vocab_size:, :size] = 0
+    table[vocab_size:, size] = NO_WORD
     table[:, size + 1] = 1
     table[:, size + 2 :] = 0
     return table

@@ -146,7 +146,7 @@ def seeds_block(results: Results) -> str:
 
 
 def libraries_block(results: Results) -> str:
-    """Return what the variables are worth that the program sets for torch's libraries.
+    """Return what variables of torch's libraries would be worth.
 
     Raises:
         ToolkitError: If it has not been measured.
@@ -155,6 +155,7 @@ def libraries_block(results: Results) -> str:
     rows = []
     for result in found:
         details, precision = result["details"], result["name"].rpartition("-")[2]
+        variables = ", ".join(f"`{name}={value}`" for name, value in details["variables"].items())
         training = f"{details['preset']} {precision}, {details['computing_threads']} threads"
         busy = details["busy_processes"]
         places = {"alone": "nobody", "beside others": f"{busy} process{'es' * (busy != 1)}"}
@@ -166,8 +167,8 @@ def libraries_block(results: Results) -> str:
                     for way in ("as they come", "set")
                 ]
                 ratio = metric_cell(result, f"set, {place}, over as they come")
-                rows.append([training, beside, *cells[:2], ratio, *cells[2:]])
-    heads = ["", "computing beside it", "as they come", "set", "times as quick"]
+                rows.append([training, variables, beside, *cells[:2], ratio, *cells[2:]])
+    heads = ["", "set", "computing beside it", "as they come", "set", "times as quick"]
     return table([*heads, "memory", "set"], rows) + "\n\n" + sources(found)
 
 

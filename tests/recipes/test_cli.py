@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import arae_toolkit
 from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
-from arae_toolkit.recipes.cli import COMMANDS, LIBRARY_SETTINGS, main
+from arae_toolkit.recipes.cli import COMMANDS, main
 from arae_toolkit.recipes.shared import progress as common
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ToolkitGroup
 from arae_toolkit.recipes.shared.progress import progress
@@ -91,17 +91,6 @@ def test_help_names_every_command_with_its_purpose():
 
 def test_the_version_is_that_of_the_package():
     assert run("--version").stdout == f"arae-toolkit, version {arae_toolkit.__version__}\n"
-
-
-def test_torchs_libraries_are_set_before_it_is_loaded_and_a_users_own_values_stay(monkeypatch):
-    for name in LIBRARY_SETTINGS:
-        monkeypatch.setenv(name, "unset")  # put back at the end of the test
-        monkeypatch.delenv(name)
-    assert run("completion", "bash").exit_code == 0
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "64"
-    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
-    assert run("completion", "bash").exit_code == 0
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
 
 
 def test_a_mistyped_command_names_the_nearest_one():

@@ -93,9 +93,10 @@ def test_torchs_libraries_as_set_and_as_they_come(tmp_path):
             metrics[f"{way}, {place}, peak memory"] = summarise([rate * 2], "MB")
         metrics[f"set, {place}, over as they come"] = summarise([rates[1] / rates[0]], "ratio")
     details = {"preset": "fast", "computing_threads": 2, "busy_processes": 1}
+    details["variables"] = {"OMP_WAIT_POLICY": "PASSIVE"}
     _write(tmp_path, "library_settings-bf16", "try", metrics=metrics, details=details)
     lines = libraries_block(read_results(tmp_path)).splitlines()
-    start = "| fast bf16, 2 threads |"
+    start = "| fast bf16, 2 threads | `OMP_WAIT_POLICY=PASSIVE` |"
     alone = "nobody | 100 sentences/s | 99 sentences/s | 0.99 | 200 MB | 198 MB |"
     assert lines[2] == f"{start} {alone}"
     assert lines[3].startswith(f"{start} 1 process | 50 sentences/s | 100 sentences/s | 2.00 |")
