@@ -18,7 +18,7 @@ def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("chunk_rows", [1, 10, 37, 512])
 @pytest.mark.parametrize("multiple", [1, 8, 64])
 def test_value_and_gradients_equal_plain_cross_entropy(chunk_rows, multiple, monkeypatch):
-    """However rows and words are cut and padded, the sum and all three gradients are the plain form's."""
+    """However rows and words are cut and padded, the sum and all gradients are the plain form's."""
     monkeypatch.setitem(linear_cross_entropy_cpu.CHUNK_ROWS, torch.float32, chunk_rows)
     monkeypatch.setitem(linear_cross_entropy_cpu.ROW_MULTIPLE, torch.float32, multiple)
     monkeypatch.setitem(linear_cross_entropy_cpu.WORD_MULTIPLE, torch.float32, multiple)
