@@ -41,6 +41,8 @@ PAIRS = [
     ("the children are eating .", "nobody is eating ."),
 ]
 
+DROP = ("nli-model", "pair-encoder")
+"""What draws dropout, whose draws from a seed are another in torch 2.3."""
 ENDED_LATER = ("transfer-model",)
 """What a later version ended, on another machine: since then more updates hide words."""
 RECORDED = json.loads((FOLDERS / "answers.json").read_text())
@@ -173,6 +175,14 @@ def machine() -> dict[str, str]:
     }
 
 
+def drops_as_recorded() -> bool:
+    """Return whether torch draws from a seed what it drew where the folders were made."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        kept = torch.empty(20).bernoulli_(0.3).nonzero().flatten().tolist()
+    return bool(kept == [6, 9, 11, 17])
+
+
 def assert_alike(found: Any, expected: Any) -> None:
     """Assert that JSON is the same, numbers but for what another order of sums makes of them.
 
@@ -223,6 +233,8 @@ def test_stopped_runs_end_with_the_same_weights(name, tmp_path, scorer):
     assert ended.keys() == expected.keys()
     assert any(not torch.equal(ended[key], before[key]) for key in ended)
     exactly = machine() == RECORDED["machine"] and name not in ENDED_LATER
+    if name in DROP and not drops_as_recorded():
+        pytest.skip("this version of torch draws other numbers from a seed")
     for key, tensor in expected.items():
         if exactly:
             assert torch.equal(ended[key], tensor), key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import signal
@@ -204,6 +205,8 @@ def launch(processes: int, ctx: click.Context) -> None:
         if name.startswith("torch.distributed.elastic"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(child_environment(processes))
+    patience: dict[str, Any] = {"shutdown_timeout": ENDING_SECONDS}  # else 30, in torch 2.3
+    known = {field.name for field in dataclasses.fields(LaunchConfig)}
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -214,7 +217,7 @@ def launch(processes: int, ctx: click.Context) -> None:
         local_addr="127.0.0.1",
         max_restarts=0,
         monitor_interval=0.2,
-        shutdown_timeout=ENDING_SECONDS,
+        **{name: value for name, value in patience.items() if name in known},
     )
     try:
         elastic_launch(config, sys.executable)(

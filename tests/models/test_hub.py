@@ -32,6 +32,7 @@ def place(tmp_path, monkeypatch):
         monkeypatch.setattr(
             hub, "_api", lambda token=None: HfApi(endpoint=server.address, token=token)
         )
+        monkeypatch.setattr(constants, "ENDPOINT", server.address)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
         monkeypatch.chdir(tmp_path)

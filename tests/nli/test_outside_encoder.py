@@ -104,7 +104,7 @@ def test_what_is_remembered_is_what_is_read(stand_in):
 def test_a_killed_training_goes_on_to_the_same_end(stand_in, corpus, tmp_path, tuned):
     def train(name, *listeners):
         task = task_of(corpus, stand_in, tuned=tuned)
-        config = config_of(task, dropout=0.1)
+        config = config_of(task, dropout=0.1, epochs=14)
         return train_classifier(task, config, tmp_path / name, listeners=listeners)
 
     straight = train("straight")
