@@ -39,6 +39,8 @@ OF_FILES.remove("latent neighbours")  # which opens its corpus first, and so sta
 
 @pytest.mark.parametrize("name", OF_RUNS)
 def test_a_run(name):
+    if name == "serve":
+        pytest.importorskip("starlette", reason="the extra web is not installed")
     told = refused(*name.split(), NOTHING, *MORE.get(name, ()))
     assert len(told.splitlines()) == 1
     assert f"no trained model '{NOTHING}'" in told
