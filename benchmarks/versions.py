@@ -16,7 +16,7 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.distributed.ranks import ALONE, Ranks
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.pretraining.algorithm import Algorithm
-from arae_toolkit.pretraining.experiment import new_model
+from arae_toolkit.pretraining.experiment import ModelName, new_model
 
 
 def library_training(
@@ -28,11 +28,12 @@ def library_training(
     seed: int,
     cuda_graphs: bool = True,
     ranks: Ranks = ALONE,
+    kind: ModelName = "arae",
 ) -> tuple[ARAE, Algorithm]:
     """Return a fresh model of the library and its training, set up as ``pretrain`` does."""
     config = with_value(config, "training.seed", seed)
     store = TokenStore(corpus.split("train"), device=here.device)
-    model = new_model(corpus, config, kind="arae").to(here.device)
+    model = new_model(corpus, config, kind=kind).to(here.device)
     assert isinstance(model, ARAE), "a text corpus"
     algorithm = Algorithm(
         model, config, store, precision=precision, cuda_graphs=cuda_graphs, ranks=ranks
@@ -52,7 +53,12 @@ def in_order(algorithm: Algorithm) -> Callable[[], object]:
 
 
 def textbook_training(
-    here: Setting, corpus: Corpus, *, batch_size: int, seed: int
+    here: Setting,
+    corpus: Corpus,
+    *,
+    batch_size: int,
+    seed: int,
+    kind: type[Textbook] = Textbook,
 ) -> tuple[Textbook, Callable[[], object]]:
     """Return a fresh textbook model, and a function that trains it by its next iteration."""
     data = PaddedSentences(
@@ -62,7 +68,7 @@ def textbook_training(
         device=here.device,
         seed=seed,
     )
-    textbook = Textbook(len(corpus.vocabulary), device=here.device, sizes=Sizes(), seed=seed)
+    textbook = kind(len(corpus.vocabulary), device=here.device, sizes=Sizes(), seed=seed)
     batches = data.epochs()
     return textbook, lambda: textbook.iteration(next(batches), data)
 

@@ -21,6 +21,7 @@ from arae_toolkit.data_prep.preparation import prepare_corpus
 SIZES = Sizes(embedding=12, code=10, hidden=14, noise=5, perceptron=11)
 PROGRAMS = (
     *(
+        "aae_rate",
         "encoding",
         "frontier",
         "iteration_profile",

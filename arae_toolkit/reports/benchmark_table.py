@@ -50,6 +50,16 @@ COMPARISONS = [
     *_training("paper-2018 bf16"),
     *_training("default fp32", target="at least 1.5"),
     *_training("default bf16"),
+    *(
+        Comparison(
+            *("aae_rate", f"training an AAE, {settings}", f"{settings}, rate", "textbook, rate"),
+            *(f"{settings}, over textbook", target),
+        )
+        for settings, target in (
+            *(("paper-2018 fp32", "at least 2"), ("paper-2018 bf16", "")),
+            *(("default fp32", "at least 2"), ("default bf16", "")),
+        )
+    ),
     Comparison(
         *("time_to_quality", "training to the textbook's held-out nats"),
         *("library, seconds", "textbook, seconds", "library over textbook", "at most 0.33"),

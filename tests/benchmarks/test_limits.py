@@ -8,6 +8,7 @@ from torch import Tensor
 from arae_toolkit.benchmarks import common, encoding, sampling
 from arae_toolkit.benchmarks.roofline import arithmetic, counts, limits, rates
 from arae_toolkit.benchmarks.textbook import PaddedSentences, Textbook
+from arae_toolkit.benchmarks.textbook_aae import TextbookAAE
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.data.samplers import EpochSampler
@@ -158,6 +159,22 @@ def test_the_textbook_pulls_encoder_and_generator_like_the_library():
         {f"layers.{name}": value for name, value in both.textbook.critic.state_dict().items()}
     )
     both.assert_equal_weights()
+
+
+def test_a_plain_adversarial_autoencoder_learns_to_write_and_to_be_taken_for_its_prior():
+    """Its discriminator first tells codes from the prior's draws, and then no longer."""
+    plain = TextbookAAE(len(small.vocabulary()), device=CPU, sizes=SIZES, seed=0)
+    plain.critic_optimizer.param_groups[0]["lr"] = 0.01
+    data = PaddedSentences(
+        small.sentences(small.vocabulary()), max_length=MAX_LENGTH, batch_size=8, device=CPU
+    )
+    batch = data.draw()
+    alone = [plain.critic_step(batch)["discriminator"] for _ in range(60)]
+    assert alone[-1] < 0.5 * alone[0]
+    fooled = [plain.adversarial_step(batch)["adversarial"] for _ in range(60)]
+    assert fooled[-1] < fooled[0]
+    losses = [plain.iteration(batch, data)["nats_per_token"] for _ in range(60)]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_a_whole_iteration_of_the_textbook_moves_every_network():

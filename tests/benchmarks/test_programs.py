@@ -46,6 +46,7 @@ TINY = "embedding_size=12 code_size=10 hidden_size=12 batch_size=8"
 
 # By the name of the result: the program and its arguments but the corpus and where to write.
 RUNS: dict[str, str] = {
+    "aae_rate": "aae_rate --rounds 2 --iterations 1 --batch-size 8",
     "encoding": "encoding {trained}/tiny --count 300 --rounds 2",
     "frontier": "frontier {trained}/tiny {trained}/tiny@t0.8 {trained}/tiny-ae@codes@t0.8 "
     "--count 120",
