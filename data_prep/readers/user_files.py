@@ -235,23 +235,20 @@ def _label_reader(fields: Fields, form: RowForm, *, training: bool) -> Callable[
 
 def _unknown(row: Row, label: str, known: list[str]) -> UnknownLabel:
     """Return the refusal of a label that train does not have, with the map that mends it."""
-    place = {"path": str(row.file), "line": row.line}
     if not known:
         problem = f"label {label[:40]!r}, and no row of train has one"
-        return UnknownLabel(problem, **place, hint="--label-field names the field of the labels")
+        hint = "--label-field names the field of the labels"
+        return UnknownLabel(problem, path=str(row.file), line=row.line, hint=hint)
     there = ", ".join(known[:_SHOWN_LABELS])
     nearest = get_close_matches(label, known, n=1)
     # The map has to name every label: what it does not know is refused.
-    names = {label: nearest[0] if nearest else "LABEL"} | dict(zip(known, known, strict=True))
-    shown = shlex.quote(",".join(f"{name}={meant}" for name, meant in names.items()))
+    names = {label: nearest[0] if nearest else "LABEL"} | {name: name for name in known}
+    shown = " " + shlex.quote(",".join(f"{name}={meant}" for name, meant in names.items()))
     if len(shown) > _MOST_SHOWN or any(set(name) & set(",=") for name in names):
         shown = ""
-    return UnknownLabel(
-        f"label {label[:40]!r} is none of train's ({there[:200]})",
-        **place,
-        hint=f"{f'--labels-map {shown}'.strip()} says which is meant, and --on-error skip leaves "
-        "such rows out",
-    )
+    problem = f"label {label[:40]!r} is none of train's ({there[:200]})"
+    hint = f"--labels-map{shown} says which is meant, and --on-error skip leaves such rows out"
+    return UnknownLabel(problem, path=str(row.file), line=row.line, hint=hint)
 
 
 def _check_labels(file: SourceFile, fields: Fields, log: RowLog) -> None:
