@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ DIGITS = "digits"
 _GENERATOR = "arae_toolkit.data_prep.synthetic"
 """What manifests call the generator of the synthetic corpora. It may not change: folders whose
 manifest says anything else count as outdated."""
+_CONTENT = ("files", "labels")
+"""What of a manifest says whether a corpus is the same."""
+_MOST_SHOWN = 60
+"""Characters of an option's value in a message."""
 
 
 def prepare_corpus(
@@ -122,11 +126,14 @@ def prepare_corpus(
         if outside is None and name not in CORPORA and Path(name).name != title:
             content["file"] = Path(name).name  # which commands take, and no folder of the machine
         manifest |= {**content, "sha256": _sha256_of_arrays(temporary)}
-        write_json(temporary / MANIFEST, sealed(manifest, temporary))
-    if before is not None and before["options"] != manifest["options"]:
+        manifest = sealed(manifest, temporary)
+        write_json(temporary / MANIFEST, manifest)
+    changes = None if before is None else _changes(before["options"], manifest["options"])
+    # Options may say what was so without them, as --encoding utf-8 does: then nothing is lost.
+    if before and changes and any(before.get(key) != manifest[key] for key in _CONTENT):
         report(
-            f"{folder}: replaces a corpus of other options, which runs that were trained on it "
-            "need; --out keeps both"
+            f"{folder}: replaces a corpus of other options ({changes}), which runs that were "
+            "trained on it need; --out keeps both"
         )
     return folder
 
@@ -270,6 +277,25 @@ def _is_current(folder: Path, wanted: dict[str, Any]) -> bool:
     for entry in manifest.get("sources", []):
         entry.pop("rows", None)  # known only once the files have been read
     return manifest | wanted == manifest
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return in words which options differ, and how.
+
+    Example:
+        >>> _changes({"seed": 0, "max_length": 30}, {"max_length": 15, "seed": 0, "min_count": 2})
+        'max_length 30, now 15; min_count unset, now 2'
+    """
+
+    def shown(options: Mapping[str, Any], name: str) -> str:
+        value = options.get(name)
+        if isinstance(value, Mapping):  # as --labels-map is written
+            value = ",".join(f"{key}={one}" for key, one in value.items())
+        return "unset" if value is None else f"{value}"[:_MOST_SHOWN]
+
+    names = dict.fromkeys((*now, *before))
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    return "; ".join(f"{name} {shown(before, name)}, now {shown(now, name)}" for name in changed)
 
 
 def _sha256_of_arrays(folder: Path) -> str:

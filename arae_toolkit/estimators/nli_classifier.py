@@ -135,8 +135,8 @@ class NLIClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             y: Their labels. Shape (N,).
 
         Raises:
-            ValueError: If there are no pairs, a row is no pair of texts, there is one class only,
-                or a parameter cannot be used; it says which.
+            ValueError: If there are no pairs, a row is no pair of texts or has no label, there is
+                one class only, or a parameter cannot be used; it says which.
             CheckpointMismatch: If ``encoder`` does not fit ``kind``.
             TrainingDiverged: If the loss is not finite, or far above that of guessing.
         """

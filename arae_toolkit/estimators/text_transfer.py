@@ -119,8 +119,8 @@ class TextTransfer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             y: Their labels. Shape (N,).
 
         Raises:
-            ValueError: If there are no texts, one cannot be used, there is one class only, or a
-                parameter cannot be used; it says which.
+            ValueError: If there are no texts, one cannot be used or has no label, there is one
+                class only, or a parameter cannot be used; it says which.
             CheckpointMismatch: If ``folder`` holds another run.
             TrainingDiverged: If a loss is not finite, or the model has collapsed.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
@@ -21,6 +22,8 @@ from arae_toolkit.storage.text_lines import kind_of
 
 SIDES = (("premise", "hypothesis"), ("sentence1", "sentence2"))
 """What the two texts of a pair are called, where they have names."""
+SHOWN_ROWS = 5
+"""So many rows of a kind are named in an error."""
 
 
 def texts_of(rows: Iterable[Any]) -> list[str]:
@@ -112,15 +115,16 @@ def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
     """Return the labels of rows, and the classes among them, sorted.
 
     Raises:
-        ValueError: If there are not as many labels as rows, or fewer than two classes, if they are
-            of several types, as 1 and "1" are, or if they are -1 beside the class ids 0, 1, ...:
-            there it stands for no label.
+        ValueError: If there are not as many labels as rows, or fewer than two classes, if one is
+            null, if they are of several types, as 1 and "1" are, or if they are -1 beside the class
+            ids 0, 1, ...: there it stands for no label.
 
     Example:
         >>> labels_of([1, 0, "1"], ["a man runs .", "a man eats .", "a dog runs ."])
         Traceback (most recent call last):
         ValueError: y holds a number (1) and a string ('1'); write all labels alike
     """
+    _check_none_is_null(y)
     if getattr(y, "dtype", np.dtype(object)) == np.dtype(object) and isinstance(y, Iterable):
         kinds: dict[str, Any] = {}
         for value in y:
@@ -181,6 +185,29 @@ def seed_of(random_state: Any) -> Any:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     return plain(random_state)
+
+
+def _check_none_is_null(y: Any) -> None:
+    """Refuse labels of which one is None, NaN or pandas's NA.
+
+    Raises:
+        ValueError: Naming the first rows, counted from 0.
+    """
+    if not isinstance(y, Iterable):
+        return
+    rows = [number for number, label in enumerate(y) if _is_null(plain(label))]
+    if rows:
+        shown = ", ".join(map(str, rows[:SHOWN_ROWS]))
+        more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
+        raise ValueError(
+            f"no label in row{'s' * (len(rows) > 1)} {shown}{more} of y (None or NaN); drop such "
+            "rows from X and y"
+        )
+
+
+def _is_null(label: Any) -> bool:
+    nan = isinstance(label, float) and math.isnan(label)
+    return label is None or nan or type(label).__name__ == "NAType"
 
 
 def _pair(row: Any, number: int) -> Pair:

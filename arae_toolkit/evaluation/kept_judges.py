@@ -50,6 +50,7 @@ def kept(
     *,
     load: Callable[[Any], Made],
     make: Callable[[], Made],
+    length: str,
     note: Callable[[str], None] = lambda _: None,
 ) -> Made:
     """Return what is kept in a folder, made first where there is nothing of this ``run``.
@@ -59,7 +60,8 @@ def kept(
         run: What it was made from: a corpus's fingerprint, settings.
         load: Returns it from what :func:`load_model_folder` reads.
         make: Trains it.
-        note: Told in one line what was trained.
+        length: Of that training, in words.
+        note: Told in a line what is to be trained, and in another what was.
 
     Raises:
         CheckpointMismatch: If what is kept is damaged.
@@ -67,11 +69,12 @@ def kept(
     found = load_kept(folder, run, load)
     if found is None:
         began = time.perf_counter()
+        note(f"{folder.name}: learns {length}; once for this corpus, and kept in {folder}")
         with locked(folder, "a training"):
             remove_leftovers(folder)  # of one killed a moment ago: nobody else writes there now
             found = make()
             found.save(folder, run)
-        note(f"{folder.name}: trained in {time.perf_counter() - began:.0f} s, kept in {folder}")
+        note(f"{folder.name}: trained in {time.perf_counter() - began:.0f} s")
     elif (folder / LOCK).exists():  # of another that trains, or of one killed as it had just ended
         with suppress(ToolkitError, OSError), locked(folder, "a clearing"):
             remove_leftovers(folder)
@@ -120,7 +123,7 @@ def kept_language_model(
         settings: Sizes and training.
         device: Where to compute; the CPU by default.
         dtype: ``bfloat16`` trains with matrix products in it.
-        note: Told in one line what was trained.
+        note: As for :func:`kept`.
         progress: Shows how far a training is.
 
     Raises:
@@ -131,11 +134,12 @@ def kept_language_model(
     split = split or own
     name = "language-model" if split == own else f"language-model-{split}"
     run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(settings))}
+    rows = corpus.rows(split)
+    epochs = settings.epochs(rows)
 
     def make() -> LanguageModel:
-        rows = corpus.rows(split)
         title = f"training {name} on {corpus.name}"
-        with progress(title, rows * settings.epochs(rows)) as advance:
+        with progress(title, rows * epochs) as advance:
             return train_language_model(
                 *(corpus.split(split), corpus.split("dev"), corpus.vocabulary),
                 settings=settings,
@@ -145,9 +149,21 @@ def kept_language_model(
             )
 
     place = device or torch.device("cpu")
-    model = kept(folder / name, run, load=LanguageModel.of, make=make, note=note)
+    length = length_of(rows, epochs, settings.batch_size)
+    model = kept(folder / name, run, load=LanguageModel.of, make=make, length=length, note=note)
     model.network.to(place)
     return model
+
+
+def length_of(rows: int, epochs: int, batch_size: int) -> str:
+    """Return in words how long a training is.
+
+    Example:
+        >>> length_of(16_448, 12, 128)
+        '16,448 sentences, at most 12 epochs of 128 iterations'
+    """
+    per_epoch = max(1, rows // batch_size)
+    return f"{rows:,} sentences, at most {epochs} epochs of {per_epoch:,} iterations"
 
 
 def _advice(folder: Path) -> str:

@@ -23,6 +23,8 @@ BALANCED, CROSS_SENTENCE = "balanced", "cs-lvm"
 """How pairs are drawn: as many of each class, or those of Choi, Kim and Lee (ACL 2019)."""
 OFFICIAL_PAIRS = 550_152
 """Lines of SNLI 1.0's train file."""
+RARE = 10
+"""A label with so many times fewer pairs than another may be no label, but one mistyped."""
 _CROSS_SENTENCE_SEED = 2019
 
 
@@ -100,13 +102,16 @@ def choose_rows(
     for index, share in enumerate(shares):
         if len(of_class[index]) < share:
             found = ", ".join(f"{len(of_class[i]):,} {names[i]}" for i in range(len(names)))
-            most = min(map(len, of_class)) * len(names)
+            fewest, commonest = min(map(len, of_class)), max(map(len, of_class))
+            hint = f"ask for {f'at most {fewest * len(names):,}, or for ' * (fewest > 0)}full"
+            if RARE * fewest < commonest:
+                hint += "; a label that is mistyped becomes another by prepare --labels-map"
             place = f" among the first {first:,} pairs" if first else ""
             raise DataError(
                 f"{name} needs {count:,} labelled pairs, {share:,} of each class, and there are "
                 f"{sum(map(len, of_class)):,}{place} ({found})",
                 path=path,
-                hint=f"ask for at most {most:,}, or for full",
+                hint=hint,
             )
     random = np.random.default_rng(seed)
     drawn = [random.permutation(rows)[:share] for rows, share in zip(of_class, shares, strict=True)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -34,10 +36,16 @@ SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "valid", "validation", "val")
 """File names, without suffix, by which each split is known."""
 
 _SHOWN_LABELS = 8
+_MOST_SHOWN = 300
+"""Characters of an option that is worth copying."""
 _WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
 
 MAX_LABELS = 1_000
 """More distinct labels than this mean that the field holds something else."""
+
+
+class UnknownLabel(DataError):
+    """A row whose label is none of those that train has."""
 
 
 @dataclass(frozen=True)
@@ -219,11 +227,28 @@ def _label_reader(fields: Fields, form: RowForm, *, training: bool) -> Callable[
         elif label not in fields.known:
             if label == NO_NUMBER:
                 return None
-            there = ", ".join(sorted(fields.known)[:_SHOWN_LABELS])
-            raise row.error(f"label {label[:40]!r} is none of train's ({there[:200]})")
+            raise _unknown(row, label, sorted(fields.known))
         return label
 
     return label_of
+
+
+def _unknown(row: Row, label: str, known: list[str]) -> UnknownLabel:
+    """Return the refusal of a label that train does not have, with the map that mends it."""
+    if not known:
+        problem = f"label {label[:40]!r}, and no row of train has one"
+        hint = "--label-field names the field of the labels"
+        return UnknownLabel(problem, path=str(row.file), line=row.line, hint=hint)
+    there = ", ".join(known[:_SHOWN_LABELS])
+    nearest = get_close_matches(label, known, n=1)
+    # The map has to name every label: what it does not know is refused.
+    names = {label: nearest[0] if nearest else "LABEL"} | {name: name for name in known}
+    shown = " " + shlex.quote(",".join(f"{name}={meant}" for name, meant in names.items()))
+    if len(shown) > _MOST_SHOWN or any(set(name) & set(",=") for name in names):
+        shown = ""
+    problem = f"label {label[:40]!r} is none of train's ({there[:200]})"
+    hint = f"--labels-map{shown} says which is meant, and --on-error skip leaves such rows out"
+    return UnknownLabel(problem, path=str(row.file), line=row.line, hint=hint)
 
 
 def _check_labels(file: SourceFile, fields: Fields, log: RowLog) -> None:

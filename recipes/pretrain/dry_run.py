@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.config.descriptions import differing, written
 from arae_toolkit.config.model_kinds import KINDS
-from arae_toolkit.recipes.shared.progress import print_table, size_text
+from arae_toolkit.recipes.shared.progress import duration, print_table, size_text
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -90,15 +90,3 @@ def _of_run(found: Rehearsal, *, scorer: bool) -> list[list[str]]:
         ["time", f"about {duration(found.seconds_left)} ({each}); {besides} come on top"],
         ["memory", f"about {size_text(found.peak_bytes)}"],
     ]
-
-
-def duration(seconds: float) -> str:
-    """Return a time as a reader wants it.
-
-    Example:
-        >>> duration(40), duration(400), duration(40_000)
-        ('40 s', '7 min', '11.1 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.recipes.shared.progress import duration
 from arae_toolkit.reports.run_page.line_chart import line_chart
 from arae_toolkit.reports.run_page.run_folder import (
     file_sizes,
@@ -125,7 +126,7 @@ def made(folder: Path, config: Mapping[str, Any], rows: Rows, corpus: Corpus | N
     how, last = config.get("made") or {}, rows[-1] if rows else {}
     sha256 = sha256_of(config)
     known = corpus is not None and corpus.sha256 == sha256
-    duration = last.get("seconds")
+    spent = last.get("seconds")
     entries = {
         "command": training_command(config),
         "corpus": trained_on.get("name") or (corpus.name if known and corpus else None),
@@ -137,7 +138,7 @@ def made(folder: Path, config: Mapping[str, Any], rows: Rows, corpus: Corpus | N
         "device": how.get("device"),
         "commit": how.get("commit"),
         "version": config.get("toolkit"),
-        "trained for": None if duration is None else _duration(duration),
+        "trained for": None if spent is None else duration(spent),
         "epochs": last.get("epoch"),
         "iterations": last.get("iteration"),
         "weights, SHA-256": _joined(config.get("weights_sha256")),
@@ -219,16 +220,3 @@ def _joined(value: Any) -> Any:
 
 def _real(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds as people say it.
-
-    Example:
-        >>> _duration(59.6), _duration(3725)
-        ('60 s', '1 h 2 min')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

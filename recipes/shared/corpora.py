@@ -101,8 +101,13 @@ def open_corpus(
         except DataError as error:
             if error.line is None:
                 raise
+            from arae_toolkit.data_prep.readers.user_files import UnknownLabel
+
             # Its hint names options of prepare, which the commands that come here do not have.
-            raise error.with_hint(_HOW_TO_READ) from error
+            hint = _HOW_TO_READ
+            if isinstance(error, UnknownLabel):
+                hint = f"'arae-toolkit prepare {name}' has options for that: {error.hint}"
+            raise error.with_hint(hint) from error
     if name != "yahoo":
         raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
     usual = PrepareOptions()
@@ -253,10 +258,10 @@ def open_pairs(name: str, *, measured: Sequence[str] = ()) -> Corpus:
 
     Args:
         name: Of the corpus, a prepared folder, or a file of pairs.
-        measured: Splits of which some pairs must have a label.
+        measured: Splits of which some pairs must have a label; train must have two labels then.
 
     Raises:
-        DataError: If it has no pairs, or none with a label where they are needed.
+        DataError: If it has no pairs, or not the labels that are needed.
     """
     corpus = open_corpus(name)
     if not corpus.manifest.get("pairs"):
@@ -265,12 +270,34 @@ def open_pairs(name: str, *, measured: Sequence[str] = ()) -> Corpus:
             path=corpus.folder,
             hint="see prepare --premise-field, or use snli or synthetic",
         )
-    for split in measured:
-        if not any(corpus.manifest["pairs"].get(split, {}).get("labels", {}).values()):
-            problem = f"no labelled pair in {split}, on which the classifier is measured"
-            raise DataError(problem, path=corpus.folder, hint="see prepare --test-share")
+    if measured:
+        _check_pair_labels(corpus, measured)
     remember(corpus)
     return corpus
+
+
+def _check_pair_labels(corpus: Corpus, measured: Sequence[str]) -> None:
+    """Refuse pairs from which no classifier can learn, or on which none can be measured.
+
+    Raises:
+        DataError: Saying which labels there are.
+    """
+
+    def labels_of(split: str) -> list[str]:
+        counts = corpus.manifest["pairs"].get(split, {}).get("labels", {})
+        return [label for label, count in counts.items() if count]
+
+    known = labels_of("train")
+    if len(known) < 2:
+        problem = "no labelled pair in train"
+        if known:
+            problem = f"one label only in train, {known[0]!r}, and two are needed"
+        hint = "see prepare --label-field and --labels-map"
+        raise DataError(problem, path=corpus.folder, hint=hint)
+    for split in measured:
+        if not labels_of(split):
+            problem = f"no labelled pair in {split}, on which the classifier is measured"
+            raise DataError(problem, path=corpus.folder, hint=f"see prepare --{split}-share")
 
 
 def variant_of(part: str | None, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -207,7 +207,7 @@ def measurement_of(
         corpus, settings=settings.judge, device=place, dtype=dtype, note=say, progress=progress
     )
     folder = run_folder("evaluations") / f"generation-{corpus.name}-{corpus.sha256[:8]}"
-    say(f"finished parts are kept in {folder}")
+    say(f"finished parts are kept in {folder}, where later calls find them")
     return GenerationMeasurement(
         corpus,
         split,

@@ -145,6 +145,19 @@ def size_text(count: int | None) -> str:
     return f"{size:.1f} TiB"
 
 
+def duration(seconds: float) -> str:
+    """Return seconds as people say it.
+
+    Example:
+        >>> duration(59.6), duration(3725)
+        ('60 s', '1 h 2 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 @contextlib.contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Advance]:
     """Show how far a loop is: a bar where stderr is a terminal, else a plain line now and then.
@@ -247,8 +260,11 @@ def _plain_lines(description: str, total: int | None) -> Iterator[Callable[[int]
         last_done = done
         now = time.monotonic()
         if now - last_line >= PLAIN_INTERVAL_SECONDS:
-            of_total = f" of {total:,} ({100 * done / total:.0f} %)" if total else ""
-            tell(f"{description}: {done:,}{of_total}, {now - start:.0f} s")
+            seconds, of_total, left = now - start, "", ""
+            if total and 0 < done <= total:
+                of_total = f" of {total:,} ({100 * done / total:.0f} %)"
+                left = f", about {duration(seconds * (total - done) / done)} left"
+            tell(f"{description}: {done:,}{of_total}, {seconds:.0f} s{left}")
             last_line = now
 
     yield update

@@ -91,7 +91,9 @@ def transfer(
     """Rewrite texts with the model of RUN so that they become LABEL and keep their content.
 
     Rows are lines of text, JSONL, a JSON array, CSV, TSV or Parquet, told by their first bytes, and
-    each is answered for each label, in their order. Lines of text are answered by the rewritten
+    each is answered for each label, in their order. A label in the rows is not read: a text that
+    has LABEL already is rewritten too, towards it; leave out such rows, or the answers to them,
+    where that is not wanted. Lines of text are answered by the rewritten
     texts alone, other rows and --text by JSONL. It keeps the fields and adds "transferred", "to",
     and what the model's own judges say of it: "attribute_probability", "content_bleu" (to the text,
     0 to 100), "nats_per_token" (how unlikely it is as a text of that label) and "fluency" (by how

@@ -169,6 +169,30 @@ def test_the_labels_of_train_are_named(tmp_path):
         read(path, known=["good", "bad"], training=False)
 
 
+@pytest.mark.parametrize(
+    ("label", "known", "advice"),
+    [
+        ("godo", ["good", "bad"], "--labels-map godo=good,bad=bad,good=good says which is meant"),
+        ("odd", ["so so", "x"], "--labels-map 'odd=LABEL,so so=so so,x=x' says which is meant"),
+        ("odd", ["a,b", "a=b"], "--labels-map says which is meant"),
+        ("odd", [f"label{n}" for n in range(500)], "--labels-map says which is meant"),
+    ],
+)
+def test_a_label_that_train_does_not_have_has_a_way_out(tmp_path, label, known, advice):
+    """With a map that takes the other labels as they are: it has to name all."""
+    path = write(tmp_path / "dev.jsonl", [("a", label)])
+    with pytest.raises(DataError) as raised:
+        read(path, known=known, training=False)
+    assert raised.value.hint == f"{advice}, and --on-error skip leaves such rows out"
+
+
+def test_a_label_where_train_has_none_names_the_field_of_labels(tmp_path):
+    path = write(tmp_path / "dev.jsonl", [("a", "good")])
+    told = r"dev\.jsonl:1: label 'good', and no row of train has one; .*--label-field"
+    with pytest.raises(DataError, match=told):
+        read(path, training=False)
+
+
 ROWS = [("a dog , red", "good"), ("b", "bad"), ("two\nlines", "good"), ("née", "bad")]
 
 

@@ -450,6 +450,7 @@ def test_what_is_no_pair_is_named_with_its_row(pairs, told, fitted):
         (LABELS[:-1], r"inconsistent numbers of samples: \[60, 59\]"),
         (["neutral"] * 60, "y holds one class only, .*neutral.*; there must be two"),
         (np.linspace(0, 1, 60), "Unknown label type: continuous"),
+        ([*LABELS[:-1], None], "no label in row 59 of y"),
         (None, "1d array"),
         ([["a", "b"]] * 60, "1d array"),
     ],

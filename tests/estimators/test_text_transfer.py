@@ -307,6 +307,7 @@ def test_an_empty_text_is_given_back_and_takes_no_other_with_it(fitted):
         (LABELS[:-1], "inconsistent numbers of samples"),
         (["good"] * len(LABELS), "y holds one class only, .*good.*; there must be two"),
         (np.linspace(0, 1, len(LABELS)), "Unknown label type: continuous"),
+        ([*LABELS[:3], float("nan"), *LABELS[4:]], "no label in row 3 of y"),
         (None, "1d array"),
     ],
 )

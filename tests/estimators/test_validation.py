@@ -60,3 +60,38 @@ def test_minus_one_among_other_numbers_is_no_class():
         labels_of([0, 1, -1], "abc")
     assert labels_of([-1, 1], "ab")[1].tolist() == [-1, 1]
     assert labels_of(["-1", "0", "1"], "abc")[1].tolist() == ["-1", "0", "1"]
+
+
+class NAType:
+    """As pandas calls what it has for a missing value, which is equal to nothing and unequal."""
+
+    def __eq__(self, other):
+        return self
+
+    __ne__ = __eq__
+    __hash__ = None
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        (["a", None, "b"], "no label in row 1 of y"),
+        (["a", NAN, "b", np.float32("nan")], "no label in rows 1, 3 of y"),
+        ([0, 1, None], "no label in row 2 of y"),
+        (np.array([0, 1, np.nan]), "no label in row 2 of y"),
+        (np.array([NAN, 1, 0], dtype=np.float32), "no label in row 0 of y"),
+        (np.array(["a", None, "b"], dtype=object), "no label in row 1 of y"),
+        (["a", NAType(), "b"], "no label in row 1 of y"),
+        ([None] * 9, "no label in rows 0, 1, 2, 3, 4 and 4 more of y"),
+    ],
+)
+def test_a_label_that_is_null_names_its_rows_and_the_way_out(y, told):
+    with pytest.raises(ValueError, match=r"^no label in row") as raised:
+        labels_of(y, ["x"] * len(y))
+    assert str(raised.value) == f"{told} (None or NaN); drop such rows from X and y"

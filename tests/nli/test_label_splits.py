@@ -98,6 +98,19 @@ def test_too_few_labels_are_counted_class_by_class():
         choose_rows(labels, "tiny", names=NAMES, first=11)
 
 
+def test_labels_of_hardly_any_pairs_may_be_mistyped():
+    """Where they alone are in the way, or are none at all."""
+    names = [*NAMES[:2], "entailmnet"]
+    for few, most in ((1, "at most 3, or for full"), (0, "full")):
+        labels = np.repeat([0, 1, 2], [50, 50, few]).astype(np.int16)
+        with pytest.raises(DataError) as caught:
+            choose_rows(labels, "60", names=names)
+        assert str(caught.value).endswith(
+            f"(50 entailment, 50 neutral, {few} entailmnet); ask for {most}; a label that is "
+            "mistyped becomes another by prepare --labels-map"
+        )
+
+
 def test_the_papers_splits_are_known_by_name():
     assert {name: wanted_count(name) for name in SPLITS} == {
         "tiny": 28_000, "small": 59_000, "medium": 120_000,

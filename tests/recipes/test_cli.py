@@ -269,7 +269,7 @@ def test_progress_is_plain_lines_where_stderr_is_no_terminal(capsys, monkeypatch
         for _ in range(4):
             advance(10)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "reading train: 20 of 40 (50 %), 16 s"
+    assert lines[0] == "reading train: 20 of 40 (50 %), 16 s, about 16 s left"
     assert lines[-1].startswith("reading train: 40 in ")
     assert len(lines) == 3
 

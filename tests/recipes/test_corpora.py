@@ -53,6 +53,48 @@ def test_a_file_that_needs_options_of_prepare_is_told_so(tmp_path, content):
     assert "--no-header" not in str(raised.value)
 
 
+def _pairs(path, labels):
+    path.parent.mkdir(exist_ok=True)
+    rows = [
+        f"{path.stem} walks {n} miles,{path.stem} {n},{label}\n" for n, label in enumerate(labels)
+    ]
+    path.write_text("premise,hypothesis,label\n" + "".join(rows))
+    return path
+
+
+def test_a_label_that_train_does_not_know_has_its_way_out(tmp_path):
+    folder = _pairs(tmp_path / "own" / "train.csv", ["yes", "no"] * 20).parent
+    _pairs(folder / "dev.csv", ["no", "yess"])
+    told = call("nli", "--corpus", folder, "--labels", "20", code=3).stderr.splitlines()[-1]
+    assert told.endswith(
+        f"{folder}/dev.csv:3: label 'yess' is none of train's (no, yes); 'arae-toolkit prepare "
+        f"{folder}' has options for that: --labels-map yess=yes,no=no,yes=yes says which is meant, "
+        "and --on-error skip leaves such rows out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        (["-"], "no labelled pair in train;"),
+        (["yes", "-"], "one label only in train, 'yes'"),
+    ],
+)
+def test_pairs_of_less_than_two_labels_are_refused_before_any_training(tmp_path, labels, problem):
+    path = _pairs(tmp_path / "own.csv", labels * 40)
+    told = call("nli", "--corpus", path, "--labels", "full", code=3).stderr.splitlines()[-1]
+    assert problem in told
+    assert told.endswith("; see prepare --label-field and --labels-map")
+
+
+def test_a_split_without_a_labelled_pair_is_named(tmp_path):
+    folder = _pairs(tmp_path / "own" / "train.csv", ["yes", "no"] * 20).parent
+    for split, label in (("dev", "yes"), ("test", "-")):
+        _pairs(folder / f"{split}.csv", [label])
+    told = call("nli", "--corpus", folder, "--labels", "20", code=3).stderr
+    assert "no labelled pair in test, on which the classifier is measured; " in told
+
+
 def test_another_corpus_in_its_place_is_not_taken(synthetic, run, tmp_path):
     corpora.remember(Corpus(synthetic))
     (note,) = (tmp_path / "cache" / "corpora-by-content").iterdir()

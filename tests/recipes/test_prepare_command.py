@@ -72,8 +72,41 @@ def test_the_last_line_says_what_trains_on_it(tmp_path, reviews):
 def test_with_other_options_it_says_that_it_replaces(reviews, tmp_path):
     out = ("--out", tmp_path / "out")
     assert "replaces" not in prepare(reviews, *FIELDS, *out).stderr
-    other = prepare(reviews, *FIELDS, "--vocab-size", "20", *out)
-    assert "replaces a corpus of other options" in other.stderr
+    other = prepare(reviews, *FIELDS, "--vocab-size", "20", "--min-count", "1", *out)
+    assert (
+        f"{tmp_path / 'out'}: replaces a corpus of other options (vocab_size 30000, now 20; "
+        "min_count unset, now 1), which runs that were trained on it need; --out keeps both\n"
+    ) in other.stderr
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize(
+    "same",
+    [
+        ("--format", "jsonl"),
+        ("--encoding", "utf-8"),
+        ("--on-error", "skip"),
+        ("--vocab-size", "30000", "--max-length", "30", "--dev-share", "0.1", "--seed", "0"),
+    ],
+)
+def test_options_that_change_nothing_replace_nothing(tmp_path, reviews, kind, same):
+    """What is already so may be said as well: in how rows are written, in defaults written out."""
+    source = reviews
+    if kind == "folder":
+        source = tmp_path / "splits"
+        source.mkdir()
+        for split in ("train", "dev"):
+            (source / f"{split}.jsonl").write_bytes(reviews.read_bytes())
+    first = Corpus(Path(prepare(source, *FIELDS).stdout.strip()))
+    again = prepare(source, *FIELDS, *same)
+    assert "replaces" not in again.stderr
+    assert Corpus(Path(again.stdout.strip())).sha256 == first.sha256
+
+
+def test_other_names_of_the_same_labels_are_another_corpus(reviews):
+    prepare(reviews, *FIELDS)
+    named = prepare(reviews, *FIELDS, "--labels-map", "0=bad,1=good")
+    assert "other options (labels_map unset, now 0=bad,1=good)" in named.stderr
 
 
 def test_a_second_time_nothing_is_done(reviews):

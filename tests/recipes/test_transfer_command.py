@@ -290,3 +290,14 @@ def test_a_model_without_its_scorer_is_one_line(call, tmp_path):
 
 def test_help_names_every_label(call):
     assert "--to all" in call_program("transfer", "--help").stdout
+
+
+def test_a_label_that_a_row_has_is_a_target_like_others_and_help_says_so(call, model):
+    """With several --to as with all: answers can be counted off, whatever stands in the rows."""
+    told = " ".join(call_program("transfer", "--help").stdout.split())
+    assert "A label in the rows is not read: a text that has LABEL already is rewritten too" in told
+    for asked, targets in ((["positive", "negative"], ["positive", "negative"]), (["all"], None)):
+        options = [word for name in asked for word in ("--to", name)]
+        rows = rows_in(call(*options, input=json_rows(label="positive")))
+        wanted = list(targets or model.attributes)
+        assert [row["to"] for row in rows] == wanted * len(TEXTS)

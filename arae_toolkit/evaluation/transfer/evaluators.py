@@ -25,6 +25,7 @@ from arae_toolkit.evaluation.kept_judges import (
     default_folder,
     kept,
     kept_language_model,
+    length_of,
 )
 from arae_toolkit.evaluation.language_model import LanguageModel, LanguageModelSettings
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
@@ -89,7 +90,7 @@ def evaluators_of(
         settings: Of each.
         device: Where to compute; the CPU by default.
         dtype: ``bfloat16`` trains with matrix products in it.
-        note: Told in one line what was trained or found.
+        note: As for :func:`~arae_toolkit.evaluation.kept_judges.kept`.
         progress: Shows how far a training is.
 
     Raises:
@@ -101,9 +102,9 @@ def evaluators_of(
     own = corpus.judges_split
     train, dev, rows = corpus.split(own), corpus.split("dev"), corpus.rows(own)
 
-    def found(name: str, part: Any, load: Callable[[Any], Made], make: Callable[[], Made]) -> Made:
+    def found(name: str, part: Any, length: str, **how: Callable[..., Made]) -> Made:
         run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
-        return kept(folder / name, run, load=load, make=make, note=note)
+        return kept(folder / name, run, length=length, note=note, **how)
 
     def train_ngrams() -> NgramClassifier:
         (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
@@ -114,8 +115,9 @@ def evaluators_of(
             settings=settings.ngrams,
         )
 
+    epochs = settings.neural.epochs(rows)
+
     def train_bilstm() -> BiLSTMClassifier:
-        epochs = settings.neural.epochs(rows)
         with progress(f"training bilstm on {corpus.name}", rows * epochs) as advance:
             return train_bilstm_classifier(
                 *(train, dev, corpus.vocabulary),
@@ -127,8 +129,16 @@ def evaluators_of(
             )
 
     classifiers: tuple[TextClassifier, ...] = (
-        found("ngrams", settings.ngrams, NgramClassifier.of, train_ngrams),
-        found("bilstm", settings.neural, BiLSTMClassifier.of, train_bilstm),
+        found(
+            *("ngrams", settings.ngrams, f"{rows:,} sentences"),
+            load=NgramClassifier.of,
+            make=train_ngrams,
+        ),
+        found(
+            *("bilstm", settings.neural, length_of(rows, epochs, settings.neural.batch_size)),
+            load=BiLSTMClassifier.of,
+            make=train_bilstm,
+        ),
     )
     language_model = kept_language_model(
         corpus,
