@@ -10,6 +10,7 @@ but for the order of sums.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ SIZE_VARIABLE = "WORLD_SIZE"
 LONGEST_WAIT = timedelta(hours=12)
 """While the first process measures, prepares or trains what is small, the others wait; whoever is
 gone is noticed at once."""
-
+LETTING_GO = 0.2
+"""Seconds before the others are left; see :func:`left`."""
 
 Value = TypeVar("Value")
 
@@ -158,6 +160,9 @@ def joined(device: torch.device) -> Ranks:
 def left() -> None:
     """Leave the other processes, if this one has joined any."""
     if distributed.is_initialized():
+        # torch 2.3 ends its threads with Python's lock in its hands, for which one of them may
+        # still wait, to let go of the last message. Meanwhile it can have it.
+        time.sleep(LETTING_GO)
         distributed.destroy_process_group()
 
 
