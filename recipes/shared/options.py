@@ -270,6 +270,14 @@ prior_options = in_order(
         "varied  [default: 1]",
     ),
 )
+best_of_option = click.option(
+    "--best-of",
+    type=click.IntRange(1),
+    default=1,
+    metavar="K",
+    help="Of K draws for each sentence keep the one that costs the decoder the fewest nats for its "
+    "length: likelier, less varied, K times the work.",
+)
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
 text_options = in_order(
     click.option(
