@@ -65,7 +65,7 @@ def readings() -> None:
         "arae-toolkit evaluate readings make snli",
         "arae-toolkit evaluate readings make ARAE=snli AE=snli-ae@flow --real 20 --count 20 "
         "--seed 1 --out runs/readings-1",
-        "arae-toolkit evaluate readings make ARAE=snli LM=snli-lm --walks 0",
+        "arae-toolkit evaluate readings make ARAE=snli@best4 LM=snli-lm@t0.8 --walks 0",
     ],
 )
 @novel_options
