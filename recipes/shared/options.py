@@ -276,7 +276,8 @@ best_of_option = click.option(
     default=1,
     metavar="K",
     help="Of K draws for each sentence keep the one that costs the decoder the fewest nats for its "
-    "length: likelier, less varied. A draw is decoded and read, in 2.5 times the time that decoding takes.",
+    "length: likelier and less varied. A draw is decoded and read, 2.5 times the work of a usual "
+    "one.",
 )
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
 text_options = in_order(
