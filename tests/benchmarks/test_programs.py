@@ -423,9 +423,7 @@ def test_each_setting_trains_as_many_iterations_as_fit(iterations, corpus, tmp_p
 
 def test_settings_stand_beside_real_text_with_what_their_logs_say(result_of, folders):
     rows = result_of("frontier")["frontier"]["details"]["rows"]
-    assert {"real dev", "tiny", "tiny@t0.8", "tiny-ae@codes@t0.8", "tiny@best2"} == set(rows) - {
-        "real train"
-    }
+    assert {"real dev", "tiny", "tiny@t0.8", "tiny-ae@codes@t0.8", "tiny@best2"} < set(rows)
     assert (rows["tiny@best2"]["best_of"], "best_of" in rows["tiny"]) == (2, False)
     log = (folders["trained"] / "tiny" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     last = [row for row in map(json.loads, log) if row["kind"] == "dev"][-1]
