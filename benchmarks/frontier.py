@@ -26,7 +26,7 @@ from arae_toolkit.evaluation.kept_judges import kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModelSettings
 from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.evaluate.novel import NamedRun, named_runs
-from arae_toolkit.recipes.shared.generation_systems import decodings_of, samples_of
+from arae_toolkit.recipes.shared.generation_systems import best_of_key, decodings_of, samples_of
 from arae_toolkit.reports.results import Metric, summarise
 from arae_toolkit.storage.paths import run_folder
 
@@ -61,10 +61,10 @@ OF_CODES = {
     "runs/pilots/ae@codes --count 50000",
     takes=("corpus", "device", "threads"),
 )
-@click.argument("runs", nargs=-1, required=True, metavar="RUN[@PRIOR][@tT]...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN[@PRIOR][@tT][@bestK]...")
 @number("--count", 20_000, "Samples drawn of each.", least=100)
 def main(here: Setting, runs: tuple[str, ...], corpus: Corpus, *, count: int) -> Measured:
-    """Measure trained runs on dev, each by its prior and the temperature at which it is decoded.
+    """Measure trained runs on dev, each by its prior, its temperature and its draws a sentence.
 
     What is measured already is kept.
     """
@@ -114,9 +114,11 @@ def measured(run: NamedRun, count: int, measurement: GenerationMeasurement) -> d
         seed=SEED,
         corpus=corpus,
         cells=measurement.cells,
+        best_of=run.best_of,
     )
     return {
         **{"run": Path(run.run).name, "prior": run.prior, "temperature": temperature},
+        **best_of_key(run.best_of),
         **measurement.of(run.name, Subject(sentences, system.parameters)),
     }
 

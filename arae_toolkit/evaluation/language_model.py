@@ -24,7 +24,8 @@ from arae_toolkit.data.token_batches import TokenStore
 from arae_toolkit.data.vocabulary import MOST_WORDS, UNKNOWN, Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.evaluation.early_stopping import batches_by_length, epochs_for, keep_best_epoch
-from arae_toolkit.generation.decoding import Decoding, Search, decoded_blocks
+from arae_toolkit.generation.best_of import best_blocks, expected_draws
+from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.folder_schema import filled
 from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
@@ -154,6 +155,7 @@ class LanguageModel:
         decoding: Decoding | None = None,
         expected: int | None = None,
         at_once: int = 1,
+        best_of: int = 1,
     ) -> Iterator[list[str]]:
         """Yield new sentences in blocks, as :meth:`ARAE.sample_blocks` does.
 
@@ -167,12 +169,11 @@ class LanguageModel:
             decoding=decoding or Decoding(method="sample"),
             max_length=MOST_WORDS,
             device=device,
-            expected=expected,
+            expected=expected_draws(expected, best_of),
         )
         generator = torch.Generator(device).manual_seed(seed)
-        for words in decoded_blocks(
-            search, _NoCode(device), sizes, generator=generator, at_once=at_once
-        ):
+        way = {"best_of": best_of, "at_once": at_once}
+        for words in best_blocks(search, _NoCode(device), sizes, generator=generator, **way):
             yield [self.vocabulary.decode(row) for row in words.tolist()]
 
     def save(self, folder: Path, run: Mapping[str, str]) -> None:

@@ -91,7 +91,7 @@ class Search:
         capture: bool = True,
     ) -> None:
         self.decoding, self.steps = decoding, decoding.max_length or max_length
-        self._decoder, kind = decoder, device.type if device.type in WINDOW else "cpu"
+        self.decoder, kind = decoder, device.type if device.type in WINDOW else "cpu"
         self.window = WINDOW[kind] if expected is None else max(1, min(WINDOW[kind], expected))
         if decoding.method != "beam":
             stepper: StepDecoder = decoder
@@ -143,7 +143,7 @@ class Search:
         if self.decoding.method == "beam":
             beam_size, steps = self.decoding.beam_size, self.steps
             found = [
-                _beam_search(self._decoder, codes, steps=steps, beam_size=beam_size)
+                _beam_search(self.decoder, codes, steps=steps, beam_size=beam_size)
                 for codes in code.split(BEAM_CODES)
             ]
             return torch.cat(found)
@@ -239,6 +239,25 @@ def decoded_blocks(
     Yields:
         Right-padded ids. Shape (size, T).
     """
+    way = {"at_once": at_once, "growth": growth}
+    for _, words in drawn_blocks(search, prior, sizes, generator=generator, **way):
+        yield words
+
+
+def drawn_blocks(
+    search: Search,
+    prior: Prior,
+    sizes: Iterable[int],
+    *,
+    generator: torch.Generator,
+    at_once: int = 1,
+    growth: int = 2,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what :func:`decoded_blocks` does, with the codes.
+
+    Yields:
+        Codes and right-padded ids. Shapes (size, Z) and (size, T).
+    """
     left = iter(sizes)
     codes = prior.sample(0, generator=generator)
     uniform = search.draws(0, generator)
@@ -254,9 +273,10 @@ def decoded_blocks(
             more = search.draws(DRAWN_TOGETHER, generator)
             if uniform is not None and more is not None:
                 uniform = torch.cat([uniform, more])
-        words = search(codes[:count], None if uniform is None else uniform[:count])
-        codes, uniform = codes[count:], None if uniform is None else uniform[count:]
-        yield from words.split(blocks)
+        taken, codes = codes[:count], codes[count:]
+        words = search(taken, None if uniform is None else uniform[:count])
+        uniform = None if uniform is None else uniform[count:]
+        yield from zip(taken.split(blocks), words.split(blocks), strict=True)
         at_once = growth * count if growth > 1 else at_once
 
 

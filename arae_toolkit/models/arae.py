@@ -19,7 +19,8 @@ from arae_toolkit.data.token_batches import length_bucketed_batches
 from arae_toolkit.data.vocabulary import MOST_WORDS, Vocabulary, check_texts, truncated
 from arae_toolkit.devices import Precision, dtype_of, reduced, tensor_on
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
-from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode, decoded_blocks
+from arae_toolkit.generation.best_of import best_blocks, expected_draws
+from arae_toolkit.generation.decoding import Decoding, Search, block_sizes, decode
 from arae_toolkit.models.folder_schema import network_of
 from arae_toolkit.models.hub import folder_of, publish
 from arae_toolkit.models.interpolation import points_between
@@ -302,15 +303,23 @@ class ARAE(nn.Module):
         decoding: Decoding | None = None,
         batch_size: int = 512,
         prior: Prior | None = None,
+        best_of: int = 1,
     ) -> list[str]:
         """Return new sentences: codes from a prior, decoded. One depends on seed and number alone.
 
         The prior is the model's own unless given; see
-        :func:`~arae_toolkit.priors.folder.prior_named`.
+        :func:`~arae_toolkit.priors.folder.prior_named`. With ``best_of`` each sentence is of so
+        many draws the one with the fewest nats for its length; see
+        :func:`~arae_toolkit.generation.best_of.best_blocks`.
         """
-        sizes = block_sizes(count, batch_size)
         blocks = self.sample_blocks(
-            sizes, seed=seed, decoding=decoding, expected=count, at_once=count, prior=prior
+            block_sizes(count, batch_size),
+            seed=seed,
+            decoding=decoding,
+            expected=count,
+            at_once=count,
+            prior=prior,
+            best_of=best_of,
         )
         return [sentence for block in blocks for sentence in block]
 
@@ -325,6 +334,7 @@ class ARAE(nn.Module):
         at_once: int = 1,
         growth: int = 2,
         prior: Prior | None = None,
+        best_of: int = 1,
     ) -> Iterator[list[str]]:
         """Yield new sentences in blocks, only some thousands of them being in memory at a time.
 
@@ -336,6 +346,7 @@ class ARAE(nn.Module):
             at_once: See :func:`~arae_toolkit.generation.decoding.decoded_blocks`, as for growth.
             growth: Factor on the sentences decoded at once, from one time to the next.
             prior: Where codes come from, on the model's device; the model's own unless given.
+            best_of: Draws for each sentence, of which one is kept.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         search = Search(
@@ -343,12 +354,13 @@ class ARAE(nn.Module):
             decoding=self._in_precision(decoding),
             max_length=self.max_length,
             device=self.device,
-            expected=expected,
+            expected=expected_draws(expected, best_of),
         )
-        for words in decoded_blocks(
+        for words in best_blocks(
             search,
             self.prior if prior is None else prior,
             sizes,
+            best_of=best_of,
             generator=generator,
             at_once=at_once,
             growth=growth,
@@ -415,6 +427,7 @@ def draw_sentences(
     decoding: Decoding | None = None,
     batch_size: int = 512,
     prior: Prior | None = None,
+    best_of: int = 1,
 ) -> Iterator[list[str]]:
     """Yield the sentences of :meth:`ARAE.sample` in batches, or distinct ones only.
 
@@ -426,6 +439,7 @@ def draw_sentences(
         decoding: How words are chosen.
         batch_size: Sentences drawn at a time.
         prior: Where codes come from; the model's own unless given.
+        best_of: Draws for each sentence, of which one is kept.
 
     Raises:
         ToolkitError: If no more distinct sentences turn up, after all that did.
@@ -437,12 +451,19 @@ def draw_sentences(
             decoding=decoding,
             expected=count,
             prior=prior,
+            best_of=best_of,
         )
         return
     size = min(batch_size, count)
     # How many draws it takes nobody knows, so none is made ahead of need.
     batches = model.sample_blocks(
-        repeat(size), seed=seed, decoding=decoding, expected=size, growth=1, prior=prior
+        repeat(size),
+        seed=seed,
+        decoding=decoding,
+        expected=size,
+        growth=1,
+        prior=prior,
+        best_of=best_of,
     )
     seen: set[str] = set()
     fruitless = 0

@@ -34,6 +34,8 @@ def _run(result: Result, name: str) -> str:
     likeliest = "the likeliest words" if shown["kind"] == "text" else "words drawn at 1"
     chosen = shown["temperature"]
     words = likeliest if chosen is None else f"words drawn at {chosen:g}"
+    if (best_of := shown.get("best_of", 1)) > 1:
+        words += f", the best of {best_of} draws each"
     share = metric_cell(result, f"{name}, samples in the corpus")
     parts = [
         f"## {name}",

@@ -101,17 +101,19 @@ def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    lines: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    lines: dict[tuple[str, str, int], list[Mapping[str, Any]]] = {}
     for row in results["frontier"]["details"]["rows"].values():
         if "run" in row:
-            lines.setdefault((row["run"], row["prior"]), []).append(row)
+            setting = (row["run"], row["prior"], row.get("best_of", 1))
+            lines.setdefault(setting, []).append(row)
     figure = Figure(figsize=(1.6 * WIDTH, HEIGHT), layout="constrained")
     by_forward, by_price = figure.subplots(1, 2, sharey=True)
-    for index, ((run, prior), rows) in enumerate(lines.items()):
+    for index, ((run, prior, best_of), rows) in enumerate(lines.items()):
         style = {"color": f"C{index % 10}", "marker": "os^v"[index // 10 % 4], "markersize": 4}
         reverse = [row["reverse_perplexity"]["value"] for row in rows]
         forward = [row["forward_perplexity"]["value"] for row in rows]
         label = run if prior == "own" else f"{run}, {prior}"
+        label += f", best of {best_of}" if best_of > 1 else ""
         by_forward.plot(forward, reverse, label=label, **style)
         if rows[0]["nats_per_sentence"] is not None:
             by_price.plot([row["nats_per_sentence"] for row in rows], reverse, **style)

@@ -112,7 +112,8 @@ def frontier_block(results: Mapping[str, Result]) -> str:
         raise ToolkitError("no settings measured; see python -m arae_toolkit.benchmarks.frontier")
     rows = results["frontier"]["details"]["rows"].values()
     rows = [row for row in rows if "run" in row]
-    curve = sorted(_both(row) for row in rows if row["nats_per_sentence"] is None)
+    drawn_once = [row for row in rows if row.get("best_of", 1) == 1]
+    curve = sorted(_both(row) for row in drawn_once if row["nats_per_sentence"] is None)
     lines = [[*FRONTIER]]
     for row in rows:
         forward, reverse = _both(row)
@@ -124,6 +125,8 @@ def frontier_block(results: Mapping[str, Result]) -> str:
         if row["neighbour_cosine"] is not None:
             near = row["neighbour_cosine"] - row["random_cosine"]
         temperature = f"{row['temperature']:g}" if row["temperature"] else "greedy"
+        if "best_of" in row:
+            temperature += f", best of {row['best_of']}"
         numbers = [
             *(_cell(row["nats_per_sentence"], 1), _cell(near, 2)),
             *(_cell(reverse, 1), _cell(forward, 1), _cell(row["found_in_train"], 1)),

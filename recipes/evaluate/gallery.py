@@ -20,11 +20,11 @@ from arae_toolkit.recipes.evaluate.novel import (
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.generation_systems import System, best_of_key
 from arae_toolkit.recipes.shared.options import device_option, results_option
 from arae_toolkit.recipes.shared.progress import progress, say
 
 if TYPE_CHECKING:
-    from arae_toolkit.recipes.shared.generation_systems import System
     from arae_toolkit.reports.results import Metric
 
 TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
@@ -69,7 +69,8 @@ def gallery(
     stands in a split of the corpus is left out and counted. Markdown goes to stdout.
 
     RUN is a corpus name (snli means runs/snli) or a model folder; NAME= names it in the results,
-    @flow takes another prior than its own, @t0.8 draws words at a temperature.
+    @flow takes another prior than its own, @t0.8 draws words at a temperature, @best4 keeps the
+    best of 4 draws as 'sample --best-of' does.
     """
     began = time.monotonic()
     sources = named_runs(runs, prior=prior, temperature=temperature)
@@ -114,6 +115,7 @@ def _shown(
         "kind": system.kind,
         "prior": system.priors[0].name,
         "temperature": source.temperature,
+        **best_of_key(source.best_of),
         "weights_sha256": system.sha256,
         "samples": samples.texts,
         "samples_left_out": samples.left_out,

@@ -25,6 +25,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import (
+    best_of_key,
     check_writers,
     decodings_of,
     examples_of,
@@ -36,6 +37,7 @@ from arae_toolkit.recipes.shared.generation_systems import (
 )
 from arae_toolkit.recipes.shared.options import (
     Checked,
+    best_of_option,
     device_option,
     json_option,
     precision_option,
@@ -138,6 +140,7 @@ def _plot_path(text: str) -> Path:
     type=click.FloatRange(0),
     help="For a flow: deviation of its starting noise.  [default: 1]",
 )
+@best_of_option
 @click.option(
     "--language-model",
     "with_language_model",
@@ -179,6 +182,7 @@ def generation(
     beam_size: int | None,
     priors: Sequence[str],
     start_scale: float | None,
+    best_of: int,
     with_language_model: bool,
     encoder: str | None,
     as_json: bool,
@@ -236,6 +240,7 @@ def generation(
         temperatures=temperatures,
         priors=tuple(dict.fromkeys(priors)) or (OWN,),
         start_scale=start_scale,
+        best_of=best_of,
         with_language_model=with_language_model,
         encoder=encoder,
         **search,
@@ -266,6 +271,7 @@ def _measured(
     temperatures: Sequence[float],
     priors: Sequence[str],
     start_scale: float | None,
+    best_of: int,
     with_language_model: bool,
     encoder: str | None,
     **search: Any,
@@ -309,11 +315,13 @@ def _measured(
                 seed=settings.seed,
                 corpus=corpus,
                 cells=measurement.cells,
+                best_of=best_of,
             )
             systems[name] = {
                 "kind": system.kind,
                 "prior": chosen.name,
                 "start_scale": start_scale,
+                **best_of_key(best_of),
                 "temperature": temperature,
                 "decoding": {k: v for k, v in asdict(decoding).items() if k != "dtype"},
                 "weights_sha256": system.sha256,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +28,7 @@ MOST_DRAWS = 20
 Pair = tuple[str, str]
 
 novel_options = in_order(
-    click.argument("runs", nargs=-1, required=True, metavar="[NAME=]RUN[@PRIOR][@tT]..."),
+    click.argument("runs", nargs=-1, required=True, metavar="[NAME=]RUN[@PRIOR][@tT][@bestK]..."),
     click.option(
         "--corpus",
         "corpus_name",
@@ -61,12 +61,14 @@ class NamedRun:
         run: Its name or folder.
         prior: Where codes come from.
         temperature: At which words are drawn; ``None`` for what suits its kind.
+        best_of: Draws for each sentence, of which one is kept.
     """
 
     name: str
     run: str
     prior: str
     temperature: float | None
+    best_of: int = 1
 
     def system(self, corpus: Corpus, device: str) -> System:
         """Return its model.
@@ -81,24 +83,28 @@ class NamedRun:
 
 
 def named_run(word: str, *, prior: str, temperature: float | None) -> NamedRun:
-    """Return the run of ``[NAME=]RUN[@PRIOR][@tT]``.
+    """Return the run of ``[NAME=]RUN[@PRIOR][@tT][@bestK]``.
 
     Example:
         >>> named_run("AE=runs/snli-ae@flow@t0.8", prior="own", temperature=None)
-        NamedRun(name='AE', run='runs/snli-ae', prior='flow', temperature=0.8)
-        >>> named_run("runs/snli@flow", prior="own", temperature=None).name
-        'snli@flow'
+        NamedRun(name='AE', run='runs/snli-ae', prior='flow', temperature=0.8, best_of=1)
+        >>> named_run("runs/snli@best4", prior="own", temperature=None)
+        NamedRun(name='snli@best4', run='runs/snli', prior='own', temperature=None, best_of=4)
     """
     name, equals, run = word.partition("=")
     if not equals or Path(word).exists():
         name, run = "", word
     run, *settings = run.split("@")
+    best_of = 1
     for setting in settings:
         if re.fullmatch(r"t\d+(\.\d+)?", setting):
             temperature = float(setting[1:])
+        elif re.fullmatch(r"best[1-9]\d*", setting):
+            best_of = int(setting[4:])
         else:
             prior = setting
-    return NamedRun(name or "@".join([Path(run).name, *settings]), run, prior, temperature)
+    name = name or "@".join([Path(run).name, *settings])
+    return NamedRun(name, run, prior, temperature, best_of)
 
 
 def named_runs(words: Iterable[str], *, prior: str, temperature: float | None) -> list[NamedRun]:
@@ -169,7 +175,8 @@ class NovelTexts:
         chosen: list[str] = []
         left_out = 0
         sizes = block_sizes(MOST_DRAWS * count, BLOCK)
-        for block in system.write(sizes, seed=seed, decoding=decoding, expected=BLOCK, **asked):
+        way: dict[str, Any] = {"decoding": decoding, "expected": BLOCK, "best_of": source.best_of}
+        for block in system.write(sizes, seed=seed, **way, **asked):
             for text in self.without(block):
                 if len(chosen) == count:
                     return Samples(chosen, left_out)

@@ -24,6 +24,7 @@ from arae_toolkit.recipes.evaluate.novel import (
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.generation_systems import best_of_key
 from arae_toolkit.recipes.shared.options import device_option, json_option, out_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned
@@ -64,7 +65,7 @@ def readings() -> None:
         "arae-toolkit evaluate readings make snli",
         "arae-toolkit evaluate readings make ARAE=snli AE=snli-ae@flow --real 20 --count 20 "
         "--seed 1 --out runs/readings-1",
-        "arae-toolkit evaluate readings make ARAE=snli LM=snli-lm --walks 0",
+        "arae-toolkit evaluate readings make ARAE=snli@best4 LM=snli-lm@t0.8 --walks 0",
     ],
 )
 @novel_options
@@ -115,7 +116,8 @@ def make(
     corpus. Each reader fills a copy of the table, or the page saves one: 1 for yes, 0 for no.
 
     RUN is a corpus name (snli means runs/snli) or a model folder; NAME= names it in the results,
-    @flow takes another prior than its own, @t0.8 draws words at a temperature.
+    @flow takes another prior than its own, @t0.8 draws words at a temperature, @best4 keeps the
+    best of 4 draws as 'sample --best-of' does.
     """
     sources = named_runs(runs, prior=prior, temperature=temperature)
     folder = out or run_folder("readings")
@@ -146,6 +148,7 @@ def make(
             systems[source.name] = {
                 "prior": system.priors[0].name,
                 "temperature": source.temperature,
+                **best_of_key(source.best_of),
                 "weights_sha256": system.sha256,
                 "samples_left_out": samples.left_out,
             }

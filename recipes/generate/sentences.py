@@ -22,6 +22,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     FILE_TO_WRITE,
+    best_of_option,
     check_search,
     chosen_prior,
     compute_options,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         "arae-toolkit sample snli --count 1000 --seed 1 --unique > sentences.txt",
         "arae-toolkit sample runs/snli --method sample --temperature 0.7 --format jsonl",
         "arae-toolkit sample snli-ae --prior flow --start-scale 0.9",
+        "arae-toolkit sample snli --count 20 --best-of 4",
         "arae-toolkit sample mnist --count 64 --out digits.png",
     ],
 )
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
     help="Text, or JSONL with seed and index.",
 )
 @prior_options
+@best_of_option
 @sampling_options
 @compute_options
 def sample(
@@ -88,6 +91,7 @@ def sample(
     row_format: RowFormat,
     prior: str,
     start_scale: float | None,
+    best_of: int,
     device: str,
     precision: Precision,
     **search: Any,
@@ -108,7 +112,12 @@ def sample(
     index = 0
     with stream_progress("sampling", lambda: count) as advance:
         for batch in draw_sentences(
-            model, count, seed=seed, unique=unique, decoding=decoding, prior=source
+            *(model, count),
+            seed=seed,
+            unique=unique,
+            decoding=decoding,
+            prior=source,
+            best_of=best_of,
         ):
             numbered = enumerate(batch, start=index)
             if row_format == "lines":

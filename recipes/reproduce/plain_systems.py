@@ -50,6 +50,7 @@ class PlainSystem:
         temperatures: At which words are drawn; 0 takes the likeliest. Those behind the first are
             for one seed.
         preset: Where its settings start from, whatever those of the others do.
+        best_of: Draws for each sentence, of which one is kept.
     """
 
     title: str
@@ -58,6 +59,7 @@ class PlainSystem:
     prior: str = "own"
     temperatures: tuple[float, ...] = (0.0,)
     preset: str = ""
+    best_of: int = 1
 
     @property
     def run(self) -> str:
@@ -86,6 +88,7 @@ SYSTEMS = {
     "ae-noise": PlainSystem("AE, noise stays", "ae", NOISE_STAYS),
     "ae-noise-flow": PlainSystem("AE, noise stays, flow", "ae", NOISE_STAYS, "flow", (0.0, *DRAWN)),
     "arae-drawn": PlainSystem("ARAE, words drawn", "arae", temperatures=DRAWN),
+    "arae-best": PlainSystem("ARAE, best of 4", "arae", best_of=4),
     "arae-flow": PlainSystem("ARAE, flow", "arae", prior="flow", temperatures=DRAWN),
     "arae-codes": PlainSystem("ARAE, ideal prior", "arae", prior="codes", temperatures=(0.0, 0.8)),
     "arae-neighbours": PlainSystem(

@@ -169,6 +169,7 @@ def _measured(
             seed=seed,
             corpus=corpus,
             cells=measurement.cells,
+            best_of=row.best_of,
         )
         name = row_name(row.title, temperature, alone=len(row.temperatures) == 1)
         parameters = system.parameters + system.priors[0].parameters

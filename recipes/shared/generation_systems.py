@@ -330,6 +330,11 @@ def decodings_of(
     return found
 
 
+def best_of_key(best_of: int) -> dict[str, int]:
+    """Return what names such samples; what is drawn once is named as it always was."""
+    return {"best_of": best_of} if best_of > 1 else {}
+
+
 def samples_of(
     system: System,
     chosen: ChosenPrior,
@@ -340,6 +345,7 @@ def samples_of(
     seed: int,
     corpus: Corpus,
     cells: Cells,
+    best_of: int = 1,
 ) -> PackedSentences:
     """Return new sentences of a system in the corpus's vocabulary, drawn unless they are kept."""
     from arae_toolkit.data.corpus import pack
@@ -355,6 +361,7 @@ def samples_of(
         "count": count,
         "seed": seed,
         "device": system.device.type,  # which draws other random numbers
+        **best_of_key(best_of),
     }
 
     def draw() -> PackedSentences:
@@ -367,6 +374,7 @@ def samples_of(
                     seed=seed,
                     decoding=decoding,
                     expected=count,
+                    best_of=best_of,
                     **asked,
                 ):
                     yield words.encode_batch(block)

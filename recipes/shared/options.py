@@ -270,6 +270,15 @@ prior_options = in_order(
         "varied  [default: 1]",
     ),
 )
+best_of_option = click.option(
+    "--best-of",
+    type=click.IntRange(1),
+    default=1,
+    metavar="K",
+    help="Of K draws for each sentence keep the one that costs the decoder the fewest nats for its "
+    "length: likelier and less varied. A draw is decoded and read, 2.5 times the work of a usual "
+    "one.",
+)
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
 text_options = in_order(
     click.option(

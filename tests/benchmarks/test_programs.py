@@ -49,7 +49,7 @@ RUNS: dict[str, str] = {
     "aae_rate": "aae_rate --rounds 2 --iterations 1 --batch-size 8",
     "encoding": "encoding {trained}/tiny --count 300 --rounds 2",
     "frontier": "frontier {trained}/tiny {trained}/tiny@t0.8 {trained}/tiny-ae@codes@t0.8 "
-    "--count 120",
+    "{trained}/tiny@best2 --count 120",
     "iteration_profile": "iteration_profile --rounds 2 --iterations 2",
     "library_settings-fp32": "library_settings --rounds 2 --iterations 3 --busy 0 --preset demo",
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
@@ -423,7 +423,8 @@ def test_each_setting_trains_as_many_iterations_as_fit(iterations, corpus, tmp_p
 
 def test_settings_stand_beside_real_text_with_what_their_logs_say(result_of, folders):
     rows = result_of("frontier")["frontier"]["details"]["rows"]
-    assert {"real dev", "tiny", "tiny@t0.8", "tiny-ae@codes@t0.8"} < set(rows)
+    assert {"real dev", "tiny", "tiny@t0.8", "tiny-ae@codes@t0.8", "tiny@best2"} < set(rows)
+    assert (rows["tiny@best2"]["best_of"], "best_of" in rows["tiny"]) == (2, False)
     log = (folders["trained"] / "tiny" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     last = [row for row in map(json.loads, log) if row["kind"] == "dev"][-1]
     assert rows["tiny"]["nats_per_sentence"] == last["nats_per_sentence"]

@@ -192,11 +192,15 @@ def test_from_runs_to_counts(run, corpus, tmp_path):
     folder, results = tmp_path / "sheets", tmp_path / "results"
     words = ("--corpus", corpus.folder, "--out", folder, "--device", "cpu", "--seed", 2)
     sizes = ("--real", 6, "--count", 5, "--walks", 2, "--steps", 3)
-    made = call("evaluate", "readings", "make", f"ARAE={run}", *words, *sizes)
+    made = call("evaluate", "readings", "make", f"ARAE={run}@best3", *words, *sizes)
     assert made.stdout.splitlines()[-1] == str(folder / KEY)
     key = read_reading_key(folder / KEY)
     kinds = Counter((item.kind, item.source) for item in key.items)
-    samples = len(set(ARAE.from_pretrained(run).sample(100, seed=2)))
+    best = ARAE.from_pretrained(run).sample(100, seed=2, best_of=3)
+    samples = len(set(best))
+    read = {item.text for item in key.items if (item.kind, item.source) == ("sample", "ARAE")}
+    assert read == set(list(dict.fromkeys(best))[:5])
+    assert key.made["systems"]["ARAE"]["best_of"] == 3
     assert kinds == {("sample", REAL): 6, ("sample", "ARAE"): min(5, samples), ("walk", "ARAE"): 2}
     real = {item.text for item in key.items if item.source == REAL}
     assert real <= set(texts_of(corpus.split("test"), corpus.vocabulary))

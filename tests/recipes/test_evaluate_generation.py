@@ -149,6 +149,16 @@ def test_a_run_is_measured_with_each_of_its_priors(call, corpus, runs):
     assert "flow" in missing.stderr.splitlines()[-1]
 
 
+def test_the_best_of_several_draws_has_a_key_of_its_own(call, corpus, runs):
+    once, best = call("dull", "--json"), call("dull", "--best-of", 3, "--json")
+    once, best = (report(found)["systems"]["dull"] for found in (once, best))
+    assert ("best_of" in once, best["best_of"]) == (False, 3)
+    assert best["examples"][:4] == small.model(corpus.vocabulary).eval().sample(4, best_of=3)
+    assert best["examples"] != once["examples"]
+    keys = [json.loads(path.read_text())["key"] for path in runs.rglob("samples-*.json")]
+    assert {key.get("best_of") for key in keys} == {None, 3}  # once: the key of older programs
+
+
 def test_a_language_model_s_folder_is_a_run(call, corpus, runs):
     call()  # trains the judge
     judge = runs / "judges" / f"{corpus.name}-{corpus.sha256[:8]}" / "language-model"

@@ -83,12 +83,16 @@ def test_pairs_are_ten_of_our_own():
 def test_a_gallery_has_samples_walks_and_variations_of_each_run(run, corpus, tmp_path):
     words = ("--corpus", corpus.folder, "--results", tmp_path, "--device", "cpu")
     more = ("--count", 5, "--steps", 3, "--name", "small", "--seed", 3)
-    result = call("evaluate", "gallery", f"ARAE={run}", f"{run}@t1", *words, *more)
+    given = (f"ARAE={run}", f"{run}@t1", f"{run}@best4")
+    result = call("evaluate", "gallery", *given, *words, *more)
     written = read_results(tmp_path)["gallery-small"]
     assert result.stdout == f"{gallery(written)}\n"
     runs = written["details"]["runs"]
-    assert list(runs) == ["ARAE", "dull@t1"]
-    greedy, drawn = runs.values()
+    assert list(runs) == ["ARAE", "dull@t1", "dull@best4"]
+    greedy, drawn, best = runs.values()
+    assert best["samples"] == ARAE.from_pretrained(run).sample(5, seed=3, best_of=4)
+    assert (best["best_of"], "best_of" in greedy) == (4, False)
+    assert "5 samples, the likeliest words, the best of 4 draws each, prior own" in result.stdout
     assert greedy["samples"] == ARAE.from_pretrained(run).sample(100, seed=3)[:5]
     assert len(drawn["samples"]) == 5
     assert drawn["samples"] != greedy["samples"]
@@ -100,7 +104,8 @@ def test_a_gallery_has_samples_walks_and_variations_of_each_run(run, corpus, tmp
     assert {len(several["drawn"]) for several in greedy["variations"]} == {4}
     assert written["metrics"]["ARAE, steps through noise in the corpus"]["value"] == 0
     assert written["seeds"] == [3]
-    assert written["command"].startswith(f"arae-toolkit evaluate gallery ARAE={run} {run}@t1 --")
+    command = " ".join(["arae-toolkit evaluate gallery", *given])
+    assert written["command"].startswith(f"{command} --")
     assert str(tmp_path) not in written["command"]
 
 

@@ -13,6 +13,7 @@ from command_line import json_lines, rows_in, start
 from arae_toolkit import ARAE
 from arae_toolkit.data.vocabulary import UNKNOWN, Vocabulary
 from arae_toolkit.generation.decoding import Decoding
+from arae_toolkit.models.image_arae import ImageARAE
 
 TEXTS = ["a man sleeps .", "two dogs run in the park", "the woman sees a zebra"]
 
@@ -89,6 +90,26 @@ def test_unique_samples_are_the_distinct_ones_in_the_order_they_are_drawn(call, 
     assert len(set(sentences)) == len(sentences) == 30
     drawn = list(dict.fromkeys(model.sample(300, batch_size=30)))
     assert sentences == drawn[:30]
+
+
+def test_the_best_of_several_draws_is_kept(call, model):
+    best = call("sample", "--count", 40, "--seed", 5, "--best-of", 4).stdout.splitlines()
+    assert best == model.sample(40, seed=5, best_of=4)
+    assert best != model.sample(40, seed=5)
+    assert call("sample", "--count", 7, "--seed", 5, "--best-of", 4).stdout.splitlines() == best[:7]
+    usual = call("sample", "--count", 9, "--best-of", 1).stdout
+    assert usual == call("sample", "--count", 9).stdout
+    assert "--best-of" in call("sample", "--best-of", 0, code=2).stderr
+
+
+def test_the_best_of_several_draws_is_for_text_models(tmp_path):
+    sizes = {"encoder_sizes": (6,), "decoder_sizes": (6,), "generator_sizes": (6,)}
+    model = ImageARAE((4, 3), code_size=5, noise_size=3, **sizes)
+    model.save_pretrained(tmp_path / "images")
+    words = ("sample", tmp_path / "images", "--out", tmp_path / "x.png", "--best-of", 4)
+    (told,) = [line for line in call_program(*words, code=2).stderr.splitlines() if "Error" in line]
+    assert "--best-of is for text models" in told
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_a_language_model_s_likeliest_sentence_is_told_to_be_one(tmp_path):

@@ -114,6 +114,20 @@ def test_a_model_is_trained_once_for_all_that_show_it(reproduce, shared):
     assert (shared / "table1.png").exists()
 
 
+def test_the_best_of_four_is_a_row_of_the_same_model(reproduce, shared, place):
+    reproduce("table1", "--system", "arae")
+    models = sorted(path.name for path in shared.iterdir() if path.is_dir())
+    kept = set((place / "runs" / "evaluations").rglob("samples-*.json"))
+    done, result = reproduce("table1", "--system", "arae", "--once", "arae-best")
+    assert sorted(path.name for path in shared.iterdir() if path.is_dir()) == models
+    assert "| ARAE, best of 4 |" in done.stdout
+    (one,), (other,) = (result["details"]["cells"][row] for row in ("ARAE", "ARAE, best of 4"))
+    assert one["weights_sha256"] == other["weights_sha256"]
+    (new,) = set((place / "runs" / "evaluations").rglob("samples-*.json")) - kept
+    assert json.loads(new.read_text())["key"]["best_of"] == 4
+    assert all("best_of" not in json.loads(path.read_text())["key"] for path in kept)
+
+
 def test_figure_4_measures_swaps_and_its_results_hold_no_sentence(reproduce, shared, monkeypatch):
     done, result = reproduce("figure4", "--swaps", 2)
     metrics = result["metrics"]

@@ -85,6 +85,15 @@ def test_settings_are_held_against_the_curve_where_there_is_one(tmp_path):
     assert (tmp_path / "frontier.png").stat().st_size > 5_000
 
 
+def test_the_best_of_several_draws_is_a_row_and_no_part_of_the_curve():
+    curve = (("lm", 10.0, 60.0, None), ("lm", 40.0, 40.0, None))
+    results = settings_result(*curve, ("lm", 20.0, 90.0, None), ("ae", 20.0, 53.0, 7.0))
+    results["frontier"]["details"]["rows"]["lm 20.0"]["best_of"] = 4
+    *_, best, plain = frontier_block(results).splitlines()
+    assert best.split("|")[3].strip() == "0.8, best of 4"
+    assert plain.split("|")[-2].strip() == "3.0"
+
+
 def test_without_results_the_program_that_makes_them_is_named():
     with pytest.raises(ToolkitError, match=r"benchmarks\.frontier"):
         frontier_block({})
