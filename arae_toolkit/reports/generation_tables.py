@@ -30,6 +30,8 @@ test; that of the AAE stands in footnote 2."""
 
 BOTH = "both"
 """How results of readings call what all readers said."""
+READINGS = "readings"
+"""The name of their results, or its beginning."""
 FRONTIER = (
     *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
     *("reverse", "forward", "in train, percent", "above the curve"),
@@ -82,10 +84,17 @@ def table1_block(results: Results) -> str:
 def readings_block(results: Results) -> str:
     """Return of how many rows of each source every reader said yes, and where those are from.
 
+    A table for each reading: ``readings`` and whatever is named ``readings-...``.
+
     Raises:
         ToolkitError: If no reading has been counted.
     """
-    result = measured(results, "readings", "a reading", "arae-toolkit evaluate readings count")
+    measured(results, READINGS, "a reading", "arae-toolkit evaluate readings count")
+    names = sorted(name for name in results if f"{name}-".startswith(f"{READINGS}-"))
+    return "\n\n".join(_reading(results[name]) for name in names)
+
+
+def _reading(result: Result) -> str:
     metrics = result["metrics"]
     ends = f", {BOTH}"
     asked = [name.removesuffix(ends).rpartition(", ") for name in metrics if name.endswith(ends)]
