@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,11 +183,8 @@ def _labels_map(text: str) -> tuple[tuple[str, str], ...]:
         for written, equals, name in parts
         if equals
     }
-    counts = Counter(written.strip() for written, equals, _ in parts if equals)
-    if twice := [written for written, count in counts.items() if count > 1]:
-        raise ValueError(f"{twice[0]!r} has two names")
     if len(found) != len(parts):
-        raise ValueError("WRITTEN=NAME for each label is expected, with commas between them")
+        raise ValueError("WRITTEN=NAME is expected once for each label, with commas between them")
     if not any(found.values()):
         raise ValueError("no label has a name")
     return tuple(found.items())
