@@ -86,6 +86,8 @@ def prepare_corpus(
         check_replaceable(folder, title)
         tree = _source_tree(name, source, report, progress)
         found, sources = _found_files(name, tree, options)
+        for note in [] if tree is None or name in CORPORA else user_files.passed_over(tree):
+            report(note)
     else:
         folder, title = out or corpus_folder(name), name
         check_replaceable(folder, title)
@@ -130,7 +132,13 @@ def prepare_corpus(
         write_json(temporary / MANIFEST, manifest)
     changes = None if before is None else _changes(before["options"], manifest["options"])
     # Options may say what was so without them, as --encoding utf-8 does: then nothing is lost.
-    if before and changes and any(before.get(key) != manifest[key] for key in _CONTENT):
+    another = before is not None and any(before.get(key) != manifest[key] for key in _CONTENT)
+    if another and not changes:
+        report(
+            f"{title} has changed since it was prepared, and its corpus is made anew; runs that "
+            "were trained on the former one need that, and --out keeps both"
+        )
+    if before and changes and another:
         report(
             f"{folder}: replaces a corpus of other options ({changes}), which runs that were "
             "trained on it need; --out keeps both"

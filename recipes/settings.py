@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ from arae_toolkit.config.descriptions import described, written
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.config.presets import preset as named_preset
+from arae_toolkit.data_prep.options import CORPORA
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_option
 from arae_toolkit.recipes.shared.progress import print_table, say
@@ -43,6 +45,11 @@ def settings(preset: str, kind: str, corpus: str, transfer: bool, as_json: bool)
     of model on this corpus. A model with an attribute (pretrain on labelled sentences) has the
     settings that --transfer shows.
     """
+    from arae_toolkit.data_prep.preparation import prepared_folder
+
+    if corpus not in CORPORA and not Path(corpus).exists() and prepared_folder(corpus) is None:
+        problem = f"no corpus {corpus!r}; there are {', '.join(CORPORA)}, and files of your own"
+        raise click.BadParameter(problem, param_hint="'--corpus'")
     transfer = transfer or kind not in KINDS
     if transfer and kind not in SYSTEMS:
         raise click.UsageError(f"--kind {kind} has no attribute; use it without --transfer")

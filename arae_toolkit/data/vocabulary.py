@@ -207,9 +207,13 @@ class Vocabulary:
         """Return the ids of each text, ``<eos>`` last.
 
         Raises:
-            TypeError: See :func:`check_texts`.
+            TypeError: See :func:`check_texts`; or if one of them is no text.
         """
         check_texts(texts)
+        texts = list(texts)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TypeError(f"row {row}: {type(text).__name__} is no text")
         texts = [normalized(text) for text in texts]
         encodings = self._reader.encode_batch_fast(texts, add_special_tokens=False)
         return [[*encoding.ids, EOS] for encoding in encodings]

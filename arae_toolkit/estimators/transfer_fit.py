@@ -75,7 +75,11 @@ def train_on_texts(
         )
         for label, count in corpus.manifest["splits"]["train"]["labels"].items():
             if not count:
-                raise ValueError(f"no text of label {label!r} has at most {max_length} words")
+                short = f"has at most {max_length} words"
+                if corpus.manifest["splits"]["dev"]["labels"].get(label):
+                    problem = f"no text of label {label!r} that {short} is left to learn from"
+                    raise ValueError(f"{problem}: those few are held out; give more of them")
+                raise ValueError(f"no text of label {label!r} {short}")
         folder = folder or Path(temporary) / "model"
         known = labelled_part(corpus)
         # Here, since a system that has to train its scorer tells no listener of that.

@@ -142,7 +142,7 @@ def labels_of(y: Any, rows: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
             f"y holds {UNLABELLED}, which means no label; leave these rows out, or name the classes"
         )
     if len(classes) < 2:
-        raise ValueError(f"y holds one class only, {classes[0]!r}; there must be two")
+        raise ValueError(f"y holds one class only, {plain(classes[0])!r}; there must be two")
     return labels, classes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -197,7 +198,9 @@ def training_curve(run: Path) -> list[dict[str, float]]:
 
 
 def covariance_trace(codes: Tensor) -> float:
-    """Return the summed variance of all coordinates. Shape of ``codes``: (N, Z)."""
+    """Return the summed variance of all coordinates; NaN of one code. Shape: (N, Z)."""
+    if len(codes) < 2:
+        return math.nan  # as torch has it, which warns
     return float(codes.double().var(dim=0).sum())
 
 

@@ -311,7 +311,12 @@ class ARAE(nn.Module):
         :func:`~arae_toolkit.priors.folder.prior_named`. With ``best_of`` each sentence is of so
         many draws the one with the fewest nats for its length; see
         :func:`~arae_toolkit.generation.best_of.best_blocks`.
+
+        Raises:
+            ValueError: If ``count`` is below 0.
         """
+        if count < 0:
+            raise ValueError(f"count must be at least 0, got {count}")
         blocks = self.sample_blocks(
             block_sizes(count, batch_size),
             seed=seed,

@@ -389,7 +389,7 @@ def _all_differences(there: Any, here: Identity) -> list[str]:
     """Return in words what differs between the sweep that is stored and the one asked for."""
     saved = cast("Identity", there)
     gone = [f"{name} {saved[name]} there, unset here" for name in saved if name not in here]
-    return differences(saved, here, defaults={}) + gone
+    return list(dict.fromkeys([*differences(saved, here, defaults={}), *gone]))
 
 
 def _short(value: Any) -> str:

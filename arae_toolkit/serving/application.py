@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -139,10 +139,14 @@ class _Service:
 async def _body_of(request: Request) -> bytes:
     """Return the body of a request, of which no more is read than may be."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BODY_BYTES:
-            raise RefusedRequest(f"the request has more than {MOST_BODY_BYTES:,} bytes", status=413)
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BODY_BYTES:
+                problem = f"the request has more than {MOST_BODY_BYTES:,} bytes"
+                raise RefusedRequest(problem, status=413)
+    except ClientDisconnect as error:  # nobody reads the answer, and no fault of ours
+        raise RefusedRequest("the request ended before its body did") from error
     return bytes(body)
 
 

@@ -87,7 +87,7 @@ def as_utf8(stream: IO[bytes], *, path: str, encoding: str | None = None) -> Bin
 
     Raises:
         DataError: If no encoding is given and it is evidently no text, or most of its first lines
-            are of another encoding.
+            are of another encoding; or if it cannot be of the encoding that is given.
 
     Example:
         >>> as_utf8(io.BytesIO("café\rthé".encode("utf-16")), path="rows.txt").read().decode()
@@ -105,7 +105,7 @@ def as_utf8(stream: IO[bytes], *, path: str, encoding: str | None = None) -> Bin
     text = head.decode(told or "utf-8", "replace")
     old_ends = text.count("\r") - text.count("\r\n") > text.count("\n")
     if told is not None or old_ends:
-        source = io.BufferedReader(_Recoded(source, told or "utf-8"), _BLOCK_BYTES)
+        source = io.BufferedReader(_Recoded(source, told or "utf-8", path=path), _BLOCK_BYTES)
         head, source = with_head(source)
     lines = [] if encoding else head.split(b"\n")[:-1]
     undecodable = sum(not _is_text(line) for line in lines)
@@ -163,9 +163,10 @@ class _Prefixed(io.RawIOBase):
 class _Recoded(io.RawIOBase):
     """The text of a stream in UTF-8, each line ended by a line feed."""
 
-    def __init__(self, source: BinaryIO, encoding: str) -> None:
+    def __init__(self, source: BinaryIO, encoding: str, *, path: str) -> None:
         super().__init__()
         self._source, self._ready, self._ended = source, b"", False
+        self._encoding, self._path = encoding, path
         errors = "surrogateescape" if encoding == "utf-8" else _UNDECODABLE
         decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
@@ -177,7 +178,12 @@ class _Recoded(io.RawIOBase):
         while not self._ready and not self._ended:
             block = cast(Any, self._source).read1(_BLOCK_BYTES)
             self._ended = not block
-            text = self._decoder.decode(block, final=self._ended)
+            try:
+                text = self._decoder.decode(block, final=self._ended)
+            except UnicodeError as error:  # of a codec that asks for more than its bytes
+                hint = "name its encoding with --encoding, such as utf-8 or utf-16-le"
+                problem = f"not {self._encoding.upper()} ({error})"
+                raise DataError(problem, path=self._path, hint=hint) from None
             self._ready = text.encode("utf-8", "surrogateescape")
         block, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(block)] = block

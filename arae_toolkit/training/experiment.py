@@ -22,6 +22,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import (
     CONFIG,
     FORMER_SHA256,
+    TOKENIZER,
     WEIGHTS,
     check_vacant,
     read_config,
@@ -33,7 +34,7 @@ from arae_toolkit.storage.atomic_files import remove_leftovers
 from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.checkpoint import STATE, iterations_done
 from arae_toolkit.training.loop import Evaluate, Run, Trainable, fit
-from arae_toolkit.training.metrics_log import Listener, RunLog
+from arae_toolkit.training.metrics_log import METRICS, Listener, RunLog
 from arae_toolkit.training.rehearsal import Rehearsal
 from arae_toolkit.training.run_identity import (
     FORMERLY,
@@ -174,6 +175,7 @@ class Experiment:
             starting = network.state_dict() if weights is None else weights
             if lead and (resumed != own or not (self.folder / CONFIG).exists()):
                 check_vacant(self.folder, starting)
+                _check_of_no_other(self.folder, vocabulary)
             if lead and (resumed is None or not (self.folder / CONFIG).exists()):
                 save_model_folder(
                     self.folder,
@@ -253,6 +255,23 @@ def set_aside(folder: Path, *, note: Callable[[str], None], members: str = "") -
             f"{folder}: cannot be renamed ({error.strerror}); name another folder with --out"
         ) from error
     note(f"{folder}: the model that lay there is kept in {folder.with_name(target.name)}")
+
+
+def _check_of_no_other(folder: Path, vocabulary: Vocabulary | None) -> None:
+    """Refuse a folder where files that are of no run would be replaced.
+
+    Raises:
+        ToolkitError: Naming the file.
+    """
+    if (folder / CONFIG).exists():
+        return
+    own = b"" if vocabulary is None else vocabulary.to_json().encode()  # left by a kill
+    for name in (METRICS, TOKENIZER):
+        if (folder / name).is_file() and (folder / name).read_bytes() not in (b"", own):
+            raise ToolkitError(
+                f"{folder}: its {name} is of no run and would be lost; name another folder with "
+                "--out"
+            )
 
 
 def _same(first: Path, second: Path) -> bool:

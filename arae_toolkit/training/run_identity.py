@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from arae_toolkit.config.overrides import Sections, to_dict
@@ -16,6 +17,9 @@ LENGTH = ("training.epochs", "training.iterations")
 """What an extended run may have otherwise than before."""
 FORMERLY: Identity = {"encoder_optimizer": "sgd", "word_vectors": "none"}
 """What no setting says and earlier versions did otherwise, by the names that runs have for it."""
+TASK = "task"
+"""What only runs that transfer are identified by: one without it is of another task."""
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 
 def settings_identity(config: Sections) -> dict[str, str]:
@@ -45,11 +49,23 @@ def differences(
         ['epochs 3 there, 4 here']
     """
     saved = {**defaults, **there}
+    names = [*here, *(name for name in (TASK,) if name in saved and name not in here)]
+    return _changed(saved, here, [name for name in names if name not in besides])
+
+
+def _changed(there: Identity, here: Identity, names: Iterable[str]) -> list[str]:
+    """Return in words which of these names stand for something else in two runs."""
     return [
-        f"{name} {saved.get(name, 'unset')} there, {value} here"
-        for name, value in here.items()
-        if saved.get(name) != value and name not in besides
+        f"{name} {_shown(there, name)} there, {_shown(here, name)} here"
+        for name in names
+        if there.get(name) != here.get(name)
     ]
+
+
+def _shown(run: Identity, name: str) -> str:
+    """Return what a run has by a name; of a fingerprint its beginning."""
+    value = str(run.get(name, "unset"))
+    return value[:12] if _FINGERPRINT.fullmatch(value) else value
 
 
 def is_extension(
@@ -68,7 +84,7 @@ def is_extension(
         CheckpointMismatch: If their lengths differ, and the saved one is not finished or not
             shorter.
     """
-    changed = differences(there, {n: here[n] for n in LENGTH if n in here}, defaults={})
+    changed = _changed(there, here, [name for name in LENGTH if name in here])
     if not changed:
         return False
     lengths = []

@@ -82,10 +82,7 @@ def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
     if len(tree.files) == 1:
         files = {"train": tree.files[0]}
     else:
-        named = {
-            split: tree.find(*(stem + suffix for stem in stems for suffix in ROW_SUFFIXES))
-            for split, stems in SPLIT_NAMES.items()
-        }
+        named = {split: tree.find(*_names_of(split)) for split in SPLIT_NAMES}
         files = {split: file for split, file in named.items() if file}
     if "train" not in files:
         problem = f"no training file here: train with one of {' '.join(ROW_SUFFIXES)}"
@@ -104,6 +101,27 @@ def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
         labels=tuple(dict.fromkeys(filter(None, fields.names.values()))) or None,
         label_pairs=are_pairs,
     )
+
+
+def passed_over(tree: SourceTree) -> list[str]:
+    """Return a line for each file that could be a split as well as the one that is read."""
+    if len(tree.files) == 1:
+        return []
+    notes = []
+    for split in SPLIT_NAMES:
+        read = tree.find(*_names_of(split))
+        there = {file.name: file for file in reversed(tree.files)}
+        notes += [
+            f"{there[name]} is not read: {split} is {tree.relative(read)}"
+            for name in _names_of(split)
+            if read and name in there and name != read.name
+        ]
+    return notes
+
+
+def _names_of(split: str) -> list[str]:
+    """Return the file names of a split, the first that there is being taken."""
+    return [stem + suffix for stem in SPLIT_NAMES[split] for suffix in ROW_SUFFIXES]
 
 
 def fields_of(file: SourceFile, options: PrepareOptions) -> Fields:

@@ -184,7 +184,7 @@ def _labels_map(text: str) -> tuple[tuple[str, str], ...]:
         if equals
     }
     if len(found) != len(parts):
-        raise ValueError("WRITTEN=NAME for each label is expected, with commas between them")
+        raise ValueError("WRITTEN=NAME is expected once for each label, with commas between them")
     if not any(found.values()):
         raise ValueError("no label has a name")
     return tuple(found.items())

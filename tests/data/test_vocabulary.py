@@ -160,3 +160,11 @@ def test_unknown_marks_in_the_texts_are_not_counted():
     words = Vocabulary.build(["a <unk> b", "<UNK> a"], size=10)
     assert list(words.words) == ["<pad>", "<bos>", "<eos>", "<unk>", "a", "b"]
     assert words.encode("a <unk>") == [4, 3, 2]
+
+
+def test_what_is_no_text_is_named_by_its_row(vocabulary):
+    """Not by an attribute that it lacks."""
+    with pytest.raises(TypeError, match="row 1: NoneType is no text"):
+        vocabulary.encode_batch(["a", None])
+    with pytest.raises(TypeError, match="row 0: int is no text"):
+        vocabulary.encode_batch(iter([1]))

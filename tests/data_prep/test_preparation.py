@@ -413,3 +413,15 @@ def test_arrays_are_small_integers(source):
     packed = PackedSentences.open(corpus.folder, "train")
     assert packed.tokens.dtype == np.uint16
     assert isinstance(packed.tokens, np.memmap)
+
+
+def test_a_source_that_has_changed_is_told(tmp_path):
+    """Its corpus is made anew at the same place, which runs that were trained on it notice."""
+    path, told = tmp_path / "rows.txt", []
+    path.write_text("".join(f"a {colour} dog\n" for colour in COLOURS))
+    for _ in range(2):
+        prepare(path, report=told.append)
+    assert not any("has changed" in line for line in told)
+    path.write_text(path.read_text() + "a pink dog\n")
+    prepare(path, report=told.append)
+    assert sum("rows has changed since it was prepared" in line for line in told) == 1

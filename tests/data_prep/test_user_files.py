@@ -398,3 +398,14 @@ def test_a_field_is_one_thing(tmp_path, options):
     path.write_text("a,b\nbad soup,cold\n")
     with pytest.raises(DataError, match="cannot be two things"):
         read(path, PrepareOptions(**options))
+
+
+def test_files_that_could_be_a_split_as_well_are_told(tmp_path):
+    """A folder with two of them loses the rows of one, and not in silence."""
+    for name in ("train.txt", "train.csv", "val.txt", "dev.jsonl", "notes.txt"):
+        write(tmp_path / name, [("a", "1")])
+    assert user_files.passed_over(SourceTree(tmp_path)) == [
+        f"{tmp_path / 'train.txt'} is not read: train is train.csv",
+        f"{tmp_path / 'val.txt'} is not read: dev is dev.jsonl",
+    ]
+    assert user_files.passed_over(SourceTree(tmp_path / "notes.txt")) == []

@@ -346,6 +346,15 @@ def test_a_class_whose_texts_are_all_too_long_is_named():
         estimator(max_length=7).fit(texts, LABELS)
 
 
+def test_a_class_whose_only_text_is_held_out_is_told():
+    """It is short enough, which the message must not deny."""
+    texts = [f"the food was {word} {number}" for word in ("great", "awful") for number in range(12)]
+    labels = ["good"] * 12 + ["bad"] * 12
+    made = TextTransfer("delete-and-replace", to="good", random_state=6)
+    with pytest.raises(ValueError, match=r"'odd' that has at most 25 words .* are held out; give"):
+        made.fit([*texts, "an odd one"], [*labels, "odd"])
+
+
 def test_an_unknown_target_is_named(fitted, folder):
     with pytest.raises(ValueError, match=r"no label 'goood'.* bad, good.* 'good'"):
         fitted.transfer(RAW, to="goood")

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,7 @@ def test_edit_neighbours_are_near_and_never_the_sentence_itself():
 def test_the_covariance_trace_is_the_summed_variance():
     """Two codes at distance 2 along one axis: variance 2."""
     assert covariance_trace(torch.tensor([[1.0, 5.0], [-1.0, 5.0]])) == pytest.approx(2.0)
+    assert math.isnan(covariance_trace(torch.tensor([[1.0, 5.0]])))  # and warns of nothing
 
 
 def test_monitors_of_a_model():

@@ -70,6 +70,13 @@ def test_one_text_is_no_list_of_texts(text):
             method(text)
 
 
+def test_fewer_samples_than_none_are_refused():
+    """Not answered by none."""
+    arae = small.model(small.vocabulary())
+    with pytest.raises(ValueError, match="count must be at least 0, got -1"):
+        arae.sample(-1)
+
+
 def test_samples_are_fixed_by_the_seed():
     """Same seed, same sentences, with every method; other seeds differ."""
     arae = small.model(small.vocabulary()).eval()

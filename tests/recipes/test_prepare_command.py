@@ -156,6 +156,7 @@ def test_the_synthetic_corpus_is_prepared_in_the_cache():
         (["snli", "--format", "csv"], "--format applies to PATH"),
         (["rows.txt", "--encoding", "utf-99"], "no encoding 'utf-99'"),
         (["rows.txt", "--labels-map", "0"], "WRITTEN=NAME"),
+        (["rows.txt", "--labels-map", "0=a,0=b"], "once for each label"),
         (["rows.txt", "--dev-share", "0.6", "--test-share", "0.4"], "must leave something"),
     ],
 )

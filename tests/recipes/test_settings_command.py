@@ -38,3 +38,11 @@ def test_what_cannot_go_together_is_refused():
     assert "has no attribute" in call("settings", "--kind", "vae", "--transfer", code=2).stderr
     assert "no presets" in call("settings", "fast", "--kind", "infilling", code=2).stderr
     assert "'nope' is not one of" in call("settings", "nope", code=2).stderr
+
+
+def test_a_corpus_that_there_is_not_is_no_other_one(tmp_path):
+    """Its settings would be those of a corpus without any of its own."""
+    assert "no corpus 'yepl'; there are snli" in call("settings", "--corpus", "yepl", code=2).stderr
+    path = tmp_path / "own.txt"
+    path.write_text("a text\n")
+    assert values("--corpus", str(path)) == values("--corpus", "synthetic-topics")

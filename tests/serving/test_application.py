@@ -1,5 +1,6 @@
 """The API as a program and a browser meet it, within the process."""
 
+import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import small
 import small_serving
 from small_serving import ADDRESS, BEARER, PORT, TOKEN
 
-from arae_toolkit.serving.application import PAGE
+from arae_toolkit.serving.application import PAGE, application
 from arae_toolkit.serving.operations import MOST_BODY_BYTES
 from arae_toolkit.serving.request_queue import RequestQueue
 
@@ -223,6 +224,32 @@ def test_a_body_of_unknown_length_is_bounded_as_well(client):
     pieces = (b" " * 65_536 for _ in range(2 + MOST_BODY_BYTES // 65_536))
     answer = client.post("/api/walk", content=pieces, headers={"content-type": "application/json"})
     assert answer.status_code == 413
+
+
+def test_who_goes_away_within_a_body_is_no_failure_of_ours(runs, queue):
+    """A closed tab would else be a traceback in the server's terminal."""
+    app = application(runs, queue, token=TOKEN, port=PORT)
+    head = {"host": f"127.0.0.1:{PORT}", "content-type": "application/json", **BEARER}
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/walk", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in head.items()],
+    }  # fmt: skip
+    received = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent = []
+
+    async def receive():
+        return next(received)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400
 
 
 def test_other_methods_are_refused(client):

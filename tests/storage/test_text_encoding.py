@@ -77,3 +77,9 @@ def test_no_more_is_waited_for_than_a_line():
         assert stream.readline() == b"one\n"
         target.write(b"two\n")
         assert stream.readline() == b"two\n"
+
+
+def test_an_encoding_that_needs_a_mark_which_is_not_there_is_refused():
+    """One line that names the file and the option, not a codec's own error."""
+    with pytest.raises(DataError, match=r"not UTF-16 .*--encoding"):
+        read(b"text,label\ngood food,1\n", encoding="utf-16")

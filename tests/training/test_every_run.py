@@ -17,7 +17,7 @@ from small_runs import KillAt, Killed, assert_same_end, rows_of
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.preparation import prepare_corpus
-from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.model_folder import CONFIG, WEIGHTS
 from arae_toolkit.nli.experiment import Task, train_classifier
@@ -282,3 +282,12 @@ def test_a_run_that_is_not_finished_is_not_extended(corpora, tmp_path):
 def test_an_extension_changes_the_length_alone(corpora, whole):
     with pytest.raises(CheckpointMismatch, match=r"training\.warmup \d+ there, 9 here"):
         KINDS["arae"](corpora, whole("arae"), "epochs=2", "warmup=9", extend=True)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "tokenizer.json"])
+def test_files_of_no_run_are_not_replaced(corpora, tmp_path, name):
+    """A folder of somebody's own, with a file that is called as one of a run's."""
+    (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(ToolkitError, match=f"its {name} is of no run and would be lost"):
+        KINDS["ae"](corpora, tmp_path)
+    assert (tmp_path / name).read_text() == '{"mine": 1}'

@@ -6,7 +6,7 @@ import pytest
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.training.run_identity import check_folder, settings_identity
+from arae_toolkit.training.run_identity import LENGTH, check_folder, settings_identity
 
 DEFAULTS = settings_identity(Config())
 
@@ -31,6 +31,23 @@ def test_what_is_no_setting_has_no_default(tmp_path):
     path = _saved(tmp_path, DEFAULTS)
     with pytest.raises(CheckpointMismatch, match="corpus unset there, abc here"):
         check_folder(path, {"corpus": "abc", **DEFAULTS}, defaults=DEFAULTS)
+
+
+@pytest.mark.parametrize("saved", ["there", "here"])
+def test_a_run_that_transfers_is_no_run_that_does_not(tmp_path, saved):
+    """Either way round, though the one has nothing that the other lacks but its task."""
+    plain = {"model": "arae", **DEFAULTS}
+    transfers = {**plain, "task": "transfer"}
+    there, here = (transfers, plain) if saved == "there" else (plain, transfers)
+    with pytest.raises(CheckpointMismatch, match=r"task .* there, .* here"):
+        check_folder(_saved(tmp_path, there), here, defaults=DEFAULTS, besides=LENGTH)
+
+
+def test_fingerprints_are_told_by_their_beginning(tmp_path):
+    """Two of them in full are a message that nobody reads to its end."""
+    path = _saved(tmp_path, {"corpus": "ab" * 32, **DEFAULTS})
+    with pytest.raises(CheckpointMismatch, match=r"corpus abababababab there, cdcdcdcdcdcd here"):
+        check_folder(path, {"corpus": "cd" * 32, **DEFAULTS}, defaults=DEFAULTS)
 
 
 @pytest.mark.parametrize("run", [5, None, "text"])
