@@ -35,6 +35,16 @@ def pair_fields(premise_field: str | None, hypothesis_field: str | None) -> list
     return [premise_field or PREMISE, hypothesis_field or HYPOTHESIS]
 
 
+def classifier_name(corpus: str, labels: str) -> str:
+    """Return how the runs of classifiers begin: by the corpus, unless that is SNLI.
+
+    Example:
+        >>> classifier_name("snli", "tiny"), classifier_name("questions", "tiny")
+        ('nli-tiny', 'nli-questions-tiny')
+    """
+    return f"nli-{labels}" if corpus == "snli" else f"nli-{corpus}-{labels}"
+
+
 def find_nli_run(run: str) -> Path:
     """Return the folder of a classifier, by name or path.
 

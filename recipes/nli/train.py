@@ -18,7 +18,7 @@ from arae_toolkit.nli.settings import (
     TUNED_RATE,
     ModelName,
 )
-from arae_toolkit.recipes.nli.options import find_nli_run
+from arae_toolkit.recipes.nli.options import classifier_name, find_nli_run
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
@@ -144,7 +144,10 @@ SUBCOMMANDS = {
 @plain_options
 @word_vectors_option
 @overwrite_option
-@run_options("Folder of the model.", default="runs/nli-LABELS")
+@run_options(
+    "Folder of the model.",
+    default="runs/nli-LABELS, and nli-CORPUS-LABELS for other pairs than SNLI's",
+)
 @results_option
 @click.pass_context
 def nli(
@@ -237,7 +240,8 @@ def nli(
     if pseudo_labels:
         pseudo = _pseudo(task, pseudo_labels, confidence) if leads else None
         task = replace(task, pseudo=ranks.of_first(pseudo) if ranks else pseudo)
-    folder = out or run_folder(_default_name(labels, model, chosen, pseudo=bool(pseudo_labels)))
+    kind = _kind(model, chosen, pseudo=bool(pseudo_labels))
+    folder = out or run_folder(classifier_name(runs_name, labels) + kind)
     all_seeds = range(seed, seed + seeds)
     with first_goes_ahead(ranks):
         if overwrite and leads:
@@ -266,16 +270,16 @@ def nli(
     say_next(["nli", "predict", folder, "FILE"])
 
 
-def _default_name(labels: str, model: str, objective: str, *, pseudo: bool) -> str:
-    """Return ``nli-tiny`` for the paper's model from an ARAE, a longer name for any other.
+def _kind(model: str, objective: str, *, pseudo: bool) -> str:
+    """Return what the name of a run ends in: nothing for the paper's model from an ARAE.
 
     Example:
-        >>> _default_name("tiny", "bilstm-max", "masked-pairs", pseudo=False)
-        'nli-tiny-bilstm-max-masked-pairs'
+        >>> _kind("bilstm-max", "masked-pairs", pseudo=False)
+        '-bilstm-max-masked-pairs'
     """
     usual = model == "paper" and objective == "arae"
     kind = objective if objective.startswith(OUTSIDE_OBJECTIVE) else f"{model}-{objective}"
-    return f"nli-{labels}" + f"-{kind}" * (not usual) + "-pseudo" * pseudo
+    return f"-{kind}" * (not usual) + "-pseudo" * pseudo
 
 
 def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:

@@ -10,6 +10,7 @@ import click
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.nli.settings import MODELS, OBJECTIVES, ModelName
+from arae_toolkit.recipes.nli.options import classifier_name
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
@@ -127,7 +128,11 @@ def nli(
         changes, over = (*QUICK_SETTINGS, *changes), over or QUICK_OVER
     else:
         corpus = open_pairs(corpus_name, measured=("dev", "test"))
-        folder = named_folder(out, f"nli-{labels}" + f"-{model}" * (model != "paper"))
+        folder = named_folder(
+            out,
+            classifier_name(run_name(corpus_name, corpus), labels)
+            + f"-{model}" * (model != "paper"),
+        )
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.nli.experiment import Task
     from arae_toolkit.search.objectives import objectives

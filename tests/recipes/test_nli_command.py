@@ -233,17 +233,21 @@ def test_outside_weights_are_titled_so_with_what_they_have_seen(corpus, tmp_path
     assert "classifier with outside weights, 2 seeds" in frozen.stdout
     assert "stand-in, trained on SNLI's pairs: on these no result" in frozen.stdout
     assert "stand-in reads" in frozen.stderr
-    result = _result(tmp_path, "nli-240-outside")
+    result = _result(tmp_path, "nli-synthetic-240-outside")
     assert result["details"]["outside"]["seen"] in frozen.stdout
     assert not result["details"]["outside"]["tuned"]
-    row = "**with outside weights**: 240-outside, stand-in, frozen; trained on SNLI's pairs"
-    assert row in inference_block({"nli-240-outside": result})
+    row = (
+        "**with outside weights**: synthetic-240-outside, stand-in, frozen; trained on SNLI's pairs"
+    )
+    assert row in inference_block({"nli-synthetic-240-outside": result})
     assert call(*options).stdout == frozen.stdout
     call(*options, "--tune-encoder", "--seeds", "1")
-    tuned = _result(tmp_path, "nli-240-outside-tuned")["details"]
+    tuned = _result(tmp_path, "nli-synthetic-240-outside-tuned")["details"]
     assert tuned["outside"]["tuned"]
     assert tuned["settings"]["training"]["encoder_rate"] == 0.02
-    told = call("nli", "predict", "240-outside", input="a quokka sleeps .\ta quokka rests .\n")
+    told = call(
+        "nli", "predict", "synthetic-240-outside", input="a quokka sleeps .\ta quokka rests .\n"
+    )
     assert told.stdout.strip() in ("entailment", "neutral", "contradiction")
     call(*options, "--set", "word_drop=0.1", code=2)
     call(*options, "--model", "attention", code=2)

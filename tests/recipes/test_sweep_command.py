@@ -114,7 +114,7 @@ def test_a_classifier_of_pairs_is_searched_by_its_accuracy(tmp_path):
         *[part for setting in settings for part in ("--set", setting)],
         *("--set", "dropout=0", "--device", "cpu", "--results", tmp_path / "results"),
     )
-    out = runs_folder() / "nli-240-bilstm-max-sweep"
+    out = runs_folder() / "nli-pairs-240-bilstm-max-sweep"
     for trial in json.loads(result.stdout)["trials"]:
         assert trial["state"] == "done", result.stderr
         measured = json.loads((out / f"trial-000{trial['number']}" / "evaluation.json").read_text())

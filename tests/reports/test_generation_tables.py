@@ -24,7 +24,8 @@ def test_every_reading_is_a_table(tmp_path):
     _count(tmp_path, "readingsx", {"other": 1.0})
     first, second = readings_block(read_results(tmp_path)).split("\n\nThe sheets: `make readings`.")
     assert first.splitlines()[2:] == ["| real | 85.0 % |", "| ARAE | 25.0 % |"]
-    assert second.splitlines()[-3:] == ["| BEST | 55.0 % |", "", "The sheets: `make readings-best`."]
+    assert second.splitlines()[2] == "| BEST | 55.0 % |"
+    assert second.endswith("The sheets: `make readings-best`.")
 
 
 def test_no_reading_is_told():
