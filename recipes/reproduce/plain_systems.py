@@ -89,7 +89,7 @@ SYSTEMS = {
     "ae-noise-flow": PlainSystem("AE, noise stays, flow", "ae", NOISE_STAYS, "flow", (0.0, *DRAWN)),
     "arae-drawn": PlainSystem("ARAE, words drawn", "arae", temperatures=DRAWN),
     "arae-best": PlainSystem("ARAE, best of 4", "arae", best_of=4),
-    "arae-flow": PlainSystem("ARAE, flow", "arae", prior="flow", temperatures=DRAWN),
+    "arae-flow": PlainSystem("ARAE, flow", "arae", prior="flow", temperatures=(0.0, *DRAWN)),
     "arae-codes": PlainSystem("ARAE, ideal prior", "arae", prior="codes", temperatures=(0.0, 0.8)),
     "arae-neighbours": PlainSystem(
         "ARAE, neighbours", "arae", prior="neighbours", temperatures=(0.0, 0.8)
