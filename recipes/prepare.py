@@ -192,7 +192,8 @@ def prepare(
     NAME is snli, yelp, yahoo, mnist, digits, synthetic, synthetic-sentiment, synthetic-topics, or
     the PATH of a file, or of a folder with train, dev and test files. A file holds a text a line,
     JSONL, a JSON array, CSV, TSV or Parquet; its first bytes tell which. Its rows are texts, or
-    pairs if they have the fields of pairs. The folder's path is printed when it is ready.
+    pairs if they have the fields of pairs and none of a text, or --premise-field is given. The
+    folder's path is printed when it is ready.
     """
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.data_prep.preparation import prepare_corpus
