@@ -24,7 +24,7 @@ def test_every_reading_is_a_table(tmp_path):
     _count(tmp_path, "readingsx", {"other": 1.0})
     first, second = readings_block(read_results(tmp_path)).split("\n\nThe sheets: `make readings`.")
     assert first.splitlines()[2:] == ["| real | 85.0 % |", "| ARAE | 25.0 % |"]
-    assert second.splitlines()[2] == "| BEST | 55.0 % |"
+    assert "| BEST | 55.0 % |" in second.splitlines()
     assert second.endswith("The sheets: `make readings-best`.")
 
 
