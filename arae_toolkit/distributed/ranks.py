@@ -9,9 +9,10 @@ but for the order of sums.
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,11 @@ SIZE_VARIABLE = "WORLD_SIZE"
 LONGEST_WAIT = timedelta(hours=12)
 """While the first process measures, prepares or trains what is small, the others wait; whoever is
 gone is noticed at once."""
+TABLE = 4
+"""A gradient with more than so many rows to a column is a table's, of which a batch may have met
+few words. Weights of LSTMs have four, and a gradient in all of them."""
+FEW = 0.5
+"""Rows are picked where they are at most this share of a table."""
 LETTING_GO = 0.2
 """Seconds before the others are left; see :func:`left`."""
 
@@ -107,15 +113,20 @@ class Ranks:
         return part if self.size == 1 else _Added.apply(part)  # type: ignore[no-untyped-call]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Add up the gradients that processes have of the same parameters, in one message."""
+        """Add up the gradients that processes have of the same parameters, in one message.
+
+        Of a table of words only the rows that some process has a gradient for are sent.
+        """
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        chosen = _rows_to_send(gradients)
+        sent = [g if rows is None else g[rows] for g, rows in zip(gradients, chosen, strict=True)]
+        flat = torch.cat([part.flatten() for part in sent])
         _add_up(flat)
-        parts = flat.split([gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        sums = flat.split([part.numel() for part in sent])
+        for gradient, rows, part, total in zip(gradients, chosen, sent, sums, strict=True):
+            gradient[slice(None) if rows is None else rows] = total.view_as(part)
 
     def largest(self, number: int) -> int:
         """Return the largest of the processes' numbers."""
@@ -189,6 +200,32 @@ def _add_up(tensor: Tensor, *, largest: bool = False) -> None:
             distributed.all_reduce(tensor, op=distributed.ReduceOp.MAX)
         else:
             distributed.all_reduce(tensor)
+
+
+def _rows_to_send(gradients: Sequence[Tensor]) -> list[Tensor | None]:
+    """Return which rows of each gradient some process has something for; None sends it whole.
+
+    That is told in a message of a byte a row. On a GPU everything is sent whole: there the number
+    of rows would have to be waited for, which no captured graph can.
+    """
+    tables = [
+        gradient
+        for gradient in gradients
+        if gradient.device.type == "cpu"
+        and gradient.dim() == 2
+        and len(gradient) > TABLE * gradient.shape[1]
+    ]
+    if not tables:
+        return [None] * len(gradients)
+    met = torch.cat([torch.linalg.vector_norm(table, math.inf, dim=1) != 0 for table in tables])
+    flags = met.to(torch.uint8)
+    _add_up(flags, largest=True)
+    rows = iter(part.nonzero().flatten() for part in flags.split([len(table) for table in tables]))
+    found = [next(rows) if any(g is table for table in tables) else None for g in gradients]
+    return [
+        None if some is None or len(some) > FEW * len(gradient) else some
+        for some, gradient in zip(found, gradients, strict=True)
+    ]
 
 
 def _total(part: Tensor) -> Tensor:

@@ -70,6 +70,8 @@ class PlainSystem:
 
 NOISE_STAYS = ("code_noise=0.07", "code_noise_factor=1")
 CRITIC_ALONE = ("flow_weight=0",)
+PRESSED = ("code_noise=0.1", "generator_noise=0.1", "flow_weight=0.5")
+"""The best learned prior of four epochs, on dev; see docs/training.md."""
 WORDS_HIDDEN = ("word_drop=0.2",)
 EQUAL_BUDGET = ("softmax_samples=512", "critic_steps=1")
 """Changes that give a preset of its own the steps that the preset ``fast`` takes."""
@@ -95,6 +97,9 @@ SYSTEMS = {
         "ARAE, neighbours", "arae", prior="neighbours", temperatures=(0.0, 0.8)
     ),
     "arae-hidden": PlainSystem("ARAE, words hidden", "arae", WORDS_HIDDEN),
+    "arae-pressed": PlainSystem(
+        "ARAE, noise 0.1 and flow 0.5", "arae", PRESSED, temperatures=(0.0, 0.8)
+    ),
     "arae-critic": PlainSystem("ARAE, critic alone", "arae", CRITIC_ALONE),
     "arae-clip": PlainSystem(
         "ARAE, critic alone, clipped", "arae", (*CRITIC_ALONE, "critic_constraint=clip")

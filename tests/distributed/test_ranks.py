@@ -142,6 +142,24 @@ def test_processes_that_share_rows_compute_what_one_computes(tmp_path, labelled,
     assert_as_alone(trained_together(size, tmp_path, cases), cases)
 
 
+def test_of_a_table_of_words_only_rows_that_some_process_met_are_sent(tmp_path):
+    """A message of a byte a row tells which; a table that was met whole is sent whole."""
+    rows = {
+        "few": [[3, 7, 7], [7, 39]],
+        "none": [[], []],
+        "nearly all": [[*range(30)], [*range(39)]],
+    }
+    cases = {name: {"kind": "table", "met": met} for name, met in rows.items()}
+    found = trained_together(2, tmp_path, cases)
+    for name, case in cases.items():
+        alone, (first, second) = end_of_case(case, ALONE), found[name]
+        for key in ("gradients/table", "gradients/layer"):
+            assert torch.equal(first[key], alone[key])
+            assert torch.equal(second[key], alone[key])
+    sent = {name: first["sent"].tolist() for name, (first, _) in found.items()}
+    assert sent == {"few": [40, 3 * 3 + 12], "none": [40, 12], "nearly all": [40, 40 * 3 + 12]}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3])
 def test_they_still_do_after_200_iterations(tmp_path, labelled, size):
