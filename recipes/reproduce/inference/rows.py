@@ -81,7 +81,7 @@ USUAL = ("supervised", "ae", "arae", "ae-15", "denoising-ae", "denoising-arae")
 QUICK = ("supervised", "ae", "arae")
 PILOT_SEED = 100
 """Of pilots' models and classifiers, which no cell of the table has."""
-QUICK_EPOCHS, QUICK_SIZES = 5, {"embedding_size": 96, "code_size": 96, "hidden_size": 96}
+QUICK_EPOCHS, QUICK_SIZES = 5, ("embedding_size=96", "code_size=96", "hidden_size=96")
 LABEL_EPOCHS, MORE_LABELS_EPOCHS = {"tiny": 4}, 3
 """Passes over the labels: one budget for all rows of a split."""
 
@@ -154,6 +154,7 @@ class Encoders:
             return None
         if name in self.given:
             return PretrainedEncoder.load(find_run(self.given[name]))
+        changes: Changes
         if self.quick:  # the models of the other quick tables
             changes, place = QUICK_CHANGES, self.folder / row.kind / "seed-0"
         else:
@@ -180,7 +181,7 @@ class Encoders:
         epochs = LABEL_EPOCHS.get(labels, MORE_LABELS_EPOCHS)
         if self.quick:
             epochs = QUICK_EPOCHS
-            config = replace(config, model=replace(config.model, **QUICK_SIZES))
+            config = with_overrides(config, QUICK_SIZES)
         config = replace(config, training=replace(config.training, epochs=epochs))
         return with_overrides(config, changes)
 
@@ -199,7 +200,9 @@ class Encoders:
         config = replace(config, training=replace(config.training, epochs=epochs))
         task = self.task(name, self.pilot_labels, encoder)
         found = self.classified(task, config, place / "classifier", [PILOT_SEED])
-        return 0.0 if isinstance(found, TrainingDiverged) else found[PILOT_SEED]["dev"]["accuracy"]
+        if isinstance(found, TrainingDiverged):
+            return 0.0
+        return float(found[PILOT_SEED]["dev"]["accuracy"])
 
     def task(self, name: str, labelled: LabelledRows, encoder: PretrainedEncoder | None) -> Task:
         """Return what a row's classifier learns."""
