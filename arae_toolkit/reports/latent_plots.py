@@ -31,14 +31,20 @@ def draw_figure3(models: Models, path: Path) -> None:
     for index, (name, model) in enumerate(models.items()):
         curve = model["curve"] or [{"epoch": 0, **model["code_space"]}]
         for axes, (code, generated) in ((norms, NORMS), (variances, VARIANCES)):
-            _line(axes, curve, code, f"{name}, codes", f"C{index}.-")
-            _line(axes, curve, generated, f"{name}, prior", f"C{index}.--")
-        _line(cosines, curve, "neighbour_cosine", f"{name}, edit neighbours", f"C{index}.-")
-        _line(cosines, curve, "random_cosine", f"{name}, random pairs", f"C{index}.:")
-    titles = ("norm", "summed variance", "cosine")
+            _line(axes, curve, code, name, f"C{index}.-")
+            _line(axes, curve, generated, "", f"C{index}.--")
+        _line(cosines, curve, "neighbour_cosine", name, f"C{index}.-")
+        _line(cosines, curve, "random_cosine", "", f"C{index}.:")
+    titles = (
+        "norm: codes, prior (dashed)",
+        "summed variance: codes, prior (dashed)",
+        "cosine: edit neighbours, random (dotted)",
+    )
     for axes, title in zip((norms, variances, cosines), titles, strict=True):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        _finish(axes, title, "epochs")
+        _finish(axes, title, "epochs", with_legend=False)
+    drawn = (norms if norms.lines else cosines).get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
     _save(figure, path)
 
 
@@ -135,17 +141,17 @@ def _line(axes: Axes, curve: Sequence[Mapping[str, Any]], key: str, label: str, 
         axes.plot(*zip(*points, strict=True), style, markersize=4, label=label)
 
 
-def _finish(axes: Axes, title: str, below: str) -> None:
+def _finish(axes: Axes, title: str, below: str, *, with_legend: bool = True) -> None:
     """Label, and say where nothing was measured."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_title(title, fontsize="medium")
     axes.set_xlabel(below)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(frameon=False, fontsize="x-small", handlelength=3.5)
-    else:
+    if not axes.get_legend_handles_labels()[1]:
         axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
+    elif with_legend:
+        axes.legend(frameon=False, fontsize="x-small", handlelength=3.5)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.markdown import (
     Result,
@@ -24,6 +27,13 @@ TITLES = {
     "supervised": "random weights (supervised)",
     "ae": "AE",
     "arae": "ARAE",
+    "ae-15": "AE, at most 15 words",
+    "denoising-ae": "denoising AE, at most 15 words",
+    "denoising-arae": "denoising ARAE",
+    "arae-strong": "ARAE, critic's weight 200",
+    "arae-norm": "ARAE, gradient of equal norm",
+    "arae-critic": "ARAE, eight critic steps",
+    "arae-noise": "ARAE, noise of 0.15 that stays",
     "masked-pairs": "masked pairs",
     "cross-sentence": "cross-sentence",
 }
@@ -49,7 +59,10 @@ def cell_name(labels: str, objective: str, split: str) -> str:
 
 
 def table5(result: Result) -> str:
-    """Return Table 5 in Markdown: ours, the paper's beside it, and the rows without a network."""
+    """Return Table 5 in Markdown: ours, the paper's beside it, and the rows without a network.
+
+    Below it stands what rows have more than others, if that was measured.
+    """
     details = result["details"]
     columns = sorted(details["labels"], key=lambda name: details["labels"][name]["count"])
     heads = [""]
@@ -57,7 +70,8 @@ def table5(result: Result) -> str:
         count = details["labels"][name]["count"]
         heads += [f"{name} ({count:,}), test", "paper", "dev"]
     rows = []
-    for name in (*TABLE5, "hypothesis alone", "most frequent label"):
+    others = [name for name in details.get("rows", ()) if name not in TABLE5]
+    for name in (*TABLE5, *others, "hypothesis alone", "most frequent label"):
         row, paper = [TITLES.get(name, name)], TABLE5.get(name, {})
         for labels in columns:
             test, dev = (
@@ -66,7 +80,34 @@ def table5(result: Result) -> str:
             row += [test, f"{paper[labels]} %" if labels in paper else "", dev]
         if any(row[1::3]):
             rows.append(row)
+    found = table(heads, rows)
+    if differences := details.get("differences"):
+        found += f"\n\n{_differences_table(differences)}"
+    return found
+
+
+def _differences_table(differences: Sequence[Mapping[str, Any]]) -> str:
+    """Return what rows have more than others on test, with intervals of 95 %."""
+    heads = ["points more on test", "labels", "over all runs", "95 %", "over encoders alone"]
+    rows = [
+        [
+            f"{_plain_title(found['row'])}, than {_plain_title(found['less'])}",
+            found["labels"],
+            f"{found['runs']['mean']:+.1f} ({found['runs']['pairs']} pairs)",
+            _ends(found["runs"]),
+            "" if found["encoders"] is None else _ends(found["encoders"]),
+        ]
+        for found in differences
+    ]
     return table(heads, rows)
+
+
+def _plain_title(row: str) -> str:
+    return TITLES[row].partition(" (")[0]
+
+
+def _ends(found: Mapping[str, float]) -> str:
+    return f"{found['low']:+.1f} to {found['high']:+.1f}"
 
 
 def table5_block(results: Results) -> str:

@@ -9,6 +9,7 @@ import platform
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -79,6 +80,44 @@ def summarise(
         "spread": None if spread is None else _rounded(spread),
         "unit": unit,
     }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one of two has more than the other, in the mean.
+
+    Attributes:
+        mean: Of the pairs' differences.
+        low: Lower end of its interval of 95 %, and
+        high: the upper one: Student's, of N - 1 degrees of freedom.
+        pairs: N.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+def mean_difference(more: Sequence[float], less: Sequence[float]) -> Difference:
+    """Return the mean difference of pairs, as many as both have, with its interval of 95 %.
+
+    Example:
+        >>> mean_difference([3.0, 4.0, 5.0], [1.0, 1.0, 1.0])
+        Difference(mean=3.0, low=0.515862, high=5.48414, pairs=3)
+
+    Raises:
+        ValueError: If there are fewer than two pairs.
+    """
+    from scipy import stats
+
+    differences = [a - b for a, b in zip(more, less, strict=False)]
+    if len(differences) < 2:
+        raise ValueError(f"no interval of {len(differences)} pairs")
+    mean, error = statistics.fmean(differences), float(stats.sem(differences))
+    reach = float(stats.t.ppf(0.975, len(differences) - 1)) * error
+    ends = (_rounded(mean), _rounded(mean - reach), _rounded(mean + reach))
+    return Difference(*ends, len(differences))
 
 
 def write_result(

@@ -40,7 +40,7 @@ TABLES = {
         "Words brought in by offset vectors, beside controls.",
     ),
     "table5": (
-        "arae_toolkit.recipes.reproduce.table5:table5",
+        "arae_toolkit.recipes.reproduce.inference.table5:table5",
         "Inference from few labels: random, AE and ARAE encoders by label splits.",
     ),
     "all": (

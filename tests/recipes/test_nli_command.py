@@ -16,7 +16,10 @@ from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
 from arae_toolkit.recipes.nli.pretrain import fewest_labels
+from arae_toolkit.recipes.reproduce.inference import rows as table5_rows
+from arae_toolkit.recipes.reproduce.inference.rows import EncoderRow
 from arae_toolkit.reports.nli_tables import inference_block
+from arae_toolkit.training.metrics_log import read_rows
 
 SMALL = [
     part
@@ -329,15 +332,75 @@ def test_table5_on_synthetic_pairs(tmp_path):
     assert (tmp_path / "t" / "table5-quick.md").read_text() == result.stdout
 
 
-def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatch):
-    """A split too large for the corpus is left out and named; nothing finished is trained again."""
-    from arae_toolkit.recipes.reproduce import table5
+def _small_classifiers(monkeypatch):
+    """Have Table 5 train classifiers that learn from 300 pairs.
 
-    # One direction learns nothing from 300 pairs; two take the embeddings of the encoders.
+    One direction learns nothing from so few; two take the embeddings of the encoders.
+    """
     model = PairModelConfig("bilstm-max", 16, 16, 12, embedding_dropout=0.0, dropout=0.0)
     training = PairTrainingConfig(batch_size=16, rate=0.003, warmup=5)
-    monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
-    monkeypatch.setattr(table5, "MORE_LABELS_EPOCHS", 14)
+    monkeypatch.setitem(table5_rows.MODELS, "paper", PairConfig(model, training))
+    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 14)
+
+
+def test_rows_of_table5_are_tuned_alike_and_on_dev(corpus, tmp_path, monkeypatch):
+    """Pilots choose; a row has its base's settings too, and nothing is trained again."""
+    _small_classifiers(monkeypatch)
+    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 24)  # half as many are enough as well
+    short = ("epochs=2", "longest_sentence=9")
+    sizes = ("embedding_size=16", "code_size=16", "hidden_size=16", "generator_sizes=[8]")
+    common = (*sizes, "critic_sizes=[8]", "evaluation_sentences=50")
+    monkeypatch.setattr(table5_rows, "COMMON", common)
+    rows = {
+        "supervised": EncoderRow(None, ((), ("rate=0.004",))),
+        "ae-15": EncoderRow("ae", (("code_noise=0.05",), ("code_noise=0.3",)), short),
+        "arae": EncoderRow(
+            "arae", (("adversarial_weight=1",), ("adversarial_weight=9",)), short, "ae-15"
+        ),
+    }
+    for name, row in rows.items():
+        monkeypatch.setitem(table5_rows.ROWS, name, row)
+    arguments = [
+        "reproduce", "table5", "--labels", "300", "--seeds", 1, "--pretraining-seeds", 2,
+        *(word for name in rows for word in ("--system", name)),
+        "--corpus", corpus, "--out", tmp_path / "t", "--results", tmp_path / "results",
+    ]  # fmt: skip
+    first = call(*arguments)
+    result = _result(tmp_path, "table5")
+    about = result["details"]["rows"]
+    for name, row in rows.items():
+        pilots = about[name]["tuning"]["pilots"]
+        assert [tuple(pilot["changes"]) for pilot in pilots] == list(row.choices)
+        best = max(pilots, key=lambda pilot: pilot["score"])
+        assert about[name]["tuning"]["chosen"] == best["changes"]
+        assert best["changes"] == about[name]["settings"][-len(best["changes"]) or 99 :]
+    noise = about["ae-15"]["tuning"]["chosen"]
+    assert about["arae"]["settings"] == [
+        *common,
+        *short,
+        *noise,
+        *short,
+        *about["arae"]["tuning"]["chosen"],
+    ]
+    runs = result["details"]["runs"]
+    assert {name: [*map(len, found.values())] for name, found in runs.items()} == {
+        "300, supervised": [2], "300, ae-15": [1, 1], "300, arae": [1, 1],
+    }  # fmt: skip
+    assert {
+        (d["row"], d["less"]): d["runs"]["pairs"] for d in result["details"]["differences"]
+    } == {("arae", "ae-15"): 2}
+    assert "ARAE, than AE, at most 15 words" in first.stdout
+    logs = {log: read_rows(log) for log in (tmp_path / "t").rglob("metrics.jsonl")}
+    pilots, encoders, classifiers = 2 * 3 + 2 * 2, 2 * 2, 3 * 2
+    assert len(logs) == pilots + encoders + classifiers
+    assert call(*arguments).stdout == first.stdout
+    assert all(read_rows(log) == rows for log, rows in logs.items())
+    assert _result(tmp_path, "table5")["seconds"] == result["seconds"] > 0
+
+
+def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatch):
+    """A split too large for the corpus is left out and named; nothing finished is trained again."""
+    _small_classifiers(monkeypatch)
     small = ["--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"]
     sizes = [*small, "--set", "generator_sizes=[8]", "--set", "critic_sizes=[8]"]
     for kind in ("ae", "arae"):
@@ -347,7 +410,8 @@ def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatc
         )  # fmt: skip
     arguments = [
         "reproduce", "table5", "--labels", "300", "--labels", "tiny", "--seeds", "1",
-        "--corpus", corpus, "--ae", tmp_path / "ae", "--arae", tmp_path / "arae",
+        "--corpus", corpus, "--ae", tmp_path / "ae", "--arae", tmp_path / "arae", "--no-tune",
+        *("--system", "supervised", "--system", "ae", "--system", "arae"),
         "--out", tmp_path / "t", "--results", tmp_path / "results",
     ]  # fmt: skip
     first = call(*arguments)
@@ -360,15 +424,15 @@ def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatc
 
 def test_a_cell_at_chance_takes_no_other_with_it(corpus, tmp_path, trained, monkeypatch):
     """The table is printed without it, the cell is named, and the exit code is 5."""
-    from arae_toolkit.recipes.reproduce import table5
-
     run = trained[0] / "nli-small" / "seed-0"
     model = PairModelConfig("bilstm-max", 12, 16, 12)
     training = PairTrainingConfig(batch_size=16, rate=0)
-    monkeypatch.setitem(table5.MODELS, "paper", PairConfig(model, training))
+    monkeypatch.setitem(table5_rows.MODELS, "paper", PairConfig(model, training))
     result = call(
         "reproduce", "table5", "--labels", "300", "--seeds", "1", "--corpus", corpus, "--ae", run,
-        "--arae", run, "--out", tmp_path / "t", "--results", tmp_path / "results", code=5,
+        *("--arae", run, "--no-tune", "--pretraining-seeds", 1),
+        *("--system", "supervised", "--system", "ae", "--system", "arae"),
+        "--out", tmp_path / "t", "--results", tmp_path / "results", code=5,
     )  # fmt: skip
     assert "300 labels, supervised" in result.stderr
     assert "chance level" in result.stderr

@@ -1,26 +1,23 @@
-"""``arae-toolkit reproduce table5``: three encoders by label splits, cell by cell."""
+"""``arae-toolkit reproduce table5``: encoders by label splits, cell by cell."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.config.presets import preset
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, TrainingDiverged
-from arae_toolkit.nli.settings import MODELS, PairConfig
-from arae_toolkit.recipes.nli.seeds import draw_labels, fitted, identity_of, train_seeds
-from arae_toolkit.recipes.reproduce.plain_systems import QUICK_CHANGES, quick_folder, quick_text
+from arae_toolkit.recipes.nli.seeds import draw_labels, identity_of
+from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders
+from arae_toolkit.recipes.reproduce.plain_systems import quick_folder, quick_text
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_pairs, prepared
-from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
     drawing_options,
     labels_option,
@@ -28,12 +25,12 @@ from arae_toolkit.recipes.shared.options import (
     run_options,
 )
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.reports.nli_tables import cell_name
 from arae_toolkit.reports.nli_tables import table5 as markdown_table
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
+    mean_difference,
     read_result,
     summarise,
     write_result,
@@ -46,41 +43,33 @@ if TYPE_CHECKING:
 
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
-    from arae_toolkit.nli.experiment import Task
+    from arae_toolkit.nli.experiment import Measured
     from arae_toolkit.nli.label_splits import LabelledRows
-    from arae_toolkit.nli.outside_encoder import OutsideWeights
-    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
+
+    Cell = dict[int, dict[int, Measured]]
 
 PAPER_LABELS = ("medium", "small", "tiny")
-EPOCHS = {"tiny": 4}
-MORE_LABELS_EPOCHS = 3
-"""Passes over the labels: one budget for all three encoders of a split."""
 QUICK_LABELS = ("3000",)
 WORDS, VOCABULARY = 60, 20_000
-"""Of the corpus prepared: the plain autoencoder reads sentences of any length."""
-ARAE_WORDS = 15
-PUBLISHED_TABLES, ESTIMATED_SOFTMAX = "tied_embeddings=none", "softmax_samples=512"
-KINDS: tuple[Literal["ae", "arae"], ...] = ("ae", "arae")
-SETTINGS: dict[str, list[str]] = {
-    "ae": ["epochs=7", PUBLISHED_TABLES, ESTIMATED_SOFTMAX, "critic_steps=1"],
-    "arae": [
-        "epochs=9",
-        PUBLISHED_TABLES,
-        ESTIMATED_SOFTMAX,
-        f"longest_sentence={ARAE_WORDS}",
-        "critic_steps=2",
-        "adversarial_weight=20",
-    ],
-}
-"""Changes of the preset ``faithful``: about as many sentences read by each."""
+"""Of the corpus prepared: the paper's plain autoencoder reads sentences of any length."""
 SPLITS = ("dev", "test")
+DIFFERENCES = (
+    ("ae", "supervised"),
+    ("arae", "ae"),
+    ("arae", "ae-15"),
+    ("denoising-ae", "ae-15"),
+    ("denoising-arae", "denoising-ae"),
+    *((f"arae-{lever}", "ae-15") for lever in ("strong", "norm", "critic", "noise")),
+)
+"""Rows that are read against each other: what the first has more than the second."""
 
 
 @click.command(
     cls=ExamplesCommand,
     examples=[
         "arae-toolkit reproduce table5",
-        "arae-toolkit reproduce table5 --labels tiny --seeds 1",
+        "arae-toolkit reproduce table5 --labels tiny --seeds 1 --pretraining-seeds 1 --no-tune",
+        "arae-toolkit reproduce table5 --labels tiny --system ae-15 --system arae-norm",
         "arae-toolkit reproduce table5 --ae runs/snli-ae --arae runs/snli",
         "arae-toolkit reproduce table5 --quick",
     ],
@@ -89,7 +78,26 @@ SPLITS = ("dev", "test")
     "A label split; may be given again.  [default: medium, small and tiny]", multiple=True
 )
 @click.option(
-    "--seeds", type=click.IntRange(1), help="Of each cell.  [default: 3, and 1 for --quick]"
+    "--system",
+    "systems",
+    type=click.Choice(tuple(ROWS)),
+    multiple=True,
+    help=f"A row; may be given again.  [default: {', '.join(USUAL)}]",
+)
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Of each classifier.  [default: 3, and 1 for --quick]"
+)
+@click.option(
+    "--pretraining-seeds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Of each autoencoder, each with so many classifiers.",
+)
+@click.option(
+    "--tune/--no-tune",
+    default=True,
+    help="Choose among four settings of each row by pilots of half the length, on dev.",
 )
 @click.option(
     "--corpus",
@@ -107,7 +115,10 @@ SPLITS = ("dev", "test")
 @results_option
 def table5(
     labels: tuple[str, ...],
+    systems: tuple[str, ...],
     seeds: int | None,
+    pretraining_seeds: int,
+    tune: bool,
     corpus_name: str | None,
     ae: str | None,
     arae: str | None,
@@ -120,52 +131,55 @@ def table5(
     out: Path | None,
     results: Path,
 ) -> None:
-    """Measure Table 5: encoders from random weights, an AE and an ARAE, on few labels.
+    """Measure Table 5: encoders from random weights, AEs and ARAEs, on few labels.
 
-    The AE learns from all sentences, the ARAE from those of at most 15 words, as in the paper. All
-    classifiers of a label split have one budget, and the epoch that is best on dev is kept. A
-    split that the corpus has too few labels for is left out, and said so. The table is printed in
-    Markdown.
+    The AE learns from all sentences, the ARAE from those of at most 15 words, as in the paper;
+    ae-15 and the denoising ones read what the ARAE reads. Each row has four settings, of which
+    pilots of half the length choose, on dev, with seeds that the table does not have: random
+    weights have four classifiers, an AE four kinds of noise, a denoising one four shares of hidden
+    words, and an ARAE, with the AE's noise or words hidden, four weights of the critic. All
+    classifiers of a label split have one budget, and the epoch that is best on dev is kept. A split
+    that the corpus has too few labels for is left out, and said so. Markdown goes to stdout: the
+    table, and what one row has more than another.
     """
-    began = time.monotonic()
     seeds = seeds or (1 if quick else 3)
     folder = out or run_folder("table5-quick" if quick else "table5")
     # The models of the other quick tables, unless another corpus is named.
     shared = quick_folder(out) if quick and corpus_name is None else folder
     corpus = _open(corpus_name, shared, quick=quick)
     from arae_toolkit.devices import choose_device, keep_freed_memory
-    from arae_toolkit.nli.experiment import Task
 
     keep_freed_memory()
     place = choose_device(device)
     wanted = labels or (QUICK_LABELS if quick else PAPER_LABELS)
     drawn = _draw(corpus, wanted, draw=draw, seed=label_seed, first=draw_from)
+    rows = systems or (QUICK if quick else USUAL)
     with signals_noted() as stop_signal:
-        how: dict[str, Any] = {"device": place, "precision": precision, "stop_signal": stop_signal}
-        given = {"ae": ae, "arae": arae}
-        encoders = _encoders(corpus, shared, given=given, quick=quick, **how)
+        encoders = Encoders(
+            corpus,
+            shared,
+            given={name: run for name, run in (("ae", ae), ("arae", arae)) if run is not None},
+            quick=quick,
+            tuned=tune,
+            pilot_labels=min(drawn, key=lambda labelled: len(labelled.rows)),
+            how={"device": place, "precision": precision, "stop_signal": stop_signal},
+        )
         cells = {
-            (labelled.name, objective): _cell(
-                Task(corpus, labelled, encoder, None, objective),
-                folder,
-                range(seeds),
-                quick=quick,
-                **how,
+            (labelled.name, name): _cell(
+                *(encoders, name, labelled, folder), seeds=seeds, pretraining=pretraining_seeds
             )
             for labelled in drawn
-            for objective, encoder in encoders.items()
+            for name in rows
         }
     _report(
-        corpus,
+        encoders,
         drawn,
         {where: cell for where, cell in cells.items() if isinstance(cell, dict)},
         folder,
-        encoders={kind: e.sha256 for kind, e in encoders.items() if e is not None},
         name="table5-quick" if quick else "table5",
         command=command_line(),
         seeds=range(seeds),
         device=place,
-        seconds=time.monotonic() - began,
         results=results,
     )
     for cell in cells.values():
@@ -207,89 +221,58 @@ def _draw(corpus: Corpus, names: tuple[str, ...], **how: Any) -> list[LabelledRo
 
 
 def _cell(
-    task: Task, folder: Path, seeds: range, *, quick: bool, **how: Any
-) -> dict[int, Any] | TrainingDiverged:
-    """Train the seeds of one cell, those finished left alone.
-
-    Returns:
-        What they measured, or why one of them has learned nothing.
-    """
-    labels = task.labelled.name
-    config = _settings(labels, quick=quick, encoder=task.encoder)
-    try:
-        return train_seeds(task, config, folder / f"{labels}-{task.objective}", seeds, **how)
-    except TrainingDiverged as error:
-        say(f"arae-toolkit: warning: {labels} labels, {task.objective}: {error}; left out")
-        return error
-
-
-def _settings(
-    labels: str, *, quick: bool, encoder: PretrainedEncoder | OutsideWeights | None
-) -> PairConfig:
-    """Return the settings of a cell."""
-    config = MODELS["paper"]
-    epochs = 5 if quick else EPOCHS.get(labels, MORE_LABELS_EPOCHS)
-    config = replace(config, training=replace(config.training, epochs=epochs))
-    if quick:
-        config = replace(
-            config, model=replace(config.model, embedding_size=96, code_size=96, hidden_size=96)
-        )
-    return fitted(config, encoder)
-
-
-def _encoders(
-    corpus: Corpus,
+    encoders: Encoders,
+    name: str,
+    labelled: LabelledRows,
     folder: Path,
     *,
-    given: dict[str, str | None],
-    quick: bool,
-    **how: Any,
-) -> dict[str, PretrainedEncoder | None]:
-    """Return what the encoder starts from in each row of the table, by name."""
-    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
-    from arae_toolkit.pretraining.experiment import pretrain
+    seeds: int,
+    pretraining: int,
+) -> Cell | TrainingDiverged:
+    """Train the classifiers of one cell, those finished left alone.
 
-    encoders: dict[str, PretrainedEncoder | None] = {"supervised": None}
-    for kind in KINDS:
-        run = given[kind]
-        if run is not None:
-            encoders[kind] = PretrainedEncoder.load(find_run(run))
-            continue
-        out = folder / kind
-        if quick:
-            out = folder / kind / "seed-0"
-            config = with_overrides(preset("demo", corpus=corpus.name), QUICK_CHANGES)
-        else:
-            config = with_overrides(preset("faithful", corpus=corpus.name), SETTINGS[kind])
-        with training_display(corpus, config, title=kind, place=f", to {out}") as display:
-            pretrain(corpus, config, out, kind=kind, listeners=[display], **how)
-        encoders[kind] = PretrainedEncoder.load(out)
-    return encoders
+    Random weights get as many seeds as the others have classifiers in all.
+
+    Returns:
+        What they measured by seeds of the encoder and of the classifier, or why one of them has
+        learned nothing.
+    """
+    found: Cell = {}
+    own = encoders.seeds(name, pretraining)
+    each = seeds if ROWS[name].kind or encoders.quick else seeds * pretraining
+    for seed in own:
+        task = encoders.task(name, labelled, encoders.encoder(name, seed))
+        place = folder / (f"{labelled.name}-{name}" + (f"-{seed}" if seed else ""))
+        config = encoders.classifier(name, labelled.name)
+        cell = encoders.classified(task, config, place, range(each))
+        if isinstance(cell, TrainingDiverged):
+            return cell
+        found[seed] = cell
+    return found
 
 
 def _report(
-    corpus: Corpus,
+    encoders: Encoders,
     drawn: Sequence[LabelledRows],
-    cells: Mapping[tuple[str, str], Mapping[int, Any]],
+    cells: Mapping[tuple[str, str], Cell],
     folder: Path,
     *,
-    encoders: Mapping[str, str],
     name: str,
     device: torch.device,
     results: Path,
     **made: Any,
 ) -> None:
     """Write ``results/NAME.json`` and ``folder/NAME.md``, and print the table."""
+    corpus = encoders.corpus
     metrics: dict[str, Metric] = {
-        cell_name(labels, objective, split): summarise(
-            [run[split]["accuracy"] for run in found.values()], "percent"
-        )
-        for (labels, objective), found in cells.items()
+        cell_name(labels, row, split): summarise(_accuracies(found, split), "percent")
+        for (labels, row), found in cells.items()
         for split in SPLITS
     }
     stores = _stores(corpus, device)
     for labelled in drawn:
         metrics |= _without_network(stores, labelled, corpus)
+    rows = {row: None for _, row in cells}
     write_result(
         results,
         name,
@@ -297,21 +280,58 @@ def _report(
         device=device.type,
         metrics=metrics,
         threads=threads_of(),
+        seconds=encoders.seconds,
         **made,
         details={
-            "encoders_sha256": dict(encoders),
+            "rows": {row: encoders.about(row) for row in rows},
+            "pretraining_seeds": {row: sorted(found) for (_, row), found in cells.items()},
             "pairs": {split: len(stores[split]) for split in SPLITS},
             "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
-            "runs": {
-                f"{labels}, {objective}": {str(seed): run for seed, run in found.items()}
-                for (labels, objective), found in cells.items()
-            },
+            "differences": _differences(cells),
+            "runs": {f"{labels}, {row}": found for (labels, row), found in cells.items()},
         },
     )
     text = markdown_table(read_result(results, name))
     write_text(folder / f"{name}.md", text + "\n")
     click.echo(text)
     say(f"{results / name}.json, {folder / name}.md")
+
+
+def _accuracies(cell: Cell, split: str) -> list[float]:
+    """Return those of all classifiers, the seeds of the first encoder first."""
+    return [run[split]["accuracy"] for found in cell.values() for run in found.values()]
+
+
+def _differences(cells: Mapping[tuple[str, str], Cell]) -> list[dict[str, Any]]:
+    """Return how much more rows have on test than others, with intervals of 95 %.
+
+    Over all pairs of classifiers, as many as there are in both; and over encoders alone, each with
+    the mean of its classifiers, where both rows have several: two classifiers from one encoder are
+    no two trials of what pretraining does.
+    """
+    found = []
+    for labels in dict.fromkeys(labels for labels, _ in cells):
+        for more, less in DIFFERENCES:
+            if (labels, more) not in cells or (labels, less) not in cells:
+                continue
+            both = [cells[labels, row] for row in (more, less)]
+            of_each = [_accuracies(cell, "test") for cell in both]
+            if min(map(len, of_each)) < 2:
+                continue
+            of_runs = mean_difference(*of_each)
+            means = [
+                [fmean(run["test"]["accuracy"] for run in runs.values()) for runs in cell.values()]
+                for cell in both
+            ]
+            of_encoders = mean_difference(*means) if min(map(len, means)) > 1 else None
+            found.append(
+                {
+                    **{"labels": labels, "row": more, "less": less},
+                    "runs": asdict(of_runs),
+                    "encoders": None if of_encoders is None else asdict(of_encoders),
+                }
+            )
+    return found
 
 
 def _stores(corpus: Corpus, device: torch.device) -> dict[str, Any]:
