@@ -231,7 +231,7 @@ class Encoders:
     @property
     def seconds(self) -> float:
         """Of all trainings that the table rests on, pilots too, whenever they ran."""
-        return sum(read_rows(run / METRICS)[-1]["seconds"] for run in self.runs)
+        return float(sum(read_rows(run / METRICS)[-1]["seconds"] for run in self.runs))
 
     def about(self, name: str) -> dict[str, Any]:
         """Return what a file of results says of a row."""
