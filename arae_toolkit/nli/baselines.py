@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.nli.pair_batches import PairStore
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 INVERSE_PENALTY = 0.1
 """C of the logistic regression, chosen on dev at 28,000 labels among 0.03, 0.1, 0.3, 1 and 3."""
@@ -40,14 +44,7 @@ def hypothesis_only_accuracies(
         rows: Those whose labels are used. Shape (N,).
         evaluated: Other splits by name.
     """
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(
-        CountVectorizer(analyzer=_words_and_neighbours, binary=True, min_df=2),
-        LogisticRegression(C=INVERSE_PENALTY, max_iter=1000),
-    )
+    model = _model_of_hypotheses()
     model.fit([train.hypothesis_words(row) for row in rows.tolist()], train.labels[rows])
     accuracies = {}
     for name, store in evaluated.items():
@@ -55,6 +52,51 @@ def hypothesis_only_accuracies(
         predicted = model.predict([store.hypothesis_words(row) for row in labelled.tolist()])
         accuracies[name] = 100 * float((predicted == store.labels[labelled]).mean())
     return accuracies
+
+
+def hypothesis_log_probabilities(
+    train: PairStore,
+    rows: npt.NDArray[np.int64],
+    known: npt.NDArray[np.int64],
+    *,
+    labels: int,
+    parts: int = 5,
+) -> npt.NDArray[np.float32]:
+    """Return what hypotheses alone say of the labels of pairs, by a model that has not met them.
+
+    The pairs are divided, and each part is told by the model of :func:`hypothesis_only_accuracies`
+    of the others: what it had learned by heart would say more than hypotheses give away.
+
+    Args:
+        train: Pairs of the train split.
+        rows: Those that are learned from. Shape (N,).
+        known: Class of each of them. Shape (N,).
+        labels: A.
+        parts: Into how many the pairs are divided.
+
+    Returns:
+        Logarithms of probabilities, that of guessing for all other pairs. Shape (of the store, A).
+    """
+    from sklearn.model_selection import cross_val_predict
+
+    found = np.full((len(train), labels), -np.log(labels), dtype=np.float32)
+    words = [train.hypothesis_words(row) for row in rows.tolist()]
+    told = cross_val_predict(
+        _model_of_hypotheses(), words, known, cv=parts, method="predict_log_proba"
+    )
+    found[np.ix_(rows, np.unique(known))] = told
+    return found
+
+
+def _model_of_hypotheses() -> Pipeline:
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(
+        CountVectorizer(analyzer=_words_and_neighbours, binary=True, min_df=2),
+        LogisticRegression(C=INVERSE_PENALTY, max_iter=1000),
+    )
 
 
 def _words_and_neighbours(words: list[int]) -> list[str]:

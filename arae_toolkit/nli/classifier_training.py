@@ -15,6 +15,7 @@ from arae_toolkit.data.labelled_batches import class_weights
 from arae_toolkit.data.samplers import EpochSampler, reseed
 from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.distributed.ranks import ALONE, Ranks
+from arae_toolkit.nli.baselines import hypothesis_log_probabilities
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.pair_batches import PairBatch, PairStore
 from arae_toolkit.nli.settings import PairTrainingConfig
@@ -36,6 +37,9 @@ def classification_step(
     generator: torch.Generator,
     dtype: torch.dtype,
     class_weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
+    targets: Tensor | None = None,
+    explained: Tensor | None = None,
     ranks: Ranks = ALONE,
 ) -> Scalars:
     """Descend the cross-entropy of the labels; return it in nats a pair, with the share right.
@@ -48,6 +52,10 @@ def classification_step(
         generator: Source of dropout.
         dtype: ``bfloat16`` runs the matrix products in it.
         class_weights: Of the classes in the mean over the batch; all alike without. Shape (A,).
+        label_smoothing: Share of a label's weight that is spread over all labels.
+        targets: Class of each pair, in place of its label, shape (B,), or the probabilities of
+            the classes, shape (B, A).
+        explained: What is added to the scores, and so need not be learned. Shape (B, A).
         ranks: Processes that share out the pairs, and add up gradients in ``updates``.
     """
     premise, hypothesis = batch.premise, batch.hypothesis
@@ -58,15 +66,26 @@ def classification_step(
         own = OwnRows(ranks, len(batch))
         part = network(own.of(premise), own.of(hypothesis), own.noise(generator))
     scores = own.gathered(part)
-    nats = functional.cross_entropy(scores, batch.labels, weight=class_weights)
+    learned = batch.labels if targets is None else targets
+    nats = functional.cross_entropy(
+        scores if explained is None else scores + explained,
+        learned,
+        weight=class_weights,
+        label_smoothing=label_smoothing,
+    )
     parameters = [p for update in updates.values() for p in update.parameters]
     nats.backward(inputs=parameters)
     norms = [update.apply() for update in updates.values()]
     return {
         "nats_per_pair": nats.detach(),
-        "share_right": (scores.detach().argmax(dim=1) == batch.labels).float().mean(),
+        "share_right": (scores.detach().argmax(dim=1) == _likeliest(learned)).float().mean(),
         "gradient_norm": torch.stack([norm.detach().float() for norm in norms]).norm(),
     }
+
+
+def _likeliest(targets: Tensor) -> Tensor:
+    """Return classes as they are, and of probabilities the likeliest class. Shape (B,)."""
+    return targets if targets.ndim == 1 else targets.argmax(dim=1)
 
 
 class ClassifierTraining:
@@ -78,8 +97,8 @@ class ClassifierTraining:
         store: Pairs of the train split.
         rows: Numbers of the pairs to learn from. Shape (N,).
         precision: Of the matrix products.
-        labels: Class of every pair of the store, to be used in place of its own labels. Shape (of
-            the store,).
+        labels: Class of every pair of the store, to be used in place of its own labels, shape (of
+            the store,), or the probabilities of its classes, shape (of the store, A).
         ranks: Processes that share out the pairs of every batch.
     """
 
@@ -91,7 +110,7 @@ class ClassifierTraining:
         rows: npt.NDArray[np.int64],
         *,
         precision: Precision = "fp32",
-        labels: npt.NDArray[np.int64] | None = None,
+        labels: npt.NDArray[np.int64] | npt.NDArray[np.float32] | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
         """Make the optimizers; the weights are left as they are."""
@@ -102,10 +121,15 @@ class ClassifierTraining:
         self.sampler = EpochSampler(
             store.lengths[rows], batch_size=settings.batch_size, seed=settings.seed
         )
-        self._class_weights = None
+        self._class_weights = self._explained = None
+        own = (store.labels if labels is None else labels)[rows]
+        used: npt.NDArray[np.int64] = own.argmax(axis=1) if own.ndim > 1 else own.astype(np.int64)
+        count = network.output.out_features
         if settings.balanced:
-            used = store.labels[rows] if labels is None else labels[rows]
-            self._class_weights = class_weights(used, network.output.out_features).to(self.device)
+            self._class_weights = class_weights(used, count).to(self.device)
+        if settings.hypothesis_weight:
+            told = hypothesis_log_probabilities(store, rows, used, labels=count)
+            self._explained = settings.hypothesis_weight * torch.from_numpy(told).to(self.device)
         self.batches_per_epoch = self.sampler.batches_per_epoch
         self.iterations = settings.epochs * self.batches_per_epoch
         self.random = torch.Generator(self.device)
@@ -134,9 +158,7 @@ class ClassifierTraining:
             update.set_rate(rate * settings.encoder_rate if name == "encoder" else rate)
         reseed(self.random, seed=settings.seed, iteration=iteration)
         batch = self.store.batch(self.rows[self.sampler.at(iteration)])
-        if self.labels is not None:
-            rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
-            batch = PairBatch(batch.premise, batch.hypothesis, self.labels[rows], batch.rows)
+        rows = torch.from_numpy(np.ascontiguousarray(batch.rows)).to(self.device)
         self.network.train()
         scalars = classification_step(
             self.network,
@@ -146,6 +168,9 @@ class ClassifierTraining:
             generator=self.random,
             dtype=self.dtype,
             class_weights=self._class_weights,
+            label_smoothing=settings.label_smoothing,
+            targets=None if self.labels is None else self.labels[rows],
+            explained=None if self._explained is None else self._explained[rows],
             ranks=self.ranks,
         )
         self.kept["recent_nats"] = torch.lerp(

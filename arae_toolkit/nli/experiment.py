@@ -49,12 +49,12 @@ class PseudoLabels:
 
     Attributes:
         rows: Numbers of the pairs. Shape (N,).
-        labels: Class ids. Shape (N,).
+        labels: Class ids, shape (N,), or the probabilities of the classes, shape (N, A).
         origin: What names them in the run's identity: model and confidence.
     """
 
     rows: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64] | npt.NDArray[np.float32]
     origin: str
 
 
@@ -145,9 +145,8 @@ def train_classifier(
         train, dev = task.store("train", device), task.store("dev", device)
         rows, classes = task.labelled.rows, None
         if task.pseudo is not None:
+            classes = _with_pseudo(train, rows, task.pseudo)
             rows = np.sort(np.concatenate([rows, task.pseudo.rows]))
-            classes = train.labels.copy()
-            classes[task.pseudo.rows] = task.pseudo.labels
 
         if isinstance(task.encoder, OutsideWeights) and not task.encoder.tuned:
             _read_once(task, task.encoder, train, rows, experiment)
@@ -189,6 +188,20 @@ def train_classifier(
         }
     write_json(folder / MEASURED, found)
     return ranks.of_first(found)
+
+
+def _with_pseudo(
+    train: PairStore, known: npt.NDArray[np.int64], pseudo: PseudoLabels
+) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+    """Return what is learned of every pair: its own label where it may be used, else a model's."""
+    if pseudo.labels.ndim == 1:
+        classes = train.labels.copy()
+        classes[pseudo.rows] = pseudo.labels
+        return classes
+    probabilities = np.zeros((len(train), pseudo.labels.shape[1]), dtype=np.float32)
+    probabilities[known, train.labels[known]] = 1.0
+    probabilities[pseudo.rows] = pseudo.labels
+    return probabilities
 
 
 def measured(

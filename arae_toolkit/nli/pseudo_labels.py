@@ -14,7 +14,7 @@ from arae_toolkit.storage.atomic_files import sha256_of_bytes
 
 
 def confident_labels(
-    task: Task, teacher: NLIModel, *, confidence: float
+    task: Task, teacher: NLIModel, *, confidence: float, soft: bool = False
 ) -> tuple[PseudoLabels, float | None]:
     """Label the train pairs outside the task's labelled ones; keep what the teacher is sure of.
 
@@ -23,6 +23,8 @@ def confident_labels(
             the percentage returned.
         teacher: Trained on no more than the task's labels.
         confidence: Least probability of a label that is kept.
+        soft: Keep the probabilities of all labels in place of the likeliest one, as a model that
+            is to do what several do learns them (Hinton, Vinyals and Dean, 2015).
 
     Returns:
         The labels, and what percentage of them people gave as well, where these are known.
@@ -45,7 +47,8 @@ def confident_labels(
     each = [probabilities_of(network, store, others) for network in teacher.networks]
     probabilities = np.mean(each, axis=0)
     sure = probabilities.max(axis=1) >= confidence
-    rows, labels = others[sure], probabilities[sure].argmax(axis=1)
+    rows, told = others[sure], probabilities[sure].astype(np.float32)
+    labels = told.argmax(axis=1)
     if not len(rows):
         raise DataError(
             f"the classifier is nowhere as sure as {confidence:g}",
@@ -54,5 +57,6 @@ def confident_labels(
         )
     known = store.labels[rows] >= 0
     right = 100 * float((labels == store.labels[rows])[known].mean()) if known.any() else None
-    origin = sha256_of_bytes(rows.tobytes() + labels.tobytes())
-    return PseudoLabels(rows, labels, origin), right
+    learned = told if soft else labels
+    origin = sha256_of_bytes(rows.tobytes() + learned.tobytes())
+    return PseudoLabels(rows, learned, origin), right

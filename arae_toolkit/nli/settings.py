@@ -75,6 +75,12 @@ class PairTrainingConfig:
     share that is masked, and predicted."""
     balanced: bool = False
     """Weigh pairs so that every class counts alike in the loss, where labels are not balanced."""
+    label_smoothing: PartialShare = 0.0
+    """Share of a label's weight that is spread over all labels."""
+    hypothesis_weight: Share = 0.0
+    """How far what the hypothesis alone gives away is explained already: while training, that share
+    of the logarithms of what a model of its words says is added to the scores, as in Clark,
+    Yatskar and Zettlemoyer (2019). Not for pretraining."""
     matching_weight: Amount = 0.0
     """Pretraining only: weight of matching a premise with its hypothesis among those of others."""
     softmax_samples: OptionalRows = 1024

@@ -89,6 +89,7 @@ SUBCOMMANDS = {
         "arae-toolkit nli --labels full --processes 4",
         "arae-toolkit nli --labels tiny --word-vectors glove.6B.300d.txt",
         "arae-toolkit nli --labels tiny --encoder sentence-transformers:all-MiniLM-L6-v2",
+        "arae-toolkit nli --labels tiny --pseudo-labels nli-tiny --confidence 0 --soft-labels",
         "arae-toolkit nli predict nli-tiny < pairs.jsonl > labelled.jsonl",
         "arae-toolkit nli evaluate nli-tiny snli_1.0_test.jsonl",
     ],
@@ -140,6 +141,11 @@ SUBCOMMANDS = {
     default=0.9,
     help="For --pseudo-labels: the least probability of a label that is used.",
 )
+@click.option(
+    "--soft-labels",
+    is_flag=True,
+    help="For --pseudo-labels: learn the probabilities of all labels, not the likeliest one.",
+)
 @set_option
 @plain_options
 @word_vectors_option
@@ -167,6 +173,7 @@ def nli(
     draw_from: int,
     pseudo_labels: str | None,
     confidence: float,
+    soft_labels: bool,
     assignments: tuple[str, ...],
     word_vectors: Path | None,
     overwrite: bool,
@@ -199,6 +206,8 @@ def nli(
         raise click.UsageError(
             "outside weights are read by --model paper, and have no --objective of ours"
         )
+    if soft_labels and not pseudo_labels:
+        raise click.UsageError("--soft-labels are those of --pseudo-labels RUN")
     chosen = objective_for(model, objective)
     ranks = join(ctx, device)
     leads = ranks is None or ranks.leads
@@ -238,7 +247,7 @@ def nli(
     say(f"{len(labelled.rows):,} labelled pairs, fingerprint {labelled.sha256[:16]}")
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
-        pseudo = _pseudo(task, pseudo_labels, confidence) if leads else None
+        pseudo = _pseudo(task, pseudo_labels, confidence, soft=soft_labels) if leads else None
         task = replace(task, pseudo=ranks.of_first(pseudo) if ranks else pseudo)
     kind = _kind(model, chosen, pseudo=bool(pseudo_labels))
     folder = out or run_folder(classifier_name(runs_name, labels) + kind)
@@ -282,13 +291,13 @@ def _kind(model: str, objective: str, *, pseudo: bool) -> str:
     return f"-{kind}" * (not usual) + "-pseudo" * pseudo
 
 
-def _pseudo(task: Task, run: str, confidence: float) -> PseudoLabels:
+def _pseudo(task: Task, run: str, confidence: float, *, soft: bool) -> PseudoLabels:
     """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
     from arae_toolkit.nli.model import NLIModel
     from arae_toolkit.nli.pseudo_labels import confident_labels
 
     teacher = NLIModel.from_pretrained(find_nli_run(run))
-    pseudo, right = confident_labels(task, teacher, confidence=confidence)
+    pseudo, right = confident_labels(task, teacher, confidence=confidence, soft=soft)
     say(
         f"{len(pseudo.rows):,} further pairs labelled by {run} with a probability of at least "
         f"{confidence:g}" + (f", {right:.1f} % of them as people did" if right else "")

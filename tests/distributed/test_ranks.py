@@ -43,7 +43,10 @@ CASES = {
     "language model": {"settings": (), "prior": "none", "regularizer": "none"},
     "pairs by codes": {
         "kind": "classifier",
-        "settings": {"kind": "paper", "balanced": True, "encoder_rate": 0.5},
+        "settings": {
+            **{"kind": "paper", "balanced": True, "encoder_rate": 0.5},
+            **{"label_smoothing": 0.1, "hypothesis_weight": 0.5},
+        },
     },
     "pairs by vectors": {
         "kind": "classifier",

@@ -12,6 +12,7 @@ from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.estimators.nli_fit import train_in_memory
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
+from arae_toolkit.nli.baselines import hypothesis_log_probabilities
 from arae_toolkit.nli.classifier_training import (
     ClassifierTraining,
     class_weights,
@@ -229,7 +230,7 @@ def test_a_rate_far_too_high_stops_the_run(tmp_path):
 
 
 def test_without_a_folder_the_numbers_are_the_same(tmp_path):
-    made = training(settings=replace(SHORT, warmup=1))
+    made = training("bilstm-max", replace(SHORT, warmup=1))
     fit(made, run(tmp_path))
     alone, told = network(), []
     store = small.rule_store(40)
@@ -290,3 +291,42 @@ def test_balanced_losses_weigh_the_rare_class_up():
     weights = class_weights(np.array([0, 0, 0, 1]), 3)
     assert float(weights[2]) == 0
     assert float(3 * weights[0]) == pytest.approx(float(weights[1]))
+
+
+# --- what is learned of a pair ---------------------------------------------------------------
+
+
+def test_probabilities_that_name_one_class_are_learned_as_labels_are():
+    plain = training()
+    soft = training(labels=np.eye(3, dtype=np.float32)[plain.store.labels])
+    for number in range(3):
+        ours, theirs = soft.iteration(number), plain.iteration(number)
+        torch.testing.assert_close(ours["nats_per_pair"], theirs["nats_per_pair"])
+        assert ours["share_right"] == theirs["share_right"]
+
+
+def test_smoothed_labels_are_a_mean_of_the_label_and_of_all():
+    made = training("bilstm-max", replace(SHORT, word_drop=0.0, label_smoothing=0.3))
+    made.network.embedding_dropout = made.network.dropout = 0.0
+    batch = made.store.batch(made.rows[made.sampler.at(0)])
+    with torch.no_grad():
+        scores = made.network(batch.premise, batch.hypothesis)
+    nats = -scores.log_softmax(dim=1)
+    own = nats.gather(1, batch.labels[:, None]).mean()
+    expected = 0.7 * own + 0.3 * nats.mean()
+    torch.testing.assert_close(made.iteration(0)["nats_per_pair"], expected)
+
+
+def test_what_hypotheses_give_away_need_not_be_learned():
+    """The scores are as far below those of a product as the model of hypotheses says."""
+    made = training("bilstm-max", replace(SHORT, word_drop=0.0, hypothesis_weight=0.5))
+    made.network.embedding_dropout = made.network.dropout = 0.0
+    batch = made.store.batch(made.rows[made.sampler.at(0)])
+    known = made.store.labels[made.rows]
+    told = hypothesis_log_probabilities(made.store, made.rows, known, labels=3)
+    torch.testing.assert_close(np.exp(told).sum(axis=1), np.ones(len(told)), check_dtype=False)
+    with torch.no_grad():
+        scores = made.network(batch.premise, batch.hypothesis)
+    explained = 0.5 * torch.from_numpy(told)[torch.from_numpy(batch.rows)]
+    expected = functional.cross_entropy(scores + explained, batch.labels)
+    torch.testing.assert_close(made.iteration(0)["nats_per_pair"], expected)

@@ -293,6 +293,14 @@ def test_pairs_pretrain_an_encoder_that_classifiers_start_from(corpus, tmp_path)
     )  # fmt: skip
     assert "further pairs labelled by" in pseudo.stderr
     assert 0 < _result(tmp_path, "student")["details"]["pseudo_labels"] <= 60
+    _train(
+        corpus, tmp_path, *options, "--pseudo-labels", tmp_path / "nli-small", "--soft-labels",
+        "--confidence", "0.4", "--out", tmp_path / "distilled",
+    )  # fmt: skip
+    students = [_result(tmp_path, name) for name in ("student", "distilled")]
+    assert len({student["details"]["pseudo_labels"] for student in students}) == 1
+    accuracies = [student["metrics"]["dev_accuracy"]["value"] for student in students]
+    assert accuracies[0] != accuracies[1]
 
 
 @pytest.mark.parametrize(("pairs", "name"), [(28_000, "full"), (40_000, "full"), (40_001, "tiny")])
