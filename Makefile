@@ -71,7 +71,7 @@ drills-whole: $(READY)
 SOAK ?=
 
 soak: $(READY)
-	PYTHONPATH=tests $(BIN)/python -m soak --minutes 30 $(SOAK)
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes 30 --results results $(SOAK)
 
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import secrets
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from arae_toolkit.errors import DataError, NotFound, ToolkitError
-from arae_toolkit.storage.atomic_files import json_text, replacing
+from arae_toolkit.storage.atomic_files import json_text, remove_leftovers, replacing
 from arae_toolkit.storage.json_files import check_regular, parsed_object, read_object
 from arae_toolkit.storage.row_forms import ROW_SUFFIXES
 from arae_toolkit.storage.text_lines import checked, open_binary, reading
@@ -286,6 +287,12 @@ class OutputFolder:
         names = {posixpath.relpath(one, path): about["size"] for one, about in found.items()}
         hidden = {name for name in names if posixpath.basename(name).startswith(".")}
         return {name: int(size) for name, size in names.items() if name not in hidden}
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed writers left half written; at an address nobody can tell it."""
+        if not is_address(self.address):
+            for folder, _, _ in os.walk(self.address):
+                remove_leftovers(Path(folder))
 
     def remove(self, name: str) -> None:
         """Remove a file."""

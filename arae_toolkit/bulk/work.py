@@ -379,6 +379,7 @@ class BulkWork:
             "unreadable_files": sum(work.problem is not None for work in self._files),
             "files": files,
         }
+        self.folder.remove_leftovers()
         self.folder.write_json(MANIFEST, manifest)
         return manifest
 

@@ -98,6 +98,29 @@ def test_a_restart_answers_only_what_is_missing(work, tmp_path):
     assert content_of(tmp_path / "out") == content_of(tmp_path / "whole")
 
 
+def test_what_killed_workers_had_begun_to_write_is_gone_at_the_end(work, tmp_path):
+    """Whoever dies within a write leaves a hidden file; hidden files of others stay."""
+    write_rows(tmp_path / "rows" / "a.jsonl", 20)
+    work(output="whole")
+    begun = [
+        tmp_path / "out" / folder / "a.jsonl" / f".part-00001.{kind}.0123456789ab.part"
+        for folder, kind in (("answers", "jsonl"), ("records", "json"))
+    ]
+
+    def engine(task, output, parts, workers):
+        for path in begun:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"half")
+            path.with_name(".note").touch()
+        yield from here(task, output, parts, workers)
+
+    work(engine=engine)
+    assert not any(path.exists() for path in begun)
+    for path in begun:
+        path.with_name(".note").unlink()
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "whole")
+
+
 def test_a_part_whose_answers_were_altered_is_answered_anew(work, tmp_path):
     write_rows(tmp_path / "rows" / "a.jsonl", 20)
     work(output="whole")

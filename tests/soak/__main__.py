@@ -19,6 +19,9 @@ import small
 from command_line import start
 from small_bulk import content_of, workers_of, write_rows
 
+from arae_toolkit.recipes.shared.child_processes import command_line
+from arae_toolkit.reports.results import summarise, write_result
+
 COMMAND_DIES = 3  # every so many kills
 
 
@@ -56,6 +59,7 @@ def ids_in(folder: Path) -> list[str]:
 @click.option("--workers", default=2)
 @click.option("--engine", default="local")
 @click.option("--seed", default=0)
+@click.option("--results", type=click.Path(path_type=Path), help="Folder for a file of results.")
 def main(
     run: str | None,
     minutes: float,
@@ -64,6 +68,7 @@ def main(
     workers: int,
     engine: str,
     seed: int,
+    results: Path | None,
 ) -> None:
     """Reconstruct rows by RUN, or by a small untrained model, for so many MINUTES."""
     chance, began = random.Random(seed), time.monotonic()
@@ -111,8 +116,26 @@ def main(
                 f"round {number}: the same {len(ids):,} rows and files; so far {killed} kills, "
                 f"{restarted} of the whole command, {minutes_gone:.1f} minutes",
             )
-            if minutes_gone >= minutes:
-                return
+            if minutes_gone < minutes:
+                continue
+            if results is not None:
+                counts = {
+                    "rounds": number,
+                    "rows answered": number * len(ids),
+                    "rows lost or doubled": 0,  # or a round would have ended this
+                    "workers killed": killed - restarted,
+                    "commands killed": restarted,
+                }
+                write_result(
+                    *(results, f"soak-{engine}"),
+                    command=command_line(),
+                    corpus=None,
+                    seeds=[seed],
+                    device="cpu",
+                    seconds=60 * minutes_gone,
+                    metrics={name: summarise([count], "") for name, count in counts.items()},
+                )
+            return
 
 
 if __name__ == "__main__":
