@@ -100,6 +100,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def seconds_trained(folder: Path) -> float:
+    """Return how long everything in a folder has trained: a run, its priors, several runs."""
+    logs = [read_rows(path) for path in sorted(folder.rglob(METRICS)) if path.is_file()]
+    return float(sum(rows[-1].get("seconds", 0.0) for rows in logs if rows))
+
+
 class TensorBoardListener(Listener):
     """Writes rows as TensorBoard scalars (needs the ``tensorboard`` extra)."""
 

@@ -154,6 +154,7 @@ def figure4(count: int, swaps: int, choices: PlainChoices) -> None:
                 for name, by_seed in cells.items()
             },
         },
+        kept,
     )
     picture = table.folder / "figure4.png"
     draw_figure4(

@@ -115,6 +115,7 @@ def figure5(
             "examples_left_out": left_out,
             "models_left_out": failed,
         },
+        kept,
     )
     picture = table.folder / "figure5.png"
     draw_figure5(result, picture)

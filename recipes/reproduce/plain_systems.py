@@ -28,11 +28,13 @@ from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.reports.results import Metric, corpus_identity, read_result, write_result
 from arae_toolkit.storage.paths import run_folder
+from arae_toolkit.training.metrics_log import seconds_trained
 
 if TYPE_CHECKING:
     from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+    from arae_toolkit.evaluation.generation.cells import Cells
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.reports.markdown import Result
 
@@ -114,6 +116,7 @@ SYSTEMS = {
     ),
     "arae-faithful": PlainSystem("ARAE, faithful", "arae", EQUAL_BUDGET, preset="faithful"),
     "paper-2018": PlainSystem("ARAE, paper-2018", "arae", preset="paper-2018"),
+    "paper-2017": PlainSystem("ARAE, paper-2017", "arae", preset="paper-2017"),
 }
 """By the name that ``--system`` takes."""
 CODES = tuple(name for name, system in SYSTEMS.items() if system.model != "language-model")
@@ -239,7 +242,7 @@ class PlainTable:
     ) -> None:
         from arae_toolkit.devices import choose_device
 
-        self.began = time.monotonic()
+        self.began, self.training, self.runs = time.monotonic(), 0.0, set[Path]()
         self.quick, self.precision, self.results = choices.quick, choices.precision, choices.results
         self.name = f"{name}-quick" if choices.quick else name
         self.device = choose_device(choices.device)
@@ -260,8 +263,10 @@ class PlainTable:
         """Yield each row and seed with the folder of its model, trained when it is asked for."""
         for number, row in enumerate(self.rows):
             for seed in self.seeds if number < self._once else self.seeds[:1]:
-                run = self.folder / row.run / f"seed-{seed}"
+                run, began = self.folder / row.run / f"seed-{seed}", time.monotonic()
                 self._train(row, run, seed)
+                self.training += time.monotonic() - began
+                self.runs.add(run)
                 yield row, seed, run
 
     def config(self, row: PlainSystem, seed: int = 0) -> Config:
@@ -315,8 +320,20 @@ class PlainTable:
         weights = sha256_of_file(run / WEIGHTS)
         return {"weights": weights, "corpus": self.corpus.sha256, "device": self.device.type}
 
-    def write(self, metrics: Mapping[str, Metric], details: Mapping[str, Any]) -> Result:
-        """Write the file of results and return what it says."""
+    def write(
+        self, metrics: Mapping[str, Metric], details: Mapping[str, Any], cells: Cells | None = None
+    ) -> Result:
+        """Write the file of results and return what it says.
+
+        Its seconds are those of all trainings and measurements, whenever they ran.
+
+        Args:
+            metrics: The numbers.
+            details: What else the file is to hold.
+            cells: Where parts of the measurement are kept, if any are.
+        """
+        now = time.monotonic() - self.began - self.training
+        seconds = now if cells is None else now - cells.spent + cells.seconds
         path = write_result(
             self.results,
             self.name,
@@ -324,7 +341,7 @@ class PlainTable:
             corpus=corpus_identity(self.corpus),
             seeds=self.seeds,
             device=self.device.type,
-            seconds=time.monotonic() - self.began,
+            seconds=seconds + sum(map(seconds_trained, self.runs)),
             metrics=metrics,
             threads=threads_of(),
             details={

@@ -109,6 +109,7 @@ def table1(count: int, split: str, choices: PlainChoices) -> None:
             "judge_split": corpus.judges_split,
             "cells": significant(cells),
         },
+        measurement.cells,
     )
     _draw(table.folder, cells, table.rows, corpus)
     click.echo(f"{markdown_table(result)}\n\n{measured_on(result)}")

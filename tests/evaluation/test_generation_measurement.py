@@ -1,5 +1,6 @@
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from source_files import no_progress
 from arae_toolkit.data.corpus import Corpus, pack, texts_of
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
+from arae_toolkit.evaluation.generation import cells as cells_module
 from arae_toolkit.evaluation.generation.cells import Cells, fingerprint
 from arae_toolkit.evaluation.generation.measurement import (
     WHOLE_TRAIN,
@@ -196,3 +198,29 @@ def test_a_kept_language_model_is_found_again_and_writes_sentences(corpus, tmp_p
     known = texts_of(corpus.split("test"), corpus.vocabulary)
     cold = of_train.read(written(0, temperature=0.3)).perplexity
     assert cold < of_train.read(known).perplexity
+
+
+def test_seconds_of_cells_are_those_of_all_their_parts_whenever_they_ran(tmp_path, monkeypatch):
+    """A cell that was begun before has its parts' time as well, each part once."""
+    clock = [0.0]
+    monkeypatch.setattr(cells_module.time, "monotonic", lambda: clock[0])
+
+    def takes(seconds, *parts):
+        def compute():
+            for part in parts:
+                part()
+            clock[0] += seconds
+            return {"done": seconds}
+
+        return compute
+
+    before = Cells(tmp_path)
+    before.value("part", {"n": 1}, takes(10))
+    assert (before.seconds, before.spent) == (10, 10)
+    now = Cells(tmp_path)
+    first, second = (partial(now.value, "part", {"n": n}, takes(10 * n)) for n in (1, 2))
+    now.value("whole", {}, takes(3, first, second))
+    assert (now.seconds, now.spent) == (33, 23)
+    later = Cells(tmp_path)
+    later.value("whole", {}, takes(3))
+    assert (later.seconds, later.spent) == (33, 0)

@@ -4,7 +4,13 @@ import resource
 import pytest
 
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
-from arae_toolkit.training.metrics_log import RunLog, TensorBoardListener, read_rows
+from arae_toolkit.training.metrics_log import (
+    METRICS,
+    RunLog,
+    TensorBoardListener,
+    read_rows,
+    seconds_trained,
+)
 
 
 class Heard:
@@ -131,3 +137,13 @@ def test_a_log_that_never_ends_is_not_read(tmp_path):
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(CheckpointMismatch, match=r"metrics\.jsonl: not a regular file"):
         RunLog(tmp_path).rewind(3)
+
+
+def test_seconds_of_a_folder_are_those_of_all_runs_in_it(tmp_path):
+    """Each log's last row has those of its run; one that was cut off counts as far as it goes."""
+    for place, seconds in (("", [1.0, 4.0]), ("priors/flow", [2.5]), ("seed-1", [])):
+        folder = tmp_path / place
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [{"iteration": n, "seconds": value} for n, value in enumerate(seconds)]
+        (folder / METRICS).write_text("".join(f"{json.dumps(row)}\n" for row in rows) + '{"iter')
+    assert seconds_trained(tmp_path) == 6.5

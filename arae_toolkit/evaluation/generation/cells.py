@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from arae_toolkit.data.corpus import PackedSentences
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import sha256_of_bytes, write_json
 from arae_toolkit.version import __version__
+
+Made = TypeVar("Made")
 
 FORMAT = 1
 """To be raised when a measure changes: what older programs have found is measured again then."""
@@ -21,10 +24,15 @@ class Cells:
 
     Args:
         folder: Made when something is kept.
+
+    Attributes:
+        seconds: That everything asked for has taken, whenever it was computed.
+        spent: Those of them that were spent by this object.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.seconds = self.spent = 0.0
 
     def value(
         self, measure: str, key: Mapping[str, Any], compute: Callable[[], dict[str, Any]]
@@ -42,9 +50,10 @@ class Cells:
         path, whole = self._place(measure, key)
         there = _read(path)
         if there.get("key") == whole and isinstance(there.get("value"), dict):
+            self.seconds += float(there.get("seconds", 0.0))
             return dict(there["value"])
-        value = compute()
-        write_json(path, {"key": whole, "value": value})
+        value, seconds = self._timed(compute)
+        write_json(path, {"key": whole, "value": value, "seconds": seconds})
         return value
 
     def sentences(
@@ -56,15 +65,30 @@ class Cells:
             ToolkitError: If they cannot be written.
         """
         path, whole = self._place(measure, key)
-        if _read(path).get("key") == whole:
+        there = _read(path)
+        if there.get("key") == whole:
             try:
-                return PackedSentences.open(self.folder, path.stem)
+                found = PackedSentences.open(self.folder, path.stem)
             except (DataError, ValueError):  # removed or damaged: made again
                 pass
-        made = compute()
+            else:
+                self.seconds += float(there.get("seconds", 0.0))
+                return found
+        made, seconds = self._timed(compute)
         PackedSentences(made.tokens, made.offsets).save(self.folder, path.stem)
-        write_json(path, {"key": whole})  # last: without it the writing was cut off
+        # Last: without it the writing was cut off.
+        write_json(path, {"key": whole, "seconds": seconds})
         return made
+
+    def _timed(self, compute: Callable[[], Made]) -> tuple[Made, float]:
+        """Return what is computed, and the seconds that it and the parts of it took in all."""
+        seconds, spent, began = self.seconds, self.spent, time.monotonic()
+        made = compute()
+        elapsed = time.monotonic() - began
+        parts, of_now = self.seconds - seconds, self.spent - spent
+        total = round(elapsed - of_now + parts, 2)
+        self.seconds, self.spent = seconds + total, spent + elapsed
+        return made, total
 
     def _place(self, measure: str, key: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
         """Return where something is kept, and its whole key."""

@@ -18,7 +18,7 @@ from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, tune
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
-from arae_toolkit.training.metrics_log import METRICS, read_rows
+from arae_toolkit.training.metrics_log import seconds_trained
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -231,7 +231,7 @@ class Encoders:
     @property
     def seconds(self) -> float:
         """Of all trainings that the table rests on, pilots too, whenever they ran."""
-        return float(sum(read_rows(run / METRICS)[-1]["seconds"] for run in self.runs))
+        return sum(map(seconds_trained, self.runs))
 
     def about(self, name: str) -> dict[str, Any]:
         """Return what a file of results says of a row."""
