@@ -87,10 +87,10 @@ def main(
         round_seconds = time.monotonic() - began
         click.echo(f"undisturbed: {len(ids):,} rows in {round_seconds:.0f} s, {expected[:16]}")
         killed = restarted = 0
+        next_kill = time.monotonic() + chance.uniform(0.3, 1) * kill_every  # in whatever round
         for number in itertools.count(1):
             out = folder / f"round-{number}"
             process = work([*words, "--output", out], folder / "log")
-            next_kill = time.monotonic() + chance.uniform(0.3, 1) * kill_every
             while process.poll() is None:
                 time.sleep(0.2)
                 if time.monotonic() < next_kill:
