@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,18 @@ PAPER = {
 """The paper's reverse and forward perplexities, by row. Its ``real`` is a model of train that reads
 test; that of the AAE stands in footnote 2."""
 
+LANGUAGE_MODEL, REAL = "language model", ("real", "train")
+"""What the names of rows begin with."""
+PERPLEXITIES = ("forward_perplexity", "reverse_perplexity")
+ABOVE = "above the curve"
+"""Head of the column of :func:`above_curve`."""
 BOTH = "both"
 """How results of readings call what all readers said."""
 READINGS = "readings"
 """The name of their results, or its beginning."""
 FRONTIER = (
     *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
-    *("reverse", "forward", "in train, percent", "above the curve"),
+    *("reverse", "forward", "in train, percent", ABOVE),
 )
 COLUMNS = {
     "reverse_perplexity": "reverse",
@@ -61,14 +66,46 @@ def row_name(title: str, temperature: float, *, alone: bool) -> str:
 
 def table1(result: Result) -> str:
     """Return Table 1 in Markdown: ours and the paper's figures."""
-    heads = ["", *COLUMNS.values(), "paper: reverse", "forward"]
+    heads = ["", *COLUMNS.values(), ABOVE, "paper: reverse", "forward"]
+    both = {
+        name: tuple(result["metrics"].get(f"{name}, {m}", {}).get("value") for m in PERPLEXITIES)
+        for name in result["details"]["cells"]
+    }
+    curve = [own for name, own in both.items() if name.startswith(LANGUAGE_MODEL) and all(own)]
     rows = []
-    for name in result["details"]["cells"]:
+    for name, own in both.items():
         cells = [metric_cell(result, f"{name}, {measure}") for measure in COLUMNS]
+        judged = all(own) and not name.startswith((LANGUAGE_MODEL, *REAL))
+        cells.append(_cell(above_curve(curve, *own) if judged else None, 1))
         title = name.split(", T=")[0] if name.endswith(", T=1") else name
         paper = PAPER.get(title, (None, None))
         rows.append([name, *cells, *("" if value is None else f"{value:g}" for value in paper)])
     return table(heads, rows)
+
+
+def above_curve(
+    curve: Sequence[tuple[float, float]], forward: float, reverse: float
+) -> float | None:
+    """Return how far a reverse perplexity lies above a language model's at the same forward one.
+
+    Between points of the curve it is interpolated over the logarithm of the forward perplexity;
+    beyond its ends there is none, and so no figure.
+
+    Args:
+        curve: Forward and reverse perplexity at some temperatures.
+        forward: Of the row.
+        reverse: Of the row.
+
+    Example:
+        >>> above_curve([(10.0, 44.0), (40.0, 34.0)], 20.0, 40.0)
+        1.0
+    """
+    if not curve:
+        return None
+    forwards, reverses = zip(*sorted(curve), strict=True)
+    if not forwards[0] <= forward <= forwards[-1]:
+        return None
+    return reverse - float(np.interp(np.log(forward), np.log(forwards), reverses))
 
 
 def table1_block(results: Results) -> str:
@@ -111,8 +148,7 @@ def _reading(result: Result) -> str:
 def frontier_block(results: Mapping[str, Result]) -> str:
     """Return what settings were chosen by: samples on dev beside a language model's curve.
 
-    The last column is how far a row's reverse perplexity lies above the curve at the same forward
-    perplexity, in logarithms of it; beyond its ends there is no curve, and no figure.
+    The last column is :func:`above_curve`.
 
     Raises:
         ToolkitError: If the settings have not been measured.
@@ -122,14 +158,12 @@ def frontier_block(results: Mapping[str, Result]) -> str:
     rows = results["frontier"]["details"]["rows"].values()
     rows = [row for row in rows if "run" in row]
     drawn_once = [row for row in rows if row.get("best_of", 1) == 1]
-    curve = sorted(_both(row) for row in drawn_once if row["nats_per_sentence"] is None)
+    curve = [_both(row) for row in drawn_once if row["nats_per_sentence"] is None]
     lines = [[*FRONTIER]]
     for row in rows:
         forward, reverse = _both(row)
-        above = None
-        if row["nats_per_sentence"] is not None and curve[0][0] <= forward <= curve[-1][0]:
-            forwards, reverses = zip(*curve, strict=True)
-            above = reverse - float(np.interp(np.log(forward), np.log(forwards), reverses))
+        of_code = row["nats_per_sentence"] is not None
+        above = above_curve(curve, forward, reverse) if of_code else None
         near = None
         if row["neighbour_cosine"] is not None:
             near = row["neighbour_cosine"] - row["random_cosine"]

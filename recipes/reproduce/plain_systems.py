@@ -79,7 +79,7 @@ EQUAL_BUDGET = ("softmax_samples=512", "critic_steps=1")
 """Changes that give a preset of its own the steps that the preset ``fast`` takes."""
 DRAWN = (0.6, 0.8, 1.0)
 SYSTEMS = {
-    "lm": PlainSystem("language model", "language-model", temperatures=(1.0, 0.9, 0.8, 0.7)),
+    "lm": PlainSystem("language model", "language-model", temperatures=(1.0, 1.1, 0.9, 0.8, 0.7)),
     "ae": PlainSystem("AE, fitted Gaussian", "ae"),
     "arae": PlainSystem("ARAE", "arae"),
     "arae-tanh": PlainSystem("ARAE, tanh generator", "arae", ("generator_output=tanh",)),

@@ -133,7 +133,7 @@ def measured_temperatures(row: PlainSystem, seed: int) -> tuple[float, ...]:
 
     Example:
         >>> [measured_temperatures(SYSTEMS["lm"], seed) for seed in (0, 1)]
-        [(1.0, 0.9, 0.8, 0.7), (1.0,)]
+        [(1.0, 1.1, 0.9, 0.8, 0.7), (1.0,)]
     """
     return row.temperatures if seed == FIRST_SEED else row.temperatures[:1]
 

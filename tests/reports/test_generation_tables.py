@@ -3,7 +3,7 @@
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.generation_tables import readings_block
+from arae_toolkit.reports.generation_tables import readings_block, table1
 from arae_toolkit.reports.results import read_results, summarise, write_result
 
 
@@ -31,3 +31,26 @@ def test_every_reading_is_a_table(tmp_path):
 def test_no_reading_is_told():
     with pytest.raises(ToolkitError, match="readings count"):
         readings_block({})
+
+
+def test_rows_of_table1_are_read_against_the_language_models_curve(tmp_path):
+    """Real text, the curve itself and what lies beyond its ends have no figure."""
+    perplexities = {
+        "real train": (29.0, 34.0),
+        "language model, T=1": (40.0, 34.0),
+        "language model, T=0.8": (10.0, 44.0),
+        "ARAE": (20.0, 40.5),
+        "AE, fitted Gaussian": (41.0, 39.0),
+    }
+    metrics = {
+        f"{row}, {measure}": summarise([value], "")
+        for row, values in perplexities.items()
+        for measure, value in zip(("forward_perplexity", "reverse_perplexity"), values, strict=True)
+    }
+    run = {"command": "x", "corpus": None, "seeds": [0], "device": "cpu", "seconds": 1}
+    details = {"cells": dict.fromkeys(perplexities)}
+    write_result(tmp_path, "table1", **run, metrics=metrics, details=details)
+    head, _, *lines = table1(read_results(tmp_path)["table1"]).splitlines()
+    place = [cell.strip() for cell in head.split("|")].index("above the curve")
+    found = [line.split("|")[place].strip() for line in lines]
+    assert found == ["", "", "", "1.5", ""]
