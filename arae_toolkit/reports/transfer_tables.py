@@ -49,6 +49,7 @@ TITLES = {
 MEASURES = {
     "accuracy ngrams": "transfer, n-grams",
     "accuracy bilstm": "transfer, BiLSTM",
+    "accuracy fasttext": "transfer, fastText's model",
     "source_bleu": "BLEU",
     "combined": "√(transfer·BLEU)",
     "forward_perplexity": "forward",
@@ -58,6 +59,13 @@ MEASURES = {
     "probe": "label read from code",
 }
 """Heads of the columns by measure."""
+
+JUDGES = {
+    "accuracy ngrams": "n-grams",
+    "accuracy bilstm": "BiLSTM",
+    "accuracy fasttext": "fastText's model",
+}
+"""The same of the judges alone, where many stand in one column."""
 
 
 def metric_name(system: str, direction: str, measure: str) -> str:
@@ -89,8 +97,12 @@ def title_of(system: str) -> str:
 def transfer_table(
     result: Result, *, direction: str = "overall", measures: Sequence[str] = tuple(MEASURES)
 ) -> str:
-    """Return every system's measures in one direction, in Markdown, the paper's behind them."""
+    """Return every system's measures in one direction, in Markdown, the paper's behind them.
+
+    What was measured of no system, as by a judge that came later, has no column.
+    """
     systems = result["details"]["systems"]
+    measures = _measured(result, systems, direction, measures)
     papers = any(name in TABLE3 for name in systems) and direction == "overall"
     heads = ["", *(MEASURES[measure] for measure in measures)]
     if papers:
@@ -112,11 +124,21 @@ def _cells(result: Result, system: str, direction: str, measures: Sequence[str])
     return [metric_cell(result, name) for name in names]
 
 
+def _measured(
+    result: Result, systems: Sequence[str], direction: str, measures: Sequence[str]
+) -> list[str]:
+    """Return the measures that some system has."""
+    columns = zip(*(_cells(result, name, direction, measures) for name in systems), strict=True)
+    return [measure for measure, cells in zip(measures, columns, strict=True) if any(cells)]
+
+
 def directions_table(result: Result) -> str:
     """Return every system's transfer and BLEU in each direction, in Markdown."""
-    directions = result["details"]["directions"]
-    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu")
-    heads = ["", *(f"{direction}: n-grams / BiLSTM / BLEU" for direction in directions)]
+    directions, systems = result["details"]["directions"], result["details"]["systems"]
+    titles = {**JUDGES, "source_bleu": MEASURES["source_bleu"]}
+    measures = _measured(result, systems, directions[0], tuple(titles))
+    told = " / ".join(titles[measure] for measure in measures)
+    heads = ["", *(f"{direction}: {told}" for direction in directions)]
     rows = [
         [
             title_of(system),
@@ -125,7 +147,7 @@ def directions_table(result: Result) -> str:
                 for direction in directions
             ),
         ]
-        for system in result["details"]["systems"]
+        for system in systems
     ]
     return table(heads, rows)
 
@@ -204,7 +226,7 @@ def ideas_block(results: Results) -> str:
         system: result["metrics"][metric_name(system, "overall", "combined")]["value"]
         for system in result["details"]["systems"]
     }
-    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu", "combined")
+    measures = _measured(result, list(combined), "overall", (*JUDGES, "source_bleu", "combined"))
     rows = []
     for system in sorted(combined, key=lambda name: -combined[name]):
         gain = f"{combined[system] - combined[PAPERS_WAY]:+.1f}" if system != PAPERS_WAY else ""

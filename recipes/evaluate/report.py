@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROWS = {
     "rows": ("rows", ""),
     "source_bleu": ("BLEU to the source", "BLEU"),
-    "combined": ("sqrt(accuracy x BLEU), stricter judge", "points"),
+    "combined": ("sqrt(accuracy x BLEU), strictest judge", "points"),
     "reference_bleu": ("BLEU to references", "BLEU"),
     "referenced": ("rows with references", ""),
     "forward_perplexity": ("forward perplexity", "per token"),

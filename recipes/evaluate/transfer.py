@@ -154,10 +154,11 @@ def transfer(
 ) -> None:
     """Measure how well sentences were rewritten: by RUN's model, or by any system.
 
-    Accuracy is that of two judges, which learn from a part of train that no system learns from
-    and are kept in runs/judges; BLEU is to the source and to references; perplexity is forward
-    and reverse by one language model. The numbers of copying the input stand beside those of the
-    system, and those of the references where there are some.
+    Accuracy is that of three judges, which learn from a part of train that no system learns from
+    and are kept in runs/judges: of n-grams, a BiLSTM and fastText's model, the paper's kind. BLEU
+    is to the source and to references; perplexity is forward and reverse by one language model. The
+    numbers of copying the input stand beside those of the system, and those of the references where
+    there are some.
 
     Rows of --outputs are JSONL with "text", "transferred" and "to", as 'arae-toolkit transfer'
     writes them, and maybe the source's "label"; or lines with tabs between source, output and maybe

@@ -36,7 +36,7 @@ SAMPLES_SHOWN = 6
 def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
     """Train and measure the systems of Table 3 (Yelp): the paper's, the floor, and ideas beyond.
 
-    Each system is trained into runs/table3 and measured on the test split: transfer by two judges
+    Each system is trained into runs/table3 and measured on the test split: transfer by three judges
     trained apart, BLEU to the input, forward and reverse perplexity, with the copied input beside
     them. What is finished is left alone, so that the same command goes on after a stop. Markdown
     goes to stdout, everything to results/table3.json.

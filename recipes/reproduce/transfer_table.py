@@ -131,6 +131,7 @@ class Measurer:
             "rows": len(outputs),
             "sources": self.sources.sha256,
             "outputs": _sha256_of(list(outputs)),
+            "judges": {judge.name: judge.dev_accuracy for judge in self.instruments.classifiers},
         }
         with suppress(OSError, ValueError, RecursionError, AttributeError):  # none, or damaged
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
@@ -383,8 +384,10 @@ def _quick_evaluators() -> EvaluatorSettings:
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
     from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+    from arae_toolkit.evaluation.transfer.fasttext_classifier import FastTextClassifierSettings
 
     return EvaluatorSettings(
+        fasttext=FastTextClassifierSettings(hash_size=2**14, iterations=200, rates=(3e-2,)),
         neural=BiLSTMClassifierSettings(embedding_size=64, state_size=64, iterations=100),
         language_model=LanguageModelSettings(embedding_size=64, hidden_size=64, iterations=120),
     )

@@ -291,7 +291,7 @@ def test_a_file_is_measured_beside_copying(call, sources, corpus, tmp_path):
     assert ours["distinct_1"] < copy["distinct_1"]
     assert ours["reverse_perplexity"] > copy["reverse_perplexity"]
     assert found["corpus"]["sha256"] == corpus.sha256
-    assert set(found["signature"]["judges"]) == {"ngrams", "bilstm"}
+    assert set(found["signature"]["judges"]) == {"ngrams", "bilstm", "fasttext"}
     assert set(found["systems"]["ours"]["directions"]) == {
         "negative -> positive",
         "positive -> negative",
@@ -346,11 +346,12 @@ def test_many_directions_are_rows_of_a_few_tables(call, sources, tmp_path):
             del system["directions"][names[-1]]  # of which it has no row
     *tables, last = as_text(found).split("\n\n")[2:]
     assert [table.splitlines()[0].split("  ")[0] for table in tables] == [
-        "accuracy by ngrams, percent", "accuracy by bilstm, percent", "BLEU to the source",
+        "accuracy by ngrams, percent", "accuracy by bilstm, percent",
+        "accuracy by fasttext, percent", "BLEU to the source",
     ]  # fmt: skip
     assert all(len(table.splitlines()) == 21 for table in tables)
-    assert tables[2].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
-    assert tables[2].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
+    assert tables[3].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
+    assert tables[3].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
     assert "--json" in last and "distinct words" not in "".join(tables)
 
 

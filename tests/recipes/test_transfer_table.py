@@ -193,6 +193,19 @@ def test_measures_are_kept_for_the_same_outputs_and_sources(corpus, measurer, tm
     assert "read" not in found and found["overall"]["source_bleu"] == pytest.approx(100)
 
 
+def test_cells_of_fewer_judges_are_measured_anew(corpus, measurer, tmp_path):
+    """A table begun before there was a judge, or with one that learned otherwise, is no match."""
+    kept, sources = tmp_path / "measures.json", Sources.of(corpus, "dev")
+    measuring = measurer(sources)
+    measuring.measured(sources.texts, kept, "weights")
+    whole = json.loads(kept.read_text())
+    for change in ({}, {"marker": 99.0}, {"marker": 100.0, "older": 50.0}):
+        kept.write_text(json.dumps({**whole, "read": True, "judges": change}))
+        assert "read" not in measuring.measured(sources.texts, kept, "weights")
+    kept.write_text(json.dumps({key: whole[key] for key in whole if key != "judges"}))
+    assert measuring.measured(sources.texts, kept, "weights") == whole
+
+
 def _cell(**overall):
     measures = {"rows": 2, "referenced": 0, "accuracy": {"ngrams": 50.0}, "source_bleu": 30.0}
     measures |= {"reverse_perplexity": None, "copied": 10.0}

@@ -11,6 +11,7 @@ from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
+    directions_table,
     ideas_block,
     table3_block,
     table4_block,
@@ -55,6 +56,13 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     result = json.loads((tmp_path / "results" / "table3.json").read_text())
     assert result["details"]["systems"] == ["copy", "ae", "ae@c2", "delete-and-replace"]
     metrics = result["metrics"]
+    assert set(result["details"]["judges_dev_accuracy"]) == {"ngrams", "bilstm", "fasttext"}
+    judged = [
+        metrics[f"ae, overall, accuracy {n}"]["value"] for n in ("ngrams", "bilstm", "fasttext")
+    ]
+    bleu = metrics["ae, overall, source_bleu"]["value"]
+    strictest = (min(judged) * bleu) ** 0.5
+    assert metrics["ae, overall, combined"]["value"] == pytest.approx(strictest, rel=1e-4)
     assert metrics["copy, overall, source_bleu"]["value"] == pytest.approx(100.0)
     assert metrics["copy, overall, copied"]["value"] == 100.0
     assert metrics["ae, overall, probe"]["unit"] == "percent"
@@ -168,8 +176,29 @@ def _result(systems, **details):
 
 def test_a_table_shows_what_was_measured_and_nothing_else():
     text = transfer_table(_result(["copy", "arae-10"]))
-    assert "| ARAE, λ(1) = 10 | 80.0 % |  | 31.00 |" in text
+    assert "| ARAE, λ(1) = 10 | 80.0 % | 31.00 |" in text
     assert "81.8 / 20.18 / 27.7 / 77.0" in text
+
+
+def test_a_judge_that_came_later_has_a_column_where_it_judged():
+    older, newer = _result(["copy", "ae"]), _result(["copy", "ae"])
+    for result in (older, newer):
+        result["metrics"]["ae, a -> b, accuracy ngrams"] = {
+            "value": 70.0, "spread": None, "unit": "percent",
+        }  # fmt: skip
+    name = "ae, {}, accuracy fasttext"
+    for direction in ("overall", "a -> b"):
+        cell = {"value": 61.0, "spread": None, "unit": "percent"}
+        newer["metrics"][name.format(direction)] = cell
+    assert "fastText" not in transfer_table(older) + directions_table(older)
+    assert (
+        transfer_table(newer)
+        .splitlines()[0]
+        .startswith("|  | transfer, n-grams | transfer, fastText's model | BLEU |")
+    )
+    assert "| AE, two decoders | 80.0 % | 61.0 % | 31.00 |" in transfer_table(newer)
+    assert "| a -> b: n-grams / fastText's model |" in directions_table(newer)
+    assert "| AE, two decoders | 70.0 / 61.0 |" in directions_table(newer)
 
 
 def test_ideas_are_compared_with_the_papers_way():
