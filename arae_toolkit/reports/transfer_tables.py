@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.markdown import (
@@ -51,6 +52,7 @@ MEASURES = {
     "accuracy bilstm": "transfer, BiLSTM",
     "accuracy fasttext": "transfer, fastText's model",
     "source_bleu": "BLEU",
+    "similarity": "similarity",
     "combined": "√(transfer·BLEU)",
     "forward_perplexity": "forward",
     "reverse_perplexity": "reverse",
@@ -155,9 +157,13 @@ def directions_table(result: Result) -> str:
 def measured_on(result: Result) -> str:
     """Return what a table was measured on and with, in Markdown."""
     details, corpus, seeds = result["details"], result["corpus"], result["seeds"]
-    judges = ", ".join(
-        f"{name} {accuracy:.1f} %" for name, accuracy in details["judges_dev_accuracy"].items()
-    )
+    judges, here = details["judges_dev_accuracy"], judges_accuracy(result)
+    if details["split"] == "dev" or not here:
+        split, shown = "dev", {name: f"{accuracy:.1f}" for name, accuracy in judges.items()}
+    else:
+        split = f"{details['split']} / dev"
+        shown = {name: f"{here[name]:.1f} / {accuracy:.1f}" for name, accuracy in judges.items()}
+    told = ", ".join(f"{name} {accuracy} %" for name, accuracy in shown.items())
     first, *others = [str(seed) for seed in seeds]
     trained = f"Seed {first}."
     if others:
@@ -165,10 +171,41 @@ def measured_on(result: Result) -> str:
     return "\n\n".join(
         [
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
-            f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. "
-            f"{trained} BLEU: `{details['bleu_signature']}`.",
+            f"{corpus['rows']:,} to train on. Judges, right on {split}: {told}. "
+            f"{trained} BLEU: `{details['bleu_signature']}`.{_similarity_told(details)}",
             sources([result]),
         ]
+    )
+
+
+def judges_accuracy(result: Result) -> dict[str, float]:
+    """Return the percent of the rewritten sentences that each judge finds to be as labelled.
+
+    Every sentence is asked for with each other label in turn, and a judge that is wrong finds the
+    copied input to be of one of these: so the copied input's row tells it, in files of any age.
+
+    Returns:
+        By the judge's name; nothing where the copied input was not measured.
+    """
+    details, metrics = result["details"], result["metrics"]
+    labels = {label for name in details["directions"] for label in name.split(" -> ")}
+    found = {}
+    for name in details["judges_dev_accuracy"]:
+        copied = metrics.get(metric_name("copy", "overall", f"accuracy {name}"))
+        if copied is not None:
+            found[name] = 100 - (len(labels) - 1) * copied["value"]
+    return found
+
+
+def _similarity_told(details: Mapping[str, Any]) -> str:
+    """Return in a sentence what similarity is, where it was measured."""
+    encoder = details["signature"].get("encoder") if "signature" in details else None
+    if encoder is None:
+        return ""
+    return (
+        f" Similarity: mean cosine to the input in the sentence vectors of `{encoder['name']}`; "
+        f"that of a sentence and the next one is {encoder['another_source']:.3f}, that of the "
+        "copied input 1 by construction, as its BLEU is 100."
     )
 
 

@@ -13,6 +13,7 @@ from arae_toolkit.reports.transfer_tables import (
     TABLE3,
     directions_table,
     ideas_block,
+    measured_on,
     table3_block,
     table4_block,
     title_of,
@@ -72,6 +73,7 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     assert "best of 2" in first.stdout
     weights = tmp_path / "table" / "ae" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
+    assert "Judges, right on dev: ngrams " in first.stdout  # which is the split
     again = call(*arguments)
     assert again.exit_code == 0 and again.stdout == first.stdout
     assert weights.stat().st_mtime_ns == written
@@ -199,6 +201,28 @@ def test_a_judge_that_came_later_has_a_column_where_it_judged():
     assert "| AE, two decoders | 80.0 % | 61.0 % | 31.00 |" in transfer_table(newer)
     assert "| a -> b: n-grams / fastText's model |" in directions_table(newer)
     assert "| AE, two decoders | 70.0 / 61.0 |" in directions_table(newer)
+
+
+def test_judges_are_held_against_the_rewritten_sentences_and_dev():
+    result = _result(["copy", "ae"], directions=["a -> b", "b -> a"])
+    assert "Judges, right on test / dev: ngrams 20.0 / 96.0 %." in measured_on(result)
+    third = _result(["copy"], directions=["a -> b", "a -> c", "b -> a"])
+    third["metrics"]["copy, overall, accuracy ngrams"]["value"] = 18.6
+    assert "ngrams 62.8 / 96.0 %" in measured_on(third)
+    alone = _result(["ae"], split="dev")
+    assert "Judges, right on dev: ngrams 96.0 %." in measured_on(alone)
+
+
+def test_similarity_has_a_column_and_says_what_a_copy_has():
+    encoder = {"name": "nli-small", "sha256": "0", "another_source": 0.4321}
+    result = _result(["copy", "ae"], signature={"encoder": encoder})
+    result["metrics"]["ae, overall, similarity"] = {
+        "value": 0.98765, "spread": None, "unit": "mean cosine",
+    }  # fmt: skip
+    assert "| AE, two decoders | 80.0 % | 31.00 | 0.988 |" in transfer_table(result)
+    assert "vectors of `nli-small`" in measured_on(result)
+    assert "next one is 0.432, that of the copied input 1 by construction" in measured_on(result)
+    assert "Similarity" not in measured_on(_result(["copy"], signature={}))
 
 
 def test_ideas_are_compared_with_the_papers_way():

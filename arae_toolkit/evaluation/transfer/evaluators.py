@@ -19,6 +19,7 @@ import torch
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import DataError
+from arae_toolkit.evaluation.generation.feature_distances import Encoder
 from arae_toolkit.evaluation.kept_judges import (
     Made,
     Progress,
@@ -73,12 +74,14 @@ class Evaluators:
         folder: Where they are kept.
         split: What they have learned from: the judges' part of train, or train itself where it
             was not divided.
+        encoder: Space of the similarity to the source; without it that is left out.
     """
 
     classifiers: tuple[TextClassifier, ...]
     language_model: LanguageModel
     folder: Path
     split: str
+    encoder: Encoder | None = None
 
 
 def evaluators_of(
@@ -86,6 +89,7 @@ def evaluators_of(
     *,
     folder: Path | None = None,
     settings: EvaluatorSettings | None = None,
+    encoder: Encoder | None = None,
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     note: Callable[[str], None] = lambda _: None,
@@ -97,6 +101,7 @@ def evaluators_of(
         corpus: Labelled, with at least two labels.
         folder: Where they are kept; by default :func:`default_folder`.
         settings: Of each.
+        encoder: As :class:`Evaluators` has it; it is trained elsewhere.
         device: Where to compute; the CPU by default.
         dtype: ``bfloat16`` trains with matrix products in it.
         note: As for :func:`~arae_toolkit.evaluation.kept_judges.kept`.
@@ -164,7 +169,7 @@ def evaluators_of(
         note=note,
         progress=progress,
     )
-    return Evaluators(classifiers, language_model, folder, own)
+    return Evaluators(classifiers, language_model, folder, own, encoder)
 
 
 def check_labels(corpus: Corpus) -> None:
