@@ -24,6 +24,16 @@ TABLE3 = {
 }
 """The paper's figures by system: transfer (percent), BLEU, forward and reverse perplexity."""
 
+PEOPLE = {
+    "cross-aligned": {"transfer": 57.0, "similarity": 3.8, "naturalness": 2.7},
+    "arae-10": {"transfer": 74.0, "similarity": 3.7, "naturalness": 3.8},
+}
+"""What people say in the paper, by system: percent, and points from 1 to 5."""
+PEOPLES = "transfer-ratings"
+"""Name of the file of results that people fill."""
+NEEDS_PEOPLE = "needs people"
+"""What stands in a row until they have."""
+
 PAPERS_WAY = "arae-1"
 """The system that ideas are compared with: greedy, by the other decoder."""
 
@@ -248,6 +258,36 @@ def table3_block(results: Results) -> str:
     """
     result = measured(results, "table3", "Table 3", "arae-toolkit reproduce table3")
     return "\n\n".join([transfer_table(result), measured_on(result)])
+
+
+def people_block(results: Results) -> str:
+    """Return what people say of transferred sentences, as Table 3 has it; who is awaited till then.
+
+    Every system that was rated is a row, and those of the paper always are.
+    """
+    result = results.get(PEOPLES)
+    own = {} if result is None else result["details"]["systems"]
+    questions = ("transfer", "similarity", "naturalness")
+    heads = ["", *questions, f"paper: {' / '.join(questions)}"]
+    rows = []
+    for system in dict.fromkeys((*PEOPLE, *own)):
+        cells = [] if result is None else [metric_cell(result, f"{system}, {q}") for q in questions]
+        papers = " / ".join(f"{PEOPLE[system][q]:g}" for q in questions if system in PEOPLE)
+        rows.append(
+            [title_of(system), *(cells if any(cells) else [NEEDS_PEOPLE] * len(questions)), papers]
+        )
+    told = (
+        "No sheet has been filled: `arae-toolkit evaluate transfer --rating-sheet 1000` writes "
+        "them, `arae-toolkit evaluate transfer-ratings --results results` fills these rows."
+    )
+    if result is not None:
+        details = result["details"]
+        drawn = ", ".join(f"{count:,} {name}" for name, count in details["sources"].items())
+        told = (
+            f"{result['corpus']['name']}: {drawn}; {len(details['rated'])} filled sheets. "
+            "Percent and points from 1 to 5, with standard errors clustered by row."
+        )
+    return f"{table(heads, rows)}\n\n{told}"
 
 
 def ideas_block(results: Results) -> str:

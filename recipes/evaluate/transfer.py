@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encod
 from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
+from arae_toolkit.reports.results import corpus_identity
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -123,7 +125,8 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     "rated_sources",
     type=click.IntRange(1),
     metavar="N",
-    help="Measure nothing; write a sheet on which people rate N sentences, blind.",
+    help="Measure nothing; write sheets on which people rate N sentences, as many a direction, "
+    "blind: label and naturalness, then similarity. The paper's N is 1000.",
 )
 @click.option(
     "--rating-folder",
@@ -224,7 +227,7 @@ def transfer(
     from arae_toolkit.evaluation.transfer.comparison import with_baselines
 
     if rated_sources is not None:
-        _write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
+        _write_sheet(systems, rated_sources, rating_folder, corpus=corpus, seed=seed)
         return
     try:
         compared = with_baselines(systems)
@@ -351,29 +354,44 @@ def _write_sheet(
     count: int,
     folder: Path,
     *,
-    labels: Sequence[str],
+    corpus: Corpus,
     seed: int,
 ) -> None:
-    """Write the files of a rating sheet and print their paths.
+    """Write the files of both rating tasks and print their paths.
 
     Raises:
         DataError: If no source was answered by every system.
         ToolkitError: If there is a sheet already.
     """
     from arae_toolkit.evaluation.human.ratings import draw_items
-    from arae_toolkit.evaluation.human.sheet_files import PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.human.sheet_files import (
+        PAGE,
+        PAIR_PAGE,
+        PAIR_TABLE,
+        TABLE,
+        write_rating_files,
+    )
     from arae_toolkit.evaluation.human.tables import KEY
     from arae_toolkit.evaluation.transfer.comparison import REFERENCES
 
     human = next((s.human for s in systems.values() if s.human is not None), None)
     shown = dict(systems) if human is None else {**systems, REFERENCES: human}
+    labels = corpus.labels
     try:
         items = draw_items(shown, count, labels=labels, seed=seed)
     except ValueError as error:
         raise DataError(str(error)) from error
-    write_rating_files(folder, items, labels=labels)
+    drawn = Counter(f"{item.origin} -> {item.target}" for item in items)
+    directions = {name: rows // len(shown) for name, rows in sorted(drawn.items())}
+    sources = sum(directions.values())
+    made = {"corpus": corpus_identity(corpus), "seed": seed, "sources": directions}
+    files = write_rating_files(folder, items, labels=labels, made=made)
+    if sources < count or max(directions.values()) > min(directions.values()) + 1:
+        say(f"arae-toolkit: warning: {count:,} sentences, as many a direction, are not there")
+    told = ", ".join(f"{number:,} {name}" for name, number in directions.items())
     say(
-        f"{len(items):,} rows of {', '.join(shown)}; raters get {TABLE} or {PAGE}, and not {KEY}\n"
+        f"{len(items):,} rows of {', '.join(shown)} for {sources:,} sentences: {told}\n"
+        f"raters get {TABLE} or {PAGE}, then {PAIR_TABLE} or {PAIR_PAGE}, and not {KEY}\n"
         f"score with: arae-toolkit evaluate transfer-ratings {folder / KEY} FILLED..."
     )
-    click.echo(f"{folder / TABLE}\n{folder / PAGE}\n{folder / KEY}")
+    click.echo("\n".join(map(str, files)))

@@ -247,7 +247,7 @@ def encoder_of_run(run: str, device: torch.device) -> Encoder:
 
     first = next(iter(member_names(folder) or ()), "")  # of several seeds, the first one's
     model = NLIModel.from_pretrained(folder / first, device=device)
-    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS), run)
+    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS), folder.name)
 
 
 def _prior(

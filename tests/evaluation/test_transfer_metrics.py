@@ -495,7 +495,10 @@ def test_similarity_is_measured_in_the_vectors_of_a_classifier(call, sources, ru
     path.write_text(json_lines(rows_of(sources, lambda text: text.replace("the", "a"))))
     words = ("--outputs", path, "--limit", 20, "--encoder")
     text = call(*words, "pairs", "--results", results).stdout
-    assert "similarity: mean cosine in the vectors of pairs; of a sentence and the next one" in text
+    assert (
+        "similarity: mean cosine in the vectors of nli-pairs; of a sentence and the next one"
+        in text
+    )
     row = next(line.split() for line in text.splitlines() if line.startswith("similarity to the"))
     assert 0 < float(row[-2]) < 1
     assert row[-1] == "1.000"

@@ -14,6 +14,7 @@ from arae_toolkit.reports.transfer_tables import (
     directions_table,
     ideas_block,
     measured_on,
+    people_block,
     table3_block,
     table4_block,
     title_of,
@@ -223,6 +224,13 @@ def test_similarity_has_a_column_and_says_what_a_copy_has():
     assert "vectors of `nli-small`" in measured_on(result)
     assert "next one is 0.432, that of the copied input 1 by construction" in measured_on(result)
     assert "Similarity" not in measured_on(_result(["copy"], signature={}))
+
+
+def test_what_people_say_is_awaited_until_a_sheet_is_filled():
+    text = people_block({})
+    awaited = "| needs people | needs people | needs people | 74 / 3.7 / 3.8 |"
+    assert f"| ARAE, λ(1) = 10 {awaited}" in text
+    assert "--rating-sheet 1000" in text
 
 
 def test_ideas_are_compared_with_the_papers_way():

@@ -35,7 +35,7 @@ class Encoder:
     Attributes:
         features: Maps texts into it.
         sha256: Fingerprint of the weights, by which what was measured is found again.
-        name: Of the run, as it was asked for.
+        name: Of the run.
     """
 
     features: FeaturesOf
