@@ -22,6 +22,7 @@ from arae_toolkit.evaluation.language_model import (
 )
 from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
 from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+from arae_toolkit.evaluation.transfer.fasttext_classifier import FastTextClassifierSettings
 from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifierSettings
 from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.recipes.shared.progress import progress
@@ -154,6 +155,9 @@ EVALUATORS = EvaluatorSettings(
     ngrams=NgramClassifierSettings(longest=2),
     neural=BiLSTMClassifierSettings(
         embedding_size=12, state_size=16, batch_size=32, most_epochs=2, rate=0.02
+    ),
+    fasttext=FastTextClassifierSettings(
+        hash_size=500, batch_size=32, most_epochs=2, rates=(0.01, 0.03)
     ),
     language_model=LanguageModelSettings(
         embedding_size=12,

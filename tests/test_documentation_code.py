@@ -28,15 +28,15 @@ IN_DEFAULT_RUN = {"README.md"}
 
 FILL_SHEETS = """
 import csv
-with open("ratings/ratings.csv", encoding="utf-8-sig", newline="") as file:
-    head, *rows = csv.reader(file)
-places = {name.split()[0].strip("("): place for place, name in enumerate(head)}
-for rater, points in (("anna", "4"), ("ben", "5")):
-    for row in rows:
-        row[places["attribute"]] = "positive"
-        row[places["naturalness"]] = row[places["similarity"]] = points
-    with open(f"{rater}.csv", "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([head, *rows])
+for sheet, end in (("ratings", ""), ("similarity", "-similarity")):
+    with open(f"ratings/{sheet}.csv", encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file)
+    for rater, points in (("anna", "4"), ("ben", "5")):
+        filled = [[*row[:-1], points] for row in rows]
+        for row in filled if sheet == "ratings" else ():
+            row[2] = "positive"
+        with open(f"{rater}{end}.csv", "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([head, *filled])
 """
 
 

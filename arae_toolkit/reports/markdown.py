@@ -19,6 +19,7 @@ UNITS = {
     "milliseconds": (0, " ms"),
     "epochs": (1, ""),
     "iterations": (0, ""),
+    "mean cosine": (3, ""),
     "GB": (2, " GB"),
     "MB": (0, " MB"),
 }

@@ -42,6 +42,7 @@ from arae_toolkit.reports.performance_tables import (
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
     ideas_block,
+    people_block,
     table3_block,
     table4_block,
     topics_block,
@@ -343,6 +344,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "table5": table5_block,
     "inference": inference_block,
     "table3": table3_block,
+    "people": people_block,
     "ideas": ideas_block,
     "table4": table4_block,
     "claims": claims_block,

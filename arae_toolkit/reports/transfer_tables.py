@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.markdown import (
@@ -22,6 +23,16 @@ TABLE3 = {
     "arae-10": (81.8, 20.18, 27.7, 77.0),
 }
 """The paper's figures by system: transfer (percent), BLEU, forward and reverse perplexity."""
+
+PEOPLE = {
+    "cross-aligned": {"transfer": 57.0, "similarity": 3.8, "naturalness": 2.7},
+    "arae-10": {"transfer": 74.0, "similarity": 3.7, "naturalness": 3.8},
+}
+"""What people say in the paper, by system: percent, and points from 1 to 5."""
+PEOPLES = "transfer-ratings"
+"""Name of the file of results that people fill."""
+NEEDS_PEOPLE = "needs people"
+"""What stands in a row until they have."""
 
 PAPERS_WAY = "arae-1"
 """The system that ideas are compared with: greedy, by the other decoder."""
@@ -49,7 +60,9 @@ TITLES = {
 MEASURES = {
     "accuracy ngrams": "transfer, n-grams",
     "accuracy bilstm": "transfer, BiLSTM",
+    "accuracy fasttext": "transfer, fastText's model",
     "source_bleu": "BLEU",
+    "similarity": "similarity",
     "combined": "√(transfer·BLEU)",
     "forward_perplexity": "forward",
     "reverse_perplexity": "reverse",
@@ -58,6 +71,13 @@ MEASURES = {
     "probe": "label read from code",
 }
 """Heads of the columns by measure."""
+
+JUDGES = {
+    "accuracy ngrams": "n-grams",
+    "accuracy bilstm": "BiLSTM",
+    "accuracy fasttext": "fastText's model",
+}
+"""The same of the judges alone, where many stand in one column."""
 
 
 def metric_name(system: str, direction: str, measure: str) -> str:
@@ -89,8 +109,12 @@ def title_of(system: str) -> str:
 def transfer_table(
     result: Result, *, direction: str = "overall", measures: Sequence[str] = tuple(MEASURES)
 ) -> str:
-    """Return every system's measures in one direction, in Markdown, the paper's behind them."""
+    """Return every system's measures in one direction, in Markdown, the paper's behind them.
+
+    What was measured of no system, as by a judge that came later, has no column.
+    """
     systems = result["details"]["systems"]
+    measures = _measured(result, systems, direction, measures)
     papers = any(name in TABLE3 for name in systems) and direction == "overall"
     heads = ["", *(MEASURES[measure] for measure in measures)]
     if papers:
@@ -112,11 +136,21 @@ def _cells(result: Result, system: str, direction: str, measures: Sequence[str])
     return [metric_cell(result, name) for name in names]
 
 
+def _measured(
+    result: Result, systems: Sequence[str], direction: str, measures: Sequence[str]
+) -> list[str]:
+    """Return the measures that some system has."""
+    columns = zip(*(_cells(result, name, direction, measures) for name in systems), strict=True)
+    return [measure for measure, cells in zip(measures, columns, strict=True) if any(cells)]
+
+
 def directions_table(result: Result) -> str:
     """Return every system's transfer and BLEU in each direction, in Markdown."""
-    directions = result["details"]["directions"]
-    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu")
-    heads = ["", *(f"{direction}: n-grams / BiLSTM / BLEU" for direction in directions)]
+    directions, systems = result["details"]["directions"], result["details"]["systems"]
+    titles = {**JUDGES, "source_bleu": MEASURES["source_bleu"]}
+    measures = _measured(result, systems, directions[0], tuple(titles))
+    told = " / ".join(titles[measure] for measure in measures)
+    heads = ["", *(f"{direction}: {told}" for direction in directions)]
     rows = [
         [
             title_of(system),
@@ -125,7 +159,7 @@ def directions_table(result: Result) -> str:
                 for direction in directions
             ),
         ]
-        for system in result["details"]["systems"]
+        for system in systems
     ]
     return table(heads, rows)
 
@@ -133,9 +167,13 @@ def directions_table(result: Result) -> str:
 def measured_on(result: Result) -> str:
     """Return what a table was measured on and with, in Markdown."""
     details, corpus, seeds = result["details"], result["corpus"], result["seeds"]
-    judges = ", ".join(
-        f"{name} {accuracy:.1f} %" for name, accuracy in details["judges_dev_accuracy"].items()
-    )
+    judges, here = details["judges_dev_accuracy"], judges_accuracy(result)
+    if details["split"] == "dev" or not here:
+        split, shown = "dev", {name: f"{accuracy:.1f}" for name, accuracy in judges.items()}
+    else:
+        split = f"{details['split']} / dev"
+        shown = {name: f"{here[name]:.1f} / {accuracy:.1f}" for name, accuracy in judges.items()}
+    told = ", ".join(f"{name} {accuracy} %" for name, accuracy in shown.items())
     first, *others = [str(seed) for seed in seeds]
     trained = f"Seed {first}."
     if others:
@@ -143,10 +181,41 @@ def measured_on(result: Result) -> str:
     return "\n\n".join(
         [
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
-            f"{corpus['rows']:,} to train on. Judges, right on dev: {judges}. "
-            f"{trained} BLEU: `{details['bleu_signature']}`.",
+            f"{corpus['rows']:,} to train on. Judges, right on {split}: {told}. "
+            f"{trained} BLEU: `{details['bleu_signature']}`.{_similarity_told(details)}",
             sources([result]),
         ]
+    )
+
+
+def judges_accuracy(result: Result) -> dict[str, float]:
+    """Return the percent of the rewritten sentences that each judge finds to be as labelled.
+
+    Every sentence is asked for with each other label in turn, and a judge that is wrong finds the
+    copied input to be of one of these: so the copied input's row tells it, in files of any age.
+
+    Returns:
+        By the judge's name; nothing where the copied input was not measured.
+    """
+    details, metrics = result["details"], result["metrics"]
+    labels = {label for name in details["directions"] for label in name.split(" -> ")}
+    found = {}
+    for name in details["judges_dev_accuracy"]:
+        copied = metrics.get(metric_name("copy", "overall", f"accuracy {name}"))
+        if copied is not None:
+            found[name] = 100 - (len(labels) - 1) * copied["value"]
+    return found
+
+
+def _similarity_told(details: Mapping[str, Any]) -> str:
+    """Return in a sentence what similarity is, where it was measured."""
+    encoder = details["signature"].get("encoder") if "signature" in details else None
+    if encoder is None:
+        return ""
+    return (
+        f" Similarity: mean cosine to the input in the sentence vectors of `{encoder['name']}`; "
+        f"that of a sentence and the next one is {encoder['another_source']:.3f}, that of the "
+        "copied input 1 by construction, as its BLEU is 100."
     )
 
 
@@ -191,6 +260,36 @@ def table3_block(results: Results) -> str:
     return "\n\n".join([transfer_table(result), measured_on(result)])
 
 
+def people_block(results: Results) -> str:
+    """Return what people say of transferred sentences, as Table 3 has it; who is awaited till then.
+
+    Every system that was rated is a row, and those of the paper always are.
+    """
+    result = results.get(PEOPLES)
+    own = {} if result is None else result["details"]["systems"]
+    questions = ("transfer", "similarity", "naturalness")
+    heads = ["", *questions, f"paper: {' / '.join(questions)}"]
+    rows = []
+    for system in dict.fromkeys((*PEOPLE, *own)):
+        cells = [] if result is None else [metric_cell(result, f"{system}, {q}") for q in questions]
+        papers = " / ".join(f"{PEOPLE[system][q]:g}" for q in questions if system in PEOPLE)
+        rows.append(
+            [title_of(system), *(cells if any(cells) else [NEEDS_PEOPLE] * len(questions)), papers]
+        )
+    told = (
+        "No sheet has been filled: `arae-toolkit evaluate transfer --rating-sheet 1000` writes "
+        "them, `arae-toolkit evaluate transfer-ratings --results results` fills these rows."
+    )
+    if result is not None:
+        details = result["details"]
+        drawn = ", ".join(f"{count:,} {name}" for name, count in details["sources"].items())
+        told = (
+            f"{result['corpus']['name']}: {drawn}; {len(details['rated'])} filled sheets. "
+            "Percent and points from 1 to 5, with standard errors clustered by row."
+        )
+    return f"{table(heads, rows)}\n\n{told}"
+
+
 def ideas_block(results: Results) -> str:
     """Return what each system gained over the paper's way, the ARAE with lambda(1) = 1.
 
@@ -204,7 +303,7 @@ def ideas_block(results: Results) -> str:
         system: result["metrics"][metric_name(system, "overall", "combined")]["value"]
         for system in result["details"]["systems"]
     }
-    measures = ("accuracy ngrams", "accuracy bilstm", "source_bleu", "combined")
+    measures = _measured(result, list(combined), "overall", (*JUDGES, "source_bleu", "combined"))
     rows = []
     for system in sorted(combined, key=lambda name: -combined[name]):
         gain = f"{combined[system] - combined[PAPERS_WAY]:+.1f}" if system != PAPERS_WAY else ""

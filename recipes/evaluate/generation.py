@@ -28,6 +28,7 @@ from arae_toolkit.recipes.shared.generation_systems import (
     best_of_key,
     check_writers,
     decodings_of,
+    encoder_option,
     examples_of,
     language_model_system,
     load_system,
@@ -147,11 +148,7 @@ def _plot_path(text: str) -> Path:
     is_flag=True,
     help="Also train a language model on train, once, and measure what it writes.",
 )
-@click.option(
-    "--encoder",
-    metavar="RUN",
-    help="A classifier of 'nli' in whose vectors Frechet distance and MAUVE are measured.",
-)
+@encoder_option("Frechet distance and MAUVE are")
 @json_option
 @click.option(
     "--results",

@@ -6,23 +6,32 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.human.ratings`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import json_option
+from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import aligned
+from arae_toolkit.reports.results import Metric, write_result
+from arae_toolkit.reports.transfer_tables import PEOPLES
+
+if TYPE_CHECKING:
+    from arae_toolkit.evaluation.human.sheet_files import RatingKey
 
 QUESTIONS = {
     "transfer": "of the target, percent",
     "naturalness": "naturalness, 1-5",
     "similarity": "similarity, 1-5",
 }
+UNITS = {"transfer": "percent", "naturalness": "points", "similarity": "points"}
 AGREED = {
     "attribute": "the same attribute",
     "naturalness": "naturalness within one point",
@@ -35,19 +44,31 @@ AGREED = {
     cls=ExamplesCommand,
     examples=[
         "arae-toolkit evaluate transfer-ratings ratings/key.json filled.csv",
-        "arae-toolkit evaluate transfer-ratings ratings/key.json anna.csv ben.csv --json",
+        "arae-toolkit evaluate transfer-ratings ratings/key.json anna.csv anna-similarity.csv "
+        "ben.csv ben-similarity.csv --results results",
     ],
 )
 @click.argument("key", type=click.Path(path_type=Path))
 @click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
-def transfer_ratings(key: Path, sheets: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder for a file of results, transfer-ratings.json, from which the paper's table of "
+    "people's judgement is filled.  [default: none is written]",
+)
+def transfer_ratings(
+    key: Path, sheets: tuple[Path, ...], as_json: bool, results: Path | None
+) -> None:
     """Score SHEETS, each filled by one person, with the KEY that says which row is whose.
 
+    SHEETS are of either task: labels and naturalness of texts, or their similarity to originals.
     For each system: the percent of ratings that name the target label, and the means of
-    naturalness and similarity, with standard errors; ratings of several people are pooled. Rows
-    that nobody has rated are left out. With two sheets or more, how far people agree.
+    naturalness and similarity, with standard errors; ratings of several people are pooled, and
+    those of one row count as one observation in the errors. Rows that nobody has rated are left
+    out. Where two people have rated the same rows, how far they agree.
     """
+    began = time.monotonic()
     from arae_toolkit.evaluation.human.ratings import agreement, score_ratings
     from arae_toolkit.evaluation.human.sheet_files import read_key, read_sheet
 
@@ -64,7 +85,46 @@ def transfer_ratings(key: Path, sheets: tuple[Path, ...], as_json: bool) -> None
         },
         "agreement": None if agreed is None else asdict(agreed),
     }
+    if results is not None:
+        say(str(_write(report, results, content, key, seconds=time.monotonic() - began)))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+
+
+def _write(
+    report: Mapping[str, Any], folder: Path, key: RatingKey, path: Path, *, seconds: float
+) -> Path:
+    """Write a file of results and return its path.
+
+    Raises:
+        DataError: If the key does not say what it was made with.
+    """
+    if not key.made:
+        raise DataError(
+            "an older key, which does not name its corpus",
+            path=path,
+            hint="score it without --results",
+        )
+    metrics: dict[str, Metric] = {
+        f"{system}, {question}": {
+            "value": found[question]["value"],
+            "spread": found[question]["error"],
+            "unit": unit,
+        }
+        for system, found in report["systems"].items()
+        for question, unit in UNITS.items()
+        if found[question] is not None
+    }
+    return write_result(
+        folder,
+        PEOPLES,
+        command=command_line(without=("results",)),
+        corpus=key.made["corpus"],
+        seeds=[key.made["seed"]],
+        device="people",
+        seconds=seconds,
+        metrics=metrics,
+        details={**report, "spread": "standard error", "sources": key.made["sources"]},
+    )
 
 
 def _as_text(report: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ROWS = {
     "rows": ("rows", ""),
     "source_bleu": ("BLEU to the source", "BLEU"),
-    "combined": ("sqrt(accuracy x BLEU), stricter judge", "points"),
+    "similarity": ("similarity to the source", "mean cosine"),
+    "combined": ("sqrt(accuracy x BLEU), strictest judge", "points"),
     "reference_bleu": ("BLEU to references", "BLEU"),
     "referenced": ("rows with references", ""),
     "forward_perplexity": ("forward perplexity", "per token"),
@@ -37,21 +38,36 @@ JUDGES_SAW_TRAIN = (
     "judges and language model have learned from the rows that systems learn from, which flatters "
     "these: prepare the corpus again, with --judges-share above 0"
 )
+KEPT = ("split", "judges_split", "signature", "judged_sources", "systems")
+"""Parts of a report that stand in the details of a file of results."""
 COUNTS = ("rows", "referenced")
 MOST_TABLES = 6
 """Directions with a table each; five labels have twenty."""
 
 
 def as_json_object(
-    results: Mapping[str, TransferResult], corpus: Corpus, *, split: str
+    results: Mapping[str, TransferResult],
+    corpus: Corpus,
+    *,
+    split: str,
+    judged: tuple[int, Mapping[str, float]],
 ) -> dict[str, Any]:
-    """Return what was measured as JSON holds it, numbers with six significant digits."""
+    """Return what was measured as JSON holds it, numbers with six significant digits.
+
+    Args:
+        results: By system.
+        corpus: Of the judges.
+        split: Of the sources.
+        judged: How many of the sources are labelled, and the percent of these that each judge
+            finds to be as labelled.
+    """
     first = next(iter(results.values()))
     return {
         "corpus": corpus_identity(corpus),
         "split": split,
         "judges_split": corpus.judges_split,
         "signature": dict(first.signature),
+        "judged_sources": significant({"rows": judged[0], "accuracy": dict(judged[1])}),
         "systems": {
             name: significant(
                 {
@@ -70,15 +86,22 @@ def as_text(report: Mapping[str, Any]) -> str:
     Of many directions, accuracies and BLEU alone are shown, with a direction in each row.
     """
     signature, systems = report["signature"], report["systems"]
-    lines = [
-        f"{name}: judges {judge['dev_accuracy']:.2f} % of dev as labelled"
-        for name, judge in signature["judges"].items()
-    ]
+    here, lines = report["judged_sources"], []
+    for name, judge in signature["judges"].items():
+        line = f"{name}: judges {judge['dev_accuracy']:.2f} % of dev as labelled"
+        if here["rows"]:
+            line += f", {here['accuracy'][name]:.2f} % of {here['rows']:,} sources rewritten here"
+        lines.append(line)
     perplexity = signature["language_model"]["held_out_perplexity"]
     lines.append(f"language model: perplexity {perplexity:.2f} on dev")
     if report["judges_split"] == "train":
         lines.append(JUDGES_SAW_TRAIN)
     lines.append(f"BLEU: {signature['bleu']}")
+    if encoder := signature["encoder"]:
+        lines.append(
+            f"similarity: mean cosine in the vectors of {encoder['name']}; of a sentence and the "
+            f"next one {encoder['another_source']:.3f}, of a copy 1 by construction"
+        )
     blocks = ["\n".join(lines), _table("all rows", {n: s["overall"] for n, s in systems.items()})]
     directions = dict.fromkeys(d for system in systems.values() for d in system["directions"])
     if len(directions) > MOST_TABLES:
@@ -138,7 +161,7 @@ def write_report(
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),
-        details={key: report[key] for key in ("split", "judges_split", "signature", "systems")},
+        details={key: report[key] for key in KEPT},
         **made,
     )
 
@@ -162,4 +185,6 @@ def _table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> str:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return "-"
+    if name == "similarity":
+        return f"{value:.3f}"
     return f"{value:,}" if name in COUNTS else f"{value:,.2f}"

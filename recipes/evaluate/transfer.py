@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +30,16 @@ from arae_toolkit.recipes.evaluate.sources import read_outputs_beside, read_sour
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encoder_option
 from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
+from arae_toolkit.reports.results import corpus_identity
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
+    from arae_toolkit.evaluation.generation.feature_distances import Encoder
     from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
     from arae_toolkit.transfer.model import TransferModel
 
@@ -52,6 +56,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
         "arae-toolkit evaluate transfer --corpus yelp --outputs theirs=outputs.0.txt "
         "--sources sentiment.test.0",
         "arae-toolkit evaluate transfer yelp --references human.tsv --results results",
+        "arae-toolkit evaluate transfer yelp --encoder nli-small",
         "arae-toolkit evaluate transfer yelp --rating-sheet 100",
     ],
 )
@@ -108,6 +113,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     is_flag=True,
     help="Also measure how well fresh classifiers read the label from RUN's codes.",
 )
+@encoder_option("similarity to the source is")
 @json_option
 @click.option(
     "--results",
@@ -119,7 +125,8 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
     "rated_sources",
     type=click.IntRange(1),
     metavar="N",
-    help="Measure nothing; write a sheet on which people rate N sentences, blind.",
+    help="Measure nothing; write sheets on which people rate N sentences, as many a direction, "
+    "blind: label and naturalness, then similarity. The paper's N is 1000.",
 )
 @click.option(
     "--rating-folder",
@@ -145,6 +152,7 @@ def transfer(
     seed: int,
     reverse: bool,
     probe: bool,
+    encoder: str | None,
     as_json: bool,
     results: Path | None,
     rated_sources: int | None,
@@ -154,10 +162,12 @@ def transfer(
 ) -> None:
     """Measure how well sentences were rewritten: by RUN's model, or by any system.
 
-    Accuracy is that of two judges, which learn from a part of train that no system learns from
-    and are kept in runs/judges; BLEU is to the source and to references; perplexity is forward
-    and reverse by one language model. The numbers of copying the input stand beside those of the
-    system, and those of the references where there are some.
+    Accuracy is that of three judges, which learn from a part of train that no system learns from
+    and are kept in runs/judges: of n-grams, a BiLSTM and fastText's model, the paper's kind. BLEU
+    is to the source and to references; perplexity is forward and reverse by one language model;
+    similarity to the source, with --encoder, is the mean cosine of sentence vectors. The numbers of
+    copying the input, whose BLEU is 100 and whose similarity is 1 by construction, stand beside
+    those of the system, and those of the references where there are some.
 
     Rows of --outputs are JSONL with "text", "transferred" and "to", as 'arae-toolkit transfer'
     writes them, and maybe the source's "label"; or lines with tabs between source, output and maybe
@@ -187,6 +197,11 @@ def transfer(
         from arae_toolkit.evaluation.human.tables import refuse_existing
 
         refuse_existing(rating_folder, FILES)
+    space = None
+    if encoder is not None:
+        from arae_toolkit.devices import choose_device
+
+        space = encoder_of_run(encoder, choose_device(device))
     split_known = split if split in corpus.manifest["splits"] else OTHER_SPLIT[split]
     known = Known.of(corpus, split_known)
     people = None if references is None else read_references(references, text_field, known)
@@ -212,7 +227,7 @@ def transfer(
     from arae_toolkit.evaluation.transfer.comparison import with_baselines
 
     if rated_sources is not None:
-        _write_sheet(systems, rated_sources, rating_folder, labels=corpus.labels, seed=seed)
+        _write_sheet(systems, rated_sources, rating_folder, corpus=corpus, seed=seed)
         return
     try:
         compared = with_baselines(systems)
@@ -222,8 +237,10 @@ def transfer(
         if empty := sum(not output.strip() for output in system.outputs):
             of = f"{empty:,} of {len(system):,} outputs are empty"
             say(f"arae-toolkit: warning: {name}: {of}, of which an accuracy says nothing")
-    measured = _measured(compared, corpus, split, device, precision, reverse=reverse)
-    report = as_json_object(measured, corpus, split=split)
+    measured, judged = _measured(
+        compared, corpus, split, device, precision, reverse=reverse, encoder=space
+    )
+    report = as_json_object(measured, corpus, split=split, judged=judged)
     if read_from_codes is not None:
         report["probe"] = read_from_codes
     if results is not None:
@@ -297,17 +314,20 @@ def _measured(
     precision: Precision,
     *,
     reverse: bool,
+    encoder: Encoder | None,
 ) -> Any:
-    """Return the result of each system, by name."""
+    """Return the result of each system by name, and how far the judges are right on the sources."""
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.evaluation.language_model import FEWEST_OUTPUTS, reverse_perplexity
-    from arae_toolkit.evaluation.transfer.comparison import compare
+    from arae_toolkit.evaluation.transfer.comparison import compare, judged_as_labelled
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     keep_freed_memory()
     place = choose_device(device)
     dtype = dtype_of(precision)
-    instruments = evaluators_of(corpus, device=place, dtype=dtype, note=say, progress=progress)
+    instruments = evaluators_of(
+        corpus, encoder=encoder, device=place, dtype=dtype, note=say, progress=progress
+    )
     # Real text that is neither an output nor what one was made from.
     others = (OTHER_SPLIT[split], "judges")
     held_out = next((corpus.split(s) for s in others if s in corpus.manifest["splits"]), None)
@@ -325,7 +345,8 @@ def _measured(
 
         return measure
 
-    return compare(systems, instruments, reverse=reverse_of)
+    judged = judged_as_labelled(systems, instruments.classifiers)
+    return compare(systems, instruments, reverse=reverse_of), judged
 
 
 def _write_sheet(
@@ -333,29 +354,44 @@ def _write_sheet(
     count: int,
     folder: Path,
     *,
-    labels: Sequence[str],
+    corpus: Corpus,
     seed: int,
 ) -> None:
-    """Write the files of a rating sheet and print their paths.
+    """Write the files of both rating tasks and print their paths.
 
     Raises:
         DataError: If no source was answered by every system.
         ToolkitError: If there is a sheet already.
     """
     from arae_toolkit.evaluation.human.ratings import draw_items
-    from arae_toolkit.evaluation.human.sheet_files import PAGE, TABLE, write_rating_files
+    from arae_toolkit.evaluation.human.sheet_files import (
+        PAGE,
+        PAIR_PAGE,
+        PAIR_TABLE,
+        TABLE,
+        write_rating_files,
+    )
     from arae_toolkit.evaluation.human.tables import KEY
     from arae_toolkit.evaluation.transfer.comparison import REFERENCES
 
     human = next((s.human for s in systems.values() if s.human is not None), None)
     shown = dict(systems) if human is None else {**systems, REFERENCES: human}
+    labels = corpus.labels
     try:
         items = draw_items(shown, count, labels=labels, seed=seed)
     except ValueError as error:
         raise DataError(str(error)) from error
-    write_rating_files(folder, items, labels=labels)
+    drawn = Counter(f"{item.origin} -> {item.target}" for item in items)
+    directions = {name: rows // len(shown) for name, rows in sorted(drawn.items())}
+    sources = sum(directions.values())
+    made = {"corpus": corpus_identity(corpus), "seed": seed, "sources": directions}
+    files = write_rating_files(folder, items, labels=labels, made=made)
+    if sources < count or max(directions.values()) > min(directions.values()) + 1:
+        say(f"arae-toolkit: warning: {count:,} sentences, as many a direction, are not there")
+    told = ", ".join(f"{number:,} {name}" for name, number in directions.items())
     say(
-        f"{len(items):,} rows of {', '.join(shown)}; raters get {TABLE} or {PAGE}, and not {KEY}\n"
+        f"{len(items):,} rows of {', '.join(shown)} for {sources:,} sentences: {told}\n"
+        f"raters get {TABLE} or {PAGE}, then {PAIR_TABLE} or {PAIR_PAGE}, and not {KEY}\n"
         f"score with: arae-toolkit evaluate transfer-ratings {folder / KEY} FILLED..."
     )
-    click.echo(f"{folder / TABLE}\n{folder / PAGE}\n{folder / KEY}")
+    click.echo("\n".join(map(str, files)))

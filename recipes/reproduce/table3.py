@@ -15,6 +15,7 @@ from arae_toolkit.recipes.reproduce.transfer_options import (
     table_options,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.generation_systems import encoder_option
 from arae_toolkit.storage.paths import run_folder
 
 SAMPLES_SHOWN = 6
@@ -25,6 +26,7 @@ SAMPLES_SHOWN = 6
     examples=[
         "arae-toolkit reproduce table3",
         "arae-toolkit reproduce table3 --quick",
+        "arae-toolkit reproduce table3 --encoder nli-small",
         "arae-toolkit reproduce table3 --system ae --system arae-1@c8 --seeds 3 --precision bf16",
     ],
 )
@@ -32,11 +34,12 @@ SAMPLES_SHOWN = 6
 @click.option(
     "--quick", is_flag=True, help="On made-up reviews and with small networks, in about a minute."
 )
+@encoder_option("similarity to the input is")
 @table_options
-def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
+def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices) -> None:
     """Train and measure the systems of Table 3 (Yelp): the paper's, the floor, and ideas beyond.
 
-    Each system is trained into runs/table3 and measured on the test split: transfer by two judges
+    Each system is trained into runs/table3 and measured on the test split: transfer by three judges
     trained apart, BLEU to the input, forward and reverse perplexity, with the copied input beside
     them. What is finished is left alone, so that the same command goes on after a stop. Markdown
     goes to stdout, everything to results/table3.json.
@@ -52,6 +55,6 @@ def table3(corpus: str, quick: bool, choices: TableChoices) -> None:
         choices = choices.quick(QUICK_SYSTEMS)
     command = table_command()
     how: dict[str, Any] = {"folder": folder, "command": command, "began": began, "quick": quick}
-    result = write_table(name, opened, choices, **how)
+    result = write_table(name, opened, choices, encoder=encoder, **how)
     show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")

@@ -19,6 +19,7 @@ from arae_toolkit.recipes.reproduce.transfer_options import (
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus
+from arae_toolkit.recipes.shared.generation_systems import encoder_option
 from arae_toolkit.storage.paths import run_folder
 
 PARTS = ("titles", "replies")
@@ -56,6 +57,7 @@ SAMPLES_SHOWN = 6
     help="JSONL of one's own sentences (text, label, part), rewritten by the table's last system.",
 )
 @click.option("--quick", is_flag=True, help="On made-up questions and with small networks.")
+@encoder_option("similarity to the input is")
 @table_options
 def table4(
     parts: tuple[str, ...],
@@ -63,6 +65,7 @@ def table4(
     classes: str,
     inputs: Path | None,
     quick: bool,
+    encoder: str | None,
     choices: TableChoices,
 ) -> None:
     """Train and measure topic transfer on Yahoo's questions (titles) and replies, part by part.
@@ -107,6 +110,7 @@ def table4(
             command=command,
             began=began,
             quick=quick,
+            encoder=encoder,
             details={"part": part},
             more=more,
         )

@@ -19,6 +19,7 @@ import numpy as np
 from arae_toolkit.recipes.reproduce.transfer_options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.shared.child_processes import threads_of
+from arae_toolkit.recipes.shared.generation_systems import encoder_of_run
 from arae_toolkit.recipes.shared.options import refused_settings
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import json_line
@@ -50,6 +51,7 @@ UNITS = {
     "copied": "percent",
     "distinct": "percent",
     "unknown": "percent",
+    "similarity": "mean cosine",
 }
 
 
@@ -125,12 +127,15 @@ class Measurer:
             kept: The file.
             fingerprint: Of what wrote them.
         """
+        encoder = self.instruments.encoder
         wanted = {
             "weights": fingerprint,
             "corpus": self.corpus.sha256,
             "rows": len(outputs),
             "sources": self.sources.sha256,
             "outputs": _sha256_of(list(outputs)),
+            "judges": {judge.name: judge.dev_accuracy for judge in self.instruments.classifiers},
+            "encoder": None if encoder is None else encoder.sha256,
         }
         with suppress(OSError, ValueError, RecursionError, AttributeError):  # none, or damaged
             found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
@@ -153,6 +158,7 @@ class Measurer:
             classifiers=self.instruments.classifiers,
             language_model=self.instruments.language_model,
             reverse=reverse,
+            encoder=encoder,
         )
         content = {
             **wanted,
@@ -324,18 +330,25 @@ def write_table(
     command: str,
     began: float,
     quick: bool = False,
+    encoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     more: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
 ) -> Result:
-    """Train and measure the systems of a table, write its results and return them."""
+    """Train and measure the systems of a table, write its results and return them.
+
+    Similarity to the input is measured where ``encoder``, the run of a pair classifier, is given.
+    """
     from arae_toolkit.devices import choose_device, dtype_of
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     device = choose_device(choices.device)
-    sources = Sources.of(corpus, choices.split, most=choices.most)  # before anything is trained
+    # What is missing is told before anything is trained.
+    sources = Sources.of(corpus, choices.split, most=choices.most)
+    space = None if encoder is None else encoder_of_run(encoder, device)
     instruments = evaluators_of(
         corpus,
         settings=_quick_evaluators() if quick else None,
+        encoder=space,
         device=device,
         dtype=dtype_of(choices.precision),
         note=say,
@@ -383,8 +396,10 @@ def _quick_evaluators() -> EvaluatorSettings:
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.evaluation.transfer.bilstm_classifier import BiLSTMClassifierSettings
     from arae_toolkit.evaluation.transfer.evaluators import EvaluatorSettings
+    from arae_toolkit.evaluation.transfer.fasttext_classifier import FastTextClassifierSettings
 
     return EvaluatorSettings(
+        fasttext=FastTextClassifierSettings(hash_size=2**14, iterations=200, rates=(3e-2,)),
         neural=BiLSTMClassifierSettings(embedding_size=64, state_size=64, iterations=100),
         language_model=LanguageModelSettings(embedding_size=64, hidden_size=64, iterations=120),
     )

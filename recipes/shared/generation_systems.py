@@ -1,4 +1,4 @@
-"""The systems that ``evaluate generation`` measures: models of runs, and files of anyone's."""
+"""What ``evaluate`` measures and what in: models of runs, files of anyone's, a sentence encoder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import click
+
 from arae_toolkit.devices import dtype_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.options import Command
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, STDIN, open_stdin
 from arae_toolkit.storage.json_files import read_object
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus, PackedSentences
     from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.generation.cells import Cells
+    from arae_toolkit.evaluation.generation.feature_distances import Encoder
     from arae_toolkit.evaluation.generation.measurement import (
-        Encoder,
         GenerationMeasurement,
         GenerationSettings,
     )
@@ -202,7 +205,7 @@ def measurement_of(
     if not corpus.rows(split):
         raise DataError(f"the {split} split is empty", path=corpus.folder, hint="see --split")
     place, dtype = choose_device(device), dtype_of(precision)
-    space = None if encoder is None else _encoder(encoder, place)
+    space = None if encoder is None else encoder_of_run(encoder, place)
     judge = kept_language_model(
         corpus, settings=settings.judge, device=place, dtype=dtype, note=say, progress=progress
     )
@@ -221,21 +224,30 @@ def measurement_of(
     )
 
 
-def _encoder(run: str, device: torch.device) -> Encoder:
+def encoder_option(measured: str) -> Callable[[Command], Command]:
+    """Return the option that names an encoder, by what is measured in its vectors."""
+    return click.option(
+        "--encoder",
+        metavar="RUN",
+        help=f"A classifier of 'nli' in whose vectors {measured} measured.",
+    )
+
+
+def encoder_of_run(run: str, device: torch.device) -> Encoder:
     """Return the space of vectors of a pair classifier.
 
     Raises:
         ToolkitError: If there is none.
     """
     folder = find_run(run, prefixes=("nli-", ""), advice="arae-toolkit nli")
-    from arae_toolkit.evaluation.generation.measurement import Encoder
+    from arae_toolkit.evaluation.generation.feature_distances import Encoder
     from arae_toolkit.models.model_folder import WEIGHTS
     from arae_toolkit.nli.model import NLIModel, member_names
     from arae_toolkit.storage.atomic_files import sha256_of_file
 
     first = next(iter(member_names(folder) or ()), "")  # of several seeds, the first one's
     model = NLIModel.from_pretrained(folder / first, device=device)
-    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS))
+    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS), folder.name)
 
 
 def _prior(

@@ -11,6 +11,7 @@ from arae_toolkit.evaluation.generation.feature_distances import (
     frechet_distance,
     frontier_area,
     mauve,
+    row_cosines,
 )
 from arae_toolkit.evaluation.generation.sample_statistics import (
     TrainOverlap,
@@ -130,6 +131,14 @@ def gaussian(size, mean, deviations, seed):
     values, vectors = np.linalg.eigh(np.cov(rows.T))
     rows = rows @ vectors / np.sqrt(values) @ vectors.T
     return rows * deviations + mean
+
+
+def test_cosines_are_row_by_row():
+    first = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]])
+    second = np.array([[4.0, 3.0], [-2.0, 0.0], [1.0, 1.0]])
+    assert row_cosines(first, second) == pytest.approx([24 / 25, -1, 0])
+    with pytest.raises(ValueError, match=r"\(3, 2\) and \(2, 2\)"):
+        row_cosines(first, second[:2])
 
 
 def test_the_frechet_distance_of_known_gaussians():

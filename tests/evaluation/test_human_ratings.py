@@ -16,11 +16,15 @@ from arae_toolkit.evaluation.human.ratings import (
     NEITHER,
     Rating,
     agreement,
+    clustered_error,
     draw_items,
     score_ratings,
 )
 from arae_toolkit.evaluation.human.sheet_files import (
+    FILES,
     PAGE,
+    PAIR_PAGE,
+    PAIR_TABLE,
     TABLE,
     read_key,
     read_sheet,
@@ -28,6 +32,8 @@ from arae_toolkit.evaluation.human.sheet_files import (
 )
 from arae_toolkit.evaluation.human.tables import KEY
 from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
+from arae_toolkit.reports.results import read_results
+from arae_toolkit.reports.transfer_tables import PEOPLES, people_block
 
 LABELS = ("negative", "positive")
 COUNT = 20
@@ -59,12 +65,13 @@ def table_of(path):
         return list(csv.reader(source))
 
 
-def fill(folder, answer, name="filled.csv", *, delimiter=",", encoding="utf-8"):
-    """Fill a sheet: ``answer`` returns attribute, naturalness and similarity of an item."""
+def fill(folder, answer, name="filled.csv", *, table=TABLE, delimiter=",", encoding="utf-8"):
+    """Fill a table: ``answer`` returns attribute, naturalness and similarity of an item."""
     key = {item.key: item for item in read_key(folder / KEY).items}
-    header, *rows = table_of(folder / TABLE)
+    header, *rows = table_of(folder / table)
     for row in rows:
-        row[2], row[3], row[5] = answer(key[row[0]])
+        *first, similarity = answer(key[row[0]])
+        row[-len(first) :] = first if table == TABLE else [*row[-2:-1], similarity]
     path = folder / name
     with path.open("w", encoding=encoding, newline="") as target:
         csv.writer(target, delimiter=delimiter).writerows([header, *rows])
@@ -127,7 +134,7 @@ class Seen(HTMLParser):
 
 
 def test_the_files_tell_no_system_and_no_target(folder, items):
-    for name in (TABLE, PAGE):
+    for name in (TABLE, PAGE, PAIR_TABLE, PAIR_PAGE):
         content = (folder / name).read_text(encoding="utf-8")
         assert "ours" not in content
         assert "theirs" not in content
@@ -135,20 +142,35 @@ def test_the_files_tell_no_system_and_no_target(folder, items):
     header, *rows = table_of(folder / TABLE)
     assert header[2] == "attribute (negative / positive / neither)"
     assert [row[0] for row in rows] == [item.key for item in items]
-    assert all(row[2] == row[3] == row[5] == "" for row in rows)
+    assert all(row[2] == row[3] == "" for row in rows)
 
 
-def test_the_page_shows_every_row_with_three_questions(folder, items):
+def test_similarity_is_a_task_of_its_own(folder, items):
+    """As in the paper: who names a label does not see the original, nor the same order after."""
+    texts = table_of(folder / TABLE)[1:]
+    header, *rows = table_of(folder / PAIR_TABLE)
+    assert header == ["id", "original", "text", "similarity (1-5)"]
+    assert all(len(row) == 4 for row in texts)  # id, text and two answers: no original
+    assert {row[0]: row[1:] for row in rows} == {
+        item.key: [item.source, item.output, ""] for item in items
+    }
+    assert [row[0] for row in rows] != [item.key for item in items]
+    page = Seen()
+    page.feed((folder / PAIR_PAGE).read_text(encoding="utf-8"))
+    assert page.buttons == {f"{item.key}-similarity": 5 for item in items}
+    assert all(item.source in page.text and item.output in page.text for item in items)
+
+
+def test_the_page_shows_every_row_with_two_questions(folder, items):
     page = Seen()
     page.feed((folder / PAGE).read_text(encoding="utf-8"))
     assert page.tags["fieldset"] == len(items)
     for item in items:
         assert item.output in page.text  # markup in a text is text
-        assert item.source in page.text
         assert page.buttons[f"{item.key}-attribute"] == 3
         assert page.buttons[f"{item.key}-naturalness"] == 5
-        assert page.buttons[f"{item.key}-similarity"] == 5
-    assert "b" not in page.tags or page.tags["b"] == 3  # those of the instructions
+    assert len(page.buttons) == 2 * len(items)
+    assert page.tags["b"] == 2  # those of the instructions
     assert not re.search(r"https?://", (folder / PAGE).read_text(encoding="utf-8"))
 
 
@@ -156,8 +178,8 @@ def test_a_cell_is_no_formula(tmp_path):
     trick = SystemOutputs(["-1 star"], ["= 1 + 1"], [0], [1])
     items = draw_items({"a": trick}, 1, labels=LABELS, seed=0)
     write_rating_files(tmp_path, items, labels=LABELS)
-    row = table_of(tmp_path / TABLE)[1]
-    assert (row[1], row[4]) == (" = 1 + 1", " - 1 star")
+    assert table_of(tmp_path / TABLE)[1][1] == " = 1 + 1"
+    assert table_of(tmp_path / PAIR_TABLE)[1][1:3] == [" - 1 star", " = 1 + 1"]
 
 
 def test_a_sheet_that_someone_may_have_filled_is_not_replaced(folder, items):
@@ -175,7 +197,10 @@ def answers(item):
 
 def test_scores_by_hand(folder):
     key = read_key(folder / KEY)
-    found = score_ratings(key.items, [read_sheet(fill(folder, answers), key)])
+    filled = [fill(folder, answers), fill(folder, answers, "pairs.csv", table=PAIR_TABLE)]
+    sheets = [read_sheet(path, key) for path in filled]
+    assert agreement(sheets) is None  # one person's, of both tasks
+    found = score_ratings(key.items, sheets)
     ours, theirs = found["ours"], found["theirs"]
     assert (ours.transfer.value, ours.transfer.error, ours.transfer.ratings) == (100, 0, 6)
     assert (ours.naturalness.value, ours.similarity.value) == (5, 4)
@@ -191,6 +216,31 @@ def test_the_standard_error_by_hand(folder):
     assert average.error == pytest.approx(1)  # deviation sqrt(2), over sqrt(2)
 
 
+def test_ratings_of_one_row_are_one_observation(folder):
+    """Two people say 2 and 3 of one row, 5 and 5 of another, one person 4 of a third.
+
+    By hand: the mean is 19 / 5, sums of deviations -2.6, 2.4 and 0.2 by row, the error the root of
+    3 / 2 times the sum of their squares, 12.56, over 5. Unclustered it would be 0.58.
+    """
+    key = read_key(folder / KEY)
+    rows = [item.key for item in key.items if item.system == "ours"][:3]
+    points = ({rows[0]: 2, rows[1]: 5, rows[2]: 4}, {rows[0]: 3, rows[1]: 5})
+    sheets = [{row: Rating(None, said, None) for row, said in one.items()} for one in points]
+    average = score_ratings(key.items, sheets)["ours"].naturalness
+    assert (average.value, average.ratings) == (pytest.approx(3.8), 5)
+    assert average.error == pytest.approx((1.5 * 12.56) ** 0.5 / 5)
+
+
+def test_the_clustered_error_is_the_usual_one_where_each_row_is_rated_once():
+    values = np.random.default_rng(0).normal(size=50)
+    usual = values.std(ddof=1) / 50**0.5
+    assert clustered_error(values, [str(row) for row in range(50)]) == pytest.approx(usual)
+    # People who agree tell nothing new of the system: the error stays that of one of them.
+    repeated = clustered_error(np.tile(values, 4), [str(row) for row in range(50)] * 4)
+    assert repeated == pytest.approx(usual)
+    assert clustered_error([3, 4], ["a", "a"]) is None
+
+
 def test_several_people_are_pooled_and_their_agreement_is_told(folder):
     key = read_key(folder / KEY)
 
@@ -200,8 +250,9 @@ def test_several_people_are_pooled_and_their_agreement_is_told(folder):
         return (attribute if item.origin == "negative" else NEITHER), str(worse), "4"
 
     sheets = [
-        read_sheet(fill(folder, answers, "a.csv"), key),
-        read_sheet(fill(folder, stricter, "b.csv"), key),
+        read_sheet(fill(folder, said, f"{name}-{table}", table=table), key)
+        for name, said in (("a", answers), ("b", stricter))
+        for table in (TABLE, PAIR_TABLE)
     ]
     found = score_ratings(key.items, sheets)
     assert found["ours"].transfer.value == 75
@@ -210,7 +261,7 @@ def test_several_people_are_pooled_and_their_agreement_is_told(folder):
     assert (agreed.attribute, agreed.pairs) == (50, 12)
     assert agreed.naturalness == 50  # 5 and 3 of ours, 2 and 3 of theirs
     assert agreed.similarity == 100
-    assert agreement(sheets[:1]) is None
+    assert agreement(sheets[:2]) is None  # one person's
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -239,7 +290,10 @@ def test_rows_that_are_not_rated_are_left_out(folder):
 )
 def test_an_answer_that_is_none_is_named_by_line(folder, cells, problem):
     key = read_key(folder / KEY)
-    path = fill(folder, lambda item: cells if item == key.items[1] else ("", "", ""))
+    table = PAIR_TABLE if cells[2] else TABLE
+    second = table_of(folder / table)[2][0]
+    said = {second: cells}
+    path = fill(folder, lambda item: said.get(item.key, ("", "", "")), table=table)
     with pytest.raises(DataError, match=re.escape(f"{path}:3: {problem}")):
         read_sheet(path, key)
 
@@ -251,13 +305,33 @@ def test_a_sheet_of_another_key_is_refused(folder, tmp_path):
     with pytest.raises(DataError, match="is not in the key"):
         read_sheet(fill(other, answers), key)
     path = folder / TABLE
-    path.write_text(path.read_text(encoding="utf-8-sig").replace("similarity", "likeness"))
-    with pytest.raises(DataError, match="no column 'similarity'"):
-        read_sheet(path, key)
+    for name in ("naturalness", "attribute"):
+        path.write_text(path.read_text(encoding="utf-8-sig").replace(name, f"x{name}"))
+        with pytest.raises(DataError, match=f"{path.name}:1: no column '{name}'"):
+            read_sheet(path, key)
     for content, problem in (("{", "not JSON"), ("{}", "not the key of a rating sheet")):
         path.write_text(content)
         with pytest.raises(DataError, match=problem):
             read_key(path)
+
+
+def test_older_keys_and_tables_of_both_tasks_are_read(folder, tmp_path):
+    """Until 0.1 one table had all three questions, and a key did not say what it was made with."""
+    content = json.loads((folder / KEY).read_text())
+    del content["made"]
+    (tmp_path / KEY).write_text(json.dumps(content))
+    key = read_key(tmp_path / KEY)
+    assert key.items == read_key(folder / KEY).items
+    header = ["id", "text", "attribute (a)", "naturalness", "original", "similarity (1-5)"]
+    older = tmp_path / "older.csv"
+    with older.open("w", newline="") as target:
+        rows = [[item.key, item.output, *answers(item)[:2], item.source, "4"] for item in key.items]
+        csv.writer(target).writerows([header, *rows])
+    assert read_sheet(older, key)[key.items[0].key].similarity == 4
+    done = call(
+        "transfer-ratings", tmp_path / KEY, older, "--results", tmp_path / "results", code=3
+    )
+    assert "an older key, which does not name its corpus; score it without --results" in done.stderr
 
 
 # --- the commands ----------------------------------------------------------------------------
@@ -280,8 +354,14 @@ def test_from_outputs_to_scores(tmp_path):
     human = tmp_path / "human.tsv"
     human.write_text("".join(f"{text}\tsomething lovely\n" for text in texts[:40]))
     result = call(*arguments, "--rating-sheet", 10, "--references", human)
-    assert result.stdout.splitlines() == [str(tmp_path / "sheet" / f) for f in (TABLE, PAGE, KEY)]
-    assert "30 rows of ours, theirs, references" in result.stderr
+    assert result.stdout.splitlines() == [str(tmp_path / "sheet" / name) for name in FILES]
+    told = "30 rows of ours, theirs, references for 10 sentences: "
+    assert told in result.stderr
+    assert "5 negative -> positive" in result.stderr
+    assert "5 positive -> negative" in result.stderr
+    assert "are not there" not in result.stderr
+    more = ("--rating-folder", tmp_path / "more", "--rating-sheet", 1000, "--limit", 40)
+    assert "1,000 sentences, as many a direction, are not there" in call(*arguments, *more).stderr
     assert not (tmp_path / "runs" / "judges").exists()  # nothing was trained
     assert "sheet already" in call(*arguments, "--rating-sheet", 10, code=1).stderr
     folder = tmp_path / "sheet"
@@ -297,8 +377,21 @@ def test_from_outputs_to_scores(tmp_path):
     assert found["systems"]["ours"]["naturalness"]["ratings"] == 20
     assert found["agreement"]["attribute"] == 100
     assert found["rated"] == [30, 30]
-    both = call("transfer-ratings", folder / KEY, filled, filled).stdout
+    pairs = fill(folder, lambda item: ("", "", "3"), "pairs.csv", table=PAIR_TABLE)
+    sheets = (filled, filled, pairs, "--results", tmp_path / "results")
+    both = call("transfer-ratings", folder / KEY, *sheets).stdout
     assert "the same attribute" in both
+    results = read_results(tmp_path / "results")
+    written = results[PEOPLES]
+    assert written["metrics"]["ours, transfer"] == {"value": 100, "spread": 0, "unit": "percent"}
+    assert written["metrics"]["theirs, similarity"]["value"] == 3
+    assert written["corpus"]["sha256"] == corpus.sha256
+    assert written["details"]["sources"] == {"negative -> positive": 5, "positive -> negative": 5}
+    table = people_block(results)
+    awaited = "| needs people | needs people | needs people | 57 / 3.8 / 2.7 |"
+    assert f"| cross-aligned AE {awaited}" in table
+    assert "| ours | 100.0 ± 0.0 % | 3.00 ± 0.00 | 4.00 ± 0.00 |  |" in table
+    assert "5 positive -> negative; 3 filled sheets" in table
 
 
 def test_a_key_that_is_nested_too_deeply_is_one_line(folder):

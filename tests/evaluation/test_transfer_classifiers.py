@@ -1,5 +1,6 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,18 +9,26 @@ import torch
 
 from arae_toolkit.data.corpus import PackedSentences, pack, texts_of
 from arae_toolkit.data.corpus_checks import sealed
+from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.evaluation.code_probe import probe_codes
 from arae_toolkit.evaluation.kept_judges import load_kept
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
-    BiLSTMClassifier,
     BiLSTMClassifierSettings,
-    labelled,
+    bilstm_classifier_of,
     train_bilstm_classifier,
 )
 from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
+from arae_toolkit.evaluation.transfer.fasttext_classifier import (
+    MULTIPLIER,
+    FastTextClassifierSettings,
+    FastTextNetwork,
+    fasttext_classifier_of,
+    train_fasttext_classifier,
+)
+from arae_toolkit.evaluation.transfer.neural_classifier import labelled
 from arae_toolkit.evaluation.transfer.ngram_classifier import (
     NgramClassifier,
     NgramClassifierSettings,
@@ -33,6 +42,13 @@ WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "in", "park", "house", "red
 SMALL = BiLSTMClassifierSettings(
     embedding_size=12, state_size=12, batch_size=16, most_epochs=4, rate=0.02, dropout=0.1
 )
+
+AVERAGED = FastTextClassifierSettings(hash_size=500, batch_size=16, rates=(0.01, 0.03))
+KINDS = {
+    "ngrams": NgramClassifier.of,
+    "bilstm": bilstm_classifier_of,
+    "fasttext": fasttext_classifier_of,
+}
 
 
 def marked(count, seed, *, labels=LABELS):
@@ -66,7 +82,13 @@ def neural_judge(vocabulary):
     return train_bilstm_classifier(*splits, vocabulary, LABELS, settings=SMALL)
 
 
-@pytest.fixture(params=["ngram_judge", "neural_judge"])
+@pytest.fixture(scope="module")
+def averaging_judge(vocabulary):
+    splits = [packed(vocabulary, *marked(count, seed)) for count, seed in ((400, 0), (60, 1))]
+    return train_fasttext_classifier(*splits, vocabulary, LABELS, settings=AVERAGED)
+
+
+@pytest.fixture(params=["ngram_judge", "neural_judge", "averaging_judge"])
 def judge(request):
     return request.getfixturevalue(request.param)
 
@@ -98,7 +120,7 @@ def test_an_empty_text_and_unknown_words_are_judged(judge):
 
 
 def test_the_order_of_words_is_seen(vocabulary):
-    """A judge of single words cannot tell ``hot dog`` from ``dog hot``; both of ours can."""
+    """A judge of single words cannot tell ``hot dog`` from ``dog hot``; ours can."""
     random = np.random.default_rng(0)
     pairs = [("hot dog", 0), ("dog hot", 1)]
 
@@ -110,11 +132,10 @@ def test_the_order_of_words_is_seen(vocabulary):
 
     train, dev = draw(400), draw(60)
     ngrams = train_ngram_classifier(*train, *dev, labels=("a", "b"))
-    neural = train_bilstm_classifier(
-        packed(vocabulary, *train), packed(vocabulary, *dev), vocabulary, ("a", "b"), settings=SMALL
-    )
+    splits = (packed(vocabulary, *train), packed(vocabulary, *dev), vocabulary, ("a", "b"))
     assert ngrams.dev_accuracy == 100
-    assert neural.dev_accuracy > 95
+    assert train_bilstm_classifier(*splits, settings=SMALL).dev_accuracy > 95
+    assert train_fasttext_classifier(*splits, settings=AVERAGED).dev_accuracy > 95
 
 
 def test_values_count_alike_whatever_their_share():
@@ -165,11 +186,41 @@ def test_it_is_the_weighting_of_scikit_learn():
     assert np.allclose(ours.probabilities(others), expected, atol=1e-3)
 
 
-def test_a_second_training_gives_the_same_judge(neural_judge, vocabulary):
+def test_a_second_training_gives_the_same_judge(neural_judge, averaging_judge, vocabulary):
     splits = [packed(vocabulary, *marked(count, seed)) for count, seed in ((400, 0), (60, 1))]
-    again = train_bilstm_classifier(*splits, vocabulary, LABELS, settings=SMALL)
     texts, _ = marked(20, 4)
-    assert np.array_equal(again.probabilities(texts), neural_judge.probabilities(texts))
+    for train, settings, first in (
+        (train_bilstm_classifier, SMALL, neural_judge),
+        (train_fasttext_classifier, AVERAGED, averaging_judge),
+    ):
+        again = train(*splits, vocabulary, LABELS, settings=settings)
+        assert np.array_equal(again.probabilities(texts), first.probabilities(texts))
+
+
+# --- fastText's model ------------------------------------------------------------------------
+
+
+def test_scores_are_of_the_mean_over_words_and_hashed_bigrams():
+    """By hand, sentence by sentence; ``<eos>``, id 2, is a word of each."""
+    torch.manual_seed(0)
+    network = FastTextNetwork(8, 3, embedding_size=4, hash_size=5)
+    table = network.embedding.weight
+    sentences = [[4, 5, 6, 2], [2], [7, 2]]
+    found = network(batch_of(sentences, device=torch.device("cpu")))
+    for row, ids in enumerate(sentences):
+        pairs = [8 + (a * MULTIPLIER + b) % 5 for a, b in pairwise(ids)]
+        mean = table[[*ids, *pairs]].mean(dim=0)
+        assert torch.allclose(found[row], network.output(mean), atol=1e-6)
+
+
+def test_the_rate_is_chosen_on_dev(vocabulary):
+    """At a rate of next to nothing nothing is learned, wherever it stands among the rates."""
+    splits = [packed(vocabulary, *marked(count, seed)) for count, seed in ((400, 0), (60, 1))]
+    for rates in ((1e-7, 0.03), (0.03, 1e-7)):
+        settings = replace(AVERAGED, rates=rates)
+        judge = train_fasttext_classifier(*splits, vocabulary, LABELS, settings=settings)
+        assert judge.settings["rate"] == 0.03
+        assert judge.dev_accuracy > 95
 
 
 # --- what cannot be learned ------------------------------------------------------------------
@@ -195,9 +246,8 @@ def test_sentences_without_a_label_are_left_out(vocabulary):
 
 
 def test_a_judge_comes_back_as_it_was(judge, tmp_path):
-    kind = {"ngrams": NgramClassifier, "bilstm": BiLSTMClassifier}[judge.name]
     judge.save(tmp_path / "kept", {"corpus": "abc"})
-    again = kind.of(load_model_folder(tmp_path / "kept"))
+    again = KINDS[judge.name](load_model_folder(tmp_path / "kept"))
     texts, _ = marked(30, 6)
     assert np.array_equal(again.probabilities(texts), judge.probabilities(texts))
     assert (again.labels, again.dev_accuracy) == (judge.labels, judge.dev_accuracy)
@@ -230,11 +280,11 @@ def test_instruments_are_trained_once_and_kept(corpus, tmp_path):
     notes = []
     arguments = {"folder": tmp_path / "kept", "note": notes.append}
     first = evaluators_of(corpus, settings=small_transfer.EVALUATORS, **arguments)
-    told = ["ngrams", "bilstm", "language-model"]
+    told = ["ngrams", "bilstm", "fasttext", "language-model"]
     assert [note.split(":")[0] for note in notes] == [name for name in told for _ in range(2)]
     assert first.classifiers[0].dev_accuracy > 85
     again = evaluators_of(corpus, settings=small_transfer.EVALUATORS, **arguments)
-    assert len(notes) == 6
+    assert len(notes) == 8
     texts = texts_of(corpus.split("test"), corpus.vocabulary)
     for one, other in zip(first.classifiers, again.classifiers, strict=True):
         assert np.array_equal(one.probabilities(texts), other.probabilities(texts))
@@ -331,10 +381,15 @@ def test_codes_that_teach_nothing_are_refused(labels, message):
 
 
 @pytest.mark.parametrize("size", [-1, 10**9, 10**30])
-def test_sizes_of_kept_judges_are_bounded_before_memory_is_asked_for(vocabulary, tmp_path, size):
-    settings = {**asdict(SMALL), "state_size": size}
-    config = {"kind": "bilstm", "run": {}, "settings": settings, "labels": ["a", "b"]}
+@pytest.mark.parametrize(
+    ("kind", "settings", "name"),
+    [("bilstm", asdict(SMALL), "state_size"), ("fasttext", asdict(AVERAGED), "hash_size")],
+)
+def test_sizes_of_kept_judges_are_bounded_before_memory_is_asked_for(
+    vocabulary, tmp_path, kind, settings, name, size
+):
+    config = {"kind": kind, "run": {}, "settings": {**settings, name: size}, "labels": ["a", "b"]}
     tensors = {"output.weight": torch.zeros(2, 12)}
     save_model_folder(tmp_path, config=config, vocabulary=vocabulary, tensors=tensors)
-    with pytest.raises(CheckpointMismatch, match=r"settings\.state_size must be from 0 to 4096"):
-        load_kept(tmp_path, {}, BiLSTMClassifier.of)
+    with pytest.raises(CheckpointMismatch, match=rf"settings\.{name} must be from 0 to 4096"):
+        load_kept(tmp_path, {}, KINDS[kind])

@@ -12,10 +12,12 @@ from command_line import json_lines
 from arae_toolkit import devices
 from arae_toolkit.data.corpus import pack, texts_of
 from arae_toolkit.data.vocabulary import Vocabulary
+from arae_toolkit.evaluation.generation.feature_distances import Encoder
 from arae_toolkit.evaluation.transfer import evaluators
 from arae_toolkit.evaluation.transfer.comparison import (
     SystemOutputs,
     compare,
+    judged_as_labelled,
     spread_rows,
     with_baselines,
 )
@@ -186,6 +188,38 @@ def test_what_does_not_fit_is_refused(measured, settings):
         measured(**settings)
 
 
+def bag_of_words(texts):
+    """Counts of four words, an encoder whose cosines can be told by hand."""
+    words = ("food", "staff", "good", "bad")
+    return np.array([[text.split().count(word) for word in words] for text in texts], dtype=float)
+
+
+ENCODER = Encoder(bag_of_words, "0" * 64, "pairs")
+
+
+def test_similarity_is_the_mean_cosine_of_sentence_vectors(measured, language_model):
+    """Food and bad to food and good: 1/2; bad to good: 0; staff again 1/2; the copy: 1."""
+    found = measured(encoder=ENCODER)
+    assert found.overall.similarity == pytest.approx((0.5 + 0 + 0.5 + 1) / 4)
+    assert found.directions["bad -> good"].similarity == pytest.approx(0.25)
+    assert measured(SOURCES, encoder=ENCODER).overall.similarity == pytest.approx(1)
+    assert measured(["", *SWAPPED[1:]], encoder=ENCODER).overall.similarity == pytest.approx(
+        1.5 / 4
+    )
+    # Each source to the one before it: good to food and bad, bad to both, bad to staff and good...
+    near = (0 + 0.5**0.5 + 0 + 0.5**0.5) / 4
+    assert found.signature["encoder"] == {
+        "name": "pairs", "sha256": "0" * 64, "another_source": pytest.approx(near),
+    }  # fmt: skip
+    # A source that is asked for with several labels counts once.
+    twice = [np.repeat(part, 2).tolist() for part in (SOURCES, SWAPPED, ORIGINS, TARGETS)]
+    judged = {"classifiers": [MARKER], "language_model": language_model, "encoder": ENCODER}
+    repeated = measure_transfer(*twice, **judged).signature["encoder"]
+    assert repeated["another_source"] == pytest.approx(near)
+    assert measured().overall.similarity is None
+    assert measured().signature["encoder"] is None
+
+
 # --- systems side by side --------------------------------------------------------------------
 
 
@@ -205,6 +239,15 @@ def test_copying_and_references_stand_beside_the_systems(language_model, tmp_pat
     assert (human.rows, human.accuracy["marker"]) == (2, 100)
     assert human.referenced == 1  # only one row has a second one to compare with
     assert list(with_baselines({"ours": system()})) == ["ours", "copy"]
+
+
+def test_judges_are_held_against_the_labels_of_the_sources():
+    """Each source counts once, whatever it was rewritten to; those of unknown label do not."""
+    wrong = SystemOutputs(["so good", "bad"], ["x", "x"], [0, UNKNOWN_LABEL], [1, 1])
+    found = judged_as_labelled({"a": system(), "b": system(SOURCES), "c": wrong}, [MARKER, Yes()])
+    assert found == (5, {"marker": 80.0, "yes": 40.0})
+    unknown = SystemOutputs(["bad"], ["x"], [UNKNOWN_LABEL], [1])
+    assert judged_as_labelled({"a": unknown}, [MARKER]) == (0, {})
 
 
 def test_systems_with_other_rows_have_copies_of_their_own():
@@ -291,7 +334,7 @@ def test_a_file_is_measured_beside_copying(call, sources, corpus, tmp_path):
     assert ours["distinct_1"] < copy["distinct_1"]
     assert ours["reverse_perplexity"] > copy["reverse_perplexity"]
     assert found["corpus"]["sha256"] == corpus.sha256
-    assert set(found["signature"]["judges"]) == {"ngrams", "bilstm"}
+    assert set(found["signature"]["judges"]) == {"ngrams", "bilstm", "fasttext"}
     assert set(found["systems"]["ours"]["directions"]) == {
         "negative -> positive",
         "positive -> negative",
@@ -319,6 +362,8 @@ def test_tables_show_every_system_and_direction(call, sources, tmp_path):
     text = call("--outputs", paths[0], "--outputs", f"theirs={paths[1]}").stdout
     blocks = text.split("\n\n")
     assert blocks[0].startswith("ngrams: judges ")
+    assert f" % of {len(set(zip(*sources, strict=True)))} sources rewritten here" in blocks[0]
+    assert "similarity" not in text
     assert [block.split("  ")[0] for block in blocks[1:]] == [
         "all rows", "negative -> positive", "positive -> negative",
     ]  # fmt: skip
@@ -346,11 +391,12 @@ def test_many_directions_are_rows_of_a_few_tables(call, sources, tmp_path):
             del system["directions"][names[-1]]  # of which it has no row
     *tables, last = as_text(found).split("\n\n")[2:]
     assert [table.splitlines()[0].split("  ")[0] for table in tables] == [
-        "accuracy by ngrams, percent", "accuracy by bilstm, percent", "BLEU to the source",
+        "accuracy by ngrams, percent", "accuracy by bilstm, percent",
+        "accuracy by fasttext, percent", "BLEU to the source",
     ]  # fmt: skip
     assert all(len(table.splitlines()) == 21 for table in tables)
-    assert tables[2].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
-    assert tables[2].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
+    assert tables[3].splitlines()[1].split() == ["1", "->", "2", "100.00", "100.00"]
+    assert tables[3].splitlines()[-1].split() == ["5", "->", "4", "-", "100.00"]
     assert "--json" in last and "distinct words" not in "".join(tables)
 
 
@@ -441,6 +487,24 @@ def test_rows_in_another_order_are_laid_beside_their_sources(call, sources, tmp_
     shuffled.write_text("".join(others))
     words = ["--outputs", shuffled, "--sources", beside, "--to", "positive"]
     assert "no row is of a sentence of --sources" in call(*words, code=3).stderr
+
+
+def test_similarity_is_measured_in_the_vectors_of_a_classifier(call, sources, runs, tmp_path):
+    small.save_pair_model(runs / "nli-pairs")
+    path, results = tmp_path / "a.jsonl", tmp_path / "results"
+    path.write_text(json_lines(rows_of(sources, lambda text: text.replace("the", "a"))))
+    words = ("--outputs", path, "--limit", 20, "--encoder")
+    text = call(*words, "pairs", "--results", results).stdout
+    assert (
+        "similarity: mean cosine in the vectors of nli-pairs; of a sentence and the next one"
+        in text
+    )
+    row = next(line.split() for line in text.splitlines() if line.startswith("similarity to the"))
+    assert 0 < float(row[-2]) < 1
+    assert row[-1] == "1.000"
+    metrics = read_results(results)["transfer-a"]["metrics"]
+    assert metrics["copy_similarity"]["value"] == pytest.approx(1)
+    assert "no trained model" in call(*words, "nowhere", code=2).stderr
 
 
 def test_a_limit_and_a_target_for_all_rows(call, sources, tmp_path):

@@ -10,6 +10,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.recipes.reproduce.transfer_systems import System
 from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
+from arae_toolkit.reports.transfer_tables import judges_accuracy
 from arae_toolkit.transfer.infilling.network import new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
@@ -191,6 +192,29 @@ def test_measures_are_kept_for_the_same_outputs_and_sources(corpus, measurer, tm
     mark()
     found = measurer(other).measured(other.texts, kept, "other weights")
     assert "read" not in found and found["overall"]["source_bleu"] == pytest.approx(100)
+
+
+def test_cells_of_fewer_judges_are_measured_anew(corpus, measurer, tmp_path):
+    """A table begun before there was a judge, or with one that learned otherwise, is no match."""
+    kept, sources = tmp_path / "measures.json", Sources.of(corpus, "dev")
+    measuring = measurer(sources)
+    measuring.measured(sources.texts, kept, "weights")
+    whole = json.loads(kept.read_text())
+    for change in ({}, {"marker": 99.0}, {"marker": 100.0, "older": 50.0}):
+        kept.write_text(json.dumps({**whole, "read": True, "judges": change}))
+        assert "read" not in measuring.measured(sources.texts, kept, "weights")
+    kept.write_text(json.dumps({key: whole[key] for key in whole if key != "judges"}))
+    assert measuring.measured(sources.texts, kept, "weights") == whole
+
+
+def test_the_copied_inputs_row_tells_how_far_judges_are_right(corpus, measurer, tmp_path):
+    """The marker finds what has no ``bad`` positive, so one of four sentences wrongly."""
+    sources = Sources.of(corpus, "dev")
+    cell = measurer(sources).measured(sources.texts, tmp_path / "measures.json", "copy")
+    details = {"directions": list(cell["directions"]), "judges_dev_accuracy": {"marker": 90.0}}
+    result = {"metrics": metrics_of({"copy": {0: cell}}), "details": details}
+    assert judges_accuracy(result) == {"marker": 75.0}
+    assert judges_accuracy({**result, "metrics": {}}) == {}
 
 
 def _cell(**overall):

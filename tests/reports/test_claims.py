@@ -112,6 +112,9 @@ def test_levels_are_held_against_the_paper_or_each_other(rule, measures, ae, hol
 def test_what_is_missing_is_not_measured_yet():
     found = verdict_of(rising, (1.0, None), (2.0, None), measures=(LOW, LATER))
     assert (found.verdict, found.why) == (Verdict.NOT_MEASURED, "no `results/table10.json`")
+    asked = Measure("ARAE", "transfer-ratings", "arae-10, transfer")
+    found = verdict_of(rising, (1.0, None), (2.0, None), measures=(LOW, asked))
+    assert str(found) == "needs people"
     found = verdict_of(
         rising, (1.0, None), (2.0, None), measures=(LOW, Measure("VAE", "table9", "vae"))
     )
@@ -163,7 +166,8 @@ def test_the_table_has_a_row_a_claim_with_both_figures_and_the_reason():
     claim = Claim("Table 9", "more often", rising, (LOW, HIGH), note="by another judge")
     text = verdicts([claim, claim], results_of((24.0, None), (46.0, 0.6)))
     assert text.startswith(
-        "2 claims: 2 reproduced, 0 not reproduced, 0 not comparable, 0 not measured yet.\n"
+        "2 claims: 2 reproduced, 0 not reproduced, 0 not comparable, "
+        "0 not measured yet, 0 needs people.\n"
     )
     row = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
     assert row == [

@@ -11,7 +11,10 @@ from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
+    directions_table,
     ideas_block,
+    measured_on,
+    people_block,
     table3_block,
     table4_block,
     title_of,
@@ -55,6 +58,13 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     result = json.loads((tmp_path / "results" / "table3.json").read_text())
     assert result["details"]["systems"] == ["copy", "ae", "ae@c2", "delete-and-replace"]
     metrics = result["metrics"]
+    assert set(result["details"]["judges_dev_accuracy"]) == {"ngrams", "bilstm", "fasttext"}
+    judged = [
+        metrics[f"ae, overall, accuracy {n}"]["value"] for n in ("ngrams", "bilstm", "fasttext")
+    ]
+    bleu = metrics["ae, overall, source_bleu"]["value"]
+    strictest = (min(judged) * bleu) ** 0.5
+    assert metrics["ae, overall, combined"]["value"] == pytest.approx(strictest, rel=1e-4)
     assert metrics["copy, overall, source_bleu"]["value"] == pytest.approx(100.0)
     assert metrics["copy, overall, copied"]["value"] == 100.0
     assert metrics["ae, overall, probe"]["unit"] == "percent"
@@ -64,6 +74,7 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     assert "best of 2" in first.stdout
     weights = tmp_path / "table" / "ae" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
+    assert "Judges, right on dev: ngrams " in first.stdout  # which is the split
     again = call(*arguments)
     assert again.exit_code == 0 and again.stdout == first.stdout
     assert weights.stat().st_mtime_ns == written
@@ -168,8 +179,58 @@ def _result(systems, **details):
 
 def test_a_table_shows_what_was_measured_and_nothing_else():
     text = transfer_table(_result(["copy", "arae-10"]))
-    assert "| ARAE, λ(1) = 10 | 80.0 % |  | 31.00 |" in text
+    assert "| ARAE, λ(1) = 10 | 80.0 % | 31.00 |" in text
     assert "81.8 / 20.18 / 27.7 / 77.0" in text
+
+
+def test_a_judge_that_came_later_has_a_column_where_it_judged():
+    older, newer = _result(["copy", "ae"]), _result(["copy", "ae"])
+    for result in (older, newer):
+        result["metrics"]["ae, a -> b, accuracy ngrams"] = {
+            "value": 70.0, "spread": None, "unit": "percent",
+        }  # fmt: skip
+    name = "ae, {}, accuracy fasttext"
+    for direction in ("overall", "a -> b"):
+        cell = {"value": 61.0, "spread": None, "unit": "percent"}
+        newer["metrics"][name.format(direction)] = cell
+    assert "fastText" not in transfer_table(older) + directions_table(older)
+    assert (
+        transfer_table(newer)
+        .splitlines()[0]
+        .startswith("|  | transfer, n-grams | transfer, fastText's model | BLEU |")
+    )
+    assert "| AE, two decoders | 80.0 % | 61.0 % | 31.00 |" in transfer_table(newer)
+    assert "| a -> b: n-grams / fastText's model |" in directions_table(newer)
+    assert "| AE, two decoders | 70.0 / 61.0 |" in directions_table(newer)
+
+
+def test_judges_are_held_against_the_rewritten_sentences_and_dev():
+    result = _result(["copy", "ae"], directions=["a -> b", "b -> a"])
+    assert "Judges, right on test / dev: ngrams 20.0 / 96.0 %." in measured_on(result)
+    third = _result(["copy"], directions=["a -> b", "a -> c", "b -> a"])
+    third["metrics"]["copy, overall, accuracy ngrams"]["value"] = 18.6
+    assert "ngrams 62.8 / 96.0 %" in measured_on(third)
+    alone = _result(["ae"], split="dev")
+    assert "Judges, right on dev: ngrams 96.0 %." in measured_on(alone)
+
+
+def test_similarity_has_a_column_and_says_what_a_copy_has():
+    encoder = {"name": "nli-small", "sha256": "0", "another_source": 0.4321}
+    result = _result(["copy", "ae"], signature={"encoder": encoder})
+    result["metrics"]["ae, overall, similarity"] = {
+        "value": 0.98765, "spread": None, "unit": "mean cosine",
+    }  # fmt: skip
+    assert "| AE, two decoders | 80.0 % | 31.00 | 0.988 |" in transfer_table(result)
+    assert "vectors of `nli-small`" in measured_on(result)
+    assert "next one is 0.432, that of the copied input 1 by construction" in measured_on(result)
+    assert "Similarity" not in measured_on(_result(["copy"], signature={}))
+
+
+def test_what_people_say_is_awaited_until_a_sheet_is_filled():
+    text = people_block({})
+    awaited = "| needs people | needs people | needs people | 74 / 3.7 / 3.8 |"
+    assert f"| ARAE, λ(1) = 10 {awaited}" in text
+    assert "--rating-sheet 1000" in text
 
 
 def test_ideas_are_compared_with_the_papers_way():

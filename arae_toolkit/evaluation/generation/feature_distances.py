@@ -1,8 +1,10 @@
-"""Distances between sets of sentences in a space of features: Frechet, and MAUVE."""
+"""A space of sentence features: cosines of texts, and distances between sets: Frechet, MAUVE."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
 Features = npt.NDArray[Any]
+FeaturesOf = Callable[[Sequence[str]], npt.NDArray[Any]]
+"""Returns the features of texts. Shape (N, D)."""
 
 SCALE = 5.0
 """c of MAUVE: divergences are shown as exp(-c KL)."""
@@ -22,6 +26,45 @@ EXPLAINED_VARIANCE = 0.9
 """Clusters are made in so many principal components as hold this share of the variance."""
 ROWS_PER_CLUSTER = 10
 STARTS, MOST_STEPS = 5, 500
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A space of features.
+
+    Attributes:
+        features: Maps texts into it.
+        sha256: Fingerprint of the weights, by which what was measured is found again.
+        name: Of the run.
+    """
+
+    features: FeaturesOf
+    sha256: str
+    name: str = ""
+
+
+def row_cosines(first: Features, second: Features) -> npt.NDArray[np.float64]:
+    """Return the cosine of each row with the same row of another matrix. Shape (N,).
+
+    A row of zeros has a cosine of 0 with any.
+
+    Args:
+        first: Shape (N, D).
+        second: Shape (N, D).
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> row_cosines(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([[3.0, 0.0], [0.0, 1.0]]))
+        array([1., 0.])
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(f"vectors of shapes {first.shape} and {second.shape} do not fit together")
+    one, other = first.astype(np.float64), second.astype(np.float64)
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: npt.NDArray[np.float64] = (one * other).sum(axis=1) / np.where(norms > 0, norms, 1)
+    return found
 
 
 def frechet_distance(first: Features, second: Features) -> float:

@@ -6,7 +6,7 @@ do not show: variety, copying from train, and distances to real text in a space 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from arae_toolkit.data.corpus import Corpus, PackedSentences, texts_of
 from arae_toolkit.evaluation.generation import sample_statistics as statistics
 from arae_toolkit.evaluation.generation.bootstrap import perplexity_interval
 from arae_toolkit.evaluation.generation.cells import Cells, fingerprint
-from arae_toolkit.evaluation.generation.feature_distances import frechet_distance, mauve
+from arae_toolkit.evaluation.generation.feature_distances import Encoder, frechet_distance, mauve
 from arae_toolkit.evaluation.kept_judges import Progress
 from arae_toolkit.evaluation.language_model import (
     FEWEST_OUTPUTS,
@@ -30,9 +30,6 @@ from arae_toolkit.evaluation.language_model import (
 
 WHOLE_TRAIN = "train, copied whole"
 """Name of what a system would write that copies every training sentence once."""
-
-FeaturesOf = Callable[[Sequence[str]], npt.NDArray[Any]]
-"""Returns the features of texts. Shape (N, D)."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +48,6 @@ class GenerationSettings:
     """At most so many samples, and as many real sentences, are compared in the encoder's space."""
     seed: int = 0
     """It fixes which are drawn, and the bootstrap."""
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A space of features.
-
-    Attributes:
-        features: Maps texts into it.
-        sha256: Fingerprint of the weights, by which cells are found again.
-    """
-
-    features: FeaturesOf
-    sha256: str
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""The page on which people rate texts: one file, nothing is sent anywhere."""
+"""The pages on which people rate texts: one file each, nothing is sent anywhere."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from arae_toolkit.evaluation.human.ratings import HIGHEST, LOWEST, RatingItem
 
@@ -56,34 +57,42 @@ document.getElementById("save").addEventListener("click", () => {{
 </html>
 """
 
-INSTRUCTIONS = """<p>Please read each text by itself and answer the first two questions. Then open
-the original and answer the third. Words are separated by spaces on purpose; spacing and small
-letters should not count. What cannot be answered may stay open.</p>
+INSTRUCTIONS = """<p>Please read each text by itself and answer both questions. Words are separated
+by spaces on purpose; spacing and small letters should not count. What cannot be answered may stay
+open.</p>
 <ul>
 <li><b>Attribute</b>: what the text is. Take the last answer if it is none of the others.</li>
 <li><b>Naturalness</b>: {lowest} no one would write this, {highest} anyone could have.</li>
-<li><b>Similarity</b>: {lowest} nothing in common, {highest} the same in form and content. Please
-leave the attribute itself out of account.</li>
 </ul>"""
+
+PAIR_INSTRUCTIONS = """<p>Each row shows an original and a text that was made of it. Please say how
+similar both are in structure and in what they say: {lowest} nothing in common, {highest} the same.
+The text was to differ in one thing, {attribute}: please leave that out of account. Words are
+separated by spaces on purpose; spacing and small letters should not count.</p>"""
 
 ITEM = """<fieldset data-id="{key}"><legend>{number} of {total}</legend>
 <p class="text" data-column="text">{output}</p>
 <p>Attribute: {attribute}</p>
-<p>Naturalness: {naturalness}</p>
-<details><summary>Original</summary>
+<p>Naturalness: {naturalness}</p></fieldset>"""
+
+PAIR_ITEM = """<fieldset data-id="{key}"><legend>{number} of {total}</legend>
+<p>Original</p>
 <p class="text" data-column="original">{source}</p>
-<p>Similarity: {similarity}</p>
-</details></fieldset>"""
+<p>Text</p>
+<p class="text" data-column="text">{output}</p>
+<p>Similarity: {similarity}</p></fieldset>"""
+
+POINTS = [str(number) for number in range(LOWEST, HIGHEST + 1)]
 
 
-def page_of(
+def rating_page(
     items: Sequence[RatingItem],
     *,
     columns: Sequence[str],
     header: Sequence[str],
     answers: Sequence[str],
 ) -> str:
-    """Return the page on which people rate transferred texts.
+    """Return the page on which people name the label of texts and say how natural they are.
 
     Args:
         items: The rows, in the order that people see.
@@ -91,24 +100,53 @@ def page_of(
         header: Their titles.
         answers: For the attribute.
     """
-    points = [str(number) for number in range(LOWEST, HIGHEST + 1)]
     shown = [
         ITEM.format(
             key=escape(item.key),
             number=number,
             total=len(items),
             output=escape(item.output),
-            source=escape(item.source),
             attribute=choices(f"{item.key}-attribute", answers),
-            naturalness=choices(f"{item.key}-naturalness", points),
-            similarity=choices(f"{item.key}-similarity", points),
+            naturalness=choices(f"{item.key}-naturalness", POINTS),
         )
         for number, item in enumerate(items, start=1)
     ]
     instructions = INSTRUCTIONS.format(lowest=LOWEST, highest=HIGHEST)
-    return whole_page(
-        "Rating of texts", instructions, shown, columns=columns, header=header, file="ratings.csv"
+    told: dict[str, Any] = {"columns": columns, "header": header, "file": "ratings.csv"}
+    return whole_page("Rating of texts", instructions, shown, **told)
+
+
+def similarity_page(
+    items: Sequence[RatingItem],
+    *,
+    columns: Sequence[str],
+    header: Sequence[str],
+    labels: Sequence[str],
+) -> str:
+    """Return the page on which people say how similar texts are to their originals.
+
+    Args:
+        items: The rows, in the order that people see.
+        columns: Of the table that the page saves.
+        header: Their titles.
+        labels: Values of the attribute, which is left out of account.
+    """
+    shown = [
+        PAIR_ITEM.format(
+            key=escape(item.key),
+            number=number,
+            total=len(items),
+            source=escape(item.source),
+            output=escape(item.output),
+            similarity=choices(f"{item.key}-similarity", POINTS),
+        )
+        for number, item in enumerate(items, start=1)
+    ]
+    instructions = PAIR_INSTRUCTIONS.format(
+        lowest=LOWEST, highest=HIGHEST, attribute=escape(f"whether it is {' or '.join(labels)}")
     )
+    told: dict[str, Any] = {"columns": columns, "header": header, "file": "similarity.csv"}
+    return whole_page("Similarity of texts", instructions, shown, **told)
 
 
 def whole_page(

@@ -39,7 +39,9 @@ def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]
     write_text(path, "\ufeff" + table.getvalue())
 
 
-def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[str, str]]]:
+def table_rows(
+    path: Path, columns: Sequence[str], *, maybe: Sequence[str] = ()
+) -> list[tuple[int, Mapping[str, str]]]:
     """Return number and cells, by column, of each line of a table but the first, empty ones not.
 
     Commas, semicolons and tabs between the cells are understood: programs save all of them. What
@@ -48,6 +50,7 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[st
     Args:
         path: The table.
         columns: Those that are wanted.
+        maybe: Further ones, which a table may lack; then the cells lack them, too.
 
     Raises:
         NotFound: If there is no such file.
@@ -76,7 +79,8 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Mapping[st
             missing = [name for name in columns if name not in names]
             if missing:
                 raise DataError(f"no column {missing[0]!r}", path=path, line=line)
-            places = {name: names.index(name) for name in columns}
+            there = [name for name in maybe if name in names]
+            places = {name: names.index(name) for name in (*columns, *there)}
             continue
         padded = [*cells, *[""] * (max(places.values()) + 1)]
         rows.append((line, {name: padded[at].strip() for name, at in places.items()}))

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.evaluation.text_overlap import words_of
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.evaluation.transfer.metrics import (
+    UNKNOWN_LABEL,
     Reverse,
     TransferResult,
     measure_transfer,
 )
+from arae_toolkit.evaluation.transfer.ngram_classifier import TextClassifier
 
 COPY, REFERENCES = "copy", "references"
 """Names of the systems that are added: outputs are the sources, or what people wrote."""
@@ -108,6 +111,34 @@ def with_baselines(systems: Mapping[str, SystemOutputs]) -> dict[str, SystemOutp
     return {**systems, **added}
 
 
+def judged_as_labelled(
+    systems: Mapping[str, SystemOutputs], classifiers: Sequence[TextClassifier]
+) -> tuple[int, dict[str, float]]:
+    """Return how far the classifiers can be trusted on the sentences that were rewritten.
+
+    Args:
+        systems: By name.
+        classifiers: One or more.
+
+    Returns:
+        How many distinct sources of known label there are, and by each classifier's name the
+        percent that it finds to be as labelled; nothing where no label is known.
+    """
+    known = dict.fromkeys(
+        (words_of(source), label)
+        for system in systems.values()
+        for source, label in zip(system.sources, system.source_labels, strict=True)
+        if label != UNKNOWN_LABEL
+    )
+    if not known:
+        return 0, {}
+    texts, labels = zip(*known, strict=True)
+    return len(known), {
+        one.name: 100 * float((one.probabilities(texts).argmax(axis=1) == labels).mean())
+        for one in classifiers
+    }
+
+
 def compare(
     systems: Mapping[str, SystemOutputs],
     evaluators: Evaluators,
@@ -131,6 +162,7 @@ def compare(
             language_model=evaluators.language_model,
             reverse=reverse(name),
             references=system.references or None,
+            encoder=evaluators.encoder,
         )
         for name, system in systems.items()
     }

@@ -19,6 +19,7 @@ import torch
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import DataError
+from arae_toolkit.evaluation.generation.feature_distances import Encoder
 from arae_toolkit.evaluation.kept_judges import (
     Made,
     Progress,
@@ -29,11 +30,18 @@ from arae_toolkit.evaluation.kept_judges import (
 )
 from arae_toolkit.evaluation.language_model import LanguageModel, LanguageModelSettings
 from arae_toolkit.evaluation.transfer.bilstm_classifier import (
-    BiLSTMClassifier,
+    BILSTM,
     BiLSTMClassifierSettings,
-    labelled,
+    bilstm_classifier_of,
     train_bilstm_classifier,
 )
+from arae_toolkit.evaluation.transfer.fasttext_classifier import (
+    FASTTEXT,
+    FastTextClassifierSettings,
+    fasttext_classifier_of,
+    train_fasttext_classifier,
+)
+from arae_toolkit.evaluation.transfer.neural_classifier import NeuralClassifier, labelled
 from arae_toolkit.evaluation.transfer.ngram_classifier import (
     NgramClassifier,
     NgramClassifierSettings,
@@ -50,6 +58,8 @@ class EvaluatorSettings:
     """The first classifier is made by these."""
     neural: BiLSTMClassifierSettings = field(default_factory=BiLSTMClassifierSettings)
     """The second classifier is made by these."""
+    fasttext: FastTextClassifierSettings = field(default_factory=FastTextClassifierSettings)
+    """The third classifier, of the paper's kind, is made by these."""
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     """The model of forward perplexity is made by these."""
 
@@ -64,12 +74,14 @@ class Evaluators:
         folder: Where they are kept.
         split: What they have learned from: the judges' part of train, or train itself where it
             was not divided.
+        encoder: Space of the similarity to the source; without it that is left out.
     """
 
     classifiers: tuple[TextClassifier, ...]
     language_model: LanguageModel
     folder: Path
     split: str
+    encoder: Encoder | None = None
 
 
 def evaluators_of(
@@ -77,6 +89,7 @@ def evaluators_of(
     *,
     folder: Path | None = None,
     settings: EvaluatorSettings | None = None,
+    encoder: Encoder | None = None,
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     note: Callable[[str], None] = lambda _: None,
@@ -88,6 +101,7 @@ def evaluators_of(
         corpus: Labelled, with at least two labels.
         folder: Where they are kept; by default :func:`default_folder`.
         settings: Of each.
+        encoder: As :class:`Evaluators` has it; it is trained elsewhere.
         device: Where to compute; the CPU by default.
         dtype: ``bfloat16`` trains with matrix products in it.
         note: As for :func:`~arae_toolkit.evaluation.kept_judges.kept`.
@@ -115,18 +129,19 @@ def evaluators_of(
             settings=settings.ngrams,
         )
 
-    epochs = settings.neural.epochs(rows)
+    neural, averaged = settings.neural, settings.fasttext
+    epochs, passes = neural.epochs(rows), averaged.epochs(rows) * len(averaged.rates)
+    splits = (train, dev, corpus.vocabulary)
 
-    def train_bilstm() -> BiLSTMClassifier:
-        with progress(f"training bilstm on {corpus.name}", rows * epochs) as advance:
-            return train_bilstm_classifier(
-                *(train, dev, corpus.vocabulary),
-                labels=corpus.labels,
-                settings=settings.neural,
-                advance=advance,
-                device=device,
-                dtype=dtype,
-            )
+    def train_bilstm() -> NeuralClassifier:
+        with progress(f"training {BILSTM} on {corpus.name}", rows * epochs) as advance:
+            how: dict[str, Any] = {"settings": neural, "advance": advance, "device": device}
+            return train_bilstm_classifier(*splits, labels=corpus.labels, dtype=dtype, **how)
+
+    def train_fasttext() -> NeuralClassifier:
+        with progress(f"training {FASTTEXT} on {corpus.name}", rows * passes) as advance:
+            how: dict[str, Any] = {"settings": averaged, "advance": advance, "device": device}
+            return train_fasttext_classifier(*splits, labels=corpus.labels, **how)
 
     classifiers: tuple[TextClassifier, ...] = (
         found(
@@ -135,9 +150,14 @@ def evaluators_of(
             make=train_ngrams,
         ),
         found(
-            *("bilstm", settings.neural, length_of(rows, epochs, settings.neural.batch_size)),
-            load=BiLSTMClassifier.of,
+            *(BILSTM, neural, length_of(rows, epochs, neural.batch_size)),
+            load=bilstm_classifier_of,
             make=train_bilstm,
+        ),
+        found(
+            *(FASTTEXT, averaged, length_of(rows, passes, averaged.batch_size)),
+            load=fasttext_classifier_of,
+            make=train_fasttext,
         ),
     )
     language_model = kept_language_model(
@@ -149,7 +169,7 @@ def evaluators_of(
         note=note,
         progress=progress,
     )
-    return Evaluators(classifiers, language_model, folder, own)
+    return Evaluators(classifiers, language_model, folder, own, encoder)
 
 
 def check_labels(corpus: Corpus) -> None:

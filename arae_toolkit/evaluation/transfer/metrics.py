@@ -2,7 +2,8 @@
 
 Every number of a system stands beside that of copying the input: a system that changes nothing has
 BLEU 100 and reads fluently, and a system that answers every sentence with the same one of the
-target has an accuracy of 100.
+target has an accuracy of 100. BLEU to the source and similarity to it reward copying alike: the
+copied input has 100 and 1 by construction, and neither says anything of a system alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.evaluation.generation.feature_distances import Encoder, row_cosines
 from arae_toolkit.evaluation.language_model import LanguageModel, SentenceNats
 from arae_toolkit.evaluation.text_overlap import (
     copy_rate,
@@ -46,6 +48,8 @@ class Measures:
         forward_perplexity: Per token, of the outputs to a model of real text.
         reverse_perplexity: Per token, of real text to a model of the outputs. ``None`` where it
             was not measured.
+        similarity: Mean cosine of outputs and their sources in a space of sentence vectors, from
+            -1 to 1. ``None`` where it was not measured.
         copied: Percent of outputs that are their source.
         distinct_1: Percent of words that are different ones, over all outputs.
         distinct_2: The same of pairs of neighbouring words.
@@ -62,6 +66,7 @@ class Measures:
     referenced: int
     forward_perplexity: float
     reverse_perplexity: float | None
+    similarity: float | None
     copied: float
     distinct_1: float
     distinct_2: float
@@ -95,6 +100,7 @@ def measure_transfer(
     language_model: LanguageModel,
     reverse: Reverse | None = None,
     references: Sequence[Sequence[str]] | None = None,
+    encoder: Encoder | None = None,
 ) -> TransferResult:
     """Measure the outputs of one system.
 
@@ -111,6 +117,7 @@ def measure_transfer(
         reverse: Measures reverse perplexity, over all rows pooled only: the outputs of a direction
             are too few to learn from.
         references: For each source, what people have made of it: none, one or more texts.
+        encoder: Of sentences, for similarity.
 
     Raises:
         ValueError: If the lengths differ, there is no row or classifier, or a label does not exist.
@@ -136,12 +143,24 @@ def measure_transfer(
     }
     nats = language_model.read(written)
     every = np.arange(rows)
-    overall, bleu_signature = _measures(texts, hits, nats, every, reverse=reverse)
+    cosines, about_encoder = None, None
+    if encoder is not None:
+        before = encoder.features(read)
+        cosines = row_cosines(before, encoder.features(written))
+        # Each once, in their order, in which neighbours have nothing to do with each other.
+        distinct_sources = before[np.sort(np.unique(np.asarray(read), return_index=True)[1])]
+        shifted = np.roll(distinct_sources, 1, axis=0)
+        about_encoder = {
+            "name": encoder.name,
+            "sha256": encoder.sha256,
+            "another_source": float(row_cosines(distinct_sources, shifted).mean()),
+        }
+    overall, bleu_signature = _measures(texts, hits, nats, cosines, every, reverse=reverse)
     directions = {}
     for origin, target in sorted(set(zip(origins.tolist(), targets.tolist(), strict=True))):
         chosen = np.flatnonzero((origins == origin) & (targets == target))
         name = f"{labels[origin] if origin != UNKNOWN_LABEL else '?'} -> {labels[target]}"
-        directions[name], _ = _measures(texts, hits, nats, chosen, reverse=None)
+        directions[name], _ = _measures(texts, hits, nats, cosines, chosen, reverse=None)
     return TransferResult(
         overall,
         directions,
@@ -159,6 +178,7 @@ def measure_transfer(
                 "held_out_perplexity": language_model.held_out_perplexity,
                 "settings": asdict(language_model.settings),
             },
+            "encoder": about_encoder,
         },
     )
 
@@ -167,6 +187,7 @@ def _measures(
     texts: tuple[Sequence[str], Sequence[str], Sequence[Sequence[str]]],
     hits: Mapping[str, npt.NDArray[np.bool_]],
     nats: SentenceNats,
+    cosines: npt.NDArray[np.float64] | None,
     rows: Rows,
     *,
     reverse: Reverse | None,
@@ -190,6 +211,7 @@ def _measures(
         referenced=len(answered),
         forward_perplexity=own.perplexity,
         reverse_perplexity=None if reverse is None else reverse(outputs),
+        similarity=None if cosines is None else float(cosines[rows].mean()),
         copied=copy_rate(outputs, sources),
         distinct_1=distinct(outputs, 1),
         distinct_2=distinct(outputs, 2),

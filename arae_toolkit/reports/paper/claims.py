@@ -32,11 +32,6 @@ from arae_toolkit.reports.paper.verdicts import (
 LM, AE, ARAE = "language model, T=1", "AE, fitted Gaussian", "ARAE"
 AAE, VAE, REAL, TANH = "AAE, N(0, I)", "VAE", "train, copied whole", "ARAE, tanh generator"
 """Names of rows, as the files of results have them."""
-PEOPLE = {
-    "cross-aligned": {"transfer": 57.0, "similarity": 3.8, "naturalness": 2.7},
-    "arae-10": {"transfer": 74.0, "similarity": 3.7, "naturalness": 3.8},
-}
-"""Table 3, bottom: what people say, in percent and in points from 1 to 5."""
 TABLE3 = ("accuracy ngrams", "source_bleu", "forward_perplexity", "reverse_perplexity")
 """Measures in the order of :data:`~arae_toolkit.reports.transfer_tables.TABLE3`."""
 
@@ -71,8 +66,8 @@ def both_kept(system: str) -> Measure:
 def said(system: str, question: str) -> Measure:
     """Return what people say of a system's transfers."""
     title = transfer_tables.title_of(system)
-    papers = PEOPLE[system][question]
-    return Measure(title, "transfer-ratings", f"{system}, {question}", papers)
+    papers = transfer_tables.PEOPLE[system][question]
+    return Measure(title, transfer_tables.PEOPLES, f"{system}, {question}", papers)
 
 
 def inferred(labels: str, start: str) -> Measure:

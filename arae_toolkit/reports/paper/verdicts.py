@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
 from arae_toolkit.reports.results import Metric
+from arae_toolkit.reports.transfer_tables import NEEDS_PEOPLE, PEOPLES
 
 BY_CONSTRUCTION = 1e-3
 """A norm this near to 1 was not learned: the generator's output is scaled to it."""
@@ -27,6 +28,7 @@ class Verdict(StrEnum):
     NOT_REPRODUCED = "not reproduced"
     NOT_COMPARABLE = "not comparable"
     NOT_MEASURED = "not measured yet"
+    NEEDS_PEOPLE = NEEDS_PEOPLE
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ def judge(claim: Claim, results: Results) -> Judgement:
     for measure in claim.measures:
         result = results.get(measure.file)
         if result is None:
-            return Judgement(Verdict.NOT_MEASURED, f"no `results/{measure.file}.json`")
+            waits = Verdict.NEEDS_PEOPLE if measure.file == PEOPLES else Verdict.NOT_MEASURED
+            return Judgement(waits, f"no `results/{measure.file}.json`")
         for metric in filter(None, (measure.metric, measure.minus)):
             if metric not in result["metrics"]:
                 why = f"no `{metric}` in `results/{measure.file}.json`"
@@ -301,7 +304,8 @@ def _ours(claim: Claim, results: Results) -> str:
         if result is None or any(name not in result["metrics"] for name in names):
             continue
         metric = _metric(measure, result)
-        seeds = "" if metric["spread"] is None else f" ({len(result['seeds'])} seeds)"
+        of = result["details"].get("spread", f"{len(result['seeds'])} seeds")
+        seeds = "" if metric["spread"] is None else f" ({of})"
         cell = metric_cell({"metrics": {measure.title: metric}}, measure.title)
         cells.append(f"{measure.title} {cell}{seeds}")
     return "; ".join(cells)
