@@ -8,8 +8,8 @@ from small_transfer import equal_chances, prepared_corpus
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
-from arae_toolkit.recipes.reproduce.transfer_systems import System
-from arae_toolkit.recipes.reproduce.transfer_table import Measurer, Sources, metrics_of, outputs_of
+from arae_toolkit.recipes.reproduce.transfer.systems import System
+from arae_toolkit.recipes.reproduce.transfer.table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.reports.transfer_tables import judges_accuracy
 from arae_toolkit.transfer.infilling.network import new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
