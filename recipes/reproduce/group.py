@@ -12,7 +12,7 @@ TABLES = {
         "Generated text: ARAE, AE, AAE and language model, by reverse and forward perplexity.",
     ),
     "table2": (
-        "arae_toolkit.recipes.reproduce.table2:table2",
+        "arae_toolkit.recipes.reproduce.transfer.table2:table2",
         "Sentences of both sentiments, and what the systems of table3 write.",
     ),
     "figure2": (
@@ -20,11 +20,11 @@ TABLES = {
         "Digits that models make, as pictures and measured by a classifier.",
     ),
     "table3": (
-        "arae_toolkit.recipes.reproduce.table3:table3",
+        "arae_toolkit.recipes.reproduce.transfer.table3:table3",
         "Sentiment transfer: the paper's systems, a floor, and ideas beyond.",
     ),
     "table4": (
-        "arae_toolkit.recipes.reproduce.table4:table4",
+        "arae_toolkit.recipes.reproduce.transfer.table4:table4",
         "Topic transfer of questions and replies, in all directions.",
     ),
     "figure3": (

@@ -8,7 +8,9 @@ from command_line import call
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.recipes.reproduce import group, transfer_options, transfer_table
+from arae_toolkit.recipes.reproduce import group
+from arae_toolkit.recipes.reproduce.transfer import options as transfer_options
+from arae_toolkit.recipes.reproduce.transfer import runs as transfer_runs
 from arae_toolkit.reports.transfer_tables import examples_table
 from arae_toolkit.training.loop import Interrupted
 
@@ -78,8 +80,8 @@ def test_table2_shows_what_systems_write_and_its_results_hold_no_sentence(tmp_pa
         trained.append((place, names[0]))
         return [sources.texts[0], *("new new new ." for _ in sources.texts[1:])]
 
-    monkeypatch.setattr(transfer_table, "train_system", lambda *_, **__: None)
-    monkeypatch.setattr(transfer_table, "outputs_of", rewritten)
+    monkeypatch.setattr(transfer_runs, "train_system", lambda *_, **__: None)
+    monkeypatch.setattr(transfer_runs, "outputs_of", rewritten)
     results, out = tmp_path / "results", tmp_path / "out"
     words = ["reproduce", "table2", "--quick", "--count", 2]
     done = call(*words, "--out", out, "--results", results)

@@ -4,13 +4,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from arae_toolkit.recipes.reproduce.transfer_options import (
+from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_CHANGES,
     QUICK_SENTENCES,
     table_command,
     table_options,
 )
-from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
+from arae_toolkit.recipes.reproduce.transfer.systems import SYSTEMS, chosen_systems
 
 
 def _asked(*words):

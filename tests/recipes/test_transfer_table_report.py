@@ -1,7 +1,7 @@
 import json
 
-from arae_toolkit.recipes.reproduce.transfer_systems import System
-from arae_toolkit.recipes.reproduce.transfer_table import show_samples
+from arae_toolkit.recipes.reproduce.transfer.systems import System
+from arae_toolkit.recipes.reproduce.transfer.table import show_samples
 
 ROWS = [
     {"text": text, "label": "bad", "to": to, "transferred": f"{text} for {to}"}

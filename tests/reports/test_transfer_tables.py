@@ -8,7 +8,7 @@ from small_transfer import small_labelled_corpus
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import WEIGHTS
-from arae_toolkit.recipes.reproduce.transfer_systems import SYSTEMS, chosen_systems
+from arae_toolkit.recipes.reproduce.transfer.systems import SYSTEMS, chosen_systems
 from arae_toolkit.reports.transfer_tables import (
     TABLE3,
     directions_table,

@@ -172,6 +172,26 @@ def evaluators_of(
     return Evaluators(classifiers, language_model, folder, own, encoder)
 
 
+def systems_judge(corpus: Corpus) -> NgramClassifier:
+    """Return a classifier for tuning: over words alone, from the part of train that systems see.
+
+    It is no evaluator: those have learned from the judges' part.
+
+    Raises:
+        DataError: As :func:`evaluators_of`.
+    """
+    check_labels(corpus)
+    (known, gold), (held_out, held_out_gold) = (
+        labelled(corpus.split(split)) for split in ("train", "dev")
+    )
+    texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
+    return train_ngram_classifier(
+        *(texts, gold, held_out_texts, held_out_gold),
+        labels=corpus.labels,
+        settings=NgramClassifierSettings(longest=1),
+    )
+
+
 def check_labels(corpus: Corpus) -> None:
     """Refuse a corpus from which no classifier can learn.
 

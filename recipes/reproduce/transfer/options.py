@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
-from arae_toolkit.recipes.reproduce.transfer_systems import (
+from arae_toolkit.recipes.reproduce.transfer.systems import (
     SYSTEMS,
     System,
     chosen_systems,
@@ -55,6 +55,7 @@ class TableChoices:
         preset: Of autoencoders.
         changes: Further settings of autoencoders.
         scorer: Folder of the corpus's scorer.
+        tune: Whether pilots choose among each system's settings.
         device: Where to compute.
         precision: Of matrix products.
         out: Folder of the table.
@@ -69,6 +70,7 @@ class TableChoices:
     preset: str
     changes: tuple[str, ...]
     scorer: Path | None
+    tune: bool
     device: str
     precision: Precision
     out: Path | None
@@ -88,6 +90,7 @@ class TableChoices:
             preset="demo",
             changes=QUICK_CHANGES,
             seeds=1,
+            tune=False,
             most=self.most or QUICK_SENTENCES,
         )
 
@@ -167,6 +170,11 @@ OPTIONS = in_order(
     ),
     click.option(
         "--scorer", type=click.Path(path_type=Path), help="Folder of the corpus's scorer."
+    ),
+    click.option(
+        "--tune/--no-tune",
+        default=True,
+        help="Choose among four settings of each system by pilots of half the length, on dev.",
     ),
     run_options("Folder of the table's runs."),
     results_option,

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from arae_toolkit.recipes.reproduce.transfer_options import (
+from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
     open_reviews,
     table_command,
     table_options,
 )
-from arae_toolkit.recipes.reproduce.transfer_systems import chosen_systems
+from arae_toolkit.recipes.reproduce.transfer.systems import chosen_systems
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
@@ -54,7 +54,8 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
     """
     from arae_toolkit.devices import choose_device
     from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts
-    from arae_toolkit.recipes.reproduce.transfer_table import Sources, outputs_of, train_system
+    from arae_toolkit.recipes.reproduce.transfer.runs import Sources, outputs_of, train_system
+    from arae_toolkit.recipes.reproduce.transfer.tuning import tuned
 
     began, name = time.monotonic(), "table2-quick" if quick else "table2"
     folder = choices.out or run_folder("table3-quick" if quick else "table3")
@@ -66,6 +67,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
         usual = tuple(chosen_systems(ROWS))
         choices = replace(choices, systems=usual + tuple(s for s in choices.systems if s.model))
     device, labels = choose_device(choices.device), opened.labels
+    choices, _ = tuned(choices, opened, folder, device=device)
     sources = Sources.first(opened, choices.split, count, words=WORDS)
     written: dict[str, list[str | None]] = {}
     for system in choices.systems:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
-from arae_toolkit.recipes.reproduce.transfer_options import (
+from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
     open_reviews,
@@ -39,22 +38,21 @@ SAMPLES_SHOWN = 6
 def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices) -> None:
     """Train and measure the systems of Table 3 (Yelp): the paper's, the floor, and ideas beyond.
 
-    Each system is trained into runs/table3 and measured on the test split: transfer by three judges
-    trained apart, BLEU to the input, forward and reverse perplexity, with the copied input beside
-    them. What is finished is left alone, so that the same command goes on after a stop. Markdown
-    goes to stdout, everything to results/table3.json.
+    Each system is tuned by pilots on dev, trained into runs/table3 and measured on the test split:
+    transfer by three judges trained apart, BLEU to the input, forward and reverse perplexity, with
+    the copied input beside them. What is finished is left alone, so that the same command goes on
+    after a stop. Markdown goes to stdout, everything to results/table3.json.
     """
-    from arae_toolkit.recipes.reproduce.transfer_table import show_samples, write_table
+    from arae_toolkit.recipes.reproduce.transfer.table import show_samples, write_table
     from arae_toolkit.reports.transfer_tables import measured_on, transfer_table
 
-    began = time.monotonic()
     name = "table3-quick" if quick else "table3"
     folder = choices.out or run_folder(name)
     opened = open_reviews(corpus, folder, quick=quick)
     if quick:
         choices = choices.quick(QUICK_SYSTEMS)
     command = table_command()
-    how: dict[str, Any] = {"folder": folder, "command": command, "began": began, "quick": quick}
+    how: dict[str, Any] = {"folder": folder, "command": command, "quick": quick}
     result = write_table(name, opened, choices, encoder=encoder, **how)
     show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")

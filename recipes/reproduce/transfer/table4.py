@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from arae_toolkit.recipes.reproduce.transfer_options import (
+from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
     quick_labelled,
@@ -74,7 +73,7 @@ def table4(
     drawn at random from what the last system wrote go to stderr, as in the paper's Table 4.
     Markdown goes to stdout, everything to results/table4-PART.json.
     """
-    from arae_toolkit.recipes.reproduce.transfer_table import (
+    from arae_toolkit.recipes.reproduce.transfer.table import (
         rewritten_inputs,
         show_samples,
         write_table,
@@ -90,7 +89,6 @@ def table4(
         raise click.UsageError("--corpus is needed once for each --part, or not at all")
     command, last = table_command(), choices.systems[-1]
     for index, part in enumerate(parts):
-        began = time.monotonic()
         folder = (choices.out or run_folder("table4")) / part
         if quick:
             prepared = quick_labelled("synthetic-topics", folder)
@@ -108,7 +106,6 @@ def table4(
             choices,
             folder=folder,
             command=command,
-            began=began,
             quick=quick,
             encoder=encoder,
             details={"part": part},

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -16,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 import jsonlines
 import numpy as np
 
-from arae_toolkit.recipes.reproduce.transfer_options import TableChoices
-from arae_toolkit.recipes.reproduce.transfer_systems import System
+from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
+from arae_toolkit.recipes.reproduce.transfer.runs import (
+    Sources,
+    outputs_of,
+    sha256_of,
+    train_system,
+    weights_of,
+)
+from arae_toolkit.recipes.reproduce.transfer.systems import System
+from arae_toolkit.recipes.reproduce.transfer.tuning import PILOTS, tuned
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run
-from arae_toolkit.recipes.shared.options import refused_settings
 from arae_toolkit.recipes.shared.progress import progress, say
-from arae_toolkit.recipes.shared.row_streams import json_line
-from arae_toolkit.recipes.transfer.options import transferred
-from arae_toolkit.recipes.transfer.training import settings_of, train_transfer
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
@@ -33,18 +36,14 @@ from arae_toolkit.reports.results import (
     write_result,
 )
 from arae_toolkit.reports.transfer_tables import metric_name
-from arae_toolkit.storage.atomic_files import write_json, write_json_lines
-from arae_toolkit.transfer.systems import AUTOENCODERS
+from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.training.metrics_log import seconds_trained
 
 if TYPE_CHECKING:
-    import torch
-
-    from arae_toolkit.data.corpus import Corpus, PackedSentences
-    from arae_toolkit.devices import Precision
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.transfer.evaluators import Evaluators, EvaluatorSettings
     from arae_toolkit.reports.markdown import Result
 
-ROWS_AT_ONCE = 500
 UNITS = {
     "probe": "percent",
     "accuracy": "percent",
@@ -53,54 +52,6 @@ UNITS = {
     "unknown": "percent",
     "similarity": "mean cosine",
 }
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What every system is given: sentences of a split, each with every other label in turn.
-
-    Attributes:
-        texts: N texts, as the corpus has them.
-        labels: Class id of each.
-        targets: Class id that each is to have.
-    """
-
-    texts: list[str]
-    labels: list[int]
-    targets: list[int]
-
-    @classmethod
-    def of(cls, corpus: Corpus, split: str, *, most: int = 0) -> Sources:
-        """Return a split's sentences, at most so many of each label; 0 takes all."""
-        return cls._of(corpus.split(split), corpus, most=most)
-
-    @classmethod
-    def _of(cls, sentences: PackedSentences, corpus: Corpus, *, most: int) -> Sources:
-        labels = np.asarray(sentences.labels)
-        texts, sources, targets = list[str](), list[int](), list[int]()
-        for label in range(len(corpus.labels)):
-            own = np.flatnonzero(labels == label)
-            for row in own[:most] if most else own:
-                text = corpus.vocabulary.decode(sentences[int(row)].tolist())
-                for target in range(len(corpus.labels)):
-                    if target != label:
-                        texts.append(text)
-                        sources.append(label)
-                        targets.append(target)
-        return cls(texts, sources, targets)
-
-    @classmethod
-    def first(cls, corpus: Corpus, split: str, count: int, *, words: tuple[int, int]) -> Sources:
-        """Return the first sentences of each label that have so many words, the fewest and most."""
-        sentences = corpus.split(split)
-        lengths = np.asarray(sentences.lengths) - 1  # one is <eos>
-        fit = sentences.at(np.flatnonzero((lengths >= words[0]) & (lengths <= words[1])))
-        return cls._of(fit, corpus, most=count)
-
-    @property
-    def sha256(self) -> str:
-        """Fingerprint of the sentences and of what was asked for each."""
-        return _sha256_of([self.texts, self.labels, self.targets])
 
 
 class Measurer:
@@ -133,7 +84,7 @@ class Measurer:
             "corpus": self.corpus.sha256,
             "rows": len(outputs),
             "sources": self.sources.sha256,
-            "outputs": _sha256_of(list(outputs)),
+            "outputs": sha256_of(list(outputs)),
             "judges": {judge.name: judge.dev_accuracy for judge in self.instruments.classifiers},
             "encoder": None if encoder is None else encoder.sha256,
         }
@@ -145,7 +96,7 @@ class Measurer:
         from arae_toolkit.evaluation.transfer.metrics import measure_transfer
 
         # Real text that is neither an output nor what one was made from.
-        other = "dev" if self.split == "test" else "test"
+        began, other = time.monotonic(), "dev" if self.split == "test" else "test"
         reverse = None
         if other in self.corpus.manifest["splits"]:
             real = self.corpus.split(other)
@@ -165,6 +116,7 @@ class Measurer:
             "overall": asdict(result.overall),
             "directions": {name: asdict(part) for name, part in result.directions.items()},
             "signature": dict(result.signature),
+            "seconds": round(time.monotonic() - began, 2),
         }
         write_json(kept, content)
         return content
@@ -181,78 +133,6 @@ class Measurer:
             cell["overall"]["probe"] = probe_model(model, self.corpus).perceptron
             write_json(kept, cell)
         return cell
-
-
-def outputs_of(
-    system: System,
-    place: Path,
-    sources: Sources,
-    names: Sequence[str],
-    *,
-    precision: Precision,
-    kept_as: str = "",
-) -> list[str]:
-    """Return what a trained system makes of the sources, from its run if it is there already.
-
-    It is there if the same weights wrote it in the same precision, of the same sentences towards
-    the same labels, and searched for it in the same way.
-
-    Args:
-        system: Which asks for candidates and strength.
-        place: Of its run.
-        sources: What it is given.
-        names: Of the labels.
-        precision: Of the matrix products of decoding.
-        kept_as: Put behind the system's name in that of the file, for sources of another choice.
-    """
-    from arae_toolkit.transfer.infilling.rewriter import Infilling
-    from arae_toolkit.transfer.model import TransferModel
-
-    kept = place / "outputs" / f"{system.name}{kept_as}.jsonl"
-    folder = system.model_in(place)
-    asked = [
-        {"text": text, "label": names[label], "to": names[target]}
-        for text, label, target in zip(sources.texts, sources.labels, sources.targets, strict=True)
-    ]
-    model = TransferModel.from_pretrained(folder, precision=precision)
-    head: dict[str, Any] = {
-        "weights": weights_of(folder),
-        "precision": precision,
-        "rows": len(asked),
-    }
-    if isinstance(model.rewriter, Infilling):
-        head["search"] = asdict(model.rewriter.search)
-    if kept.exists():
-        with jsonlines.open(kept) as lines:
-            first, *rows = lines
-        written = [row.pop("transferred") for row in rows]
-        if first == head and rows == asked:
-            return written
-    targets = [names[target] for target in sources.targets]
-    outputs = transferred(
-        model,
-        sources.texts,
-        targets,
-        title=f"writing by {system.name}",
-        batch_size=ROWS_AT_ONCE,
-        candidates=system.candidates,
-        strength=system.strength,
-    )
-    answered = [{**row, "transferred": output} for row, output in zip(asked, outputs, strict=True)]
-    write_json_lines(kept, [head, *answered], dumps=json_line)
-    return outputs
-
-
-def _sha256_of(content: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def weights_of(folder: Path) -> str:
-    """Return the fingerprint of a model folder's weights."""
-    from arae_toolkit.models.model_folder import WEIGHTS
-    from arae_toolkit.storage.atomic_files import sha256_of_file
-
-    return sha256_of_file(folder / WEIGHTS)
 
 
 def measure_systems(
@@ -328,7 +208,6 @@ def write_table(
     *,
     folder: Path,
     command: str,
-    began: float,
     quick: bool = False,
     encoder: str | None = None,
     details: Mapping[str, Any] | None = None,
@@ -355,6 +234,7 @@ def write_table(
         progress=progress,
     )
     measurer = Measurer(corpus, choices.split, sources, instruments)
+    choices, tunings = tuned(choices, corpus, folder, device=device)
     train = partial(train_system, corpus=corpus, choices=choices, device=device)
     cells = measure_systems(choices, measurer, folder, train)
     signature = cells["copy"][0]["signature"]
@@ -365,7 +245,7 @@ def write_table(
         corpus=corpus_identity(corpus),
         seeds=range(max(len(by_seed) for by_seed in cells.values())),
         device=device.type,
-        seconds=time.monotonic() - began,
+        seconds=_seconds(cells, choices, folder),
         metrics=metrics_of(cells),
         threads=threads_of(),
         details={
@@ -374,6 +254,8 @@ def write_table(
             "judges_split": instruments.split,
             "rows": len(sources.texts),
             "systems": list(cells),
+            "settings": {system.name: system.changes for system in choices.systems},
+            "tuning": {run: tuning.as_json() for run, tuning in tunings.items()},
             "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
             "weights_sha256": {
                 system: [cell["weights"] for cell in by_seed.values()]
@@ -391,6 +273,17 @@ def write_table(
     return read_result(choices.results, name)
 
 
+def _seconds(
+    cells: Mapping[str, Mapping[int, Mapping[str, Any]]], choices: TableChoices, folder: Path
+) -> float:
+    """Return how long all trainings and measurements of a table took, whenever they ran."""
+    measured = sum(cell.get("seconds", 0.0) for own in cells.values() for cell in own.values())
+    own = [system for system in choices.systems if system.model is None]
+    runs = {folder / system.run / f"seed-{n}" for system in own for n in choices.seeds_for(system)}
+    runs |= {path for system in own for path in (folder / PILOTS).glob(f"{system.run}-[0-9]")}
+    return float(measured + sum(map(seconds_trained, runs)))
+
+
 def _quick_evaluators() -> EvaluatorSettings:
     """Return the settings of the evaluators of quick tables, which learn a small corpus."""
     from arae_toolkit.evaluation.language_model import LanguageModelSettings
@@ -403,37 +296,6 @@ def _quick_evaluators() -> EvaluatorSettings:
         neural=BiLSTMClassifierSettings(embedding_size=64, state_size=64, iterations=100),
         language_model=LanguageModelSettings(embedding_size=64, hidden_size=64, iterations=120),
     )
-
-
-def train_system(
-    system: System,
-    seed: int,
-    place: Path,
-    *,
-    corpus: Corpus,
-    choices: TableChoices,
-    device: torch.device,
-) -> None:
-    """Train a system's seed into a folder, going on with what is there."""
-    settings = _settings(system, seed, corpus, choices)
-    how: dict[str, Any] = {"device": device, "precision": choices.precision}
-    train_transfer(corpus, settings, place, kind=system.kind, scorer=choices.scorer, **how)
-
-
-def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:
-    """Return the settings that a system's seed is trained with."""
-    from arae_toolkit.config.overrides import with_overrides
-    from arae_toolkit.config.presets import preset
-    from arae_toolkit.config.schema import check_separate
-
-    config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
-    if system.kind in AUTOENCODERS:
-        with refused_settings():
-            config = with_overrides(config, (*changes, *choices.changes, f"seed={seed}"))
-            check_separate(config)
-    elif system.kind != "delete-and-replace":
-        changes = (*changes, f"seed={seed}")
-    return settings_of(system.kind, config, changes, rows=corpus.rows("train"))
 
 
 def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:

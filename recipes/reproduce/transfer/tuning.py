@@ -1,0 +1,147 @@
+"""How systems of transfer are tuned: what is tried for each kind, and what pilots are scored by."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
+from arae_toolkit.recipes.reproduce.transfer.runs import (
+    Sources,
+    outputs_of,
+    sha256_of,
+    train_system,
+    weights_of,
+)
+from arae_toolkit.recipes.reproduce.transfer.systems import System
+from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, tune
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.storage.atomic_files import write_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifier
+
+_AUTOENCODER = tuple(
+    (f"epochs={epochs}", f"word_drop={share}") for epochs in (5, 10) for share in (0, 0.2)
+)
+CHOICES: dict[str, tuple[Changes, ...]] = {
+    "ae": _AUTOENCODER,
+    "arae": _AUTOENCODER,
+    "cross-aligned": tuple(
+        (f"epochs={epochs}", f"word_drop={share}") for epochs in (1, 2) for share in (0, 0.1)
+    ),
+    "infilling": tuple(
+        (f"share={share}", f"most_salience={bound}") for share in (0.1, 0.2) for bound in (2, 3)
+    ),
+}
+"""What is tried, by kind: how long, and how much of a sentence is hidden. A kind that is not here
+learns nothing."""
+PILOT_SEED = 100
+"""Of pilots, which no run of a table has."""
+PILOT_SENTENCES = 500
+"""Of a label, of dev."""
+FILE, PILOTS = "pilot.json", "pilots"
+"""Of a score, and the folder of all pilots."""
+
+
+def tuned(
+    choices: TableChoices, corpus: Corpus, folder: Path, *, device: torch.device
+) -> tuple[TableChoices, dict[str, Tuning]]:
+    """Return a table's choices with each system's best settings, and what was tried, by run.
+
+    A pilot has half of the iterations and a seed of its own. It rewrites sentences of dev, and is
+    scored by the geometric mean of the share that a judge gives the wanted label and of BLEU to
+    the input. The judge scores no table: a logistic regression over words alone, that has learned
+    what systems learn from. Settings that the user has given are not varied.
+
+    Args:
+        choices: Without them.
+        corpus: With labels.
+        folder: Of the table's runs; pilots lie in ``pilots``.
+        device: Where to compute.
+    """
+    if not choices.tune:
+        return choices, {}
+    pilots = _Pilots(choices, corpus, folder, device)
+    tunings: dict[str, Tuning] = {}
+    for system in choices.systems:
+        if system.model is None and system.run not in tunings:
+            tried = _tried(system, choices.changes)
+            tunings[system.run] = tune(system.run, tried, partial(pilots.score, system))
+    systems = tuple(
+        replace(system, changes=(*system.changes, *tunings[system.run].chosen))
+        if system.run in tunings
+        else system
+        for system in choices.systems
+    )
+    return replace(choices, systems=systems), tunings
+
+
+def _tried(system: System, given: Sequence[str]) -> tuple[Changes, ...]:
+    """Return what is tried for a system, less what is settled."""
+    settled = {change.partition("=")[0] for change in (*system.changes, *given)}
+    rest = (
+        tuple(change for change in changes if change.partition("=")[0] not in settled)
+        for changes in CHOICES.get(system.kind, ((),))
+    )
+    return tuple(dict.fromkeys(rest))
+
+
+class _Pilots:
+    """Trains pilots and scores them, those that are finished found again."""
+
+    def __init__(
+        self, choices: TableChoices, corpus: Corpus, folder: Path, device: torch.device
+    ) -> None:
+        self.choices, self.corpus, self.folder, self.device = choices, corpus, folder, device
+        self.sources = Sources.of(corpus, "dev", most=PILOT_SENTENCES)
+        self._judge: NgramClassifier | None = None
+
+    def score(self, system: System, number: int, changes: Changes) -> float:
+        """Return the score of a system with some settings, as a percentage."""
+        place = self.folder / PILOTS / f"{system.run}-{number}"
+        pilot = System(system.run, system.kind, (*system.changes, *changes))
+        how: dict[str, Any] = {"corpus": self.corpus, "choices": self.choices}
+        train_system(pilot, PILOT_SEED, place, device=self.device, half=True, **how)
+        precision = self.choices.precision
+        outputs = outputs_of(pilot, place, self.sources, self.corpus.labels, precision=precision)
+        wanted = {
+            "weights": weights_of(place),
+            "sources": self.sources.sha256,
+            "outputs": sha256_of(outputs),
+        }
+        with suppress(OSError, ValueError, RecursionError, AttributeError):  # none, or damaged
+            found = json.loads((place / FILE).read_text(encoding="utf-8"))
+            if all(found.get(name) == value for name, value in wanted.items()):
+                return float(found["score"])
+        score = self._scored(outputs)
+        write_json(place / FILE, {**wanted, "score": score})
+        return score
+
+    def _scored(self, outputs: Sequence[str]) -> float:
+        from arae_toolkit.evaluation.text_overlap import corpus_bleu, words_of
+
+        told = self.judge.probabilities(outputs).argmax(axis=1)
+        moved = 100 * float((told == self.sources.targets).mean())
+        texts = [[words_of(text)] for text in self.sources.texts]
+        kept = corpus_bleu([words_of(output) for output in outputs], texts).score
+        return math.sqrt(moved * kept)
+
+    @property
+    def judge(self) -> NgramClassifier:
+        """The judge, which is trained within a minute when it is first needed."""
+        if self._judge is None:
+            from arae_toolkit.evaluation.transfer.evaluators import systems_judge
+
+            say("training the judge of pilots")
+            self._judge = systems_judge(self.corpus)
+        return self._judge
