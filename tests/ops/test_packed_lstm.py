@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.devices import reduced
+from arae_toolkit.ops import packed_lstm
 from arae_toolkit.ops.packed_lstm import packed_states, packs
 
 CPU = torch.device("cpu")
@@ -84,3 +85,35 @@ def test_bfloat16_is_near_float32():
 def test_float32_on_a_cpu_is_packed():
     assert packs(CPU)
     assert not packs(torch.device("meta"))
+
+
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_step_is_the_lstms_by_either_way(slow, first, monkeypatch):
+    """Where a CPU is slow at tanh, it is computed from a sigmoid."""
+    monkeypatch.setattr(packed_lstm, "_tanh_is_slow", lambda: slow)
+    generator = torch.Generator().manual_seed(3)
+    size = packed_lstm.FEW_GATES // 40
+    gates = 4 * torch.randn(12, 4 * size, generator=generator)
+    cell = None if first else 2 * torch.randn(12, size, generator=generator)
+    enter, keep, candidate, leave = gates.double().chunk(4, dim=1)
+    kept = enter.sigmoid() * candidate.tanh()
+    if cell is not None:
+        kept += keep.sigmoid() * cell.double()
+    hidden = leave.sigmoid() * kept.tanh()
+    found = packed_lstm.cell_step(gates.clone(), cell)
+    torch.testing.assert_close(found, (hidden.float(), kept.float()), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(("tanh", "slow"), [(6.0, True), (1.9, False), (0.7, False)])
+def test_a_tanh_is_slow_that_takes_over_twice_as_long_as_a_sigmoid(tanh, slow, monkeypatch):
+    """The shortest of several times counts: a machine is busy now and then."""
+    readings, now = [], 0.0
+    for turn in range(10):
+        for seconds in (tanh, 1.0):
+            busy = 50.0 if turn != 4 else 0.0
+            readings += [now, now + (busy + seconds) * 1e-6]
+            now = readings[-1] + 1e-3
+    clock = iter(readings)
+    monkeypatch.setattr(packed_lstm.time, "perf_counter", lambda: next(clock))
+    assert packed_lstm._tanh_is_slow.__wrapped__() is slow
