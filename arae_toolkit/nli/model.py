@@ -182,7 +182,7 @@ class NLIModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return self.networks[0].output.weight.device
+        return next(self.parameters()).device
 
     @property
     def reader(self) -> Vocabulary | AnyWords:
