@@ -66,7 +66,7 @@ class SentenceReader:
 
         Args:
             encoder: With float32 weights.
-            sentences: B distinct ones, each ending in ``<eos>``.
+            sentences: B of ids, each ending in ``<eos>``.
             vectors_of: Returns the vectors of some; called with them and the encoder's readers.
         """
         kept = self._of(encoder)

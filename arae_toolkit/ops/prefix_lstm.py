@@ -152,8 +152,15 @@ def _highest(states: Iterable[tuple[Tensor, Tensor | None]]) -> Iterator[Tensor]
 def _at_ends(tree: PrefixTree, values: Iterable[Tensor]) -> Tensor:
     """Return the rows of each length's values at which sentences end. Shape (B, H)."""
     found = [
-        value[torch.tensor(ends)] for value, ends in zip(values, tree.ends, strict=True) if ends
+        value.index_select(0, _indices(ends))
+        for value, ends in zip(values, tree.ends, strict=True)
+        if ends
     ]
     together = torch.cat(found)
-    rows = torch.tensor(list(chain.from_iterable(tree.rows)))
+    rows = _indices(list(chain.from_iterable(tree.rows)))
     return torch.empty_like(together).index_copy_(0, rows, together)
+
+
+def _indices(places: list[int]) -> Tensor:
+    """Return numbers as a tensor, sooner than torch makes one of a list."""
+    return torch.from_numpy(np.array(places, dtype=np.int64))
