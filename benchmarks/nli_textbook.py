@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 import torch
@@ -67,10 +68,8 @@ def main(
     found_alone = [each(predict) for predict in both.values()]
     works = {}
     for name, predict in both.items():
-        works[f"{name}, calls of {BATCH_SIZE}"] = here.rate(
-            lambda predict=predict: labels(predict), count
-        )
-        works[f"{name}, one by one"] = here.rate(lambda predict=predict: each(predict), len(alone))
+        works[f"{name}, calls of {BATCH_SIZE}"] = here.rate(partial(labels, predict), count)
+        works[f"{name}, one by one"] = here.rate(partial(each, predict), len(alone))
     numbers = here.alternate(works, rounds=rounds)
     metrics = rate_metrics(numbers, "pairs/s")
     for way in (f"calls of {BATCH_SIZE}", "one by one"):
@@ -175,7 +174,8 @@ class PlainClassifier(nn.Module):
             outputs, (last, _) = self.lstm(packed)
             states, _ = pad_packed_sequence(outputs, batch_first=True, padding_value=-math.inf)
         if self.bidirectional:
-            return states.amax(dim=1)
+            highest: Tensor = states.amax(dim=1)
+            return highest
         return nn.functional.normalize(last[0], dim=1) * math.sqrt(last.shape[2])
 
 

@@ -45,7 +45,8 @@ class PrefixTree:
         """Find the beginnings of sentences of ids, none empty, each once."""
         lengths = list(map(len, sentences))
         found: list[dict[int, int]] = [{} for _ in range(max(lengths))]
-        ends, rows = tuple([] for _ in found), tuple([] for _ in found)
+        ends: tuple[list[int], ...] = tuple([] for _ in found)
+        rows: tuple[list[int], ...] = tuple([] for _ in found)
         for row, (sentence, length) in enumerate(zip(sentences, lengths, strict=True)):
             place = 0
             for beginnings, word in zip(found, sentence, strict=False):
@@ -64,9 +65,7 @@ class PrefixTree:
         return self.counts[length - 1] == self.counts[length - 2]  # for each goes on at least once
 
 
-def alphabetical_batches(
-    sentences: Sequence[Sequence[int]], batch_size: int
-) -> Iterator[list[int]]:
+def alphabetical_batches(sentences: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
     """Yield the row numbers of sentences in batches, in alphabetical order of ids.
 
     Args:
