@@ -4,23 +4,23 @@ On a CPU an LSTM is bound by its matrix products, so those that can be spared ar
 time order, the longest sentence first, so each step works on the rows that are still going and on
 nothing else. What a word adds to the gates is the same wherever it stands in a batch, so it is
 computed once for each distinct word; what a code adds is the same at every step, so it is computed
-once for each sentence. On a CUDA device, and where the CPU has an LSTM in bfloat16, the library's
-own padded LSTM is quicker and is used instead.
+once for each sentence. On a CUDA device the library's own padded LSTM is quicker and is used
+instead; in bfloat16 on a CPU whichever is.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.devices import autocast_dtype, has_bfloat16
+from arae_toolkit.ops.quickest_way import Ways, quickest
 
 FEW_GATES = 8192
 """For fewer numbers the count of operations decides, not what they take for each number."""
@@ -33,7 +33,9 @@ def packs(device: torch.device) -> bool:
     """Return whether sentences are best read packed on a device, under the current autocast."""
     if device.type != "cpu":
         return False
-    return not (autocast_dtype("cpu") is not None and has_bfloat16(device))
+    if autocast_dtype("cpu") is None or not has_bfloat16(device):
+        return True
+    return quickest_lstm() == "packed"
 
 
 def cell_step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -48,7 +50,7 @@ def cell_step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
         Two tensors of shape (B, H).
     """
     size = gates.shape[1] // 4
-    if gates.is_cuda or gates.numel() < FEW_GATES or not _tanh_is_slow():
+    if gates.is_cuda or gates.numel() < FEW_GATES or quickest_tanh() == "tanh":
         enter, keep, candidate, leave = gates.chunk(4, dim=1)
         enter.sigmoid_()
         candidate.tanh_()
@@ -64,22 +66,52 @@ def cell_step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
     return (2 * kept).sigmoid_().mul_(2).sub_(1).mul_(leave), kept
 
 
-@cache
-def _tanh_is_slow() -> bool:
-    """Return whether this CPU takes over twice as long for a tanh as for a sigmoid, by timing both.
+def quickest_tanh() -> str:
+    """Return what a ``tanh`` is best computed by on this CPU: by itself, or by a ``sigmoid``.
 
     torch leaves tanh to Intel's library, which on other processors takes six times as long; on
     Intel's own tanh is the quicker of the two.
     """
+    return quickest("tanh", _tanh_ways, at_least=2)
+
+
+def quickest_lstm() -> str:
+    """Return which LSTM is quicker in bfloat16 on this CPU: ours, ``packed``, or the ``library``'s.
+
+    oneDNN's has to multiply what packing spares, and on a processor that multiplies tiles by itself
+    it is the quicker one all the same.
+    """
+    return quickest("bfloat16 LSTM", _lstm_ways, at_least=1.05)
+
+
+def _tanh_ways() -> Ways:
     numbers = torch.linspace(-2, 2, 4096)
-    seconds = {"tanh_": 1.0, "sigmoid_": 1.0}
-    for _ in range(10):
-        for name in seconds:
-            values = numbers.clone()
-            start = time.perf_counter()
-            getattr(values, name)()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
-    return seconds["tanh_"] > 2 * seconds["sigmoid_"]
+    return {"tanh": numbers.tanh, "sigmoid": numbers.sigmoid}
+
+
+def _lstm_ways() -> Ways:
+    """Return how each LSTM reads a batch of captions, forwards and backwards."""
+    # Of like lengths, as batches have them, and each word some three times.
+    lengths, size, vocabulary = np.repeat([12, 11, 10, 10], 16), 300, 256
+    table = torch.arange(len(lengths) * 12).view(len(lengths), 12) % vocabulary
+    packing = Packing.of(lengths, width=12, device=torch.device("cpu"))
+    words = table.flatten()[packing.places]
+    with torch.device("meta"):  # weights drawn would move the global source of random numbers
+        lstm, embedding = nn.LSTM(size, size, batch_first=True), nn.Embedding(vocabulary, size)
+    for module in (lstm, embedding):
+        module.to_empty(device="cpu")
+        for weight in module.parameters():
+            nn.init.constant_(weight, 0.01)
+
+    def packed() -> None:
+        with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
+            packed_states(lstm, embedding, words, packing).sum().backward()
+
+    def padded() -> None:
+        with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
+            lstm(embedding(table))[0].float().sum().backward()
+
+    return {"library": padded, "packed": packed}
 
 
 def packed_states(

@@ -82,6 +82,32 @@ def test_bfloat16_is_near_float32():
     assert lstm.weight_hh_l0.grad.dtype is torch.float32
 
 
+@pytest.mark.parametrize("way", ["library", "packed"])
+def test_bfloat16_is_packed_where_that_is_quicker(way, monkeypatch):
+    monkeypatch.setattr(packed_lstm, "has_bfloat16", lambda _: True)
+    monkeypatch.setattr(packed_lstm, "quickest", lambda *_, **__: way)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert packs(CPU) == (way == "packed")
+
+
+def test_both_lstms_that_are_timed_run_and_move_no_random_numbers(monkeypatch):
+    """Their gradients stay with them, whatever mode they are asked in."""
+    tried = []
+
+    def both(question, make, **_):
+        for name, compute in make().items():
+            compute()
+            tried.append(name)
+        return "packed"
+
+    monkeypatch.setattr(packed_lstm, "quickest", both)
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        assert packed_lstm.quickest_lstm() == "packed"
+    assert tried == ["library", "packed"]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_float32_on_a_cpu_is_packed():
     assert packs(CPU)
     assert not packs(torch.device("meta"))
@@ -91,7 +117,7 @@ def test_float32_on_a_cpu_is_packed():
 @pytest.mark.parametrize("first", [False, True])
 def test_a_step_is_the_lstms_by_either_way(slow, first, monkeypatch):
     """Where a CPU is slow at tanh, it is computed from a sigmoid."""
-    monkeypatch.setattr(packed_lstm, "_tanh_is_slow", lambda: slow)
+    monkeypatch.setattr(packed_lstm, "quickest_tanh", lambda: "sigmoid" if slow else "tanh")
     generator = torch.Generator().manual_seed(3)
     size = packed_lstm.FEW_GATES // 40
     gates = 4 * torch.randn(12, 4 * size, generator=generator)
@@ -103,17 +129,3 @@ def test_a_step_is_the_lstms_by_either_way(slow, first, monkeypatch):
     hidden = leave.sigmoid() * kept.tanh()
     found = packed_lstm.cell_step(gates.clone(), cell)
     torch.testing.assert_close(found, (hidden.float(), kept.float()), rtol=0, atol=2e-6)
-
-
-@pytest.mark.parametrize(("tanh", "slow"), [(6.0, True), (1.9, False), (0.7, False)])
-def test_a_tanh_is_slow_that_takes_over_twice_as_long_as_a_sigmoid(tanh, slow, monkeypatch):
-    """The shortest of several times counts: a machine is busy now and then."""
-    readings, now = [], 0.0
-    for turn in range(10):
-        for seconds in (tanh, 1.0):
-            busy = 50.0 if turn != 4 else 0.0
-            readings += [now, now + (busy + seconds) * 1e-6]
-            now = readings[-1] + 1e-3
-    clock = iter(readings)
-    monkeypatch.setattr(packed_lstm.time, "perf_counter", lambda: next(clock))
-    assert packed_lstm._tanh_is_slow.__wrapped__() is slow
