@@ -1,7 +1,8 @@
-"""The version of this package."""
+"""The version of this package, and what it runs on."""
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def code_version(folder: Path) -> str:
     if commit is None or changes is None:
         return "unknown"
     return commit + ("+changes" if changes else "")
+
+
+def cpu_model() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 @cache

@@ -36,7 +36,7 @@ from arae_toolkit.benchmarks.textbook import Encoder, Sizes
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.ops.prefix_lstm import alphabetical_batches
+from arae_toolkit.ops.prefix_lstm import PrefixTree, alphabetical_batches
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.reports.results import summarise
 
@@ -203,14 +203,17 @@ def count_batches(model: ARAE, texts: Sequence[str]) -> Batches:
         texts: Put into batches in alphabetical order of ids.
     """
     sentences = model.vocabulary.encode_batch(list(texts))
-    batches = list(alphabetical_batches(sentences, LIBRARY_BATCH_SIZE))
-    counts = [count_sentences([sentences[row] for row in rows]) for rows, _ in batches]
+    batches = [
+        [sentences[row] for row in rows]
+        for rows in alphabetical_batches(sentences, LIBRARY_BATCH_SIZE)
+    ]
+    counts, trees = [count_sentences(batch) for batch in batches], map(PrefixTree.of, batches)
+    beginnings = [(len(tree.words), tree.counts[0]) for tree in trees]
     return Batches(
         len(batches),
         len({word for sentence in sentences for word in sentence}),
         mean_counts(counts),
-        fmean(len(tree.words) for _, tree in batches),
-        fmean(tree.counts[0] for _, tree in batches),
+        *(fmean(numbers) for numbers in zip(*beginnings, strict=True)),
     )
 
 

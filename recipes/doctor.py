@@ -83,7 +83,9 @@ def _devices() -> list[dict[str, Any]]:
         import torch
     except (ImportError, OSError) as error:  # OSError: a library that torch needs does not load
         return [{**cpu, "problem": f"torch cannot be imported ({error})"}]
-    devices = [{**cpu, "threads": torch.get_num_threads()}]
+    from arae_toolkit.ops.quickest_way import answers
+
+    devices = [{**cpu, "threads": torch.get_num_threads(), "quickest": answers()}]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         devices.append(
@@ -219,6 +221,7 @@ def _device_line(device: dict[str, Any]) -> str:
         parts.append(f"{device['cores']} cores")
     if "threads" in device:
         parts.append(f"{device['threads']} threads used by torch")
+    parts += [f"quickest {what}: {way}" for what, way in device.get("quickest", {}).items()]
     if "memory_bytes" in device:
         parts.append(size_text(device["memory_bytes"]))
         parts.append("bf16" if device["bf16"] else "no bf16")

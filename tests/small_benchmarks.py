@@ -28,6 +28,7 @@ PROGRAMS = (
         "kernels",
         "library_settings",
         "nli_prediction",
+        "nli_textbook",
         "overview",
         "preparation",
     ),

@@ -41,7 +41,7 @@ class LanguageModelNetwork(nn.Module):
 
     def token_nats(self, batch: TokenBatch) -> Tensor:
         """Return the nats of each token, in the batch's packed order. Shape (N,)."""
-        return self.decoder.statistics(self._no_code(batch), batch)[0]
+        return self.decoder.token_nats(self._no_code(batch), batch)
 
     def _no_code(self, batch: TokenBatch) -> Tensor:
         return self.decoder.projection.weight.new_zeros(len(batch), 1)

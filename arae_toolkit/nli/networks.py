@@ -15,6 +15,7 @@ from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.nli.outside_encoder import OutsideEncoder
 from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
+from arae_toolkit.ops.prefix_lstm import PrefixLSTM
 
 PairModelKind = Literal["paper", "bilstm-max", "attention"]
 
@@ -66,6 +67,20 @@ class VectorClassifier(nn.Module):
             return max_over_tokens(states, batch)
         code = self.encoder(batch, dropout=self.embedding_dropout, generator=generator)
         return cast(Tensor, code) * self.code_gain
+
+    @torch.no_grad()
+    def vectors_of(
+        self, sentences: Sequence[Sequence[int]], readers: tuple[PrefixLSTM, ...]
+    ) -> Tensor:
+        """Return the same vectors on a CPU, what sentences share read once. Shape (B, Z), float32.
+
+        Args:
+            sentences: B of ids, each ending in ``<eos>``.
+            readers: Of the encoder.
+        """
+        if isinstance(self.encoder, BiLSTMEncoder):
+            return self.encoder.highest_of(sentences, readers)
+        return self.encoder.codes_of(sentences, readers) * self.code_gain
 
     def forward(
         self, premise: TokenBatch, hypothesis: TokenBatch, generator: NoiseSource | None = None

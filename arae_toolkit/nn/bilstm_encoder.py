@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.code_head import CodeForm, CodeHead
 from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import library_states
+from arae_toolkit.ops.prefix_lstm import PrefixLSTM, PrefixTree
 
 MASKED = -1e4  # below every state and every score, and finite in bfloat16
 
@@ -73,6 +76,45 @@ class BiLSTMEncoder(nn.Module):
         behind = library_states(self.backward_lstm, words.gather(1, places.expand_as(words)))
         behind = behind.gather(1, places.expand_as(behind))
         return torch.cat([ahead, behind], dim=2).float()
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All weights."""
+        ahead, behind = self.forward_lstm.all_weights[0], self.backward_lstm.all_weights[0]
+        return [self.embedding.weight, *ahead, *behind, *self.head.weights]
+
+    def readers(self) -> tuple[PrefixLSTM, ...]:
+        """Return what reads sentences on a CPU, for as long as the weights stay the same."""
+        return tuple(
+            PrefixLSTM(lstm, self.embedding) for lstm in (self.forward_lstm, self.backward_lstm)
+        )
+
+    @torch.no_grad()
+    def highest_of(
+        self, sentences: Sequence[Sequence[int]], readers: tuple[PrefixLSTM, ...]
+    ) -> Tensor:
+        """Return the maximum over each sentence's states, beginnings and ends shared.
+
+        Args:
+            sentences: B of ids, each ending in ``<eos>``.
+            readers: From :meth:`readers`, for any number of calls.
+
+        Returns:
+            Shape (B, H), float32, without gradients.
+        """
+        mirrored = [sentence[::-1] for sentence in sentences]
+        highest = [
+            reader.highest_states(PrefixTree.of(read))
+            for reader, read in zip(readers, (sentences, mirrored), strict=True)
+        ]
+        return torch.cat(highest, dim=1)
+
+    @torch.no_grad()
+    def codes_of(
+        self, sentences: Sequence[Sequence[int]], readers: tuple[PrefixLSTM, ...]
+    ) -> Tensor:
+        """Return the codes of sentences without gradients; see :meth:`highest_of`. Shape (B, Z)."""
+        return self.head(self.highest_of(sentences, readers))  # type: ignore[no-any-return]
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the code of each sentence. Shape (B, Z), float32, by default of unit norm."""

@@ -32,6 +32,11 @@ class CodeHead(nn.Module):
         if form != "sphere" or state_size != size:
             self.map = nn.Linear(state_size, 2 * size if form == "gaussian" else size)
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """All weights: none, or those of the map."""
+        return [] if self.map is None else [self.map.weight, self.map.bias]
+
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator) -> None:
         """Draw the weights of a map to the sphere from U(-1, 1), whatever the network's are.

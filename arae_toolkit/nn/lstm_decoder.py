@@ -12,7 +12,7 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, PAD
 from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import lstm_states
-from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy, token_statistics
+from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy, token_nats, token_statistics
 from arae_toolkit.ops.packed_lstm import InputGateCache, cell_step, packed_states, packs
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
@@ -138,19 +138,29 @@ class LSTMDecoder(nn.Module):
         Raises:
             ValueError: If the batch is not packed.
         """
-        if batch.packing is None:
-            raise ValueError("statistics by token need a packed batch")
-        targets = batch.tokens.flatten()[batch.packing.places]
-        weight, bias = self.projection.weight, self.projection.bias
-        return token_statistics(self(code, batch), weight, bias, targets, dtype=dtype)
+        return token_statistics(*self._scored(code, batch), dtype=dtype)
+
+    @torch.no_grad()
+    def token_nats(
+        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Return the nats of each real token alone. Shape (N,); see :meth:`statistics`."""
+        return token_nats(*self._scored(code, batch), dtype=dtype)
 
     def sentence_nats(
         self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
     ) -> Tensor:
         """Return the nats of each sentence. Shape (B,); see :meth:`statistics`."""
-        token_nats, _ = self.statistics(code, batch, dtype=dtype)
-        assert batch.packing is not None, "else statistics() would have refused it"
-        return token_nats.new_zeros(len(batch)).index_add_(0, batch.packing.rows, token_nats)
+        nats = self.token_nats(code, batch, dtype=dtype)
+        assert batch.packing is not None, "else token_nats() would have refused it"
+        return nats.new_zeros(len(batch)).index_add_(0, batch.packing.rows, nats)
+
+    def _scored(self, code: Tensor, batch: TokenBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the states before the real tokens, weights and bias of the scores, the tokens."""
+        if batch.packing is None:
+            raise ValueError("statistics by token need a packed batch")
+        targets = batch.tokens.flatten()[batch.packing.places]
+        return self(code, batch), self.projection.weight, self.projection.bias, targets
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""

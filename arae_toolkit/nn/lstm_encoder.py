@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.noise import NoiseSource, seeded_dropout
@@ -10,8 +13,8 @@ from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.nn.code_head import CodeForm, CodeHead
 from arae_toolkit.nn.embedding import TokenEmbedding
 from arae_toolkit.ops.cudnn_lstm import lstm_states
-from arae_toolkit.ops.packed_lstm import InputGateCache, packed_states, packs
-from arae_toolkit.ops.prefix_lstm import PrefixTree, last_states
+from arae_toolkit.ops.packed_lstm import packed_states, packs
+from arae_toolkit.ops.prefix_lstm import PrefixLSTM, PrefixTree
 
 
 class LSTMEncoder(nn.Module):
@@ -83,20 +86,26 @@ class LSTMEncoder(nn.Module):
             last = states.gather(1, ends)[:, 0]
         return last
 
-    def input_gates(self) -> InputGateCache:
-        """Return what words add to the gates, for as long as the weights stay the same."""
-        from_input, _, *biases = (weight.detach() for weight in self.lstm.all_weights[0])
-        return InputGateCache(self.embedding.weight.detach(), from_input, biases[0] + biases[1])
+    @property
+    def weights(self) -> list[Tensor]:
+        """All weights."""
+        return [self.embedding.weight, *self.lstm.all_weights[0], *self.head.weights]
 
-    def codes_of(self, tree: PrefixTree, input_gates: InputGateCache) -> Tensor:
-        """Return the same codes of sentences whose beginnings they share, without gradients.
+    def readers(self) -> tuple[PrefixLSTM, ...]:
+        """Return what reads sentences on a CPU, for as long as the weights stay the same."""
+        return (PrefixLSTM(self.lstm, self.embedding),)
+
+    @torch.no_grad()
+    def codes_of(
+        self, sentences: Sequence[Sequence[int]], readers: tuple[PrefixLSTM, ...]
+    ) -> Tensor:
+        """Return the same codes of sentences, each beginning that they share read once.
 
         Args:
-            tree: Of B sentences.
-            input_gates: From :meth:`input_gates`, for any number of trees.
+            sentences: B of ids, each ending in ``<eos>``.
+            readers: From :meth:`readers`, for any number of calls.
 
         Returns:
-            Shape (B, Z), float32.
+            Shape (B, Z), float32, without gradients.
         """
-        from_state = self.lstm.all_weights[0][1]
-        return self.head(last_states(from_state, input_gates, tree))  # type: ignore[no-any-return]
+        return self.head(readers[0].last_states(PrefixTree.of(sentences)))  # type: ignore[no-any-return]

@@ -7,13 +7,14 @@ that depends on the device: :mod:`~arae_toolkit.ops.linear_cross_entropy_cpu` su
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from arae_toolkit.ops.linear_cross_entropy_cpu import chunks, gradients_on_cpu
+from arae_toolkit.ops.linear_cross_entropy_cpu import chunks, gradients_on_cpu, write_scores
 from arae_toolkit.ops.linear_cross_entropy_cuda import gradients_on_cuda
 
 ROWS_AT_ONCE = {"cpu": 170, "cuda": 4096}
@@ -99,6 +100,28 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 @torch.no_grad()
+def token_nats(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Return, for each token, its negative log-likelihood in nats. Shape (N,), float32.
+
+    Args:
+        hidden: Shape (N, H).
+        weight: Shape (V, H).
+        bias: Shape (V,).
+        targets: Shape (N,), int64.
+        dtype: Precision of the matrix products, by default the weights'; the softmax is float32.
+    """
+    parts = _scores_by_chunk(hidden, weight, bias, targets, dtype or weight.dtype)
+    return torch.cat([_nats(*part) for part in parts] or [hidden.new_empty(0)])
+
+
+@torch.no_grad()
 def token_statistics(
     hidden: Tensor,
     weight: Tensor,
@@ -107,29 +130,39 @@ def token_statistics(
     *,
     dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return, for each token, its negative log-likelihood in nats and whether it is the top choice.
-
-    Args:
-        hidden: Shape (N, H).
-        weight: Shape (V, H).
-        bias: Shape (V,).
-        targets: Shape (N,), int64.
-        dtype: Precision of the matrix products, by default the weights'; the softmax is float32.
+    """Return the nats of each token, and whether it is the top choice; see :func:`token_nats`.
 
     Returns:
         Two tensors of shape (N,), float32 and bool.
     """
-    dtype = dtype or weight.dtype
-    hidden, weight, bias = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
     nats, correct = [], []
-    most = ROWS_AT_ONCE.get(hidden.device.type, ROWS_AT_ONCE["cuda"])
-    size, starts = chunks(len(hidden), most=most)
-    for start in starts:
-        rows = slice(start, start + size)
-        scores = torch.addmm(bias, hidden[rows], weight.t()).float()
-        answers = targets[rows, None]
-        nats.append((scores.logsumexp(dim=1, keepdim=True) - scores.gather(1, answers))[:, 0])
-        correct.append(scores.argmax(dim=1) == targets[rows])
+    for scores, answers in _scores_by_chunk(hidden, weight, bias, targets, dtype or weight.dtype):
+        correct.append(scores.argmax(dim=1) == answers)
+        nats.append(_nats(scores, answers))
     if not nats:
         return hidden.new_empty(0), hidden.new_empty(0, dtype=torch.bool)
     return torch.cat(nats), torch.cat(correct)
+
+
+def _nats(scores: Tensor, answers: Tensor) -> Tensor:
+    """Return the negative log-likelihood of each row's answer. Shapes (N, V) and (N,) to (N,)."""
+    return functional.cross_entropy(scores, answers, reduction="none")
+
+
+def _scores_by_chunk(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the scores of some rows in float32, to be used before the next, with their targets."""
+    hidden, weight, bias = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
+    most = ROWS_AT_ONCE.get(hidden.device.type, ROWS_AT_ONCE["cuda"])
+    size, starts = chunks(len(hidden), most=most)
+    by_blocks = hidden.device.type == "cpu" and dtype is torch.float32
+    buffer = hidden.new_empty(min(size, len(hidden)), len(weight)) if by_blocks else None
+    for start in starts:
+        rows = slice(start, start + size)
+        if buffer is None:
+            scores = torch.addmm(bias, hidden[rows], weight.t()).float()
+        else:
+            scores = buffer[: len(hidden[rows])]
+            write_scores(hidden[rows], weight, bias=bias, out=scores)
+        yield scores, targets[rows]

@@ -25,6 +25,8 @@ CHUNK_ROWS = {torch.float32: 256, torch.bfloat16: 704}
 ROW_MULTIPLE = {torch.float32: 1, torch.bfloat16: 64}
 WORD_MULTIPLE = {torch.float32: 1, torch.bfloat16: 64}
 COLUMN_MULTIPLE = {torch.float32: 4, torch.bfloat16: 32}
+WORDS_AT_ONCE = 1024
+"""Words whose scores are computed at once: by a whole vocabulary the library multiplies slower."""
 # The bias of a word that is none. Not infinite: it is multiplied by its exponential, which is 0.
 NO_WORD = -1e30
 # Between these a sum of exponentials is as precise as any: none overflowed, and none that matters
@@ -145,7 +147,7 @@ def _one_chunk(
     gradient = (scores @ table).float()
     total = gradient[:, size + 1] + of_answers.exp()
     if not bool(((total > LEAST_SUM) & (total < GREATEST_SUM)).all()):
-        torch.mm(states, table.t(), out=scores)
+        write_scores(states, table, out=scores)
         states[:, size + 1] = -scores.amax(dim=1)
         of_answers = _exponentials(states, table, scores, places)
         gradient = (scores @ table).float()
@@ -154,6 +156,25 @@ def _one_chunk(
     scores.view(-1).index_copy_(0, places, -others.to(scores.dtype))
     gradient.addcmul_(others[:, None], table[answers], value=-1)
     return (total.log() - of_answers)[:, None], total.reciprocal()[:, None], gradient
+
+
+def write_scores(states: Tensor, table: Tensor, *, out: Tensor, bias: Tensor | None = None) -> None:
+    """Multiply states by a table of words on a CPU.
+
+    Args:
+        states: Shape (M, K).
+        table: Shape (V, K).
+        out: Overwritten with the product, (M, V).
+        bias: Added to each row. Shape (V,).
+    """
+    # In bfloat16 kernels are compiled for every shape they meet, and quick at any size.
+    most = WORDS_AT_ONCE if out.dtype is torch.float32 else max(1, len(table))
+    for start in range(0, len(table), most):
+        words = slice(start, start + most)
+        if bias is None:
+            torch.mm(states, table[words].t(), out=out[:, words])
+        else:
+            torch.addmm(bias[words], states, table[words].t(), out=out[:, words])
 
 
 def _exponentials(states: Tensor, table: Tensor, scores: Tensor, places: Tensor) -> Tensor:
@@ -168,7 +189,7 @@ def _exponentials(states: Tensor, table: Tensor, scores: Tensor, places: Tensor)
     Returns:
         Shape (M,), float32.
     """
-    torch.mm(states, table.t(), out=scores)
+    write_scores(states, table, out=scores)
     # Not by gather() and scatter_(): in bfloat16 they copy the whole tensor.
     flat = scores.view(-1)
     of_answers = flat[places].float()

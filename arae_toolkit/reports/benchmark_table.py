@@ -89,6 +89,17 @@ COMPARISONS = [
         "nli_prediction", "labelling pairs, against one pair at a time", *_BATCHES, "at least 8"
     ),
     Comparison("nli_prediction", "labelling pairs with `--precision bf16`", *_BATCHES_BF16),
+    *(
+        Comparison(
+            *("nli_textbook", f"labelling pairs {how}, against plain torch"),
+            *(f"library, {way}, rate", f"textbook, {way}, rate"),
+            *(f"library over textbook, {way}", target),
+        )
+        for how, way, target in (
+            ("in calls of 64", "calls of 64", "at least 1.5"),
+            ("one by one", "one by one", "at least 2"),
+        )
+    ),
     Comparison(
         *("transfer_throughput", "transferring, against one sentence at a time"),
         *(*_BATCHES, "at least 10"),

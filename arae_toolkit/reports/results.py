@@ -17,7 +17,7 @@ from typing import Any, Literal, TypedDict
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import DataError
 from arae_toolkit.storage.atomic_files import write_json
-from arae_toolkit.version import __version__, code_version
+from arae_toolkit.version import __version__, code_version, cpu_model
 
 SIGNIFICANT_DIGITS = 6
 FIELDS = ("name", "command", "commit", "corpus", "seeds", "device", "seconds", "metrics")
@@ -209,16 +209,6 @@ def _read(path: Path) -> dict[str, Any]:
     if missing := [f for f in FIELDS if not isinstance(result, dict) or f not in result]:
         raise DataError(f"not a result: it has no {missing[0]!r}", path=path)
     return dict(result)
-
-
-def cpu_model() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _rounded(value: float) -> float:

@@ -20,6 +20,7 @@ from arae_toolkit.benchmarks import (
     encoding,
     iteration_profile,
     nli_prediction,
+    nli_textbook,
     programs,
     quality_by_setting,
     seeds,
@@ -35,6 +36,8 @@ from arae_toolkit.data.samplers import EpochSampler
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.evaluation.reconstruction import Reconstruction
 from arae_toolkit.models.arae import ARAE
+from arae_toolkit.nli.model import NLIModel
+from arae_toolkit.nli.networks import new_network
 from arae_toolkit.pretraining.experiment import new_model, pretrain
 from arae_toolkit.reports.performance_tables import iteration_block, settings_block
 from arae_toolkit.reports.results import read_results, summarise
@@ -53,6 +56,7 @@ RUNS: dict[str, str] = {
     "iteration_profile": "iteration_profile --rounds 2 --iterations 2",
     "library_settings-fp32": "library_settings --rounds 2 --iterations 3 --busy 0 --preset demo",
     "nli_prediction": "nli_prediction {pairs} --count 300 --one-by-one 20 --rounds 2 --lines 2000",
+    "nli_textbook": "nli_textbook {pairs} --count 130 --one-by-one 10 --rounds 2",
     "overview-cpu-8-eager": "overview --batch-size 8 --quick --no-graphs --training-only",
     "preparation": "preparation --size 200",
     "processes-demo-fp32-8": "processes --rounds 2 --iterations 3 --batch-size 8 --preset demo",
@@ -157,6 +161,7 @@ def test_a_program_writes_what_it_measured(name, result_of, corpus, labelled):
         "library_settings-fp32",
         "processes-demo-fp32-8",
         "nli_prediction",
+        "nli_textbook",
         "startup",
         "transfer_throughput",
     )
@@ -476,6 +481,23 @@ def test_rates_memory_and_the_first_row(name, answers, rows, result_of):
     assert values["stream, growth"] == pytest.approx(peak - early, abs=0.01)
     if name == "transfer_throughput":
         assert 0.1 < values["first row"] <= values["first row, slowest"] < 60
+
+
+def test_a_plain_classifier_finds_the_same_labels(result_of, folders):
+    """With the same weights, of either kind that it is written for; others are refused."""
+    values = _values(result_of("nli_textbook")["nli_textbook"])
+    assert values["same labels"] == 100
+    ours = small.pair_model(4)
+    paper = {**small.PAIR_ARGUMENTS, "kind": "paper"}
+    network = new_network(
+        len(ours.vocabulary), 3, generator=torch.Generator().manual_seed(2), **paper
+    )
+    lstm = NLIModel([network], ours.vocabulary, small.LABELS, arguments=paper)
+    for model in (ours, lstm):
+        plain = nli_textbook.PlainClassifier.of(model)
+        assert plain.predict(small.PAIRS) == model.predict(small.PAIRS)
+    with pytest.raises(ToolkitError, match="one network"):
+        nli_textbook.PlainClassifier.of(small.pair_model(1, 2))
 
 
 def test_stream_and_starts_may_be_left_out(folders, corpus, labelled, tmp_path):

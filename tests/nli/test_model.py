@@ -1,4 +1,5 @@
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -190,6 +191,26 @@ def test_bfloat16_moves_probabilities_little():
     lower = model.probabilities(pairs)
     assert not np.array_equal(exact, lower)
     assert np.abs(exact - lower).max() < 0.05
+
+
+@every_kind
+def test_new_weights_count_at_once(kind):
+    """What was kept of the old ones is not used any more."""
+    made, other = model(kind), model(kind, seed=3)
+    before = made.probabilities(PAIRS)
+    made.load_state_dict(other.state_dict())
+    close(made.probabilities(PAIRS), other.probabilities(PAIRS))
+    assert np.abs(made.probabilities(PAIRS) - before).max() > 1e-3
+
+
+@every_kind
+def test_what_is_kept_from_call_to_call_changes_no_answer_and_no_copy(kind):
+    made = model(kind)
+    size = len(pickle.dumps(made))
+    together = made.probabilities(PAIRS)
+    for start in range(0, len(PAIRS), 2):
+        close(made.probabilities(PAIRS[start : start + 2]), together[start : start + 2])
+    assert len(pickle.dumps(made)) == size
 
 
 @every_kind

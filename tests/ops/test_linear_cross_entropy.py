@@ -4,7 +4,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from arae_toolkit.ops import linear_cross_entropy_cpu
-from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy, token_statistics
+from arae_toolkit.ops.linear_cross_entropy import (
+    linear_cross_entropy,
+    token_nats,
+    token_statistics,
+)
 
 
 def _inputs(rows: int = 37) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -130,6 +134,25 @@ def test_statistics_agree_with_the_training_loss():
     )
     scores = functional.linear(hidden, weight, bias)
     assert torch.equal(correct, scores.argmax(dim=1) == targets)
+
+
+@pytest.mark.parametrize("words_at_once", [1, 4, 1024])
+def test_scores_are_the_same_however_many_words_are_multiplied_at_once(words_at_once, monkeypatch):
+    hidden, weight, bias, targets = (value.detach() for value in _inputs())
+    monkeypatch.setattr(linear_cross_entropy_cpu, "WORDS_AT_ONCE", words_at_once)
+    scores = torch.empty(len(hidden), len(weight))
+    linear_cross_entropy_cpu.write_scores(hidden, weight, out=scores)
+    torch.testing.assert_close(scores, hidden @ weight.t())
+    expected = functional.cross_entropy(
+        functional.linear(hidden, weight, bias), targets, reduction="none"
+    )
+    torch.testing.assert_close(token_nats(hidden, weight, bias, targets), expected)
+    torch.testing.assert_close(linear_cross_entropy(hidden, weight, bias, targets), expected.sum())
+
+
+def test_no_tokens_have_no_nats():
+    hidden, weight, bias, targets = _inputs()
+    assert token_nats(hidden[:0], weight, bias, targets[:0]).shape == (0,)
 
 
 def test_statistics_in_bfloat16_are_near_those_in_float32():

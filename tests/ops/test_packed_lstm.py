@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from arae_toolkit.data.packed_sequence import Packing
 from arae_toolkit.devices import reduced
+from arae_toolkit.ops import packed_lstm
 from arae_toolkit.ops.packed_lstm import packed_states, packs
 
 CPU = torch.device("cpu")
@@ -81,6 +82,50 @@ def test_bfloat16_is_near_float32():
     assert lstm.weight_hh_l0.grad.dtype is torch.float32
 
 
+@pytest.mark.parametrize("way", ["library", "packed"])
+def test_bfloat16_is_packed_where_that_is_quicker(way, monkeypatch):
+    monkeypatch.setattr(packed_lstm, "has_bfloat16", lambda _: True)
+    monkeypatch.setattr(packed_lstm, "quickest", lambda *_, **__: way)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert packs(CPU) == (way == "packed")
+
+
+def test_both_lstms_that_are_timed_run_and_move_no_random_numbers(monkeypatch):
+    """Their gradients stay with them, whatever mode they are asked in."""
+    tried = []
+
+    def both(question, make, **_):
+        for name, compute in make().items():
+            compute()
+            tried.append(name)
+        return "packed"
+
+    monkeypatch.setattr(packed_lstm, "quickest", both)
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        assert packed_lstm.quickest_lstm() == "packed"
+    assert tried == ["library", "packed"]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_float32_on_a_cpu_is_packed():
     assert packs(CPU)
     assert not packs(torch.device("meta"))
+
+
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_step_is_the_lstms_by_either_way(slow, first, monkeypatch):
+    """Where a CPU is slow at tanh, it is computed from a sigmoid."""
+    monkeypatch.setattr(packed_lstm, "quickest_tanh", lambda: "sigmoid" if slow else "tanh")
+    generator = torch.Generator().manual_seed(3)
+    size = packed_lstm.FEW_GATES // 40
+    gates = 4 * torch.randn(12, 4 * size, generator=generator)
+    cell = None if first else 2 * torch.randn(12, size, generator=generator)
+    enter, keep, candidate, leave = gates.double().chunk(4, dim=1)
+    kept = enter.sigmoid() * candidate.tanh()
+    if cell is not None:
+        kept += keep.sigmoid() * cell.double()
+    hidden = leave.sigmoid() * kept.tanh()
+    found = packed_lstm.cell_step(gates.clone(), cell)
+    torch.testing.assert_close(found, (hidden.float(), kept.float()), rtol=0, atol=2e-6)

@@ -11,7 +11,7 @@ from arae_toolkit.data.token_batches import TokenBatch, length_bucketed_batches
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import Precision
 from arae_toolkit.models.model_folder import ModelFolder
-from arae_toolkit.ops.linear_cross_entropy import token_statistics
+from arae_toolkit.ops.linear_cross_entropy import token_nats
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
 from arae_toolkit.transfer.rewriter import (
     STRENGTHS,
@@ -120,7 +120,7 @@ def sentence_nats(model: CrossAligned, batch: TokenBatch, labels: Tensor, code: 
     packing, generator = batch.packing, model.generator
     assert packing is not None, "batches of texts are packed"
     behaviour = generator.forced(generator.first_state(code, labels), batch)
-    nats, _ = token_statistics(
+    nats = token_nats(
         behaviour.states.flatten(0, 1)[packing.places],
         generator.projection.weight,
         generator.projection.bias,
