@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from arae_toolkit.data.token_batches import length_bucketed_batches
+from arae_toolkit.devices import autocast_dtype
 from arae_toolkit.nn.bilstm_encoder import BiLSTMEncoder
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.ops.packed_lstm import packs
@@ -115,7 +116,7 @@ def encode_sentences(
     """
     device = encoder.embedding.weight.device
     codes = torch.zeros(len(sentences), encoder.code_size, device=device)
-    if packs(device):
+    if packs(device) and autocast_dtype("cpu") is None:  # tries are read in float32
         readers = encoder.readers()
         for rows in alphabetical_batches(sentences, batch_size):
             read = [sentences[row] for row in rows]

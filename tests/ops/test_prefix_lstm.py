@@ -89,7 +89,7 @@ def test_batches_hold_every_row_once_and_end_early(monkeypatch):
 
 @pytest.mark.parametrize("kind", [LSTMEncoder, BiLSTMEncoder])
 def test_only_a_cpu_in_float32_shares_beginnings(kind, monkeypatch):
-    """Under bfloat16 the library's LSTM is quicker."""
+    """Under bfloat16 whole batches are read, by whichever LSTM is quicker."""
     used: list[int] = []
     batches = sentence_encoding.alphabetical_batches
     monkeypatch.setattr(
