@@ -100,7 +100,14 @@ SYSTEMS = {
     ),
     "arae-hidden": PlainSystem("ARAE, words hidden", "arae", WORDS_HIDDEN),
     "arae-pressed": PlainSystem(
-        "ARAE, noise 0.1 and flow 0.5", "arae", PRESSED, temperatures=(0.0, 0.8)
+        "ARAE, noise 0.1 and flow 0.5", "arae", PRESSED, temperatures=(0.0, 0.8, 1.0)
+    ),
+    "arae-pressed-flow": PlainSystem(
+        "ARAE, noise 0.1 and flow 0.5, fitted flow",
+        "arae",
+        PRESSED,
+        prior="flow",
+        temperatures=(0.8, 0.6, 0.7, 1.0),
     ),
     "arae-critic": PlainSystem("ARAE, critic alone", "arae", CRITIC_ALONE),
     "arae-clip": PlainSystem(
