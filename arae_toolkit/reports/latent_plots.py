@@ -63,9 +63,16 @@ def draw_figure4(models: Models, path: Path) -> None:
             if index == 0:
                 inputs = [row["input_perplexity"] for row in swaps]
                 perplexity.plot(numbers, inputs, "k:", label="the inputs")
-    _finish(nats, "nats per sentence, original", "swaps")
-    _finish(perplexity, "perplexity of what is written", "swaps")
-    _finish(restored, "original restored, percent", "swaps")
+    perplexity.set_yscale("log")
+    titles = (
+        "nats per sentence, original",
+        "perplexity of what is written",
+        "original restored, %",
+    )
+    for axes, title in zip((nats, perplexity, restored), titles, strict=True):
+        _finish(axes, title, "swaps", with_legend=False)
+    drawn = (perplexity if perplexity.lines else nats).get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
     _save(figure, path)
 
 
