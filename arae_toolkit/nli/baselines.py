@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from arae_toolkit.errors import ToolkitError
 from arae_toolkit.nli.pair_batches import PairStore
 
 if TYPE_CHECKING:
@@ -72,13 +73,23 @@ def hypothesis_log_probabilities(
         rows: Those that are learned from. Shape (N,).
         known: Class of each of them. Shape (N,).
         labels: A.
-        parts: Into how many the pairs are divided.
+        parts: Into how many the pairs are divided; fewer, where a label has not as many.
 
     Returns:
         Logarithms of probabilities, that of guessing for all other pairs. Shape (of the store, A).
+
+    Raises:
+        ToolkitError: If there is one label only, or one of a single pair: no other tells of it.
     """
     from sklearn.model_selection import cross_val_predict
 
+    of_each = np.unique(known, return_counts=True)[1]
+    if len(of_each) < 2 or of_each.min() < 2:
+        raise ToolkitError(
+            "hypothesis_weight needs two labels or more, each of two pairs or more, and there are "
+            f"{', '.join(map(str, of_each))}; take more labels, or hypothesis_weight=0"
+        )
+    parts = min(parts, int(of_each.min()))
     found = np.full((len(train), labels), -np.log(labels), dtype=np.float32)
     words = [train.hypothesis_words(row) for row in rows.tolist()]
     told = cross_val_predict(

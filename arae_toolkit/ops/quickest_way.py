@@ -31,13 +31,13 @@ def quickest(question: str, make: Callable[[], Ways], *, at_least: float = 1.0) 
 
     Args:
         question: What is asked, by which the answer is kept.
-        make: Returns the ways by name, each doing the same, if they are to be timed.
+        make: Returns the ways by name, each doing the same.
         at_least: Times that another than the first must be as quick.
     """
     if question not in _found:
-        kept = answers().get(question)
-        if kept is None:
-            kept = _timed(make(), at_least=at_least)
+        ways, kept = make(), answers().get(question)
+        if kept not in ways:  # not asked yet, or damaged
+            kept = _timed(ways, at_least=at_least)
             with suppress(ToolkitError, OSError):  # timed again by the next process
                 place = _place()
                 everything = _read(place)
@@ -49,9 +49,10 @@ def quickest(question: str, make: Callable[[], Ways], *, at_least: float = 1.0) 
 
 def answers() -> dict[str, str]:
     """Return the answers that are kept for this processor and this version of torch."""
+    found: Mapping[str, object] = {}
     with suppress(ToolkitError):
-        return _read(_place()).get(_machine(), {})
-    return {}
+        found = _read(_place()).get(_machine(), {})
+    return {question: way for question, way in found.items() if isinstance(way, str)}
 
 
 def _timed(ways: Ways, *, at_least: float) -> str:

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from small_runs import KillAt, Killed, assert_same_end
 from torch.nn import functional
 
-from arae_toolkit.errors import TrainingDiverged
+from arae_toolkit.errors import ToolkitError, TrainingDiverged
 from arae_toolkit.estimators.nli_fit import train_in_memory
 from arae_toolkit.evaluation.classification import measure_classification
 from arae_toolkit.models.model_folder import WEIGHTS, save_model_folder
@@ -330,3 +330,21 @@ def test_what_hypotheses_give_away_need_not_be_learned():
     explained = 0.5 * torch.from_numpy(told)[torch.from_numpy(batch.rows)]
     expected = functional.cross_entropy(scores + explained, batch.labels)
     torch.testing.assert_close(made.iteration(0)["nats_per_pair"], expected)
+
+
+def test_few_labels_are_divided_into_fewer_parts():
+    """Two of a class are one in each part; what is said stays finite, and sums to one."""
+    store = small.rule_store(40)
+    rows = np.concatenate([np.flatnonzero(store.labels == label)[:2] for label in range(3)])
+    told = hypothesis_log_probabilities(store, rows, store.labels[rows], labels=3)
+    assert np.isfinite(told).all()
+    np.testing.assert_allclose(np.exp(told).sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [(1, 4, 4), (6, 0, 0), (1, 1, 1)])
+def test_a_label_of_one_pair_cannot_be_foretold(counts):
+    store = small.rule_store(40)
+    of_each = [np.flatnonzero(store.labels == label)[:count] for label, count in enumerate(counts)]
+    rows = np.concatenate(of_each)
+    with pytest.raises(ToolkitError, match="hypothesis_weight needs two labels or more, each of"):
+        hypothesis_log_probabilities(store, rows, store.labels[rows], labels=3)

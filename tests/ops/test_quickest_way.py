@@ -80,3 +80,17 @@ def test_a_damaged_file_or_none_that_can_be_written_is_no_obstacle(timed, conten
     folder.rmdir()
     folder.write_text("no folder")
     assert ask("other", first=2.0, second=1.0) == "second"
+
+
+@pytest.mark.parametrize("answer", [5, ["second"], {"second": 1}, "third"])
+def test_an_answer_that_is_none_of_the_ways_is_timed_again(timed, monkeypatch, answer, tmp_path):
+    ask, _ = timed
+    ask(first=2.0, second=1.0)
+    (path,) = (tmp_path / "cache").glob("*.json")
+    content = json.loads(path.read_text())
+    (kept,) = content.values()
+    kept["tanh"] = answer
+    path.write_text(json.dumps(content))
+    monkeypatch.setattr(quickest_way, "_found", {})
+    assert ask(first=2.0, second=1.0) == "second"
+    assert answers() == {"tanh": "second"}

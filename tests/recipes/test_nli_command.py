@@ -492,3 +492,27 @@ def test_a_dev_of_few_pairs_does_not_make_a_training_chance_level(tmp_path):
     )
     assert "too few to tell learning from guessing" in result.stderr
     assert "chance level" not in result.stderr
+
+
+def test_an_encoder_that_diverges_costs_table5_no_other_row(corpus, tmp_path, monkeypatch):
+    """As a pilot it scores nothing; as a row it is left out, and the exit code says so."""
+    _small_classifiers(monkeypatch)
+    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 24)
+    sizes = ("embedding_size=16", "code_size=16", "hidden_size=16", "generator_sizes=[8]")
+    common = (*sizes, "critic_sizes=[8]", "evaluation_sentences=50", "epochs=2")
+    monkeypatch.setattr(table5_rows, "COMMON", common)
+    diverging = ("autoencoder_rate=1e6",)
+    monkeypatch.setitem(
+        table5_rows.ROWS, "ae-15", EncoderRow("ae", (diverging, ("code_noise=0.05",)))
+    )
+    monkeypatch.setitem(table5_rows.ROWS, "ae", EncoderRow("ae", (diverging,)))
+    result = call(
+        "reproduce", "table5", "--labels", "300", "--seeds", 1, "--pretraining-seeds", 1,
+        "--system", "ae", "--system", "ae-15", "--corpus", corpus, "--out", tmp_path / "t",
+        "--results", tmp_path / "results", code=5,
+    )  # fmt: skip
+    about = _result(tmp_path, "table5")["details"]["rows"]
+    assert [*about] == ["ae-15"]
+    assert about["ae-15"]["tuning"]["chosen"] == ["code_noise=0.05"]
+    assert about["ae-15"]["tuning"]["pilots"][0]["score"] == 0
+    assert result.stderr.count("left out") == 2

@@ -147,6 +147,19 @@ def test_outputs_are_kept_for_the_same_weights_sources_and_precision(run):
     assert "kept" not in found()
 
 
+@pytest.mark.parametrize("lines", [[], ["{"], ["5", "6"], ["HEAD", "5", "6"], ["HEAD", "NONE"]])
+def test_outputs_that_are_damaged_are_written_again(run, lines):
+    sources = Sources([small_transfer.REWRITTEN[0]], [0], [1])
+    first = outputs_of(AE, run, sources, NAMES, precision="fp32")
+    kept = run / "outputs" / "ae.jsonl"
+    whole = kept.read_text()
+    head, row = whole.splitlines()
+    known = {"HEAD": head, "NONE": json.dumps({**json.loads(row), "transferred": None})}
+    kept.write_text("".join(known.get(line, line) + "\n" for line in lines))
+    assert outputs_of(AE, run, sources, NAMES, precision="fp32") == first
+    assert kept.read_text() == whole
+
+
 def test_outputs_of_infilling_are_kept_for_the_same_search(tmp_path, monkeypatch):
     sizes = asdict(InfillingModelConfig(embedding_size=8, hidden_size=4, attribute_size=4))
     words = Vocabulary.build(small_transfer.REWRITTEN, size=100)

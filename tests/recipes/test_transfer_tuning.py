@@ -10,6 +10,7 @@ import small_transfer
 import torch
 
 from arae_toolkit.config.schema import Config
+from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.text_overlap import corpus_bleu
 from arae_toolkit.evaluation.transfer.evaluators import systems_judge
 from arae_toolkit.recipes.reproduce.transfer import runs, tuning
@@ -116,6 +117,30 @@ def test_what_the_user_or_the_system_has_settled_is_not_varied(corpus, written, 
         ("word_drop=0",), ("word_drop=0.2",),
     ]  # fmt: skip
     assert tuned(choices("ae", tune=False), corpus, tmp_path, device=CPU)[1] == {}
+
+
+def test_a_pilot_that_diverges_scores_nothing(corpus, written, monkeypatch, tmp_path):
+    train = tuning.train_system
+
+    def diverging(system, seed, place, **how):
+        if place.name == "ae-2":
+            raise TrainingDiverged("nats are not finite")
+        train(system, seed, place, **how)
+
+    monkeypatch.setattr(tuning, "train_system", diverging)
+    _, tunings = tuned(choices("ae"), corpus, tmp_path, device=CPU)
+    assert tunings["ae"].pilots[2].score == 0
+    assert tunings["ae"].chosen == tuning.CHOICES["ae"][3]
+
+
+@pytest.mark.parametrize("score", [None, "good", {}, float("nan"), ...])
+def test_a_score_that_is_none_is_made_again(corpus, written, tmp_path, score):
+    _, expected = tuned(choices("ae"), corpus, tmp_path, device=CPU)
+    kept = tmp_path / "pilots" / "ae-2" / tuning.FILE
+    content = json.loads(kept.read_text())
+    content.pop("score")
+    kept.write_text(json.dumps(content if score is ... else {**content, "score": score}))
+    assert tuned(choices("ae"), corpus, tmp_path, device=CPU)[1] == expected
 
 
 @pytest.mark.parametrize(

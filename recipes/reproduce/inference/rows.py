@@ -141,7 +141,11 @@ class Encoders:
         return (*base, *row.changes, *(self.tuning(name).chosen if row.kind else ()))
 
     def encoder(self, name: str, seed: int) -> PretrainedEncoder | None:
-        """Return the encoder of a row's seed, trained now if it is not there."""
+        """Return the encoder of a row's seed, trained now if it is not there.
+
+        Raises:
+            TrainingDiverged: If its training does.
+        """
         if (name, seed) not in self.trained:
             self.trained[name, seed] = self._encoder(name, seed)
         return self.trained[name, seed]
@@ -194,7 +198,11 @@ class Encoders:
             own = (*base, *row.changes, *changes, f"seed={PILOT_SEED}")
             whole = with_overrides(preset("faithful", corpus=self.corpus.name), own)
             half = f"epochs={-(-whole.training.epochs // 2)}"
-            encoder = self._pretrained(name, row.kind, (*own, half), place / "encoder")
+            try:
+                encoder = self._pretrained(name, row.kind, (*own, half), place / "encoder")
+            except TrainingDiverged as error:
+                say(f"arae-toolkit: warning: {place / 'encoder'}: {error}; left out")
+                return 0.0
         config = self._classifier(self.pilot_labels.name, () if row.kind else changes)
         epochs = -(-config.training.epochs // 2)
         config = replace(config, training=replace(config.training, epochs=epochs))

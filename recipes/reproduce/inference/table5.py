@@ -234,14 +234,19 @@ def _cell(
     Random weights get as many seeds as the others have classifiers in all.
 
     Returns:
-        What they measured by seeds of the encoder and of the classifier, or why one of them has
-        learned nothing.
+        What they measured by seeds of the encoder and of the classifier, or why one of them, or
+        an encoder, has learned nothing.
     """
     found: Cell = {}
     own = encoders.seeds(name, pretraining)
     each = seeds if ROWS[name].kind or encoders.quick else seeds * pretraining
     for seed in own:
-        task = encoders.task(name, labelled, encoders.encoder(name, seed))
+        try:
+            encoder = encoders.encoder(name, seed)
+        except TrainingDiverged as error:
+            say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
+            return error
+        task = encoders.task(name, labelled, encoder)
         place = folder / (f"{labelled.name}-{name}" + (f"-{seed}" if seed else ""))
         config = encoders.classifier(name, labelled.name)
         cell = encoders.classified(task, config, place, range(each))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,12 +119,8 @@ def outputs_of(
     }
     if isinstance(model.rewriter, Infilling):
         head["search"] = asdict(model.rewriter.search)
-    if kept.exists():
-        with jsonlines.open(kept) as lines:
-            first, *rows = lines
-        written = [row.pop("transferred") for row in rows]
-        if first == head and rows == asked:
-            return written
+    if (found := _kept(kept, head, asked)) is not None:
+        return found
     targets = [names[target] for target in sources.targets]
     outputs = transferred(
         model,
@@ -137,6 +134,16 @@ def outputs_of(
     answered = [{**row, "transferred": output} for row, output in zip(asked, outputs, strict=True)]
     write_json_lines(kept, [head, *answered], dumps=json_line)
     return outputs
+
+
+def _kept(path: Path, head: dict[str, Any], asked: Sequence[dict[str, str]]) -> list[str] | None:
+    """Return what a file says was written, ``None`` if there is none or it is other or damaged."""
+    with suppress(OSError, ValueError, RecursionError), jsonlines.open(path) as lines:
+        first, *rows = lines.iter(type=dict)
+        written = [row.pop("transferred", None) for row in rows]
+        if first == head and rows == asked and all(isinstance(text, str) for text in written):
+            return written
+    return None
 
 
 def sha256_of(content: list[Any]) -> str:

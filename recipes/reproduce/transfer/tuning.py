@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
@@ -23,6 +23,7 @@ from arae_toolkit.recipes.reproduce.transfer.systems import System
 from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, tune
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.json_files import read_object
 
 if TYPE_CHECKING:
     import torch
@@ -107,11 +108,15 @@ class _Pilots:
         self._judge: NgramClassifier | None = None
 
     def score(self, system: System, number: int, changes: Changes) -> float:
-        """Return the score of a system with some settings, as a percentage."""
+        """Return the score of a system with some settings, as a percentage; 0 if it diverges."""
         place = self.folder / PILOTS / f"{system.run}-{number}"
         pilot = System(system.run, system.kind, (*system.changes, *changes))
         how: dict[str, Any] = {"corpus": self.corpus, "choices": self.choices}
-        train_system(pilot, PILOT_SEED, place, device=self.device, half=True, **how)
+        try:
+            train_system(pilot, PILOT_SEED, place, device=self.device, half=True, **how)
+        except TrainingDiverged as error:
+            say(f"arae-toolkit: warning: {place}: {error}; left out")
+            return 0.0
         precision = self.choices.precision
         outputs = outputs_of(pilot, place, self.sources, self.corpus.labels, precision=precision)
         wanted = {
@@ -119,10 +124,11 @@ class _Pilots:
             "sources": self.sources.sha256,
             "outputs": sha256_of(outputs),
         }
-        with suppress(OSError, ValueError, RecursionError, AttributeError):  # none, or damaged
-            found = json.loads((place / FILE).read_text(encoding="utf-8"))
-            if all(found.get(name) == value for name, value in wanted.items()):
-                return float(found["score"])
+        with suppress(OSError, ValueError, RecursionError, CheckpointMismatch):  # none, or damaged
+            found = read_object(place / FILE)
+            score = found.pop("score", None)
+            if found == wanted and isinstance(score, float) and math.isfinite(score):
+                return score
         score = self._scored(outputs)
         write_json(place / FILE, {**wanted, "score": score})
         return score
