@@ -36,7 +36,7 @@ def quickest(question: str, make: Callable[[], Ways], *, at_least: float = 1.0) 
     """
     if question not in _found:
         ways, kept = make(), answers().get(question)
-        if kept not in ways:  # not asked yet, or damaged
+        if kept is None or kept not in ways:  # not asked yet, or damaged
             kept = _timed(ways, at_least=at_least)
             with suppress(ToolkitError, OSError):  # timed again by the next process
                 place = _place()

@@ -207,7 +207,9 @@ class Encoders:
         epochs = -(-config.training.epochs // 2)
         config = replace(config, training=replace(config.training, epochs=epochs))
         task = self.task(name, self.pilot_labels, encoder)
-        found = self.classified(task, config, place / "classifier", [PILOT_SEED])
+        found = self.classified(
+            task, config, place / f"classifier-{self.pilot_labels.sha256[:8]}", [PILOT_SEED]
+        )
         if isinstance(found, TrainingDiverged):
             return 0.0
         return float(found[PILOT_SEED]["dev"]["accuracy"])

@@ -247,7 +247,7 @@ def _cell(
             say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
             return error
         task = encoders.task(name, labelled, encoder)
-        place = folder / (f"{labelled.name}-{name}" + (f"-{seed}" if seed else ""))
+        place = folder / (f"{labelled.name}-{name}" + (f"-encoder-{seed}" if seed else ""))
         config = encoders.classifier(name, labelled.name)
         cell = encoders.classified(task, config, place, range(each))
         if isinstance(cell, TrainingDiverged):
