@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,6 @@ def evaluators_of(
         run = {"corpus": corpus.sha256, "settings": json.dumps(asdict(part))}
         return kept(folder / name, run, length=length, note=note, **how)
 
-    def train_ngrams() -> NgramClassifier:
-        (known, gold), (held_out, held_out_gold) = labelled(train), labelled(dev)
-        texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
-        return train_ngram_classifier(
-            *(texts, gold, held_out_texts, held_out_gold),
-            labels=corpus.labels,
-            settings=settings.ngrams,
-        )
-
     neural, averaged = settings.neural, settings.fasttext
     epochs, passes = neural.epochs(rows), averaged.epochs(rows) * len(averaged.rates)
     splits = (train, dev, corpus.vocabulary)
@@ -147,7 +139,7 @@ def evaluators_of(
         found(
             *("ngrams", settings.ngrams, f"{rows:,} sentences"),
             load=NgramClassifier.of,
-            make=train_ngrams,
+            make=partial(_train_ngrams, corpus, own, settings.ngrams),
         ),
         found(
             *(BILSTM, neural, length_of(rows, epochs, neural.batch_size)),
@@ -181,14 +173,17 @@ def systems_judge(corpus: Corpus) -> NgramClassifier:
         DataError: As :func:`evaluators_of`.
     """
     check_labels(corpus)
+    return _train_ngrams(corpus, "train", NgramClassifierSettings(longest=1))
+
+
+def _train_ngrams(corpus: Corpus, split: str, settings: NgramClassifierSettings) -> NgramClassifier:
+    """Return a classifier of n-grams that has learned from a split, its penalty chosen on dev."""
     (known, gold), (held_out, held_out_gold) = (
-        labelled(corpus.split(split)) for split in ("train", "dev")
+        labelled(corpus.split(part)) for part in (split, "dev")
     )
     texts, held_out_texts = (texts_of(part, corpus.vocabulary) for part in (known, held_out))
     return train_ngram_classifier(
-        *(texts, gold, held_out_texts, held_out_gold),
-        labels=corpus.labels,
-        settings=NgramClassifierSettings(longest=1),
+        *(texts, gold, held_out_texts, held_out_gold), labels=corpus.labels, settings=settings
     )
 
 

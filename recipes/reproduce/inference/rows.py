@@ -136,9 +136,13 @@ class Encoders:
 
     def settings(self, name: str) -> Changes:
         """Return a row's changes of the preset, its own last."""
+        chosen = self.tuning(name).chosen if ROWS[name].kind else ()
+        return (*self._settled(name), *chosen)
+
+    def _settled(self, name: str) -> Changes:
+        """Return what a row has whatever is chosen for it: its base's settings, and its own."""
         row = ROWS[name]
-        base = self.settings(row.base) if row.base else COMMON
-        return (*base, *row.changes, *(self.tuning(name).chosen if row.kind else ()))
+        return (*(self.settings(row.base) if row.base else COMMON), *row.changes)
 
     def encoder(self, name: str, seed: int) -> PretrainedEncoder | None:
         """Return the encoder of a row's seed, trained now if it is not there.
@@ -194,8 +198,7 @@ class Encoders:
         row, encoder = ROWS[name], None
         place = self.folder / "pilots" / f"{name}-{number}"
         if row.kind is not None:
-            base = self.settings(row.base) if row.base else COMMON
-            own = (*base, *row.changes, *changes, f"seed={PILOT_SEED}")
+            own = (*self._settled(name), *changes, f"seed={PILOT_SEED}")
             whole = with_overrides(preset("faithful", corpus=self.corpus.name), own)
             half = f"epochs={-(-whole.training.epochs // 2)}"
             try:
