@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,22 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.storage.figure_files import Table, check_suffix, save_picture, save_plot
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 7.0, 4.2
+WIDTH, HEIGHT = 10.0, 6.0
+SIDES = ("forward", "reverse")
 
 ABOUT = """\
 Low and left is better: forward perplexity is that of the samples by a model of real text,
 reverse perplexity that of real text by a model of the samples. Bars are bootstrap intervals of
-95 %."""
+95 %. What lies far above every curve stands at the upper edge, with its figure."""
+HIGHEST = 1.25
+"""Upper edge of the whole plot, in parts of the highest point of a curve."""
+CLOSE = (0.96, 1.2)
+"""Edges of the enlarged part, in parts of the lowest point of a curve."""
+MARKERS = "os^vDP"
+"""One for each ten colours."""
 
 Systems = Mapping[str, Mapping[str, Any]]
 """Measures by system, as ``evaluate generation --json`` prints them."""
@@ -25,6 +34,8 @@ Systems = Mapping[str, Mapping[str, Any]]
 
 def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> Figure:
     """Return the plot: each curve its systems by temperature, each other system a point.
+
+    Where there are curves, what lies about their lowest points stands enlarged beside the whole.
 
     Args:
         systems: By name. Those without both perplexities, as held-out text, are left out.
@@ -34,7 +45,6 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
         ToolkitError: If no system has both perplexities.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     shown = {
         name: found
@@ -43,54 +53,112 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
     }
     if not shown:
         raise ToolkitError("no system has both perplexities: there is nothing to draw")
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    axes = figure.subplots()
     on_curves = {name for names in curves.values() for name in names}
     lines = {title: [name for name in names if name in shown] for title, names in curves.items()}
     lines |= {name: [name] for name in shown if name not in on_curves}
-    for index, (title, names) in enumerate((t, n) for t, n in lines.items() if n):
-        points = [
-            tuple(shown[name][f"{side}_perplexity"] for side in ("forward", "reverse"))
-            for name in names
-        ]
-        x, y = ([point[side]["value"] for point in points] for side in (0, 1))
-        spreads = [
-            [
-                [point[side]["value"] - point[side]["low"] for point in points],
-                [point[side]["high"] - point[side]["value"] for point in points],
-            ]
-            for side in (0, 1)
-        ]
-        style = "o-" if len(names) > 1 else "s"
+    lines = {title: names for title, names in lines.items() if names}
+    heights = [
+        reverse for name in shown if name in on_curves for _, reverse in [_both(shown[name])]
+    ]
+    figure = Figure(figsize=(WIDTH if heights else 0.6 * WIDTH, HEIGHT), layout="constrained")
+    whole, *close = figure.subplots(1, 2 if heights else 1, squeeze=False)[0]
+    edge = HIGHEST * max(heights, default=math.inf)
+    _draw_lines(whole, shown, lines, edge)
+    if any(_both(found)[1] > edge for found in shown.values()):
+        whole.set_ylim(top=edge)
+    for axes in close:
+        low, high = (part * min(heights) for part in CLOSE)
+        seen = [x for x, y in map(_both, shown.values()) if low <= y <= high]
+        _draw_lines(axes, shown, lines, math.inf, bars=False)
+        axes.set_xlim(0.93 * min(seen), 1.07 * max(seen))
+        axes.set_ylim(low, high)
+        axes.set_title("the same, enlarged, without intervals", fontsize="small")
+    for axes in (whole, *close):
+        _scale(axes)
+    whole.set_ylabel("reverse perplexity, per token")
+    handles, titles = whole.get_legend_handles_labels()
+    columns = 3 if heights else 2
+    place = {"loc": "outside lower center", "ncols": columns, "fontsize": "x-small"}
+    figure.legend(handles, titles, frameon=False, **place)
+    return figure
+
+
+def _both(found: Mapping[str, Any]) -> tuple[float, float]:
+    """Return forward and reverse perplexity."""
+    return float(found["forward_perplexity"]["value"]), float(found["reverse_perplexity"]["value"])
+
+
+def _draw_lines(
+    axes: Axes,
+    shown: Systems,
+    lines: Mapping[str, Sequence[str]],
+    edge: float,
+    *,
+    bars: bool = True,
+) -> None:
+    """Draw each line with its temperatures; points above the edge stand at it.
+
+    Args:
+        axes: To draw on.
+        shown: As for :func:`draw_perplexities`.
+        lines: Names of systems by the title of their line.
+        edge: Reverse perplexity.
+        bars: Whether to draw intervals as well.
+    """
+    for index, (title, names) in enumerate(lines.items()):
+        sides = [[shown[name][f"{side}_perplexity"] for name in names] for side in SIDES]
+        x, y = ([point["value"] for point in side] for side in sides)
+        x_bars, y_bars = (
+            [[p["value"] - p["low"] for p in side], [p["high"] - p["value"] for p in side]]
+            for side in sides
+        )
+        notes = [_temperature(shown[name]) if len(names) > 1 else "" for name in names]
+        beyond = len(names) == 1 and y[0] > edge
+        if beyond:
+            y, notes = [edge], [f"↑ {y[0]:.0f}"]
         axes.errorbar(
             *(x, y),
-            xerr=spreads[0],
-            yerr=spreads[1],
-            fmt=style,
+            xerr=x_bars if bars else None,
+            yerr=y_bars if bars and not beyond else None,
+            marker=MARKERS[index // 10 % len(MARKERS)],
+            linestyle="-" if len(names) > 1 else "",
             color=f"C{index % 10}",
             markersize=4,
-            elinewidth=0.8,
+            elinewidth=0.5,
+            clip_on=not beyond,
             label=title,
         )
-        for name, forward, reverse in zip(names, x, y, strict=True):
-            temperature = shown[name].get("temperature")
-            if len(names) > 1 and temperature is not None:
-                axes.annotate(
-                    f"{temperature:g}" if temperature else "greedy",
-                    (forward, reverse),
-                    textcoords="offset points",
-                    xytext=(4, 4),
-                    fontsize="x-small",
-                )
+        for note, place in zip(notes, zip(x, y, strict=True), strict=True):
+            if not note:
+                continue
+            axes.annotate(
+                note,
+                place,
+                xytext=(6, -9) if beyond else (3, 3),
+                textcoords="offset points",
+                fontsize="xx-small",
+                annotation_clip=True,
+            )
+
+
+def _scale(axes: Axes) -> None:
+    """Make both axes logarithmic, with plain numbers."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
     for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         scale("log")
         axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter("")
     axes.set_xlabel("forward perplexity, per token")
-    axes.set_ylabel("reverse perplexity, per token")
-    axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure
+
+
+def _temperature(found: Mapping[str, Any]) -> str:
+    """Return at which temperature the words of a system were drawn, if that is known."""
+    temperature = found.get("temperature")
+    if temperature is None:
+        return ""
+    return f"{temperature:g}" if temperature else "greedy"
 
 
 def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
@@ -106,10 +174,10 @@ def draw_frontier(results: Mapping[str, Any], path: Path) -> None:
         if "run" in row:
             setting = (row["run"], row["prior"], row.get("best_of", 1))
             lines.setdefault(setting, []).append(row)
-    figure = Figure(figsize=(1.6 * WIDTH, HEIGHT), layout="constrained")
+    figure = Figure(figsize=(1.1 * WIDTH, 0.7 * HEIGHT), layout="constrained")
     by_forward, by_price = figure.subplots(1, 2, sharey=True)
     for index, ((run, prior, best_of), rows) in enumerate(lines.items()):
-        style = {"color": f"C{index % 10}", "marker": "os^v"[index // 10 % 4], "markersize": 4}
+        style = {"color": f"C{index % 10}", "marker": MARKERS[index // 10 % 4], "markersize": 4}
         reverse = [row["reverse_perplexity"]["value"] for row in rows]
         forward = [row["forward_perplexity"]["value"] for row in rows]
         label = run if prior == "own" else f"{run}, {prior}"

@@ -53,6 +53,7 @@ class PlainSystem:
             for one seed.
         preset: Where its settings start from, whatever those of the others do.
         best_of: Draws for each sentence, of which one is kept.
+        start_scale: Deviation of the noise that a flow starts from; 1 unless given.
     """
 
     title: str
@@ -62,6 +63,7 @@ class PlainSystem:
     temperatures: tuple[float, ...] = (0.0,)
     preset: str = ""
     best_of: int = 1
+    start_scale: float | None = None
 
     @property
     def run(self) -> str:
@@ -78,8 +80,9 @@ WORDS_HIDDEN = ("word_drop=0.2",)
 EQUAL_BUDGET = ("softmax_samples=512", "critic_steps=1")
 """Changes that give a preset of its own the steps that the preset ``fast`` takes."""
 DRAWN = (0.6, 0.8, 1.0)
+LANGUAGE_MODEL_DRAWN = (1.0, 1.1, 0.95, 0.9, 0.85, 0.8, 0.7)
 SYSTEMS = {
-    "lm": PlainSystem("language model", "language-model", temperatures=(1.0, 1.1, 0.9, 0.8, 0.7)),
+    "lm": PlainSystem("language model", "language-model", temperatures=LANGUAGE_MODEL_DRAWN),
     "ae": PlainSystem("AE, fitted Gaussian", "ae"),
     "arae": PlainSystem("ARAE", "arae"),
     "arae-tanh": PlainSystem("ARAE, tanh generator", "arae", ("generator_output=tanh",)),
@@ -107,7 +110,15 @@ SYSTEMS = {
         "arae",
         PRESSED,
         prior="flow",
-        temperatures=(0.8, 0.6, 0.7, 1.0),
+        temperatures=(0.8, 0.0, 0.6, 0.7, 1.0),
+    ),
+    "arae-pressed-near": PlainSystem(
+        "ARAE, noise 0.1 and flow 0.5, fitted flow from 0.9 of its noise",
+        "arae",
+        PRESSED,
+        prior="flow",
+        temperatures=(0.0, 0.6, 0.8),
+        start_scale=0.9,
     ),
     "arae-critic": PlainSystem("ARAE, critic alone", "arae", CRITIC_ALONE),
     "arae-clip": PlainSystem(

@@ -133,7 +133,7 @@ def measured_temperatures(row: PlainSystem, seed: int) -> tuple[float, ...]:
 
     Example:
         >>> [measured_temperatures(SYSTEMS["lm"], seed) for seed in (0, 1)]
-        [(1.0, 1.1, 0.9, 0.8, 0.7), (1.0,)]
+        [(1.0, 1.1, 0.95, 0.9, 0.85, 0.8, 0.7), (1.0,)]
     """
     return row.temperatures if seed == FIRST_SEED else row.temperatures[:1]
 
@@ -158,7 +158,7 @@ def _measured(
 
     device = measurement.device
     assert device is not None, "it was chosen"
-    loaded = load_system(str(run), corpus, device, priors=[row.prior], start_scale=None)
+    loaded = load_system(str(run), corpus, device, priors=[row.prior], start_scale=row.start_scale)
     system = replace(loaded, name=f"{row.title}, seed {seed}")
     found = {}
     temperatures = measured_temperatures(row, seed)
@@ -166,7 +166,7 @@ def _measured(
     for temperature, decoding in asked.items():
         sentences = samples_of(
             *(system, system.priors[0], decoding, count),
-            start_scale=None,
+            start_scale=row.start_scale,
             seed=seed,
             corpus=corpus,
             cells=measurement.cells,
@@ -200,6 +200,20 @@ def _metrics(cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Metr
     return metrics
 
 
+def curves_of(rows: Sequence[PlainSystem]) -> dict[str, list[str]]:
+    """Return the names of what is joined to a curve: a row's temperatures, from low to high.
+
+    Example:
+        >>> curves_of([SYSTEMS["arae"], SYSTEMS["lm"]])["language model"][-2:]
+        ['language model, T=1', 'language model, T=1.1']
+    """
+    return {
+        row.title: [row_name(row.title, t, alone=False) for t in sorted(row.temperatures)]
+        for row in rows
+        if len(row.temperatures) > 1
+    }
+
+
 def _draw(
     folder: Path,
     cells: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -208,17 +222,12 @@ def _draw(
 ) -> None:
     """Draw reverse against forward perplexity of the first seed, as a picture and as a page."""
     systems = {name: by_seed[0] for name, by_seed in cells.items()}
-    curves = {}
-    for row in rows:
-        names = [row_name(row.title, t, alone=False) for t in row.temperatures]
-        if len(names) > 1:
-            curves[row.title] = [name for name in names if name in systems]
     for suffix in (".png", ".html"):
         path = folder / f"table1{suffix}"
         write_plot(
             path,
             systems,
-            curves,
+            curves_of(rows),
             title=f"Generated text on {corpus.name}, seed 0",
             tables=[],
             notes=[],

@@ -27,12 +27,25 @@ CURVES = {"m": ["m T=0.5", "m T=1"]}
 
 
 def test_a_curve_is_joined_and_every_other_system_is_a_point():
-    (axes,) = draw_perplexities(SYSTEMS, CURVES).axes
+    axes, _ = draw_perplexities(SYSTEMS, CURVES).axes
     drawn = {bar.get_label(): bar.lines[0] for bar in axes.containers}
     assert set(drawn) == {"copies", "m", "<script>alert(1)</script>"}
     assert drawn["m"].get_xydata().tolist() == [[10.0, 90.0], [33.0, 50.0]]
     assert drawn["copies"].get_xydata().tolist() == [[31.0, 35.0]]
     assert [text.get_text() for text in axes.texts] == ["0.5", "1"]
+
+
+def test_what_lies_far_above_every_curve_stands_at_the_edge_with_its_figure():
+    far = {**SYSTEMS, "collapsed": system(6.0, 900.0)}
+    axes, close = draw_perplexities(far, CURVES).axes
+    points = {bar.get_label(): bar.lines[0].get_xydata().tolist() for bar in axes.containers}
+    assert points["collapsed"] == [[6.0, 1.25 * 90.0]]
+    assert points["m"][0] == [10.0, 90.0]
+    assert "↑ 900" in [text.get_text() for text in axes.texts]
+    assert axes.get_ylim()[1] == pytest.approx(1.25 * 90.0)
+    assert close.get_ylim() == pytest.approx((0.96 * 50.0, 1.2 * 50.0))
+    (alone,) = draw_perplexities(far, {}).axes  # without a curve there is no edge
+    assert alone.get_ylim()[1] > 900.0
 
 
 def test_pictures_and_pages_are_the_same_for_the_same_numbers(tmp_path):
