@@ -14,7 +14,7 @@ from arae_toolkit.recipes.shared.corpora import prepared
 from arae_toolkit.recipes.shared.options import out_option
 from arae_toolkit.recipes.shared.progress import console, progress, say
 from arae_toolkit.recipes.shared.training_display import training_display
-from arae_toolkit.reports.latent_tables import PAPER_OFFSETS
+from arae_toolkit.reports.tables.latent import PAPER_OFFSETS
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:

@@ -7,16 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.benchmark_table import benchmarks_block
 from arae_toolkit.reports.gallery import gallery_block
-from arae_toolkit.reports.generation_tables import frontier_block, readings_block, table1_block
-from arae_toolkit.reports.image_tables import figure2_block
-from arae_toolkit.reports.latent_tables import (
-    PAPER_SWAPS,
-    figure3_block,
-    figure4_block,
-    figure5_block,
-)
 from arae_toolkit.reports.markdown import (
     Result,
     Results,
@@ -27,9 +18,18 @@ from arae_toolkit.reports.markdown import (
     short_commit,
     table,
 )
-from arae_toolkit.reports.nli_tables import TABLE5, inference_block, table5_block
 from arae_toolkit.reports.paper.claims import claims_block
-from arae_toolkit.reports.performance_tables import (
+from arae_toolkit.reports.tables.benchmarks import benchmarks_block
+from arae_toolkit.reports.tables.generation import frontier_block, readings_block, table1_block
+from arae_toolkit.reports.tables.images import figure2_block
+from arae_toolkit.reports.tables.latent import (
+    PAPER_SWAPS,
+    figure3_block,
+    figure4_block,
+    figure5_block,
+)
+from arae_toolkit.reports.tables.nli import TABLE5, inference_block, table5_block
+from arae_toolkit.reports.tables.performance import (
     SAME_ITERATIONS,
     gpu_block,
     iteration_block,
@@ -39,7 +39,7 @@ from arae_toolkit.reports.performance_tables import (
     seeds_block,
     settings_block,
 )
-from arae_toolkit.reports.transfer_tables import (
+from arae_toolkit.reports.tables.transfer import (
     TABLE3,
     ideas_block,
     people_block,

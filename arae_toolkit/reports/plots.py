@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from arae_toolkit.reports.markdown import Result, Results
 from arae_toolkit.reports.pages import MODELS, PAPER_NATS, kind_of, title_of, trained_models
-from arae_toolkit.reports.transfer_tables import TABLE3, metric_name
-from arae_toolkit.reports.transfer_tables import title_of as system_title
+from arae_toolkit.reports.tables.transfer import TABLE3, metric_name
+from arae_toolkit.reports.tables.transfer import title_of as system_title
 from arae_toolkit.storage.atomic_files import replacing
 
 if TYPE_CHECKING:

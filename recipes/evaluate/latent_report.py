@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.row_streams import aligned
-from arae_toolkit.reports.latent_tables import PAPER_SWAPS
+from arae_toolkit.reports.tables.latent import PAPER_SWAPS
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.html_page import page, picture, preformatted
 

@@ -21,7 +21,7 @@ from arae_toolkit.recipes.shared.options import json_option
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, write_result
-from arae_toolkit.reports.transfer_tables import PEOPLES
+from arae_toolkit.reports.tables.transfer import PEOPLES
 
 if TYPE_CHECKING:
     from arae_toolkit.evaluation.human.sheet_files import RatingKey

@@ -31,7 +31,7 @@ from arae_toolkit.recipes.shared.options import (
 )
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned, texts_in
-from arae_toolkit.reports.latent_tables import PAPER_OFFSETS
+from arae_toolkit.reports.tables.latent import PAPER_OFFSETS
 from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.rows import Row, RowFormat
 

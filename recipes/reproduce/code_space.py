@@ -20,11 +20,11 @@ from arae_toolkit.recipes.reproduce.plain_systems import (
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.reports.latent_plots import draw_figure3, draw_figure4
-from arae_toolkit.reports.latent_tables import figure3 as figure3_table
-from arae_toolkit.reports.latent_tables import figure4 as figure4_table
-from arae_toolkit.reports.latent_tables import mean_curve
 from arae_toolkit.reports.markdown import text_table
 from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.tables.latent import figure3 as figure3_table
+from arae_toolkit.reports.tables.latent import figure4 as figure4_table
+from arae_toolkit.reports.tables.latent import mean_curve
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.json_files import significant
 

@@ -12,8 +12,8 @@ import click
 from arae_toolkit.recipes.reproduce.plain_systems import PlainChoices, PlainTable, table_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.reports.image_tables import figure2 as markdown_table
 from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.tables.images import figure2 as markdown_table
 
 if TYPE_CHECKING:
     from arae_toolkit.evaluation.image_samples import DigitClassifier

@@ -19,10 +19,10 @@ from arae_toolkit.recipes.reproduce.plain_systems import (
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.reports.latent_plots import draw_figure5
-from arae_toolkit.reports.latent_tables import CONTROLS, PAPER_OFFSETS
-from arae_toolkit.reports.latent_tables import figure5 as markdown_table
 from arae_toolkit.reports.markdown import text_table
 from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.tables.latent import CONTROLS, PAPER_OFFSETS
+from arae_toolkit.reports.tables.latent import figure5 as markdown_table
 from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from arae_toolkit.recipes.reproduce.plain_systems import (
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.reports.generation_plots import write_plot
-from arae_toolkit.reports.generation_tables import measured_on, row_name
-from arae_toolkit.reports.generation_tables import table1 as markdown_table
 from arae_toolkit.reports.results import Metric, summarise
+from arae_toolkit.reports.tables.generation import measured_on, row_name
+from arae_toolkit.reports.tables.generation import table1 as markdown_table
 from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.nli.networks import new_network
 from arae_toolkit.pretraining.experiment import new_model, pretrain
-from arae_toolkit.reports.performance_tables import iteration_block, settings_block
 from arae_toolkit.reports.results import read_results, summarise
+from arae_toolkit.reports.tables.performance import iteration_block, settings_block
 from arae_toolkit.transfer.model import TransferModel
 
 PRECISIONS = training_rate.precisions_of(torch.device("cpu"))

@@ -33,7 +33,7 @@ from arae_toolkit.evaluation.human.sheet_files import (
 from arae_toolkit.evaluation.human.tables import KEY
 from arae_toolkit.evaluation.transfer.comparison import SystemOutputs
 from arae_toolkit.reports.results import read_results
-from arae_toolkit.reports.transfer_tables import PEOPLES, people_block
+from arae_toolkit.reports.tables.transfer import PEOPLES, people_block
 
 LABELS = ("negative", "positive")
 COUNT = 20

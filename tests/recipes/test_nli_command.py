@@ -18,7 +18,7 @@ from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingC
 from arae_toolkit.recipes.nli.pretrain import fewest_labels
 from arae_toolkit.recipes.reproduce.inference import rows as table5_rows
 from arae_toolkit.recipes.reproduce.inference.rows import EncoderRow
-from arae_toolkit.reports.nli_tables import inference_block
+from arae_toolkit.reports.tables.nli import inference_block
 from arae_toolkit.training.metrics_log import read_rows
 
 SMALL = [

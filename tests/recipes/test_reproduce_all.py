@@ -11,7 +11,7 @@ from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.reproduce import group
 from arae_toolkit.recipes.reproduce.transfer import options as transfer_options
 from arae_toolkit.recipes.reproduce.transfer import runs as transfer_runs
-from arae_toolkit.reports.transfer_tables import examples_table
+from arae_toolkit.reports.tables.transfer import examples_table
 from arae_toolkit.training.loop import Interrupted
 
 

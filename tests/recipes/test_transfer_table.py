@@ -10,7 +10,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
 from arae_toolkit.recipes.reproduce.transfer.systems import System
 from arae_toolkit.recipes.reproduce.transfer.table import Measurer, Sources, metrics_of, outputs_of
-from arae_toolkit.reports.transfer_tables import judges_accuracy
+from arae_toolkit.reports.tables.transfer import judges_accuracy
 from arae_toolkit.transfer.infilling.network import new_infilling_network
 from arae_toolkit.transfer.infilling.rewriter import Infilling
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from arae_toolkit.recipes.reproduce.plain_systems import SYSTEMS
-from arae_toolkit.reports.generation_tables import row_name
 from arae_toolkit.reports.paper import claims
 from arae_toolkit.reports.paper.claims import CLAIMS, claims_block
 from arae_toolkit.reports.paper.verdicts import (
@@ -28,6 +27,7 @@ from arae_toolkit.reports.paper.verdicts import (
     verdicts,
 )
 from arae_toolkit.reports.results import read_results
+from arae_toolkit.reports.tables.generation import row_name
 
 RESULTS = Path(__file__).parents[2] / "results"
 LOW, HIGH = Measure("AE", "table9", "ae", 59.3), Measure("ARAE", "table9", "arae", 73.4)

@@ -2,7 +2,7 @@ import pytest
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.generation_plots import draw_frontier, draw_perplexities, write_plot
-from arae_toolkit.reports.generation_tables import frontier_block
+from arae_toolkit.reports.tables.generation import frontier_block
 
 
 def system(forward, reverse, temperature=None):

@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.benchmark_table import COMPARISONS, benchmarks_block
 from arae_toolkit.reports.pages import (
     examples_block,
     pretraining_block,
@@ -15,6 +14,7 @@ from arae_toolkit.reports.pages import (
 )
 from arae_toolkit.reports.plots import draw_code_space, draw_training_curve
 from arae_toolkit.reports.results import Metric, read_results, summarise, write_result
+from arae_toolkit.reports.tables.benchmarks import COMPARISONS, benchmarks_block
 
 ROOT = Path(__file__).parents[2]
 CORPUS: Any = {"name": "tiny", "rows": 1234, "sha256": "ab" * 32}

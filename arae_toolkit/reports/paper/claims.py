@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from arae_toolkit.reports import generation_tables, nli_tables, transfer_tables
-from arae_toolkit.reports.latent_tables import PAPER_OFFSETS, PAPER_SWAPS
 from arae_toolkit.reports.markdown import Results
 from arae_toolkit.reports.paper.verdicts import (
     Claim,
@@ -28,19 +26,21 @@ from arae_toolkit.reports.paper.verdicts import (
     times,
     verdicts,
 )
+from arae_toolkit.reports.tables import generation, nli, transfer
+from arae_toolkit.reports.tables.latent import PAPER_OFFSETS, PAPER_SWAPS
 
 LM, AE, ARAE = "language model, T=1", "AE, fitted Gaussian", "ARAE"
 AAE, VAE, REAL, TANH = "AAE, N(0, I)", "VAE", "train, copied whole", "ARAE, tanh generator"
 """Names of rows, as the files of results have them."""
 TABLE3 = ("accuracy ngrams", "source_bleu", "forward_perplexity", "reverse_perplexity")
-"""Measures in the order of :data:`~arae_toolkit.reports.transfer_tables.TABLE3`."""
+"""Measures in the order of :data:`~arae_toolkit.reports.tables.transfer.TABLE3`."""
 
 
 def generated(row: str, measure: str) -> Measure:
     """Return a measure of Table 1's rows."""
     title = row.partition(",")[0] if row != REAL else "real"
     at = {"reverse_perplexity": 0, "forward_perplexity": 1}.get(measure)
-    papers = generation_tables.PAPER.get(row.partition(", T=")[0], (None, None))
+    papers = generation.PAPER.get(row.partition(", T=")[0], (None, None))
     return Measure(title, "table1", f"{row}, {measure}", None if at is None else papers[at])
 
 
@@ -51,30 +51,30 @@ def digits(row: str, measure: str) -> Measure:
 
 def transferred(system: str, measure: str, file: str = "table3") -> Measure:
     """Return a measure of a system of Table 3 or 4, all directions together."""
-    figures = transfer_tables.TABLE3.get(system, ()) if file == "table3" else ()
+    figures = transfer.TABLE3.get(system, ()) if file == "table3" else ()
     papers = figures[TABLE3.index(measure)] if figures and measure in TABLE3 else None
-    metric = transfer_tables.metric_name(system, "overall", measure)
-    return Measure(transfer_tables.title_of(system), file, metric, papers)
+    metric = transfer.metric_name(system, "overall", measure)
+    return Measure(transfer.title_of(system), file, metric, papers)
 
 
 def both_kept(system: str) -> Measure:
     """Return the root of transfer times BLEU, of which the paper gives both factors."""
-    accuracy, bleu, *_ = transfer_tables.TABLE3[system]
+    accuracy, bleu, *_ = transfer.TABLE3[system]
     return replace(transferred(system, "combined"), papers=round((accuracy * bleu) ** 0.5, 1))
 
 
 def said(system: str, question: str) -> Measure:
     """Return what people say of a system's transfers."""
-    title = transfer_tables.title_of(system)
-    papers = transfer_tables.PEOPLE[system][question]
-    return Measure(title, transfer_tables.PEOPLES, f"{system}, {question}", papers)
+    title = transfer.title_of(system)
+    papers = transfer.PEOPLE[system][question]
+    return Measure(title, transfer.PEOPLES, f"{system}, {question}", papers)
 
 
 def inferred(labels: str, start: str) -> Measure:
     """Return an accuracy of Table 5."""
-    metric = nli_tables.cell_name(labels, start, "test")
-    papers = nli_tables.TABLE5[start][labels]
-    return Measure(nli_tables.TITLES[start].partition(" ")[0], "table5", metric, papers)
+    metric = nli.cell_name(labels, start, "test")
+    papers = nli.TABLE5[start][labels]
+    return Measure(nli.TITLES[start].partition(" ")[0], "table5", metric, papers)
 
 
 def course(row: str, measure: str, title: str = "", minus: str = "") -> Measure:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from arae_toolkit.reports.markdown import Result, Results, metric_cell, table
 from arae_toolkit.reports.results import Metric
-from arae_toolkit.reports.transfer_tables import NEEDS_PEOPLE, PEOPLES
+from arae_toolkit.reports.tables.transfer import NEEDS_PEOPLE, PEOPLES
 
 BY_CONSTRUCTION = 1e-3
 """A norm this near to 1 was not learned: the generator's output is scaled to it."""

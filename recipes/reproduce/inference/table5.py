@@ -25,8 +25,6 @@ from arae_toolkit.recipes.shared.options import (
     run_options,
 )
 from arae_toolkit.recipes.shared.progress import say
-from arae_toolkit.reports.nli_tables import cell_name
-from arae_toolkit.reports.nli_tables import table5 as markdown_table
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
@@ -35,6 +33,8 @@ from arae_toolkit.reports.results import (
     summarise,
     write_result,
 )
+from arae_toolkit.reports.tables.nli import cell_name
+from arae_toolkit.reports.tables.nli import table5 as markdown_table
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.paths import run_folder
 

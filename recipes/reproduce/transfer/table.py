@@ -35,7 +35,7 @@ from arae_toolkit.reports.results import (
     summarise,
     write_result,
 )
-from arae_toolkit.reports.transfer_tables import metric_name
+from arae_toolkit.reports.tables.transfer import metric_name
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.training.metrics_log import seconds_trained
 

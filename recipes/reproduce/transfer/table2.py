@@ -21,7 +21,7 @@ from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.reports.results import corpus_identity, read_result, summarise, write_result
-from arae_toolkit.reports.transfer_tables import examples_table
+from arae_toolkit.reports.tables.transfer import examples_table
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.paths import run_folder
 

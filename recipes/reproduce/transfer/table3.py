@@ -44,7 +44,7 @@ def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices)
     after a stop. Markdown goes to stdout, everything to results/table3.json.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import show_samples, write_table
-    from arae_toolkit.reports.transfer_tables import measured_on, transfer_table
+    from arae_toolkit.reports.tables.transfer import measured_on, transfer_table
 
     name = "table3-quick" if quick else "table3"
     folder = choices.out or run_folder(name)

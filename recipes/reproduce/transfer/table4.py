@@ -78,7 +78,7 @@ def table4(
         show_samples,
         write_table,
     )
-    from arae_toolkit.reports.transfer_tables import directions_table, measured_on
+    from arae_toolkit.reports.tables.transfer import directions_table, measured_on
 
     if quick:
         if parts or corpora or inputs:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.performance_tables import (
+from arae_toolkit.reports.results import read_results, summarise, write_result
+from arae_toolkit.reports.tables.performance import (
     gpu_block,
     iteration_block,
     libraries_block,
@@ -13,7 +14,6 @@ from arae_toolkit.reports.performance_tables import (
     seeds_block,
     settings_block,
 )
-from arae_toolkit.reports.results import read_results, summarise, write_result
 
 KNOWN: dict[str, Any] = {"corpus": None, "seeds": [0], "device": "cpu", "seconds": 1}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.generation_tables import readings_block, table1
 from arae_toolkit.reports.results import read_results, summarise, write_result
+from arae_toolkit.reports.tables.generation import readings_block, table1
 
 
 def _count(folder, name, yes):

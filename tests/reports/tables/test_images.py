@@ -3,8 +3,8 @@
 import pytest
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.reports.image_tables import figure2_block
 from arae_toolkit.reports.results import summarise
+from arae_toolkit.reports.tables.images import figure2_block
 
 BUDGET = {"kind": "image", "epochs": 3.0, "hidden_size": 16, "code_size": 8}
 

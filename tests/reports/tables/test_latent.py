@@ -2,7 +2,8 @@
 
 import pytest
 
-from arae_toolkit.reports.latent_tables import (
+from arae_toolkit.reports.results import summarise
+from arae_toolkit.reports.tables.latent import (
     PAPER_OFFSETS,
     PAPER_SWAPS,
     figure3,
@@ -11,7 +12,6 @@ from arae_toolkit.reports.latent_tables import (
     matches_from,
     mean_curve,
 )
-from arae_toolkit.reports.results import summarise
 
 BUDGET = {"kind": "text", "epochs": 2.5, "hidden_size": 16, "code_size": 8}
 

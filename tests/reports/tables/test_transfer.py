@@ -9,7 +9,7 @@ from small_transfer import small_labelled_corpus
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.models.model_folder import WEIGHTS
 from arae_toolkit.recipes.reproduce.transfer.systems import SYSTEMS, chosen_systems
-from arae_toolkit.reports.transfer_tables import (
+from arae_toolkit.reports.tables.transfer import (
     TABLE3,
     directions_table,
     ideas_block,
@@ -277,7 +277,7 @@ def test_titles_say_how_a_system_was_asked():
 
 
 def test_own_sentences_are_thirty_for_each_topic():
-    path = Path(__file__).parents[1] / "data" / "topics.jsonl"
+    path = Path(__file__).parents[2] / "data" / "topics.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for label in ("science", "music", "politics"):
         for part in ("titles", "replies"):
