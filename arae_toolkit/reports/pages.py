@@ -39,6 +39,7 @@ from arae_toolkit.reports.tables.performance import (
     seeds_block,
     settings_block,
 )
+from arae_toolkit.reports.tables.sensitivity import sensitivity_block
 from arae_toolkit.reports.tables.transfer import (
     TABLE3,
     ideas_block,
@@ -341,6 +342,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "seeds": seeds_block,
     "libraries": libraries_block,
     "processes": processes_block,
+    "sensitivity": sensitivity_block,
     "table5": table5_block,
     "inference": inference_block,
     "table3": table3_block,
