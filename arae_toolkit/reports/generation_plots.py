@@ -57,9 +57,7 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
     lines = {title: [name for name in names if name in shown] for title, names in curves.items()}
     lines |= {name: [name] for name in shown if name not in on_curves}
     lines = {title: names for title, names in lines.items() if names}
-    heights = [
-        reverse for name in shown if name in on_curves for _, reverse in [_both(shown[name])]
-    ]
+    heights = [_both(found)[1] for name, found in shown.items() if name in on_curves]
     figure = Figure(figsize=(WIDTH if heights else 0.6 * WIDTH, HEIGHT), layout="constrained")
     whole, *close = figure.subplots(1, 2 if heights else 1, squeeze=False)[0]
     edge = HIGHEST * max(heights, default=math.inf)
@@ -76,10 +74,13 @@ def draw_perplexities(systems: Systems, curves: Mapping[str, Sequence[str]]) -> 
     for axes in (whole, *close):
         _scale(axes)
     whole.set_ylabel("reverse perplexity, per token")
-    handles, titles = whole.get_legend_handles_labels()
-    columns = 3 if heights else 2
-    place = {"loc": "outside lower center", "ncols": columns, "fontsize": "x-small"}
-    figure.legend(handles, titles, frameon=False, **place)
+    figure.legend(
+        *whole.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3 if heights else 2,
+        fontsize="x-small",
+        frameon=False,
+    )
     return figure
 
 
