@@ -516,3 +516,60 @@ def test_an_encoder_that_diverges_costs_table5_no_other_row(corpus, tmp_path, mo
     assert about["ae-15"]["tuning"]["chosen"] == ["code_noise=0.05"]
     assert about["ae-15"]["tuning"]["pilots"][0]["score"] == 0
     assert result.stderr.count("left out") == 2
+
+
+def _refused_teacher(corpus: Path, teacher: Path, out: Path) -> str:
+    """Return the last line of a training whose teacher is refused before anything is written."""
+    told = call(
+        *("nli", "--labels", "90", "--corpus", corpus, "--encoder", "random", "--out", out),
+        *("--pseudo-labels", teacher, *SMALL),
+        code=4,
+    )
+    assert not out.exists()
+    return told.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("labels", [["yes", "no"], ["contradiction", "neutral", "entailment"]])
+def test_a_teacher_of_other_labels_is_refused(corpus, tmp_path, labels):
+    """In number, or in their order, by which probabilities are told."""
+    from arae_toolkit.data.corpus import Corpus
+
+    vocabulary = Corpus(corpus).vocabulary
+    arguments = {"kind": "paper", "embedding_size": 12, "code_size": 16, "hidden_size": 12}
+    network = new_network(len(vocabulary), len(labels), **arguments)
+    teacher = tmp_path / "teacher"
+    NLIModel([network], vocabulary, labels, arguments=arguments).save_pretrained(teacher)
+    last = _refused_teacher(corpus, teacher, tmp_path / "student")
+    assert f"{teacher}: a classifier of {len(labels)} labels ({', '.join(labels)})" in last
+    assert "has 3 (entailment, neutral, contradiction)" in last
+
+
+def test_a_teacher_that_is_no_classifier_is_refused(corpus, tmp_path):
+    teacher = tmp_path / "ae"
+    small.save_model(teacher)
+    last = _refused_teacher(corpus, teacher, tmp_path / "student")
+    assert f"{teacher}: no classifier of sentence pairs" in last
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("label_smoothing=0.1", "hypothesis_weight=0.5", "balanced=true", "encoder_rate=0.1"),
+        *("model.dropout=0.5", "hidden_size=12"),
+    ],
+)
+def test_pretraining_refuses_what_only_classifiers_use(corpus, tmp_path, setting):
+    name = setting.partition("=")[0].rpartition(".")[2]
+    told = call(
+        *("nli", "pretrain", "--corpus", corpus, "--out", tmp_path / "encoder", "--set", setting),
+        code=2,
+    )
+    assert f"{name} changes nothing here; 'arae-toolkit nli' uses it" in told.stderr
+    assert not (tmp_path / "encoder").exists()
+
+
+@pytest.mark.parametrize("setting", ["matching_weight=0.1", "softmax_samples=5"])
+def test_a_classifier_refuses_what_only_pretraining_uses(corpus, tmp_path, setting):
+    told = _train(corpus, tmp_path, "--encoder", "random", "--set", setting, code=2)
+    name = setting.partition("=")[0]
+    assert f"{name} changes nothing here; 'arae-toolkit nli pretrain' uses it" in told.stderr
