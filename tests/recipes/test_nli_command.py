@@ -573,3 +573,86 @@ def test_a_classifier_refuses_what_only_pretraining_uses(corpus, tmp_path, setti
     told = _train(corpus, tmp_path, "--encoder", "random", "--set", setting, code=2)
     name = setting.partition("=")[0]
     assert f"{name} changes nothing here; 'arae-toolkit nli pretrain' uses it" in told.stderr
+
+
+def _small_table5(monkeypatch, corpus: Path, folder: Path, **rows: EncoderRow) -> list[object]:
+    """Make Table 5 small, of these rows; return the words that ask for it, of one seed each."""
+    _small_classifiers(monkeypatch)
+    sizes = ("embedding_size=16", "code_size=16", "hidden_size=16", "generator_sizes=[8]")
+    common = (*sizes, "critic_sizes=[8]", "evaluation_sentences=50", "epochs=1")
+    monkeypatch.setattr(table5_rows, "COMMON", common)
+    for name, row in rows.items():
+        monkeypatch.setitem(table5_rows.ROWS, name, row)
+    return [
+        *("reproduce", "table5", "--seeds", 1, "--pretraining-seeds", 1, "--corpus", corpus),
+        *("--out", folder / "t", "--results", folder / "results"),
+        *(word for name in rows for word in ("--system", name)),
+    ]
+
+
+def test_an_encoder_that_diverges_is_trained_once_for_all_label_splits(
+    corpus, tmp_path, monkeypatch
+):
+    rows = {"ae": EncoderRow("ae", (("autoencoder_rate=1e6",),)), "supervised": EncoderRow(None)}
+    words = _small_table5(monkeypatch, corpus, tmp_path, **rows)
+    trained = []
+    train = table5_rows.Encoders._pretrained
+
+    def counted(self, name, *rest):
+        trained.append(name)
+        return train(self, name, *rest)
+
+    monkeypatch.setattr(table5_rows.Encoders, "_pretrained", counted)
+    done = call(*words, "--labels", "300", "--labels", "270", code=5)
+    assert trained == ["ae"]
+    assert done.stderr.count("left out") == 1
+    details = _result(tmp_path, "table5")["details"]
+    assert [*details["left_out"]] == ["300, ae", "270, ae"]
+    assert [*details["runs"]] == ["300, supervised", "270, supervised"]
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_in_the_way_of_a_row_of_table5_is_told_first(corpus, tmp_path, monkeypatch):
+    """Each time the row of ``denoising-ae`` comes first, and would be trained."""
+    two = (("code_noise=0.05",), ("code_noise=0.3",))
+    rows = {"denoising-ae": EncoderRow("ae", two), "ae-15": EncoderRow("ae", two)}
+    words = _small_table5(monkeypatch, corpus, tmp_path, **rows)
+    one = [word for word in words if word not in ("--system", "denoising-ae")]
+    one[one.index("ae-15")] = "--system=ae-15"
+    call(*one, "--labels", "270", "--no-tune")
+    before = _files(tmp_path / "t")
+
+    def refused(*more: object, code: int = 4) -> str:
+        told = call(*words, *more, code=code)
+        assert _files(tmp_path / "t") == before
+        assert told.stderr.count("arae-toolkit: ") == 1
+        return told.stderr.splitlines()[-1]
+
+    cell, encoder = (tmp_path / "t" / name for name in ("270-ae-15", "encoders/ae-15"))
+    few = ("--labels", "270")
+    assert f"{encoder}/seed-0: trained without pilots" in refused(*few)
+    told = refused(*few, "--no-tune", "--label-seed", 1)
+    assert f"{cell}/seed-0: holds a run with other settings (labels " in told
+    assert "(precision fp32 there, bf16 here)" in refused(*few, "--no-tune", "--precision", "bf16")
+    missing = tmp_path / "nowhere"
+    assert "nowhere" in refused(*few, "--no-tune", "--system", "ae", "--ae", missing, code=2)
+    monkeypatch.setitem(table5_rows.ROWS, "ae-15", EncoderRow("ae", two[1:]))
+    told = refused(*few, "--no-tune")
+    assert f"{encoder}/seed-0: holds a run with other settings (training.code_noise 0.05" in told
+
+
+def test_pairs_that_table5_cannot_be_measured_on_are_refused_first(tmp_path):
+    rows = tmp_path / "pairs.csv"
+    lines = [f"a man {n} .,a boy {n} .,{'yes' if n % 3 else 'no'}" for n in range(40)]
+    rows.write_text("\n".join(["premise,hypothesis", *(line.rpartition(",")[0] for line in lines)]))
+    call("prepare", rows, "--out", tmp_path / "pairs", "--judges-share", "0")
+    told = call(
+        *("reproduce", "table5", "--corpus", tmp_path / "pairs", "--system", "ae-15"),
+        *("--labels", "10", "--out", tmp_path / "t", "--results", tmp_path / "results"),
+        code=3,
+    )
+    assert "no labelled pair in train" in told.stderr
+    assert not (tmp_path / "t").exists()
