@@ -85,7 +85,9 @@ def tuned(
         else system
         for system in choices.systems
     )
-    return replace(choices, systems=systems), tunings
+    choices = replace(choices, systems=systems)
+    check_rows(replace(choices, tune=False), corpus, folder)  # by what pilots have chosen
+    return choices, tunings
 
 
 def check_rows(choices: TableChoices, corpus: Corpus, folder: Path) -> None:
