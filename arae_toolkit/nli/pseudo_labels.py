@@ -5,12 +5,27 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from arae_toolkit.errors import DataError
+from arae_toolkit.data.corpus import Corpus
+from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.nli.classifier_training import probabilities_of
 from arae_toolkit.nli.experiment import PseudoLabels, Task
 from arae_toolkit.nli.model import NLIModel
 from arae_toolkit.nli.pair_batches import PairStore, in_vocabulary
 from arae_toolkit.storage.atomic_files import sha256_of_bytes
+
+
+def check_labels(teacher: NLIModel, corpus: Corpus) -> None:
+    """Refuse a teacher whose labels are not those of the corpus, in its order.
+
+    Raises:
+        CheckpointMismatch: Naming both.
+    """
+    if list(teacher.labels) != corpus.labels:
+        raise CheckpointMismatch(
+            f"{teacher.folder or 'the teacher'}: a classifier of {len(teacher.labels)} labels "
+            f"({', '.join(teacher.labels)}), where {corpus.folder} has {len(corpus.labels)} "
+            f"({', '.join(corpus.labels)}); name one that was trained on these labels"
+        )
 
 
 def confident_labels(
@@ -30,15 +45,11 @@ def confident_labels(
         The labels, and what percentage of them people gave as well, where these are known.
 
     Raises:
-        DataError: If the teacher's labels are not the corpus's, or none is left.
+        CheckpointMismatch: If the teacher's labels are not the corpus's.
+        DataError: If no pair is left, or it is sure of none.
     """
     corpus = task.corpus
-    if list(teacher.labels) != corpus.labels:
-        raise DataError(
-            f"a classifier of {', '.join(teacher.labels)}, where the corpus has "
-            f"{', '.join(corpus.labels)}",
-            path=corpus.folder,
-        )
+    check_labels(teacher, corpus)
     pairs = in_vocabulary(corpus.pairs("train"), corpus.vocabulary, teacher.vocabulary)
     store = PairStore(pairs, device=torch.device("cpu"))
     others = np.setdiff1d(np.arange(len(store)), task.labelled.rows)

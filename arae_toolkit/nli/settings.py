@@ -128,6 +128,13 @@ PRETRAINING = PairConfig(
     ),
 )
 """Settings of training an encoder on pairs without labels."""
+OF_CLASSIFIERS = (
+    *("hidden_size", "dropout", "encoder_rate", "balanced", "label_smoothing"),
+    "hypothesis_weight",
+)
+"""Settings that pretraining on pairs does not look at."""
+OF_PRETRAINING = ("matching_weight", "softmax_samples")
+"""Settings that the training of a classifier does not look at."""
 
 
 def check_pretrainable(model: PairModelConfig) -> None:

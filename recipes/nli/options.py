@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from arae_toolkit.data.row_labels import HYPOTHESIS, PREMISE
-from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.find_run import CONFIG, find_run
+from arae_toolkit.recipes.shared.options import in_order, names_of
 from arae_toolkit.storage.row_forms import Name
 
 if TYPE_CHECKING:
@@ -43,6 +44,27 @@ def classifier_name(corpus: str, labels: str) -> str:
         ('nli-tiny', 'nli-questions-tiny')
     """
     return f"nli-{labels}" if corpus == "snli" else f"nli-{corpus}-{labels}"
+
+
+def refuse_unused(
+    changes: Sequence[str], unused: Collection[str], *, folder: Path, used_by: str
+) -> None:
+    """Refuse a setting that a training does not look at, unless its run was begun with it.
+
+    Args:
+        changes: ``key=value`` strings.
+        unused: Names of settings.
+        folder: Of the run; one that is there says itself what it was begun with.
+        used_by: The command that looks at them.
+
+    Raises:
+        click.BadParameter: Naming the first.
+    """
+    given = sorted(names_of(changes) & set(unused))
+    if given and not (folder / CONFIG).exists():
+        raise click.BadParameter(
+            f"{given[0]} changes nothing here; '{used_by}' uses it", param_hint="'--set'"
+        )
 
 
 def find_nli_run(run: str) -> Path:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import PAIR_OBJECTIVES, PRETRAINING, Objective, check_pretrainable
+from arae_toolkit.nli.settings import (
+    OF_CLASSIFIERS,
+    PAIR_OBJECTIVES,
+    PRETRAINING,
+    Objective,
+    check_pretrainable,
+)
+from arae_toolkit.recipes.nli.options import refuse_unused
 from arae_toolkit.recipes.nli.seeds import draw_labels
 from arae_toolkit.recipes.shared.child_processes import (
     first_goes_ahead,
@@ -111,6 +118,8 @@ def pretrain(
         config = with_overrides(PRETRAINING, [f"seed={seed}", *changes])
         check_pretrainable(config.model)
 
+    folder = out or run_folder(f"{run_name(corpus_name, corpus)}-{objective}")
+    refuse_unused(changes, OF_CLASSIFIERS, folder=folder, used_by="arae-toolkit nli")
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     from arae_toolkit.devices import keep_freed_memory
@@ -125,7 +134,6 @@ def pretrain(
         return
     keep_freed_memory()
     place = own_device(device)
-    folder = out or run_folder(f"{run_name(corpus_name, corpus)}-{objective}")
     with first_goes_ahead(ranks):
         if overwrite and leads:
             set_aside(folder, note=say)

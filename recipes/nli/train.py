@@ -13,12 +13,13 @@ from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.nli.settings import (
     MODELS,
     OBJECTIVES,
+    OF_PRETRAINING,
     OUTSIDE,
     OUTSIDE_OBJECTIVE,
     TUNED_RATE,
     ModelName,
 )
-from arae_toolkit.recipes.nli.options import classifier_name, find_nli_run
+from arae_toolkit.recipes.nli.options import classifier_name, find_nli_run, refuse_unused
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
@@ -57,8 +58,10 @@ from arae_toolkit.recipes.shared.progress import say, say_next
 from arae_toolkit.storage.paths import run_folder
 
 if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import PseudoLabels, Task
+    from arae_toolkit.nli.model import NLIModel
     from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
 SUBCOMMANDS = {
@@ -238,6 +241,11 @@ def nli(
         config = with_overrides(start, changes)
         if isinstance(pretrained, OutsideWeights):
             pretrained.check(config)
+    kind = _kind(model, chosen, pseudo=bool(pseudo_labels))
+    folder = out or run_folder(classifier_name(runs_name, labels) + kind)
+    used_by = "arae-toolkit nli pretrain"
+    refuse_unused(changes, OF_PRETRAINING, folder=folder / f"seed-{seed}", used_by=used_by)
+    teacher = _teacher(pseudo_labels, corpus) if pseudo_labels and leads else None
     size = config.model.embedding_size
     given = open_word_vectors(word_vectors, corpus.vocabulary, size=size)
     if processes > 1:
@@ -247,10 +255,10 @@ def nli(
     say(f"{len(labelled.rows):,} labelled pairs, fingerprint {labelled.sha256[:16]}")
     task = Task(corpus, labelled, pretrained, None, chosen)
     if pseudo_labels:
-        pseudo = _pseudo(task, pseudo_labels, confidence, soft=soft_labels) if leads else None
+        pseudo = None
+        if teacher is not None:
+            pseudo = _pseudo(task, teacher, confidence, soft=soft_labels)
         task = replace(task, pseudo=ranks.of_first(pseudo) if ranks else pseudo)
-    kind = _kind(model, chosen, pseudo=bool(pseudo_labels))
-    folder = out or run_folder(classifier_name(runs_name, labels) + kind)
     all_seeds = range(seed, seed + seeds)
     with first_goes_ahead(ranks):
         if overwrite and leads:
@@ -291,15 +299,23 @@ def _kind(model: str, objective: str, *, pseudo: bool) -> str:
     return f"-{kind}" * (not usual) + "-pseudo" * pseudo
 
 
-def _pseudo(task: Task, run: str, confidence: float, *, soft: bool) -> PseudoLabels:
-    """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
+def _teacher(run: str, corpus: Corpus) -> NLIModel:
+    """Return the classifier of a run, whose labels are those of a corpus."""
     from arae_toolkit.nli.model import NLIModel
-    from arae_toolkit.nli.pseudo_labels import confident_labels
+    from arae_toolkit.nli.pseudo_labels import check_labels
 
     teacher = NLIModel.from_pretrained(find_nli_run(run))
+    check_labels(teacher, corpus)
+    return teacher
+
+
+def _pseudo(task: Task, teacher: NLIModel, confidence: float, *, soft: bool) -> PseudoLabels:
+    """Return the labels that a classifier is sure of, for the pairs whose own are not used."""
+    from arae_toolkit.nli.pseudo_labels import confident_labels
+
     pseudo, right = confident_labels(task, teacher, confidence=confidence, soft=soft)
     say(
-        f"{len(pseudo.rows):,} further pairs labelled by {run} with a probability of at least "
-        f"{confidence:g}" + (f", {right:.1f} % of them as people did" if right else "")
+        f"{len(pseudo.rows):,} further pairs labelled by {teacher.folder} with a probability of "
+        f"at least {confidence:g}" + (f", {right:.1f} % of them as people did" if right else "")
     )
     return pseudo

@@ -1,12 +1,18 @@
-"""Settings of a row chosen by pilots: as many for each row of a table, by a score on dev."""
+"""Settings of a row chosen by pilots, as many for each row of a table; and what is there of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from arae_toolkit.config.overrides import Sections
+from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.recipes.shared.find_run import CONFIG
 from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.training.run_identity import FORMERLY, TASK, check_folder, settings_identity
 
 Changes = tuple[str, ...]
 """Of settings, as ``key=value``."""
@@ -67,3 +73,53 @@ def tune(row: str, choices: Sequence[Changes], score: Callable[[int, Changes], f
     tuning = Tuning(tuple(pilots))
     say(f"{row}: {' '.join(tuning.chosen) or 'as it is'} is chosen")
     return tuning
+
+
+def check_run(
+    place: Path,
+    candidates: Sequence[Sections],
+    facts: Mapping[str, str],
+    *,
+    besides: Sequence[str] = (),
+    pilots: Sequence[Path] = (),
+) -> None:
+    """Refuse a folder whose run none of these settings goes on with.
+
+    A training refuses such a folder itself, but when hours have gone into the rows before it: a
+    table asks this of all its rows first.
+
+    Args:
+        place: Of the run; where there is none, nothing is refused.
+        candidates: Of its settings, those that pilots may choose.
+        facts: What it must share beside settings, by name.
+        besides: Names of settings that are not known yet.
+        pilots: Folders of the row's pilots: a run that is there before they are had none.
+
+    Raises:
+        CheckpointMismatch: Naming the settings that differ.
+    """
+    if not (place / CONFIG).exists():
+        return
+    identities = [{**facts, **settings_identity(config)} for config in candidates]
+    first = identities[0]
+    chosen = [name for name in first if len({identity[name] for identity in identities}) > 1]
+    defaults = {**FORMERLY, **settings_identity(type(candidates[0])())}
+
+    def check(identity: Mapping[str, str], *more: str) -> None:
+        names = (TASK, *besides, *more)
+        check_folder(place / CONFIG, identity, defaults=defaults, besides=names)
+
+    def fits(identity: Mapping[str, str]) -> bool:
+        with suppress(CheckpointMismatch):
+            check(identity)
+            return True
+        return False
+
+    check(first, *chosen)  # names what differs whatever pilots choose
+    if not any(map(fits, identities)):
+        check(first)
+    if not all((pilot / CONFIG).exists() for pilot in pilots):
+        raise CheckpointMismatch(
+            f"{place}: trained without pilots, which may choose other settings than it has; go on "
+            "with --no-tune, or name another folder with --out"
+        )

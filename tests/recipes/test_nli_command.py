@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import outside_stand_in
 import pytest
 import small
@@ -17,9 +16,7 @@ from arae_toolkit.nli.networks import new_network
 from arae_toolkit.nli.settings import PairConfig, PairModelConfig, PairTrainingConfig
 from arae_toolkit.recipes.nli.pretrain import fewest_labels
 from arae_toolkit.recipes.reproduce.inference import rows as table5_rows
-from arae_toolkit.recipes.reproduce.inference.rows import EncoderRow
 from arae_toolkit.reports.tables.nli import inference_block
-from arae_toolkit.training.metrics_log import read_rows
 
 SMALL = [
     part
@@ -325,111 +322,6 @@ def test_an_encoder_of_one_direction_gives_two_its_embeddings(corpus, tmp_path):
     assert "set embedding_size" in refused.stderr.splitlines()[-1]
 
 
-@pytest.mark.slow
-def test_table5_on_synthetic_pairs(tmp_path):
-    """The quick table has every row, in Markdown on stdout and in a file of results."""
-    result = call(
-        "reproduce", "table5", "--quick", "--out", tmp_path / "t", "--results", tmp_path / "results"
-    )
-    lines = result.stdout.splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == [
-        "random weights (supervised)", "AE", "ARAE", "hypothesis alone", "most frequent label",
-    ]  # fmt: skip
-    metrics = _result(tmp_path, "table5-quick")["metrics"]
-    assert all(np.isfinite(metric["value"]) for metric in metrics.values())
-    assert (tmp_path / "t" / "table5-quick.md").read_text() == result.stdout
-
-
-def _small_classifiers(monkeypatch):
-    """Have Table 5 train classifiers that learn from 300 pairs.
-
-    One direction learns nothing from so few; two take the embeddings of the encoders.
-    """
-    model = PairModelConfig("bilstm-max", 16, 16, 12, embedding_dropout=0.0, dropout=0.0)
-    training = PairTrainingConfig(batch_size=16, rate=0.003, warmup=5)
-    monkeypatch.setitem(table5_rows.MODELS, "paper", PairConfig(model, training))
-    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 14)
-
-
-def test_rows_of_table5_are_tuned_alike_and_on_dev(corpus, tmp_path, monkeypatch):
-    """Pilots choose; a row has its base's settings too, and nothing is trained again."""
-    _small_classifiers(monkeypatch)
-    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 24)  # half as many are enough as well
-    short = ("epochs=2", "longest_sentence=9")
-    sizes = ("embedding_size=16", "code_size=16", "hidden_size=16", "generator_sizes=[8]")
-    common = (*sizes, "critic_sizes=[8]", "evaluation_sentences=50")
-    monkeypatch.setattr(table5_rows, "COMMON", common)
-    rows = {
-        "supervised": EncoderRow(None, ((), ("rate=0.004",))),
-        "ae-15": EncoderRow("ae", (("code_noise=0.05",), ("code_noise=0.3",)), short),
-        "arae": EncoderRow(
-            "arae", (("adversarial_weight=1",), ("adversarial_weight=9",)), short, "ae-15"
-        ),
-    }
-    for name, row in rows.items():
-        monkeypatch.setitem(table5_rows.ROWS, name, row)
-    arguments = [
-        "reproduce", "table5", "--labels", "300", "--seeds", 1, "--pretraining-seeds", 2,
-        *(word for name in rows for word in ("--system", name)),
-        "--corpus", corpus, "--out", tmp_path / "t", "--results", tmp_path / "results",
-    ]  # fmt: skip
-    first = call(*arguments)
-    result = _result(tmp_path, "table5")
-    about = result["details"]["rows"]
-    for name, row in rows.items():
-        pilots = about[name]["tuning"]["pilots"]
-        assert [tuple(pilot["changes"]) for pilot in pilots] == list(row.choices)
-        best = max(pilots, key=lambda pilot: pilot["score"])
-        assert about[name]["tuning"]["chosen"] == best["changes"]
-        assert best["changes"] == about[name]["settings"][-len(best["changes"]) or 99 :]
-    noise = about["ae-15"]["tuning"]["chosen"]
-    assert about["arae"]["settings"] == [
-        *common,
-        *short,
-        *noise,
-        *short,
-        *about["arae"]["tuning"]["chosen"],
-    ]
-    runs = result["details"]["runs"]
-    assert {name: [*map(len, found.values())] for name, found in runs.items()} == {
-        "300, supervised": [2], "300, ae-15": [1, 1], "300, arae": [1, 1],
-    }  # fmt: skip
-    assert {
-        (d["row"], d["less"]): d["runs"]["pairs"] for d in result["details"]["differences"]
-    } == {("arae", "ae-15"): 2}
-    assert "ARAE, than AE, at most 15 words" in first.stdout
-    logs = {log: read_rows(log) for log in (tmp_path / "t").rglob("metrics.jsonl")}
-    pilots, encoders, classifiers = 2 * 3 + 2 * 2, 2 * 2, 3 * 2
-    assert len(logs) == pilots + encoders + classifiers
-    assert call(*arguments).stdout == first.stdout
-    assert all(read_rows(log) == rows for log, rows in logs.items())
-    assert _result(tmp_path, "table5")["seconds"] == result["seconds"] > 0
-
-
-def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatch):
-    """A split too large for the corpus is left out and named; nothing finished is trained again."""
-    _small_classifiers(monkeypatch)
-    small = ["--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16"]
-    sizes = [*small, "--set", "generator_sizes=[8]", "--set", "critic_sizes=[8]"]
-    for kind in ("ae", "arae"):
-        call(
-            "pretrain", corpus, "--model", kind, "--out", tmp_path / kind, *sizes,
-            "--set", "epochs=1", "--set", "evaluation_sentences=50",
-        )  # fmt: skip
-    arguments = [
-        "reproduce", "table5", "--labels", "300", "--labels", "tiny", "--seeds", "1",
-        "--corpus", corpus, "--ae", tmp_path / "ae", "--arae", tmp_path / "arae", "--no-tune",
-        *("--system", "supervised", "--system", "ae", "--system", "arae"),
-        "--out", tmp_path / "t", "--results", tmp_path / "results",
-    ]  # fmt: skip
-    first = call(*arguments)
-    assert "tiny needs 28,000" in first.stderr
-    assert "left out" in first.stderr
-    again = call(*arguments)
-    assert again.stdout == first.stdout
-    assert "epoch" not in again.stderr
-
-
 def test_a_cell_at_chance_takes_no_other_with_it(corpus, tmp_path, trained, monkeypatch):
     """The table is printed without it, the cell is named, and the exit code is 5."""
     run = trained[0] / "nli-small" / "seed-0"
@@ -494,25 +386,58 @@ def test_a_dev_of_few_pairs_does_not_make_a_training_chance_level(tmp_path):
     assert "chance level" not in result.stderr
 
 
-def test_an_encoder_that_diverges_costs_table5_no_other_row(corpus, tmp_path, monkeypatch):
-    """As a pilot it scores nothing; as a row it is left out, and the exit code says so."""
-    _small_classifiers(monkeypatch)
-    monkeypatch.setattr(table5_rows, "MORE_LABELS_EPOCHS", 24)
-    sizes = ("embedding_size=16", "code_size=16", "hidden_size=16", "generator_sizes=[8]")
-    common = (*sizes, "critic_sizes=[8]", "evaluation_sentences=50", "epochs=2")
-    monkeypatch.setattr(table5_rows, "COMMON", common)
-    diverging = ("autoencoder_rate=1e6",)
-    monkeypatch.setitem(
-        table5_rows.ROWS, "ae-15", EncoderRow("ae", (diverging, ("code_noise=0.05",)))
+def _refused_teacher(corpus: Path, teacher: Path, out: Path) -> str:
+    """Return the last line of a training whose teacher is refused before anything is written."""
+    told = call(
+        *("nli", "--labels", "90", "--corpus", corpus, "--encoder", "random", "--out", out),
+        *("--pseudo-labels", teacher, *SMALL),
+        code=4,
     )
-    monkeypatch.setitem(table5_rows.ROWS, "ae", EncoderRow("ae", (diverging,)))
-    result = call(
-        "reproduce", "table5", "--labels", "300", "--seeds", 1, "--pretraining-seeds", 1,
-        "--system", "ae", "--system", "ae-15", "--corpus", corpus, "--out", tmp_path / "t",
-        "--results", tmp_path / "results", code=5,
-    )  # fmt: skip
-    about = _result(tmp_path, "table5")["details"]["rows"]
-    assert [*about] == ["ae-15"]
-    assert about["ae-15"]["tuning"]["chosen"] == ["code_noise=0.05"]
-    assert about["ae-15"]["tuning"]["pilots"][0]["score"] == 0
-    assert result.stderr.count("left out") == 2
+    assert not out.exists()
+    return told.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("labels", [["yes", "no"], ["contradiction", "neutral", "entailment"]])
+def test_a_teacher_of_other_labels_is_refused(corpus, tmp_path, labels):
+    """In number, or in their order, by which probabilities are told."""
+    from arae_toolkit.data.corpus import Corpus
+
+    vocabulary = Corpus(corpus).vocabulary
+    arguments = {"kind": "paper", "embedding_size": 12, "code_size": 16, "hidden_size": 12}
+    network = new_network(len(vocabulary), len(labels), **arguments)
+    teacher = tmp_path / "teacher"
+    NLIModel([network], vocabulary, labels, arguments=arguments).save_pretrained(teacher)
+    last = _refused_teacher(corpus, teacher, tmp_path / "student")
+    assert f"{teacher}: a classifier of {len(labels)} labels ({', '.join(labels)})" in last
+    assert "has 3 (entailment, neutral, contradiction)" in last
+
+
+def test_a_teacher_that_is_no_classifier_is_refused(corpus, tmp_path):
+    teacher = tmp_path / "ae"
+    small.save_model(teacher)
+    last = _refused_teacher(corpus, teacher, tmp_path / "student")
+    assert f"{teacher}: no classifier of sentence pairs" in last
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("label_smoothing=0.1", "hypothesis_weight=0.5", "balanced=true", "encoder_rate=0.1"),
+        *("model.dropout=0.5", "hidden_size=12"),
+    ],
+)
+def test_pretraining_refuses_what_only_classifiers_use(corpus, tmp_path, setting):
+    name = setting.partition("=")[0].rpartition(".")[2]
+    told = call(
+        *("nli", "pretrain", "--corpus", corpus, "--out", tmp_path / "encoder", "--set", setting),
+        code=2,
+    )
+    assert f"{name} changes nothing here; 'arae-toolkit nli' uses it" in told.stderr
+    assert not (tmp_path / "encoder").exists()
+
+
+@pytest.mark.parametrize("setting", ["matching_weight=0.1", "softmax_samples=5"])
+def test_a_classifier_refuses_what_only_pretraining_uses(corpus, tmp_path, setting):
+    told = _train(corpus, tmp_path, "--encoder", "random", "--set", setting, code=2)
+    name = setting.partition("=")[0]
+    assert f"{name} changes nothing here; 'arae-toolkit nli pretrain' uses it" in told.stderr

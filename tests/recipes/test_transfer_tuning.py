@@ -41,7 +41,7 @@ def corpus(tmp_path_factory):
 
 def choices(*names, **changed):
     made = TableChoices(
-        **{"systems": tuple(chosen_systems(names)), "seeds": 1, "seeds_of": (), "split": "test"},
+        **{"systems": tuple(chosen_systems(names)), "seeds": 1, "seeds_of": (), "split": "dev"},
         **{"most": 0, "preset": "default", "changes": (), "scorer": None, "tune": True},
         **{"device": "cpu", "precision": "fp32", "out": None, "results": Path("results")},
     )

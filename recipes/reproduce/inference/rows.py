@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,13 +15,14 @@ from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.nli.seeds import fitted, train_seeds
 from arae_toolkit.recipes.reproduce.plain_systems import QUICK_CHANGES
-from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, tune
-from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tune
+from arae_toolkit.recipes.shared.find_run import CONFIG, find_run
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.training_display import training_display
 from arae_toolkit.training.metrics_log import seconds_trained
 
 if TYPE_CHECKING:
+    from arae_toolkit.config.schema import Config
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.nli.experiment import Measured, Task
     from arae_toolkit.nli.label_splits import LabelledRows
@@ -82,8 +84,15 @@ QUICK = ("supervised", "ae", "arae")
 PILOT_SEED = 100
 """Of pilots' models and classifiers, which no cell of the table has."""
 QUICK_EPOCHS, QUICK_SIZES = 5, ("embedding_size=96", "code_size=96", "hidden_size=96")
+SIZES_OF_ENCODER = ("model.embedding_size", "model.code_size")
+"""Settings of a classifier that its encoder decides."""
 LABEL_EPOCHS, MORE_LABELS_EPOCHS = {"tiny": 4}, 3
 """Passes over the labels: one budget for all rows of a split."""
+
+
+def cell_folder(labels: str, row: str, encoder: int) -> str:
+    """Return the folder of the classifiers of a label split over a row's encoder of a seed."""
+    return f"{labels}-{row}" + (f"-encoder-{encoder}" if encoder else "")
 
 
 @dataclass
@@ -100,6 +109,7 @@ class Encoders:
         how: Device, precision and the signal to stop at.
         tunings: What was tried, by row.
         trained: Encoders by row and seed.
+        diverged: Why rows have no encoders.
         runs: Folders of all trainings that the table rests on.
     """
 
@@ -112,6 +122,7 @@ class Encoders:
     how: Mapping[str, Any]
     tunings: dict[str, Tuning] = field(default_factory=dict)
     trained: dict[tuple[str, int], PretrainedEncoder | None] = field(default_factory=dict)
+    diverged: dict[str, TrainingDiverged] = field(default_factory=dict)
     runs: set[Path] = field(default_factory=set)
 
     def seeds(self, name: str, most: int) -> range:
@@ -144,15 +155,103 @@ class Encoders:
         row = ROWS[name]
         return (*(self.settings(row.base) if row.base else COMMON), *row.changes)
 
-    def encoder(self, name: str, seed: int) -> PretrainedEncoder | None:
-        """Return the encoder of a row's seed, trained now if it is not there.
+    def of_row(self, name: str, most: int) -> dict[int, PretrainedEncoder | None]:
+        """Return the encoders of a row by seed, trained now if they are not there.
 
         Raises:
-            TrainingDiverged: If its training does.
+            TrainingDiverged: If one does, which is told once: a row is left out whole, and what
+                diverged is not trained again for another label split.
         """
-        if (name, seed) not in self.trained:
-            self.trained[name, seed] = self._encoder(name, seed)
-        return self.trained[name, seed]
+        if name in self.diverged:
+            raise self.diverged[name]
+        seeds = self.seeds(name, most)
+        for seed in seeds:
+            if (name, seed) in self.trained:
+                continue
+            try:
+                self.trained[name, seed] = self._encoder(name, seed)
+            except TrainingDiverged as error:
+                say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
+                self.diverged[name] = error
+                raise
+        return {seed: self.trained[name, seed] for seed in seeds}
+
+    def check(
+        self, name: str, drawn: Iterable[LabelledRows], folder: Path, *, seeds: int, most: int
+    ) -> None:
+        """Refuse what a row would be refused for, before any is trained.
+
+        Args:
+            name: Of the row.
+            drawn: Label splits.
+            folder: Of the classifiers.
+            seeds: Of each classifier.
+            most: Seeds of the row's model.
+
+        Raises:
+            CheckpointMismatch: If a folder holds a run with other settings, or what is given as an
+                encoder is none.
+            NotFound: If a run that is given is not there.
+        """
+        row, own = ROWS[name], self.seeds(name, most)
+        facts = {"corpus": self.corpus.sha256, "precision": self.how["precision"]}
+        if name in self.given:
+            self.of_row(name, most)
+        elif row.kind is not None:
+            piloted = self._choices(name) if len(self._choices(name)) > 1 else ()
+            pilots = [self._pilot_place(name, number) / "encoder" for number in range(len(piloted))]
+            for pilot, changes in zip(pilots, piloted, strict=True):
+                if (pilot / CONFIG).exists():
+                    possible = [(*settled, *changes) for settled in self._possible_settled(name)]
+                    check_run(pilot, [self._half(changes) for changes in possible], facts)
+            for seed in own:
+                place = self._place(name, row.kind, seed)
+                if (place / CONFIG).exists():
+                    possible = [(*changes, f"seed={seed}") for changes in self._possible(name)]
+                    check_run(place, [self._config(c) for c in possible], facts, pilots=pilots)
+        choices = ((),) if row.kind else self._choices(name)
+        for labelled in drawn:
+            facts["labels"] = labelled.sha256
+            for encoder, seed in product(own, range(seeds)):
+                place = folder / cell_folder(labelled.name, name, encoder) / f"seed-{seed}"
+                possible = [(*changes, f"seed={seed}") for changes in choices]
+                configs = [self._classifier(labelled.name, changes) for changes in possible]
+                check_run(place, configs, facts, besides=SIZES_OF_ENCODER)
+
+    def _choices(self, name: str) -> tuple[Changes, ...]:
+        """Return the settings of a row that may be chosen."""
+        if name in self.tunings or self.quick or name in self.given:
+            return (self.tuning(name).chosen,)
+        return ROWS[name].choices if self.tuned else ROWS[name].choices[:1]
+
+    def _possible(self, name: str) -> list[Changes]:
+        """Return what :meth:`settings` may be, before tuning."""
+        if self.quick:
+            return [QUICK_CHANGES]
+        return [(*s, *c) for s, c in product(self._possible_settled(name), self._choices(name))]
+
+    def _possible_settled(self, name: str) -> list[Changes]:
+        row = ROWS[name]
+        bases = self._possible(row.base) if row.base else [COMMON]
+        return [(*base, *row.changes) for base in bases]
+
+    def _config(self, changes: Changes) -> Config:
+        """Return the settings of an autoencoder."""
+        start = preset("demo" if self.quick else "faithful", corpus=self.corpus.name)
+        return with_overrides(start, changes)
+
+    def _half(self, changes: Changes) -> Config:
+        """Return the settings of a pilot's autoencoder, of half the epochs."""
+        whole = self._config((*changes, f"seed={PILOT_SEED}"))
+        return with_overrides(whole, [f"epochs={-(-whole.training.epochs // 2)}"])
+
+    def _place(self, name: str, kind: str, seed: int) -> Path:
+        """Return the folder of a row's model; quick ones are those of the other quick tables."""
+        own = self.folder / kind if self.quick else self.folder / "encoders" / name
+        return own / f"seed-{seed}"
+
+    def _pilot_place(self, name: str, number: int) -> Path:
+        return self.folder / "pilots" / f"{name}-{number}"
 
     def _encoder(self, name: str, seed: int) -> PretrainedEncoder | None:
         from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
@@ -162,22 +261,16 @@ class Encoders:
             return None
         if name in self.given:
             return PretrainedEncoder.load(find_run(self.given[name]))
-        changes: Changes
-        if self.quick:  # the models of the other quick tables
-            changes, place = QUICK_CHANGES, self.folder / row.kind / "seed-0"
-        else:
-            changes = self.settings(name)
-            place = self.folder / "encoders" / name / f"seed-{seed}"
-        return self._pretrained(name, row.kind, (*changes, f"seed={seed}"), place)
+        changes = QUICK_CHANGES if self.quick else self.settings(name)
+        config = self._config((*changes, f"seed={seed}"))
+        return self._pretrained(name, row.kind, config, self._place(name, row.kind, seed))
 
     def _pretrained(
-        self, name: str, kind: Literal["ae", "arae"], changes: Changes, place: Path
+        self, name: str, kind: Literal["ae", "arae"], config: Config, place: Path
     ) -> PretrainedEncoder:
         from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
         from arae_toolkit.pretraining.experiment import pretrain
 
-        start = preset("demo" if self.quick else "faithful", corpus=self.corpus.name)
-        config = with_overrides(start, changes)
         shown = training_display(self.corpus, config, title=name, place=f", to {place}")
         with shown as display:
             pretrain(self.corpus, config, place, kind=kind, listeners=[display], **self.how)
@@ -196,13 +289,11 @@ class Encoders:
     def _pilot(self, name: str, number: int, changes: Changes) -> float:
         """Return what a classifier has on dev that starts from a model of half the epochs."""
         row, encoder = ROWS[name], None
-        place = self.folder / "pilots" / f"{name}-{number}"
+        place = self._pilot_place(name, number)
         if row.kind is not None:
-            own = (*self._settled(name), *changes, f"seed={PILOT_SEED}")
-            whole = with_overrides(preset("faithful", corpus=self.corpus.name), own)
-            half = f"epochs={-(-whole.training.epochs // 2)}"
+            half = self._half((*self._settled(name), *changes))
             try:
-                encoder = self._pretrained(name, row.kind, (*own, half), place / "encoder")
+                encoder = self._pretrained(name, row.kind, half, place / "encoder")
             except TrainingDiverged as error:
                 say(f"arae-toolkit: warning: {place / 'encoder'}: {error}; left out")
                 return 0.0

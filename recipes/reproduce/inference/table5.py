@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +13,7 @@ import click
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.recipes.nli.seeds import draw_labels, identity_of
-from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders
+from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders, cell_folder
 from arae_toolkit.recipes.reproduce.plain_systems import quick_folder, quick_text
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
@@ -164,10 +164,13 @@ def table5(
             pilot_labels=min(drawn, key=lambda labelled: len(labelled.rows)),
             how={"device": place, "precision": precision, "stop_signal": stop_signal},
         )
+        how_many = {"seeds": seeds, "pretraining": pretraining_seeds}
+        _check(encoders, rows, drawn, folder, **how_many)
+        for name in rows:
+            encoders.tuning(name)
+        _check(encoders, rows, drawn, folder, **how_many)  # by what pilots have chosen
         cells = {
-            (labelled.name, name): _cell(
-                *(encoders, name, labelled, folder), seeds=seeds, pretraining=pretraining_seeds
-            )
+            (labelled.name, name): _cell(encoders, name, labelled, folder, **how_many)
             for labelled in drawn
             for name in rows
         }
@@ -175,6 +178,7 @@ def table5(
         encoders,
         drawn,
         {where: cell for where, cell in cells.items() if isinstance(cell, dict)},
+        {where: cell for where, cell in cells.items() if not isinstance(cell, dict)},
         folder,
         name="table5-quick" if quick else "table5",
         command=command_line(),
@@ -190,7 +194,7 @@ def table5(
 def _open(name: str | None, folder: Path, *, quick: bool) -> Corpus:
     """Return the corpus, prepared into the table's folder unless it is given."""
     if name is not None:
-        return open_pairs(name)
+        return open_pairs(name, measured=SPLITS)
     if quick:
         return quick_text(folder)
     options = PrepareOptions(max_length=WORDS, vocab_size=VOCABULARY)
@@ -220,6 +224,26 @@ def _draw(corpus: Corpus, names: tuple[str, ...], **how: Any) -> list[LabelledRo
     return drawn
 
 
+def _check(
+    encoders: Encoders,
+    rows: Iterable[str],
+    drawn: Iterable[LabelledRows],
+    folder: Path,
+    *,
+    seeds: int,
+    pretraining: int,
+) -> None:
+    """Refuse what a row would be refused for; see :meth:`Encoders.check`."""
+    for name in rows:
+        each = _classifiers(encoders, name, seeds=seeds, pretraining=pretraining)
+        encoders.check(name, drawn, folder, seeds=each, most=pretraining)
+
+
+def _classifiers(encoders: Encoders, name: str, *, seeds: int, pretraining: int) -> int:
+    """Return the classifiers over each encoder: of random weights as many as others have in all."""
+    return seeds if ROWS[name].kind or encoders.quick else seeds * pretraining
+
+
 def _cell(
     encoders: Encoders,
     name: str,
@@ -231,25 +255,21 @@ def _cell(
 ) -> Cell | TrainingDiverged:
     """Train the classifiers of one cell, those finished left alone.
 
-    Random weights get as many seeds as the others have classifiers in all.
-
     Returns:
         What they measured by seeds of the encoder and of the classifier, or why one of them, or
         an encoder, has learned nothing.
     """
     found: Cell = {}
-    own = encoders.seeds(name, pretraining)
-    each = seeds if ROWS[name].kind or encoders.quick else seeds * pretraining
-    for seed in own:
-        try:
-            encoder = encoders.encoder(name, seed)
-        except TrainingDiverged as error:
-            say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
-            return error
+    try:
+        own = encoders.of_row(name, pretraining)
+    except TrainingDiverged as error:
+        return error
+    for seed, encoder in own.items():
         task = encoders.task(name, labelled, encoder)
-        place = folder / (f"{labelled.name}-{name}" + (f"-encoder-{seed}" if seed else ""))
+        place = folder / cell_folder(labelled.name, name, seed)
         config = encoders.classifier(name, labelled.name)
-        cell = encoders.classified(task, config, place, range(each))
+        each = range(_classifiers(encoders, name, seeds=seeds, pretraining=pretraining))
+        cell = encoders.classified(task, config, place, each)
         if isinstance(cell, TrainingDiverged):
             return cell
         found[seed] = cell
@@ -260,6 +280,7 @@ def _report(
     encoders: Encoders,
     drawn: Sequence[LabelledRows],
     cells: Mapping[tuple[str, str], Cell],
+    left_out: Mapping[tuple[str, str], TrainingDiverged],
     folder: Path,
     *,
     name: str,
@@ -293,6 +314,7 @@ def _report(
             "pairs": {split: len(stores[split]) for split in SPLITS},
             "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
             "differences": _differences(cells),
+            "left_out": {", ".join(where): str(error) for where, error in left_out.items()},
             "runs": {f"{labels}, {row}": found for (labels, row), found in cells.items()},
         },
     )

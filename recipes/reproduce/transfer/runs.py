@@ -180,15 +180,18 @@ def train_system(
         device: Where to compute.
         half: Train half of the iterations, as a pilot does.
     """
-    settings = _settings(system, seed, corpus, choices)
-    if half and settings is not None:
-        settings = _halved(system.kind, settings, corpus)
+    settings = system_settings(system, seed, corpus=corpus, choices=choices, half=half)
     how: dict[str, Any] = {"device": device, "precision": choices.precision}
     train_transfer(corpus, settings, place, kind=system.kind, scorer=choices.scorer, **how)
 
 
-def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) -> Any:
-    """Return the settings that a system's seed is trained with."""
+def system_settings(
+    system: System, seed: int, *, corpus: Corpus, choices: TableChoices, half: bool = False
+) -> Any:
+    """Return the settings that a system's seed is trained with, ``None`` if it learns nothing.
+
+    See :func:`train_system` for the arguments.
+    """
     from arae_toolkit.config.overrides import with_overrides
     from arae_toolkit.config.presets import preset
     from arae_toolkit.config.schema import check_separate
@@ -200,7 +203,8 @@ def _settings(system: System, seed: int, corpus: Corpus, choices: TableChoices) 
             check_separate(config)
     elif system.kind != "delete-and-replace":
         changes = (*changes, f"seed={seed}")
-    return settings_of(system.kind, config, changes, rows=corpus.rows("train"))
+    settings = settings_of(system.kind, config, changes, rows=corpus.rows("train"))
+    return _halved(system.kind, settings, corpus) if half and settings is not None else settings
 
 
 def _halved(kind: str, settings: Any, corpus: Corpus) -> Any:

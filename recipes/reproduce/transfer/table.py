@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jsonlines
 import numpy as np
 
+from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
@@ -24,7 +25,7 @@ from arae_toolkit.recipes.reproduce.transfer.runs import (
     weights_of,
 )
 from arae_toolkit.recipes.reproduce.transfer.systems import System
-from arae_toolkit.recipes.reproduce.transfer.tuning import PILOTS, tuned
+from arae_toolkit.recipes.reproduce.transfer.tuning import PILOTS, check_rows, tuned
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run
 from arae_toolkit.recipes.shared.progress import progress, say
@@ -140,12 +141,14 @@ def measure_systems(
     measurer: Measurer,
     folder: Path,
     train: Callable[[System, int, Path], None],
-) -> dict[str, dict[int, dict[str, Any]]]:
-    """Return the measures of each system by seed, what is finished left alone.
+) -> tuple[dict[str, dict[int, dict[str, Any]]], dict[str, TrainingDiverged]]:
+    """Return the measures of each system by seed, and the runs that diverged, which have none.
 
-    ``train`` trains a system's seed into a folder; it is quick where that has been done.
+    What is finished is left alone. ``train`` trains a system's seed into a folder; it is quick
+    where that has been done.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
+    diverged: dict[str, TrainingDiverged] = {}
     copied = measurer.sources.texts
     kept = folder / "copy" / "measures.json"  # not beside results, which may lie in the folder
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -153,8 +156,9 @@ def measure_systems(
     for system in choices.systems:
         for seed in choices.seeds_for(system):
             place = folder / system.run / f"seed-{seed}"
-            if system.model is None:
-                train(system, seed, place)
+            if system.model is None and not trained(system, seed, place, train, diverged):
+                found.pop(system.name, None)
+                break
             names, precision = measurer.corpus.labels, choices.precision
             outputs = outputs_of(system, place, measurer.sources, names, precision=precision)
             kept = place / "outputs" / f"{system.name}.json"
@@ -168,7 +172,27 @@ def measure_systems(
                 f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
                 f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}"
             )
-    return found
+    return found, diverged
+
+
+def trained(
+    system: System,
+    seed: int,
+    place: Path,
+    train: Callable[[System, int, Path], None],
+    diverged: dict[str, TrainingDiverged],
+) -> bool:
+    """Train a system's seed; return whether there is a model, and note the run that diverges.
+
+    It costs no other row: it is told once, and rows that ask the same run otherwise have none.
+    """
+    if system.run not in diverged:
+        try:
+            train(system, seed, place)
+        except TrainingDiverged as error:
+            say(f"arae-toolkit: warning: {place}: {error}; left out")
+            diverged[system.run] = error
+    return system.run not in diverged
 
 
 def metrics_of(cells: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> dict[str, Metric]:
@@ -211,17 +235,22 @@ def write_table(
     quick: bool = False,
     encoder: str | None = None,
     details: Mapping[str, Any] | None = None,
-    more: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
-) -> Result:
-    """Train and measure the systems of a table, write its results and return them.
+    more: Mapping[str, Callable[[System], Any]] = MappingProxyType({}),
+) -> tuple[Result, list[System], list[TrainingDiverged]]:
+    """Train and measure the systems of a table, and write its results.
 
     Similarity to the input is measured where ``encoder``, the run of a pair classifier, is given.
+    ``more`` makes details, by name, of the table's last system.
+
+    Returns:
+        The results, the systems that are in them, and why others are not.
     """
     from arae_toolkit.devices import choose_device, dtype_of
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
 
     device = choose_device(choices.device)
-    # What is missing is told before anything is trained.
+    # What is missing, or in the way, is told before anything is trained.
+    check_rows(choices, corpus, folder)
     sources = Sources.of(corpus, choices.split, most=choices.most)
     space = None if encoder is None else encoder_of_run(encoder, device)
     instruments = evaluators_of(
@@ -236,7 +265,8 @@ def write_table(
     measurer = Measurer(corpus, choices.split, sources, instruments)
     choices, tunings = tuned(choices, corpus, folder, device=device)
     train = partial(train_system, corpus=corpus, choices=choices, device=device)
-    cells = measure_systems(choices, measurer, folder, train)
+    cells, diverged = measure_systems(choices, measurer, folder, train)
+    shown = [system for system in choices.systems if system.name in cells]
     signature = cells["copy"][0]["signature"]
     write_result(
         choices.results,
@@ -267,10 +297,11 @@ def write_table(
             },
             "bleu_signature": signature["bleu"],
             "signature": signature,
-            **{name: made() for name, made in more.items()},
+            "left_out": {run: str(error) for run, error in diverged.items()},
+            **{name: made(shown[-1]) for name, made in more.items() if shown},
         },
     )
-    return read_result(choices.results, name)
+    return read_result(choices.results, name), shown, list(diverged.values())
 
 
 def _seconds(
@@ -313,15 +344,33 @@ def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> 
         say("")
 
 
+def read_inputs(path: Path, part: str) -> list[dict[str, str]]:
+    """Return the rows of a part in one's own JSONL of ``text``, ``label`` and ``part``.
+
+    Raises:
+        DataError: At the first row that lacks one of them.
+    """
+    from arae_toolkit.storage.text_lines import open_binary, read_json, read_lines
+
+    found = []
+    with open_binary(path) as stream:
+        for line, row, _ in read_json(read_lines(stream, path=str(path))):
+            names = ("text", "label", "part")
+            if not isinstance(row, dict) or not all(isinstance(row.get(n), str) for n in names):
+                raise DataError("not an object with text, label and part", path=path, line=line)
+            if row["part"] == part:
+                found.append(row)
+    return found
+
+
 def rewritten_inputs(
-    path: Path, part: str, system: System, folder: Path, *, labels: Sequence[str]
+    system: System, *, rows: Sequence[Mapping[str, str]], folder: Path, labels: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Return one's own sentences rewritten for every other label, all of them, as a user sees them.
 
     Args:
-        path: JSONL with ``text``, ``label`` and ``part``.
-        part: Rows of other parts are left out.
         system: Which rewrites them.
+        rows: Sentences with their labels; see :func:`read_inputs`.
         folder: The table's.
         labels: What sentences are rewritten to, but for their own.
     """
@@ -330,8 +379,6 @@ def rewritten_inputs(
 
     model = TransferModel.from_pretrained(system.model_in(folder / system.run / "seed-0"))
     known = set(model.vocabulary.words).__contains__
-    with jsonlines.open(path) as lines:
-        rows = [row for row in lines if row["part"] == part]
     found = []
     for row in rows:
         own = row["text"]

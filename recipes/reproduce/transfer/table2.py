@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
+from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
@@ -55,7 +57,8 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
     from arae_toolkit.devices import choose_device
     from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts
     from arae_toolkit.recipes.reproduce.transfer.runs import Sources, outputs_of, train_system
-    from arae_toolkit.recipes.reproduce.transfer.tuning import tuned
+    from arae_toolkit.recipes.reproduce.transfer.table import trained
+    from arae_toolkit.recipes.reproduce.transfer.tuning import check_rows, tuned
 
     began, name = time.monotonic(), "table2-quick" if quick else "table2"
     folder = choices.out or run_folder("table3-quick" if quick else "table3")
@@ -67,19 +70,24 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
         usual = tuple(chosen_systems(ROWS))
         choices = replace(choices, systems=usual + tuple(s for s in choices.systems if s.model))
     device, labels = choose_device(choices.device), opened.labels
-    choices, _ = tuned(choices, opened, folder, device=device)
+    check_rows(choices, opened, folder)
     sources = Sources.first(opened, choices.split, count, words=WORDS)
+    choices, _ = tuned(choices, opened, folder, device=device)
     written: dict[str, list[str | None]] = {}
+    diverged: dict[str, TrainingDiverged] = {}
+    train = partial(train_system, corpus=opened, choices=choices, device=device)
     for system in choices.systems:
         place = folder / system.run / "seed-0"
-        if system.model is None:
-            train_system(system, 0, place, corpus=opened, choices=choices, device=device)
+        if system.model is None and not trained(system, 0, place, train, diverged):
+            continue
         how: dict[str, Any] = {"precision": choices.precision, "kept_as": "-examples"}
         outputs = outputs_of(system, place, sources, labels, **how)
         known = CorpusTexts(opened).hold(outputs)
         written[system.name] = [
             None if stands else output for output, stands in zip(outputs, known, strict=True)
         ]
+    if not written:
+        raise next(iter(diverged.values()))
     path = write_result(
         choices.results,
         name,
@@ -96,6 +104,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
             "words": list(WORDS),
             "sources_sha256": sources.sha256,
             "systems": list(written),
+            "left_out": {run: str(error) for run, error in diverged.items()},
         },
     )
     say(str(path))
@@ -106,6 +115,8 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
     text = examples_table(asked, written, read_result(choices.results, name))
     write_text(folder / f"{name}.md", f"{text}\n")
     click.echo(text)
+    for error in diverged.values():
+        raise error
 
 
 def _metrics(written: Mapping[str, Sequence[str | None]]) -> dict[str, Any]:

@@ -53,6 +53,9 @@ def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices)
         choices = choices.quick(QUICK_SYSTEMS)
     command = table_command()
     how: dict[str, Any] = {"folder": folder, "command": command, "quick": quick}
-    result = write_table(name, opened, choices, encoder=encoder, **how)
-    show_samples(choices.systems[-1], folder, count=SAMPLES_SHOWN)
+    result, shown, diverged = write_table(name, opened, choices, encoder=encoder, **how)
+    if shown:
+        show_samples(shown[-1], folder, count=SAMPLES_SHOWN)
     click.echo(f"{transfer_table(result)}\n\n{measured_on(result)}")
+    for error in diverged:
+        raise error

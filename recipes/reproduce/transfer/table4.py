@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,10 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_corpus
 from arae_toolkit.recipes.shared.generation_systems import encoder_option
 from arae_toolkit.storage.paths import run_folder
+
+if TYPE_CHECKING:
+    from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.recipes.reproduce.transfer.systems import System
 
 PARTS = ("titles", "replies")
 SAMPLES_SHOWN = 6
@@ -74,10 +78,12 @@ def table4(
     Markdown goes to stdout, everything to results/table4-PART.json.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import (
+        read_inputs,
         rewritten_inputs,
         show_samples,
         write_table,
     )
+    from arae_toolkit.recipes.reproduce.transfer.tuning import check_rows
     from arae_toolkit.reports.tables.transfer import directions_table, measured_on
 
     if quick:
@@ -87,22 +93,29 @@ def table4(
     parts = parts or PARTS
     if corpora and len(corpora) != len(parts):
         raise click.UsageError("--corpus is needed once for each --part, or not at all")
-    command, last = table_command(), choices.systems[-1]
-    for index, part in enumerate(parts):
+    command = table_command()
+    opened: list[Corpus] = []
+    rows: list[Any] = []
+    for index, part in enumerate(parts):  # what is in the way of one is told before another's hours
         folder = (choices.out or run_folder("table4")) / part
         if quick:
-            prepared = quick_labelled("synthetic-topics", folder)
+            opened.append(quick_labelled("synthetic-topics", folder))
         elif corpora:
-            prepared = open_corpus(corpora[index])
+            opened.append(open_corpus(corpora[index]))
         else:
-            prepared = open_corpus("yahoo", part=part, classes=classes)
-        more: dict[str, Callable[[], Any]] = {}
-        if inputs is not None:
-            labels = prepared.labels
-            more["inputs"] = partial(rewritten_inputs, inputs, part, last, folder, labels=labels)
-        result = write_table(
+            opened.append(open_corpus("yahoo", part=part, classes=classes))
+        check_rows(choices, opened[-1], folder)
+        rows.append(None if inputs is None else read_inputs(inputs, part))
+    all_diverged: list[Exception] = []
+    for part, corpus, own in zip(parts, opened, rows, strict=True):
+        folder = (choices.out or run_folder("table4")) / part
+        more: dict[str, Callable[[System], Any]] = {}
+        if own is not None:
+            how: dict[str, Any] = {"rows": own, "folder": folder, "labels": corpus.labels}
+            more["inputs"] = partial(rewritten_inputs, **how)
+        result, shown, diverged = write_table(
             f"table4-{part}",
-            prepared,
+            corpus,
             choices,
             folder=folder,
             command=command,
@@ -111,5 +124,9 @@ def table4(
             details={"part": part},
             more=more,
         )
-        show_samples(last, folder, count=SAMPLES_SHOWN)
+        if shown:
+            show_samples(shown[-1], folder, count=SAMPLES_SHOWN)
         click.echo(f"## {part}\n\n{directions_table(result)}\n\n{measured_on(result)}\n")
+        all_diverged += diverged
+    for error in all_diverged:
+        raise error

@@ -10,17 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
+from arae_toolkit.errors import CheckpointMismatch, DataError, TrainingDiverged
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
     outputs_of,
     sha256_of,
+    system_settings,
     train_system,
     weights_of,
 )
 from arae_toolkit.recipes.reproduce.transfer.systems import System
-from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, tune
+from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tune
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
@@ -84,7 +85,66 @@ def tuned(
         else system
         for system in choices.systems
     )
-    return replace(choices, systems=systems), tunings
+    choices = replace(choices, systems=systems)
+    check_rows(replace(choices, tune=False), corpus, folder)  # by what pilots have chosen
+    return choices, tunings
+
+
+def check_rows(choices: TableChoices, corpus: Corpus, folder: Path) -> None:
+    """Refuse what a row or a pilot of a table would be refused for, before any is trained.
+
+    Args:
+        choices: Before tuning.
+        corpus: With labels.
+        folder: Of the table's runs.
+
+    Raises:
+        CheckpointMismatch: If a folder holds a run with other settings, or a finished model is none
+            of transfer.
+        DataError: If a finished model does not know a label, or the corpus lacks the split.
+        click.BadParameter: If a setting cannot be had.
+    """
+    from arae_toolkit.transfer.labelled_corpus import labelled_part
+
+    corpus.split(choices.split)
+    facts = {"corpus": labelled_part(corpus).sha256, "precision": choices.precision}
+    for system in choices.systems:
+        if system.model is not None:
+            _check_finished(system.model, corpus)
+            continue
+        tried = _tried(system, choices.changes) if choices.tune else ((),)
+        rows = [replace(system, changes=(*system.changes, *changes)) for changes in tried]
+
+        def settings(seed: int, half: bool, rows: Sequence[System] = rows) -> list[Any]:
+            how: dict[str, Any] = {"corpus": corpus, "choices": choices, "half": half}
+            return [system_settings(row, seed, **how) for row in rows]
+
+        if None in settings(0, half=False):
+            continue  # learns nothing: its folder is made in moments
+        pilots = _pilot_folders(folder, system, tried)
+        for place, pilot in zip(pilots, settings(PILOT_SEED, half=True), strict=False):
+            check_run(place, [pilot], facts)
+        for seed in choices.seeds_for(system):
+            place = folder / system.run / f"seed-{seed}"
+            check_run(place, settings(seed, half=False), facts, pilots=pilots)
+
+
+def _check_finished(folder: Path, corpus: Corpus) -> None:
+    """Refuse a model that does not rewrite for all labels of a corpus."""
+    from arae_toolkit.transfer.model import TransferModel
+
+    model = TransferModel.from_pretrained(folder)
+    for label in corpus.labels:
+        try:
+            model.value_of(label)
+        except ValueError as error:
+            raise DataError(str(error), path=folder) from error
+
+
+def _pilot_folders(folder: Path, system: System, tried: Sequence[Changes]) -> list[Path]:
+    """Return the folders of a system's pilots; there is none where there is no choice."""
+    numbers = range(len(tried)) if len(tried) > 1 else ()
+    return [folder / PILOTS / f"{system.run}-{number}" for number in numbers]
 
 
 def _tried(system: System, given: Sequence[str]) -> tuple[Changes, ...]:
