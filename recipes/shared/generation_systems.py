@@ -400,11 +400,10 @@ def samples_of(
 def examples_of(corpus: Corpus, sentences: PackedSentences) -> dict[str, Any]:
     """Return the first samples that stand nowhere in the corpus, and how many were passed over."""
     from arae_toolkit.data.corpus import texts_of
-    from arae_toolkit.evaluation.generation.sample_statistics import novel_texts
+    from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts, novel_texts
 
-    splits = [corpus.split(name) for name in corpus.manifest["splits"]]
     texts = texts_of(sentences, corpus.vocabulary)
-    examples, left_out = novel_texts(sentences, texts, splits, EXAMPLES)
+    examples, left_out = novel_texts(sentences, texts, CorpusTexts(corpus), EXAMPLES)
     return {"examples": examples, "examples_left_out": left_out}
 
 

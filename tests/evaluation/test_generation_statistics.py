@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import small
 
-from arae_toolkit.data.corpus import pack, texts_of
+from arae_toolkit.data.corpus import Corpus, pack, texts_of
 from arae_toolkit.evaluation import text_overlap
 from arae_toolkit.evaluation.generation.bootstrap import perplexity_interval
 from arae_toolkit.evaluation.generation.feature_distances import (
@@ -14,6 +14,7 @@ from arae_toolkit.evaluation.generation.feature_distances import (
     row_cosines,
 )
 from arae_toolkit.evaluation.generation.sample_statistics import (
+    CorpusTexts,
     TrainOverlap,
     distinct_ngrams,
     distinct_sentences,
@@ -117,11 +118,18 @@ def test_a_part_is_looked_up_by_seed():
     assert sum(told) == len(RANDOM)
 
 
-def test_examples_stand_nowhere_in_the_corpus():
-    samples, texts = packed([5], [6], [7], [5], [8], [9]), ["a", "b", "c", "a", "d", "e"]
-    known = [packed([5], [20]), packed([7])]
-    assert novel_texts(samples, texts, known, 2) == (["b", "d"], 3)
-    assert novel_texts(samples, texts, known, 9) == (["b", "d", "e"], 3)
+def test_examples_stand_nowhere_in_the_corpus_even_but_for_punctuation(synthetic):
+    corpus = Corpus(synthetic)
+    words = corpus.vocabulary
+    known = CorpusTexts(corpus)
+    dev = texts_of(corpus.split("dev"), words)
+    bare, other = dev[0].replace(" .", ""), " ".join(reversed(dev[1].split()))
+    assert bare != dev[0]
+    texts = [other, dev[0], bare, f"{bare} , .", f", {bare}", f"{other} ."]
+    assert known.hold(texts) == [False, True, True, True, True, False]
+    samples = pack(words.encode_batch(texts), vocab_size=len(words))
+    assert novel_texts(samples, texts, known, 1) == ([other], 0)
+    assert novel_texts(samples, texts, known, 2) == ([other, f"{other} ."], 4)
 
 
 def gaussian(size, mean, deviations, seed):

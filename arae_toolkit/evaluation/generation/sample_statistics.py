@@ -218,18 +218,50 @@ class KnownSentences:
         return [row in self._contents for row in _contents(sentences)]
 
 
+class CorpusTexts:
+    """Every sentence of a corpus, for the question whether texts stand in it.
+
+    What differs in unknown words, or in punctuation, alone is the same: who reads a sample without
+    the full stop of a training sentence reads a training sentence.
+
+    Args:
+        corpus: All its splits.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._words = corpus.vocabulary
+        self._spoken = np.array([any(map(str.isalnum, word)) for word in self._words.words])
+        splits = [corpus.split(name) for name in corpus.manifest["splits"]]
+        self._known = KnownSentences([self._bare(split) for split in splits])
+
+    def hold(self, texts: Sequence[str]) -> list[bool]:
+        """Return whether each text stands there."""
+        return self.hold_rows(pack(self._words.encode_batch(texts), vocab_size=len(self._words)))
+
+    def hold_rows(self, sentences: PackedSentences) -> list[bool]:
+        """Return whether each sentence, in the corpus's vocabulary, stands there."""
+        return self._known.hold(self._bare(sentences))
+
+    def _bare(self, sentences: PackedSentences) -> PackedSentences:
+        """Return sentences without the words that have neither letter nor digit."""
+        tokens = np.asarray(sentences.tokens)
+        kept = self._spoken[tokens]
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return PackedSentences(tokens[kept], before[sentences.offsets])
+
+
 def novel_texts(
-    samples: PackedSentences, texts: Sequence[str], known: Sequence[PackedSentences], count: int
+    samples: PackedSentences, texts: Sequence[str], known: CorpusTexts, count: int
 ) -> tuple[list[str], int]:
     """Return the first texts that stand in no split of a corpus, and how many were left out.
 
     Args:
         samples: Of the corpus's vocabulary.
         texts: The same sentences as text.
-        known: The splits.
+        known: The corpus.
         count: So many are wanted.
     """
-    held = KnownSentences(known).hold(samples)
+    held = known.hold_rows(samples)
     chosen: list[str] = []
     left_out = 0
     for is_known, text in zip(held, texts, strict=True):
@@ -240,25 +272,6 @@ def novel_texts(
         else:
             chosen.append(text)
     return chosen, left_out
-
-
-class CorpusTexts:
-    """Every sentence of a corpus, for the question whether texts stand in it.
-
-    What differs in unknown words alone is the same.
-
-    Args:
-        corpus: All its splits.
-    """
-
-    def __init__(self, corpus: Corpus) -> None:
-        self._words = corpus.vocabulary
-        self._known = KnownSentences([corpus.split(name) for name in corpus.manifest["splits"]])
-
-    def hold(self, texts: Sequence[str]) -> list[bool]:
-        """Return whether each text stands there, word by word."""
-        packed = pack(self._words.encode_batch(texts), vocab_size=len(self._words))
-        return self._known.hold(packed)
 
 
 def _check(sentences: PackedSentences) -> None:
