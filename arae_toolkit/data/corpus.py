@@ -213,13 +213,13 @@ class Corpus:
 
     _labelled_only = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
         """Read the manifest; compare the sizes of the files with it.
 
         Raises:
             DataError: If the folder holds no corpus, one of another version, or a damaged one.
         """
-        self.folder = folder
+        self.folder = folder = Path(folder)
         self._opened: dict[str, PackedSentences] = {}  # looked through once, which takes a while
         self.manifest: dict[str, Any] = read_manifest(folder)
         if "files" not in self.manifest:

@@ -15,7 +15,7 @@ from arae_toolkit.data.corpus import (
 )
 from arae_toolkit.data.corpus_checks import MANIFEST_VERSION
 from arae_toolkit.data.vocabulary import EOS, Vocabulary
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 
 ROWS = [[5, 6, EOS], [EOS], [7, EOS]]
 
@@ -163,3 +163,9 @@ def test_a_damaged_tokenizer_is_refused(tmp_path):
 def test_a_split_that_is_not_there_is_named_with_those_that_are(tmp_path):
     with pytest.raises(DataError, match="no test split here, only train"):
         Corpus(write_corpus(tmp_path)).split("test")
+
+
+def test_a_folder_is_named_as_text_or_as_a_path(synthetic):
+    assert Corpus(str(synthetic)).folder == Corpus(synthetic).folder
+    with pytest.raises(NotFound, match="no prepared corpus here"):
+        Corpus(f"{synthetic}-nowhere")

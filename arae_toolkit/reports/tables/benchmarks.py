@@ -46,9 +46,9 @@ _ARITHMETIC = "library, share of the arithmetic limit"
 _BATCHES = ("batches, rate", "one by one, rate", "batches over one by one")
 _BATCHES_BF16 = ("batches bf16, rate", "one by one, rate", "batches bf16 over one by one")
 COMPARISONS = [
-    *_training("paper-2018 fp32", target="at least 1.5"),
+    *_training("paper-2018 fp32", target="at least 3"),
     *_training("paper-2018 bf16"),
-    *_training("default fp32", target="at least 1.5"),
+    *_training("default fp32", target="at least 3"),
     *_training("default bf16"),
     *(
         Comparison(
