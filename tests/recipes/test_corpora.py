@@ -119,11 +119,12 @@ def test_where_nothing_can_be_noted_work_goes_on(synthetic, tmp_path, monkeypatc
     corpora.remember(Corpus(synthetic))
 
 
-SIZES = ("--set", "embedding_size=16", "--set", "code_size=16", "--set", "hidden_size=16")
+SIZES = ("--set", "embedding_size=16", "--set", "code_size=16")
 PAIRS = ("--corpus", "own.csv", "--device", "cpu", "--set", "batch_size=16", *SIZES)
 LEARNS = [
     *("--model", "bilstm-max", "--encoder", "random", "--set", "epochs=14", "--set", "rate=0.01"),
     *("--set", "warmup=5", "--set", "embedding_dropout=0", "--set", "dropout=0"),
+    *("--set", "hidden_size=16"),
 ]
 OF_PAIRS = {
     "classifier": ("nli", *PAIRS, "--labels", "full", "--seeds", "1", *LEARNS),

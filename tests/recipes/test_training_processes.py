@@ -65,8 +65,8 @@ def test_two_processes_train_what_one_trains_and_one_goes_on(tmp_path, corpus):
     assert_alike(alone, together)
 
 
-INFERENCE = ("--set=embedding_size=12", "--set=code_size=16", "--set=hidden_size=12")
-INFERENCE += ("--batch-size=16", "--set=save_every=7")
+PAIRS = ("--set=embedding_size=12", "--set=code_size=16", "--batch-size=16", "--set=save_every=7")
+INFERENCE = (*PAIRS, "--set=hidden_size=12")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_classifier_of_pairs(tmp_path, pairs):
 
 def test_a_pair_encoder(tmp_path, pairs):
     words = ["nli", "pretrain", "--corpus", pairs, "--objective=cross-sentence", "--labels=40"]
-    words += [*INFERENCE, "--set=log_every=2"]
+    words += [*PAIRS, "--set=log_every=2"]
     assert_alike(*together_and_alone(tmp_path, words, "--epochs=1", "--epochs=2"))
 
 
