@@ -323,11 +323,11 @@ def _measured(
                 "decoding": {k: v for k, v in asdict(decoding).items() if k != "dtype"},
                 "weights_sha256": system.sha256,
                 **measurement.of(name, Subject(sentences, system.parameters + chosen.parameters)),
-                **examples_of(corpus, sentences),
+                **examples_of(measurement, sentences),
             }
     for name, sentences in files.items():
         found = measurement.of(name, Subject(sentences))
-        systems[name] = {"kind": "file", **found, **examples_of(corpus, sentences)}
+        systems[name] = {"kind": "file", **found, **examples_of(measurement, sentences)}
     systems[WHOLE_TRAIN] = {"kind": "real", **measurement.of(WHOLE_TRAIN, whole)}
     return {
         "corpus": dict(corpus_identity(corpus)),

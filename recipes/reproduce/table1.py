@@ -179,7 +179,7 @@ def _measured(
             "temperature": temperature,
             "weights_sha256": system.sha256,
             **measurement.of(f"{name}, seed {seed}", Subject(sentences, parameters)),
-            **examples_of(corpus, sentences),
+            **examples_of(measurement, sentences),
         }
     return found
 

@@ -397,13 +397,13 @@ def samples_of(
     return cells.sentences("samples", key, draw)
 
 
-def examples_of(corpus: Corpus, sentences: PackedSentences) -> dict[str, Any]:
+def examples_of(measurement: GenerationMeasurement, sentences: PackedSentences) -> dict[str, Any]:
     """Return the first samples that stand nowhere in the corpus, and how many were passed over."""
     from arae_toolkit.data.corpus import texts_of
-    from arae_toolkit.evaluation.generation.sample_statistics import CorpusTexts, novel_texts
+    from arae_toolkit.evaluation.generation.sample_statistics import novel_texts
 
-    texts = texts_of(sentences, corpus.vocabulary)
-    examples, left_out = novel_texts(sentences, texts, CorpusTexts(corpus), EXAMPLES)
+    texts = texts_of(sentences, measurement.corpus.vocabulary)
+    examples, left_out = novel_texts(sentences, texts, measurement.known, EXAMPLES)
     return {"examples": examples, "examples_left_out": left_out}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,11 @@ class GenerationMeasurement:
         self.device, self.dtype, self.progress = device, dtype, progress
         self.real = corpus.split(split)
         self._overlap: statistics.TrainOverlap | None = None
+
+    @cached_property
+    def known(self) -> statistics.CorpusTexts:
+        """The corpus's sentences, of which none is shown as an example."""
+        return statistics.CorpusTexts(self.corpus)
 
     def of(self, name: str, subject: Subject) -> dict[str, Any]:
         """Return every measure of a subject, as JSON holds it; ``None`` where it means nothing.
