@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 PAIRS = (
-    ("a man is playing an old guitar on a small stage .", "a woman is reading a book in the park ."),
+    (
+        "a man is playing an old guitar on a small stage .",
+        "a woman is reading a book in the park .",
+    ),
     ("two dogs are running on the beach .", "the children are eating lunch at a table ."),
     ("a boy in a red shirt kicks a ball .", "a girl in a blue dress rides a bike ."),
     ("people are waiting for the bus .", "a crowd is watching a parade in the street ."),

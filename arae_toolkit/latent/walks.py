@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,51 +30,58 @@ class Walks:
     distance: Tensor
 
 
-def walk(
-    space: Space,
-    first: Tensor,
-    second: Tensor,
-    *,
-    steps: int,
-    interpolation: Interpolation = "linear",
-) -> Walks:
+class Way(Protocol):
+    """How one comes from points of a space to others."""
+
+    def __call__(self, space: Space, start: Tensor, end: Tensor) -> Tensor:
+        """Return the codes on the ways. Shapes (N, D), (N, D) to (N, steps, Z)."""
+
+
+@dataclass(frozen=True)
+class StraightWay:
+    """The paper's: points at equal shares of the way.
+
+    Attributes:
+        steps: Points on it, both ends included.
+        interpolation: See :func:`~arae_toolkit.models.interpolation.points_between`.
+    """
+
+    steps: int
+    interpolation: Interpolation = "linear"
+
+    def __call__(self, space: Space, start: Tensor, end: Tensor) -> Tensor:
+        """Return the codes on the ways. Shapes (N, D), (N, D) to (N, steps, Z)."""
+        points = points_between(start, end, steps=self.steps, interpolation=self.interpolation)
+        return space.codes(points)
+
+
+def walk(space: Space, first: Tensor, second: Tensor, way: Way) -> Walks:
     """Return the ways from each first code to each second one.
 
     Args:
         space: What the ways lead through.
         first: Shape (N, Z).
         second: Shape (N, Z).
-        steps: Codes of a way, both ends included.
-        interpolation: See :func:`~arae_toolkit.models.interpolation.points_between`.
+        way: Straight, or smooth (:mod:`arae_toolkit.latent.smooth_walks`).
     """
     ends = space.points_of(torch.cat([first, second]))
     start, end = ends.points.split(len(first))
-    points = points_between(start, end, steps=steps, interpolation=interpolation)
-    return Walks(space.codes(points), ends.distance.view(2, len(first)).t())
+    return Walks(way(space, start, end), ends.distance.view(2, len(first)).t())
 
 
-def random_walks(
-    space: Space,
-    count: int,
-    *,
-    steps: int,
-    interpolation: Interpolation = "linear",
-    generator: torch.Generator,
-) -> Tensor:
+def random_walks(space: Space, count: int, way: Way, *, generator: torch.Generator) -> Tensor:
     """Return the codes on ways between random points, as the prior has them.
 
     Args:
         space: What the ways lead through.
         count: Ways.
-        steps: Codes of a way.
-        interpolation: See :func:`~arae_toolkit.models.interpolation.points_between`.
+        way: Straight, or smooth.
         generator: Source of randomness, on the model's device.
 
     Returns:
         Shape (count, steps, Z).
     """
-    start, end = space.draw(2 * count, generator=generator).split(count)
-    return space.codes(points_between(start, end, steps=steps, interpolation=interpolation))
+    return way(space, *space.draw(2 * count, generator=generator).split(count))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,10 @@ def _number(description: str, least: float, most: float, default: float | None =
     return {"type": "number", **limits, "description": description}
 
 
+def _flag(description: str) -> Schema:
+    return {"type": "boolean", "default": False, "description": description}
+
+
 def _choice(description: str, *names: str) -> Schema:
     return {
         "type": "string",
@@ -144,6 +148,7 @@ OPERATIONS: Mapping[str, Operation] = {
             "steps": _integer("Sentences, both ends included.", 2, 31, 9),
             "through": _choice("What the way leads through.", "codes", "noise"),
             "interpolation": _choice("A straight way, or equal angles.", "linear", "slerp"),
+            "smooth": _flag("Go around, so that sentences change little at each step."),
         },
         apart=("first", "second"),
     ),
@@ -242,7 +247,7 @@ def checked(value: Any, schema: Schema, name: str) -> Any:
         return [checked(one, schema["items"], f"{name}[{at}]") for at, one in enumerate(value)]
     if kind == "string":
         _check_string(value, schema, name)
-    elif not schema["minimum"] <= value <= schema["maximum"]:  # so NaN, too
+    elif kind != "boolean" and not schema["minimum"] <= value <= schema["maximum"]:  # so NaN, too
         raise RefusedRequest(f"{name} must be from {schema['minimum']} to {schema['maximum']}")
     return value
 
@@ -253,6 +258,7 @@ _TYPES = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
+    "boolean": (bool,),
 }
 _WORDS = {
     "object": "an object",
@@ -260,6 +266,7 @@ _WORDS = {
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
+    "boolean": "true or false",
 }
 
 

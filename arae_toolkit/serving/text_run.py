@@ -14,8 +14,9 @@ from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.latent.maps import CodeMap, project
 from arae_toolkit.latent.neighbours import nearest
+from arae_toolkit.latent.smooth_walks import SmoothWay
 from arae_toolkit.latent.spaces import has_noise, space_of
-from arae_toolkit.latent.walks import walk
+from arae_toolkit.latent.walks import StraightWay, walk
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.code_head import NoCodeEncoder
 from arae_toolkit.nn.priors import Prior
@@ -194,7 +195,9 @@ class TextRun:
         ends = [request[name] for name in ("first", "second") for request in requests]
         first, second = self.model.encode(ends).split(len(requests))
         space = space_of(self.model, asked["through"])
-        found = walk(space, first, second, steps=steps, interpolation=asked["interpolation"])
+        form = asked["interpolation"]
+        way = SmoothWay(self.model, steps, form) if asked["smooth"] else StraightWay(steps, form)
+        found = walk(space, first, second, way)
         texts = self.model.decode(found.codes.flatten(0, 1))
         answers = []
         for row, distances in enumerate(found.distance.tolist()):

@@ -126,9 +126,15 @@ def _shown(
     if model is None:
         return shown
     pairs = (*PAIRS, *MORE_PAIRS)
-    for through in ("codes", "noise") if has_noise(model) else ("codes",):
-        ways = walks(model, pairs, through=through, steps=steps, seed=seed)
-        shown["walks"][through] = [
+    forms: dict[str, dict[str, Any]] = {
+        "codes": {"through": "codes"},
+        "codes, in small steps": {"through": "codes", "smooth": True},
+    }
+    if has_noise(model):
+        forms["noise"] = {"through": "noise"}
+    for name, form in forms.items():
+        ways = walks(model, pairs, **form, steps=steps, seed=seed)
+        shown["walks"][name] = [
             {"from": first, "to": second, "steps": novel.without(way)}
             for (first, second), way in zip(pairs, ways, strict=True)
         ]

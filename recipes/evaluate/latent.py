@@ -40,14 +40,15 @@ EXAMPLES = 3
     examples=[
         "arae-toolkit evaluate latent snli",
         "arae-toolkit evaluate latent snli --against snli-ae --plots plots --results results",
+        "arae-toolkit evaluate latent ARAE=runs/a/seed-0 --against AE=runs/b/seed-0 --smooth",
         "arae-toolkit evaluate latent snli --no-perplexity --limit 500 --json > latent.json",
     ],
 )
-@click.argument("run")
+@click.argument("run", metavar="[NAME=]RUN")
 @click.option(
     "--against",
     multiple=True,
-    metavar="RUN",
+    metavar="[NAME=]RUN",
     help="A run to be measured beside, such as a plain AE; may be given again.",
 )
 @click.option(
@@ -67,6 +68,11 @@ EXAMPLES = 3
 )
 @click.option("--walks", "walk_count", type=click.IntRange(1), default=250, help="Ways walked.")
 @click.option("--steps", type=click.IntRange(3), default=11, help="Sentences on a way.")
+@click.option(
+    "--smooth",
+    is_flag=True,
+    help="Walk in small steps, too, as 'latent walk --smooth' does: a second or two a walk.",
+)
 @click.option(
     "--perplexity/--no-perplexity",
     default=True,
@@ -94,6 +100,7 @@ def latent(
     swaps: int,
     walk_count: int,
     steps: int,
+    smooth: bool,
     perplexity: bool,
     seed: int,
     as_json: bool,
@@ -109,14 +116,17 @@ def latent(
     edits a step, the largest jump, and the perplexity along the way, through the codes of pairs of
     sentences and through noise.
 
-    RUN is a corpus name (snli means runs/snli) or a model folder.
+    RUN is a corpus name (snli means runs/snli) or a model folder; NAME= names it in the tables and
+    the file of results.
     """
     began = time.monotonic()
     runs = list(dict.fromkeys((run, *against)))
-    names = {find_run(each).name: each for each in runs}
+    names = dict(_named(each) for each in runs)
     if len(names) < len(runs):
-        raise click.UsageError(f"two runs are called alike: {', '.join(runs)}")
-    corpus = corpus_of_run(run, corpus_name)
+        raise click.UsageError(
+            f"two runs are called alike: {', '.join(runs)}; give them names, NAME=RUN"
+        )
+    corpus = corpus_of_run(next(iter(names.values())), corpus_name)
     models = {name: load_model(each, device) for name, each in names.items()}
     import numpy as np
 
@@ -149,6 +159,7 @@ def latent(
                 swaps=swaps,
                 walk_count=walk_count,
                 steps=steps,
+                smooth=smooth,
                 seed=seed,
                 advance=advance,
             )
@@ -177,6 +188,19 @@ def latent(
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
 
 
+def _named(word: str) -> tuple[str, str]:
+    """Return the name and the run of ``[NAME=]RUN``.
+
+    Raises:
+        ToolkitError: If there is no such run.
+    """
+    name, equals, run = word.partition("=")
+    if equals and name and not Path(word).exists():
+        find_run(run)
+        return name, run
+    return find_run(word).name, word
+
+
 def _judge(corpus: Corpus, device: str) -> LanguageModel:
     """Return the language model of a corpus."""
     from arae_toolkit.devices import choose_device
@@ -195,6 +219,7 @@ def _measured(
     swaps: int,
     walk_count: int,
     steps: int,
+    smooth: bool,
     seed: int,
     advance: Callable[[int], None],
 ) -> dict[str, Any]:
@@ -237,7 +262,9 @@ def _measured(
         "swaps": curve.points,
         "too_short_for_swaps": curve.too_short,
         "examples": curve.examples,
-        "walks": _walks(model, codes, judge, count=walk_count, steps=steps, seed=seed),
+        "walks": _walks(
+            model, codes, judge, count=walk_count, steps=steps, smooth=smooth, seed=seed
+        ),
     }
 
 
@@ -248,21 +275,27 @@ def _walks(
     *,
     count: int,
     steps: int,
+    smooth: bool,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
     """Return how smooth walks are: between sentences, and between random noises if there are."""
     import torch
 
+    from arae_toolkit.latent.smooth_walks import SmoothWay
     from arae_toolkit.latent.spaces import has_noise, space_of
-    from arae_toolkit.latent.walks import measure_smoothness, random_walks, walk
+    from arae_toolkit.latent.walks import StraightWay, measure_smoothness, random_walks, walk
 
     shuffled = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
     ends = codes[shuffled.to(codes.device)][: 2 * min(count, len(codes) // 2)]
-    ways = {"codes": walk(space_of(model, "codes"), ends[::2], ends[1::2], steps=steps).codes}
+    way, space = StraightWay(steps), space_of(model, "codes")
+    ways = {"codes": walk(space, ends[::2], ends[1::2], way).codes}
+    if smooth:
+        small = SmoothWay(model, steps, seed=seed)
+        ways["codes in small steps"] = walk(space, ends[::2], ends[1::2], small).codes
     if has_noise(model):
         generator = torch.Generator(model.device).manual_seed(seed)
         noise = space_of(model, "noise")
-        ways["noise"] = random_walks(noise, count, steps=steps, generator=generator)
+        ways["noise"] = random_walks(noise, count, way, generator=generator)
     found: dict[str, dict[str, Any]] = {}
     for name, points in ways.items():
         texts = model.decode(points.flatten(0, 1))

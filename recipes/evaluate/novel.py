@@ -188,7 +188,13 @@ class NovelTexts:
 
 
 def walks(
-    model: ARAE, pairs: Sequence[Pair], *, through: SpaceName, steps: int, seed: int
+    model: ARAE,
+    pairs: Sequence[Pair],
+    *,
+    through: SpaceName,
+    steps: int,
+    seed: int,
+    smooth: bool = False,
 ) -> list[list[str]]:
     """Return the sentences on the way from the first to the second of each pair, greedy.
 
@@ -198,12 +204,13 @@ def walks(
         through: ``codes``, or ``noise``, which is searched for.
         steps: Sentences on a way, both ends included.
         seed: Of that search.
+        smooth: Whether the way goes around, in small steps.
 
     Raises:
         ToolkitError: If noise is asked for and the model's codes are not generated from any.
     """
     code = model.encode([text for pair in pairs for text in pair])
-    way = WalkOptions(steps=steps, through=through, seed=seed)
+    way = WalkOptions(steps=steps, through=through, smooth=smooth, seed=seed)
     codes = way.between(model, code[::2], code[1::2]).codes
     texts = model.decode(codes.flatten(0, 1))
     return [texts[start : start + steps] for start in range(0, len(texts), steps)]

@@ -86,6 +86,7 @@ def readings() -> None:
     default="codes",
     help="What walks lead through.",
 )
+@click.option("--smooth", is_flag=True, help="Walks go around, in small steps.")
 @click.option(
     "--steps", type=click.IntRange(2), default=7, help="Sentences on a walk, both ends included."
 )
@@ -104,6 +105,7 @@ def make(
     count: int,
     walk_count: int,
     through: SpaceName,
+    smooth: bool,
     steps: int,
     split: str,
     out: Path | None,
@@ -143,7 +145,8 @@ def make(
             if pairs and system.model is None:
                 say(f"{source.name}: a language model has no codes to walk through")
             elif pairs and system.model is not None:
-                found = walks(system.model, pairs, through=through, steps=steps, seed=seed)
+                form: dict[str, Any] = {"through": through, "smooth": smooth, "steps": steps}
+                found = walks(system.model, pairs, **form, seed=seed)
                 ways[source.name] = ["\n".join(way) for way in found]
             systems[source.name] = {
                 "prior": system.priors[0].name,
@@ -161,6 +164,7 @@ def make(
         "seed": seed,
         "device": device,
         "through": through,
+        "smooth": smooth,
         "steps": steps,
         "systems": systems,
     }

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Fields = Mapping[str, Any]
 WALKS_AT_ONCE = 64
 WAY = ("through", "interpolation", "random", "seed", "starts", "prior_weight")
-"""What :class:`WalkOptions` takes besides the steps."""
+"""What :class:`WalkOptions` takes besides the steps, for images too."""
 
 shared_options = in_order(
     click.argument("inputs", nargs=-1, metavar="[FIRST SECOND | FILE|-]"),
@@ -50,6 +50,12 @@ shared_options = in_order(
         default=5,
         help="Sentences on the way, both ends included.",
     ),
+    click.option(
+        "--smooth",
+        is_flag=True,
+        help="Go around: of many codes about the way, those whose sentences change least from one "
+        "to the next. A second a walk, or two.",
+    ),
 )
 row_options = in_order(line_or_json_options, output_format_option, search_options, compute_options)
 
@@ -57,7 +63,7 @@ row_options = in_order(line_or_json_options, output_format_option, search_option
 @click.command(
     cls=ExamplesCommand,
     examples=[
-        'arae-toolkit latent walk snli "a man is sleeping ." "two dogs run ." --steps 7',
+        'arae-toolkit latent walk snli "a man is sleeping ." "two dogs run ." --steps 7 --smooth',
         "arae-toolkit latent walk snli pairs.jsonl --through noise --interpolation slerp",
         "arae-toolkit latent walk snli --random 3",
         "paste first.txt second.txt | arae-toolkit latent walk snli --through codes",
@@ -108,6 +114,7 @@ def walk(
     run: str,
     inputs: tuple[str, ...],
     steps: int,
+    smooth: bool,
     method: str,
     beam_size: int | None,
     device: str,
@@ -124,7 +131,7 @@ def walk(
 
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
-    way = WalkOptions(steps=steps, **{name: options.pop(name) for name in WAY})
+    way = WalkOptions(steps=steps, smooth=smooth, **{name: options.pop(name) for name in WAY})
     search: dict[str, Any] = {"method": method, "beam_size": beam_size}
     if way.random is None:
         _answer(run, inputs, way, search, device, precision, **options)
@@ -151,6 +158,7 @@ def interpolate(
     run: str,
     inputs: tuple[str, ...],
     steps: int,
+    smooth: bool,
     method: str,
     beam_size: int | None,
     device: str,
@@ -167,7 +175,7 @@ def interpolate(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     search: dict[str, Any] = {"method": method, "beam_size": beam_size}
-    _answer(run, inputs, WalkOptions(steps=steps), search, device, precision, **rows)
+    _answer(run, inputs, WalkOptions(steps=steps, smooth=smooth), search, device, precision, **rows)
 
 
 def _answer(
@@ -196,7 +204,7 @@ def _answer(
     def compute(model: ARAE, batch: list[Row], _: RowFormat) -> list[Fields]:
         texts = [row.texts for row in batch]
         code = model.encode([text for pair in texts for text in pair])
-        found = way.between(model, code[::2], code[1::2])
+        found = way.between(model, code[::2], code[1::2], decoding_of(**search))
         answers: list[Fields] = []
         for steps, distance in zip(
             _sentences(model, found.codes, search), found.distance, strict=True
@@ -232,7 +240,7 @@ def _answer(
 def _write_random(model: ARAE, way: WalkOptions, search: dict[str, Any], form: RowFormat) -> None:
     """Write ways between random points."""
     index = 0
-    for codes in way.random_codes(model).split(WALKS_AT_ONCE):
+    for codes in way.random_codes(model, decoding_of(**search)).split(WALKS_AT_ONCE):
         ways = _sentences(model, codes, search)
         if form == "lines":
             write_lines(step for steps in ways for step in steps)

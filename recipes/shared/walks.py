@@ -10,8 +10,9 @@ from arae_toolkit.recipes.shared.progress import say
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from arae_toolkit.generation.decoding import Decoding
     from arae_toolkit.latent.spaces import Space, SpaceName
-    from arae_toolkit.latent.walks import Walks
+    from arae_toolkit.latent.walks import Walks, Way
     from arae_toolkit.models.interfaces import Autoencoder
     from arae_toolkit.models.interpolation import Interpolation
 
@@ -26,10 +27,12 @@ class WalkOptions:
     """``codes``, ``noise``, or ``None``: noise where the model has a generator."""
     interpolation: Interpolation = "linear"
     """The form of the way."""
+    smooth: bool = False
+    """Whether the way goes around, so that sentences change little at each step."""
     random: int | None = None
     """So many ways between random points are wanted, if any."""
     seed: int = 0
-    """It fixes random points, and where the search for noise starts."""
+    """It fixes random points, where the search for noise starts, and what smooth ways look at."""
     starts: int = 4
     """The search for the noise of a code starts from so many."""
     prior_weight: float = 0.0
@@ -50,14 +53,26 @@ class WalkOptions:
         )
         return space_of(model, name, inversion=inversion)
 
-    def between(self, model: Autoencoder, first: Tensor, second: Tensor) -> Walks:
+    def way(self, model: Autoencoder, decoding: Decoding | None = None) -> Way:
+        """Return how a model comes from one point to another; sentences are chosen as given."""
+        from arae_toolkit.latent.smooth_walks import SmoothWay
+        from arae_toolkit.latent.walks import StraightWay
+        from arae_toolkit.models.arae import ARAE
+
+        if not self.smooth:
+            return StraightWay(self.steps, self.interpolation)
+        assert isinstance(model, ARAE), "smooth ways are through sentences"
+        return SmoothWay(model, self.steps, self.interpolation, decoding, self.seed)
+
+    def between(
+        self, model: Autoencoder, first: Tensor, second: Tensor, decoding: Decoding | None = None
+    ) -> Walks:
         """Return the ways between codes. Shapes (N, Z)."""
         from arae_toolkit.latent.walks import walk
 
-        space = self.space(model)
-        return walk(space, first, second, steps=self.steps, interpolation=self.interpolation)
+        return walk(self.space(model), first, second, self.way(model, decoding))
 
-    def random_codes(self, model: Autoencoder) -> Tensor:
+    def random_codes(self, model: Autoencoder, decoding: Decoding | None = None) -> Tensor:
         """Return the codes on ways between random points. Shape (random, steps, Z)."""
         import torch
 
@@ -65,13 +80,8 @@ class WalkOptions:
 
         assert self.random is not None, "asked for by --random"
         generator = torch.Generator(model.device).manual_seed(self.seed)
-        return random_walks(
-            self.space(model),
-            self.random,
-            steps=self.steps,
-            interpolation=self.interpolation,
-            generator=generator,
-        )
+        way = self.way(model, decoding)
+        return random_walks(self.space(model), self.random, way, generator=generator)
 
     def tell(self, distances: Tensor) -> None:
         """Say how far from the given codes those of the noise lie, where noise was searched for."""

@@ -6,7 +6,7 @@ import torch
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.latent.spaces import CodeSpace, NoiseSpace, has_noise, space_of
-from arae_toolkit.latent.walks import measure_smoothness, random_walks, walk
+from arae_toolkit.latent.walks import StraightWay, measure_smoothness, random_walks, walk
 from arae_toolkit.models.interpolation import points_between
 
 
@@ -69,7 +69,7 @@ def test_a_way_has_two_steps_at_least():
 def test_a_walk_through_codes_is_that_of_interpolate(model):
     first, second = small.SENTENCES[1], small.SENTENCES[4]
     ends = model.encode([first, second])
-    found = walk(CodeSpace(model.prior), ends[:1], ends[1:], steps=4)
+    found = walk(CodeSpace(model.prior), ends[:1], ends[1:], StraightWay(4))
     assert model.decode(found.codes[0]) == model.interpolate(first, second, steps=4)
     assert found.distance.tolist() == [[0, 0]]
     torch.testing.assert_close(found.codes.norm(dim=2), torch.ones(1, 4))
@@ -79,7 +79,7 @@ def test_a_walk_through_codes_is_that_of_interpolate(model):
 def test_a_walk_through_noise_ends_at_the_noise_that_was_found(model):
     space = space_of(model, "noise")
     code = model.encode(small.SENTENCES[:4])
-    found = walk(space, code[:2], code[2:], steps=3)
+    found = walk(space, code[:2], code[2:], StraightWay(3))
     ends = found.codes[:, [0, -1]]
     assert (found.distance > 0).all()
     given = torch.stack([code[:2], code[2:]], dim=1)
@@ -93,7 +93,7 @@ def test_a_walk_through_noise_ends_at_the_noise_that_was_found(model):
 def test_random_walks_are_fixed_by_their_seed(model, name):
     def codes(seed):
         generator = torch.Generator().manual_seed(seed)
-        return random_walks(space_of(model, name), 3, steps=4, generator=generator)
+        return random_walks(space_of(model, name), 3, StraightWay(4), generator=generator)
 
     assert codes(1).shape == (3, 4, model.code_size)
     assert torch.equal(codes(1), codes(1))
@@ -102,7 +102,7 @@ def test_random_walks_are_fixed_by_their_seed(model, name):
 
 def test_random_noise_is_walked_through_before_the_generator(model):
     way = random_walks(
-        space_of(model, "noise"), 1, steps=3, generator=torch.Generator().manual_seed(1)
+        space_of(model, "noise"), 1, StraightWay(3), generator=torch.Generator().manual_seed(1)
     )
     noise = model.prior.draw_noise(2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(way[0, 1], model.prior(noise.mean(dim=0, keepdim=True))[0])

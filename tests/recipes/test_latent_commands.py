@@ -103,6 +103,17 @@ def test_random_walks_are_rows_of_their_own(call):
 
 
 @pytest.mark.parametrize("through", ["noise", "codes"])
+def test_walks_in_small_steps_have_the_same_ends(call, through):
+    words = ("walk", FIRST, SECOND, "--steps", 6, "--through", through)
+    straight, smooth = (call(*words, *more).stdout.splitlines() for more in ((), ("--smooth",)))
+    assert len(smooth) == 6
+    assert smooth[::5] == straight[::5]
+    assert smooth != straight
+    random = call("walk", "--random", 2, "--steps", 6, "--through", through, "--smooth")
+    assert len(random.stdout.splitlines()) == 12
+
+
+@pytest.mark.parametrize("through", ["noise", "codes"])
 def test_an_unusable_pair_is_named_and_the_others_are_walked(call, through, tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text(f"{FIRST}\t{SECOND}\nalone\n{SECOND}\t{FIRST}\n")
@@ -352,14 +363,19 @@ def test_a_code_space_is_measured_beside_anothers(
 ):
     quick = LanguageModelSettings(embedding_size=8, hidden_size=8, iterations=4, most_epochs=2)
     monkeypatch.setattr(kept_judges, "LanguageModelSettings", lambda: quick)
-    words = ["evaluate", "latent", undisturbed, "--against", plain, "--corpus", synthetic]
-    words += ["--split", "dev", "--limit", 20, "--walks", 4, "--steps", 5, "--swaps", 2]
+    words = ["evaluate", "latent", f"mine={undisturbed}", "--against", plain, "--smooth"]
+    words += ["--corpus", synthetic, "--split", "dev", "--limit", 20, "--walks", 4]
+    words += ["--steps", 5, "--swaps", 2]
     results, plots = tmp_path / "results", tmp_path / "plots"
     result = call_program(*words, "--json", "--results", results, "--plots", plots)
     report = json.loads(result.stdout)
     own, other = report["models"].values()
-    assert list(own["walks"]) == ["codes", "noise"]
-    assert list(other["walks"]) == ["codes"]
+    assert list(report["models"]) == ["mine", plain.name]
+    assert list(own["walks"]) == ["codes", "codes in small steps", "noise"]
+    assert list(other["walks"]) == ["codes", "codes in small steps"]
+    small, straight = own["walks"]["codes in small steps"], own["walks"]["codes"]
+    assert small["largest"] <= straight["largest"]
+    assert small["same_ends"] == straight["same_ends"]
     assert len(own["walks"]["noise"]["perplexity"]) == 5
     assert [row["swaps"] for row in own["swaps"]] == [0, 1, 2]
     assert own["swaps"][0]["nats_per_sentence"] > 0
@@ -367,18 +383,20 @@ def test_a_code_space_is_measured_beside_anothers(
     assert len(own["curve"]) == 6
     assert other["curve"] == []
     assert 0 < own["dimensions"]["codes"]["effective"] <= own["dimensions"]["codes"]["size"] == 16
-    written = json.loads((results / f"latent-{undisturbed.name}.json").read_text())
-    assert f"{undisturbed.name}_swaps_2_perplexity" in written["metrics"]
+    written = json.loads((results / "latent-mine.json").read_text())
+    assert "mine_swaps_2_perplexity" in written["metrics"]
     assert written["commit"]
     shown = [row["original"] for row in own["examples"]] + own["walks"]["codes"]["example"]
     assert shown, "some are shown to who asks"
     assert not [text for text in shown if json.dumps(text) in json.dumps(written)]
-    page = (plots / f"latent-{undisturbed.name}.html").read_text()
+    page = (plots / "latent-mine.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert len(list(plots.glob("*.png"))) == 3
     table = call_program(*words, "--no-perplexity").stdout
     assert "swaps (Figure 4)" in table
     assert "perplexity" not in table
+    alike = ["evaluate", "latent", f"mine={undisturbed}", "--against", f"mine={plain}"]
+    assert "give them names, NAME=RUN" in call_program(*alike, code=2).stderr
 
 
 # --- requests that cannot be answered --------------------------------------------------------

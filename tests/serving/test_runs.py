@@ -171,6 +171,21 @@ def test_a_walk_through_codes_is_that_of_the_model(text):
     assert "found" not in answer
 
 
+@pytest.mark.parametrize("through", ["codes", "noise"])
+def test_a_walk_in_small_steps_has_the_same_ends(text, through):
+    ways = [
+        {"first": FIRST, "second": SECOND, "steps": 6, "through": through, "smooth": smooth}
+        for smooth in (False, True)
+    ]
+    straight, smooth = (
+        [step["text"] for step in asked(text, "walk", **way)["steps"]] for way in ways
+    )
+    assert smooth[::5] == straight[::5]
+    assert smooth != straight
+    with pytest.raises(RefusedRequest, match="smooth must be true or false"):
+        asked(text, "walk", first=FIRST, second=SECOND, smooth=1)
+
+
 def test_a_walk_through_noise_tells_what_was_found(text):
     answer = asked(text, "walk", first=FIRST, second=SECOND, steps=3, through="noise")
     assert [end["reconstruction"] for end in answer["found"]] == [

@@ -24,7 +24,7 @@ const forms = {
     body: form => ({
       first: value(form, "first"), second: value(form, "second"),
       through: value(form, "through"), interpolation: value(form, "interpolation"),
-      ...numbers(form, "steps"),
+      smooth: form.elements.smooth.checked, ...numbers(form, "steps"),
     }),
     show: views.walk,
   },
