@@ -24,10 +24,15 @@ from arae_toolkit.latent.spaces import Space
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.interpolation import Interpolation, points_between
 
-PLACES, DRAWS = 33, 16
-"""Places on a way, and points about each of them, itself included."""
+Places = npt.NDArray[np.float64]
+PLACES, DRAWS = 9, 16
+"""Places on a way, and candidates about each of them, itself included."""
+ROUNDS, MORE = 6, 64
+"""So many times the largest step of the best chain is given so many more candidates."""
 SPREAD = 0.35
-"""How far from the way they lie on average, in its length."""
+"""How far candidates lie from the line on average, in its length ..."""
+LEAST_LENGTH = 0.25
+"""... which counts as at least so much of the whole way's."""
 EDITS_A_NAT = 0.1
 """How many squared word edits a nat of a sentence, to the decoder that wrote it, is worth."""
 
@@ -38,8 +43,9 @@ class SmoothWay:
 
     Of all chains of so many candidates that never turn back, it has the least sum of the squared
     word edits between neighbours and of what its sentences cost their decoder, so that one large
-    jump is worse than several small ones and a stumbling sentence worse than a plain one. The
-    constants above were chosen on pairs of dev (``docs/guides/code-space.md``).
+    jump is worse than several small ones and a stumbling sentence worse than a plain one. Where its
+    largest step is, candidates are added, some times over. The constants above were chosen on pairs
+    of dev (``docs/guides/code-space.md``).
 
     Attributes:
         model: Decodes the candidates.
@@ -72,34 +78,89 @@ class SmoothWay:
         """
         if self.steps < 2:
             raise ValueError(f"steps must be at least 2, got {self.steps}")
-        generator = torch.Generator(start.device).manual_seed(self.seed)
-        size = (1, PLACES - 2, DRAWS, start.shape[1])
-        aside = torch.randn(size, generator=generator, device=start.device)
-        aside[:, :, 0] = 0
-        place = np.array([0, *np.repeat(np.arange(1, PLACES - 1), DRAWS), PLACES - 1])
-        ways = []
-        for first, last in zip(start[:, None], end[:, None], strict=True):
-            way = points_between(first, last, steps=PLACES, interpolation=self.interpolation)
-            distance = SPREAD * (last - first).norm() / start.shape[1] ** 0.5
-            about = (way[:, 1:-1, None] + distance * aside).flatten(0, 2)
-            codes = space.codes(torch.cat([first, about, last]))
-            ways.append(codes[self._chain(codes, place)])
+        ways = [
+            self._way(space, first, last)
+            for first, last in zip(start[:, None], end[:, None], strict=True)
+        ]
         return torch.stack(ways) if ways else start.new_zeros(0, self.steps, self.model.code_size)
 
-    def _chain(self, codes: Tensor, place: npt.NDArray[np.int64]) -> list[int]:
-        """Return which codes the way leads over, from the first to the last. Shape (M, Z)."""
-        decoder, decoding = self.model.decoder, self.decoding or Decoding()
+    def _way(self, space: Space, first: Tensor, last: Tensor) -> Tensor:
+        """Return the codes of one. Shapes (1, D), (1, D) to (steps, Z)."""
+        generator = torch.Generator(first.device).manual_seed(self.seed)
+        way = points_between(first, last, steps=PLACES, interpolation=self.interpolation)[0]
+        whole = float((last - first).norm())
+        aside = _aside(first, (PLACES - 2) * DRAWS, SPREAD * whole, generator=generator)
+        aside.view(PLACES - 2, DRAWS, -1)[:, 0] = 0
+        about = way[1:-1].repeat_interleave(DRAWS, dim=0) + aside
+        inner = np.repeat(np.arange(1.0, PLACES - 1), DRAWS)
+        points = torch.cat([first, about, last])
+        found = self._read(space, points, np.array([0, *inner, PLACES - 1]))
+        for _ in range(ROUNDS):
+            chain, edits = found.best(self.steps)
+            at = int(edits.argmax())
+            if edits[at] == 0:
+                break
+            left, right = found.points[chain[at]], found.points[chain[at + 1]]
+            share = torch.rand(MORE, 1, generator=generator, device=first.device)
+            length = max(float((right - left).norm()), LEAST_LENGTH * whole)
+            aside = _aside(first, MORE, SPREAD * length, generator=generator)
+            places = found.place[chain[at : at + 2]]
+            place = places[0] + (places[1] - places[0]) * share[:, 0].double().cpu().numpy()
+            found = found.joined(self._read(space, left + share * (right - left) + aside, place))
+        chain, _ = found.best(self.steps)
+        return space.codes(found.points[chain])
+
+    def _read(self, space: Space, points: Tensor, place: Places) -> _Candidates:
+        """Return points with the sentences that their codes are decoded to. Shape (M, D)."""
+        decoder, codes = self.model.decoder, space.codes(points)
+        decoding = self.decoding or Decoding()
         words = decode(decoder, codes, decoding=decoding, max_length=self.model.max_length)
         sentences = [row[: row.index(EOS)] if EOS in row else row for row in words.tolist()]
         nats, _ = nats_of_ids(decoder, codes, words)
+        return _Candidates(points, place, sentences, nats.double().cpu().numpy())
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """What a way may lead over; the first and the one that lies furthest are its ends.
+
+    Attributes:
+        points: Shape (M, D).
+        place: Where each lies on the way. Shape (M,).
+        sentences: Ids of the words of each.
+        nats: What each costs its decoder. Shape (M,).
+    """
+
+    points: Tensor
+    place: Places
+    sentences: list[list[int]]
+    nats: npt.NDArray[np.float64]
+
+    def joined(self, other: _Candidates) -> _Candidates:
+        return _Candidates(
+            torch.cat([self.points, other.points]),
+            np.concatenate([self.place, other.place]),
+            self.sentences + other.sentences,
+            np.concatenate([self.nats, other.nats]),
+        )
+
+    def best(self, length: int) -> tuple[list[int], npt.NDArray[np.float64]]:
+        """Return the cheapest chain of so many, and the word edits of its steps."""
+        order = self.place.argsort(kind="stable")
+        sentences = [self.sentences[at] for at in order]
         edits = cdist(sentences, sentences, scorer=Levenshtein.distance).astype(np.float64)
-        cost = edits**2 + EDITS_A_NAT * nats.cpu().double().numpy()
-        return cheapest_chain(cost, place, self.steps)
+        cost = edits**2 + EDITS_A_NAT * self.nats[order]
+        chain = cheapest_chain(cost, self.place[order], length)
+        return [int(order[at]) for at in chain], edits[chain[:-1], chain[1:]]
 
 
-def cheapest_chain(
-    cost: npt.NDArray[np.float64], place: npt.NDArray[np.int64], length: int
-) -> list[int]:
+def _aside(like: Tensor, count: int, distance: float, *, generator: torch.Generator) -> Tensor:
+    """Return random moves whose root mean square length is given. Shape (count, D)."""
+    moves = torch.randn(count, like.shape[1], generator=generator, device=like.device)
+    return moves * (distance / like.shape[1] ** 0.5)
+
+
+def cheapest_chain(cost: npt.NDArray[np.float64], place: Places, length: int) -> list[int]:
     """Return the chain of so many candidates, from the first to the last, that costs least.
 
     A candidate may follow itself, and any that does not lie behind it.
