@@ -8,6 +8,7 @@ whose steps change least. It is not in the paper, which walks straight (section 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,7 +158,7 @@ class _Candidates:
 def _aside(like: Tensor, count: int, distance: float, *, generator: torch.Generator) -> Tensor:
     """Return random moves whose root mean square length is given. Shape (count, D)."""
     moves = torch.randn(count, like.shape[1], generator=generator, device=like.device)
-    return moves * (distance / like.shape[1] ** 0.5)
+    return moves * (distance / math.sqrt(like.shape[1]))
 
 
 def cheapest_chain(cost: npt.NDArray[np.float64], place: Places, length: int) -> list[int]:
