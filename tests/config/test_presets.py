@@ -47,7 +47,7 @@ def test_one_table_of_word_vectors_where_there_is_one_decoder():
         check_separate(preset(name, corpus="any", transfer=True))
 
 
-@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize("name", ["default", "fast", "fluent"])
 def test_the_araes_regularisers_are_no_one_elses(name):
     """Baselines have its sizes and the paper's noise; transfer models and images are as before."""
     arae, plain = preset(name, corpus="mine"), Config().training
@@ -67,6 +67,18 @@ def test_the_araes_regularisers_are_no_one_elses(name):
     faithful = Config(ModelConfig(tied_embeddings="all"))
     for kind in KINDS:
         assert preset("faithful", corpus="mine", kind=kind) == faithful
+
+
+def test_fluent_is_fast_where_there_is_no_arae_of_sentences():
+    fluent, fast = preset("fluent", corpus="snli"), preset("fast", corpus="snli")
+    assert fluent.training.flow_weight > fast.training.flow_weight
+    assert fluent.training.code_noise > fast.training.code_noise
+    for others in (
+        *({"corpus": name, "transfer": True} for name in ("yelp", "yahoo", "mine")),
+        *({"corpus": name} for name in ("mnist", "digits")),
+        {"corpus": "snli", "kind": "ae"},
+    ):
+        assert preset("fluent", **others) == preset("fast", **others)
 
 
 def test_an_unknown_preset_names_the_known():
