@@ -107,8 +107,8 @@ noise that stays; ``faithful`` leaves it to the critic alone to regularise codes
 and gives sentences back best. ``fast`` is the default with the softmax estimated from the words of
 a batch and 512 others, and with one critic step, not three. ``fluent`` is ``fast`` with more noise
 and a flow that weighs more: its samples and walks read better, and it gives sentences back less
-well; of what is no ARAE of sentences it is the same as ``fast``. ``demo`` learns the synthetic corpus in
-some three minutes on one core.
+well; of what is no ARAE of sentences it is the same as ``fast``. ``demo`` learns the synthetic
+corpus in some three minutes on one core.
 """
 
 _TRAINING_OF_OTHERS = {

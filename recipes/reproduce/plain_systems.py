@@ -14,6 +14,7 @@ import click
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
 from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.recipes.reproduce.tuning import check_run
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.options import (
@@ -278,14 +279,25 @@ class PlainTable:
             self.changes = (*(QUICK_IMAGE_CHANGES if images else QUICK_CHANGES), *self.changes)
 
     def trained(self) -> Iterator[tuple[PlainSystem, int, Path]]:
-        """Yield each row and seed with the folder of its model, trained when it is asked for."""
-        for number, row in enumerate(self.rows):
-            for seed in self.seeds if number < self._once else self.seeds[:1]:
-                run, began = self.folder / row.run / f"seed-{seed}", time.monotonic()
-                self._train(row, run, seed)
-                self.training += time.monotonic() - began
-                self.runs.add(run)
-                yield row, seed, run
+        """Yield each row and seed with the folder of its model, trained when it is asked for.
+
+        Raises:
+            CheckpointMismatch: Before any is trained, if a folder holds a run with other settings.
+        """
+        models = [
+            (row, seed, self.folder / row.run / f"seed-{seed}")
+            for number, row in enumerate(self.rows)
+            for seed in (self.seeds if number < self._once else self.seeds[:1])
+        ]
+        for row, seed, run in models:
+            facts = {"model": row.model, "corpus": self.corpus.sha256, "precision": self.precision}
+            check_run(run, [self.config(row, seed)], facts)
+        for row, seed, run in models:
+            began = time.monotonic()
+            self._train(row, run, seed)
+            self.training += time.monotonic() - began
+            self.runs.add(run)
+            yield row, seed, run
 
     def config(self, row: PlainSystem, seed: int = 0) -> Config:
         """Return the settings of a row's model; its own come after those of all."""

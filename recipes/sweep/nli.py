@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.config.overrides import with_overrides
-from arae_toolkit.nli.settings import MODELS, OBJECTIVES, ModelName
-from arae_toolkit.recipes.nli.options import classifier_name
+from arae_toolkit.nli.settings import MODELS, OBJECTIVES, OF_PRETRAINING, ModelName
+from arae_toolkit.recipes.nli.options import classifier_name, refuse_unused
 from arae_toolkit.recipes.nli.seeds import (
     draw_labels,
     fitted,
@@ -145,7 +145,8 @@ def nli(
         fixed |= {"kind", "embedding_size", "code_size"}
     with refused_settings():
         config = with_overrides(fitted(MODELS[model], pretrained), changes)
-    space = space_of(over, config, fixed=fixed)
+    refuse_unused(changes, OF_PRETRAINING, folder=folder, used_by="arae-toolkit nli pretrain")
+    space = space_of(over, config, fixed=fixed, unused=OF_PRETRAINING)
     with refused_ranges("'--objective'"):
         wanted = objectives(objective)
     labelled = draw_labels(corpus, labels, draw=draw, seed=label_seed, first=draw_from)

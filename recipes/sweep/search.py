@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,22 +48,29 @@ def refused_ranges(option: str = "'--over'") -> Iterator[None]:
         raise click.BadParameter(str(error), param_hint=option) from error
 
 
-def space_of(over: Sequence[str], config: Sections, *, fixed: set[str]) -> tuple[Varied, ...]:
+def space_of(
+    over: Sequence[str], config: Sections, *, fixed: set[str], unused: Collection[str] = ()
+) -> tuple[Varied, ...]:
     """Return the settings that are varied.
 
     Args:
         over: As they are asked for.
         config: The settings that they vary.
         fixed: Settings that the command line gives one value.
+        unused: Settings that these trainings do not look at.
 
     Raises:
-        click.BadParameter: If a range cannot be used, or is of a setting that has one value.
+        click.BadParameter: If a range cannot be used, or is of a setting that has one value, or
+            that changes nothing.
     """
     with refused_ranges():
         space = all_varied(over, config)
         for one in space:
-            if one.key.rpartition(".")[2] in fixed:
+            name = one.key.rpartition(".")[2]
+            if name in fixed:
                 raise ValueError(f"{one.key} has one value already, by an option or the encoder")
+            if name in unused:
+                raise ValueError(f"{one.key} changes nothing here")
     return space
 
 

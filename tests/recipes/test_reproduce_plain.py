@@ -1,13 +1,14 @@
 """``reproduce table1 | figure2 | figure3 | figure4 | figure5``, quick forms made quicker still."""
 
 import json
+from dataclasses import replace
 
 import click
 import pytest
 from command_line import call
 
 from arae_toolkit.data.corpus import Corpus, texts_of
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.evaluation import corrupted_reconstruction
 from arae_toolkit.latent import offsets
 from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
@@ -223,6 +224,21 @@ def test_other_settings_are_not_mixed_into_a_folder(reproduce, place):
         assert len(done.stderr.splitlines()[-1:]) == 1
     finally:
         plain_systems.QUICK_CHANGES = before
+
+
+def test_a_folder_of_other_settings_is_refused_before_any_model_is_trained(synthetic, tmp_path):
+    choices = PlainChoices(
+        names=("ae", "arae"), once=(), seeds=1, corpus=str(synthetic), preset="demo",
+        changes=("iterations=2", "evaluate_every=2"), quick=False, device="cpu", precision="fp32",
+        out=tmp_path, results=tmp_path,
+    )  # fmt: skip
+    assert len(list(PlainTable("table1", replace(choices, names=("arae",)), ()).trained())) == 1
+    list(PlainTable("table1", choices, ()).trained())
+    (tmp_path / "ae" / "seed-0").rename(tmp_path / "elsewhere")
+    other = PlainTable("table1", replace(choices, changes=("iterations=3",)), ())
+    with pytest.raises(CheckpointMismatch, match="iterations 2 there, 3 here"):
+        next(other.trained())
+    assert not (tmp_path / "ae").exists() or not any((tmp_path / "ae").iterdir())
 
 
 def test_a_setting_of_all_models_comes_before_what_makes_a_row(reproduce, place):

@@ -154,6 +154,15 @@ def test_what_cannot_be_searched_is_a_usage_error(synthetic, words, problem):
     assert not runs_folder().exists()
 
 
+def test_a_setting_that_classifiers_do_not_look_at_is_not_searched(synthetic):
+    words = ("sweep", "nli", "--corpus", synthetic, "--labels", "20", "--encoder", "random")
+    over = call(*words, "--over", "matching_weight=0:1", code=2)
+    assert "matching_weight changes nothing here" in over.stderr
+    fixed = call(*words, "--over", "dropout=0:0.5", "--set", "matching_weight=0.3", code=2)
+    assert "'arae-toolkit nli pretrain' uses it" in fixed.stderr
+    assert not runs_folder().exists()
+
+
 def test_a_transfer_model_needs_labels_and_a_corpus(synthetic):
     over = ("--over", "word_drop=0:0.4")
     assert "no labelled sentences" in call("sweep", "transfer", synthetic, *over, code=2).stderr

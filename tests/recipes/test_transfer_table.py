@@ -8,6 +8,7 @@ from small_transfer import equal_chances, prepared_corpus
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
+from arae_toolkit.recipes.reproduce.transfer.runs import weights_of
 from arae_toolkit.recipes.reproduce.transfer.systems import System
 from arae_toolkit.recipes.reproduce.transfer.table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.reports.tables.transfer import judges_accuracy
@@ -105,6 +106,7 @@ def test_outputs_are_those_of_the_model_asked_so(run):
     assert found == [one.text for one in expected]
     head, *rows = (run / "outputs" / "ae@c3@s2.jsonl").read_text().splitlines()
     assert json.loads(head)["rows"] == len(rows) == 3
+    assert json.loads(head)["scorer"] == weights_of(run / SCORER_FOLDER), "it has chosen"
     assert json.loads(rows[0]) == {
         "text": sources.texts[0],
         "label": "negative",

@@ -92,7 +92,7 @@ def outputs_of(
     """Return what a trained system makes of the sources, from its run if it is there already.
 
     It is there if the same weights wrote it in the same precision, of the same sentences towards
-    the same labels, and searched for it in the same way.
+    the same labels, and searched for it in the same way, by the same scorer where one chooses.
 
     Args:
         system: Which asks for candidates and strength.
@@ -103,7 +103,7 @@ def outputs_of(
         kept_as: Put behind the system's name in that of the file, for sources of another choice.
     """
     from arae_toolkit.transfer.infilling.rewriter import Infilling
-    from arae_toolkit.transfer.model import TransferModel
+    from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
 
     kept = place / "outputs" / f"{system.name}{kept_as}.jsonl"
     folder = system.model_in(place)
@@ -119,6 +119,8 @@ def outputs_of(
     }
     if isinstance(model.rewriter, Infilling):
         head["search"] = asdict(model.rewriter.search)
+    if system.candidates > 1:  # the scorer has chosen
+        head["scorer"] = weights_of(folder / SCORER_FOLDER)
     if (found := _kept(kept, head, asked)) is not None:
         return found
     targets = [names[target] for target in sources.targets]
