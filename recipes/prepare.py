@@ -20,7 +20,11 @@ from arae_toolkit.data_prep.options import (
 )
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
-from arae_toolkit.recipes.shared.options import labels_map_option, row_form_options
+from arae_toolkit.recipes.shared.options import (
+    NumberRange,
+    labels_map_option,
+    row_form_options,
+)
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, say_next, tell
 from arae_toolkit.storage.paths import is_plain_name
 
@@ -61,8 +65,8 @@ MOST_SHOWN = 300
 _DEFAULTS = PrepareOptions()
 
 
-_held_out = click.FloatRange(0, 1, max_open=True)
-_held_out_for_dev = click.FloatRange(0, 1, min_open=True, max_open=True)
+_held_out = NumberRange(0, 1, max_open=True)
+_held_out_for_dev = NumberRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command(
@@ -121,7 +125,7 @@ _held_out_for_dev = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--judges-share",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     help="Share of train that is kept for the models that score others, and that no system learns "
     f"from. By default {DEFAULT_JUDGES_SHARE}, and 0 for PATH without labels.",
 )

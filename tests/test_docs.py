@@ -17,6 +17,7 @@ import arae_toolkit
 from arae_toolkit import errors
 from arae_toolkit.benchmarks.tables import main as write_pages
 from arae_toolkit.recipes.cli import COMMANDS, PROGRAM
+from arae_toolkit.recipes.shared.options import FOLDER_TO_WRITE, NumberRange
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 200
@@ -86,6 +87,16 @@ def test_a_command_stands_in_the_readme(name):
     group, _, own = name.partition(" ")
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{PROGRAM} {group}` |")]
     assert not own or f"`{own}`" in row
+
+
+@every_command
+def test_numbers_are_finite_and_folders_of_results_are_looked_at_first(name):
+    """NaN passes click's own bounds, and a folder that cannot be written would cost the work."""
+    for parameter in command_named(name).params:
+        if isinstance(parameter.type, click.types.FloatParamType):
+            assert isinstance(parameter.type, NumberRange), parameter.name
+        if parameter.name in ("results", "plots") and isinstance(parameter.type, click.Path):
+            assert parameter.type is FOLDER_TO_WRITE, parameter.name
 
 
 @every_command

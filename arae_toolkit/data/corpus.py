@@ -297,6 +297,7 @@ class Corpus:
         Raises:
             DataError: If it is missing or damaged, or has another number of words.
         """
+        self._check_text()
         path = check_file(self.folder, "tokenizer.json", self.manifest)
         try:
             vocabulary = Vocabulary.load(path)
@@ -359,8 +360,15 @@ class Corpus:
             raise DataError(f"no pairs of {name} here, only {', '.join(there)}", path=self.folder)
         return self._sentences(f"pairs.{name}", int(there[name]["pairs"]), sides=2)
 
+    def _check_text(self) -> None:
+        """Refuse to look for sentences among images."""
+        if self.kind != "text":
+            problem = f"a corpus of {self.kind}s, where sentences are needed"
+            raise DataError(problem, path=self.folder)
+
     def _sentences(self, name: str, rows: int, *, sides: int = 1) -> PackedSentences:
         """Return sentences whose files, numbers, ids and labels are those of the manifest."""
+        self._check_text()
         for part in ("tokens", "offsets"):
             check_file(self.folder, f"{name}.{part}.npy", self.manifest)
         path = self.folder / f"{name}.labels.npy"

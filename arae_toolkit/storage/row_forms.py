@@ -39,10 +39,13 @@ _HEADER_CELL = re.compile(r"[^\W\d][\w.-]{0,39}")
 _FEWEST_RECORDS = 4  # with fewer, sentences with a comma each may look like a table
 _MOST_SNIFFED = 50
 _OTHER_COLUMN = (
-    "name another as by --text-field, or of a pair by --premise-field and --hypothesis-field, "
-    "give --no-header and columns by number, or --format lines if a line is a text"
+    "name another where the command has an option for it, such as --text-field or "
+    "--premise-field, give --no-header, or --format lines if a line is a text"
 )
-_NUMBERED = "columns without a header are named by number, as by --text-field 1"
+_NUMBERED = (
+    "columns without a header are named by number, as by --text-field 1, unless there are just as "
+    "many as are wanted, which are taken in order"
+)
 _FIRST_VALUE_BYTES, _MOST_VALUE_CHARACTERS = 1 << 16, 1 << 24
 
 _Record = tuple[int, list[str], str | None]
@@ -59,7 +62,7 @@ class RowForm:
     """Of a table."""
 
     names: tuple[str, ...] = ()
-    """The columns of a table, numbered from 1 if it has no header."""
+    """The columns of a table; without a header those wanted, if as many, or numbered from 1."""
 
     header_line: int = 0
     """Where the header of a table stands; 0 if it has none."""
@@ -102,6 +105,8 @@ def form_of(
         ('id', 'text')
         >>> form_of(b"1,a dog\n2,a cat\n", path="rows.csv", wanted=["2"]).names
         ('1', '2')
+        >>> form_of(b"a dog,a cat\n", path="rows.csv", wanted=["from", "to"], header=False).names
+        ('from', 'to')
     """
     if kind is None and head.startswith(PARQUET_MARK):
         kind = "parquet"
@@ -221,7 +226,9 @@ def _with_columns(
     hint = _OTHER_COLUMN if header is not False else _NUMBERED
     there = numbers = _numbers(names)
     by_number = all(name in numbers for name in wanted)
-    if header is False or (by_number and wanted and not _has_all(names, wanted)):
+    if header is False and len(names) == len(wanted) and not set(wanted) & set(numbers):
+        there = tuple(spellings(name)[0] for name in wanted)
+    elif header is False or (by_number and wanted and not _has_all(names, wanted)):
         header = _are_names(names) if header is None else header
     else:
         there, header = _distinct(names), True

@@ -37,7 +37,9 @@ from arae_toolkit.recipes.shared.generation_systems import (
     samples_of,
 )
 from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
     Checked,
+    NumberRange,
     best_of_option,
     device_option,
     json_option,
@@ -124,7 +126,7 @@ def _plot_path(text: str) -> Path:
 @click.option("--top-k", type=click.IntRange(1), help="Draw from the K likeliest words only.")
 @click.option(
     "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     help="Draw from the fewest words of this joint probability only.",
 )
 @click.option("--beam-size", type=click.IntRange(1), help="At temperature 0, search by beams.")
@@ -138,7 +140,7 @@ def _plot_path(text: str) -> Path:
 )
 @click.option(
     "--start-scale",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     help="For a flow: deviation of its starting noise.  [default: 1]",
 )
 @best_of_option
@@ -152,7 +154,7 @@ def _plot_path(text: str) -> Path:
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results.  [default: none is written]",
 )
 @click.option(

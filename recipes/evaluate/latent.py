@@ -19,7 +19,12 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    device_option,
+    json_option,
+    load_model,
+)
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.json_files import significant
 
@@ -82,12 +87,12 @@ EXAMPLES = 3
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results.  [default: none is written]",
 )
 @click.option(
     "--plots",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for plots (PNG) and a page (HTML).  [default: none are drawn]",
 )
 @device_option

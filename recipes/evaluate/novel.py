@@ -13,7 +13,10 @@ import click
 from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import BLOCK, decodings_of, load_system
-from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.options import (
+    NumberRange,
+    in_order,
+)
 from arae_toolkit.recipes.shared.walks import WalkOptions
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ novel_options = in_order(
     ),
     click.option(
         "--temperature",
-        type=click.FloatRange(0),
+        type=NumberRange(0),
         help="At which words of samples are drawn unless a RUN says so; 0 takes the likeliest.  "
         "[default: 0; 1 for a language model]",
     ),

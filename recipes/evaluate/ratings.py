@@ -17,7 +17,10 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.options import json_option
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    json_option,
+)
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, write_result
@@ -53,7 +56,7 @@ AGREED = {
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results, transfer-ratings.json, from which the paper's table of "
     "people's judgement is filled.  [default: none is written]",
 )

@@ -25,7 +25,12 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import best_of_key
-from arae_toolkit.recipes.shared.options import device_option, json_option, out_option
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    device_option,
+    json_option,
+    out_option,
+)
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.paths import run_folder
@@ -135,6 +140,7 @@ def make(
     texts = {REAL: _real(corpus, split, real_count, seed=seed)}
     ways: dict[str, list[str]] = {}
     systems: dict[str, Any] = {}
+    walked: dict[str, str] = {}  # walks have no prior and no draws: readers see them once
     with progress("writing sentences", len(sources)) as advance:
         for source in sources:
             system = source.system(corpus, device)
@@ -144,7 +150,10 @@ def make(
                 say(f"{source.name}: no more than {len(samples.texts)} new sentences were found")
             if pairs and system.model is None:
                 say(f"{source.name}: a language model has no codes to walk through")
+            elif pairs and system.sha256 in walked:
+                say(f"{source.name}: its walks are those of {walked[system.sha256]}")
             elif pairs and system.model is not None:
+                walked[system.sha256] = source.name
                 form: dict[str, Any] = {"through": through, "smooth": smooth, "steps": steps}
                 found = walks(system.model, pairs, **form, seed=seed)
                 ways[source.name] = ["\n".join(way) for way in found]
@@ -186,7 +195,7 @@ def make(
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results, of counts alone.  [default: none is written]",
 )
 @click.option("--name", default="readings", help="Of the file of results.")
@@ -205,8 +214,9 @@ def count(
 
     content = read_reading_key(key)
     filled = [read_readings(path, content) for path in sheets]
-    if not any(any(sheet.values()) for _, sheet in filled):
-        raise DataError("no row is read", path=sheets[0])
+    for path, (_, sheet) in zip(sheets, filled, strict=True):
+        if not any(sheet.values()):
+            raise DataError("no row is read", path=path, hint="fill it, or leave it out")
     report: dict[str, Any] = {}
     for kind, questions in QUESTIONS.items():
         items, readers = content.of(kind), [sheet for of, sheet in filled if of == kind]

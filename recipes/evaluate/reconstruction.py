@@ -16,7 +16,11 @@ from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import device_option, json_option
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    device_option,
+    json_option,
+)
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.json_files import significant
@@ -69,7 +73,7 @@ IMAGES = {
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results.  [default: none is written]",
 )
 @device_option

@@ -31,7 +31,12 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encoder_option
-from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    device_option,
+    json_option,
+    precision_option,
+)
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
 from arae_toolkit.reports.results import corpus_identity
@@ -117,7 +122,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results.  [default: none is written]",
 )
 @click.option(

@@ -20,6 +20,8 @@ from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    NumberRange,
     compute_options,
     json_option,
     line_or_json_options,
@@ -130,7 +132,7 @@ class Wanted:
     "--scale",
     "scales",
     multiple=True,
-    type=float,
+    type=NumberRange(),
     default=[1.0],
     help="Times the offset. Of several, dev decides.",
 )
@@ -138,7 +140,7 @@ class Wanted:
     "--temperature",
     "temperatures",
     multiple=True,
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     default=[0.1, 0.3, 0.5, 0.7, 1.0],
     help="Of sampling. Of several, dev decides.",
 )
@@ -165,7 +167,7 @@ class Wanted:
 @json_option
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results.  [default: none is written]",
 )
 @line_or_json_options

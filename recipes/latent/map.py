@@ -10,7 +10,12 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.options import compute_options, load_model, run_argument
+from arae_toolkit.recipes.shared.options import (
+    FOLDER_TO_WRITE,
+    compute_options,
+    load_model,
+    run_argument,
+)
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_lines
 
@@ -63,7 +68,7 @@ FEWEST = 3
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     default=Path("maps"),
     help="Folder for map-RUN.png and map-RUN.html.",
 )

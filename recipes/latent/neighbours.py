@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,14 +101,11 @@ def neighbours(
     count = min(count, len(sentences))
     codes: list[Tensor] = []
 
-    def load() -> ARAE:
-        model = load_model(run, device, precision)
-        codes.append(_codes_of(model, sentences, corpus.vocabulary, split))
-        return model
-
     def compute(model: ARAE, batch: list[Row], form: RowFormat) -> list[Mapping[str, Any]]:
         from arae_toolkit.latent.neighbours import nearest
 
+        if not codes:  # once there is a text that can be answered
+            codes.append(_codes_of(model, sentences, corpus.vocabulary, split))
         queries = model.encode([row.texts[0] for row in batch])
         found = nearest(queries, codes[0], count=count)
         answers: list[Mapping[str, Any]] = []
@@ -132,7 +130,7 @@ def neighbours(
 
     answer_stream(
         source,
-        load,
+        partial(load_model, run, device, precision),
         compute,
         field="neighbours",
         lines=count,

@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared import images
 from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.options import (
+    NumberRange,
     check_search,
     compute_options,
     decoding_of,
@@ -104,7 +105,7 @@ row_options = in_order(line_or_json_options, output_format_option, search_option
 )
 @click.option(
     "--prior-weight",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.0,
     help="Through noise: weight of the Gaussian prior in that search; above 0 keeps the noise "
     "usual, and meets the code less exactly.",

@@ -40,6 +40,7 @@ from arae_toolkit.recipes.shared.child_processes import (
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
 from arae_toolkit.recipes.shared.options import (
+    NumberRange,
     drawing_options,
     labels_option,
     names_of,
@@ -140,7 +141,7 @@ SUBCOMMANDS = {
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=0.9,
     help="For --pseudo-labels: the least probability of a label that is used.",
 )

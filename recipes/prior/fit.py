@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +97,9 @@ def fit(
     if overwrite:
         set_aside(target, note=say)
     with ExitStack() as stack:
-        stop_signal = stack.enter_context(signals_noted())
+        # Only a flow has a checkpoint to write first; of the others a signal makes an end at once.
+        noted = signals_noted() if kind == "flow" else nullcontext(lambda: 0)
+        stop_signal = stack.enter_context(noted)
         display = _display(stack, corpus, config, kind, place=f", {model.device}, to {target}")
         place = fit_prior(
             model,

@@ -12,7 +12,12 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import FILE_TO_WRITE, device_option, run_argument
+from arae_toolkit.recipes.shared.options import (
+    FILE_TO_WRITE,
+    FOLDER_TO_WRITE,
+    device_option,
+    run_argument,
+)
 from arae_toolkit.recipes.shared.progress import say
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ PAGE = "report.html"
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     help="Folder for a file of results, of a text model.  [default: none is written]",
 )
 @device_option

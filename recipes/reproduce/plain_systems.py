@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,31 +317,38 @@ class PlainTable:
 
         corpus, config = self.corpus, self.config(row, seed)
         place = f", {self.device}, {self.precision}, to {folder}"
-        with signals_noted() as stop_signal:
-            with training_display(corpus, config, title=row.model, place=place) as display:
-                pretrain(
-                    corpus,
-                    config,
-                    folder,
-                    kind=row.model,  # type: ignore[arg-type]
-                    listeners=[display],
-                    stop_signal=stop_signal,
-                    device=self.device,
-                    precision=self.precision,
-                )
-            kinds: dict[str, Any] = {
-                "flow": FlowConfig(),
-                "mixture": MixtureConfig(),
-                "gaussian": GaussianConfig(),
-            }
-            if row.prior not in kinds:
-                return
-            own = QUICK_FLOW if self.quick and row.prior == "flow" else ()
-            settings = with_overrides(kinds[row.prior], [*own, f"seed={seed}"])
-            model = load_autoencoder(folder, device=self.device)
-            with training_display(corpus, settings, title=row.prior, place=place) as display:
-                how: dict[str, Any] = {"listeners": [display], "stop_signal": stop_signal}
-                fit_prior(model, corpus, settings, folder, **how)
+        with (
+            signals_noted() as stop_signal,
+            training_display(corpus, config, title=row.model, place=place) as display,
+        ):
+            pretrain(
+                corpus,
+                config,
+                folder,
+                kind=row.model,  # type: ignore[arg-type]
+                listeners=[display],
+                stop_signal=stop_signal,
+                device=self.device,
+                precision=self.precision,
+            )
+        kinds: dict[str, Any] = {
+            "flow": FlowConfig(),
+            "mixture": MixtureConfig(),
+            "gaussian": GaussianConfig(),
+        }
+        if row.prior not in kinds:
+            return
+        own = QUICK_FLOW if self.quick and row.prior == "flow" else ()
+        settings = with_overrides(kinds[row.prior], [*own, f"seed={seed}"])
+        model = load_autoencoder(folder, device=self.device)
+        # Only a flow has a checkpoint to write first; of the others a signal makes an end at once.
+        noted = signals_noted() if row.prior == "flow" else nullcontext(lambda: 0)
+        with (
+            noted as stop_signal,
+            training_display(corpus, settings, title=row.prior, place=place) as display,
+        ):
+            how: dict[str, Any] = {"listeners": [display], "stop_signal": stop_signal}
+            fit_prior(model, corpus, settings, folder, **how)
 
     def key_of(self, run: Path) -> dict[str, str]:
         """Return what moves every measure of a trained model, by which it is found again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,36 @@ class _FileToWrite(click.Path):
 
 FILE_TO_WRITE = _FileToWrite(dir_okay=False)
 
+
+class _FolderToWrite(click.Path):
+    """A folder that the user names, refused before any work where none can be made or written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+        if not there.is_dir():
+            self.fail(f"{there} is no folder, so nothing can be written into {path}", param, ctx)
+        if not os.access(there, os.W_OK | os.X_OK):
+            self.fail(f"nothing may be written into {there}", param, ctx)
+        return path
+
+
+FOLDER_TO_WRITE = _FolderToWrite()
+
+
+class NumberRange(click.FloatRange):
+    """A finite number within bounds. NaN would pass them, being neither below nor above."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
 METHOD_OF_SETTING = {
     "temperature": "sample",
     "top_k": "sample",
@@ -72,7 +103,7 @@ plain_options = in_order(
     click.option("--batch-size", type=click.IntRange(1), help="Same as --set batch_size=N."),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(0),
+        type=NumberRange(0),
         help="The setting rate; autoencoder_rate of an autoencoder.",
     ),
 )
@@ -90,7 +121,7 @@ overwrite_option = click.option(
 )
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=FOLDER_TO_WRITE,
     default=Path("results"),
     help="Folder for the file of results.",
 )
@@ -102,7 +133,7 @@ json_option = click.option(
 def out_option(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
     """Return the option of the folder that a command writes."""
     shown = f"  [default: {default}]" if default else ""
-    return click.option("--out", type=click.Path(path_type=Path), help=f"{of}{shown}")
+    return click.option("--out", type=FOLDER_TO_WRITE, help=f"{of}{shown}")
 
 
 def run_options(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
@@ -243,13 +274,13 @@ sampling_options = in_order(
     _method_option("greedy", "sample", "beam"),
     click.option(
         "--temperature",
-        type=click.FloatRange(0, min_open=True),
+        type=NumberRange(0, min_open=True),
         help="For sample: below 1 is more cautious  [default: 1]",
     ),
     click.option("--top-k", type=click.IntRange(1), help="For sample: the K likeliest words only."),
     click.option(
         "--top-p",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=NumberRange(0, 1, min_open=True),
         help="For sample: the fewest words of this joint probability only.",
     ),
     _beam_size_option,
@@ -265,14 +296,14 @@ prior_options = in_order(
     ),
     click.option(
         "--start-scale",
-        type=click.FloatRange(0),
+        type=NumberRange(0),
         help="For a flow: deviation of its starting noise. Below 1 samples are likelier and less "
         "varied  [default: 1]",
     ),
 )
 best_of_option = click.option(
     "--best-of",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 4096),
     default=1,
     metavar="K",
     help="Of K draws for each sentence keep the one that costs the decoder the fewest nats for its "

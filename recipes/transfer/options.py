@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.options import (
+    NumberRange,
+    in_order,
+)
 from arae_toolkit.recipes.shared.progress import progress
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ rewriting_options = in_order(
     ),
     click.option(
         "--strength",
-        type=click.FloatRange(0),
+        type=NumberRange(0),
         callback=finite,
         default=1.0,
         help="How much is changed: below 1 stays nearer to the text, above 1 goes further.",

@@ -17,6 +17,7 @@ from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.options import (
+    NumberRange,
     json_row_options,
     run_argument,
     source_argument,
@@ -65,7 +66,7 @@ BATCH_SIZE = 256
 @rewriting_options
 @click.option(
     "--min-fluency",
-    type=float,
+    type=NumberRange(),
     callback=number,
     metavar="NATS",
     help="Refuse rewritings whose fluency is less; -inf refuses none.  [default: the model's own, "

@@ -241,3 +241,16 @@ def test_what_cannot_be_made_or_counted_is_said_in_one_line(run, corpus, folder,
     assert not (tmp_path / "new").exists()
     unread = call("evaluate", "readings", "count", folder / KEY, folder / "walks.csv", code=3)
     assert "no row is read" in unread.stderr
+    filled = fill(folder / "walks.csv", lambda _: ["1", "0"], tmp_path / "filled.csv")
+    sheets = (folder / KEY, filled, folder / "walks.csv")
+    unread = call("evaluate", "readings", "count", *sheets, code=3)
+    assert f"{folder / 'walks.csv'}: no row is read" in unread.stderr
+
+
+def test_walks_of_one_model_are_read_once(run, corpus, tmp_path):
+    words = ("--corpus", corpus.folder, "--out", tmp_path / "sheets", "--device", "cpu")
+    sizes = ("--real", 0, "--count", 2, "--walks", 2, "--steps", 3, "--smooth")
+    made = call("evaluate", "readings", "make", f"A={run}", f"B={run}@t0.8", *words, *sizes)
+    assert "B: its walks are those of A" in made.stderr
+    key = read_reading_key(tmp_path / "sheets" / KEY)
+    assert Counter(item.source for item in key.items if item.kind == "walk") == {"A": 2}

@@ -321,3 +321,26 @@ def test_the_package_is_the_program():
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.startswith("arae-toolkit: error: No such command 'xyz'")
+
+
+# --- values that would cost the work --------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_is_finite(value):
+    for words in (
+        ("sample", "snli", "--method", "sample", f"--temperature={value}"),
+        ("transfer", "yelp", f"--strength={value}"),
+        ("latent", "arithmetic", "snli", f"--scale={value}"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 2, words
+        assert "no finite number" in result.output or "is not in the range" in result.output
+
+
+def test_a_folder_of_results_that_cannot_be_made_is_refused_first(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        result = run("evaluate", "latent", "snli", "--results", str(place))
+        assert result.exit_code == 2
+        assert f"{tmp_path / 'file'} is no folder" in result.output

@@ -145,6 +145,10 @@ def image_run(tmp_path_factory):
     return folder
 
 
+def test_images_have_no_small_steps_and_no_sentences(image_run):
+    call_program("latent", "walk", image_run, "--random", 2, "--smooth", code=2)
+
+
 def test_images_are_walked_like_sentences(image_run, tmp_path):
     model, way = ImageARAE.from_pretrained(image_run), tmp_path / "way.png"
     grey = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)

@@ -230,6 +230,21 @@ def test_a_corpus_in_other_words_is_refused(run, tmp_path):
     assert not (tmp_path / "prior").exists()
 
 
+def test_a_mixture_ends_at_once_when_it_is_interrupted(run, synthetic, tmp_path):
+    many = ("--set", "components=[150,200]", "--set", "iterations=100000", "--set", "dimensions=16")
+    command = ("prior", "fit", run, "--kind", "mixture", "--corpus", synthetic, "--device", "cpu")
+    process = start(*command, *many, "--out", tmp_path / "prior", process_group=0)
+    for line in process.stderr:
+        if line.startswith("encoding"):
+            break
+    time.sleep(1)
+    assert process.poll() is None, "it was done before"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert not (tmp_path / "prior" / "model.safetensors").exists()
+
+
 def test_an_interrupted_flow_goes_on(run, synthetic, tmp_path):
     """To the same numbers: tests/training/test_every_run.py."""
     often = ("--set", "iterations=300", "--set", "save_every=5", "--set", "evaluate_every=50")
