@@ -20,8 +20,8 @@ from arae_toolkit.data_prep.options import (
 )
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     labels_map_option,
     row_form_options,
 )

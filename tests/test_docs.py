@@ -17,7 +17,7 @@ import arae_toolkit
 from arae_toolkit import errors
 from arae_toolkit.benchmarks.tables import main as write_pages
 from arae_toolkit.recipes.cli import COMMANDS, PROGRAM
-from arae_toolkit.recipes.shared.options import FOLDER_TO_WRITE, NumberRange
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, NumberRange
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 200

@@ -39,8 +39,9 @@ _HEADER_CELL = re.compile(r"[^\W\d][\w.-]{0,39}")
 _FEWEST_RECORDS = 4  # with fewer, sentences with a comma each may look like a table
 _MOST_SNIFFED = 50
 _OTHER_COLUMN = (
-    "name another where the command has an option for it, such as --text-field or "
-    "--premise-field, give --no-header, or --format lines if a line is a text"
+    "where the command has options for it, name another as by --text-field, or of a pair by "
+    "--premise-field and --hypothesis-field, give --no-header and columns by number, or --format "
+    "lines if a line is a text"
 )
 _NUMBERED = (
     "columns without a header are named by number, as by --text-field 1, unless there are just as "

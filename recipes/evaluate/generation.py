@@ -36,10 +36,8 @@ from arae_toolkit.recipes.shared.generation_systems import (
     read_texts,
     samples_of,
 )
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, Checked, NumberRange
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
-    Checked,
-    NumberRange,
     best_of_option,
     device_option,
     json_option,

@@ -19,8 +19,8 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
     device_option,
     json_option,
     load_model,

@@ -13,8 +13,8 @@ import click
 from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.generation_systems import BLOCK, decodings_of, load_system
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     in_order,
 )
 from arae_toolkit.recipes.shared.walks import WalkOptions

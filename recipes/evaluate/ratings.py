@@ -17,8 +17,8 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
     json_option,
 )
 from arae_toolkit.recipes.shared.progress import say

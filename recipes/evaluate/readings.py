@@ -25,8 +25,8 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import best_of_key
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
     device_option,
     json_option,
     out_option,

@@ -1,6 +1,6 @@
 """``arae-toolkit sample | reconstruct | encode``: sentences from a trained model.
 
-For an image model the first two draw a picture; see :mod:`arae_toolkit.recipes.shared.images`.
+For an image model the first two draw a picture; see :mod:`arae_toolkit.recipes.generate.images`.
 
 torch is imported when the model is loaded, so that help and usage errors come at once.
 """
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.bulk.row_answers import code_answers, reconstruction_answers
-from arae_toolkit.recipes.shared import images
+from arae_toolkit.recipes.generate import images
 from arae_toolkit.recipes.shared.answers import answers_to
 from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FILE_TO_WRITE,
     best_of_option,
     check_search,
     chosen_prior,

@@ -19,9 +19,8 @@ from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, NumberRange
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
-    NumberRange,
     compute_options,
     json_option,
     line_or_json_options,

@@ -10,8 +10,8 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FOLDER_TO_WRITE,
     compute_options,
     load_model,
     run_argument,

@@ -1,6 +1,6 @@
 """``arae-toolkit latent walk``, and ``interpolate``: from one sentence to another, step by step.
 
-For an image model both draw a picture; see :mod:`arae_toolkit.recipes.shared.images`.
+For an image model both draw a picture; see :mod:`arae_toolkit.recipes.generate.images`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.recipes.shared import images
+from arae_toolkit.recipes.generate import images
 from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     check_search,
     compute_options,
     decoding_of,

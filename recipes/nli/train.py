@@ -39,8 +39,8 @@ from arae_toolkit.recipes.shared.child_processes import (
 )
 from arae_toolkit.recipes.shared.commands import ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import open_pairs, run_name
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     drawing_options,
     labels_option,
     names_of,

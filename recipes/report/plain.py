@@ -99,7 +99,7 @@ def image_sections(
     from arae_toolkit.evaluation.image_grid import picture_bytes
     from arae_toolkit.evaluation.reconstruction import measure_images
     from arae_toolkit.models.image_arae import ImageARAE
-    from arae_toolkit.recipes.shared.images import draw_samples, reconstructions_of
+    from arae_toolkit.recipes.generate.images import draw_samples, reconstructions_of
 
     model = ImageARAE.from_pretrained(folder, device=device)
     drawn = draw_samples(
@@ -135,7 +135,7 @@ def image_sections(
 def _image_walks(model: ImageARAE, pixels: npt.NDArray[np.uint8]) -> Picture:
     """Return rows of images, each a way from one image to the next through codes."""
     from arae_toolkit.evaluation.image_grid import grid
-    from arae_toolkit.recipes.shared.images import WALKS as ROWS
+    from arae_toolkit.recipes.generate.images import WALKS as ROWS
     from arae_toolkit.recipes.shared.walks import WalkOptions
 
     code = model.encode(pixels[: min(2 * ROWS, len(pixels) // 2 * 2)])

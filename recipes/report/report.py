@@ -12,9 +12,8 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE, FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FILE_TO_WRITE,
-    FOLDER_TO_WRITE,
     device_option,
     run_argument,
 )

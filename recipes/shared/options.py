@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from arae_toolkit.config.presets import PRESETS
 from arae_toolkit.data.row_labels import NO_NUMBER, means_no_label
 from arae_toolkit.priors.settings import OF_CORPUS
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, Checked, NumberRange
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.row_forms import KINDS
 from arae_toolkit.storage.text_encoding import encoding_named
@@ -29,46 +28,6 @@ if TYPE_CHECKING:
     from arae_toolkit.nn.priors import Prior
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class _FileToWrite(click.Path):
-    """A file that the user names: behind a link it is what the link leads to, as for a shell."""
-
-    def convert(self, *given: Any) -> Path:
-        path = Path(os.fsdecode(super().convert(*given)))
-        return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
-FILE_TO_WRITE = _FileToWrite(dir_okay=False)
-
-
-class _FolderToWrite(click.Path):
-    """A folder that the user names, refused before any work where none can be made or written."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
-        if not there.is_dir():
-            self.fail(f"{there} is no folder, so nothing can be written into {path}", param, ctx)
-        if not os.access(there, os.W_OK | os.X_OK):
-            self.fail(f"nothing may be written into {there}", param, ctx)
-        return path
-
-
-FOLDER_TO_WRITE = _FolderToWrite()
-
-
-class NumberRange(click.FloatRange):
-    """A finite number within bounds. NaN would pass them, being neither below nor above."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is no finite number", param, ctx)
-        return number
 
 
 METHOD_OF_SETTING = {
@@ -145,22 +104,6 @@ def preset_option(purpose: str) -> Callable[[Command], Command]:
     """Return the option that names a preset."""
     presets = click.Choice(list(PRESETS))
     return click.option("--preset", type=presets, default="default", help=purpose)
-
-
-class Checked(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """The type of an option whose value a function makes of a text, or refuses by ValueError."""
-
-    name = "text"
-
-    def __init__(self, made_of: Callable[[str], Any]) -> None:
-        self.made_of = made_of
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return what is made of a text."""
-        try:
-            return self.made_of(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _device_name(name: str) -> str:

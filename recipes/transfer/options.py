@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     in_order,
 )
 from arae_toolkit.recipes.shared.progress import progress
@@ -24,13 +24,6 @@ def finite(ctx: click.Context, parameter: click.Parameter, value: float) -> floa
     """Refuse ``nan`` and ``inf``, which click takes for numbers like others."""
     if not math.isfinite(value):
         raise click.BadParameter(f"{value} is no amount.", ctx=ctx, param=parameter)
-    return value
-
-
-def number(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Refuse ``nan``, which no number is less than."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no amount.", ctx=ctx, param=parameter)
     return value
 
 

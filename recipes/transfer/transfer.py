@@ -16,8 +16,8 @@ from arae_toolkit.recipes.shared.answers import answers_to
 from arae_toolkit.recipes.shared.bulk import BulkFiles, bulk_options
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
-    NumberRange,
     json_row_options,
     run_argument,
     source_argument,
@@ -26,7 +26,6 @@ from arae_toolkit.recipes.shared.options import (
 from arae_toolkit.recipes.shared.row_streams import open_request, write_answers
 from arae_toolkit.recipes.transfer.options import (
     load_transfer_model,
-    number,
     rewriting_options,
 )
 from arae_toolkit.storage.rows import Row
@@ -66,8 +65,7 @@ BATCH_SIZE = 256
 @rewriting_options
 @click.option(
     "--min-fluency",
-    type=NumberRange(),
-    callback=number,
+    type=NumberRange(infinite=True),
     metavar="NATS",
     help="Refuse rewritings whose fluency is less; -inf refuses none.  [default: the model's own, "
     "found on dev]",

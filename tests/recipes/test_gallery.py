@@ -97,7 +97,7 @@ def test_a_gallery_has_samples_walks_and_variations_of_each_run(run, corpus, tmp
     assert len(drawn["samples"]) == 5
     assert drawn["samples"] != greedy["samples"]
     assert drawn["temperature"] == 1
-    assert list(greedy["walks"]) == ["codes", "noise"]
+    assert list(greedy["walks"]) == ["codes", "codes, in small steps", "noise"]
     for ways in greedy["walks"].values():
         assert [(way["from"], way["to"]) for way in ways] == [*PAIRS, *MORE_PAIRS]
         assert {len(way["steps"]) for way in ways} == {3}

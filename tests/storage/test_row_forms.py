@@ -93,7 +93,7 @@ def test_another_encoding_is_told_with_the_way_out(head):
 
 
 def test_the_advice_fits_what_was_said_of_the_header():
-    with pytest.raises(DataError, match="give --no-header, or --format lines"):
+    with pytest.raises(DataError, match="give --no-header and columns by number"):
         form_of(b"1,a dog\n", path="rows.csv", wanted=["text"])
     with pytest.raises(DataError, match=r"are '1', '2'; columns without a header are named by num"):
         form_of(b"1,a dog\n", path="rows.csv", wanted=["text"], header=False)

@@ -19,8 +19,8 @@ from arae_toolkit.recipes.reproduce.transfer.systems import (
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import Checked
 from arae_toolkit.recipes.shared.options import (
-    Checked,
     Command,
     in_order,
     preset_option,

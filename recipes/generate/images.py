@@ -12,8 +12,8 @@ import click
 
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE
 from arae_toolkit.recipes.shared.options import (
-    FILE_TO_WRITE,
     Command,
     chosen_prior,
     in_order,
