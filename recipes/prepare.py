@@ -21,10 +21,7 @@ from arae_toolkit.data_prep.options import (
 from arae_toolkit.recipes.shared.commands import CORPUS, ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import is_outside, open_outside
 from arae_toolkit.recipes.shared.option_types import NumberRange
-from arae_toolkit.recipes.shared.options import (
-    labels_map_option,
-    row_form_options,
-)
+from arae_toolkit.recipes.shared.options import labels_map_option, row_form_options
 from arae_toolkit.recipes.shared.progress import console, number_table, progress, say_next, tell
 from arae_toolkit.storage.paths import is_plain_name
 

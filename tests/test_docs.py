@@ -5,6 +5,8 @@ import doctest
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -87,6 +89,19 @@ def test_a_command_stands_in_the_readme(name):
     group, _, own = name.partition(" ")
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{PROGRAM} {group}` |")]
     assert not own or f"`{own}`" in row
+
+
+def test_the_help_of_every_command_comes_without_torch():
+    program = (
+        "import sys\nfrom click.testing import CliRunner\n"
+        "from arae_toolkit.recipes.cli import main\n"
+        f"for name in {COMMAND_NAMES!r}:\n"
+        "    done = CliRunner().invoke(main, [*name.split(), '--help'])\n"
+        "    assert done.exit_code == 0, done.output\n"
+        "    assert 'torch' not in sys.modules, name"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @every_command

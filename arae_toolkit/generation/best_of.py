@@ -95,14 +95,24 @@ def nats_of_ids(decoder: LSTMDecoder, code: Tensor, words: Tensor) -> tuple[Tens
     Returns:
         Nats, and tokens, ``<eos>`` included in both. Shapes (N,) and (N,), float32.
     """
-    sentences = [row[: row.index(EOS)] if EOS in row else row for row in words.tolist()]
-    read = length_bucketed_batches([[*row, EOS] for row in sentences], 256, device=code.device)
+    sentences = [[*row, EOS] for row in before_ends(words)]
+    read = length_bucketed_batches(sentences, 256, device=code.device)
     nats, tokens = code.new_zeros(2, len(code), dtype=torch.float32)
     for rows, batch in read:
         at = torch.tensor(rows, device=code.device)
         nats[at] = decoder.sentence_nats(code[at], batch).float()
         tokens[at] = batch.lengths.float()
     return nats, tokens
+
+
+def before_ends(words: Tensor) -> list[list[int]]:
+    """Return the ids of each sentence before its ``<eos>``, all of one that was cut. Shape (N, T).
+
+    Example:
+        >>> before_ends(torch.tensor([[7, EOS, 0], [7, 8, 9]]))
+        [[7], [7, 8, 9]]
+    """
+    return [row[: row.index(EOS)] if EOS in row else row for row in words.tolist()]
 
 
 def length_exponent(nats: Tensor, tokens: Tensor) -> float:

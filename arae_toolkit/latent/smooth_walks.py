@@ -18,8 +18,7 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from torch import Tensor
 
-from arae_toolkit.data.vocabulary import EOS
-from arae_toolkit.generation.best_of import nats_of_ids
+from arae_toolkit.generation.best_of import before_ends, nats_of_ids
 from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.latent.spaces import Space
 from arae_toolkit.models.arae import ARAE
@@ -114,11 +113,10 @@ class SmoothWay:
     def _read(self, space: Space, points: Tensor, place: Places) -> _Candidates:
         """Return points with the sentences that their codes are decoded to. Shape (M, D)."""
         decoder, codes = self.model.decoder, space.codes(points)
-        decoding = self.decoding or Decoding()
+        decoding = self.model.in_precision(self.decoding)  # as the way's codes will be decoded
         words = decode(decoder, codes, decoding=decoding, max_length=self.model.max_length)
-        sentences = [row[: row.index(EOS)] if EOS in row else row for row in words.tolist()]
         nats, _ = nats_of_ids(decoder, codes, words)
-        return _Candidates(points, place, sentences, nats.double().cpu().numpy())
+        return _Candidates(points, place, before_ends(words), nats.double().cpu().numpy())
 
 
 @dataclass(frozen=True)

@@ -280,13 +280,13 @@ class ARAE(nn.Module):
         words = decode(
             self.decoder,
             code,
-            decoding=self._in_precision(decoding),
+            decoding=self.in_precision(decoding),
             max_length=self.max_length,
             generator=generator,
         )
         return [self.vocabulary.decode(row) for row in words.tolist()]
 
-    def _in_precision(self, decoding: Decoding | None) -> Decoding:
+    def in_precision(self, decoding: Decoding | None) -> Decoding:
         """Return how sentences are chosen, in the model's precision unless another is asked for."""
         decoding = decoding or Decoding()
         return replace(decoding, dtype=decoding.dtype or dtype_of(self.precision))
@@ -356,7 +356,7 @@ class ARAE(nn.Module):
         generator = torch.Generator(self.device).manual_seed(seed)
         search = Search(
             self.decoder,
-            decoding=self._in_precision(decoding),
+            decoding=self.in_precision(decoding),
             max_length=self.max_length,
             device=self.device,
             expected=expected_draws(expected, best_of),

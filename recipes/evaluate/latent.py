@@ -18,13 +18,9 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    device_option,
-    json_option,
-    load_model,
-)
+from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.json_files import significant
 
@@ -199,11 +195,9 @@ def _named(word: str) -> tuple[str, str]:
     Raises:
         ToolkitError: If there is no such run.
     """
-    name, equals, run = word.partition("=")
-    if equals and name and not Path(word).exists():
-        find_run(run)
-        return name, run
-    return find_run(word).name, word
+    name, run = name_and_run(word)
+    folder = find_run(run)
+    return name or folder.name, run
 
 
 def _judge(corpus: Corpus, device: str) -> LanguageModel:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.priors.settings import OWN
-from arae_toolkit.recipes.shared.find_run import find_run
+from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.generation_systems import BLOCK, decodings_of, load_system
 from arae_toolkit.recipes.shared.option_types import NumberRange
-from arae_toolkit.recipes.shared.options import (
-    in_order,
-)
+from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.walks import WalkOptions
 
 if TYPE_CHECKING:
@@ -94,9 +92,7 @@ def named_run(word: str, *, prior: str, temperature: float | None) -> NamedRun:
         >>> named_run("runs/snli@best4", prior="own", temperature=None)
         NamedRun(name='snli@best4', run='runs/snli', prior='own', temperature=None, best_of=4)
     """
-    name, equals, run = word.partition("=")
-    if not equals or Path(word).exists():
-        name, run = "", word
+    name, run = name_and_run(word)
     run, *settings = run.split("@")
     best_of = 1
     for setting in settings:

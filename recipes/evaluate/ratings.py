@@ -18,9 +18,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    json_option,
-)
+from arae_toolkit.recipes.shared.options import json_option
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, write_result

@@ -26,11 +26,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import best_of_key
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    device_option,
-    json_option,
-    out_option,
-)
+from arae_toolkit.recipes.shared.options import device_option, json_option, out_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.paths import run_folder
@@ -154,8 +150,13 @@ def make(
                 say(f"{source.name}: its walks are those of {walked[system.sha256]}")
             elif pairs and system.model is not None:
                 walked[system.sha256] = source.name
-                form: dict[str, Any] = {"through": through, "smooth": smooth, "steps": steps}
-                found = walks(system.model, pairs, **form, seed=seed)
+                found = walks(
+                    *(system.model, pairs),
+                    through=through,
+                    smooth=smooth,
+                    steps=steps,
+                    seed=seed,
+                )
                 ways[source.name] = ["\n".join(way) for way in found]
             systems[source.name] = {
                 "prior": system.priors[0].name,

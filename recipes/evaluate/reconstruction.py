@@ -17,10 +17,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    device_option,
-    json_option,
-)
+from arae_toolkit.recipes.shared.options import device_option, json_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.json_files import significant

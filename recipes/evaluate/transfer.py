@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from arae_toolkit.devices import dtype_of
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.evaluate.outputs import (
     Known,
@@ -32,11 +31,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encoder_option
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    device_option,
-    json_option,
-    precision_option,
-)
+from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
 from arae_toolkit.reports.results import corpus_identity
@@ -322,7 +317,7 @@ def _measured(
     encoder: Encoder | None,
 ) -> Any:
     """Return the result of each system by name, and how far the judges are right on the sources."""
-    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.devices import choose_device, dtype_of, keep_freed_memory
     from arae_toolkit.evaluation.language_model import FEWEST_OUTPUTS, reverse_perplexity
     from arae_toolkit.evaluation.transfer.comparison import compare, judged_as_labelled
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of

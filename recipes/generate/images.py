@@ -13,12 +13,7 @@ import click
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    Command,
-    chosen_prior,
-    in_order,
-    run_argument,
-)
+from arae_toolkit.recipes.shared.options import Command, chosen_prior, in_order, run_argument
 from arae_toolkit.storage.json_files import read_object
 
 if TYPE_CHECKING:

@@ -11,11 +11,7 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    compute_options,
-    load_model,
-    run_argument,
-)
+from arae_toolkit.recipes.shared.options import compute_options, load_model, run_argument
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_lines
 

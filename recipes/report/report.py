@@ -13,10 +13,7 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE, FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import (
-    device_option,
-    run_argument,
-)
+from arae_toolkit.recipes.shared.options import device_option, run_argument
 from arae_toolkit.recipes.shared.progress import say
 
 if TYPE_CHECKING:

@@ -13,9 +13,7 @@ from arae_toolkit.errors import DataError, NotFound
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.option_types import Checked
-from arae_toolkit.recipes.shared.options import (
-    json_option,
-)
+from arae_toolkit.recipes.shared.options import json_option
 from arae_toolkit.recipes.shared.progress import print_table, say
 from arae_toolkit.storage.figure_files import check_suffix
 

@@ -119,3 +119,14 @@ def _by_number(names: Iterable[str]) -> list[str]:
         names,
         key=lambda name: [part.zfill(9) if part.isdigit() else part for part in digits.split(name)],
     )
+
+
+def name_and_run(word: str) -> tuple[str, str]:
+    """Return the two parts of ``[NAME=]RUN``; the name is empty where there is none.
+
+    Example:
+        >>> name_and_run("AE=runs/snli-ae"), name_and_run("snli")
+        (('AE', 'runs/snli-ae'), ('', 'snli'))
+    """
+    name, equals, run = word.partition("=")
+    return (name, run) if equals and not Path(word).exists() else ("", word)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from arae_toolkit.devices import dtype_of
 from arae_toolkit.errors import CheckpointMismatch, DataError
 from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run
@@ -193,7 +192,7 @@ def measurement_of(
     Raises:
         DataError: If the corpus is not of text, or its split is empty.
     """
-    from arae_toolkit.devices import choose_device, keep_freed_memory
+    from arae_toolkit.devices import choose_device, dtype_of, keep_freed_memory
     from arae_toolkit.errors import DataError
     from arae_toolkit.evaluation.generation.cells import Cells
     from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement

@@ -10,9 +10,7 @@ import click
 
 from arae_toolkit.recipes.shared.find_run import find_run
 from arae_toolkit.recipes.shared.option_types import NumberRange
-from arae_toolkit.recipes.shared.options import (
-    in_order,
-)
+from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.progress import progress
 
 if TYPE_CHECKING:

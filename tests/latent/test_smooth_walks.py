@@ -6,6 +6,7 @@ import small
 import torch
 from rapidfuzz.distance import Levenshtein
 
+from arae_toolkit.generation.decoding import Decoding, decode
 from arae_toolkit.latent import smooth_walks
 from arae_toolkit.latent.smooth_walks import PLACES, SmoothWay, cheapest_chain
 from arae_toolkit.latent.spaces import space_of
@@ -62,9 +63,7 @@ def test_what_a_sentence_costs_its_decoder_counts(model, monkeypatch):
     def nats(weight):
         monkeypatch.setattr(smooth_walks, "EDITS_A_NAT", weight)
         codes = walk(space_of(model, "codes"), code[:1], code[1:], SmoothWay(model, 6)).codes[0]
-        words = smooth_walks.decode(
-            model.decoder, codes, decoding=smooth_walks.Decoding(), max_length=model.max_length
-        )
+        words = decode(model.decoder, codes, decoding=Decoding(), max_length=model.max_length)
         return float(smooth_walks.nats_of_ids(model.decoder, codes, words)[0].sum())
 
     assert nats(1e4) < nats(0)
@@ -94,3 +93,19 @@ def test_a_smooth_way_has_two_steps_at_least(model):
     code = model.encode(small.SENTENCES[:2])
     with pytest.raises(ValueError, match="at least 2, got 1"):
         SmoothWay(model, 1)(space_of(model, "codes"), code[:1], code[1:])
+
+
+def test_sentences_are_looked_at_in_the_precision_that_they_are_decoded_in(model, monkeypatch):
+    """Else the walk that is shown is another than the one that was chosen."""
+    seen = []
+
+    def noted(*given, decoding, **more):
+        seen.append(decoding)
+        return decode(*given, decoding=decoding, **more)
+
+    monkeypatch.setattr(smooth_walks, "decode", noted)
+    monkeypatch.setattr(model, "precision", "bf16")
+    code = model.encode(small.SENTENCES[:2])
+    way = SmoothWay(model, 3, decoding=Decoding("beam", beam_size=2))
+    walk(space_of(model, "codes"), code[:1], code[1:], way)
+    assert {(one.method, one.dtype) for one in seen} == {("beam", torch.bfloat16)}
