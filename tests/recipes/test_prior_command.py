@@ -231,15 +231,11 @@ def test_a_corpus_in_other_words_is_refused(run, tmp_path):
 
 
 def test_a_mixture_ends_at_once_when_it_is_interrupted(run, synthetic, tmp_path):
-    many = ("--set", "components=[150,200]", "--set", "iterations=100000", "--set", "dimensions=16")
+    many = ("--set", f"components={[*range(2, 200)]}", "--set", "dimensions=16")
     command = ("prior", "fit", run, "--kind", "mixture", "--corpus", synthetic, "--device", "cpu")
     process = start(*command, *many, "--out", tmp_path / "prior", process_group=0)
-    for line in process.stderr:
-        if line.startswith("encoding"):
-            break
-    time.sleep(1)
-    assert process.poll() is None, "it was done before"
-    process.send_signal(signal.SIGINT)
+    assert any("2 Gaussians" in line for line in process.stderr), "no form was tried"
+    process.send_signal(signal.SIGINT)  # hundreds of forms are left, many seconds of work
     process.communicate(timeout=20)
     assert process.returncode == 130
     assert not (tmp_path / "prior" / "model.safetensors").exists()
