@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ MOST_DRAWS = 20
 Pair = tuple[str, str]
 
 novel_options = in_order(
-    click.argument("runs", nargs=-1, required=True, metavar="[NAME=]RUN[@PRIOR][@tT][@bestK]..."),
+    click.argument("runs", nargs=-1, metavar="[NAME=]RUN[@PRIOR][@tT][@bestK]..."),
     click.option(
         "--corpus",
         "corpus_name",
@@ -106,15 +106,29 @@ def named_run(word: str, *, prior: str, temperature: float | None) -> NamedRun:
     return NamedRun(name, run, prior, temperature, best_of)
 
 
-def named_runs(words: Iterable[str], *, prior: str, temperature: float | None) -> list[NamedRun]:
+def named_runs(
+    words: Iterable[str],
+    *,
+    prior: str,
+    temperature: float | None,
+    beside: Collection[str] = (),
+) -> list[NamedRun]:
     """Return the runs, each under a name of its own.
 
+    Args:
+        words: See :func:`named_run`.
+        prior: Of runs that do not say.
+        temperature: Of runs that do not say.
+        beside: Names of other sources.
+
     Raises:
-        click.UsageError: If two have the same name.
+        click.UsageError: If two sources have the same name, or there is none.
         ToolkitError: If there is no such run.
     """
     runs = [named_run(word, prior=prior, temperature=temperature) for word in words]
-    if len({run.name for run in runs}) < len(runs):
+    if not runs and not beside:
+        raise click.UsageError("Missing argument '[NAME=]RUN...'.")
+    if len({*beside, *(run.name for run in runs)}) < len(runs) + len(beside):
         raise click.UsageError("two runs have the same name; call them NAME=RUN")
     for run in runs:
         find_run(run.run)

@@ -21,10 +21,11 @@ from arae_toolkit.recipes.evaluate.novel import (
     novel_options,
     walks,
 )
+from arae_toolkit.recipes.evaluate.outputs import named_source
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.generation_systems import best_of_key
+from arae_toolkit.recipes.shared.generation_systems import best_of_key, texts_of_file
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import device_option, json_option, out_option
 from arae_toolkit.recipes.shared.progress import progress, say
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from arae_toolkit.latent.spaces import SpaceName
     from arae_toolkit.reports.results import Metric
 
+MOST_ROWS = 100_000
+"""Of a file are looked at."""
 SUBCOMMANDS = {
     "make": (
         "arae_toolkit.recipes.evaluate.readings:make",
@@ -67,13 +70,24 @@ def readings() -> None:
         "arae-toolkit evaluate readings make ARAE=snli AE=snli-ae@flow --real 20 --count 20 "
         "--seed 1 --out runs/readings-1",
         "arae-toolkit evaluate readings make ARAE=snli@best4 LM=snli-lm@t0.8 --walks 0",
+        "arae-toolkit evaluate readings make --corpus yahoo --outputs ours=out.jsonl "
+        "--text-field transferred",
     ],
 )
 @novel_options
 @click.option(
+    "--outputs",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="Sentences of any system, lines or JSONL; may be given again.",
+)
+@click.option("--text-field", default="text", help="The field of JSONL that holds a sentence.")
+@click.option(
     "--real", "real_count", type=click.IntRange(0), default=20, help="Real sentences among them."
 )
-@click.option("--count", type=click.IntRange(0), default=20, help="Samples of each run.")
+@click.option(
+    "--count", type=click.IntRange(0), default=20, help="Samples of each run, rows of each file."
+)
 @click.option(
     "--walks",
     "walk_count",
@@ -102,6 +116,8 @@ def make(
     prior: str,
     temperature: float | None,
     seed: int,
+    outputs: tuple[str, ...],
+    text_field: str,
     real_count: int,
     count: int,
     walk_count: int,
@@ -116,20 +132,27 @@ def make(
 
     A table and a page for each of both, sentences and walks, and the key that says whose each row
     is, which readers do not get. Samples are the first distinct ones that stand in no split of the
-    corpus. Each reader fills a copy of the table, or the page saves one: 1 for yes, 0 for no.
+    corpus, and so are rows of --outputs; all are shown as the corpus writes words, and real
+    sentences are those that it knows every word of. Each reader fills a copy of the table, or the
+    page saves one: 1 for yes, 0 for no.
 
     RUN is a corpus name (snli means runs/snli) or a model folder; NAME= names it in the results,
     @flow takes another prior than its own, @t0.8 draws words at a temperature, @best4 keeps the
     best of 4 draws as 'sample --best-of' does.
     """
-    sources = named_runs(runs, prior=prior, temperature=temperature)
+    files = dict(map(named_source, outputs))
+    if len(files) < len(outputs):
+        raise click.UsageError("two files have the same name; call them NAME=FILE")
+    sources = named_runs(runs, prior=prior, temperature=temperature, beside=files)
+    if not sources and corpus_name is None:
+        raise click.UsageError("--outputs alone do not say whose sentences are real: give --corpus")
     folder = out or run_folder("readings")
     from arae_toolkit.evaluation.human.reading_files import write_reading_files
     from arae_toolkit.evaluation.human.readings import REAL, mixed_items
     from arae_toolkit.latent.pairs import MORE_PAIRS, PAIRS
     from arae_toolkit.reports.results import corpus_identity
 
-    if any(source.name == REAL for source in sources):
+    if REAL in files or any(source.name == REAL for source in sources):
         raise click.UsageError(f"{REAL!r} is what real sentences are called; call the run NAME=RUN")
     corpus = corpus_of_run(None if corpus_name else sources[0].run, corpus_name)
     novel, pairs = NovelTexts(corpus), (*PAIRS, *MORE_PAIRS)[:walk_count]
@@ -166,6 +189,13 @@ def make(
                 "samples_left_out": samples.left_out,
             }
             advance(1)
+    for name, path in files.items():
+        own = texts_of_file(path, text_field, MOST_ROWS)
+        written = novel.without([" ".join(corpus.vocabulary.parted(text)) for text in own])
+        texts[name] = list(dict.fromkeys(filter(None, written)))[:count]
+        if len(texts[name]) < count:
+            say(f"{name}: no more than {len(texts[name])} new sentences were found")
+        systems[name] = {"samples_left_out": written.count(None)}
     items = mixed_items("sample", texts, seed=seed) + mixed_items("walk", ways, seed=seed)
     made = {
         "command": command_line(),
@@ -249,10 +279,11 @@ def count(
 
 
 def _real(corpus: Corpus, split: str, count: int, *, seed: int) -> list[str]:
-    """Return distinct sentences of a split, drawn by the seed."""
+    """Return distinct sentences of a split, drawn by the seed, of words that are all known."""
     import numpy as np
 
     from arae_toolkit.data.corpus import texts_of
+    from arae_toolkit.data.vocabulary import UNKNOWN
 
     sentences = corpus.split(split)
     rows = np.random.default_rng(seed).permutation(len(sentences))
@@ -260,10 +291,12 @@ def _real(corpus: Corpus, split: str, count: int, *, seed: int) -> list[str]:
     for row in rows.tolist():
         if len(texts) == count:
             break
+        if UNKNOWN in sentences[row]:  # readers would know it by that
+            continue
         texts.update(dict.fromkeys(texts_of(sentences.at(np.array([row])), corpus.vocabulary)))
     if len(texts) < count:
         raise DataError(
-            f"{len(texts)} sentences in the {split} split, {count} are wanted",
+            f"{len(texts)} sentences of known words in the {split} split, {count} are wanted",
             path=corpus.folder,
             hint="name another --split, or fewer with --real",
         )

@@ -407,19 +407,25 @@ def examples_of(measurement: GenerationMeasurement, sentences: PackedSentences) 
 
 
 def read_texts(source: str, field: str, count: int, corpus: Corpus) -> PackedSentences:
-    """Return a file's first sentences in the corpus's vocabulary. An empty one is one, and counts.
+    """Return a file's first sentences in the corpus's vocabulary; see :func:`texts_of_file`."""
+    from arae_toolkit.data.corpus import pack
+
+    words = corpus.vocabulary
+    texts = texts_of_file(source, field, count)
+    return pack(words.encode_batch(texts), vocab_size=len(words))
+
+
+def texts_of_file(source: str, field: str, count: int) -> list[str]:
+    """Return a file's first sentences. An empty one is one, and counts.
 
     Args:
         source: Lines, or JSONL by its suffix; plain or compressed; ``-`` for lines on stdin.
         field: Of JSONL, that holds the text.
         count: At most so many.
-        corpus: With the vocabulary.
 
     Raises:
         DataError: At the first row that cannot be used, or if there is none.
     """
-    from arae_toolkit.data.corpus import pack
-
     path = STDIN if source == "-" else source
     is_jsonl = source.lower().endswith(JSONL_SUFFIXES)
     texts: list[str] = []
@@ -435,8 +441,7 @@ def read_texts(source: str, field: str, count: int, corpus: Corpus) -> PackedSen
                 break
     if not texts:
         raise DataError("no sentences", path=path)
-    words = corpus.vocabulary
-    return pack(words.encode_batch(texts), vocab_size=len(words))
+    return texts
 
 
 def _texts_in(stream: BinaryIO, path: str, field: str | None) -> Iterator[tuple[int, Any]]:

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 import small
-from command_line import call
+from command_line import call, json_lines
 
 from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import DataError, ToolkitError
@@ -230,6 +230,27 @@ def test_from_runs_to_counts(run, corpus, tmp_path):
     report = json.loads(call("evaluate", "readings", "count", *sheets, "--json").stdout)
     assert report["walk smooth"]["kappa"] is None
     assert report["sample"]["sources"]["real"] == {"rows": 6, "yes": [6, 6], "all": 6}
+
+
+def test_rows_of_a_file_are_read_as_the_corpus_writes_words(corpus, tmp_path):
+    (known, *_) = texts_of(corpus.split("train"), corpus.vocabulary)
+    rows = ["A zebra can't fly.", known, "a Zebra can't fly .", "The zebras dance."]
+    (tmp_path / "out.jsonl").write_text(json_lines({"transferred": row} for row in rows))
+    (tmp_path / "out.txt").write_text("Is it a zebra?\nIt is.\n")
+    files = ("--outputs", tmp_path / "out.jsonl", "--outputs", f"lines={tmp_path / 'out.txt'}")
+    words = ("--corpus", corpus.folder, "--out", tmp_path / "sheets", "--text-field", "transferred")
+    made = call("evaluate", "readings", "make", *files, *words, "--real", 3, "--count", 2)
+    assert "walks.csv" not in made.stdout
+    key = read_reading_key(tmp_path / "sheets" / KEY)
+    shown = {name: [] for name in (REAL, "out", "lines")}
+    for item in key.items:
+        shown[item.source].append(item.text)
+    assert sorted(shown["out"]) == ["a zebra ca n't fly .", "the zebras dance ."]
+    assert sorted(shown["lines"]) == ["is it a zebra ?", "it is ."]
+    assert len(shown[REAL]) == 3 and not any("<unk>" in text for text in shown[REAL])
+    assert key.made["systems"]["out"] == {"samples_left_out": 1}
+    for wrong in (files, (*words, *files[:2], *files[:2]), ()):
+        assert call("evaluate", "readings", "make", *wrong, code=2).stderr
 
 
 def test_what_cannot_be_made_or_counted_is_said_in_one_line(run, corpus, folder, tmp_path):
