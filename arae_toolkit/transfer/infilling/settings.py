@@ -71,6 +71,9 @@ class InfillingTrainingConfig:
     """Share of the neighbours of masked words that are masked too."""
     asked: Share = 0.15
     """Share of the visible words that are predicted as well."""
+    longest_phrase: OptionalTimes = 0
+    """Words of the longest phrase of the training text that may stand for words of a sentence; with
+    0 words alone do. Above it the model's folder holds the training sentences."""
     empty: Share = 0.2
     """Chance that a mask is put beside a masked word where there is no word, which is to be
     predicted, too. Elsewhere it is a tenth of it."""
@@ -147,3 +150,29 @@ class Search:
     rarity: float = 1.0
     """Share of the nats that words cost by their frequency alone that is not counted where
     sentences are compared."""
+    phrase_ways: int = 40
+    """Phrases tried in place of each part of a sentence, if there are phrases."""
+    phrase_edits: int = 200
+    """Sentences with a phrase that the classifier scores, of those that seem best."""
+    phrase_bases: int = 0
+    """Sentences into which a further phrase is put in each round, of the best so far."""
+    read_rarity: float = 0.3
+    """The same share as ``rarity``, where whole sentences are read."""
+    harder_weight: float = 0.0
+    """Cost of a nat by which a whole sentence is harder to read than the source."""
+    easier_weight: float = 0.0
+    """Worth of a nat by which it is easier."""
+
+
+WITH_PHRASES = Search(
+    close=32,
+    rounds=2,
+    wanted_margin=1.5,
+    left_weight=0.5,
+    change_weight=0.7,
+    unlike_weight=0.5,
+    phrase_bases=2,
+    harder_weight=1.5,
+    easier_weight=0.3,
+)
+"""Of a model that has phrases: how a sentence reads counts for more, how near it stays for less."""
