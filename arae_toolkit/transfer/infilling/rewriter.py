@@ -88,8 +88,7 @@ class Infilling:
 
     def read_by(self, reader: Reader) -> None:
         """Have the best sentences of a search read as a whole, if it asks for that."""
-        search = self.search
-        if search.harder_weight or search.easier_weight:
+        if self.search.reads:
             self._reader = self._searching.reader = reader
 
     def propose(

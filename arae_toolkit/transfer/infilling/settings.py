@@ -163,6 +163,11 @@ class Search:
     easier_weight: float = 0.0
     """Worth of a nat by which it is easier."""
 
+    @property
+    def reads(self) -> bool:
+        """Whether a language model reads the best sentences."""
+        return bool(self.harder_weight or self.easier_weight)
+
 
 WITH_PHRASES = Search(
     close=32,
