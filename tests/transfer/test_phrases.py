@@ -1,3 +1,4 @@
+import pickle
 from collections import Counter
 from dataclasses import replace
 from itertools import product
@@ -53,6 +54,14 @@ def test_phrases_are_those_between_two_words(table):
         every += len(found)
     assert every > 100
     assert table.between(EOS, EOS, 0) is table.between(EOS, EOS, 0)
+
+
+def test_a_copy_is_made_without_what_is_kept_for_later(table):
+    before = len(pickle.dumps(table))
+    found = table.between(5, 6, 0)
+    assert len(pickle.dumps(table)) == before
+    again = pickle.loads(pickle.dumps(table))  # noqa: S301  # our own bytes
+    assert again.between(5, 6, 0).phrases == found.phrases
 
 
 def test_a_table_is_kept_as_tensors(table):

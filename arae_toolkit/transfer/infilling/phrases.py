@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,10 @@ class PhraseTable:
             PREFIX + "labels": torch.from_numpy(self.labels.astype(np.int16)),
             PREFIX + "longest": torch.tensor(self.longest),
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has of this: not what is kept for further calls."""
+        return {**self.__dict__, "_index": {}, "_found": {}}
 
     def __contains__(self, words: Words) -> bool:
         """Return whether this is one of the sentences."""
