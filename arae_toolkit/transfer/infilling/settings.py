@@ -156,7 +156,7 @@ class Search:
     """Sentences with a phrase that the classifier scores, of those that seem best."""
     phrase_bases: int = 0
     """Sentences into which a further phrase is put in each round, of the best so far."""
-    read_rarity: float = 0.3
+    read_rarity: float = 0.0
     """The same share as ``rarity``, where whole sentences are read."""
     harder_weight: float = 0.0
     """Cost of a nat by which a whole sentence is harder to read than the source."""
@@ -174,10 +174,11 @@ WITH_PHRASES = Search(
     rounds=2,
     wanted_margin=1.5,
     left_weight=0.5,
-    change_weight=0.7,
+    change_weight=1.0,
     unlike_weight=0.5,
     phrase_bases=2,
-    harder_weight=1.5,
-    easier_weight=0.3,
+    read_rarity=0.6,
+    harder_weight=2.0,
+    easier_weight=0.5,
 )
 """Of a model that has phrases: how a sentence reads counts for more, how near it stays for less."""
