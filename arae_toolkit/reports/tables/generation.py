@@ -37,6 +37,8 @@ BOTH = "both"
 """How results of readings call what all readers said."""
 READINGS = "readings"
 """The name of their results, or its beginning."""
+TOPIC_READINGS = "topic-readings"
+"""The name of the results of reading rewritten sentences."""
 FRONTIER = (
     *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
     *("reverse", "forward", "in train, percent", ABOVE),
@@ -129,6 +131,25 @@ def readings_block(results: Results) -> str:
     measured(results, READINGS, "a reading", "arae-toolkit evaluate readings count")
     names = sorted(name for name in results if f"{name}-".startswith(f"{READINGS}-"))
     return "\n\n".join(_reading(results[name]) for name in names)
+
+
+def topic_readings_block(results: Results) -> str:
+    """Return of how many rewritten and real sentences each reader said yes, and all of them.
+
+    Raises:
+        ToolkitError: If none has been counted.
+    """
+    command = f"arae-toolkit evaluate readings count --name {TOPIC_READINGS}"
+    result = measured(results, TOPIC_READINGS, "a reading of rewritten sentences", command)
+    rows: dict[str, dict[str, str]] = {}
+    for name in result["metrics"]:
+        source, _, who = name.partition(", sample, ")
+        if who:
+            rows.setdefault(source, {})[who] = metric_cell(result, name)
+    heads = list(dict.fromkeys(who for row in rows.values() for who in row))
+    made = f"`{result['details']['made']['command']}`"
+    cells = [[source, *(row[who] for who in heads)] for source, row in rows.items()]
+    return f"{table(['', *heads], cells)}\n\nThe sheets: {made}."
 
 
 def _reading(result: Result) -> str:
