@@ -174,11 +174,12 @@ WITH_PHRASES = Search(
     rounds=2,
     wanted_margin=1.5,
     left_weight=0.5,
-    change_weight=1.0,
+    change_weight=0.8,
     unlike_weight=0.5,
+    phrase_edits=400,
     phrase_bases=2,
     read_rarity=0.6,
     harder_weight=2.0,
-    easier_weight=0.5,
+    easier_weight=1.0,
 )
 """Of a model that has phrases: how a sentence reads counts for more, how near it stays for less."""
