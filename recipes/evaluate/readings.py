@@ -189,8 +189,8 @@ def make(
                 "samples_left_out": samples.left_out,
             }
             advance(1)
-    for name, path in files.items():
-        own = texts_of_file(path, text_field, MOST_ROWS)
+    for name, file in files.items():
+        own = texts_of_file(file, text_field, MOST_ROWS)
         written = novel.without([" ".join(corpus.vocabulary.parted(text)) for text in own])
         texts[name] = list(dict.fromkeys(filter(None, written)))[:count]
         if len(texts[name]) < count:
