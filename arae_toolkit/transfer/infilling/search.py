@@ -140,7 +140,7 @@ class InfillingSearch:
         for _ in range(search.rounds):
             new = [
                 (task, edit)
-                for task in tasks
+                for task in (tasks if self.phrases else ())
                 for base in self._edited(task, strength)[: search.phrase_bases]
                 for edit in self._phrase_edits(task, base)
             ]
@@ -154,7 +154,7 @@ class InfillingSearch:
             )
             parts = zip(short, likelihoods, strict=True)
             self._add(new + [(task, e) for (task, b), r in parts for e in self._edits(task, b, r)])
-            again = short if self.phrases is None else bests
+            again = bests if self.phrases else short
             self._score_best([task for task, _ in again], strength)
         if self.reader is not None:
             self._read_best(tasks, strength, self.reader)

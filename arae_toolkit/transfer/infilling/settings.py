@@ -124,7 +124,7 @@ class Search:
     spread: int = 1
     """Number of words by which more and fewer are masked, too."""
     close: int = 4
-    """Sentences whose pseudo-likelihood is computed, of those that seem best."""
+    """Sentences whose pseudo-likelihood is computed, of those that seem best; as many are read."""
     rounds: int = 1
     """Times that a further word of the best sentence is changed, where its margin is small."""
     enough_margin: float = 1.0
