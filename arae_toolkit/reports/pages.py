@@ -20,7 +20,12 @@ from arae_toolkit.reports.markdown import (
 )
 from arae_toolkit.reports.paper.claims import claims_block
 from arae_toolkit.reports.tables.benchmarks import benchmarks_block
-from arae_toolkit.reports.tables.generation import frontier_block, readings_block, table1_block
+from arae_toolkit.reports.tables.generation import (
+    frontier_block,
+    readings_block,
+    table1_block,
+    topic_readings_block,
+)
 from arae_toolkit.reports.tables.images import figure2_block
 from arae_toolkit.reports.tables.latent import (
     PAPER_SWAPS,
@@ -354,6 +359,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "frontier": frontier_block,
     "table1": table1_block,
     "readings": readings_block,
+    "topic-readings": topic_readings_block,
     "figure2": figure2_block,
     "figure3": figure3_block,
     "figure4": figure4_block,

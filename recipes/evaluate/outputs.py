@@ -233,14 +233,14 @@ def transferred_split(
     """Return what a model makes of the labelled sentences of a split, towards each other label.
 
     Raises:
-        DataError: If model and corpus have different labels, or the split has no sentence.
+        DataError: If the model lacks a label of the corpus, or the split has no sentence.
     """
     import numpy as np
 
     from arae_toolkit.data.corpus import texts_of
     from arae_toolkit.evaluation.transfer.comparison import SystemOutputs, spread_rows
 
-    if set(model.attributes) != set(corpus.labels):
+    if not set(corpus.labels) <= set(model.attributes):
         raise DataError(
             f"labels {', '.join(corpus.labels)}, the model's are {', '.join(model.attributes)}",
             path=corpus.folder,

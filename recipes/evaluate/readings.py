@@ -143,6 +143,8 @@ def make(
     files = dict(map(named_source, outputs))
     if len(files) < len(outputs):
         raise click.UsageError("two files have the same name; call them NAME=FILE")
+    if not runs and not files:
+        raise click.UsageError("RUN or --outputs is missing")
     sources = named_runs(runs, prior=prior, temperature=temperature, beside=files)
     if not sources and corpus_name is None:
         raise click.UsageError("--outputs alone do not say whose sentences are real: give --corpus")
@@ -153,7 +155,7 @@ def make(
     from arae_toolkit.reports.results import corpus_identity
 
     if REAL in files or any(source.name == REAL for source in sources):
-        raise click.UsageError(f"{REAL!r} is what real sentences are called; call the run NAME=RUN")
+        raise click.UsageError(f"{REAL!r} is what real sentences are called; name it NAME=...")
     corpus = corpus_of_run(None if corpus_name else sources[0].run, corpus_name)
     novel, pairs = NovelTexts(corpus), (*PAIRS, *MORE_PAIRS)[:walk_count]
     texts = {REAL: _real(corpus, split, real_count, seed=seed)}
@@ -189,8 +191,8 @@ def make(
                 "samples_left_out": samples.left_out,
             }
             advance(1)
-    for name, path in files.items():
-        own = texts_of_file(path, text_field, MOST_ROWS)
+    for name, file in files.items():
+        own = texts_of_file(file, text_field, MOST_ROWS)
         written = novel.without([" ".join(corpus.vocabulary.parted(text)) for text in own])
         texts[name] = list(dict.fromkeys(filter(None, written)))[:count]
         if len(texts[name]) < count:

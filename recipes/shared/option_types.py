@@ -50,6 +50,10 @@ class NumberRange(click.FloatRange):
         super().__init__(*bounds, **named)
         self.infinite = infinite
 
+    def _describe_range(self) -> str:
+        """Return the bounds, which click shows in the help; nothing where there are none."""
+        return "" if self.min is self.max is None else super()._describe_range()
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:

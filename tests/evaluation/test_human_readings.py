@@ -258,7 +258,7 @@ def test_what_cannot_be_made_or_counted_is_said_in_one_line(run, corpus, folder,
     many = call("evaluate", "readings", "make", run, *words, "--real", 10**6, code=3)
     assert "are wanted" in many.stderr
     named = call("evaluate", "readings", "make", f"real={run}", *words, code=2)
-    assert "call the run NAME=RUN" in named.stderr
+    assert "name it NAME=..." in named.stderr
     assert not (tmp_path / "new").exists()
     unread = call("evaluate", "readings", "count", folder / KEY, folder / "walks.csv", code=3)
     assert "no row is read" in unread.stderr

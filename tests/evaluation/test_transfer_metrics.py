@@ -612,6 +612,15 @@ def test_a_model_of_other_labels_is_refused(call, runs):
     assert "labels negative, positive, the model's are cold, warm" in result.stderr
 
 
+def test_a_model_may_know_more_labels_than_are_asked_for(call, runs):
+    small_transfer.save_model(runs / "more", attributes=("negative", "neutral", "positive"))
+    result = call("more", "--split", "dev", "--limit", 4, "--no-reverse", "--json")
+    assert {*json.loads(result.stdout)["systems"]["more"]["directions"]} == {
+        "negative -> positive",
+        "positive -> negative",
+    }
+
+
 def test_a_damaged_judge_is_told_in_one_line(call, corpus, tmp_path, monkeypatch, runs):
     own = tmp_path / "runs"
     folder = own / "judges" / f"{corpus.name}-{corpus.sha256[:8]}" / "ngrams"

@@ -37,6 +37,8 @@ BOTH = "both"
 """How results of readings call what all readers said."""
 READINGS = "readings"
 """The name of their results, or its beginning."""
+TOPIC_READINGS = "topic-readings"
+"""The name of the results of reading rewritten sentences, or its beginning."""
 FRONTIER = (
     *("setting", "prior", "words drawn at", "reconstruction, nats", "neighbours' cosine"),
     *("reverse", "forward", "in train, percent", ABOVE),
@@ -127,8 +129,37 @@ def readings_block(results: Results) -> str:
         ToolkitError: If no reading has been counted.
     """
     measured(results, READINGS, "a reading", "arae-toolkit evaluate readings count")
-    names = sorted(name for name in results if f"{name}-".startswith(f"{READINGS}-"))
-    return "\n\n".join(_reading(results[name]) for name in names)
+    return "\n\n".join(_reading(results[name]) for name in _named(results, READINGS))
+
+
+def _named(results: Results, beginning: str) -> list[str]:
+    """Return the names of results that are a name, or begin with it and a dash."""
+    return sorted(name for name in results if f"{name}-".startswith(f"{beginning}-"))
+
+
+def topic_readings_block(results: Results) -> str:
+    """Return of how many rewritten and real sentences each reader said yes, and all of them.
+
+    A table for each reading, as :func:`readings_block` has them.
+
+    Raises:
+        ToolkitError: If none has been counted.
+    """
+    command = f"arae-toolkit evaluate readings count --name {TOPIC_READINGS}"
+    measured(results, TOPIC_READINGS, "a reading of rewritten sentences", command)
+    return "\n\n".join(_topic_reading(results[one]) for one in _named(results, TOPIC_READINGS))
+
+
+def _topic_reading(result: Result) -> str:
+    rows: dict[str, dict[str, str]] = {}
+    for name in result["metrics"]:
+        source, _, who = name.partition(", sample, ")
+        if who:
+            rows.setdefault(source, {})[who] = metric_cell(result, name)
+    heads = list(dict.fromkeys(who for row in rows.values() for who in row))
+    made = f"`{result['details']['made']['command']}`"
+    cells = [[source, *(row[who] for who in heads)] for source, row in rows.items()]
+    return f"{table(['', *heads], cells)}\n\nThe sheets: {made}."
 
 
 def _reading(result: Result) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.results import read_results, summarise, write_result
-from arae_toolkit.reports.tables.generation import readings_block, table1
+from arae_toolkit.reports.tables.generation import readings_block, table1, topic_readings_block
 
 
 def _count(folder, name, yes):
@@ -28,9 +28,18 @@ def test_every_reading_is_a_table(tmp_path):
     assert second.endswith("The sheets: `make readings-best`.")
 
 
-def test_no_reading_is_told():
+def test_rewritten_sentences_have_a_column_for_each_reader(tmp_path):
+    _count(tmp_path, "topic-readings", {"real": 95.0, "phrases": 50.0})
+    head, _, *rows, _, made = topic_readings_block(read_results(tmp_path)).splitlines()
+    assert [cell.strip() for cell in head.split("|")[2:-1]] == ["reader 1", "both"]
+    assert rows == ["| real | 95.0 % | 95.0 % |", "| phrases | 50.0 % | 50.0 % |"]
+    assert made == "The sheets: `make topic-readings`."
+
+
+@pytest.mark.parametrize("block", [readings_block, topic_readings_block])
+def test_no_reading_is_told(block):
     with pytest.raises(ToolkitError, match="readings count"):
-        readings_block({})
+        block({})
 
 
 def test_rows_of_table1_are_read_against_the_language_models_curve(tmp_path):
