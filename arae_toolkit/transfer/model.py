@@ -16,7 +16,7 @@ from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.hub import folder_of
 from arae_toolkit.models.model_folder import load_model_folder
-from arae_toolkit.transfer.rewriter import Rewriter, Sentence, TakesReader
+from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer.fluency import kept_floor
 from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
 from arae_toolkit.transfer.systems import BY_FOLDER_KIND
@@ -82,8 +82,6 @@ class TransferModel:
         self.vocabulary, self.attributes = rewriter.vocabulary, rewriter.attributes
         self.preference = Preference()
         self.folder: Path | None = None  # that it was loaded from
-        if isinstance(rewriter, TakesReader):
-            rewriter.read_by(scorer.nats)
 
     @classmethod
     def from_pretrained(

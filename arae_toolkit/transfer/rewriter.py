@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -54,19 +53,6 @@ class Rewriter(Protocol):
             seed: Fixes the other proposals, by :func:`uniform_draws`: what is proposed for a
                 sentence does not depend on the sentences beside it.
         """
-        ...
-
-
-Reader = Callable[[Sequence[Sequence[int]], Sequence[int]], npt.NDArray[np.float64]]
-"""Returns the nats of whole sentences as texts of attributes, ``<eos>`` included."""
-
-
-@runtime_checkable
-class TakesReader(Protocol):
-    """A rewriter that may have its proposals read by the language model of its scorer."""
-
-    def read_by(self, reader: Reader) -> None:
-        """Take the language model."""
         ...
 
 

@@ -53,10 +53,7 @@ TITLES = {
     "hiding": "ARAE, λ(1) = 1, marking words hidden",
     "hiding-larger": "ARAE, λ(1) = 1, marking words hidden, code of 512",
     "infilling": "infilling",
-    "phrases": "infilling, whole phrases too",
     "all-topics": "infilling, learned from all topics, questions and replies",
-    "all-topics-phrases": "infilling, whole phrases too, learned from all topics, questions and "
-    "replies",
 }
 """What a system is called in a table, by its name."""
 

@@ -17,12 +17,11 @@ from arae_toolkit.transfer.infilling.network import (
     INFILLING,
     InfillingNetwork,
 )
-from arae_toolkit.transfer.infilling.phrases import PREFIX, PhraseTable
 from arae_toolkit.transfer.infilling.search import InfillingSearch
-from arae_toolkit.transfer.infilling.settings import WITH_PHRASES, Search
+from arae_toolkit.transfer.infilling.settings import Search
 from arae_toolkit.transfer.infilling.token_scoring import TokenScorer
 from arae_toolkit.transfer.infilling.word_similarity import usage, with_endings
-from arae_toolkit.transfer.rewriter import Reader, Sentence
+from arae_toolkit.transfer.rewriter import Sentence
 from arae_toolkit.version import __version__
 
 _CHUNK = 128  # sentences rewritten together
@@ -38,9 +37,8 @@ class Infilling:
         vocabulary: Words and tokenizer.
         attributes: A names.
         arguments: Sizes of the network, as the model folder keeps them.
-        search: What is tried; by default what suits a model with or without phrases.
+        search: What is tried.
         precision: Of the matrix products.
-        phrases: Of training text, if the model has any.
     """
 
     def __init__(
@@ -52,13 +50,10 @@ class Infilling:
         arguments: dict[str, Any],
         search: Search | None = None,
         precision: Precision = "fp32",
-        phrases: PhraseTable | None = None,
     ) -> None:
         self.network, self.vocabulary = network.eval(), vocabulary
         self.attributes, self.arguments = tuple(attributes), arguments
-        self.search = search or (Search() if phrases is None else WITH_PHRASES)
-        self.phrases = phrases
-        self._reader: Reader | None = None
+        self.search = search or Search()
         self._usage = usage(network)
         self.precision = precision
 
@@ -81,15 +76,7 @@ class Infilling:
             dtype=dtype_of(precision),
             directions=with_endings(self._usage, words, weight=search.endings),
         )
-        self._precision = precision
-        self._searching = InfillingSearch(
-            self.scorer, search, phrases=self.phrases, reader=self._reader
-        )
-
-    def read_by(self, reader: Reader) -> None:
-        """Have the best sentences of a search read as a whole, if it asks for that."""
-        if self.search.reads:
-            self._reader = self._searching.reader = reader
+        self._precision, self._searching = precision, InfillingSearch(self.scorer, search)
 
     def propose(
         self,
@@ -132,20 +119,17 @@ class Infilling:
             raise CheckpointMismatch(f"not a model of the kind {INFILLING}")
         try:
             arguments, labels = dict(config["model"]), list(config["labels"])
-            of_phrases = {name for name in content.tensors if name.startswith(PREFIX)}
-            phrases = PhraseTable.from_tensors(content.tensors) if of_phrases else None
             network = network_of(
                 InfillingNetwork,
                 *(len(content.vocabulary), len(labels)),
                 arguments=arguments,
-                tensors={k: v for k, v in content.tensors.items() if k not in of_phrases},
+                tensors=content.tensors,
             )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointMismatch(f"weights and config disagree ({reason})") from error
         device = content.tensors["word_bias"].device
-        how: dict[str, Any] = {"arguments": arguments, "phrases": phrases}
-        model = cls(network.to(device), content.vocabulary, labels, **how)
+        model = cls(network.to(device), content.vocabulary, labels, arguments=arguments)
         model.precision = precision
         return model
 
@@ -171,8 +155,5 @@ class Infilling:
                 "toolkit": __version__,
             },
             vocabulary=self.vocabulary,
-            tensors={
-                **self.network.state_dict(),
-                **({} if self.phrases is None else self.phrases.tensors),
-            },
+            tensors=self.network.state_dict(),
         )

@@ -14,7 +14,6 @@ from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 from arae_toolkit.data.vocabulary import UNKNOWN
 from arae_toolkit.transfer.infilling.mask_filling import UNMASKED, Template, fill
 from arae_toolkit.transfer.infilling.network import EMPTY
-from arae_toolkit.transfer.infilling.phrases import PhraseTable, phrase_edits
 from arae_toolkit.transfer.infilling.settings import Search
 from arae_toolkit.transfer.infilling.token_scoring import (
     Floats,
@@ -25,7 +24,6 @@ from arae_toolkit.transfer.infilling.token_scoring import (
     pseudo_likelihoods,
     region_costs,
 )
-from arae_toolkit.transfer.rewriter import Reader
 
 Ids = Sequence[int]
 Words = tuple[int, ...]
@@ -47,8 +45,6 @@ class Candidate:
         unlike: How little new words are used like those they replace: 1 less the cosine, for each.
         repeated: How often it says a word of an attribute again that the source does not.
         close: Whether ``nats`` and ``changed`` were computed, or are estimates.
-        harder: Nats by which a language model of the target is more surprised by it, word for word
-            as rare, than by the source.
     """
 
     words: Words
@@ -59,7 +55,6 @@ class Candidate:
     unlike: float = 0.0
     repeated: int = 0
     close: bool = False
-    harder: float = 0.0
 
 
 @dataclass
@@ -79,28 +74,17 @@ class InfillingSearch:
 
     A sentence's pseudo-likelihood tells for each of its words and gaps what could stand there under
     the target. Edits of one word come of that; where more words mark other attributes, these are
-    masked together and filled in one after the other. Where there are phrases of the target's own
-    text, those are tried in place of parts of the sentence, too. The classifier scores all that
-    comes of it, the best get a pseudo-likelihood, and where the classifier's margin for the best
-    one is small that is edited further; with phrases, the best few are in any case. If there is a
-    reader, it has the last word.
+    masked together and filled in one after the other. The classifier scores all that comes of it,
+    the best get a pseudo-likelihood, and where the classifier's margin for the best one is small
+    that is edited further.
 
     Args:
         scorer: Of the words that may be filled in.
         search: What is tried.
-        phrases: Of training text.
-        reader: Reads the best sentences at the end.
     """
 
-    def __init__(
-        self,
-        scorer: TokenScorer,
-        search: Search,
-        *,
-        phrases: PhraseTable | None = None,
-        reader: Reader | None = None,
-    ) -> None:
-        self.scorer, self.search, self.phrases, self.reader = scorer, search, phrases, reader
+    def __init__(self, scorer: TokenScorer, search: Search) -> None:
+        self.scorer, self.search = scorer, search
         self._salience: Floats = scorer.network.salience.cpu().numpy()
         self._usage: Floats = scorer.directions.cpu().numpy()
         attributes = len(self._salience)
@@ -134,16 +118,9 @@ class InfillingSearch:
         for task in tasks:
             base = task.found[task.source]
             new += [(task, edit) for edit in self._edits(task, base, task.likelihood)]
-            new += [(task, edit) for edit in self._phrase_edits(task, base)]
         self._add(new)
         self._score_best(tasks, strength)
         for _ in range(search.rounds):
-            new = [
-                (task, edit)
-                for task in (tasks if self.phrases else ())
-                for base in self._edited(task, strength)[: search.phrase_bases]
-                for edit in self._phrase_edits(task, base)
-            ]
             bests = [(task, self._ordered(task, strength)[0]) for task in tasks]
             short = [pair for pair in bests if pair[1].margin < search.enough_margin * strength]
             likelihoods = pseudo_likelihoods(
@@ -153,11 +130,8 @@ class InfillingSearch:
                 ways=search.ways,
             )
             parts = zip(short, likelihoods, strict=True)
-            self._add(new + [(task, e) for (task, b), r in parts for e in self._edits(task, b, r)])
-            again = bests if self.phrases else short
-            self._score_best([task for task, _ in again], strength)
-        if self.reader is not None:
-            self._read_best(tasks, strength, self.reader)
+            self._add([(task, e) for (task, b), r in parts for e in self._edits(task, b, r)])
+            self._score_best([task for task, _ in short], strength)
         return [self._ordered(task, strength) for task in tasks]
 
     def cost(self, candidate: Candidate, *, strength: float = 1.0) -> float:
@@ -172,8 +146,6 @@ class InfillingSearch:
         missing = float(np.logaddexp(0.0, search.wanted_margin - candidate.margin))
         wanted = search.margin_weight * missing + search.left_weight * candidate.left
         wanted += float(self._fit_cost(candidate.nats))
-        harder, better = max(candidate.harder, 0.0), min(candidate.harder, 0.0)
-        wanted += search.harder_weight * harder + search.easier_weight * better
         change = search.change_weight * candidate.changed + search.unlike_weight * candidate.unlike
         return strength * wanted + change + search.repeated_weight * candidate.repeated
 
@@ -189,11 +161,6 @@ class InfillingSearch:
             return not one.close, self.cost(one, strength=strength), one.words
 
         return sorted(task.found.values(), key=key)
-
-    def _edited(self, task: _Task, strength: float) -> list[Candidate]:
-        """Return what was found and is no estimate, from the best on, without the source."""
-        ordered = self._ordered(task, strength)
-        return [one for one in ordered if one.close and one.words != task.source]
 
     def _start(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[_Task]:
         likelihoods = pseudo_likelihoods(sentences, targets, self.scorer, ways=self.search.ways)
@@ -257,45 +224,6 @@ class InfillingSearch:
             edit_nats = base.nats + float(nats[kind, position, way])
             edits.append(Candidate(words, edit_nats, base.changed + 1))
         return edits
-
-    def _phrase_edits(self, task: _Task, base: Candidate) -> list[Candidate]:
-        """Return the sentences that differ from a base in a phrase and seem best."""
-        if self.phrases is None:
-            return []
-        others = self._of_others[task.target]
-        found = phrase_edits(
-            base.words,
-            task.target,
-            self.phrases,
-            marks=self._salience[task.target],
-            of_others=(others - self.search.least_left).clip(min=0.0),
-            usage=self._usage,
-            ways=self.search.phrase_ways,
-            most=self.search.phrase_edits,
-        )
-        # Until it is scored closely, a phrase is taken to fit as what it stands for does.
-        return [
-            Candidate(words, base.nats, int(Levenshtein.distance(task.source, words)))
-            for words in found
-        ]
-
-    def _read_best(self, tasks: Sequence[_Task], strength: float, reader: Reader) -> None:
-        """Have the sentences that are best so far, and the sources, read as a whole.
-
-        Those that are not read are estimates from then on.
-        """
-        read: list[tuple[_Task, Candidate]] = []
-        for task in tasks:
-            best = self._edited(task, strength)[: self.search.close]
-            read += [(task, one) for one in (task.found[task.source], *best)]
-            task.found = {w: replace(one, close=False) for w, one in task.found.items()}
-        sentences, targets = [one.words for _, one in read], [task.target for task, _ in read]
-        nats = reader(sentences, targets)
-        nats = nats - self.search.read_rarity * self.scorer.rarities(sentences, targets)
-        of_source = 0.0
-        for (task, one), value in zip(read, nats.tolist(), strict=True):
-            of_source = value if one.words == task.source else of_source  # each task's first
-            task.found[one.words] = replace(one, close=True, harder=value - of_source)
 
     def _add(self, new: Sequence[tuple[_Task, Candidate]]) -> None:
         """Have the classifier score sentences, and keep them."""

@@ -71,9 +71,6 @@ class InfillingTrainingConfig:
     """Share of the neighbours of masked words that are masked too."""
     asked: Share = 0.15
     """Share of the visible words that are predicted as well."""
-    longest_phrase: OptionalTimes = 0
-    """Words of the longest phrase of the training text that may stand for words of a sentence; with
-    0 words alone do. Above it the model's folder holds the training sentences."""
     empty: Share = 0.2
     """Chance that a mask is put beside a masked word where there is no word, which is to be
     predicted, too. Elsewhere it is a tenth of it."""
@@ -124,7 +121,7 @@ class Search:
     spread: int = 1
     """Number of words by which more and fewer are masked, too."""
     close: int = 4
-    """Sentences whose pseudo-likelihood is computed, of those that seem best; as many are read."""
+    """Sentences whose pseudo-likelihood is computed, of those that seem best."""
     rounds: int = 1
     """Times that a further word of the best sentence is changed, where its margin is small."""
     enough_margin: float = 1.0
@@ -150,36 +147,3 @@ class Search:
     rarity: float = 1.0
     """Share of the nats that words cost by their frequency alone that is not counted where
     sentences are compared."""
-    phrase_ways: int = 40
-    """Phrases tried in place of each part of a sentence, if there are phrases."""
-    phrase_edits: int = 200
-    """Sentences with a phrase that the classifier scores, of those that seem best."""
-    phrase_bases: int = 0
-    """Sentences into which a further phrase is put in each round, of the best so far."""
-    read_rarity: float = 0.0
-    """The same share as ``rarity``, where whole sentences are read."""
-    harder_weight: float = 0.0
-    """Cost of a nat by which a whole sentence is harder to read than the source."""
-    easier_weight: float = 0.0
-    """Worth of a nat by which it is easier."""
-
-    @property
-    def reads(self) -> bool:
-        """Whether a language model reads the best sentences."""
-        return bool(self.harder_weight or self.easier_weight)
-
-
-WITH_PHRASES = Search(
-    close=32,
-    rounds=2,
-    wanted_margin=1.5,
-    left_weight=0.5,
-    change_weight=0.8,
-    unlike_weight=0.5,
-    phrase_edits=400,
-    phrase_bases=2,
-    read_rarity=0.6,
-    harder_weight=2.0,
-    easier_weight=1.0,
-)
-"""Of a model that has phrases: how a sentence reads counts for more, how near it stays for less."""

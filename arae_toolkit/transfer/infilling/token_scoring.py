@@ -162,12 +162,6 @@ class TokenScorer:
         best = self.ids[columns]
         return costs, best, -likely.gather(1, columns) - self._rarity[attributes[:, None], best]
 
-    def rarities(self, sentences: Sequence[Words], targets: Sequence[int]) -> Floats:
-        """Return by how many nats the words of each sentence are rare among a target's. (N,)."""
-        rarity = self._rarity.cpu().numpy()
-        each = zip(sentences, targets, strict=True)
-        return np.array([rarity[target, list(words)].sum() for words, target in each], np.float32)
-
     def similarity_gains(self, replaced: Tensor) -> Tensor:
         """Return the nats each word gains for its use, in place of others. (N,) to (N, F)."""
         products = functional.linear(self._directions[replaced], self._own_directions).float()

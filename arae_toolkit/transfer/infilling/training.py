@@ -31,7 +31,6 @@ from arae_toolkit.transfer.infilling.network import (
     InfillingNetwork,
     new_infilling_network,
 )
-from arae_toolkit.transfer.infilling.phrases import PhraseTable
 from arae_toolkit.transfer.infilling.settings import InfillingConfig, InfillingTrainingConfig
 from arae_toolkit.transfer.salience import log_ratios, word_counts
 from arae_toolkit.transfer.scorer.training import provide_scorer
@@ -49,7 +48,6 @@ class InfillingTraining:
         device: Of the network and the sentences.
         precision: Of the matrix products.
         ranks: Processes that share out the sentences of every batch.
-        beside: Tensors that the model's folder holds beside the network's.
 
     Raises:
         ValueError: If a class has no sentences.
@@ -64,10 +62,8 @@ class InfillingTraining:
         device: torch.device,
         precision: Precision = "fp32",
         ranks: Ranks = ALONE,
-        beside: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Make the optimizer; the weights are left as they are."""
-        self._beside = dict(beside or {})
         assert sentences.labels is not None, "salience was counted in labelled sentences"
         self.network, self.intervals, self.device = network, settings, device
         self.dtype, self.ranks = dtype_of(precision), ranks
@@ -137,8 +133,9 @@ class InfillingTraining:
         }
 
     def model_weights(self) -> Mapping[str, Tensor]:
-        """Return the network's weights, and what is kept beside them."""
-        return {**self.network.state_dict(), **self._beside}
+        """Return the network's weights."""
+        weights: Mapping[str, Tensor] = self.network.state_dict()
+        return weights
 
     def problem(self, means: Mapping[str, float]) -> str | None:
         """Return that masked words cost far more than guessing, if they do."""
@@ -217,8 +214,6 @@ def train_infilling(
     salience = log_ratios(counts, smoothing=settings.smoothing)
     network.salience.copy_(torch.from_numpy(salience))
     dev = corpus.split("dev")
-    longest = settings.longest_phrase
-    beside = PhraseTable.of(train, longest=longest).tensors if longest else {}
 
     def make() -> tuple[InfillingTraining, Evaluate[InfillingTraining]]:
         training = InfillingTraining(
@@ -226,10 +221,8 @@ def train_infilling(
             device=experiment.device,
             precision=experiment.precision,
             ranks=experiment.ranks,
-            beside=beside,
         )
         return training, lambda trained, last: evaluate(trained, dev)
 
     record = {"kind": INFILLING, "model": arguments, "labels": labels, "corpus": corpus.record}
-    weights = {**network.state_dict(), **beside}
-    experiment.train(network, make, record=record, vocabulary=vocabulary, weights=weights)
+    experiment.train(network, make, record=record, vocabulary=vocabulary)

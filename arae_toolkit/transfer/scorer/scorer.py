@@ -150,16 +150,6 @@ class Scorer(nn.Module):
                 result[own[rows]] = (nats / batch.lengths).cpu().numpy()
         return result
 
-    def nats(
-        self, sentences: Sequence[Sequence[int]], values: Sequence[int]
-    ) -> npt.NDArray[np.float64]:
-        """Return how unlikely each sentence is as a whole; see :meth:`nats_per_token`. (N,)."""
-        lengths = np.array([len(sentence) for sentence in sentences], dtype=np.float64)
-        nats: npt.NDArray[np.float64] = lengths * self.nats_per_token(
-            [list(one) for one in sentences], values
-        )
-        return nats
-
 
 def quick_evaluation(
     rewriter: Rewriter,

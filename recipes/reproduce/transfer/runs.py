@@ -117,10 +117,9 @@ def outputs_of(
         "precision": precision,
         "rows": len(asked),
     }
-    reads = False
     if isinstance(model.rewriter, Infilling):
-        head["search"], reads = asdict(model.rewriter.search), model.rewriter.search.reads
-    if reads or system.candidates > 1:  # the scorer has chosen
+        head["search"] = asdict(model.rewriter.search)
+    if system.candidates > 1:  # the scorer has chosen
         head["scorer"] = weights_of(folder / SCORER_FOLDER)
     if (found := _kept(kept, head, asked)) is not None:
         return found

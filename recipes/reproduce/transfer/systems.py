@@ -76,7 +76,6 @@ SYSTEMS = (
     System("cyclic", "arae", (*_ARAE, "attribute_cycles=3")),
     System("infilling", "infilling"),
     System("infilling@c8", "infilling"),
-    System("phrases", "infilling", ("longest_phrase=10",)),
 )
 """Of Table 3: the paper's rows, the floor, and ideas beyond."""
 
