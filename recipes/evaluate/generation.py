@@ -19,7 +19,7 @@ import click
 
 from arae_toolkit.priors.settings import OF_CORPUS, OWN
 from arae_toolkit.recipes.evaluate.generation_report import as_text, write_plots, write_report
-from arae_toolkit.recipes.evaluate.outputs import named_source
+from arae_toolkit.recipes.evaluate.outputs import named_source, sentences_options
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -85,13 +85,7 @@ def _plot_path(text: str) -> Path:
     ],
 )
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option(
-    "--outputs",
-    multiple=True,
-    metavar="[NAME=]FILE",
-    help="Sentences of any system, lines or JSONL; may be given again.",
-)
-@click.option("--text-field", default="text", help="The field of JSONL that holds a sentence.")
+@sentences_options
 @click.option(
     "--corpus",
     "corpus_name",

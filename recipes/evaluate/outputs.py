@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.options import in_order
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import JSONL_SUFFIXES, open_request
 from arae_toolkit.recipes.transfer.options import transferred
@@ -29,6 +32,16 @@ if TYPE_CHECKING:
     from arae_toolkit.transfer.model import TransferModel
 
 BATCH_SIZE = 256
+
+sentences_options = in_order(
+    click.option(
+        "--outputs",
+        multiple=True,
+        metavar="[NAME=]FILE",
+        help="Sentences of any system, lines or JSONL; may be given again.",
+    ),
+    click.option("--text-field", default="text", help="The field of JSONL that holds a sentence."),
+)
 
 Parsed = TypeVar("Parsed")
 References = Mapping[tuple[str, str | None], Sequence[str]]

@@ -21,7 +21,7 @@ from arae_toolkit.recipes.evaluate.novel import (
     novel_options,
     walks,
 )
-from arae_toolkit.recipes.evaluate.outputs import named_source
+from arae_toolkit.recipes.evaluate.outputs import named_source, sentences_options
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
@@ -75,13 +75,7 @@ def readings() -> None:
     ],
 )
 @novel_options
-@click.option(
-    "--outputs",
-    multiple=True,
-    metavar="[NAME=]FILE",
-    help="Sentences of any system, lines or JSONL; may be given again.",
-)
-@click.option("--text-field", default="text", help="The field of JSONL that holds a sentence.")
+@sentences_options
 @click.option(
     "--real", "real_count", type=click.IntRange(0), default=20, help="Real sentences among them."
 )
