@@ -39,7 +39,7 @@ TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
         "arae-toolkit evaluate gallery snli-ae --prior flow --temperature 0.8 --count 50",
     ],
 )
-@novel_options
+@novel_options()
 @click.option("--count", type=click.IntRange(1), default=100, help="Samples of each run.")
 @click.option(
     "--steps", type=click.IntRange(2), default=7, help="Sentences on a way, both ends included."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from arae_toolkit.priors.settings import OWN
 from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.generation_systems import BLOCK, decodings_of, load_system
 from arae_toolkit.recipes.shared.option_types import NumberRange
-from arae_toolkit.recipes.shared.options import in_order
+from arae_toolkit.recipes.shared.options import Command, in_order
 from arae_toolkit.recipes.shared.walks import WalkOptions
 
 if TYPE_CHECKING:
@@ -28,29 +28,33 @@ MOST_DRAWS = 20
 """For each sentence that is wanted so many are drawn at most."""
 Pair = tuple[str, str]
 
-novel_options = in_order(
-    click.argument("runs", nargs=-1, metavar="[NAME=]RUN[@PRIOR][@tT][@bestK]..."),
-    click.option(
-        "--corpus",
-        "corpus_name",
-        metavar="NAME",
-        help="Whose sentences are no new ones: a name or a prepared folder.  [default: the first "
-        "RUN's]",
-    ),
-    click.option(
-        "--prior",
-        default=OWN,
-        metavar="NAME",
-        help="Where codes come from unless a RUN says so: own, or one fitted by 'prior fit'.",
-    ),
-    click.option(
-        "--temperature",
-        type=NumberRange(0),
-        help="At which words of samples are drawn unless a RUN says so; 0 takes the likeliest.  "
-        "[default: 0; 1 for a language model]",
-    ),
-    click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Draws samples."),
-)
+
+def novel_options(*, runs_required: bool = True) -> Callable[[Command], Command]:
+    """Return the argument and options of a command that shows new sentences of runs."""
+    metavar = "[NAME=]RUN[@PRIOR][@tT][@bestK]..."
+    return in_order(
+        click.argument("runs", nargs=-1, required=runs_required, metavar=metavar),
+        click.option(
+            "--corpus",
+            "corpus_name",
+            metavar="NAME",
+            help="Whose sentences are no new ones: a name or a prepared folder.  [default: the "
+            "first RUN's]",
+        ),
+        click.option(
+            "--prior",
+            default=OWN,
+            metavar="NAME",
+            help="Where codes come from unless a RUN says so: own, or one fitted by 'prior fit'.",
+        ),
+        click.option(
+            "--temperature",
+            type=NumberRange(0),
+            help="At which words of samples are drawn unless a RUN says so; 0 takes the "
+            "likeliest.  [default: 0; 1 for a language model]",
+        ),
+        click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Draws samples."),
+    )
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,10 @@ def named_runs(
         beside: Names of other sources.
 
     Raises:
-        click.UsageError: If two sources have the same name, or there is none.
+        click.UsageError: If two sources have the same name.
         ToolkitError: If there is no such run.
     """
     runs = [named_run(word, prior=prior, temperature=temperature) for word in words]
-    if not runs and not beside:
-        raise click.UsageError("Missing argument '[NAME=]RUN...'.")
     if len({*beside, *(run.name for run in runs)}) < len(runs) + len(beside):
         raise click.UsageError("two runs have the same name; call them NAME=RUN")
     for run in runs:

@@ -74,7 +74,7 @@ def readings() -> None:
         "--text-field transferred",
     ],
 )
-@novel_options
+@novel_options(runs_required=False)
 @sentences_options
 @click.option(
     "--real", "real_count", type=click.IntRange(0), default=20, help="Real sentences among them."
@@ -150,13 +150,14 @@ def make(
 
     if REAL in files or any(source.name == REAL for source in sources):
         raise click.UsageError(f"{REAL!r} is what real sentences are called; name it NAME=...")
+    given = {name: texts_of_file(file, text_field, MOST_ROWS) for name, file in files.items()}
     corpus = corpus_of_run(None if corpus_name else sources[0].run, corpus_name)
     novel, pairs = NovelTexts(corpus), (*PAIRS, *MORE_PAIRS)[:walk_count]
     texts = {REAL: _real(corpus, split, real_count, seed=seed)}
     ways: dict[str, list[str]] = {}
     systems: dict[str, Any] = {}
     walked: dict[str, str] = {}  # walks have no prior and no draws: readers see them once
-    with progress("writing sentences", len(sources)) as advance:
+    with progress("writing sentences", len(sources) + len(given)) as advance:
         for source in sources:
             system = source.system(corpus, device)
             samples = novel.samples(source, system, count, seed=seed, distinct=True)
@@ -185,13 +186,13 @@ def make(
                 "samples_left_out": samples.left_out,
             }
             advance(1)
-    for name, file in files.items():
-        own = texts_of_file(file, text_field, MOST_ROWS)
-        written = novel.without([" ".join(corpus.vocabulary.parted(text)) for text in own])
-        texts[name] = list(dict.fromkeys(filter(None, written)))[:count]
-        if len(texts[name]) < count:
-            say(f"{name}: no more than {len(texts[name])} new sentences were found")
-        systems[name] = {"samples_left_out": written.count(None)}
+        for name, rows in given.items():
+            new = novel.without([" ".join(corpus.vocabulary.parted(row)) for row in rows])
+            texts[name] = list(dict.fromkeys(filter(None, new)))[:count]
+            if len(texts[name]) < count:
+                say(f"{name}: no more than {len(texts[name])} new sentences were found")
+            systems[name] = {"samples_left_out": new.count(None)}
+            advance(1)
     items = mixed_items("sample", texts, seed=seed) + mixed_items("walk", ways, seed=seed)
     made = {
         "command": command_line(),
@@ -239,6 +240,8 @@ def count(
     from arae_toolkit.evaluation.human.reading_files import read_reading_key, read_readings
     from arae_toolkit.evaluation.human.readings import QUESTIONS, agreement, count_readings
 
+    if len({path.resolve() for path in sheets}) < len(sheets):
+        raise click.UsageError("a sheet is given twice; each reader fills one of their own")
     content = read_reading_key(key)
     filled = [read_readings(path, content) for path in sheets]
     for path, (_, sheet) in zip(sheets, filled, strict=True):

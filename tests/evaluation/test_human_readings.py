@@ -263,6 +263,8 @@ def test_what_cannot_be_made_or_counted_is_said_in_one_line(run, corpus, folder,
     unread = call("evaluate", "readings", "count", folder / KEY, folder / "walks.csv", code=3)
     assert "no row is read" in unread.stderr
     filled = fill(folder / "walks.csv", lambda _: ["1", "0"], tmp_path / "filled.csv")
+    twice = call("evaluate", "readings", "count", folder / KEY, filled, filled, code=2)
+    assert "given twice" in twice.stderr
     sheets = (folder / KEY, filled, folder / "walks.csv")
     unread = call("evaluate", "readings", "count", *sheets, code=3)
     assert f"{folder / 'walks.csv'}: no row is read" in unread.stderr

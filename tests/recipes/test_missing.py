@@ -76,6 +76,7 @@ def test_a_file_of_rows(name):
         ("evaluate", "transfer-ratings", NOTHING, "sheet.csv"),
         ("evaluate", "readings", "count", NOTHING, "sheet.csv"),
         ("evaluate", "generation", "--outputs", f"own={NOTHING}", "--corpus", "corpus"),
+        ("evaluate", "readings", "make", "--outputs", f"own={NOTHING}", "--corpus", "corpus"),
         ("evaluate", "transfer", "--outputs", "own=x.txt", "--corpus", NOTHING),
         ("evaluate", "reconstruction", "there", "--corpus", NOTHING),
         ("report", "there", "--corpus", NOTHING),
