@@ -198,7 +198,8 @@ def system_settings(
     from arae_toolkit.config.presets import preset
     from arae_toolkit.config.schema import check_separate
 
-    config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
+    name, changes = system.preset or choices.preset, system.changes
+    config = preset(name, corpus=corpus.name, transfer=True)
     if system.kind in AUTOENCODERS:
         with refused_settings():
             config = with_overrides(config, (*changes, *choices.changes, f"seed={seed}"))

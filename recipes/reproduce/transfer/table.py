@@ -285,6 +285,7 @@ def write_table(
             "rows": len(sources.texts),
             "systems": list(cells),
             "settings": {system.name: system.changes for system in choices.systems},
+            "presets": {s.name: s.preset for s in choices.systems if s.preset is not None},
             "tuning": {run: tuning.as_json() for run, tuning in tunings.items()},
             "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
             "weights_sha256": {
