@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.latent.spaces import SpaceName
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.priors.settings import OWN
-from arae_toolkit.recipes.shared.generation_systems import System
+    from arae_toolkit.recipes.shared.generation_systems import System
 
 MOST_DRAWS = 20
 """For each sentence that is wanted so many are drawn at most."""

@@ -18,8 +18,6 @@ from arae_toolkit.recipes.shared.row_streams import open_request, write_lines
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
 
-    pass
-
 GENERATED = "generated"
 FEWEST = 3
 

@@ -132,7 +132,7 @@ def _pairs(model: Any, corpus: Corpus) -> list[str]:
         texts_of(sentences.at(2 * rows + side), corpus.vocabulary) for side in (0, 1)
     )
     found = model.probabilities(list(zip(premises, hypotheses, strict=True)))
-    labels = [] if pairs.labels is None else pairs.labels[rows].tolist()
+    labels = corpus.pair_labels("dev")[rows].tolist()
     lines = [
         [
             premise,

@@ -197,12 +197,11 @@ def logs_of(members: Mapping[str, Path]) -> dict[str, Rows]:
 def _chart(logs: Logs, title: str, lines: Sequence[tuple[str, str, str]]) -> str:
     drawn = {}
     for member, rows in logs.items():
-        along = "epoch" if all("epoch" in row for row in rows) else "iteration"
         for name, kind, key in lines:
             points = [
-                (float(row[along]), float(row[key]))
+                (float(row["epoch"]), float(row[key]))
                 for row in rows
-                if row.get("kind") == kind and _real(row.get(key)) and _real(row.get(along))
+                if row.get("kind") == kind and _real(row.get(key)) and _real(row.get("epoch"))
             ]
             drawn[f"{member} {name}".strip()] = points
     return line_chart(title, drawn, along="epochs")

@@ -193,7 +193,6 @@ def measurement_of(
         DataError: If the corpus is not of text, or its split is empty.
     """
     from arae_toolkit.devices import choose_device, dtype_of, keep_freed_memory
-    from arae_toolkit.errors import DataError
     from arae_toolkit.evaluation.generation.cells import Cells
     from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
     from arae_toolkit.evaluation.kept_judges import kept_language_model

@@ -371,12 +371,12 @@ def with_plain_names(
 
 
 @contextmanager
-def refused_settings(ending: str = "") -> Iterator[None]:
+def refused_settings(ending: str = "", *, option: str = "'--set'") -> Iterator[None]:
     """Make a usage error of a setting that the library refuses by :class:`ValueError`."""
     try:
         yield
     except ValueError as error:
-        raise click.BadParameter(f"{error}{ending}", param_hint="'--set'") from error
+        raise click.BadParameter(f"{error}{ending}", param_hint=option) from error
 
 
 def open_word_vectors(

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from arae_toolkit.data_prep.readers.downloads import Advance
 
 INTERRUPTED = 130
 PLAIN_INTERVAL_SECONDS = 10.0
@@ -26,13 +28,6 @@ MOST_CHARACTERS = 2_000
 """Longest message shown whole."""
 
 _CONTROL = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Advance(Protocol):
-    """Tells a progress display that some more items are done."""
-
-    def __call__(self, n: int = 1) -> None:
-        """Count ``n`` more items."""
 
 
 @cache

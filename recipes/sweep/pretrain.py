@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared.options import (
     names_of,
     plain_options,
     preset_option,
+    refused_settings,
     set_option,
     with_plain_names,
 )
@@ -28,7 +29,7 @@ from arae_toolkit.recipes.sweep.options import (
     run_options,
     search_options,
 )
-from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
+from arae_toolkit.recipes.sweep.search import Asked, search, space_of
 from arae_toolkit.search.storage import check_installed
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def pretrain(
     at_end = {}
     if FORWARD in names and opened.kind == "text":
         at_end[FORWARD] = _forward(opened, config.training.selection_samples, place)
-    with refused_ranges("'--objective'"):
+    with refused_settings(option="'--objective'"):
         wanted = objectives(objective, at_end=at_end)
     search(
         folder,

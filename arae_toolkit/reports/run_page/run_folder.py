@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.storage.json_files import parsed_object, read_object
+from arae_toolkit.storage.json_files import read_object
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-MOST_HEADER_BYTES = 100_000_000
 
 
 def config_of(folder: Path) -> dict[str, Any]:
@@ -109,16 +109,12 @@ def parameters_of(folder: Path) -> dict[str, int]:
     path = folder / WEIGHTS
     found: dict[str, int] = {}
     try:
-        with path.open("rb") as source:
-            (size,) = struct.unpack("<Q", source.read(8))
-            if size > MOST_HEADER_BYTES:
-                raise ValueError(f"a header of {size:,} bytes")
-            header = parsed_object(source.read(size).decode("utf-8"))
-        for name, tensor in header.items():
-            if name != "__metadata__":
+        with safe_open(path, "np") as file:
+            for name in file.keys():  # noqa: SIM118 - no mapping
                 part = name.partition(".")[0]
-                found[part] = found.get(part, 0) + math.prod(tensor["shape"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+                size = math.prod(file.get_slice(name).get_shape())
+                found[part] = found.get(part, 0) + size
+    except (OSError, SafetensorError) as error:
         raise CheckpointMismatch(f"{path}: cannot be read ({error})") from error
     return found
 

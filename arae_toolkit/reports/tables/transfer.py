@@ -21,7 +21,6 @@ TABLE3 = {
     "ae": (59.3, 37.28, 31.9, 68.9),
     "arae-1": (73.4, 31.15, 29.7, 70.1),
     "arae-10": (81.8, 20.18, 27.7, 77.0),
-    "paper-2018": "ARAE, the published code's settings",
 }
 """The paper's figures by system: transfer (percent), BLEU, forward and reverse perplexity."""
 
@@ -44,6 +43,7 @@ TITLES = {
     "ae": "AE, two decoders",
     "arae-1": "ARAE, λ(1) = 1",
     "arae-10": "ARAE, λ(1) = 10",
+    "paper-2018": "ARAE, the published code's settings",
     "delete-and-replace": "delete and replace (no learning)",
     "stronger": "ARAE, λ(1) = 1, λ(2) = 6",
     "denoising": "ARAE, λ(1) = 1, denoising",
@@ -107,22 +107,20 @@ def title_of(system: str) -> str:
     return ", ".join(words)
 
 
-def transfer_table(
-    result: Result, *, direction: str = "overall", measures: Sequence[str] = tuple(MEASURES)
-) -> str:
-    """Return every system's measures in one direction, in Markdown, the paper's behind them.
+def transfer_table(result: Result) -> str:
+    """Return every system's measures in all directions together, in Markdown, the paper's behind.
 
     What was measured of no system, as by a judge that came later, has no column.
     """
     systems = result["details"]["systems"]
-    measures = _measured(result, systems, direction, measures)
-    papers = any(name in TABLE3 for name in systems) and direction == "overall"
+    measures = _measured(result, systems, "overall", tuple(MEASURES))
+    papers = any(name in TABLE3 for name in systems)
     heads = ["", *(MEASURES[measure] for measure in measures)]
     if papers:
         heads.append("paper: transfer / BLEU / forward / reverse")
     rows = []
     for system in systems:
-        cells = _cells(result, system, direction, measures)
+        cells = _cells(result, system, "overall", measures)
         if not any(cells):
             continue
         row = [title_of(system), *cells]
@@ -249,16 +247,6 @@ def examples_table(
         "draws its examples at random, and trains on another split of Yelp."
     )
     return f"{text_table(['', 'sentence'], rows)}\n\n{note}"
-
-
-def table3_block(results: Results) -> str:
-    """Return Table 3 and what goes beyond it.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    result = measured(results, "table3", "Table 3", "arae-toolkit reproduce table3")
-    return "\n\n".join([transfer_table(result), measured_on(result)])
 
 
 def people_block(results: Results) -> str:

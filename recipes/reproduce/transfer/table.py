@@ -330,13 +330,13 @@ def _quick_evaluators() -> EvaluatorSettings:
     )
 
 
-def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:
+def show_samples(system: System, folder: Path, *, count: int) -> None:
     """Print sentences drawn at random from what a system wrote, each with all it became."""
     path = folder / system.run / "seed-0" / "outputs" / f"{system.name}.jsonl"
     with jsonlines.open(path) as lines:
         _, *rows = lines  # the first says what wrote them
     texts = list(dict.fromkeys(row["text"] for row in rows))
-    chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
+    chosen = np.random.default_rng(0).permutation(len(texts))[:count]
     for text in (texts[index] for index in chosen):
         own = [row for row in rows if row["text"] == text]
         say(f"{own[0]['label']:>10}  {text}")

@@ -15,7 +15,6 @@ from arae_toolkit.reports.tables.transfer import (
     ideas_block,
     measured_on,
     people_block,
-    table3_block,
     table4_block,
     title_of,
     topics_block,
@@ -250,8 +249,6 @@ def test_ideas_are_compared_with_the_papers_way():
 
 
 def test_blocks_name_the_command_that_makes_their_results():
-    with pytest.raises(ToolkitError, match="reproduce table3"):
-        table3_block({})
     with pytest.raises(ToolkitError, match="reproduce table3"):
         ideas_block({})
     with pytest.raises(ToolkitError, match="reproduce table4"):
