@@ -253,9 +253,7 @@ def train_language_model(
         samples = settings.softmax_samples
         batch = store.batch(rows)
         with reduced(device, dtype):
-            nats: Tensor = network(
-                batch, dtype=dtype, sample=SoftmaxSample(samples, random) if samples else None
-            )
+            nats: Tensor = network(batch, dtype=dtype, sample=SoftmaxSample(samples, random))
         return nats / batch.symbols
 
     best = keep_best_epoch(

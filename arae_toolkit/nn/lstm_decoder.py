@@ -120,9 +120,7 @@ class LSTMDecoder(nn.Module):
         if batch.packing is None:
             return linear_cross_entropy(states, weight, bias, targets, dtype=dtype, ignored=PAD)
         targets = targets[batch.packing.places]
-        if sample is not None:
-            return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
-        return linear_cross_entropy(states, weight, bias, targets, dtype=dtype)
+        return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
 
     @torch.no_grad()
     def statistics(
