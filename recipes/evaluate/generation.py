@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.generation`.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -43,7 +42,7 @@ from arae_toolkit.recipes.shared.options import (
     json_option,
     precision_option,
 )
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, show
 from arae_toolkit.storage.figure_files import check_suffix
 from arae_toolkit.storage.json_files import significant
 
@@ -250,7 +249,7 @@ def generation(
         )
         say(str(path))
     write_plots(report, plots)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    show(report, as_json=as_json, as_text=as_text)
 
 
 def _measured(

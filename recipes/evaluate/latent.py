@@ -5,7 +5,6 @@ Figures 3 and 4 of the paper, dimensions in use, and the smoothness of walks, be
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ def latent(
     if plots is not None:
         for path in write_plots(report, plots, f"latent-{next(iter(names))}"):
             say(str(path))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    show(report, as_json=as_json, as_text=as_text)
 
 
 def _named(word: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.human.ratings`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
 from arae_toolkit.recipes.shared.options import json_option
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, show
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, write_result
 from arae_toolkit.reports.tables.transfer import PEOPLES
@@ -88,7 +87,7 @@ def transfer_ratings(
     }
     if results is not None:
         say(str(_write(report, results, content, key, seconds=time.monotonic() - began)))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _write(

@@ -5,7 +5,6 @@ What is measured is computed in :mod:`arae_toolkit.latent.arithmetic`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from arae_toolkit.recipes.shared.options import (
     source_argument,
     text_options,
 )
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.shared.row_streams import aligned, texts_in
 from arae_toolkit.reports.tables.latent import PAPER_OFFSETS
 from arae_toolkit.storage.json_files import significant
@@ -268,7 +267,7 @@ def arithmetic(
     if results is not None:
         used = opened() if opened.cache_info().currsize else None
         _write_results(report, results, run, used, device, seed, time.monotonic() - began)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _files(
