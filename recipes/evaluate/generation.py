@@ -35,11 +35,12 @@ from arae_toolkit.recipes.shared.generation_systems import (
     read_texts,
     samples_of,
 )
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, Checked, NumberRange
+from arae_toolkit.recipes.shared.option_types import Checked, NumberRange
 from arae_toolkit.recipes.shared.options import (
     best_of_option,
     device_option,
     json_option,
+    optional_results_option,
     precision_option,
 )
 from arae_toolkit.recipes.shared.progress import say, show
@@ -143,11 +144,7 @@ def _plot_path(text: str) -> Path:
 )
 @encoder_option("Frechet distance and MAUVE are")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--plot",
     "plots",

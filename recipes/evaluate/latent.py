@@ -19,7 +19,12 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    json_option,
+    load_model,
+    optional_results_option,
+)
 from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.storage.json_files import significant
 
@@ -80,11 +85,7 @@ EXAMPLES = 3
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--plots",
     type=FOLDER_TO_WRITE,

@@ -29,8 +29,12 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encoder_option
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    json_option,
+    optional_results_option,
+    precision_option,
+)
 from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
 from arae_toolkit.reports.results import corpus_identity
@@ -114,11 +118,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
 )
 @encoder_option("similarity to the source is")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--rating-sheet",
     "rated_sources",

@@ -18,12 +18,13 @@ from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, NumberRange
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
     compute_options,
     json_option,
     line_or_json_options,
     load_model,
+    optional_results_option,
     output_format_option,
     run_argument,
     source_argument,
@@ -163,11 +164,7 @@ class Wanted:
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Fixes what is drawn.")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @line_or_json_options
 @output_format_option
 @compute_options

@@ -89,6 +89,14 @@ json_option = click.option(
 )
 
 
+def optional_results_option(
+    of: str = "Folder for a file of results.",
+) -> Callable[[Command], Command]:
+    """Return the option of a command that writes a file of results only where it is asked for."""
+    shown = f"{of}  [default: none is written]"
+    return click.option("--results", type=FOLDER_TO_WRITE, help=shown)
+
+
 def out_option(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
     """Return the option of the folder that a command writes."""
     shown = f"  [default: {default}]" if default else ""
