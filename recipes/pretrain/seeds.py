@@ -6,7 +6,6 @@ and put together in the end, as a table and a file with mean and spread.
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import subprocess
@@ -30,7 +29,13 @@ from arae_toolkit.recipes.shared.child_processes import (
     threads_of,
 )
 from arae_toolkit.recipes.shared.progress import INTERRUPTED, console, number_table, say
-from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    result_name,
+    summarise,
+    write_result,
+)
 from arae_toolkit.storage.atomic_files import sha256_of_file
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
@@ -311,7 +316,7 @@ def report(
         path = beside(out, "-seeds.json")
         write_result(
             path.parent,
-            re.sub(r"[^\w.-]", "-", path.stem),  # which is what a result may be called
+            result_name(path.stem, other="-"),
             seeds=[run.seed for run, _ in final],
             seconds=sum(row["seconds"] for _, row in final),
             metrics=metrics,
