@@ -36,7 +36,6 @@ from arae_toolkit.reports.results import (
     summarise,
     write_result,
 )
-from arae_toolkit.storage.atomic_files import sha256_of_file
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 if TYPE_CHECKING:
@@ -345,12 +344,12 @@ def report(
 
 def _entry(run: SeedRun, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written about one run: its last evaluation, and of which weights."""
-    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.models.model_folder import weights_sha256
 
     return {
         "seed": run.seed,
         "folder": str(run.folder),
-        "model_sha256": sha256_of_file(run.folder / WEIGHTS),
+        "model_sha256": weights_sha256(run.folder),
         **{name: value for name, value in row.items() if isinstance(value, int | float)},
     }
 
