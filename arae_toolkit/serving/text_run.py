@@ -16,7 +16,7 @@ from arae_toolkit.latent.maps import CodeMap, project
 from arae_toolkit.latent.neighbours import nearest
 from arae_toolkit.latent.smooth_walks import SmoothWay
 from arae_toolkit.latent.spaces import has_noise, space_of
-from arae_toolkit.latent.walks import StraightWay, walk
+from arae_toolkit.latent.walks import StraightWay, sentences_of, walk
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.code_head import NoCodeEncoder
 from arae_toolkit.nn.priors import Prior
@@ -198,10 +198,9 @@ class TextRun:
         form = asked["interpolation"]
         way = SmoothWay(self.model, steps, form) if asked["smooth"] else StraightWay(steps, form)
         found = walk(space, first, second, way)
-        texts = self.model.decode(found.codes.flatten(0, 1))
         answers = []
-        for row, distances in enumerate(found.distance.tolist()):
-            own = texts[row * steps : (row + 1) * steps]
+        ways = zip(sentences_of(self.model, found.codes), found.distance.tolist(), strict=True)
+        for row, (own, distances) in enumerate(ways):
             answer: Fields = {
                 "steps": [
                     {"text": text, "edits": edits(own[max(0, at - 1)], text)}

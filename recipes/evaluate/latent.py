@@ -282,7 +282,13 @@ def _walks(
 
     from arae_toolkit.latent.smooth_walks import SmoothWay
     from arae_toolkit.latent.spaces import has_noise, space_of
-    from arae_toolkit.latent.walks import StraightWay, measure_smoothness, random_walks, walk
+    from arae_toolkit.latent.walks import (
+        StraightWay,
+        measure_smoothness,
+        random_walks,
+        sentences_of,
+        walk,
+    )
 
     shuffled = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
     ends = codes[shuffled.to(codes.device)][: 2 * min(count, len(codes) // 2)]
@@ -297,8 +303,7 @@ def _walks(
         ways["noise"] = random_walks(noise, count, way, generator=generator)
     found: dict[str, dict[str, Any]] = {}
     for name, points in ways.items():
-        texts = model.decode(points.flatten(0, 1))
-        sentences = [texts[start : start + steps] for start in range(0, len(texts), steps)]
+        sentences = sentences_of(model, points)
         found[name] = asdict(measure_smoothness(sentences))
         if judge is not None:
             by_step = zip(*sentences, strict=True)
