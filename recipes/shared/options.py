@@ -262,6 +262,9 @@ best_of_option = click.option(
     "one.",
 )
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
+text_field_option = click.option(
+    "--text-field", default="text", help="The field of a row that holds the text."
+)
 text_options = in_order(
     click.option(
         *("-t", "--text", "texts"),
@@ -269,7 +272,7 @@ text_options = in_order(
         metavar="TEXT",
         help="A text, in place of FILE; may be given again.",
     ),
-    click.option("--text-field", default="text", help="The field of a row that holds the text."),
+    text_field_option,
 )
 on_error_option = click.option(
     "--on-error",
