@@ -20,7 +20,7 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.models.folder_schema import check_config, check_finite
-from arae_toolkit.storage.atomic_files import json_text, sha256_of_bytes, write_json
+from arae_toolkit.storage.atomic_files import json_text, sha256_of_bytes, sha256_of_file, write_json
 from arae_toolkit.storage.json_files import parsed_object, read_object, read_text
 from arae_toolkit.storage.safetensors_file import (
     load_tensors,
@@ -176,6 +176,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
         raise CheckpointMismatch(f"{folder / CONFIG}: not in the format {FORMAT} of this version")
     return config
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return the fingerprint of the file of weights, by which a model is told from others."""
+    return sha256_of_file(folder / WEIGHTS)
 
 
 def replace_config(folder: Path, entries: Mapping[str, Any]) -> None:

@@ -43,8 +43,7 @@ def draw_figure3(models: Models, path: Path) -> None:
     for axes, title in zip((norms, variances, cosines), titles, strict=True):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         _finish(axes, title, "epochs", with_legend=False)
-    drawn = (norms if norms.lines else cosines).get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
+    _legend_below(figure, norms if norms.lines else cosines)
     save_picture(path, figure)
 
 
@@ -71,8 +70,7 @@ def draw_figure4(models: Models, path: Path) -> None:
     )
     for axes, title in zip((nats, perplexity, restored), titles, strict=True):
         _finish(axes, title, "swaps", with_legend=False)
-    drawn = (perplexity if perplexity.lines else nats).get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
+    _legend_below(figure, perplexity if perplexity.lines else nats)
     save_picture(path, figure)
 
 
@@ -106,8 +104,7 @@ def draw_figure5(result: Result, path: Path) -> None:
         axes.set_xticks(range(len(words)), words, rotation=30)
         axes.set_ylim(0, 100)
         axes.set_title(f"{measure}, percent", fontsize="medium")
-    drawn = panels[0].get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
+    _legend_below(figure, panels[0])
     save_picture(path, figure)
 
 
@@ -139,6 +136,12 @@ def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
 
     figure = Figure(figsize=(count * WIDTH, HEIGHT), layout="constrained")
     return figure, list(figure.subplots(1, count))
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """Put one legend under all panels: what is drawn in one of them."""
+    drawn = axes.get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
 
 
 def _line(axes: Axes, curve: Sequence[Mapping[str, Any]], key: str, label: str, style: str) -> None:

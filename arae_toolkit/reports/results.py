@@ -120,6 +120,16 @@ def mean_difference(more: Sequence[float], less: Sequence[float]) -> Difference:
     return Difference(*ends, len(differences))
 
 
+def result_name(text: str, *, other: str = "_") -> str:
+    """Return a text as a result may be called, with ``other`` for what no such name may hold.
+
+    Example:
+        >>> result_name("generation-a/b @t0.8")
+        'generation-a_b__t0.8'
+    """
+    return re.sub(r"[^\w.-]", other, text)
+
+
 def write_result(
     folder: Path,
     name: str,

@@ -223,11 +223,11 @@ def walks(
     Raises:
         ToolkitError: If noise is asked for and the model's codes are not generated from any.
     """
+    from arae_toolkit.latent.walks import sentences_of
+
     code = model.encode([text for pair in pairs for text in pair])
     way = WalkOptions(steps=steps, through=through, smooth=smooth, seed=seed)
-    codes = way.between(model, code[::2], code[1::2]).codes
-    texts = model.decode(codes.flatten(0, 1))
-    return [texts[start : start + steps] for start in range(0, len(texts), steps)]
+    return sentences_of(model, way.between(model, code[::2], code[1::2]).codes)
 
 
 def variations(

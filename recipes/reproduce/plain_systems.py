@@ -344,10 +344,9 @@ class PlainTable:
 
     def key_of(self, run: Path) -> dict[str, str]:
         """Return what moves every measure of a trained model, by which it is found again."""
-        from arae_toolkit.models.model_folder import WEIGHTS
-        from arae_toolkit.storage.atomic_files import sha256_of_file
+        from arae_toolkit.models.model_folder import weights_sha256
 
-        weights = sha256_of_file(run / WEIGHTS)
+        weights = weights_sha256(run)
         return {"weights": weights, "corpus": self.corpus.sha256, "device": self.device.type}
 
     def write(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,19 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, wide: st
     for row in rows:
         drawn.add_row(*map(printable, row))
     Console(markup=False, emoji=False, highlight=False).print(drawn)
+
+
+def show(
+    report: Mapping[str, Any], *, as_json: bool, as_text: Callable[[Mapping[str, Any]], str]
+) -> None:
+    """Print what was measured on stdout: one JSON object, or a text for people.
+
+    Args:
+        report: What was measured.
+        as_json: Value of ``--json``.
+        as_text: Returns the report as a text, such as a table in Markdown.
+    """
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
 
 
 def size_text(count: int | None) -> str:

@@ -118,7 +118,9 @@ def pretrain(
     fixed = names_of(changes)
     if corpus is None:
         folder = named_folder(out, "quick")
-        opened = prepared(QUICK_CORPUS, folder / "corpus", _quick_options())
+        from arae_toolkit.data_prep.options import PrepareOptions
+
+        opened = prepared(QUICK_CORPUS, folder / "corpus", PrepareOptions(size=QUICK_SIZE))
         preset, changes, over = "demo", (*QUICK_SETTINGS, *changes), over or QUICK_OVER
     else:
         opened = open_corpus(corpus)
@@ -190,9 +192,3 @@ def _forward(corpus: Corpus, count: int, device: torch.device) -> Callable[[Path
     from arae_toolkit.search.forward_perplexity import forward_perplexity
 
     return forward_perplexity(corpus, count=count, device=device, note=say, progress=progress)
-
-
-def _quick_options() -> Any:
-    from arae_toolkit.data_prep.options import PrepareOptions
-
-    return PrepareOptions(size=QUICK_SIZE)

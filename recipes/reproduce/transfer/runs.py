@@ -155,10 +155,9 @@ def sha256_of(content: list[Any]) -> str:
 
 def weights_of(folder: Path) -> str:
     """Return the fingerprint of a model folder's weights."""
-    from arae_toolkit.models.model_folder import WEIGHTS
-    from arae_toolkit.storage.atomic_files import sha256_of_file
+    from arae_toolkit.models.model_folder import weights_sha256  # needs torch
 
-    return sha256_of_file(folder / WEIGHTS)
+    return weights_sha256(folder)
 
 
 def train_system(
