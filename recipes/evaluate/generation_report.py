@@ -12,7 +12,6 @@ from arae_toolkit.reports.generation_plots import write_plot
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
-    result_name,
     summarise,
     write_result,
 )
@@ -147,7 +146,7 @@ def write_report(report: Report, folder: Path, *, corpus: Corpus, seed: int, **m
     name = "-".join(["generation", *(titles or [report["split"]])])
     return write_result(
         folder,
-        result_name(name)[:120],
+        name[:120],
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

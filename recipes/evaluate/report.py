@@ -14,7 +14,6 @@ from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
-    result_name,
     summarise,
     write_result,
 )
@@ -163,7 +162,7 @@ def write_report(
                 metrics[f"{system}_{measure}"] = summarise([value], unit or "rows")
     return write_result(
         folder,
-        result_name(name),
+        name,
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

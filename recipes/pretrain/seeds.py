@@ -32,7 +32,6 @@ from arae_toolkit.recipes.shared.progress import INTERRUPTED, console, number_ta
 from arae_toolkit.reports.results import (
     Metric,
     corpus_identity,
-    result_name,
     summarise,
     write_result,
 )
@@ -315,7 +314,7 @@ def report(
         path = beside(out, "-seeds.json")
         write_result(
             path.parent,
-            result_name(path.stem, other="-"),
+            path.stem,
             seeds=[run.seed for run, _ in final],
             seconds=sum(row["seconds"] for _, row in final),
             metrics=metrics,
