@@ -7,7 +7,6 @@ states of a generator that reads a real sentence, h~ of one that reads what it h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from torch.nn import functional
 from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
+from arae_toolkit.models.model_folder import constructor_arguments
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.bilstm_encoder import MASKED
 from arae_toolkit.transfer.cross_aligned.generator import AttributeGenerator, Behaviour
@@ -131,18 +131,11 @@ class CrossAligned(nn.Module):
         widths: Sequence[int] = (1, 2, 3, 4, 5),
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals(), "vocab_size")
         super().__init__()
         self.vocab_size, self.attributes = vocab_size, tuple(attributes)
         self.max_length = max_length
-        self.arguments: dict[str, Any] = {
-            "attributes": list(attributes),
-            "max_length": max_length,
-            "embedding_size": embedding_size,
-            "attribute_size": attribute_size,
-            "code_size": code_size,
-            "filters": filters,
-            "widths": list(widths),
-        }
+        self.arguments = arguments
         count = len(self.attributes)
         self.encoder = AttributeEncoder(
             vocab_size, attributes=count, embedding_size=embedding_size, code_size=code_size

@@ -17,7 +17,11 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
-from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    constructor_arguments,
+    load_model_folder,
+    save_model_folder,
+)
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.nn.text_cnn import TextCNN
@@ -56,15 +60,11 @@ class Scorer(nn.Module):
         hidden_size: int = 256,
         filters: int = 128,
     ) -> None:
+        arguments = constructor_arguments(locals(), "vocab_size")
         super().__init__()
         self.attributes = tuple(attributes)
         self.dtype = torch.float32
-        self.arguments: dict[str, Any] = {
-            "attributes": list(attributes),
-            "embedding_size": embedding_size,
-            "hidden_size": hidden_size,
-            "filters": filters,
-        }
+        self.arguments = arguments
         self.recognizer = TextCNN(
             vocab_size,
             attributes=len(attributes),
