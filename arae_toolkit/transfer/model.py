@@ -15,7 +15,7 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.hub import folder_of
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, parts_of
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer.fluency import kept_floor
 from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
@@ -110,11 +110,8 @@ class TransferModel:
                 f"{folder}: no transfer model; name a folder that 'arae-toolkit pretrain' has "
                 "written for a labelled corpus such as yelp"
             )
-        try:
+        with parts_of(folder):
             rewriter = BY_FOLDER_KIND[content.config["kind"]].load(content, precision)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         scorer, vocabulary = Scorer.from_pretrained(folder / SCORER_FOLDER)
         alike = vocabulary.sha256 == content.vocabulary.sha256
         if not alike or scorer.attributes != rewriter.attributes:

@@ -20,6 +20,7 @@ from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
     load_model_folder,
+    parts_of,
     save_model_folder,
 )
 from arae_toolkit.nn import initialization
@@ -96,11 +97,8 @@ class Scorer(nn.Module):
         content = load_model_folder(folder)
         if content.config.get("kind") != SCORER or content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: no scorer of transfers here")
-        try:
+        with parts_of(folder):
             return network_of(cls, content), content.vocabulary
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
 
     def save_pretrained(self, folder: Path, vocabulary: Vocabulary) -> None:
         """Write a self-contained folder."""
