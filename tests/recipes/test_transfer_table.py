@@ -60,9 +60,9 @@ class Marker:
 
 
 @pytest.fixture
-def measurer(corpus, tmp_path):
+def measurer(corpus):
     model = equal_chances(corpus.vocabulary)
-    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path, "train")
+    instruments = Evaluators((Marker(corpus.labels),), model, "train")
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 
