@@ -113,7 +113,7 @@ def measure_text_model(
         if len(rows) > 1:
             dimensions = asdict(measure_dimensions(codes_of(model, store, rows)))
     note(f"{samples:,} samples")
-    drawn = model.sample(samples, seed=seed, decoding=_words_of(model))
+    drawn = model.sample(samples, seed=seed, decoding=decoding_of(model))
     return TextModelFigures(
         reconstruction,
         swapped,
@@ -154,7 +154,7 @@ def new_sentences(
     drawn = model.sample_blocks(
         [count] * (1 if known is None else DRAWS_EACH),
         seed=seed,
-        decoding=_words_of(model),
+        decoding=decoding_of(model),
         prior=prior,
     )
     for block in drawn:
@@ -169,6 +169,6 @@ def new_sentences(
     return chosen, left_out
 
 
-def _words_of(model: ARAE) -> Decoding:
-    """Return how words are chosen: a language model, asked for the likeliest, writes one text."""
+def decoding_of(model: ARAE) -> Decoding:
+    """Return how samples are decoded: greedily, unless without a code they would all be one."""
     return Decoding("sample") if isinstance(model.prior, NoCodePrior) else Decoding()
