@@ -18,10 +18,9 @@ from arae_toolkit.models.hub import folder_of
 from arae_toolkit.models.model_folder import load_model_folder, parts_of
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer.fluency import kept_floor
-from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, SCORER_FOLDER, Scorer
 from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
-SCORER_FOLDER = "scorer"
 FLUENCY_WEIGHT = 0.3
 """A nat per token counts so much where proposals are ranked. The logarithms of the target's
 probability and of the content BLEU count whole."""

@@ -15,7 +15,8 @@ from arae_toolkit.recipes.reproduce.transfer.table import Measurer, Sources, met
 from arae_toolkit.reports.tables.transfer import judges_accuracy
 from arae_toolkit.transfer.infilling.network import INFILLING, new_infilling_network
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
-from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER
 
 AE = System("ae", "ae")
 NAMES = list(small_transfer.ATTRIBUTES)

@@ -30,6 +30,8 @@ from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
+SCORER_FOLDER = "scorer"
+"""In the folder of a transfer model."""
 FLOOR_FILE = "fluency.json"
 """Beside the weights of a scorer: the floor of fluency, and which weights it was found with."""
 
@@ -179,5 +181,5 @@ def copy_scorer(source: Path, folder: Path) -> None:
     for name in ("tokenizer.json", "model.safetensors", "config.json", FLOOR_FILE):
         if name == FLOOR_FILE and not (source / name).exists():
             continue  # of a scorer that was trained before there was a floor
-        with replacing(folder / "scorer" / name) as temporary:
+        with replacing(folder / SCORER_FOLDER / name) as temporary:
             shutil.copyfile(source / name, temporary)
