@@ -17,7 +17,7 @@ from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
 from arae_toolkit.models.model_folder import constructor_arguments
 from arae_toolkit.nn import initialization
-from arae_toolkit.nn.bilstm_encoder import MASKED
+from arae_toolkit.nn.text_cnn import largest_responses
 from arae_toolkit.transfer.cross_aligned.generator import AttributeGenerator, Behaviour
 
 
@@ -94,13 +94,8 @@ class StateDiscriminator(nn.Module):
         columns = torch.arange(states.shape[1], device=states.device)
         beyond = (columns >= behaviour.lengths[:, None])[:, :, None]
         states = states.masked_fill(beyond, 0.0)
-        responses = []
-        for width, layer in zip(self.widths, self.filters, strict=True):
-            # Nothing stands before a sentence, so that a filter ends at each state and no other.
-            seen = functional.pad(states, (0, 0, width - 1, 0)).unfold(1, width, 1)
-            response = layer(seen.transpose(2, 3).flatten(2)).float()
-            responses.append(response.masked_fill(beyond, MASKED).amax(dim=1))
-        found = functional.leaky_relu(torch.cat(responses, dim=1), 0.01)
+        found = largest_responses(states, beyond, widths=self.widths, filters=self.filters)
+        found = functional.leaky_relu(found, 0.01)
         return self.output(seeded_dropout(found, dropout, generator))[:, 0]  # type: ignore[no-any-return]
 
 
