@@ -8,8 +8,8 @@ Fingerprints are those of the content: line ends and indentation of a JSON file 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,20 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
     has_tokenizer = (folder / TOKENIZER).exists()
     vocabulary = Vocabulary.load(folder / TOKENIZER) if has_tokenizer else None
     return ModelFolder(config, vocabulary, tensors)
+
+
+@contextmanager
+def parts_of(folder: Path) -> Iterator[None]:
+    """Say of which folder the parts are that no model can be made of.
+
+    Raises:
+        CheckpointMismatch: If what stands inside fails as a constructor or torch does.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
 
 
 def _refuse_average(folder: Path, config: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Run folders: how a run was trained, as far as its folder knows it, its log and its sizes."""
+"""Run folders: how a run was trained, as far as its folder knows it, and its sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.storage.json_files import read_object
-from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -88,14 +87,6 @@ def training_command(config: Mapping[str, Any]) -> str | None:
     for key, value in changes.items():
         words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)
-
-
-def log_rows(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """Return the ``train`` or ``dev`` rows that a run has logged, or all; none without a log."""
-    path = folder / METRICS
-    if not path.is_file():
-        return []
-    return [row for row in read_rows(path) if kind is None or row.get("kind") == kind]
 
 
 def parameters_of(folder: Path) -> dict[str, int]:

@@ -103,7 +103,8 @@ def outputs_of(
         kept_as: Put behind the system's name in that of the file, for sources of another choice.
     """
     from arae_toolkit.transfer.infilling.rewriter import Infilling
-    from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+    from arae_toolkit.transfer.model import TransferModel
+    from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER
 
     kept = place / "outputs" / f"{system.name}{kept_as}.jsonl"
     folder = system.model_in(place)
