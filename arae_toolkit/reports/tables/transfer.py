@@ -108,13 +108,15 @@ def title_of(system: str) -> str:
 
 
 def transfer_table(result: Result) -> str:
-    """Return every system's measures in all directions together, in Markdown, the paper's behind.
+    """Return every system's measures in all directions together, in Markdown.
+
+    The paper's stand behind, but not behind a part of Table 4, for which it has none.
 
     What was measured of no system, as by a judge that came later, has no column.
     """
     systems = result["details"]["systems"]
     measures = _measured(result, systems, "overall", tuple(MEASURES))
-    papers = any(name in TABLE3 for name in systems)
+    papers = "part" not in result["details"] and any(name in TABLE3 for name in systems)
     heads = ["", *(MEASURES[measure] for measure in measures)]
     if papers:
         heads.append("paper: transfer / BLEU / forward / reverse")
@@ -302,12 +304,12 @@ def ideas_block(results: Results) -> str:
 
 
 def table4_block(results: Results) -> str:
-    """Return the directions of Table 4.
+    """Return the parts of Table 4, all directions together and each by itself.
 
     Raises:
         ToolkitError: If none of its parts has been measured.
     """
-    parts = ("table4-replies", "table4-titles")
+    parts = ("table4-titles", "table4-replies")
     found = [results[name] for name in parts if name in results]
     if not found:
         raise ToolkitError("Table 4 has not been measured; see arae-toolkit reproduce table4")
@@ -316,6 +318,7 @@ def table4_block(results: Results) -> str:
         for result in found
         for part in (
             f"**{result['details']['part']}**",
+            transfer_table(result),
             directions_table(result),
             measured_on(result),
         )

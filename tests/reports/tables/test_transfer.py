@@ -257,6 +257,16 @@ def test_blocks_name_the_command_that_makes_their_results():
         topics_block({}, "science")
 
 
+def test_table4_has_all_directions_together_and_none_of_the_papers_figures():
+    parts = {
+        f"table4-{part}": _result(["copy", "arae-1"], part=part) for part in ("replies", "titles")
+    }
+    text = table4_block(parts)
+    assert text.index("**titles**") < text.index("**replies**")
+    assert text.count("| transfer, n-grams |") == 2 and "paper" not in text
+    assert "paper" in transfer_table(_result(["copy", "arae-1"]))
+
+
 def test_all_sentences_of_a_topic_are_shown():
     inputs = [
         {"label": "science", "text": "What | is it?", "music": "Who is it?", "politics": "Why?"},
