@@ -56,8 +56,9 @@ class Rewriter(Protocol):
         ...
 
 
-_TEMPERATURES = (0.5, 0.8)
-_STRENGTHS = (1.0, 0.6, 1.5, 2.5)
+TEMPERATURES = (0.5, 0.8)
+STRENGTHS = (1.0, 0.6, 1.5, 2.5)
+"""Of proposals behind the first, as factors on the strength asked for; each in turn."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -75,19 +76,6 @@ def network_of(kind: type[Network], content: ModelFolder) -> Network:
         arguments=content.config["model"],
         tensors=content.tensors,
     ).eval()
-
-
-def variation(turn: int) -> tuple[float, float]:
-    """Return the temperature of a proposal, and the factor on the strength that was asked for.
-
-    The first is greedy, at the strength that was asked for; eight ways of drawing follow.
-
-    Example:
-        >>> [variation(turn) for turn in (0, 1, 3, 4)]
-        [(0.0, 1.0), (0.5, 0.6), (0.5, 2.5), (0.8, 1.0)]
-    """
-    temperature = _TEMPERATURES[turn // len(_STRENGTHS) % len(_TEMPERATURES)]
-    return temperature if turn else 0.0, _STRENGTHS[turn % len(_STRENGTHS)]
 
 
 def uniform_draws(seed: int, sentences: Sequence[Sentence], *, count: int, length: int) -> Tensor:

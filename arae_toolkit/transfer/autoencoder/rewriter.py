@@ -14,11 +14,12 @@ from arae_toolkit.devices import Precision, dtype_of, reduced
 from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.rewriter import (
+    STRENGTHS,
+    TEMPERATURES,
     ProposalDecoding,
     Sentence,
     network_of,
     uniform_draws,
-    variation,
 )
 
 LATENT = "transfer"
@@ -82,11 +83,12 @@ class LatentRewriter:
             decoder, longest = self.model.decoder, self.model.max_length
             draws = uniform_draws(seed, own, count=count, length=longest)
             for turn, uniform in enumerate(draws):
-                temperature, factor = variation(turn)
+                factor = STRENGTHS[turn % len(STRENGTHS)]
+                warmer = turn // len(STRENGTHS) % len(TEMPERATURES)
                 found = self._decode(
                     decoder.of(value),
                     decoder.code_of(value, self.codes(own, value, strength=strength * factor)),
-                    temperature=temperature,
+                    temperature=TEMPERATURES[warmer] if turn else 0.0,
                     uniform=uniform,
                 )
                 for row, words in zip(rows, found, strict=True):

@@ -14,11 +14,12 @@ from arae_toolkit.models.model_folder import ModelFolder
 from arae_toolkit.ops.linear_cross_entropy import token_nats
 from arae_toolkit.transfer.cross_aligned.network import CrossAligned
 from arae_toolkit.transfer.rewriter import (
+    STRENGTHS,
+    TEMPERATURES,
     ProposalDecoding,
     Sentence,
     network_of,
     uniform_draws,
-    variation,
 )
 
 CROSS_ALIGNED = "cross-aligned"
@@ -72,12 +73,11 @@ class CrossAlignedRewriter:
         proposals: list[list[Sentence]] = [[] for _ in sentences]
         draws = uniform_draws(seed, sentences, count=count, length=self.model.max_length)
         for turn, uniform in enumerate(draws):
-            temperature, factor = variation(turn)
-            far = strength * factor
+            far = strength * STRENGTHS[turn % len(STRENGTHS)]
             decoded = self._decode(
                 self.model.generator,
                 torch.cat([own + far * (wanted - own), code], dim=1),
-                temperature=temperature,
+                temperature=TEMPERATURES[turn % len(TEMPERATURES)] if turn else 0.0,
                 uniform=uniform,
             )
             for found, words in zip(proposals, decoded, strict=True):
