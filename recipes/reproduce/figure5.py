@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.latent.offsets import MEAN
 from arae_toolkit.recipes.reproduce.plain_systems import (
     CODES,
     PlainChoices,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from arae_toolkit.latent.offsets import Keep
 
 ROWS = ("arae", "ae")
+MEAN = "mean"
 QUICK_COUNT, QUICK_DECODINGS = 50, 20
 QUICK_TEMPERATURES, QUICK_SCALES = (0.3, 0.7), (1.0, 1.5)
 

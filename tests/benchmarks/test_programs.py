@@ -666,7 +666,9 @@ def test_reports_and_the_tables(folders, corpus, tmp_path):
     out, readme = tmp_path / "results", tmp_path / "README.md"
     out.mkdir()
     shown = {"runs": {"ARAE": {"samples": arae["details"]["samples"]}}}
-    (out / "gallery-snli.json").write_text(json.dumps({**arae, "details": shown}))
+    (out / "gallery-snli.json").write_text(
+        json.dumps({**arae, "name": "gallery-snli", "details": shown})
+    )
     readme.write_text("# x\n")
     page = tmp_path / "docs" / "results" / "generation.md"
     page.parent.mkdir(parents=True)
