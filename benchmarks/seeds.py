@@ -35,9 +35,10 @@ from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.preparation import prepare_corpus
 from arae_toolkit.errors import ToolkitError
-from arae_toolkit.recipes.shared.child_processes import cores, default_jobs
+from arae_toolkit.recipes.shared.child_processes import default_jobs
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.reports.results import Metric
+from arae_toolkit.version import cores
 
 SIZE = 4000
 AT_ONCE, IN_TURN = "at once", "one after another"

@@ -1,11 +1,13 @@
 """Splits that are taken from train, where a corpus has none of its own.
 
 Pairs are taken by their premise where there are enough of them, so that no text that a classifier
-has learned from is asked about again.
+has learned from is asked about again. Sentences of known documents are taken by document, each for
+itself, so that corpora of other topics or parts of the same file hold the same documents out.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +17,13 @@ import numpy.typing as npt
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows
 
 MOST_HELD_OUT = 5_000
-"""Largest split that is taken from train."""
+"""Largest split that is taken from train, of rows or pairs."""
+MOST_DOCUMENTS = 20_000
+"""Most documents of a file that become one split."""
+NO_DOCUMENT = -1
+"""Stands for the document of a sentence of which it is not known."""
 _FEWEST_PREMISES = 20  # with fewer, the shares could not be met
+_HASHED = 8  # bytes
 
 Masks = dict[str, npt.NDArray[np.bool_]]
 """By split, which rows of train it takes. Shape (N,)."""
@@ -36,6 +43,43 @@ def held_out_rows(count: int, shares: Mapping[str, float], seed: int) -> Masks:
         {'dev': 2, 'test': 4}
     """
     return _taken(np.random.default_rng(seed).permutation(count), np.ones(count), shares)
+
+
+def held_out_documents(
+    documents: npt.NDArray[np.int64], shares: Mapping[str, float], seed: int, *, in_all: int
+) -> Masks:
+    """Return which sentences each split takes: all those of some documents.
+
+    Where one goes depends on the shares, the seed and the document, and not on what else there is.
+    Without documents, or with so few that a split would be empty, single sentences are taken.
+
+    Args:
+        documents: The document of each sentence, ``NO_DOCUMENT`` where it is not known. Shape (N,).
+        shares: By split, in the order in which they take.
+        seed: Of the draw.
+        in_all: Documents of the file, whether or not they are among these.
+    """
+    if not len(documents) or (documents == NO_DOCUMENT).any():
+        return held_out_rows(len(documents), shares, seed)
+    of_each, which = np.unique(documents, return_inverse=True)
+    drawn = np.array([fraction_of(b"held out %d %d" % (seed, one)) for one in of_each.tolist()])
+    masks: Masks = {}
+    first = 0.0
+    for split, share in shares.items():
+        last = first + min(share, MOST_DOCUMENTS / max(in_all, 1))
+        masks[split] = ((first <= drawn) & (drawn < last))[which]
+        first = last
+    masks = {split: mask for split, mask in masks.items() if shares[split]}
+    taken = sum(int(mask.sum()) for mask in masks.values())
+    if taken == len(documents) or not all(mask.any() for mask in masks.values()):
+        return held_out_rows(len(documents), shares, seed)
+    return masks
+
+
+def fraction_of(key: bytes) -> float:
+    """Return a number from 0 to 1 that depends on the key alone."""
+    digest = hashlib.blake2b(key, digest_size=_HASHED).digest()
+    return int.from_bytes(digest, "big") / (1 << 8 * _HASHED)
 
 
 def held_out_pairs(

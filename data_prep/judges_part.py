@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows
+from arae_toolkit.data_prep.held_out import NO_DOCUMENT, fraction_of
 
 FEWEST = 100
 """Train is not split where the judges would get fewer sentences, from which they learn nothing."""
-
-NO_DOCUMENT = -1
-_HASHED = 8  # bytes
 
 
 def judges_rows(
@@ -45,7 +42,7 @@ def judges_rows(
         text if document == NO_DOCUMENT else b"document %d" % document
         for text, document in zip(words, documents.tolist(), strict=True)
     ]
-    judges = np.array([_fraction(key) < share for key in keys], dtype=np.bool_)
+    judges = np.array([fraction_of(key) < share for key in keys], dtype=np.bool_)
     systems = {text for text, taken in zip(words, judges, strict=True) if not taken}
     also = np.array([text in systems for text in words], dtype=np.bool_) & judges
     judges &= ~also
@@ -73,9 +70,3 @@ def _words_alone(texts: EncodedTexts, rows: Rows) -> list[bytes]:
         ids = sentences.tokens[start : end - 1].tolist()  # the last one is <eos>
         found.append(b" ".join([names[i] for i in ids if is_word[i]] or [names[i] for i in ids]))
     return found
-
-
-def _fraction(key: bytes) -> float:
-    """Return a number from 0 to 1 that depends on the key alone."""
-    digest = hashlib.blake2b(key, digest_size=_HASHED).digest()
-    return int.from_bytes(digest, "big") / (1 << 8 * _HASHED)

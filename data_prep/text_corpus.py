@@ -17,7 +17,7 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.data_prep import encoded_texts, judges_part
 from arae_toolkit.data_prep.corpus_folder import TOKENIZER
 from arae_toolkit.data_prep.encoded_texts import EncodedTexts, Rows, TextTable
-from arae_toolkit.data_prep.held_out import held_out_pairs, held_out_rows
+from arae_toolkit.data_prep.held_out import NO_DOCUMENT, held_out_documents, held_out_pairs
 from arae_toolkit.data_prep.readers.downloads import Advance, Progress
 from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
 from arae_toolkit.errors import DataError
@@ -86,6 +86,9 @@ class ReadRows:
 
     dropped: dict[str, dict[str, int]] = field(default_factory=dict)
     """The rows of each split that could not be used, counted by reason."""
+
+    rows_of_train: int = 0
+    """The rows of train's files, used or not."""
 
 
 def write_text_corpus(
@@ -206,6 +209,8 @@ def read_rows(rows: TextRows, log: RowLog, progress: Progress) -> ReadRows:
     for split in [name for name in SPLITS if name in rows.sentences or name in rows.pairs]:
         with progress(f"reading {split}", None) as advance:
             _read_split(split, rows, read, id_of, log, advance)
+        if split == "train":
+            read.rows_of_train = sum(log.rows.values())
         read.dropped[split] = log.take_dropped()
     read.labels = list(rows.labels) if rows.labels is not None else sorted(ids)
     if rows.labels is None and NO_NUMBER in ids and set(ids) != {NO_NUMBER, "1"}:
@@ -235,7 +240,7 @@ def _read_split(
             texts.append(read.table.add(sentence.text))
             labels.append(id_of(sentence.label))
             document = sentence.document
-            documents.append(judges_part.NO_DOCUMENT if document is None else document)
+            documents.append(NO_DOCUMENT if document is None else document)
             advance()
     if split in rows.pairs:
         first, pair_labels = len(texts), array("h")
@@ -243,7 +248,7 @@ def _read_split(
             texts.extend((read.table.add(pair.premise), read.table.add(pair.hypothesis)))
             pair_labels.append(id_of(pair.label))
             labels.extend((UNLABELLED, UNLABELLED))
-            documents.extend((judges_part.NO_DOCUMENT, judges_part.NO_DOCUMENT))
+            documents.extend((NO_DOCUMENT, NO_DOCUMENT))
             advance()
         read.pairs[split] = _labelled(texts[first:], pair_labels, documents[first:])
     read.sentences[split] = _labelled(texts, labels, documents)
@@ -318,9 +323,12 @@ def select_sentences(
     missing = {split: share for split, share in held_out.items() if split not in kept}
     train = kept["train"]
     left = np.ones(len(train.texts), dtype=np.bool_)
-    for split, mask in held_out_rows(len(left), missing, seed).items():
+    masks = held_out_documents(train.documents, missing, seed, in_all=read.rows_of_train)
+    for split, mask in masks.items():
         kept[split], dropped[split] = train.at(mask), {}
         taken[split] = {"from": "train", "sentences": int(mask.sum()), "seed": seed}
+        if known := set(kept[split].documents.tolist()) - {NO_DOCUMENT}:
+            taken[split]["documents"] = len(known)
         left &= ~mask
     kept["train"] = train.at(left)
     kept = {split: kept[split] for split in SPLITS if split in kept}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.options import device_option
-from arae_toolkit.recipes.shared.progress import console, progress
+from arae_toolkit.recipes.shared.options import device_option, json_option
+from arae_toolkit.recipes.shared.progress import progress, say
 
 if TYPE_CHECKING:
     from arae_toolkit.benchmarks.overview_table import Row
@@ -59,7 +59,7 @@ QUICK_SIZE = 2000
     help="Runs of each version, in turn.",
 )
 @click.option("--quick", is_flag=True, help="Rough numbers on a tiny corpus, within a minute.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -94,8 +94,8 @@ def benchmark(
         with progress("measuring", extent.runs(place)) as here.done:
             metrics, details, rows = measure(here, here.corpus, extent, batch_size=batch_size)
         if out is not None:
-            command = shlex.join(["arae-toolkit", *sys.argv[1:]])
-            _say(f"written: {here.save(metrics, details, command=command)}")
+            command = command_line(without=("out",))
+            say(f"written: {here.save(metrics, details, command=command)}")
     if as_json:
         table = {"rows": [asdict(row) for row in rows], "metrics": metrics, "details": details}
         click.echo(json.dumps(table, indent=2, ensure_ascii=False))
@@ -117,21 +117,17 @@ def _corpus(path: Path | None, *, quick: bool) -> Iterator[Corpus]:
         yield open_corpus(path)
         return
     if not quick:
-        _say(f"no corpus in {default}; measuring on the synthetic one, whose vocabulary is small")
+        say(f"no corpus in {default}; measuring on the synthetic one, whose vocabulary is small")
     options = PrepareOptions(size=QUICK_SIZE) if quick else PrepareOptions()
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare_corpus(
             "synthetic",
             out=Path(folder) / "synthetic",
             options=options,
-            report=_say,
+            report=say,
             progress=progress,
         )
         yield Corpus(prepared)
-
-
-def _say(text: str) -> None:
-    console().print(text, markup=False, highlight=False)
 
 
 def _show(rows: list[Row]) -> None:

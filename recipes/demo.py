@@ -14,6 +14,7 @@ from arae_toolkit.recipes.shared.corpora import prepared
 from arae_toolkit.recipes.shared.options import out_option
 from arae_toolkit.recipes.shared.progress import console, progress, say
 from arae_toolkit.recipes.shared.training_display import training_display
+from arae_toolkit.reports.markdown import text_table
 from arae_toolkit.reports.tables.latent import PAPER_OFFSETS
 from arae_toolkit.storage.paths import run_folder
 
@@ -103,7 +104,7 @@ def _write_report(path: Path, model: ARAE, corpus: Corpus) -> None:
     body = ""
     for title, columns, cells in sections:
         _show(title, columns, cells)
-        body += f"## {title}\n\n{_markdown(columns, cells)}\n\n"
+        body += f"## {title}\n\n{text_table(columns, cells)}\n\n"
     run = path.parent
     commands = (
         f"    arae-toolkit sample {run} --count 20\n"
@@ -164,8 +165,3 @@ def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console().print(table)
-
-
-def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

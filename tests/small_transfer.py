@@ -28,8 +28,7 @@ from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.recipes.shared.progress import progress
 from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.rewriter import LATENT
-from arae_toolkit.transfer.model import SCORER_FOLDER
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER, Scorer
 
 MARKERS = {"good": ("great", "lovely", "tasty"), "bad": ("awful", "nasty", "bland")}
 SUBJECTS = ("food", "soup", "cake", "room", "staff", "coffee", "bread", "bar", "menu", "table")

@@ -17,17 +17,13 @@ from typing import Any, BinaryIO
 from arae_toolkit.errors import DataError, NotFound, ToolkitError
 from arae_toolkit.storage.atomic_files import json_text, remove_leftovers, replacing
 from arae_toolkit.storage.json_files import check_regular, parsed_object, read_object
+from arae_toolkit.storage.paths import is_address
 from arae_toolkit.storage.row_forms import ROW_SUFFIXES
 from arae_toolkit.storage.text_lines import checked, open_binary, reading
 
 PACKED = ".gz"
 _GLOB_MARKS = "*?["
 _TEMPORARY = ".part"
-
-
-def is_address(name: str) -> bool:
-    """Return whether a name is an address such as ``s3://bucket/rows``, rather than a path."""
-    return "://" in name
 
 
 def file_system(name: str) -> tuple[Any, str]:

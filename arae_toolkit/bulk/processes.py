@@ -14,6 +14,7 @@ from typing import Any
 from arae_toolkit.bulk.tasks import Task
 from arae_toolkit.bulk.workers import MOST_ATTEMPTS, Part, Record, Worker
 from arae_toolkit.errors import ToolkitError
+from arae_toolkit.version import cores
 
 _THREADS_VARIABLE = "OMP_NUM_THREADS"
 _PATIENCE_SECONDS = 10.0
@@ -94,7 +95,7 @@ class _Process:
         self.index = index
         self.part: Part | None = None
         self.pipe, theirs = _SPAWN.Pipe()
-        threads = max(1, len(os.sched_getaffinity(0)) // workers)
+        threads = max(1, cores() // workers)
         self.process = _SPAWN.Process(
             target=_work, args=(task, output, index, threads, theirs), daemon=True
         )

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from arae_toolkit.bulk.files import InputFile, OutputFolder, file_system, input_files, is_address
+from arae_toolkit.bulk.files import InputFile, OutputFolder, file_system, input_files
 from arae_toolkit.bulk.part_files import answer_form
 from arae_toolkit.bulk.tasks import Task
 from arae_toolkit.bulk.workers import (
@@ -25,6 +25,7 @@ from arae_toolkit.errors import CheckpointMismatch, DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import json_text
 from arae_toolkit.storage.failure_counts import FailureCounts
 from arae_toolkit.storage.locks import locked
+from arae_toolkit.storage.paths import is_address
 from arae_toolkit.storage.row_forms import Kind
 from arae_toolkit.storage.rows import Row, open_rows
 

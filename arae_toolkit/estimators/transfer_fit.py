@@ -19,7 +19,8 @@ from arae_toolkit.optim import schedules
 from arae_toolkit.storage.atomic_files import write_json_lines
 from arae_toolkit.training.experiment import RunOptions
 from arae_toolkit.transfer.labelled_corpus import labelled_part
-from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER
 from arae_toolkit.transfer.scorer.training import scorer_settings, train_scorer
 from arae_toolkit.transfer.systems import SYSTEMS
 

@@ -26,7 +26,7 @@ from arae_toolkit.models.image_arae import ImageARAE
 from arae_toolkit.models.interfaces import Autoencoder
 from arae_toolkit.nn.critic import Critic
 from arae_toolkit.nn.priors import Generator, without_noise
-from arae_toolkit.training.metrics_log import METRICS, read_rows
+from arae_toolkit.training.metrics_log import dev_rows
 
 Pairs = npt.NDArray[np.int64]
 
@@ -191,10 +191,10 @@ def training_curve(run: Path) -> list[dict[str, float]]:
     Args:
         run: Folder of the run; where its log is not there, there is no row.
     """
-    if not (run / METRICS).is_file():
-        return []
-    rows = [row for row in read_rows(run / METRICS) if row.get("kind") == "dev"]
-    return [{key: row[key] for key in TRAINING_CURVE if row.get(key) is not None} for row in rows]
+    return [
+        {key: row[key] for key in TRAINING_CURVE if row.get(key) is not None}
+        for row in dev_rows(run)
+    ]
 
 
 def covariance_trace(codes: Tensor) -> float:

@@ -41,11 +41,10 @@ class DigitClassifier:
     Args:
         ink: Images that no system has learned from. Shape (N, P).
         labels: Their digits. Shape (N,).
-        seed: Of weights and batches.
     """
 
-    def __init__(self, ink: Ink, labels: npt.NDArray[np.int16], *, seed: int = 0) -> None:
-        self._network = MLPClassifier((HIDDEN_UNITS,), max_iter=PASSES, random_state=seed)
+    def __init__(self, ink: Ink, labels: npt.NDArray[np.int16]) -> None:
+        self._network = MLPClassifier((HIDDEN_UNITS,), max_iter=PASSES, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it has learned enough
             self._network.fit(ink, labels)

@@ -29,6 +29,7 @@ from arae_toolkit.generation.decoding import Decoding, Search
 from arae_toolkit.models.folder_schema import filled
 from arae_toolkit.models.language_model import LanguageModelNetwork
 from arae_toolkit.models.model_folder import ModelFolder, save_model_folder
+from arae_toolkit.nn.priors import NoCodePrior
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample
 
 FEWEST_OUTPUTS = 20
@@ -173,7 +174,7 @@ class LanguageModel:
         )
         generator = torch.Generator(device).manual_seed(seed)
         way = {"best_of": best_of, "at_once": at_once}
-        for words in best_blocks(search, _NoCode(device), sizes, generator=generator, **way):
+        for words in best_blocks(search, NoCodePrior(), sizes, generator=generator, **way):
             yield [self.vocabulary.decode(row) for row in words.tolist()]
 
     def save(self, folder: Path, run: Mapping[str, str]) -> None:
@@ -196,17 +197,6 @@ class LanguageModel:
         network = filled(_new_network(len(content.vocabulary), settings), content.tensors)
         perplexity = float(content.config["held_out_perplexity"])
         return cls(network.eval(), content.vocabulary, settings, perplexity)
-
-
-@dataclass(frozen=True)
-class _NoCode:
-    """The prior of a model without a code: its one coordinate is always 0."""
-
-    device: torch.device
-
-    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """Return zeros. Shape (count, 1)."""
-        return torch.zeros(count, 1, device=self.device)
 
 
 def _new_network(vocab_size: int, settings: LanguageModelSettings) -> LanguageModelNetwork:
@@ -253,9 +243,7 @@ def train_language_model(
         samples = settings.softmax_samples
         batch = store.batch(rows)
         with reduced(device, dtype):
-            nats: Tensor = network(
-                batch, dtype=dtype, sample=SoftmaxSample(samples, random) if samples else None
-            )
+            nats: Tensor = network(batch, dtype=dtype, sample=SoftmaxSample(samples, random))
         return nats / batch.symbols
 
     best = keep_best_epoch(

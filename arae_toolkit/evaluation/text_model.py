@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from arae_toolkit.data.corpus import Corpus, PackedSentences, pack
+from arae_toolkit.data.noise import swappable
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.code_dimensions import measure_dimensions
 from arae_toolkit.evaluation.code_space import edit_neighbours, measure_code_space
@@ -93,17 +95,15 @@ def measure_text_model(
     if "dev" in there and not isinstance(model.prior, NoCodePrior):
         note("code space and swapped words")
         store, sentences = store_of_split(model, corpus, "dev"), corpus.split("dev")
-        try:
+        lengths = torch.from_numpy(store.host_lengths.astype(np.int64))
+        if swappable(lengths, swaps=MOST_SWAPS).any():
             curve = [
                 measure_swapped_reconstruction(
                     model, store, swaps=swaps, most_swaps=MOST_SWAPS, seed=seed
                 )
                 for swaps in range(MOST_SWAPS + 1)
             ]
-        except ValueError:  # every sentence is too short
-            curve = []
-        swapped = [point.nats_per_sentence for point in curve]
-        if curve:
+            swapped = [point.nats_per_sentence for point in curve]
             counts = (curve[0].sentences, curve[0].too_short)
         rows = np.random.default_rng(seed).permutation(len(sentences))[:MONITORED_SENTENCES]
         neighbours = edit_neighbours(sentences, seed=seed)
@@ -113,7 +113,7 @@ def measure_text_model(
         if len(rows) > 1:
             dimensions = asdict(measure_dimensions(codes_of(model, store, rows)))
     note(f"{samples:,} samples")
-    drawn = model.sample(samples, seed=seed, decoding=_words_of(model))
+    drawn = model.sample(samples, seed=seed, decoding=decoding_of(model))
     return TextModelFigures(
         reconstruction,
         swapped,
@@ -154,7 +154,7 @@ def new_sentences(
     drawn = model.sample_blocks(
         [count] * (1 if known is None else DRAWS_EACH),
         seed=seed,
-        decoding=_words_of(model),
+        decoding=decoding_of(model),
         prior=prior,
     )
     for block in drawn:
@@ -169,6 +169,6 @@ def new_sentences(
     return chosen, left_out
 
 
-def _words_of(model: ARAE) -> Decoding:
-    """Return how words are chosen: a language model, asked for the likeliest, writes one text."""
+def decoding_of(model: ARAE) -> Decoding:
+    """Return how samples are decoded: greedily, unless without a code they would all be one."""
     return Decoding("sample") if isinstance(model.prior, NoCodePrior) else Decoding()

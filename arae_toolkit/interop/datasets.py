@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data_prep.readers.outside_rows import OutsideRows, Split
+from arae_toolkit.data_prep.readers.yahoo import CLASSES
 from arae_toolkit.errors import DataError, ToolkitError
 from arae_toolkit.storage.atomic_files import sha256_of_file
 
@@ -54,11 +55,7 @@ _STARS = Known(
 _TOPICS = Known(
     {"train": 1_400_000, "test": 60_000},
     "topic",
-    (
-        *("Society & Culture", "Science & Mathematics", "Health", "Education & Reference"),
-        *("Computers & Internet", "Sports", "Business & Finance", "Entertainment & Music"),
-        *("Family & Relationships", "Politics & Government"),
-    ),
+    tuple(CLASSES.values()),
     text_field="question_title",
 )
 KNOWN = {

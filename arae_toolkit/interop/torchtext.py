@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from arae_toolkit.data.vocabulary import PAD, SPECIAL_TOKENS, UNKNOWN, Vocabulary
 from arae_toolkit.data.word_vectors import WordVectors
 from arae_toolkit.data_prep.readers.outside_rows import Fields, OutsideRows
+from arae_toolkit.data_prep.readers.yahoo import CLASSES
 from arae_toolkit.errors import DataError, ToolkitError
 
 EXTRA = "pip install 'arae-toolkit[torchtext]' (Python 3.11, torch 2.3.1)"
@@ -59,16 +60,7 @@ DATA_SETS = {
     # Its test split has no labels.
     "RTE": _DataSet({"train": "train", "dev": "dev"}, ("entailment", "not_entailment"), 0, _PAIR),
     "YelpReviewPolarity": _DataSet(_TRAIN_AND_TEST, ("negative", "positive"), 1, _TEXT),
-    "YahooAnswers": _DataSet(
-        _TRAIN_AND_TEST,
-        (
-            *("Society & Culture", "Science & Mathematics", "Health", "Education & Reference"),
-            *("Computers & Internet", "Sports", "Business & Finance", "Entertainment & Music"),
-            *("Family & Relationships", "Politics & Government"),
-        ),
-        1,
-        _TEXT,
-    ),
+    "YahooAnswers": _DataSet(_TRAIN_AND_TEST, tuple(CLASSES.values()), 1, _TEXT),
 }
 """torchtext's data sets that a corpus is prepared from, by their names."""
 
@@ -185,7 +177,6 @@ def data_set(name: str, root: Path) -> OutsideRows:
     if name not in DATA_SETS:
         raise DataError(f"no data set {name!r} of torchtext; choose from {', '.join(DATA_SETS)}")
     known = DATA_SETS[name]
-    load_torchtext()
     make = getattr(load_torchtext("torchtext.datasets"), name)
     splits = {
         split: partial(_rows, make, name, root, own, known) for split, own in known.splits.items()

@@ -166,7 +166,6 @@ def draw_originals(
     *,
     without: Collection[str] = (),
     seed: int,
-    advance: Callable[[int], None] = lambda _: None,
 ) -> Originals:
     """Draw distinct sentences that have none of some words: to put in what is there is no change.
 
@@ -176,7 +175,6 @@ def draw_originals(
         count: N.
         without: Words.
         seed: Same seed, same sentences.
-        advance: Told how many more are found.
 
     Raises:
         ToolkitError: If no more turn up.
@@ -190,7 +188,6 @@ def draw_originals(
         for text, point in zip(model.decode(space.codes(points)), points, strict=True):
             if len(found) < count and not set(without) & set(text.split()):
                 found.setdefault(text, point)
-        advance(len(found) - before)
         fruitless = fruitless + 1 if len(found) == before else 0
         if fruitless == _MAX_FRUITLESS_BATCHES:
             raise ToolkitError(

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from arae_toolkit.storage.atomic_files import replacing, write_text
+from arae_toolkit.storage.atomic_files import write_text
+from arae_toolkit.storage.figure_files import save_picture
 
 Method = Literal["pca", "tsne"]
 INCHES, DOTS_PER_INCH = 7.0, 120
@@ -197,8 +198,7 @@ def draw_map(points: npt.NDArray[np.float64], kinds: Sequence[str], path: Path) 
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(frameon=False, fontsize="small", markerscale=2)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    save_picture(path, figure, dots_per_inch=DOTS_PER_INCH)
 
 
 def write_map_page(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from arae_toolkit.models.arae import ARAE
+
 BLOCK_ROWS = 65_536
 """Codes compared at once, which bounds the memory."""
+ENCODED_ROWS = 16_384
+"""Texts read from one report of how far it is to the next."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,29 @@ class Neighbours:
 
     rows: Tensor
     cosines: Tensor
+
+
+def encoded(
+    model: ARAE,
+    texts: Sequence[str],
+    *,
+    block_rows: int = ENCODED_ROWS,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Return the code of each of many texts. Shape (N, Z).
+
+    Args:
+        model: It has codes.
+        texts: N of them, one at least.
+        block_rows: Texts read together: a model reads what many begin with once.
+        advance: Called with the number of texts that were read.
+    """
+    codes = []
+    for start in range(0, len(texts), block_rows):
+        part = texts[start : start + block_rows]
+        codes.append(model.encode(part))
+        advance(len(part))
+    return torch.cat(codes)
 
 
 @torch.no_grad()

@@ -12,7 +12,9 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
+from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.latent.spaces import Space
+from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.interpolation import Interpolation, points_between
 
 
@@ -82,6 +84,21 @@ def random_walks(space: Space, count: int, way: Way, *, generator: torch.Generat
         Shape (count, steps, Z).
     """
     return way(space, *space.draw(2 * count, generator=generator).split(count))
+
+
+def sentences_of(
+    model: ARAE, codes: Tensor, *, decoding: Decoding | None = None
+) -> list[list[str]]:
+    """Return the sentences on ways.
+
+    Args:
+        model: Decodes them.
+        codes: Shape (N, steps, Z).
+        decoding: How words are chosen; greedily unless given.
+    """
+    texts = model.decode(codes.flatten(0, 1), decoding=decoding)
+    steps = codes.shape[1]
+    return [texts[start : start + steps] for start in range(0, len(texts), steps)]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
     load_model_folder,
+    parts_of,
     save_model_folder,
 )
 from arae_toolkit.nn import initialization
@@ -212,13 +213,10 @@ class ARAE(nn.Module):
                 f"{folder}: a model of kind {kind}, where an autoencoder of text is needed; "
                 "'arae-toolkit runs' lists the kinds of runs"
             )
-        try:
+        with parts_of(folder):
             model = network_of(
                 cls, content.vocabulary, arguments=content.config["model"], tensors=content.tensors
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         model.folder, model.precision = folder, precision
         return model.to(device).eval()
 

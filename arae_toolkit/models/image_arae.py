@@ -25,6 +25,7 @@ from arae_toolkit.models.interpolation import points_between
 from arae_toolkit.models.model_folder import (
     constructor_arguments,
     load_model_folder,
+    parts_of,
     save_model_folder,
 )
 from arae_toolkit.nn import initialization
@@ -226,11 +227,8 @@ class ImageARAE(nn.Module):
         content = load_model_folder(folder, device=device)
         if content.config.get("kind") != "image":
             raise CheckpointMismatch(f"{folder}: a text model, where an image model is needed")
-        try:
+        with parts_of(folder):
             model = network_of(cls, arguments=content.config["model"], tensors=content.tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         model.folder = folder
         return model.to(device).eval()
 

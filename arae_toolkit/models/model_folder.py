@@ -8,8 +8,8 @@ Fingerprints are those of the content: line ends and indentation of a JSON file 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.models.folder_schema import check_config, check_finite
-from arae_toolkit.storage.atomic_files import json_text, sha256_of_bytes, write_json
+from arae_toolkit.storage.atomic_files import json_text, sha256_of_bytes, sha256_of_file, write_json
 from arae_toolkit.storage.json_files import parsed_object, read_object, read_text
 from arae_toolkit.storage.safetensors_file import (
     load_tensors,
@@ -144,6 +144,20 @@ def load_model_folder(folder: Path, *, device: str | torch.device = "cpu") -> Mo
     return ModelFolder(config, vocabulary, tensors)
 
 
+@contextmanager
+def parts_of(folder: Path) -> Iterator[None]:
+    """Say of which folder the parts are that no model can be made of.
+
+    Raises:
+        CheckpointMismatch: If what stands inside fails as a constructor or torch does.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
+
+
 def _refuse_average(folder: Path, config: Mapping[str, Any]) -> None:
     """Refuse a folder that averages those in it: it has no weights, and is not damaged.
 
@@ -176,6 +190,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
         raise CheckpointMismatch(f"{folder / CONFIG}: not in the format {FORMAT} of this version")
     return config
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return the fingerprint of the file of weights, by which a model is told from others."""
+    return sha256_of_file(folder / WEIGHTS)
 
 
 def replace_config(folder: Path, entries: Mapping[str, Any]) -> None:

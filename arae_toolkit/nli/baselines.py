@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 INVERSE_PENALTY = 0.1
 """C of the logistic regression, chosen on dev at 28,000 labels among 0.03, 0.1, 0.3, 1 and 3."""
+PARTS = 5
+"""Training pairs are divided into so many, or fewer where a label has not as many."""
 
 
 def majority_accuracy(
@@ -61,7 +63,6 @@ def hypothesis_log_probabilities(
     known: npt.NDArray[np.int64],
     *,
     labels: int,
-    parts: int = 5,
 ) -> npt.NDArray[np.float32]:
     """Return what hypotheses alone say of the labels of pairs, by a model that has not met them.
 
@@ -73,7 +74,6 @@ def hypothesis_log_probabilities(
         rows: Those that are learned from. Shape (N,).
         known: Class of each of them. Shape (N,).
         labels: A.
-        parts: Into how many the pairs are divided; fewer, where a label has not as many.
 
     Returns:
         Logarithms of probabilities, that of guessing for all other pairs. Shape (of the store, A).
@@ -89,7 +89,7 @@ def hypothesis_log_probabilities(
             "hypothesis_weight needs two labels or more, each of two pairs or more, and there are "
             f"{', '.join(map(str, of_each))}; take more labels, or hypothesis_weight=0"
         )
-    parts = min(parts, int(of_each.min()))
+    parts = min(PARTS, int(of_each.min()))
     found = np.full((len(train), labels), -np.log(labels), dtype=np.float32)
     words = [train.hypothesis_words(row) for row in rows.tolist()]
     told = cross_val_predict(

@@ -22,6 +22,7 @@ from arae_toolkit.models.model_folder import (
     FORMAT,
     WEIGHTS,
     load_model_folder,
+    parts_of,
     save_model_folder,
 )
 from arae_toolkit.nli.networks import (
@@ -133,7 +134,7 @@ class NLIModel(nn.Module):
                 f"{folder}: no classifier of sentence pairs; name a folder that arae-toolkit nli "
                 "has written"
             )
-        try:
+        with parts_of(folder):
             arguments, labels = dict(content.config["model"]), list(content.config["labels"])
             filling: dict[str, Any] = {"arguments": arguments, "tensors": content.tensors}
             network: PairNetwork
@@ -147,9 +148,6 @@ class NLIModel(nn.Module):
                 network = network_of(new_outside_network, encoder, len(labels), **filling)
             else:
                 network = network_of(new_network, len(content.vocabulary), len(labels), **filling)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         return cls([network.to(device)], content.vocabulary, labels, arguments=arguments)
 
     def save_pretrained(self, folder: str | Path) -> None:

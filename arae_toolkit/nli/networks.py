@@ -13,11 +13,10 @@ from torch.nn import functional
 from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.nli.outside_encoder import OutsideEncoder
+from arae_toolkit.nli.settings import ModelName
 from arae_toolkit.nn.bilstm_encoder import MASKED, BiLSTMEncoder, max_over_tokens
 from arae_toolkit.nn.lstm_encoder import LSTMEncoder
 from arae_toolkit.ops.prefix_lstm import PrefixLSTM
-
-PairModelKind = Literal["paper", "bilstm-max", "attention"]
 
 
 class VectorClassifier(nn.Module):
@@ -252,7 +251,7 @@ def new_network(
     vocab_size: int,
     labels: int,
     *,
-    kind: PairModelKind,
+    kind: ModelName,
     generator: torch.Generator | None = None,
     **sizes: Any,
 ) -> VectorClassifier | AttentionClassifier:

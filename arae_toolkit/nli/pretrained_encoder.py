@@ -12,12 +12,11 @@ from torch import Tensor
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.hub import folder_of
-from arae_toolkit.models.model_folder import WEIGHTS, load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, weights_sha256
 from arae_toolkit.nli.model import PAIRS, member_names
 from arae_toolkit.nli.networks import PairNetwork
 from arae_toolkit.nli.settings import PairModelConfig
 from arae_toolkit.nn.code_head import CodeForm, code_form_of
-from arae_toolkit.storage.atomic_files import sha256_of_file
 
 PREFIX = "encoder."
 EMBEDDING, HEAD = "embedding.weight", "head.map."
@@ -78,7 +77,7 @@ class PretrainedEncoder:
         form = code_form_of(
             own.get("code_norm", "sphere"), variational=own.get("variational", False)
         )
-        return cls(folder, content.vocabulary, tensors, form, sha256_of_file(folder / WEIGHTS))
+        return cls(folder, content.vocabulary, tensors, form, weights_sha256(folder))
 
     @property
     def whole_for_paper(self) -> bool:

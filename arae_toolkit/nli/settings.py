@@ -84,7 +84,8 @@ class PairTrainingConfig:
     matching_weight: Amount = 0.0
     """Pretraining only: weight of matching a premise with its hypothesis among those of others."""
     softmax_samples: OptionalRows = 1024
-    """Pretraining only: words, beside those masked, that the softmax is estimated from."""
+    """Pretraining only: words, beside those masked, that the softmax is estimated from; 0 takes the
+    whole vocabulary."""
 
     seed: Seed = 0
     """Fixes starting weights, batches and dropout."""

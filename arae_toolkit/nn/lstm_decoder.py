@@ -120,15 +120,26 @@ class LSTMDecoder(nn.Module):
         if batch.packing is None:
             return linear_cross_entropy(states, weight, bias, targets, dtype=dtype, ignored=PAD)
         targets = targets[batch.packing.places]
-        if sample is not None:
-            return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
-        return linear_cross_entropy(states, weight, bias, targets, dtype=dtype)
+        return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
 
     @torch.no_grad()
-    def statistics(
-        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def statistics(self, code: Tensor, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """Return nats and correctness of each real token, in the batch's packed order.
+
+        Args:
+            code: Shape (B, Z).
+            batch: The sentences to be predicted.
+
+        Raises:
+            ValueError: If the batch is not packed.
+        """
+        return token_statistics(*self._scored(code, batch))
+
+    @torch.no_grad()
+    def token_nats(
+        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Return the nats of each real token alone. Shape (N,).
 
         Args:
             code: Shape (B, Z).
@@ -138,19 +149,12 @@ class LSTMDecoder(nn.Module):
         Raises:
             ValueError: If the batch is not packed.
         """
-        return token_statistics(*self._scored(code, batch), dtype=dtype)
-
-    @torch.no_grad()
-    def token_nats(
-        self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
-    ) -> Tensor:
-        """Return the nats of each real token alone. Shape (N,); see :meth:`statistics`."""
         return token_nats(*self._scored(code, batch), dtype=dtype)
 
     def sentence_nats(
         self, code: Tensor, batch: TokenBatch, *, dtype: torch.dtype | None = None
     ) -> Tensor:
-        """Return the nats of each sentence. Shape (B,); see :meth:`statistics`."""
+        """Return the nats of each sentence. Shape (B,); see :meth:`token_nats`."""
         nats = self.token_nats(code, batch, dtype=dtype)
         assert batch.packing is not None, "else token_nats() would have refused it"
         return nats.new_zeros(len(batch)).index_add_(0, batch.packing.rows, nats)

@@ -62,12 +62,26 @@ class TextCNN(nn.Module):
         """
         words = self.embedding(batch.tokens)
         columns = torch.arange(batch.tokens.shape[1], device=batch.device)
-        responses = []
-        for width, layer in zip(self.widths, self.filters, strict=True):
-            # Padding before the sentence, so that a filter starts at each real token and no other.
-            seen = functional.pad(words, (0, 0, width - 1, 0)).unfold(1, width, 1)
-            response = layer(seen.transpose(2, 3).flatten(2)).float()
-            real = (columns < batch.lengths[:, None])[:, :, None]
-            responses.append(response.masked_fill(~real, MASKED).amax(dim=1).relu())
-        features = seeded_dropout(torch.cat(responses, dim=1), dropout, generator)
-        return self.output(features)  # type: ignore[no-any-return]
+        beyond = (columns >= batch.lengths[:, None])[:, :, None]
+        found = largest_responses(words, beyond, widths=self.widths, filters=self.filters).relu()
+        return self.output(seeded_dropout(found, dropout, generator))  # type: ignore[no-any-return]
+
+
+def largest_responses(
+    states: Tensor, beyond: Tensor, *, widths: Sequence[int], filters: nn.ModuleList
+) -> Tensor:
+    """Return the largest response of each filter to each sequence. Shape (B, number of filters).
+
+    Args:
+        states: Of B sequences. Shape (B, T, H).
+        beyond: What of them is padding. Shape (B, T, 1), bool.
+        widths: States that filters see, for each layer of them.
+        filters: A linear layer of ``width * H`` inputs for each width.
+    """
+    responses = []
+    for width, layer in zip(widths, filters, strict=True):
+        # Nothing stands before a sequence, so that a filter ends at each state and no other.
+        seen = functional.pad(states, (0, 0, width - 1, 0)).unfold(1, width, 1)
+        response = layer(seen.transpose(2, 3).flatten(2)).float()
+        responses.append(response.masked_fill(beyond, MASKED).amax(dim=1))
+    return torch.cat(responses, dim=1)

@@ -27,7 +27,7 @@ class SoftmaxSample:
     """How many words beside the batch's own the softmax runs over, and what draws them.
 
     Attributes:
-        size: K. With all other words it is no estimate.
+        size: K; 0 takes all other words, which is no estimate.
         generator: Source of the sample, on the device of the weights.
         batch_words: The words of the whole batch, where the targets are only some of its rows'.
             Any shape; by default the targets' own.
@@ -44,7 +44,7 @@ def sampled_cross_entropy(
     bias: Tensor,
     targets: Tensor,
     *,
-    sample: SoftmaxSample,
+    sample: SoftmaxSample | None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Estimate the linear cross-entropy over the vocabulary from fewer words.
@@ -54,12 +54,14 @@ def sampled_cross_entropy(
         weight: Shape (V, H).
         bias: Shape (V,).
         targets: Gold ids. Shape (N,), int64.
-        sample: The words beside those among the targets.
+        sample: The words beside those among the targets; ``None`` takes the whole vocabulary.
         dtype: Precision of the matrix products.
 
     Returns:
         Summed nats. Scalar.
     """
+    if sample is None or not sample.size:
+        return linear_cross_entropy(hidden, weight, bias, targets, dtype=dtype)
     own, targets = _own_words(targets, sample.batch_words)
     is_own = torch.zeros(len(weight), dtype=torch.bool, device=own.device)
     is_own[own] = True

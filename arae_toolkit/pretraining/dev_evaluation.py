@@ -35,7 +35,7 @@ from arae_toolkit.evaluation.reconstruction import (
     measure_images,
     measure_reconstruction,
 )
-from arae_toolkit.generation.decoding import Decoding
+from arae_toolkit.evaluation.text_model import decoding_of
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.models.image_arae import ImageARAE, walks
 from arae_toolkit.nn.priors import FittedGaussian, NoCodePrior
@@ -182,11 +182,6 @@ def text_evaluation(
         score=partial(selection_score, model, dev, config) if selects else None,
         note=note,
     )
-
-
-def decoding_of(model: ARAE) -> Decoding:
-    """Return how samples are decoded: greedily, unless without a code they would all be one."""
-    return Decoding(method="sample" if isinstance(model.prior, NoCodePrior) else "greedy")
 
 
 def selection_score(model: ARAE, dev: PackedSentences, config: Config) -> float:

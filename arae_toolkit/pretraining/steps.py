@@ -132,7 +132,7 @@ def reconstruction_step(
         leaf = code.detach().requires_grad_()
         fed = drawn(leaf, generator=generator) if variational else leaf
         noisy = add_code_noise(fed, deviation=code_noise, generator=generator)
-        sample = SoftmaxSample(softmax_samples, generator) if softmax_samples else None
+        sample = SoftmaxSample(softmax_samples, generator)
         read = batch.corrupted(share=decoder_word_drop, generator=generator)
         nats = decoder.nats(noisy, batch, dtype=dtype, sample=sample, read=read)
     loss = nats / (batch.symbols if per_token else len(batch))

@@ -13,7 +13,7 @@ from typing import Any, cast
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.errors import CheckpointMismatch, NotFound
 from arae_toolkit.models.folder_schema import network_of
-from arae_toolkit.models.model_folder import CONFIG, load_model_folder, read_config
+from arae_toolkit.models.model_folder import CONFIG, load_model_folder, parts_of, read_config
 from arae_toolkit.nn.priors import (
     FittedGaussian,
     FlowPrior,
@@ -97,14 +97,11 @@ def load_prior(folder: Path, model: Model) -> AnyFittedPrior:
             "fit it again with 'arae-toolkit prior fit', into another folder by --out or with "
             "this one removed"
         )
-    try:
+    with parts_of(folder):
         arguments = dict(config["prior"])
         kind = _CLASSES[arguments.pop("kind")]
         made = network_of(kind, arguments=arguments, tensors=content.tensors)
         prior = cast(AnyFittedPrior, made)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
     loaded: AnyFittedPrior = prior.to(model.device).eval()
     return loaded
 

@@ -15,7 +15,7 @@ from arae_toolkit.priors.folder import (
     prior_folder,
 )
 from arae_toolkit.priors.settings import OF_CORPUS
-from arae_toolkit.training.metrics_log import METRICS, read_rows
+from arae_toolkit.training.metrics_log import dev_rows
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def _known(run: Path, name: str, model: Model) -> KnownPrior:
         config = read_config(folder)
         kind = str(dict(config.get("prior") or {}).get("kind", ""))
         gained = dict(config.get("measures") or {}).get("nats_gained")
-        if gained is None and (folder / METRICS).exists():
-            rows = read_rows(folder / METRICS)
-            gained = max((r["nats_gained"] for r in rows if r["kind"] == "dev"), default=None)
+        if gained is None:
+            gained = max((row["nats_gained"] for row in dev_rows(folder)), default=None)
         load_prior(folder, model)
     except CheckpointMismatch as error:
         return KnownPrior(name, kind, gained, str(error))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.reports.markdown import Result
-from arae_toolkit.storage.atomic_files import replacing
+from arae_toolkit.storage.figure_files import save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Models = Mapping[str, Mapping[str, Any]]
-HEIGHT, WIDTH, DOTS_PER_INCH = 3.2, 3.4, 100
+HEIGHT, WIDTH = 3.2, 3.4  # inches
 NORMS = ("code_norm", "generated_norm")
 VARIANCES = ("code_variance", "generated_variance")
 
@@ -43,9 +43,8 @@ def draw_figure3(models: Models, path: Path) -> None:
     for axes, title in zip((norms, variances, cosines), titles, strict=True):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         _finish(axes, title, "epochs", with_legend=False)
-    drawn = (norms if norms.lines else cosines).get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
-    _save(figure, path)
+    _legend_below(figure, norms if norms.lines else cosines)
+    save_picture(path, figure)
 
 
 def draw_figure4(models: Models, path: Path) -> None:
@@ -71,9 +70,8 @@ def draw_figure4(models: Models, path: Path) -> None:
     )
     for axes, title in zip((nats, perplexity, restored), titles, strict=True):
         _finish(axes, title, "swaps", with_legend=False)
-    drawn = (perplexity if perplexity.lines else nats).get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
-    _save(figure, path)
+    _legend_below(figure, perplexity if perplexity.lines else nats)
+    save_picture(path, figure)
 
 
 def draw_figure5(result: Result, path: Path) -> None:
@@ -106,9 +104,8 @@ def draw_figure5(result: Result, path: Path) -> None:
         axes.set_xticks(range(len(words)), words, rotation=30)
         axes.set_ylim(0, 100)
         axes.set_title(f"{measure}, percent", fontsize="medium")
-    drawn = panels[0].get_legend_handles_labels()
-    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
-    _save(figure, path)
+    _legend_below(figure, panels[0])
+    save_picture(path, figure)
 
 
 def draw_walks(models: Models, path: Path) -> None:
@@ -130,7 +127,7 @@ def draw_walks(models: Models, path: Path) -> None:
     _finish(perplexity, "perplexity along the way", "step")
     changed.set_title("word edits a step", fontsize="medium")
     jump.set_title("largest jump, word edits", fontsize="medium")
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
@@ -139,6 +136,12 @@ def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
 
     figure = Figure(figsize=(count * WIDTH, HEIGHT), layout="constrained")
     return figure, list(figure.subplots(1, count))
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """Put one legend under all panels: what is drawn in one of them."""
+    drawn = axes.get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, fontsize="x-small", loc="outside lower center", ncols=5)
 
 
 def _line(axes: Axes, curve: Sequence[Mapping[str, Any]], key: str, label: str, style: str) -> None:
@@ -159,9 +162,3 @@ def _finish(axes: Axes, title: str, below: str, *, with_legend: bool = True) -> 
         axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
     elif with_legend:
         axes.legend(frameon=False, fontsize="x-small", handlelength=3.5)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all, the same bytes for the same numbers."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

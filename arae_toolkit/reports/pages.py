@@ -21,19 +21,16 @@ from arae_toolkit.reports.markdown import (
 from arae_toolkit.reports.paper.claims import claims_block
 from arae_toolkit.reports.tables.benchmarks import benchmarks_block
 from arae_toolkit.reports.tables.generation import (
+    PAPER,
     frontier_block,
     readings_block,
-    table1_block,
+    table1,
     topic_readings_block,
 )
-from arae_toolkit.reports.tables.images import figure2_block
-from arae_toolkit.reports.tables.latent import (
-    PAPER_SWAPS,
-    figure3_block,
-    figure4_block,
-    figure5_block,
-)
-from arae_toolkit.reports.tables.nli import TABLE5, inference_block, table5_block
+from arae_toolkit.reports.tables.generation import measured_on as generation_measured_on
+from arae_toolkit.reports.tables.images import figure2
+from arae_toolkit.reports.tables.latent import PAPER_SWAPS, figure3, figure4, figure5
+from arae_toolkit.reports.tables.nli import TABLE5, cell_name, inference_block, table5_block
 from arae_toolkit.reports.tables.performance import (
     SAME_ITERATIONS,
     gpu_block,
@@ -48,140 +45,41 @@ from arae_toolkit.reports.tables.sensitivity import sensitivity_block
 from arae_toolkit.reports.tables.transfer import (
     TABLE3,
     ideas_block,
+    measured_on,
     people_block,
-    table3_block,
     table4_block,
     topics_block,
+    transfer_table,
 )
 
-TRAINING_CURVE, CODE_SPACE = "../figures/training-curve.png", "../figures/code-space.png"
-"""Where the pages of ``docs/results`` find the figures."""
 TOPICS = ("science", "music", "politics")
 EXAMPLES = 5
 BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
-MODELS = {"arae": "ARAE", "ae": "AE", "aae": "AAE"}
-PAPER_NATS = {kind: PAPER_SWAPS[MODELS[kind]] for kind in ("arae", "ae")}
-"""Figure 4: nats per sentence of the original, after 0 to 4 swaps in what the encoder read."""
-
-PRETRAINING_ROWS = {
-    "dev_nats_per_sentence": "reconstruction, dev, nats per sentence",
-    "test_nats_per_sentence": "reconstruction, test, nats per sentence",
-    "dev_nats_per_token": "reconstruction, dev, nats per token",
-    "test_nats_per_token": "reconstruction, test, nats per token",
-    "dev_token_accuracy": "tokens right, dev",
-    "test_token_accuracy": "tokens right, test",
-    "dev_exact": "sentences given back word for word, dev",
-    "test_exact": "sentences given back word for word, test",
-    "dev_nats_per_sentence_1_swaps": "1 swap in the input, nats of the original",
-    "dev_nats_per_sentence_2_swaps": "2 swaps",
-    "dev_nats_per_sentence_3_swaps": "3 swaps",
-    "dev_nats_per_sentence_4_swaps": "4 swaps",
-    "code_norm": "norm of codes",
-    "generated_norm": "norm of generated codes",
-    "code_variance": "summed variance of codes",
-    "generated_variance": "summed variance of generated codes",
-    "neighbour_cosine": "cosine of codes of edit neighbours",
-    "random_cosine": "cosine of codes of random pairs",
-    "unique_samples": "distinct among the samples",
-    "copied_samples": "samples that are training sentences",
-    "training_epochs": "epochs of training",
-}
-
-
-def trained_models(results: Results) -> list[Result]:
-    """Return the results of trained models, ARAEs first.
-
-    Raises:
-        ToolkitError: If there are none.
-    """
-    models = [result for name, result in results.items() if name.startswith("pretraining-")]
-    if not models:
-        raise ToolkitError(
-            "no trained model has been measured; see 'arae-toolkit report RUN --results results'"
-        )
-    return sorted(models, key=lambda model: (list(MODELS).index(kind_of(model)), model["name"]))
-
-
-def kind_of(model: Result) -> str:
-    """Return ``arae``, ``ae`` or ``aae``."""
-    return str(model["details"]["model"])
-
-
-def title_of(model: Result, models: Sequence[Result]) -> str:
-    """Return the kind of a model, with its run's name where several are of the same kind."""
-    kind = kind_of(model)
-    if sum(kind_of(other) == kind for other in models) == 1:
-        return MODELS[kind]
-    return f"{MODELS[kind]} ({model['name'].removeprefix('pretraining-')})"
-
-
-def pretraining_block(results: Results) -> str:
-    """Return the table of trained models beside the paper's numbers, and the two figures.
-
-    Raises:
-        ToolkitError: If no trained model has been measured.
-    """
-    models = trained_models(results)
-    with_paper = list(dict.fromkeys(kind for kind in map(kind_of, models) if kind in PAPER_NATS))
-    heads = [title_of(model, models) for model in models]
-    heads += [f"paper's {MODELS[kind]}" for kind in with_paper]
-    rows = []
-    for metric, label in PRETRAINING_ROWS.items():
-        cells = [metric_cell(model, metric) for model in models]
-        cells += [_paper_cell(kind, metric) for kind in with_paper]
-        rows.append([label, *cells])
-    trained = [
-        f"- {title_of(model, models)}: `{model['command']}`, {model['details']['precision']}, "
-        f"trained on {model['details']['training_device']}"
-        for model in models
-    ]
-    counts, corpus = models[0]["details"]["sentences"], models[0]["corpus"]
-    swapped = ""
-    if "swapped" in counts:
-        swapped = f", with swaps on the {counts['swapped']:,} of dev that have words enough for all"
-    data = (
-        f"{corpus['name']}: {corpus['rows']:,} training sentences, measured on all "
-        f"{counts['dev']:,} of dev and {counts['test']:,} of test{swapped}; "
-        f"{models[0]['details']['samples_drawn']:,} samples."
-    )
-    figures = [
-        f"![Held-out nats per sentence during training]({TRAINING_CURVE})",
-        f"![Norms, variances and neighbours in code space]({CODE_SPACE})",
-    ]
-    return "\n\n".join([table(["", *heads], rows), data, "\n".join(trained), *figures])
-
-
-def samples_block(results: Results) -> str:
-    """Return the samples and interpolations of the first ARAE among the results.
-
-    Raises:
-        ToolkitError: If no ARAE has been measured.
-    """
-    details = _first_arae(results)["details"]
-    samples = "\n".join(details["samples"])
-    ways = "\n\n".join("\n".join(way["way"]) for way in details["interpolations"])
-    return (
-        f"The first {len(details['samples'])} samples, greedy, none left out:\n\n"
-        f"```text\n{samples}\n```\n\n"
-        f"From one sentence to another, both ends as the model gives them back:\n\n"
-        f"```text\n{ways}\n```"
-    )
-
 
 SUMMARY: Sequence[tuple[str, str, Sequence[str], str]] = (
     (
-        "SNLI captions, held out: nats per sentence",
-        "pretraining-snli",
-        ["dev_nats_per_sentence"],
-        f"{PAPER_NATS['arae'][0]}",
+        "SNLI, samples of an ARAE / an AE: reverse perplexity",
+        "table1",
+        [f"{row}, reverse_perplexity" for row in ("ARAE", "AE, fitted Gaussian")],
+        " / ".join(f"{PAPER[row][0]}" for row in ("ARAE", "AE, fitted Gaussian")),
     ),
-    ("... sentences given back word for word, test", "pretraining-snli", ["test_exact"], ""),
-    ("... distinct among 10,000 samples", "pretraining-snli", ["unique_samples"], ""),
     (
-        "SNLI from 28,000 labels: the paper's classifier on an ARAE, test",
+        "... forward perplexity",
+        "table1",
+        [f"{row}, forward_perplexity" for row in ("ARAE", "AE, fitted Gaussian")],
+        " / ".join(f"{PAPER[row][1]}" for row in ("ARAE", "AE, fitted Gaussian")),
+    ),
+    (
+        "... reconstruction, nats per sentence of test",
+        "figure4",
+        [f"{row}, 0 swaps, nats_per_sentence" for row in ("ARAE", "AE, fitted Gaussian")],
+        " / ".join(f"{PAPER_SWAPS[row][0]}" for row in ("ARAE", "AE")),
+    ),
+    (
+        "SNLI from 28,000 labels, test: the paper's classifier on an ARAE / an AE / nothing",
         "table5",
-        ["tiny, arae, test"],
-        f"{TABLE5['arae']['tiny']} %",
+        [cell_name("tiny", start, "test") for start in ("arae", "ae", "supervised")],
+        " / ".join(f"{TABLE5[start]['tiny']} %" for start in ("arae", "ae", "supervised")),
     ),
     (
         "... attention on an encoder of masked pairs, test",
@@ -202,9 +100,9 @@ SUMMARY: Sequence[tuple[str, str, Sequence[str], str]] = (
         "",
     ),
     (
-        "Training on one core, times a textbook version's rate",
+        "Training on one core, times a textbook loop's rate by the same algorithm",
         "training_rate",
-        ["default fp32, over textbook"],
+        ["paper-2018 fp32, over textbook"],
         "",
     ),
 )
@@ -227,9 +125,14 @@ def summary_block(results: Results) -> str:
 
 
 def examples_block(results: Results) -> str:
-    """Return the first samples of the first ARAE among the results."""
-    samples = "\n".join(_first_arae(results)["details"]["samples"][:EXAMPLES])
-    return f"```text\n{samples}\n```"
+    """Return the first samples that the gallery shows of the ARAE.
+
+    Raises:
+        ToolkitError: If there is no gallery of it.
+    """
+    gallery = measured(results, "gallery-snli", "The gallery", "arae-toolkit evaluate gallery")
+    samples = gallery["details"]["runs"]["ARAE"]["samples"]
+    return "```text\n{}\n```".format("\n".join(samples[:EXAMPLES]))
 
 
 def guarantees_block(results: Results) -> str:
@@ -333,11 +236,22 @@ def _plain(text: str) -> str:
     return f"`{' '.join(shown.split())}`"
 
 
+def reproduced(name: str, *parts: Callable[[Result], str]) -> Callable[[Results], str]:
+    """Return the block of a table or figure that ``reproduce`` measures, of so many parts.
+
+    It raises :class:`ToolkitError`, naming the command, where that has not been measured.
+    """
+
+    def block(results: Results) -> str:
+        result = measured(results, name, name.capitalize(), f"arae-toolkit reproduce {name}")
+        return "\n\n".join(part(result) for part in parts)
+
+    return block
+
+
 BLOCKS: dict[str, Callable[[Results], str]] = {
     "summary": summary_block,
     "examples": examples_block,
-    "pretraining": pretraining_block,
-    "samples": samples_block,
     "benchmarks": benchmarks_block,
     "limits": limits_block,
     "gpu": gpu_block,
@@ -350,20 +264,20 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "sensitivity": sensitivity_block,
     "table5": table5_block,
     "inference": inference_block,
-    "table3": table3_block,
+    "table3": reproduced("table3", transfer_table, measured_on),
     "people": people_block,
     "ideas": ideas_block,
     "table4": table4_block,
     "claims": claims_block,
     "gallery": gallery_block,
     "frontier": frontier_block,
-    "table1": table1_block,
+    "table1": reproduced("table1", table1, generation_measured_on),
     "readings": readings_block,
     "topic-readings": topic_readings_block,
-    "figure2": figure2_block,
-    "figure3": figure3_block,
-    "figure4": figure4_block,
-    "figure5": figure5_block,
+    "figure2": reproduced("figure2", figure2),
+    "figure3": reproduced("figure3", figure3),
+    "figure4": reproduced("figure4", figure4),
+    "figure5": reproduced("figure5", figure5),
     "guarantees": guarantees_block,
     **{f"topics-{label}": partial(topics_block, label=label) for label in TOPICS},
 }
@@ -383,25 +297,3 @@ def replace_blocks(text: str, results: Results) -> str:
         return f"{start}{BLOCKS[name](results)}\n{end}"
 
     return BLOCK.sub(rendered, text)
-
-
-def _first_arae(results: Results) -> Result:
-    """Return the first ARAE among the results.
-
-    Raises:
-        ToolkitError: If none has been measured.
-    """
-    model = trained_models(results)[0]
-    if kind_of(model) != "arae":
-        raise ToolkitError(
-            "no ARAE has been measured; see 'arae-toolkit report RUN --results results'"
-        )
-    return model
-
-
-def _paper_cell(kind: str, metric: str) -> str:
-    """Return the paper's number for a metric, where it has one."""
-    if metric == "dev_nats_per_sentence":
-        return f"{PAPER_NATS[kind][0]:.2f}"
-    swaps = re.fullmatch(r"dev_nats_per_sentence_(\d)_swaps", metric)
-    return f"{PAPER_NATS[kind][int(swaps[1])]:.2f}" if swaps else ""

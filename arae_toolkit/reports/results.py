@@ -137,7 +137,8 @@ def write_result(
 
     Args:
         folder: Where results lie; made if needed.
-        name: Of the measurement and the file: letters, digits, ``.``, ``_`` and ``-``.
+        name: Of the measurement and the file. What is none of letters, digits, ``.``, ``_`` and
+            ``-`` becomes ``_``, for folders of runs may be called as their users like.
         command: What to type to measure it again.
         corpus: The data, ``None`` where none is used.
         seeds: Of the runs behind the numbers; empty where nothing is random.
@@ -148,11 +149,10 @@ def write_result(
         details: Samples, curves, settings: anything JSON can hold.
 
     Raises:
-        ValueError: If the name or a metric cannot be used.
+        ValueError: If a metric cannot be used.
         ToolkitError: If the file cannot be written.
     """
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"{name!r} cannot be the name of a file of results")
+    name = re.sub(r"[^\w.-]", "_", name)
     if not metrics:
         raise ValueError(f"{name}: no metrics")
     for metric, entry in metrics.items():

@@ -11,8 +11,9 @@ import torch
 from arae_toolkit.data.corpus import Corpus
 from arae_toolkit.evaluation.kept_judges import default_folder, kept_language_model
 from arae_toolkit.evaluation.language_model import LanguageModel, LanguageModelSettings
+from arae_toolkit.evaluation.text_model import decoding_of
 from arae_toolkit.models.arae import ARAE
-from arae_toolkit.pretraining.dev_evaluation import SELECTION_SEED, decoding_of
+from arae_toolkit.pretraining.dev_evaluation import SELECTION_SEED
 from arae_toolkit.storage.locks import locked
 
 SETTINGS = LanguageModelSettings(

@@ -5,28 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from arae_toolkit.config.descriptions import written
 from arae_toolkit.config.overrides import Sections, with_overrides, with_value
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
 
 Settings = TypeVar("Settings", bound=Sections)
 LOG = "log:"
 _COMMA = re.compile(r",(?![^\[]*\])")
 """Between choices, not within one that is a list."""
-
-
-class Suggests(Protocol):
-    """What chooses values: a trial of Optuna's."""
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Choose a whole number."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Choose a number."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
-        """Choose one of some texts."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class Varied:
             return value
         return written(list(value) if isinstance(value, tuple) else value)
 
-    def suggest(self, trial: Suggests) -> Any:
+    def suggest(self, trial: Trial) -> Any:
         """Return the value that a trial chooses, in that form."""
         if self.choices:
             return trial.suggest_categorical(self.key, self.choices)

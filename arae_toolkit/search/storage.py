@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
+from arae_toolkit.storage.paths import is_address
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -32,16 +33,6 @@ def check_installed() -> None:
         raise ToolkitError(
             "optuna not installed; install the extra: pip install 'arae-toolkit[search]'"
         )
-
-
-def is_address(storage: str) -> bool:
-    """Return whether a storage is a database and no file.
-
-    Example:
-        >>> is_address("sqlite:///sweep.db"), is_address("sweep.log")
-        (True, False)
-    """
-    return "://" in storage
 
 
 def open_storage(folder: Path, storage: str | None) -> BaseStorage:

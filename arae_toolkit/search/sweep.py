@@ -25,7 +25,7 @@ from arae_toolkit.search.storage import open_storage, storage_failures
 from arae_toolkit.storage.atomic_files import write_text
 from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.loop import Interrupted
-from arae_toolkit.training.metrics_log import METRICS, Listener, Row, read_rows
+from arae_toolkit.training.metrics_log import METRICS, Listener, Row, dev_rows, read_rows
 from arae_toolkit.training.run_identity import Identity, differences, settings_identity
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class Sweep:
         Raises:
             ValueError: If one is no finite number.
         """
-        row = kept_row(_dev_rows(folder), self.plan.select)
+        row = kept_row(dev_rows(folder), self.plan.select)
         values = [
             one.value(row) if one.at_end is None else one.at_end(folder)
             for one in self.plan.objectives
@@ -331,7 +331,7 @@ class Sweep:
 
     def _note_seconds(self, number: int, folder: Path) -> None:
         """Note how long a trial was trained, time between a kill and its resumption left out."""
-        rows = read_rows(folder / METRICS) if (folder / METRICS).exists() else []
+        rows = read_rows(folder / METRICS)
         seconds = float(rows[-1].get("seconds") or 0.0) if rows else 0.0
         self.study._storage.set_trial_user_attr(self._trial_id(number), SECONDS, seconds)
 
@@ -371,18 +371,13 @@ class DevCurve(Listener):
             self.trial.report(value, step)
         self.pruned = self.prunes and self.trial.should_prune()
 
-    def rows(self) -> list[Mapping[str, Any]]:
+    def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return the rows of all evaluations so far, those before a kill among them."""
-        return _dev_rows(self.folder)
+        return dev_rows(self.folder)
 
     def stop_signal(self) -> int:
         """Return the number of a signal once the trial is to stop, 0 before."""
         return int(signal.SIGTERM) if self.pruned else 0
-
-
-def _dev_rows(folder: Path) -> list[Mapping[str, Any]]:
-    rows = read_rows(folder / METRICS) if (folder / METRICS).exists() else []
-    return [row for row in rows if row["kind"] == "dev"]
 
 
 def _all_differences(there: Any, here: Identity) -> list[str]:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arae_toolkit.data.corpus import Corpus, texts_of
+from arae_toolkit.data.corpus import Corpus, evenly_spread, texts_of
 from arae_toolkit.generation.decoding import Decoding
 from arae_toolkit.latent.maps import CodeMap, project
-from arae_toolkit.latent.neighbours import nearest
+from arae_toolkit.latent.neighbours import encoded, nearest
 from arae_toolkit.latent.smooth_walks import SmoothWay
 from arae_toolkit.latent.spaces import has_noise, space_of
-from arae_toolkit.latent.walks import StraightWay, walk
+from arae_toolkit.latent.walks import StraightWay, sentences_of, walk
 from arae_toolkit.models.arae import ARAE
 from arae_toolkit.nn.code_head import NoCodeEncoder
 from arae_toolkit.nn.priors import Prior
@@ -68,18 +68,13 @@ def known_sentences(
     sentences = corpus.split(split)
     if not len(sentences):
         return None
-    count = min(most, len(sentences))
-    rows = np.linspace(0, len(sentences) - 1, count).astype(np.int64)
+    rows = evenly_spread(len(sentences), most)
     chosen = sentences.at(rows)
     texts = texts_of(chosen, corpus.vocabulary)
-    values = [-1] * count if chosen.labels is None else chosen.labels.tolist()
+    values = [-1] * len(rows) if chosen.labels is None else chosen.labels.tolist()
     labels = [corpus.labels[value] if value >= 0 else None for value in values]
-    codes = []
-    for start in range(0, count, ENCODED_ROWS):
-        part = texts[start : start + ENCODED_ROWS]
-        codes.append(model.encode(part))
-        advance(len(part))
-    return KnownSentences(split, rows.tolist(), texts, labels, torch.cat(codes))
+    codes = encoded(model, texts, block_rows=ENCODED_ROWS, advance=advance)
+    return KnownSentences(split, rows.tolist(), texts, labels, codes)
 
 
 @dataclass(frozen=True)
@@ -198,10 +193,9 @@ class TextRun:
         form = asked["interpolation"]
         way = SmoothWay(self.model, steps, form) if asked["smooth"] else StraightWay(steps, form)
         found = walk(space, first, second, way)
-        texts = self.model.decode(found.codes.flatten(0, 1))
         answers = []
-        for row, distances in enumerate(found.distance.tolist()):
-            own = texts[row * steps : (row + 1) * steps]
+        ways = zip(sentences_of(self.model, found.codes), found.distance.tolist(), strict=True)
+        for row, (own, distances) in enumerate(ways):
             answer: Fields = {
                 "steps": [
                     {"text": text, "edits": edits(own[max(0, at - 1)], text)}
@@ -291,8 +285,7 @@ class TextRun:
         texts, kinds = self.model.decode(codes[0]), [KIND_OF_GENERATED] * GENERATED
         known = self.sentences
         if known is not None:
-            shown = np.linspace(0, len(known.texts) - 1, min(SHOWN, len(known.texts)))
-            rows = shown.astype(np.int64).tolist()
+            rows = evenly_spread(len(known.texts), SHOWN).tolist()
             codes.append(known.codes[rows])
             texts = [*texts, *(known.texts[row] for row in rows)]
             kinds = [*kinds, *(known.labels[row] or known.split for row in rows)]

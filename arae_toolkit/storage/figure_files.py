@@ -65,10 +65,10 @@ def save_plot(
     write_text(path, page(title, about, sections))
 
 
-def save_picture(path: Path, figure: Figure) -> None:
+def save_picture(path: Path, figure: Figure, *, dots_per_inch: int = DOTS_PER_INCH) -> None:
     """Write a plot as PNG, whole or not at all."""
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=dots_per_inch, metadata={"Software": None})
 
 
 def _svg(figure: Figure) -> str:

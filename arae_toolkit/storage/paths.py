@@ -25,6 +25,16 @@ def is_plain_name(value: object) -> bool:
     )
 
 
+def is_address(name: str) -> bool:
+    """Return whether a name is an address such as ``s3://bucket/rows``, rather than a path.
+
+    Example:
+        >>> is_address("sqlite:///sweep.db"), is_address("sweep.log")
+        (True, False)
+    """
+    return "://" in name
+
+
 def _checked(name: str) -> str:
     """Return a name; refuse one that would lead to another folder than its parent's."""
     if not is_plain_name(name):

@@ -82,13 +82,16 @@ class RunLog:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read ``metrics.jsonl`` up to the first line that is no row: a kill may cut one short.
 
+    Where there is none yet, there is no row.
+
     Raises:
-        OSError: If there is none.
         CheckpointMismatch: If it is no regular file: a device would never end.
     """
     import jsonlines
 
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        return []
+    if not path.is_file():
         raise CheckpointMismatch(f"{path}: not a regular file; restore it, or remove it")
     rows: list[dict[str, Any]] = []
     broken = (jsonlines.InvalidLineError, UnicodeDecodeError, RecursionError)
@@ -98,6 +101,15 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 break
             rows.append(row)  # one by one: those before a bad line count
     return rows
+
+
+def dev_rows(folder: Path) -> list[dict[str, Any]]:
+    """Return the evaluations on dev that a run has logged.
+
+    Raises:
+        CheckpointMismatch: As :func:`read_rows` raises it.
+    """
+    return [row for row in read_rows(folder / METRICS) if row.get("kind") == "dev"]
 
 
 def seconds_trained(folder: Path) -> float:

@@ -15,13 +15,15 @@ from arae_toolkit.devices import Precision
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
 from arae_toolkit.models.hub import folder_of
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, parts_of
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence
 from arae_toolkit.transfer.scorer.fluency import kept_floor
-from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, Scorer
+from arae_toolkit.transfer.scorer.scorer import FLOOR_FILE, SCORER_FOLDER, Scorer
 from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
-SCORER_FOLDER = "scorer"
+FLUENCY_WEIGHT = 0.3
+"""A nat per token counts so much where proposals are ranked. The logarithms of the target's
+probability and of the content BLEU count whole."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +53,6 @@ class Transferred:
     unknown_words: int
 
 
-@dataclass(frozen=True)
-class Preference:
-    """How proposals are ranked: by a weighted sum of logarithms.
-
-    Attributes:
-        attribute: Weight of the target's log-probability.
-        content: Weight of the logarithm of the content BLEU.
-        fluency: Weight of minus the nats per token.
-    """
-
-    attribute: float = 1.0
-    content: float = 1.0
-    fluency: float = 0.3
-
-
 class TransferModel:
     """A rewriter, and the scorer that tells how well it has done.
 
@@ -80,7 +67,6 @@ class TransferModel:
     ) -> None:
         self.rewriter, self.scorer, self.min_fluency = rewriter, scorer, min_fluency
         self.vocabulary, self.attributes = rewriter.vocabulary, rewriter.attributes
-        self.preference = Preference()
         self.folder: Path | None = None  # that it was loaded from
 
     @classmethod
@@ -110,11 +96,8 @@ class TransferModel:
                 f"{folder}: no transfer model; name a folder that 'arae-toolkit pretrain' has "
                 "written for a labelled corpus such as yelp"
             )
-        try:
+        with parts_of(folder):
             rewriter = BY_FOLDER_KIND[content.config["kind"]].load(content, precision)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
         scorer, vocabulary = Scorer.from_pretrained(folder / SCORER_FOLDER)
         alike = vocabulary.sha256 == content.vocabulary.sha256
         if not alike or scorer.attributes != rewriter.attributes:
@@ -150,7 +133,7 @@ class TransferModel:
         Args:
             texts: N texts. Words beyond the sixtieth are not read.
             targets: An attribute value for each.
-            candidates: Proposals made for each; the best by :attr:`preference` is returned.
+            candidates: Proposals made for each; the best is returned.
             strength: See :class:`~arae_toolkit.transfer.rewriter.Rewriter`.
             seed: Fixes all proposals but the first.
             min_fluency: Candidates of less :attr:`~Transferred.fluency` are refused; where none is
@@ -184,7 +167,7 @@ class TransferModel:
             own = found[at * candidates : (at + 1) * candidates]
             allowed = [one for one in own if one.unchanged or one.fluency >= min_fluency]
             if allowed:
-                best = max(allowed, key=self._worth)
+                best = max(allowed, key=_worth)
                 answers[row] = replace(best, refused=len(own) - len(allowed))
         kept = [row for row in range(len(texts)) if row not in answers]
         given_back = [sentences[row] for row in kept]
@@ -253,11 +236,11 @@ class TransferModel:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no label {name!r}; the model knows {', '.join(self.attributes)}{hint}")
 
-    def _worth(self, one: Transferred) -> float:
-        """Return how good a proposal is, in nats."""
-        weights = self.preference
-        return (
-            weights.attribute * math.log(max(one.attribute_probability, 1e-6))
-            + weights.content * math.log((one.content_bleu + 1) / 101)
-            - weights.fluency * one.nats_per_token
-        )
+
+def _worth(one: Transferred) -> float:
+    """Return how good a proposal is, in nats."""
+    return (
+        math.log(max(one.attribute_probability, 1e-6))
+        + math.log((one.content_bleu + 1) / 101)
+        - FLUENCY_WEIGHT * one.nats_per_token
+    )

@@ -123,7 +123,6 @@ class NgramSalience:
         *,
         smoothing: float = 1.0,
         rarest: int = 2,
-        longest: int = LONGEST_NGRAM,
     ) -> NgramSalience:
         """Count the n-grams of a labelled corpus.
 
@@ -133,7 +132,6 @@ class NgramSalience:
             vocab_size: V.
             smoothing: See :func:`word_salience`.
             rarest: n-grams of several words that are seen less often are left out.
-            longest: Most words of an n-gram.
 
         Raises:
             ValueError: As for :func:`word_salience`.
@@ -144,7 +142,7 @@ class NgramSalience:
         keys: list[Integers] = []
         salience: list[Floats] = []
         numbers = np.zeros(len(tokens), dtype=np.int64)  # of the n-1 words from each place on
-        for n in range(1, longest + 1):
+        for n in range(1, LONGEST_NGRAM + 1):
             found = _keys(numbers, tokens, n, vocab_size)
             found[labels < 0] = -1
             places = np.flatnonzero(found >= 0)

@@ -69,7 +69,8 @@ class TransferSystem:
         """Return the rewriter of a model folder of this kind.
 
         Raises:
-            CheckpointMismatch: If the parts of the folder do not fit together.
+            KeyError, TypeError, ValueError, RuntimeError: If the parts of the folder do not fit
+                together; who knows the folder's name says so.
         """
         rewriter: Rewriter = _named(self.rewriter).from_content(content, precision=precision)
         return rewriter

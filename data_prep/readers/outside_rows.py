@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arae_toolkit.data.corpus import Sentence, SentencePair
+from arae_toolkit.data.row_labels import means_no_label
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.data_prep.readers.source_rows import Row, RowLog, TextRows
 from arae_toolkit.errors import DataError
@@ -18,9 +19,6 @@ from arae_toolkit.errors import DataError
 Fields = Mapping[str, Any]
 Split = Callable[[], Iterable[Fields]]
 """Yields the rows of a split, each time from the first."""
-
-UNLABELLED = (None, "", "-", -1)
-"""What stands where there is no label."""
 
 PART = 10
 """One row in so many of train becomes dev, or test, where pairs have none of their own."""
@@ -67,7 +65,7 @@ class OutsideRows:
 
     def _with_every_split(self) -> OutsideRows:
         splits = dict(self.splits)
-        if "dev" in splits and not self._has_labels("test"):
+        if "dev" in splits and not self._test_has_labels():
             splits["test"] = splits.pop("dev")
         train = splits["train"]
         missing = [split for split in ("dev", "test") if split not in splits]
@@ -76,12 +74,12 @@ class OutsideRows:
         splits["train"] = partial(_rows_at, train, len(missing), PART)
         return replace(self, splits=splits)
 
-    def _has_labels(self, split: str) -> bool:
-        """Return whether one of the first rows of a split has a label."""
-        if split not in self.splits or self.label_field is None:
+    def _test_has_labels(self) -> bool:
+        """Return whether one of the first rows of test has a label."""
+        if "test" not in self.splits or self.label_field is None:
             return False
-        first = islice(self.splits[split](), 100)
-        return any(row.get(self.label_field) not in UNLABELLED for row in first)
+        first = islice(self.splits["test"](), 100)
+        return not all(means_no_label(row.get(self.label_field)) for row in first)
 
     def _sentences(self, split: str, log: RowLog) -> Iterator[Sentence]:
         (text,) = self.text_fields
@@ -106,7 +104,7 @@ class OutsideRows:
         if self.label_field is None:
             return None
         value = row.fields.get(self.label_field)
-        if value in UNLABELLED:
+        if means_no_label(value):
             return None
         if self.labels is None or value in self.labels:
             return value if isinstance(value, str) else json.dumps(value)

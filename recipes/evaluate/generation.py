@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.generation`.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -36,14 +35,15 @@ from arae_toolkit.recipes.shared.generation_systems import (
     read_texts,
     samples_of,
 )
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, Checked, NumberRange
+from arae_toolkit.recipes.shared.option_types import Checked, NumberRange
 from arae_toolkit.recipes.shared.options import (
     best_of_option,
     device_option,
     json_option,
+    optional_results_option,
     precision_option,
 )
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.progress import say, show
 from arae_toolkit.storage.figure_files import check_suffix
 from arae_toolkit.storage.json_files import significant
 
@@ -144,11 +144,7 @@ def _plot_path(text: str) -> Path:
 )
 @encoder_option("Frechet distance and MAUVE are")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--plot",
     "plots",
@@ -250,7 +246,7 @@ def generation(
         )
         say(str(path))
     write_plots(report, plots)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    show(report, as_json=as_json, as_text=as_text)
 
 
 def _measured(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.generation_plots import write_plot
-from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    summarise,
+    write_result,
+)
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -141,7 +146,7 @@ def write_report(report: Report, folder: Path, *, corpus: Corpus, seed: int, **m
     name = "-".join(["generation", *(titles or [report["split"]])])
     return write_result(
         folder,
-        "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)[:120],
+        name[:120],
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

@@ -5,7 +5,6 @@ Figures 3 and 4 of the paper, dimensions in use, and the smoothness of walks, be
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -20,8 +19,13 @@ from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run, name_and_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option, load_model
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    json_option,
+    load_model,
+    optional_results_option,
+)
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
@@ -81,11 +85,7 @@ EXAMPLES = 3
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--plots",
     type=FOLDER_TO_WRITE,
@@ -186,7 +186,7 @@ def latent(
     if plots is not None:
         for path in write_plots(report, plots, f"latent-{next(iter(names))}"):
             say(str(path))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    show(report, as_json=as_json, as_text=as_text)
 
 
 def _named(word: str) -> tuple[str, str]:
@@ -282,7 +282,13 @@ def _walks(
 
     from arae_toolkit.latent.smooth_walks import SmoothWay
     from arae_toolkit.latent.spaces import has_noise, space_of
-    from arae_toolkit.latent.walks import StraightWay, measure_smoothness, random_walks, walk
+    from arae_toolkit.latent.walks import (
+        StraightWay,
+        measure_smoothness,
+        random_walks,
+        sentences_of,
+        walk,
+    )
 
     shuffled = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
     ends = codes[shuffled.to(codes.device)][: 2 * min(count, len(codes) // 2)]
@@ -297,8 +303,7 @@ def _walks(
         ways["noise"] = random_walks(noise, count, way, generator=generator)
     found: dict[str, dict[str, Any]] = {}
     for name, points in ways.items():
-        texts = model.decode(points.flatten(0, 1))
-        sentences = [texts[start : start + steps] for start in range(0, len(texts), steps)]
+        sentences = sentences_of(model, points)
         found[name] = asdict(measure_smoothness(sentences))
         if judge is not None:
             by_step = zip(*sentences, strict=True)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.latent.spaces import SpaceName
     from arae_toolkit.models.arae import ARAE
-    from arae_toolkit.priors.settings import OWN
-from arae_toolkit.recipes.shared.generation_systems import System
+    from arae_toolkit.recipes.shared.generation_systems import System
 
 MOST_DRAWS = 20
 """For each sentence that is wanted so many are drawn at most."""
@@ -224,11 +223,11 @@ def walks(
     Raises:
         ToolkitError: If noise is asked for and the model's codes are not generated from any.
     """
+    from arae_toolkit.latent.walks import sentences_of
+
     code = model.encode([text for pair in pairs for text in pair])
     way = WalkOptions(steps=steps, through=through, smooth=smooth, seed=seed)
-    codes = way.between(model, code[::2], code[1::2]).codes
-    texts = model.decode(codes.flatten(0, 1))
-    return [texts[start : start + steps] for start in range(0, len(texts), steps)]
+    return sentences_of(model, way.between(model, code[::2], code[1::2]).codes)
 
 
 def variations(

@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.human.ratings`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,9 +16,8 @@ import click
 from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import json_option
-from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.recipes.shared.options import json_option, optional_results_option
+from arae_toolkit.recipes.shared.progress import say, show
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.reports.results import Metric, write_result
 from arae_toolkit.reports.tables.transfer import PEOPLES
@@ -52,11 +50,9 @@ AGREED = {
 @click.argument("key", type=click.Path(path_type=Path))
 @click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results, transfer-ratings.json, from which the paper's table of "
-    "people's judgement is filled.  [default: none is written]",
+@optional_results_option(
+    "Folder for a file of results, transfer-ratings.json, from which the paper's table of "
+    "people's judgement is filled."
 )
 def transfer_ratings(
     key: Path, sheets: tuple[Path, ...], as_json: bool, results: Path | None
@@ -88,7 +84,7 @@ def transfer_ratings(
     }
     if results is not None:
         say(str(_write(report, results, content, key, seconds=time.monotonic() - began)))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _write(

@@ -5,7 +5,6 @@ The numbers are counted in :mod:`arae_toolkit.evaluation.human.readings`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,9 +25,13 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand, ExamplesGroup
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import best_of_key, texts_of_file
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option, out_option
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    json_option,
+    optional_results_option,
+    out_option,
+)
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.paths import run_folder
 
@@ -221,11 +224,7 @@ def make(
 @click.argument("key", type=click.Path(path_type=Path))
 @click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results, of counts alone.  [default: none is written]",
-)
+@optional_results_option("Folder for a file of results, of counts alone.")
 @click.option("--name", default="readings", help="Of the file of results.")
 def count(
     key: Path, sheets: tuple[Path, ...], as_json: bool, results: Path | None, name: str
@@ -274,7 +273,7 @@ def count(
             details={"made": content.made, "counts": report},
         )
         say(str(path))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _real(corpus: Corpus, split: str, count: int, *, seed: int) -> list[str]:

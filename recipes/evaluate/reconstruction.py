@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -16,9 +15,8 @@ from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.options import device_option, json_option, optional_results_option
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.shared.row_streams import aligned
 from arae_toolkit.storage.json_files import significant
 
@@ -68,11 +66,7 @@ IMAGES = {
     "--limit", type=click.IntRange(1), help="At most so many rows, evenly spread over the split."
 )
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @device_option
 def reconstruction(
     runs: tuple[str, ...],
@@ -126,7 +120,7 @@ def reconstruction(
             details=report,
         )
         say(str(path))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _another(split: str) -> str:

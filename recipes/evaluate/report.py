@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.recipes.shared.child_processes import threads_of
 from arae_toolkit.recipes.shared.row_streams import aligned
-from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    summarise,
+    write_result,
+)
 from arae_toolkit.storage.json_files import significant
 
 if TYPE_CHECKING:
@@ -157,7 +162,7 @@ def write_report(
                 metrics[f"{system}_{measure}"] = summarise([value], unit or "rows")
     return write_result(
         folder,
-        "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name),
+        name,
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.transfer.metrics`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,9 +29,13 @@ from arae_toolkit.recipes.shared.child_processes import command_line
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.generation_systems import encoder_of_run, encoder_option
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, json_option, precision_option
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.options import (
+    device_option,
+    json_option,
+    optional_results_option,
+    precision_option,
+)
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.transfer.options import load_transfer_model, rewriting_options
 from arae_toolkit.reports.results import corpus_identity
 
@@ -115,11 +118,7 @@ OTHER_SPLIT = {"dev": "test", "test": "dev"}
 )
 @encoder_option("similarity to the source is")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @click.option(
     "--rating-sheet",
     "rated_sources",
@@ -257,7 +256,7 @@ def transfer(
             seconds=time.monotonic() - began,
         )
         say(str(path))
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+    show(report, as_json=as_json, as_text=as_text)
 
 
 def _check_corpus(corpus: Corpus, split: str, *, needs_rows: bool, needs_judges: bool) -> None:

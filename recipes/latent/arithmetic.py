@@ -5,7 +5,6 @@ What is measured is computed in :mod:`arae_toolkit.latent.arithmetic`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,18 +18,19 @@ from arae_toolkit.recipes.shared.answers import answer_stream
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
-from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE, NumberRange
+from arae_toolkit.recipes.shared.option_types import NumberRange
 from arae_toolkit.recipes.shared.options import (
     compute_options,
     json_option,
     line_or_json_options,
     load_model,
+    optional_results_option,
     output_format_option,
     run_argument,
     source_argument,
     text_options,
 )
-from arae_toolkit.recipes.shared.progress import progress, say
+from arae_toolkit.recipes.shared.progress import progress, say, show
 from arae_toolkit.recipes.shared.row_streams import aligned, texts_in
 from arae_toolkit.reports.tables.latent import PAPER_OFFSETS
 from arae_toolkit.storage.json_files import significant
@@ -164,11 +164,7 @@ class Wanted:
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Fixes what is drawn.")
 @json_option
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results.  [default: none is written]",
-)
+@optional_results_option()
 @line_or_json_options
 @output_format_option
 @compute_options
@@ -268,7 +264,7 @@ def arithmetic(
     if results is not None:
         used = opened() if opened.cache_info().currsize else None
         _write_results(report, results, run, used, device, seed, time.monotonic() - began)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else _as_text(report))
+    show(report, as_json=as_json, as_text=_as_text)
 
 
 def _files(

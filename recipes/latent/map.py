@@ -11,14 +11,18 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.option_types import FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import compute_options, load_model, run_argument
+from arae_toolkit.recipes.shared.options import (
+    compute_options,
+    load_model,
+    run_argument,
+    source_argument,
+    text_field_option,
+)
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.shared.row_streams import open_request, write_lines
 
 if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
-
-    pass
 
 GENERATED = "generated"
 FEWEST = 3
@@ -34,8 +38,8 @@ FEWEST = 3
     ],
 )
 @run_argument
-@click.argument("source", metavar="[FILE|-]", required=False)
-@click.option("--text-field", default="text", help="The field of a row that holds the text.")
+@source_argument
+@text_field_option
 @click.option("--label-field", help="The field of a row that says how it is coloured.")
 @click.option(
     "--split",

@@ -27,11 +27,8 @@ from arae_toolkit.storage.rows import Row, RowFormat
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from arae_toolkit.data.corpus import PackedSentences
     from arae_toolkit.devices import Precision
     from arae_toolkit.models.arae import ARAE
-
-ENCODED_ROWS = 16_384
 
 
 @click.command(
@@ -87,30 +84,28 @@ def neighbours(
     RUN is a corpus name (snli means runs/snli) or a model folder.
     """
     corpus = corpus_of_run(run, corpus_name)
-    import numpy as np
-
-    from arae_toolkit.data.corpus import texts_of
+    from arae_toolkit.data.corpus import evenly_spread, texts_of
 
     sentences = corpus.split(split)
     if not len(sentences):
         raise _empty(split, corpus.folder)
-    kept = np.arange(len(sentences))
-    if limit is not None and limit < len(sentences):
-        kept = np.linspace(0, len(sentences) - 1, limit).astype(np.int64)
-        sentences = sentences.at(kept)
-    count = min(count, len(sentences))
+    kept = evenly_spread(len(sentences), limit or len(sentences))
+    count = min(count, len(kept))
+    searched: list[str] = []
     codes: list[Tensor] = []
 
     def compute(model: ARAE, batch: list[Row], form: RowFormat) -> list[Mapping[str, Any]]:
-        from arae_toolkit.latent.neighbours import nearest
+        from arae_toolkit.latent.neighbours import encoded, nearest
 
         if not codes:  # once there is a text that can be answered
-            codes.append(_codes_of(model, sentences, corpus.vocabulary, split))
+            searched.extend(texts_of(sentences.at(kept), corpus.vocabulary))
+            with progress(f"encoding {split}", len(searched)) as advance:
+                codes.append(encoded(model, searched, advance=advance))
         queries = model.encode([row.texts[0] for row in batch])
         found = nearest(queries, codes[0], count=count)
         answers: list[Mapping[str, Any]] = []
-        for own, cosines in zip(found.rows.cpu().numpy(), found.cosines.tolist(), strict=True):
-            near = texts_of(sentences.at(own), corpus.vocabulary)
+        for own, cosines in zip(found.rows.tolist(), found.cosines.tolist(), strict=True):
+            near = [searched[row] for row in own]
             if form == "lines":
                 lines = [
                     f"{cosine:.4f}\t{text}" for cosine, text in zip(cosines, near, strict=True)
@@ -138,22 +133,6 @@ def neighbours(
         names=[text_field],
         **rows,
     )
-
-
-def _codes_of(model: ARAE, sentences: PackedSentences, vocabulary: Any, split: str) -> Tensor:
-    """Return the code of every sentence. Shape (N, Z)."""
-    import numpy as np
-    import torch
-
-    from arae_toolkit.data.corpus import texts_of
-
-    codes = []
-    with progress(f"encoding {split}", len(sentences)) as advance:
-        for start in range(0, len(sentences), ENCODED_ROWS):
-            rows = np.arange(start, min(start + ENCODED_ROWS, len(sentences)))
-            codes.append(model.encode(texts_of(sentences.at(rows), vocabulary)))
-            advance(len(rows))
-    return torch.cat(codes)
 
 
 def _empty(split: str, folder: Any) -> Exception:

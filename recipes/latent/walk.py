@@ -203,13 +203,15 @@ def _answer(
     distances: list[Tensor] = []
 
     def compute(model: ARAE, batch: list[Row], _: RowFormat) -> list[Fields]:
+        from arae_toolkit.latent.walks import sentences_of
+
+        decoding = decoding_of(**search)
         texts = [row.texts for row in batch]
         code = model.encode([text for pair in texts for text in pair])
-        found = way.between(model, code[::2], code[1::2], decoding_of(**search))
+        found = way.between(model, code[::2], code[1::2], decoding)
+        ways = sentences_of(model, found.codes, decoding=decoding)
         answers: list[Fields] = []
-        for steps, distance in zip(
-            _sentences(model, found.codes, search), found.distance, strict=True
-        ):
+        for steps, distance in zip(ways, found.distance, strict=True):
             answer: dict[str, Any] = {"steps": steps}
             if float(distance.max()) > 0:
                 distances.append(distance)
@@ -240,9 +242,11 @@ def _answer(
 
 def _write_random(model: ARAE, way: WalkOptions, search: dict[str, Any], form: RowFormat) -> None:
     """Write ways between random points."""
-    index = 0
-    for codes in way.random_codes(model, decoding_of(**search)).split(WALKS_AT_ONCE):
-        ways = _sentences(model, codes, search)
+    from arae_toolkit.latent.walks import sentences_of
+
+    index, decoding = 0, decoding_of(**search)
+    for codes in way.random_codes(model, decoding).split(WALKS_AT_ONCE):
+        ways = sentences_of(model, codes, decoding=decoding)
         if form == "lines":
             write_lines(step for steps in ways for step in steps)
         else:
@@ -253,10 +257,3 @@ def _write_random(model: ARAE, way: WalkOptions, search: dict[str, Any], form: R
         index += len(ways)
     if form == "lines" and index > 1:
         say(f"{index:,} walks of {way.steps} sentences, one below the other")
-
-
-def _sentences(model: ARAE, codes: Tensor, search: dict[str, Any]) -> list[list[str]]:
-    """Return the sentences of ways. Shape (N, steps, Z)."""
-    texts = model.decode(codes.flatten(0, 1), decoding=decoding_of(**search))
-    steps = codes.shape[1]
-    return [texts[start : start + steps] for start in range(0, len(texts), steps)]

@@ -5,7 +5,6 @@ The numbers are computed in :mod:`arae_toolkit.evaluation.classification`.
 
 from __future__ import annotations
 
-import json
 import shlex
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ from arae_toolkit.recipes.shared.options import (
     row_form_options,
     run_argument,
 )
-from arae_toolkit.recipes.shared.progress import progress
+from arae_toolkit.recipes.shared.progress import progress, show
 from arae_toolkit.recipes.shared.row_streams import OnError, aligned, open_request
 from arae_toolkit.storage.json_files import significant
 from arae_toolkit.storage.row_forms import Kind, Name, found_in
@@ -166,7 +165,7 @@ def evaluate(
             "unusable": request.unusable_count,
             **measured(scores, gold, model.labels),
         }
-        click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
+        show(report, as_json=as_json, as_text=as_text)
         request.check()
 
 

@@ -19,7 +19,13 @@ from arae_toolkit.recipes.shared.child_processes import (
     signals_noted,
 )
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
-from arae_toolkit.recipes.shared.corpora import open_corpus, remember, run_name, variant_of
+from arae_toolkit.recipes.shared.corpora import (
+    chosen_classes,
+    open_corpus,
+    remember,
+    run_name,
+    variant_of,
+)
 from arae_toolkit.recipes.shared.options import (
     device_option,
     names_of,
@@ -231,7 +237,7 @@ def pretrain(
             raise click.UsageError(f"--word-vectors starts embeddings: {what}")
         size = settings.model.embedding_size
         given = open_word_vectors(word_vectors, prepared.vocabulary, size=size)
-    variant = variant_of(part, tuple((classes or "").replace(" ", "").split(",")) * bool(classes))
+    variant = variant_of(part, chosen_classes(classes))
     folder = out or _default_folder("-".join((run_name(corpus, prepared), *variant)), kind)
     if dry_run:
         if settings is None:

@@ -6,7 +6,6 @@ and put together in the end, as a table and a file with mean and spread.
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import subprocess
@@ -30,8 +29,12 @@ from arae_toolkit.recipes.shared.child_processes import (
     threads_of,
 )
 from arae_toolkit.recipes.shared.progress import INTERRUPTED, console, number_table, say
-from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
-from arae_toolkit.storage.atomic_files import sha256_of_file
+from arae_toolkit.reports.results import (
+    Metric,
+    corpus_identity,
+    summarise,
+    write_result,
+)
 from arae_toolkit.training.metrics_log import METRICS, read_rows
 
 if TYPE_CHECKING:
@@ -311,7 +314,7 @@ def report(
         path = beside(out, "-seeds.json")
         write_result(
             path.parent,
-            re.sub(r"[^\w.-]", "-", path.stem),  # which is what a result may be called
+            path.stem,
             seeds=[run.seed for run, _ in final],
             seconds=sum(row["seconds"] for _, row in final),
             metrics=metrics,
@@ -340,12 +343,12 @@ def report(
 
 def _entry(run: SeedRun, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written about one run: its last evaluation, and of which weights."""
-    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.models.model_folder import weights_sha256
 
     return {
         "seed": run.seed,
         "folder": str(run.folder),
-        "model_sha256": sha256_of_file(run.folder / WEIGHTS),
+        "model_sha256": weights_sha256(run.folder),
         **{name: value for name, value in row.items() if isinstance(value, int | float)},
     }
 

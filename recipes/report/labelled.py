@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.transfer.model import TransferModel, Transferred
 
 Sections = dict[str, list[str]]
 
@@ -30,7 +31,6 @@ MEASURES = {
 def transfer_sections(folder: Path, corpus: Corpus | None, device: torch.device) -> Sections:
     """Return what there is to show of a model that transfers: it needs its corpus."""
     from arae_toolkit.data.corpus import evenly_spread, texts_of
-    from arae_toolkit.evaluation.transfer.own_scores import own_scores
     from arae_toolkit.transfer.labelled_corpus import labelled_part
     from arae_toolkit.transfer.model import TransferModel
 
@@ -54,8 +54,7 @@ def transfer_sections(folder: Path, corpus: Corpus | None, device: torch.device)
             continue
         texts = [text for text, _ in kept]
         answers = model.transfer(texts, [target] * len(texts))
-        scores = own_scores(texts, answers)
-        rows.append([target, len(texts), scores.transferred, scores.content_bleu, scores.copied])
+        rows.append([target, len(texts), *own_scores(model, texts, answers, target)])
         few = evenly_spread(len(kept), EXAMPLES).tolist()
         shown = [[*kept[row], answers[row].text, answers[row].attribute_probability] for row in few]
         blocks += [
@@ -76,6 +75,26 @@ def transfer_sections(folder: Path, corpus: Corpus | None, device: torch.device)
             *blocks,
         ],
     }
+
+
+def own_scores(
+    model: TransferModel, sources: Sequence[str], answers: Sequence[Transferred], target: str
+) -> tuple[float, float, float]:
+    """Return what a model says of its answers: no evaluators are asked.
+
+    Returns:
+        The percent whose likeliest label is the target, as the log of a training counts them; the
+        mean BLEU of an answer to its source; and the percent that are their source, word by word.
+    """
+    from arae_toolkit.evaluation.text_overlap import copy_rate
+
+    texts = [answer.text for answer in answers]
+    likeliest = model.scorer.probabilities(model.vocabulary.encode_batch(texts)).argmax(axis=1)
+    return (
+        100 * float((likeliest == model.value_of(target)).mean()),
+        sum(answer.content_bleu for answer in answers) / len(answers),
+        copy_rate(texts, sources),
+    )
 
 
 def pair_sections(
@@ -132,7 +151,7 @@ def _pairs(model: Any, corpus: Corpus) -> list[str]:
         texts_of(sentences.at(2 * rows + side), corpus.vocabulary) for side in (0, 1)
     )
     found = model.probabilities(list(zip(premises, hypotheses, strict=True)))
-    labels = [] if pairs.labels is None else pairs.labels[rows].tolist()
+    labels = corpus.pair_labels("dev")[rows].tolist()
     lines = [
         [
             premise,

@@ -12,8 +12,8 @@ from arae_toolkit.errors import DataError
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import corpus_of_run
 from arae_toolkit.recipes.shared.find_run import find_run
-from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE, FOLDER_TO_WRITE
-from arae_toolkit.recipes.shared.options import device_option, run_argument
+from arae_toolkit.recipes.shared.option_types import FILE_TO_WRITE
+from arae_toolkit.recipes.shared.options import device_option, optional_results_option, run_argument
 from arae_toolkit.recipes.shared.progress import say
 
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ PAGE = "report.html"
     help="Samples drawn for the shares of distinct and of copied ones.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Fixes what is drawn.")
-@click.option(
-    "--results",
-    type=FOLDER_TO_WRITE,
-    help="Folder for a file of results, of a text model.  [default: none is written]",
-)
+@optional_results_option("Folder for a file of results, of a text model.")
 @device_option
 def report(
     run: str,

@@ -11,7 +11,8 @@ from arae_toolkit.latent.pairs import PAIRS
 from arae_toolkit.recipes.shared.child_processes import command_line, threads_of
 from arae_toolkit.recipes.shared.options import load_model
 from arae_toolkit.reports.results import Metric, corpus_identity, summarise, write_result
-from arae_toolkit.reports.run_page.run_folder import log_rows, run_config, training_command
+from arae_toolkit.reports.run_page.run_folder import run_config, training_command
+from arae_toolkit.training.metrics_log import dev_rows
 
 if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
@@ -59,7 +60,7 @@ def write_figures(
         CheckpointMismatch: If ``pretrain`` has not trained it.
         ToolkitError: If its log holds no evaluation.
     """
-    config, curve = run_config(folder), log_rows(folder, "dev")
+    config, curve = run_config(folder), dev_rows(folder)
     if not curve:
         raise ToolkitError(f"{folder}: the log holds no evaluation; let the run finish an epoch")
     last = curve[-1]

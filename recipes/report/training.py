@@ -11,12 +11,12 @@ from arae_toolkit.recipes.shared.progress import duration
 from arae_toolkit.reports.run_page.line_chart import line_chart
 from arae_toolkit.reports.run_page.run_folder import (
     file_sizes,
-    log_rows,
     parameters_of,
     settings_of,
     training_command,
 )
 from arae_toolkit.storage.html_page import charts, facts, folded, heading, note, table
+from arae_toolkit.training.metrics_log import METRICS, read_rows
 from arae_toolkit.version import __version__, own_version
 
 if TYPE_CHECKING:
@@ -191,18 +191,17 @@ def sizes(members: Mapping[str, Path], folder: Path) -> list[str]:
 
 def logs_of(members: Mapping[str, Path]) -> dict[str, Rows]:
     """Return the log of each member."""
-    return {name: log_rows(place) for name, place in members.items()}
+    return {name: read_rows(place / METRICS) for name, place in members.items()}
 
 
 def _chart(logs: Logs, title: str, lines: Sequence[tuple[str, str, str]]) -> str:
     drawn = {}
     for member, rows in logs.items():
-        along = "epoch" if all("epoch" in row for row in rows) else "iteration"
         for name, kind, key in lines:
             points = [
-                (float(row[along]), float(row[key]))
+                (float(row["epoch"]), float(row[key]))
                 for row in rows
-                if row.get("kind") == kind and _real(row.get(key)) and _real(row.get(along))
+                if row.get("kind") == kind and _real(row.get(key)) and _real(row.get("epoch"))
             ]
             drawn[f"{member} {name}".strip()] = points
     return line_chart(title, drawn, along="epochs")

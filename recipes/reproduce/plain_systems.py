@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,7 +312,7 @@ class PlainTable:
         from arae_toolkit.pretraining.experiment import pretrain
         from arae_toolkit.priors.fitting import fit_prior
         from arae_toolkit.priors.models import load_autoencoder
-        from arae_toolkit.priors.settings import FlowConfig, GaussianConfig, MixtureConfig
+        from arae_toolkit.priors.settings import FlowConfig
 
         corpus, config = self.corpus, self.config(row, seed)
         place = f", {self.device}, {self.precision}, to {folder}"
@@ -331,20 +330,13 @@ class PlainTable:
                 device=self.device,
                 precision=self.precision,
             )
-        kinds: dict[str, Any] = {
-            "flow": FlowConfig(),
-            "mixture": MixtureConfig(),
-            "gaussian": GaussianConfig(),
-        }
-        if row.prior not in kinds:
+        if row.prior != "flow":
             return
-        own = QUICK_FLOW if self.quick and row.prior == "flow" else ()
-        settings = with_overrides(kinds[row.prior], [*own, f"seed={seed}"])
+        own = QUICK_FLOW if self.quick else ()
+        settings = with_overrides(FlowConfig(), [*own, f"seed={seed}"])
         model = load_autoencoder(folder, device=self.device)
-        # Only a flow has a checkpoint to write first; of the others a signal makes an end at once.
-        noted = signals_noted() if row.prior == "flow" else nullcontext(lambda: 0)
         with (
-            noted as stop_signal,
+            signals_noted() as stop_signal,
             training_display(corpus, settings, title=row.prior, place=place) as display,
         ):
             how: dict[str, Any] = {"listeners": [display], "stop_signal": stop_signal}
@@ -352,10 +344,9 @@ class PlainTable:
 
     def key_of(self, run: Path) -> dict[str, str]:
         """Return what moves every measure of a trained model, by which it is found again."""
-        from arae_toolkit.models.model_folder import WEIGHTS
-        from arae_toolkit.storage.atomic_files import sha256_of_file
+        from arae_toolkit.models.model_folder import weights_sha256
 
-        weights = sha256_of_file(run / WEIGHTS)
+        weights = weights_sha256(run)
         return {"weights": weights, "corpus": self.corpus.sha256, "device": self.device.type}
 
     def write(

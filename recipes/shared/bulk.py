@@ -12,11 +12,11 @@ import click
 from click.core import ParameterSource
 
 from arae_toolkit.errors import DataError
-from arae_toolkit.recipes.shared.child_processes import cores
 from arae_toolkit.recipes.shared.options import Command, in_order
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.storage.row_forms import Name
 from arae_toolkit.storage.rows import RowFormat
+from arae_toolkit.version import cores
 
 if TYPE_CHECKING:
     from arae_toolkit.bulk.tasks import Command as BulkCommand

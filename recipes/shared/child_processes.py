@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from arae_toolkit.recipes.shared.progress import be_quiet, tell
+from arae_toolkit.version import cores
 
 if TYPE_CHECKING:
     import torch
@@ -80,13 +81,6 @@ def threads_of(environment: Mapping[str, str] = os.environ) -> int | None:
     """Return how many threads an environment gives a process, ``None`` if it does not say."""
     threads = environment.get(THREADS_VARIABLE, "")
     return int(threads) if threads.isdecimal() and int(threads) > 0 else None
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def options_given(ctx: click.Context, *, without: Sequence[str] = ()) -> list[str]:

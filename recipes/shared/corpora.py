@@ -111,7 +111,7 @@ def open_corpus(
     if name != "yahoo":
         raise click.UsageError(f"--part and --classes apply to yahoo, not to {name}")
     usual = PrepareOptions()
-    chosen = tuple(word.strip() for word in (classes or "").split(",") if word.strip())
+    chosen = chosen_classes(classes)
     options = PrepareOptions(part=part or usual.part, classes=chosen or usual.classes)
     folder = corpus_folder("-".join(("yahoo", *variant_of(part, chosen))))
     if not prepare:
@@ -137,27 +137,6 @@ def run_name(given: str, corpus: Corpus) -> str:
     return folder.name if prepared_folder(given) and folder.name else corpus.name
 
 
-def prepared_before(name: str) -> Corpus:
-    """Return a corpus that is prepared already, and write nothing.
-
-    Args:
-        name: Of the corpus, or its prepared folder.
-
-    Raises:
-        DataError: If it is not prepared.
-    """
-    from arae_toolkit.data.corpus import Corpus
-    from arae_toolkit.data_prep.corpus_folder import prepared_manifest
-    from arae_toolkit.data_prep.preparation import default_folder
-
-    for folder in (default_folder(name), Path(name)):
-        if prepared_manifest(folder) is not None:
-            return Corpus(folder)
-    raise DataError(
-        "not prepared", path=default_folder(name), hint=f"try 'arae-toolkit prepare {name}'"
-    )
-
-
 def corpus_of_run(run: str | None, name: str | None, *, prepare: bool = True) -> Corpus:
     """Return the corpus of this name, or the one that a run was trained on.
 
@@ -175,7 +154,7 @@ def corpus_of_run(run: str | None, name: str | None, *, prepare: bool = True) ->
     if wanted is None:
         raise DataError("does not name its corpus", path=run, hint="name it with --corpus")
     try:
-        corpus = open_corpus(str(wanted)) if prepare else prepared_before(str(wanted))
+        corpus = open_corpus(str(wanted), prepare=prepare)
     except DataError as error:
         if name is not None:
             raise
@@ -298,6 +277,16 @@ def _check_pair_labels(corpus: Corpus, measured: Sequence[str]) -> None:
         if not labels_of(split):
             problem = f"no labelled pair in {split}, on which the classifier is measured"
             raise DataError(problem, path=corpus.folder, hint=f"see prepare --{split}-share")
+
+
+def chosen_classes(asked: str | None) -> tuple[str, ...]:
+    """Return the classes that an option names, separated by commas; none for none.
+
+    Example:
+        >>> chosen_classes("science, politics,")
+        ('science', 'politics')
+    """
+    return tuple(name.strip() for name in (asked or "").split(",") if name.strip())
 
 
 def variant_of(part: str | None, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -115,8 +115,7 @@ def load_system(
         CheckpointMismatch: If it is damaged, or writes no new sentences.
     """
     folder = find_run(run)
-    from arae_toolkit.models.model_folder import CONFIG, WEIGHTS, load_model_folder
-    from arae_toolkit.storage.atomic_files import sha256_of_file
+    from arae_toolkit.models.model_folder import CONFIG, load_model_folder, weights_sha256
 
     try:
         config = read_object(folder / CONFIG)
@@ -152,7 +151,7 @@ def load_system(
     else:
         raise _no_writer(folder, kind)
     name = folder.resolve().name
-    weights = sha256_of_file(folder / WEIGHTS)
+    weights = weights_sha256(folder)
     return System(name, kind, write, chosen, parameters, weights, device, with_codes)
 
 
@@ -193,7 +192,6 @@ def measurement_of(
         DataError: If the corpus is not of text, or its split is empty.
     """
     from arae_toolkit.devices import choose_device, dtype_of, keep_freed_memory
-    from arae_toolkit.errors import DataError
     from arae_toolkit.evaluation.generation.cells import Cells
     from arae_toolkit.evaluation.generation.measurement import GenerationMeasurement
     from arae_toolkit.evaluation.kept_judges import kept_language_model
@@ -240,13 +238,12 @@ def encoder_of_run(run: str, device: torch.device) -> Encoder:
     """
     folder = find_run(run, prefixes=("nli-", ""), advice="arae-toolkit nli")
     from arae_toolkit.evaluation.generation.feature_distances import Encoder
-    from arae_toolkit.models.model_folder import WEIGHTS
+    from arae_toolkit.models.model_folder import weights_sha256
     from arae_toolkit.nli.model import NLIModel, member_names
-    from arae_toolkit.storage.atomic_files import sha256_of_file
 
     first = next(iter(member_names(folder) or ()), "")  # of several seeds, the first one's
     model = NLIModel.from_pretrained(folder / first, device=device)
-    return Encoder(model.vectors, sha256_of_file(folder / first / WEIGHTS), folder.name)
+    return Encoder(model.vectors, weights_sha256(folder / first), folder.name)
 
 
 def _prior(
@@ -281,8 +278,7 @@ def language_model_system(
 ) -> System:
     """Return a language model of train, of the judges' sizes, trained where it is not kept."""
     from arae_toolkit.evaluation.kept_judges import default_folder, kept_language_model
-    from arae_toolkit.models.model_folder import WEIGHTS
-    from arae_toolkit.storage.atomic_files import sha256_of_file
+    from arae_toolkit.models.model_folder import weights_sha256
 
     model = kept_language_model(
         corpus,
@@ -301,7 +297,7 @@ def language_model_system(
         model.sample_blocks,
         [ChosenPrior(OWN)],
         _parameters(model.network),
-        sha256_of_file(weights / WEIGHTS),
+        weights_sha256(weights),
         device,
     )
 

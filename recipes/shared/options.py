@@ -89,6 +89,14 @@ json_option = click.option(
 )
 
 
+def optional_results_option(
+    of: str = "Folder for a file of results.",
+) -> Callable[[Command], Command]:
+    """Return the option of a command that writes a file of results only where it is asked for."""
+    shown = f"{of}  [default: none is written]"
+    return click.option("--results", type=FOLDER_TO_WRITE, help=shown)
+
+
 def out_option(of: str, *, default: str | None = None) -> Callable[[Command], Command]:
     """Return the option of the folder that a command writes."""
     shown = f"  [default: {default}]" if default else ""
@@ -254,6 +262,9 @@ best_of_option = click.option(
     "one.",
 )
 source_argument = click.argument("source", metavar="[FILE|-]", required=False)
+text_field_option = click.option(
+    "--text-field", default="text", help="The field of a row that holds the text."
+)
 text_options = in_order(
     click.option(
         *("-t", "--text", "texts"),
@@ -261,7 +272,7 @@ text_options = in_order(
         metavar="TEXT",
         help="A text, in place of FILE; may be given again.",
     ),
-    click.option("--text-field", default="text", help="The field of a row that holds the text."),
+    text_field_option,
 )
 on_error_option = click.option(
     "--on-error",
@@ -371,12 +382,12 @@ def with_plain_names(
 
 
 @contextmanager
-def refused_settings(ending: str = "") -> Iterator[None]:
+def refused_settings(ending: str = "", *, option: str = "'--set'") -> Iterator[None]:
     """Make a usage error of a setting that the library refuses by :class:`ValueError`."""
     try:
         yield
     except ValueError as error:
-        raise click.BadParameter(f"{error}{ending}", param_hint="'--set'") from error
+        raise click.BadParameter(f"{error}{ending}", param_hint=option) from error
 
 
 def open_word_vectors(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from arae_toolkit.data_prep.readers.downloads import Advance
 
 INTERRUPTED = 130
 PLAIN_INTERVAL_SECONDS = 10.0
@@ -26,13 +29,6 @@ MOST_CHARACTERS = 2_000
 """Longest message shown whole."""
 
 _CONTROL = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Advance(Protocol):
-    """Tells a progress display that some more items are done."""
-
-    def __call__(self, n: int = 1) -> None:
-        """Count ``n`` more items."""
 
 
 @cache
@@ -126,6 +122,19 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, wide: st
     for row in rows:
         drawn.add_row(*map(printable, row))
     Console(markup=False, emoji=False, highlight=False).print(drawn)
+
+
+def show(
+    report: Mapping[str, Any], *, as_json: bool, as_text: Callable[[Mapping[str, Any]], str]
+) -> None:
+    """Print what was measured on stdout: one JSON object, or a text for people.
+
+    Args:
+        report: What was measured.
+        as_json: Value of ``--json``.
+        as_text: Returns the report as a text, such as a table in Markdown.
+    """
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else as_text(report))
 
 
 def size_text(count: int | None) -> str:

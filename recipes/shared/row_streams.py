@@ -343,15 +343,14 @@ def growing_array(path: Path, width: int) -> Iterator[Callable[[Sequence[Sequenc
         write_header(target)  # as long as the first: numpy leaves room for a growing first axis
 
 
-def texts_in(source: str, *, name: str = "text") -> list[str]:
-    """Return the texts of a file, of any form, plain or compressed.
+def texts_in(source: str) -> list[str]:
+    """Return the texts of a file, of any form, plain or compressed; ``text`` is their field.
 
     Args:
         source: The file; ``-`` is stdin.
-        name: The field that holds a text where rows have fields.
 
     Raises:
         DataError: At the first row that cannot be used, or if there is none.
     """
-    with open_request(source, names=[name], on_error="fail") as request:
+    with open_request(source, names=["text"], on_error="fail") as request:
         return [row.texts[0] for batch in request.answers(lambda rows: rows) for row, _ in batch]

@@ -38,7 +38,7 @@ from arae_toolkit.recipes.sweep.options import (
     run_options,
     search_options,
 )
-from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
+from arae_toolkit.recipes.sweep.search import Asked, search, space_of
 from arae_toolkit.search.storage import check_installed
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def nli(
         config = with_overrides(fitted(MODELS[model], pretrained), changes)
     refuse_unused(changes, OF_PRETRAINING, folder=folder, used_by="arae-toolkit nli pretrain")
     space = space_of(over, config, fixed=fixed, unused=OF_PRETRAINING)
-    with refused_ranges("'--objective'"):
+    with refused_settings(option="'--objective'"):
         wanted = objectives(objective)
     labelled = draw_labels(corpus, labels, draw=draw, seed=label_seed, first=draw_from)
     task = Task(corpus, labelled, pretrained, None, chosen)

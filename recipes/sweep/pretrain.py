@@ -16,6 +16,7 @@ from arae_toolkit.recipes.shared.options import (
     names_of,
     plain_options,
     preset_option,
+    refused_settings,
     set_option,
     with_plain_names,
 )
@@ -28,7 +29,7 @@ from arae_toolkit.recipes.sweep.options import (
     run_options,
     search_options,
 )
-from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
+from arae_toolkit.recipes.sweep.search import Asked, search, space_of
 from arae_toolkit.search.storage import check_installed
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def pretrain(
     fixed = names_of(changes)
     if corpus is None:
         folder = named_folder(out, "quick")
-        opened = prepared(QUICK_CORPUS, folder / "corpus", _quick_options())
+        from arae_toolkit.data_prep.options import PrepareOptions
+
+        opened = prepared(QUICK_CORPUS, folder / "corpus", PrepareOptions(size=QUICK_SIZE))
         preset, changes, over = "demo", (*QUICK_SETTINGS, *changes), over or QUICK_OVER
     else:
         opened = open_corpus(corpus)
@@ -142,7 +145,7 @@ def pretrain(
     at_end = {}
     if FORWARD in names and opened.kind == "text":
         at_end[FORWARD] = _forward(opened, config.training.selection_samples, place)
-    with refused_ranges("'--objective'"):
+    with refused_settings(option="'--objective'"):
         wanted = objectives(objective, at_end=at_end)
     search(
         folder,
@@ -189,9 +192,3 @@ def _forward(corpus: Corpus, count: int, device: torch.device) -> Callable[[Path
     from arae_toolkit.search.forward_perplexity import forward_perplexity
 
     return forward_perplexity(corpus, count=count, device=device, note=say, progress=progress)
-
-
-def _quick_options() -> Any:
-    from arae_toolkit.data_prep.options import PrepareOptions
-
-    return PrepareOptions(size=QUICK_SIZE)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.recipes.shared.child_processes import signals_noted
+from arae_toolkit.recipes.shared.options import refused_settings
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.recipes.sweep.options import QUICK_TRIALS, TRIALS
 from arae_toolkit.recipes.sweep.report import report
@@ -39,15 +37,6 @@ class Asked:
     quick: bool
 
 
-@contextmanager
-def refused_ranges(option: str = "'--over'") -> Iterator[None]:
-    """Make a usage error of what the library refuses by :class:`ValueError`."""
-    try:
-        yield
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=option) from error
-
-
 def space_of(
     over: Sequence[str], config: Sections, *, fixed: set[str], unused: Collection[str] = ()
 ) -> tuple[Varied, ...]:
@@ -63,7 +52,7 @@ def space_of(
         click.BadParameter: If a range cannot be used, or is of a setting that has one value, or
             that changes nothing.
     """
-    with refused_ranges():
+    with refused_settings(option="'--over'"):
         space = all_varied(over, config)
         for one in space:
             name = one.key.rpartition(".")[2]

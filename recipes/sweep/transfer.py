@@ -29,7 +29,7 @@ from arae_toolkit.recipes.sweep.options import (
     run_options,
     search_options,
 )
-from arae_toolkit.recipes.sweep.search import Asked, refused_ranges, search, space_of
+from arae_toolkit.recipes.sweep.search import Asked, search, space_of
 from arae_toolkit.recipes.transfer.training import per_epoch_of, settings_of, train_scorer_of
 from arae_toolkit.search.storage import check_installed
 from arae_toolkit.transfer.systems import SYSTEMS
@@ -134,7 +134,7 @@ def transfer(
     from arae_toolkit.devices import choose_device, keep_freed_memory
     from arae_toolkit.search.objectives import objectives
 
-    with refused_ranges("'--objective'"):
+    with refused_settings(option="'--objective'"):
         wanted = objectives(objective)
     place = choose_device(device)
     keep_freed_memory()

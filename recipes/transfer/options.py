@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from arae_toolkit.transfer.model import TransferModel
 
 
-def finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
-    """Refuse ``nan`` and ``inf``, which click takes for numbers like others."""
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no amount.", ctx=ctx, param=parameter)
-    return value
-
-
 rewriting_options = in_order(
     click.option(
         "--candidates",
@@ -35,7 +27,6 @@ rewriting_options = in_order(
     click.option(
         "--strength",
         type=NumberRange(0),
-        callback=finite,
         default=1.0,
         help="How much is changed: below 1 stays nearer to the text, above 1 goes further.",
     ),

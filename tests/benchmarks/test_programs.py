@@ -665,25 +665,22 @@ def test_reports_and_the_tables(folders, corpus, tmp_path):
 
     out, readme = tmp_path / "results", tmp_path / "README.md"
     out.mkdir()
-    for name, result in results.items():
-        (out / f"{name}.json").write_text(json.dumps(result))
+    shown = {"runs": {"ARAE": {"samples": arae["details"]["samples"]}}}
+    (out / "gallery-snli.json").write_text(
+        json.dumps({**arae, "name": "gallery-snli", "details": shown})
+    )
     readme.write_text("# x\n")
-    page = tmp_path / "docs" / "results" / "pretraining.md"
+    page = tmp_path / "docs" / "results" / "generation.md"
     page.parent.mkdir(parents=True)
-    blocks = [f"<!-- results:{name} -->\n<!-- /results -->" for name in ("pretraining", "samples")]
-    page.write_text("# x\n\n" + "\n\n".join(blocks) + "\n\nend\n")
+    page.write_text("# x\n\n<!-- results:examples -->\n<!-- /results -->\n\nend\n")
     places = ("--results", out, "--readme", readme)
     assert "out of date" in call("tables", *places, "--check", code=1).stderr
     call("tables", *places)
     call("tables", *places, "--check")
     text = page.read_text()
-    assert text.startswith("# x\n")
-    assert f"with swaps on the {arae['details']['sentences']['swapped']:,} of dev" in text
-    assert text.endswith("\n\nend\n")
+    assert text.startswith("# x\n") and text.endswith("\n\nend\n")
     assert arae["details"]["samples"][0] in text
-    for figure in re.findall(r"\]\((.*?\.png)\)", text):
-        assert 1000 < (page.parent / figure).stat().st_size < 100_000
-    page.write_text(text.replace("| 2.19 |", "| 2.20 |", 1))
+    page.write_text(text.replace(arae["details"]["samples"][0], "another .", 1))
     call("tables", *places, "--check", code=1)
 
 

@@ -99,7 +99,11 @@ def test_a_document_goes_to_one_part_as_a_whole(tmp_path):
     assert corpus.manifest["judges_part"]["by"] == "document"
     documents = {
         split: {text.rsplit(" ", 1)[0] for text in sentences(corpus, split)}
-        for split in ("train", "judges")
+        for split in ("train", "judges", "dev")
     }
     assert len(documents["judges"]) > 100
     assert not documents["train"] & documents["judges"]
+    assert not documents["dev"] & (documents["train"] | documents["judges"])
+    assert corpus.manifest["dev_split"]["documents"] == len(documents["dev"]) > 50
+    titles = prepare(source, "yahoo", classes=("science",), part="titles")
+    assert set(sentences(titles, "dev")) == {f"{name} asked" for name in documents["dev"]}

@@ -227,13 +227,13 @@ def system(outputs=SWAPPED, references=()):
     return SystemOutputs(SOURCES, outputs, ORIGINS, TARGETS, references)
 
 
-def test_copying_and_references_stand_beside_the_systems(language_model, tmp_path):
+def test_copying_and_references_stand_beside_the_systems(language_model):
     references = [["the food was good ."], [], ["the staff was rude !", "what bad staff"], []]
     systems = with_baselines(
         {"ours": system(references=references), "theirs": system(SOURCES, references)}
     )
     assert list(systems) == ["ours", "theirs", "copy", "references"]
-    found = compare(systems, Evaluators((MARKER,), language_model, tmp_path, "judges"))
+    found = compare(systems, Evaluators((MARKER,), language_model, "judges"))
     assert found["copy"].overall == found["theirs"].overall
     human = found["references"].overall
     assert (human.rows, human.accuracy["marker"]) == (2, 100)

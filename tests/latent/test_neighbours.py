@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import small
 import torch
 
-from arae_toolkit.latent.neighbours import nearest
+from arae_toolkit.latent.neighbours import encoded, nearest
 
 
 def normalized(rows):
@@ -28,3 +29,11 @@ def test_there_are_no_more_neighbours_than_codes():
     assert found.rows.shape == (2, 3)
     assert found.rows[:, 0].tolist() == [0, 1]
     assert nearest(codes[:2], codes[:0], count=9).rows.shape == (2, 0)
+
+
+def test_texts_have_the_same_codes_block_by_block():
+    model, told = small.model(small.vocabulary()).eval(), list[int]()
+    texts = [*small.SENTENCES][:5]
+    codes = encoded(model, texts, block_rows=2, advance=told.append)
+    torch.testing.assert_close(codes, model.encode(texts))
+    assert told == [2, 2, 1]

@@ -20,6 +20,7 @@ from arae_toolkit.models.model_folder import (
     TOKENIZER,
     WEIGHTS,
     load_model_folder,
+    parts_of,
     save_weights,
 )
 from arae_toolkit.nli.model import NLIModel
@@ -265,3 +266,13 @@ def test_the_size_of_a_json_file_is_bounded(folder, part):
         target.truncate(1 << 33)  # sparse: nothing lies on the disk
     with pytest.raises(CheckpointMismatch, match=r"damaged|usable"):
         ARAE.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(ValueError("no size\nof all"), "no size"), (RuntimeError(), "RuntimeError")],
+)
+def test_parts_that_make_no_model_are_named_by_their_folder(error, reason):
+    with pytest.raises(CheckpointMismatch) as told, parts_of(Path("run")):
+        raise error
+    assert str(told.value) == f"run: weights and config disagree ({reason})"

@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import shutil
 import signal
 import socket
 import urllib.request
 
 import pytest
 import small
+import small_benchmarks
 from command_line import call, start
 
 from arae_toolkit.storage.paths import CACHE_VARIABLE
@@ -111,9 +113,20 @@ def test_a_corpus_that_is_not_prepared_is_not_prepared_now(tmp_path, monkeypatch
     from arae_toolkit.recipes.shared import corpora
 
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    with pytest.raises(corpora.DataError, match="try 'arae-toolkit prepare synthetic'"):
+    with pytest.raises(corpora.DataError, match="run 'arae-toolkit prepare synthetic'"):
         corpora.corpus_of_run(None, "synthetic", prepare=False)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_corpus_that_was_prepared_under_a_name_of_its_own_is_found(tmp_path, monkeypatch):
+    """As one of another library's rows is, which is no corpus that the toolkit knows."""
+    from arae_toolkit.recipes.shared import corpora
+    from arae_toolkit.storage.paths import corpus_folder
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    corpus = small_benchmarks.tiny_corpus(tmp_path)
+    shutil.copytree(corpus.folder, corpus_folder("polarity"))
+    assert corpora.corpus_of_run(None, "polarity", prepare=False).sha256 == corpus.sha256
 
 
 def test_a_port_in_use_is_one_line(run_folder):

@@ -99,7 +99,7 @@ def test_settings_that_no_pilot_can_choose_are_refused(untuned, corpus):
         *("--results", untuned / "results", *words),
         code=4,
     )
-    assert "training.epochs 1 there, 5 here" in told.stderr
+    assert "training.epochs 1 there, 10 here" in told.stderr
 
 
 def test_all_parts_of_table4_are_looked_at_first(corpus, untuned, tmp_path):

@@ -8,14 +8,15 @@ from small_transfer import equal_chances, prepared_corpus
 
 from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.evaluation.transfer.evaluators import Evaluators
+from arae_toolkit.models.model_folder import save_model_folder
 from arae_toolkit.recipes.reproduce.transfer.runs import weights_of
 from arae_toolkit.recipes.reproduce.transfer.systems import System
 from arae_toolkit.recipes.reproduce.transfer.table import Measurer, Sources, metrics_of, outputs_of
 from arae_toolkit.reports.tables.transfer import judges_accuracy
-from arae_toolkit.transfer.infilling.network import new_infilling_network
-from arae_toolkit.transfer.infilling.rewriter import Infilling
+from arae_toolkit.transfer.infilling.network import INFILLING, new_infilling_network
 from arae_toolkit.transfer.infilling.settings import InfillingModelConfig, Search
-from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER
 
 AE = System("ae", "ae")
 NAMES = list(small_transfer.ATTRIBUTES)
@@ -60,9 +61,9 @@ class Marker:
 
 
 @pytest.fixture
-def measurer(corpus, tmp_path):
+def measurer(corpus):
     model = equal_chances(corpus.vocabulary)
-    instruments = Evaluators((Marker(corpus.labels),), model, tmp_path, "train")
+    instruments = Evaluators((Marker(corpus.labels),), model, "train")
     return lambda sources: Measurer(corpus, "dev", sources, instruments)
 
 
@@ -166,8 +167,8 @@ def test_outputs_of_infilling_are_kept_for_the_same_search(tmp_path, monkeypatch
     sizes = asdict(InfillingModelConfig(embedding_size=8, hidden_size=4, attribute_size=4))
     words = Vocabulary.build(small_transfer.REWRITTEN, size=100)
     network = new_infilling_network(sizes, len(words), len(NAMES))
-    infilling = Infilling(network, words, NAMES, arguments=sizes)
-    infilling.save_pretrained(tmp_path)
+    config = {"kind": INFILLING, "model": sizes, "labels": list(NAMES)}
+    save_model_folder(tmp_path, config=config, vocabulary=words, tensors=network.state_dict())
     model = TransferModel.from_pretrained(small_transfer.save_model(tmp_path / "latent"))
     model.scorer.save_pretrained(tmp_path / SCORER_FOLDER, words)
     sources = Sources(list(small_transfer.REWRITTEN[:2]), [0, 0], [1, 2])

@@ -9,6 +9,7 @@ import pytest
 import small_transfer
 import torch
 
+from arae_toolkit.config.presets import preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.evaluation.text_overlap import corpus_bleu
@@ -77,7 +78,9 @@ def test_each_system_gets_the_best_of_its_settings_on_dev(corpus, written, tmp_p
     found, tunings = tuned(given, corpus, tmp_path, device=CPU)
     assert [*tunings] == ["arae-1", "delete-and-replace"]
     pilots = tunings["arae-1"].pilots
-    assert [pilot.changes for pilot in pilots] == list(tuning.CHOICES["arae"])
+    assert [pilot.changes for pilot in pilots] == list(
+        tuning.tried_for("arae", corpus.rows("train"))
+    )
     sources = Sources.of(corpus, "dev")
     assert systems_judge(corpus).probabilities(sources.texts).argmax(axis=1).tolist() == (
         sources.labels
@@ -119,6 +122,29 @@ def test_what_the_user_or_the_system_has_settled_is_not_varied(corpus, written, 
     assert tuned(choices("ae", tune=False), corpus, tmp_path, device=CPU)[1] == {}
 
 
+def test_a_small_corpus_is_trained_on_for_more_epochs():
+    for kind, of_many in (("arae", "epochs=5"), ("cross-aligned", "epochs=1")):
+        many, few = (tuning.tried_for(kind, rows) for rows in (tuning.FEW, tuning.FEW - 1))
+        assert [changes[0] for changes in (many[0], few[0])] == [of_many, "epochs=10"]
+        assert len(many) == len(few) == 4
+        assert [changes[1] for changes in many] == [changes[1] for changes in few]
+    assert tuning.tried_for("delete-and-replace", 10) == ((),)
+
+
+def test_a_row_may_have_a_preset_of_its_own(corpus):
+    of_table, of_row = chosen_systems(("arae-1", "paper-2018@s2"))
+    settings = [
+        runs.system_settings(one, 3, corpus=corpus, choices=choices()) for one in (of_table, of_row)
+    ]
+    assert [made.training.critic_steps for made in settings] == [3, 5]
+    assert settings[1] == replace(
+        preset("paper-2018", corpus=corpus.name, transfer=True),
+        training=replace(settings[1].training, seed=3),
+    )
+    given = choices("paper-2018")
+    assert tuned(given, corpus, Path("nowhere"), device=CPU)[1]["paper-2018"].pilots == ()
+
+
 def test_a_pilot_that_diverges_scores_nothing(corpus, written, monkeypatch, tmp_path):
     train = tuning.train_system
 
@@ -130,7 +156,7 @@ def test_a_pilot_that_diverges_scores_nothing(corpus, written, monkeypatch, tmp_
     monkeypatch.setattr(tuning, "train_system", diverging)
     _, tunings = tuned(choices("ae"), corpus, tmp_path, device=CPU)
     assert tunings["ae"].pilots[2].score == 0
-    assert tunings["ae"].chosen == tuning.CHOICES["ae"][3]
+    assert tunings["ae"].chosen == tuning.tried_for("ae", corpus.rows("train"))[3]
 
 
 @pytest.mark.parametrize("score", [None, "good", {}, float("nan"), ...])

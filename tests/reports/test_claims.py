@@ -15,11 +15,13 @@ from arae_toolkit.reports.paper.verdicts import (
     alike,
     at_least,
     at_most,
+    before_tuning,
     below_all,
     each_reaching,
     fewer_rows,
     judge,
-    norm_held,
+    on_sphere,
+    pairs_reaching,
     reaching,
     remedied,
     rising,
@@ -100,8 +102,13 @@ def test_every_step_of_a_longer_order_has_to_hold():
         (partial(times, factor=2), (LOW, HIGH), 51.0, False),
         (partial(at_most, limit=50), (LOW,), 50.0, True),
         (partial(at_most, limit=50), (LOW,), 51.0, False),
-        (partial(at_least, limit=50), (LOW,), 50.0, True),
-        (partial(at_least, limit=50), (LOW,), 49.0, False),
+        (partial(at_least, limits=[50]), (LOW,), 50.0, True),
+        (partial(at_least, limits=[50]), (LOW,), 49.0, False),
+        (partial(at_least, limits=[50, 100]), (LOW, HIGH), 50.0, True),
+        (partial(at_least, limits=[50, 101]), (LOW, HIGH), 50.0, False),
+        (partial(pairs_reaching, percent=50), (LOW, HIGH), 50.0, True),
+        (partial(pairs_reaching, percent=50), (LOW, HIGH, HIGH, HIGH), 49.0, False),
+        (partial(pairs_reaching, percent=50), (HIGH, HIGH, LOW, HIGH), 49.0, False),
     ],
 )
 def test_levels_are_held_against_the_paper_or_each_other(rule, measures, ae, holds):
@@ -126,7 +133,7 @@ def test_what_is_missing_is_not_measured_yet():
 
 def test_a_measure_can_be_a_difference_of_two():
     less = Measure("ARAE less AE", "table9", "arae", minus="ae")
-    claim = Claim("Table 9", "more", partial(at_least, limit=22), [less])
+    claim = Claim("Table 9", "more", partial(at_least, limits=[22]), [less])
     results = results_of((24.0, 3.0), (46.0, 4.0))
     assert judge(claim, results).verdict == Verdict.REPRODUCED
     assert "ARAE less AE 22.0 ± 5.0 % (3 seeds)" in verdicts([claim], results)
@@ -153,8 +160,13 @@ def test_what_was_learned_from_less_text_is_not_comparable():
 
 def test_what_a_setting_decides_is_not_comparable():
     near = partial(alike, percent=10)
-    assert verdict_of(near, (1.0, 0.0), (1.0, 0.0), unless=norm_held).verdict == "not comparable"
-    assert verdict_of(near, (1.04, 0.0), (1.0, 0.0), unless=norm_held).verdict == "reproduced"
+    sphere = partial(on_sphere, file="figure9", row="ARAE")
+    for norm, verdict in ((1.0, "not comparable"), (1.04, "reproduced")):
+        norms = {f"ARAE, {side}_norm": {"value": norm} for side in ("code", "generated")}
+        results = results_of((1.0, 0.0), (1.0, 0.0)) | {"figure9": {"metrics": norms}}
+        assert (
+            judge(Claim("Figure 9", "alike", near, (LOW, HIGH), sphere), results).verdict == verdict
+        )
     unless = partial(remedied, file="table9", row="VAE")
     assert verdict_of(near, (1.0, 0.0), (1.0, 0.0), unless=unless).verdict == "reproduced"
     rows = {"VAE": {"changes": ["free_bits=0.02"]}}
@@ -162,12 +174,24 @@ def test_what_a_setting_decides_is_not_comparable():
     assert found.why == "ours has free_bits=0.02, which are there to prevent that"
 
 
+def test_what_was_measured_before_the_rule_is_to_be_measured_again():
+    again = partial(before_tuning, file="table9", fault=", and wrongly")
+    claim = Claim("Table 9", "more often", rising, (LOW, HIGH), again=again)
+    found = judge(claim, results_of((1.0, None), (2.0, None)))
+    assert (str(found), found.why) == (
+        "to be measured again",
+        "from before all rows were tuned alike, and wrongly",
+    )
+    tuned = results_of((1.0, None), (2.0, None), details={"tuning": {}})
+    assert judge(claim, tuned).verdict == Verdict.REPRODUCED
+
+
 def test_the_table_has_a_row_a_claim_with_both_figures_and_the_reason():
     claim = Claim("Table 9", "more often", rising, (LOW, HIGH), note="by another judge")
     text = verdicts([claim, claim], results_of((24.0, None), (46.0, 0.6)))
     assert text.startswith(
         "2 claims: 2 reproduced, 0 not reproduced, 0 not comparable, "
-        "0 not measured yet, 0 needs people.\n"
+        "0 not measured yet, 0 to be measured again, 0 needs people.\n"
     )
     row = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
     assert row == [

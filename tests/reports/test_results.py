@@ -64,7 +64,6 @@ def test_a_measurement_that_failed_is_no_result(values):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"name": "../elsewhere"},
         {"metrics": {}},
         {"metrics": {"rate": {"value": math.nan, "spread": None, "unit": "s"}}},
     ],
@@ -73,6 +72,13 @@ def test_what_cannot_be_a_result_is_refused(tmp_path, changed):
     with pytest.raises(ValueError, match=r"\w"):
         _write(tmp_path, **changed)
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("name", ["../my run", "lauf für a/b", "@t0.8"])
+def test_a_result_may_be_named_after_any_folder(tmp_path, name):
+    path = _write(tmp_path / "results", name)
+    assert path.parent == tmp_path / "results" and list(path.parent.iterdir()) == [path]
+    assert read_result(path.parent, path.stem)["name"] == path.stem
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}', "[" * 100_000])

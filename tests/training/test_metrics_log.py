@@ -8,6 +8,7 @@ from arae_toolkit.training.metrics_log import (
     METRICS,
     RunLog,
     TensorBoardListener,
+    dev_rows,
     read_rows,
     seconds_trained,
 )
@@ -39,6 +40,10 @@ def test_rows_go_to_the_file_and_to_every_listener(tmp_path):
     log.note("a line")
     assert first.told == second.told == [row, 2, "a line"]
     assert read_rows(log.path) == [row]
+
+
+def test_a_run_that_has_logged_nothing_has_no_rows(tmp_path):
+    assert read_rows(tmp_path / "metrics.jsonl") == dev_rows(tmp_path) == []
 
 
 @pytest.mark.parametrize("torn", ["", '{"kind": "dev", "samp', '{"samples": ["caf\u00e9', "null"])

@@ -8,11 +8,16 @@ from small_transfer import MARKERS
 from arae_toolkit.data.corpus import PackedSentences, pack
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.models.arae import ARAE
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.transfer.delete_retrieve.retrieval import TfidfRetrieval, marked_spans, markers_of
-from arae_toolkit.transfer.delete_retrieve.rewriter import DeleteRetrieve, build_delete_retrieve
+from arae_toolkit.transfer.delete_retrieve.rewriter import (
+    DELETE_AND_REPLACE,
+    DeleteRetrieve,
+    build_delete_retrieve,
+)
+from arae_toolkit.transfer.model import TransferModel
 from arae_toolkit.transfer.salience import NgramSalience
+from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
 FRAMES = (
     ("the soup was {} .", "my soup was {} again .", "their soup is {} ."),
@@ -190,7 +195,7 @@ def test_a_saved_model_proposes_the_same(built, tmp_path):
     texts = ["the cake was bland .", "the menu looks lovely here .", "the soup was ."]
     model.save_pretrained(tmp_path / "copy")
     for saved in (folder, tmp_path / "copy"):
-        loaded = DeleteRetrieve.from_pretrained(saved)
+        loaded = BY_FOLDER_KIND[DELETE_AND_REPLACE].load(load_model_folder(saved), "fp32")
         assert loaded.attributes == model.attributes
         for to in model.attributes:
             expected = asked(model, *texts, to=to, count=4)
@@ -205,18 +210,13 @@ def test_building_again_finds_the_same_and_refuses_other_settings(built, corpus)
         build_delete_retrieve(corpus, folder, threshold=0.5)
 
 
-def test_other_folders_are_refused(built, tmp_path):
+def test_sentences_without_labels_are_refused(built, tmp_path):
     model, folder = built
-    words = model.vocabulary
-    ARAE(words, max_length=5, embedding_size=4, code_size=4, hidden_size=4, noise_size=4).to(
-        "cpu"
-    ).save_pretrained(tmp_path)
-    with pytest.raises(CheckpointMismatch, match="not a model of the kind"):
-        DeleteRetrieve.from_pretrained(tmp_path)
-    content = load_model_folder(folder)
+    words, content = model.vocabulary, load_model_folder(folder)
     del content.tensors["memory.labels"]
-    with pytest.raises(CheckpointMismatch, match="disagree"):
-        DeleteRetrieve.from_content(content)
+    save_model_folder(tmp_path, config=content.config, vocabulary=words, tensors=content.tensors)
+    with pytest.raises(CheckpointMismatch, match=f"{tmp_path}: weights and config disagree"):
+        TransferModel.from_pretrained(tmp_path)
     sentences = PackedSentences(np.array([5, EOS]), np.array([0, 2]))
     with pytest.raises(ValueError, match="2 markers for 2 tokens of labelled"):
         DeleteRetrieve(

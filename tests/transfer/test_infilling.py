@@ -12,11 +12,12 @@ from arae_toolkit.data.samplers import BalancedSampler
 from arae_toolkit.data.token_batches import batch_of
 from arae_toolkit.data.vocabulary import EOS, PAD, UNKNOWN, Vocabulary
 from arae_toolkit.errors import CheckpointMismatch, TrainingDiverged
-from arae_toolkit.models.model_folder import load_model_folder
+from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
 from arae_toolkit.transfer.infilling.mask_filling import UNMASKED, Template, fill
 from arae_toolkit.transfer.infilling.masking import mask_at_random, mask_for_infilling, with_masks
 from arae_toolkit.transfer.infilling.network import (
     EMPTY,
+    INFILLING,
     MASK,
     known_words,
     new_infilling_network,
@@ -38,6 +39,8 @@ from arae_toolkit.transfer.infilling.token_scoring import (
     region_costs,
 )
 from arae_toolkit.transfer.infilling.training import InfillingTraining, train_infilling
+from arae_toolkit.transfer.model import TransferModel
+from arae_toolkit.transfer.systems import BY_FOLDER_KIND
 
 CPU = torch.device("cpu")
 SIZES = InfillingModelConfig(embedding_size=24, hidden_size=20, attribute_size=8, channels=16)
@@ -401,10 +404,9 @@ def asked(model, sentences, targets, *, count=1, strength=1.0, seed=0):
 def untrained():
     words = Vocabulary.build([" ".join(f"w{n}" for n in range(V - 4))], size=V)
     assert len(words) == V
-    arguments = asdict(SIZES)
     # Random words are used like no other, so every change would be one too many.
     search = Search(unlike_weight=0.0)
-    return Infilling(network(), words, ("a", "b", "c"), arguments=arguments, search=search)
+    return Infilling(network(), words, ("a", "b", "c"), search=search)
 
 
 def test_the_first_proposal_depends_on_nothing_else(untrained):
@@ -503,8 +505,7 @@ def test_hidden_words_and_attributes_are_learned(trained):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_planted_marker_is_flipped_and_the_rest_stays(trained, precision):
-    model = Infilling.from_pretrained(trained)
-    model.precision = precision
+    model = BY_FOLDER_KIND[INFILLING].load(load_model_folder(trained), precision)
     assert model.attributes == ("bad", "good") or model.attributes == ("good", "bad")
     texts, targets = [], []
     for number, (noun, verb, end) in enumerate(
@@ -525,9 +526,15 @@ def test_a_planted_marker_is_flipped_and_the_rest_stays(trained, precision):
 
 
 def test_a_saved_model_proposes_the_same(trained, tmp_path):
-    model = Infilling.from_pretrained(trained)
-    model.save_pretrained(tmp_path)
-    again = Infilling.from_pretrained(tmp_path)
+    content = load_model_folder(trained)
+    sizes = content.config["model"]
+    made = new_infilling_network(sizes, len(content.vocabulary), len(content.config["labels"]))
+    made.load_state_dict(content.tensors)
+    model = Infilling(made, content.vocabulary, content.config["labels"])
+    save_model_folder(
+        tmp_path, config=content.config, vocabulary=model.vocabulary, tensors=made.state_dict()
+    )
+    again = BY_FOLDER_KIND[INFILLING].load(load_model_folder(tmp_path), "fp32")
     assert again.attributes == model.attributes
     sentences = model.vocabulary.encode_batch(["the cake is nasty !", "soup today", "lovely"])
     for target in (0, 1):
@@ -538,10 +545,11 @@ def test_a_saved_model_proposes_the_same(trained, tmp_path):
         assert torch.equal(saved.tensors[name], value), name
 
 
-def test_other_folders_are_refused(trained):
+def test_weights_of_other_sizes_are_refused_by_the_name_of_their_folder(trained, tmp_path):
     content = load_model_folder(trained)
-    with pytest.raises(CheckpointMismatch, match="not a model of the kind infilling"):
-        Infilling.from_content(replace(content, config={**content.config, "kind": "other"}))
     smaller = {**content.config, "model": {**content.config["model"], "hidden_size": 4}}
-    with pytest.raises(CheckpointMismatch, match="weights and config disagree"):
-        Infilling.from_content(replace(content, config=smaller))
+    save_model_folder(
+        tmp_path, config=smaller, vocabulary=content.vocabulary, tensors=content.tensors
+    )
+    with pytest.raises(CheckpointMismatch, match=f"{tmp_path}: weights and config disagree"):
+        TransferModel.from_pretrained(tmp_path)

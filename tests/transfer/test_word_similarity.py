@@ -131,9 +131,7 @@ def test_the_search_is_told_how_its_words_end(network):
     vocabulary = Vocabulary.build(["songs laws sky"], size=9)
     small = new_infilling_network(asdict(SIZES), len(vocabulary), ATTRIBUTES)
     small.counts[:, FIRST:] = 9
-    infilling = Infilling(small, vocabulary, ("a", "b"), arguments=asdict(SIZES))
-    infilling.search = Search(endings=2.0)
-    infilling.precision = "fp32"
+    infilling = Infilling(small, vocabulary, ("a", "b"), search=Search(endings=2.0))
     directions, plain = infilling.scorer.directions, usage(small)
     songs, laws, sky = (vocabulary.words.index(one) for one in ("songs", "laws", "sky"))
     for other, more in ((laws, 2.0), (sky, 0.0)):

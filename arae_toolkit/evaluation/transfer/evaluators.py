@@ -72,7 +72,6 @@ class Evaluators:
     Attributes:
         classifiers: Of different kinds.
         language_model: Of the same split.
-        folder: Where they are kept.
         split: What they have learned from: the judges' part of train, or train itself where it
             was not divided.
         encoder: Space of the similarity to the source; without it that is left out.
@@ -80,7 +79,6 @@ class Evaluators:
 
     classifiers: tuple[TextClassifier, ...]
     language_model: LanguageModel
-    folder: Path
     split: str
     encoder: Encoder | None = None
 
@@ -161,7 +159,7 @@ def evaluators_of(
         note=note,
         progress=progress,
     )
-    return Evaluators(classifiers, language_model, folder, own, encoder)
+    return Evaluators(classifiers, language_model, own, encoder)
 
 
 def systems_judge(corpus: Corpus) -> NgramClassifier:

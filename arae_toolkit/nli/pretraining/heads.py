@@ -193,7 +193,8 @@ class PairObjective:
     Attributes:
         model: An encoder with its heads.
         share: Of the words masked.
-        softmax_samples: Words beside the masked ones that the softmax is estimated from.
+        softmax_samples: Words beside the masked ones that the softmax is estimated from; 0 takes
+            the whole vocabulary.
         dropout: Share of the embeddings' and vectors' coordinates dropped.
         dtype: Precision of the matrix products.
         ranks: Processes that share out the rows of a batch: terms are of all rows, their gradients

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arae_toolkit.data.noise import with_noise
+
 BLOCK_ROWS = 16_384
 """Codes that are turned to float64 at once."""
 
@@ -110,8 +112,4 @@ def finished(codes: Tensor, *, on_sphere: bool, noise: float, generator: torch.G
     """
     if on_sphere:
         codes = functional.normalize(codes, dim=1)
-    if noise:
-        codes = codes + noise * torch.randn(
-            codes.shape, generator=generator, device=generator.device
-        )
-    return codes
+    return with_noise(codes, noise, generator)

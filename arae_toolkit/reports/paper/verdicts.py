@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     NOT_REPRODUCED = "not reproduced"
     NOT_COMPARABLE = "not comparable"
     NOT_MEASURED = "not measured yet"
+    AGAIN = "to be measured again"
     NEEDS_PEOPLE = NEEDS_PEOPLE
 
 
@@ -83,6 +84,7 @@ class Claim:
         rule: Judges it.
         measures: What the rule looks at, in the order that it expects.
         unless: Says where ours cannot be compared.
+        again: Says why ours have to be measured again.
         note: On data, budget or measure.
     """
 
@@ -91,6 +93,7 @@ class Claim:
     rule: Rule
     measures: Sequence[Measure]
     unless: Unless | None = None
+    again: Unless | None = None
     note: str = ""
 
 
@@ -186,14 +189,31 @@ def each_reaching(values: Sequence[Value], *, percent: float) -> tuple[bool, str
     return all(reached for (reached, _), _ in found), f"{least.title}: {why}"
 
 
+def pairs_reaching(values: Sequence[Value], *, percent: float) -> tuple[bool, str]:
+    """Return whether of every two values the first reaches so many percent of the second.
+
+    Example:
+        >>> pairs_reaching([Value("ARAE", 30.0), Value("real", 100.0)], percent=50)
+        (False, '30.0 % of it, 50 % asked for')
+    """
+    found = [reaching(values[at : at + 2], percent=percent) for at in range(0, len(values), 2)]
+    return all(reached for reached, _ in found), min(found)[1]
+
+
 def at_most(values: Sequence[Value], *, limit: float) -> tuple[bool, str]:
     """Return whether the value is no higher than a limit."""
     return values[0].value <= limit, f"{_number(limit)} at most is asked for"
 
 
-def at_least(values: Sequence[Value], *, limit: float) -> tuple[bool, str]:
-    """Return whether the value is no lower than a limit."""
-    return values[0].value >= limit, f"{_number(limit)} at least is asked for"
+def at_least(values: Sequence[Value], *, limits: Sequence[float]) -> tuple[bool, str]:
+    """Return whether no value is lower than its limit.
+
+    Example:
+        >>> at_least([Value("first reading", 70.0), Value("second", 20.0)], limits=[50, 50])
+        (False, '50.00 / 50.00 at least is asked for')
+    """
+    reached = all(value.value >= limit for value, limit in zip(values, limits, strict=True))
+    return reached, f"{' / '.join(map(_number, limits))} at least is asked for"
 
 
 def fewer_rows(results: Results, _: Sequence[Value], *, file: str, rows: int, of: str) -> str:
@@ -202,11 +222,20 @@ def fewer_rows(results: Results, _: Sequence[Value], *, file: str, rows: int, of
     return f"trained on {ours:,} rows, the paper on {of}" if ours < rows else ""
 
 
-def norm_held(_: Results, values: Sequence[Value]) -> str:
-    """Return that norms are 1 by construction, if they are."""
-    if any(abs(value.value - 1) > BY_CONSTRUCTION for value in values):
+def on_sphere(results: Results, _: Sequence[Value], *, file: str, row: str) -> str:
+    """Return that codes have norm 1 by construction, if they do."""
+    metrics = results[file]["metrics"]
+    norms = [metrics.get(f"{row}, {side}_norm") for side in ("code", "generated")]
+    if any(norm is None or abs(norm["value"] - 1) > BY_CONSTRUCTION for norm in norms):
         return ""
-    return "the generator's output is scaled to norm 1, so that it learns nothing here"
+    return "both are scaled to norm 1, which settles the norm, and the variance of what is spread"
+
+
+def before_tuning(results: Results, _: Sequence[Value], *, file: str, fault: str = "") -> str:
+    """Return that a table was measured before its rows were tuned alike, if it was."""
+    if "tuning" in results[file]["details"]:
+        return ""
+    return f"from before all rows were tuned alike{fault}"
 
 
 def remedied(results: Results, _: Sequence[Value], *, file: str, row: str) -> str:
@@ -230,6 +259,9 @@ def judge(claim: Claim, results: Results) -> Judgement:
     reason = claim.unless(results, values) if claim.unless else ""
     if reason:
         return Judgement(Verdict.NOT_COMPARABLE, reason)
+    reason = claim.again(results, values) if claim.again else ""
+    if reason:
+        return Judgement(Verdict.AGAIN, reason)
     holds, why = claim.rule(values)
     verdict = Verdict.REPRODUCED if holds else Verdict.NOT_REPRODUCED
     return Judgement(verdict, why, one_seed=all(value.spread is None for value in values))
@@ -244,7 +276,7 @@ def verdicts(claims: Sequence[Claim], results: Results) -> str:
         [
             claim.place,
             claim.claim,
-            " / ".join("-" if m.papers is None else f"{m.papers:g}" for m in claim.measures),
+            _papers([measure.papers for measure in claim.measures]),
             _ours(claim, results),
             str(judgement),
             "; ".join(part for part in (judgement.why, claim.note) if part),
@@ -293,6 +325,12 @@ def _gap(pair: tuple[Value, Value]) -> tuple[float, float, str]:
     known = [value.spread for value in pair if value.spread is not None]
     spreads = [max(known, default=0.0) if v.spread is None else v.spread for v in pair]
     return high.value - low.value, math.hypot(*spreads), f"{low.title} against {high.title}"
+
+
+def _papers(figures: Sequence[float | None]) -> str:
+    """Return the paper's figures, one dash where it gives none."""
+    told = ["-" if figure is None else f"{figure:g}" for figure in figures]
+    return "-" if set(told) == {"-"} else " / ".join(told)
 
 
 def _ours(claim: Claim, results: Results) -> str:

@@ -1,25 +1,24 @@
-"""Run folders: how a run was trained, as far as its folder knows it, its log and its sizes."""
+"""Run folders: how a run was trained, as far as its folder knows it, and its sizes."""
 
 from __future__ import annotations
 
 import json
 import math
 import shlex
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from arae_toolkit.config.model_kinds import KINDS
 from arae_toolkit.config.overrides import from_dict, to_dict
 from arae_toolkit.config.presets import PRESETS, preset
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch
-from arae_toolkit.storage.json_files import parsed_object, read_object
-from arae_toolkit.training.metrics_log import METRICS, read_rows
+from arae_toolkit.storage.json_files import read_object
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-MOST_HEADER_BYTES = 100_000_000
 
 
 def config_of(folder: Path) -> dict[str, Any]:
@@ -90,14 +89,6 @@ def training_command(config: Mapping[str, Any]) -> str | None:
     return shlex.join(words)
 
 
-def log_rows(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """Return the ``train`` or ``dev`` rows that a run has logged, or all; none without a log."""
-    path = folder / METRICS
-    if not path.is_file():
-        return []
-    return [row for row in read_rows(path) if kind is None or row.get("kind") == kind]
-
-
 def parameters_of(folder: Path) -> dict[str, int]:
     """Return how many numbers each part of a model's weights holds, by the part's name.
 
@@ -109,16 +100,12 @@ def parameters_of(folder: Path) -> dict[str, int]:
     path = folder / WEIGHTS
     found: dict[str, int] = {}
     try:
-        with path.open("rb") as source:
-            (size,) = struct.unpack("<Q", source.read(8))
-            if size > MOST_HEADER_BYTES:
-                raise ValueError(f"a header of {size:,} bytes")
-            header = parsed_object(source.read(size).decode("utf-8"))
-        for name, tensor in header.items():
-            if name != "__metadata__":
+        with safe_open(path, "np") as file:
+            for name in file.keys():  # noqa: SIM118 - no mapping
                 part = name.partition(".")[0]
-                found[part] = found.get(part, 0) + math.prod(tensor["shape"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+                size = math.prod(file.get_slice(name).get_shape())
+                found[part] = found.get(part, 0) + size
+    except (OSError, SafetensorError) as error:
         raise CheckpointMismatch(f"{path}: cannot be read ({error})") from error
     return found
 

@@ -110,16 +110,6 @@ def above_curve(
     return reverse - float(np.interp(np.log(forward), np.log(forwards), reverses))
 
 
-def table1_block(results: Results) -> str:
-    """Return Table 1 and what was measured.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    result = measured(results, "table1", "Table 1", "arae-toolkit reproduce table1")
-    return f"{table1(result)}\n\n{measured_on(result)}"
-
-
 def readings_block(results: Results) -> str:
     """Return of how many rows of each source every reader said yes, and where those are from.
 

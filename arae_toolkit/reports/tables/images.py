@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from arae_toolkit.reports.markdown import (
     Result,
-    Results,
     budget,
-    measured,
     metric_cell,
     seeds_of,
     table,
@@ -19,15 +17,6 @@ COLUMNS = {
     "distinct": "distinct, percent",
 }
 """Heads of the columns by measure."""
-
-
-def figure2_block(results: Results) -> str:
-    """Return Figure 2 as a block of a page.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    return figure2(measured(results, "figure2", "Figure 2", "arae-toolkit reproduce figure2"))
 
 
 def figure2(result: Result) -> str:

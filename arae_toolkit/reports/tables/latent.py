@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from arae_toolkit.reports.markdown import (
     Result,
-    Results,
     budget,
-    measured,
     metric_cell,
     seeds_of,
     table,
@@ -98,24 +96,6 @@ def figure3(result: Result) -> str:
     return f"{table(heads, rows)}\n\n{_measured(result, 'sentences of dev')}"
 
 
-def figure3_block(results: Results) -> str:
-    """Return Figure 3 as a block of a page.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    return figure3(measured(results, "figure3", "Figure 3", "arae-toolkit reproduce figure3"))
-
-
-def figure4_block(results: Results) -> str:
-    """Return Figure 4 as a block of a page.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    return figure4(measured(results, "figure4", "Figure 4", "arae-toolkit reproduce figure4"))
-
-
 def figure4(result: Result) -> str:
     """Return Figure 4 in Markdown: nats, the paper's beside, and what is written."""
     names = result["details"]["cells"]
@@ -154,15 +134,6 @@ def figure4(result: Result) -> str:
     )
     count = f"{result['details']['count']:,} sentences of test"
     return f"{costs}\n\n{written}\n\n{_measured(result, count)}"
-
-
-def figure5_block(results: Results) -> str:
-    """Return Figure 5 as a block of a page.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    return figure5(measured(results, "figure5", "Figure 5", "arae-toolkit reproduce figure5"))
 
 
 def figure5(result: Result) -> str:

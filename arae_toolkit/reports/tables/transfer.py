@@ -43,6 +43,7 @@ TITLES = {
     "ae": "AE, two decoders",
     "arae-1": "ARAE, λ(1) = 1",
     "arae-10": "ARAE, λ(1) = 10",
+    "paper-2018": "ARAE, the published code's settings",
     "delete-and-replace": "delete and replace (no learning)",
     "stronger": "ARAE, λ(1) = 1, λ(2) = 6",
     "denoising": "ARAE, λ(1) = 1, denoising",
@@ -106,22 +107,22 @@ def title_of(system: str) -> str:
     return ", ".join(words)
 
 
-def transfer_table(
-    result: Result, *, direction: str = "overall", measures: Sequence[str] = tuple(MEASURES)
-) -> str:
-    """Return every system's measures in one direction, in Markdown, the paper's behind them.
+def transfer_table(result: Result) -> str:
+    """Return every system's measures in all directions together, in Markdown.
+
+    The paper's stand behind, but not behind a part of Table 4, for which it has none.
 
     What was measured of no system, as by a judge that came later, has no column.
     """
     systems = result["details"]["systems"]
-    measures = _measured(result, systems, direction, measures)
-    papers = any(name in TABLE3 for name in systems) and direction == "overall"
+    measures = _measured(result, systems, "overall", tuple(MEASURES))
+    papers = "part" not in result["details"] and any(name in TABLE3 for name in systems)
     heads = ["", *(MEASURES[measure] for measure in measures)]
     if papers:
         heads.append("paper: transfer / BLEU / forward / reverse")
     rows = []
     for system in systems:
-        cells = _cells(result, system, direction, measures)
+        cells = _cells(result, system, "overall", measures)
         if not any(cells):
             continue
         row = [title_of(system), *cells]
@@ -250,16 +251,6 @@ def examples_table(
     return f"{text_table(['', 'sentence'], rows)}\n\n{note}"
 
 
-def table3_block(results: Results) -> str:
-    """Return Table 3 and what goes beyond it.
-
-    Raises:
-        ToolkitError: If it has not been measured.
-    """
-    result = measured(results, "table3", "Table 3", "arae-toolkit reproduce table3")
-    return "\n\n".join([transfer_table(result), measured_on(result)])
-
-
 def people_block(results: Results) -> str:
     """Return what people say of transferred sentences, as Table 3 has it; who is awaited till then.
 
@@ -313,12 +304,12 @@ def ideas_block(results: Results) -> str:
 
 
 def table4_block(results: Results) -> str:
-    """Return the directions of Table 4.
+    """Return the parts of Table 4, all directions together and each by itself.
 
     Raises:
         ToolkitError: If none of its parts has been measured.
     """
-    parts = ("table4-replies", "table4-titles")
+    parts = ("table4-titles", "table4-replies")
     found = [results[name] for name in parts if name in results]
     if not found:
         raise ToolkitError("Table 4 has not been measured; see arae-toolkit reproduce table4")
@@ -327,6 +318,7 @@ def table4_block(results: Results) -> str:
         for result in found
         for part in (
             f"**{result['details']['part']}**",
+            transfer_table(result),
             directions_table(result),
             measured_on(result),
         )

@@ -28,7 +28,7 @@ from arae_toolkit.transfer.autoencoder.network import TransferAutoencoder
 from arae_toolkit.transfer.autoencoder.rewriter import LATENT, MASKED_FROM
 from arae_toolkit.transfer.labelled_corpus import labelled_part, model_record
 from arae_toolkit.transfer.salience import word_salience
-from arae_toolkit.transfer.scorer.scorer import Scorer
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER, Scorer
 from arae_toolkit.transfer.scorer.training import provide_scorer
 
 TransferKind = Literal["arae", "ae", "aae"]
@@ -104,7 +104,7 @@ def pretrain_transfer(
 
         @cache
         def evaluation() -> TransferEvaluation:
-            scorer, _ = Scorer.from_pretrained(folder / "scorer")
+            scorer, _ = Scorer.from_pretrained(folder / SCORER_FOLDER)
             return TransferEvaluation(
                 model,
                 corpus.vocabulary,

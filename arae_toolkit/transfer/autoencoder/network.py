@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from arae_toolkit.models.arae import ENCODERS, EncoderKind
+from arae_toolkit.models.model_folder import constructor_arguments
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders, DecoderForm
 from arae_toolkit.nn.critic import AttributeClassifier
@@ -70,27 +70,12 @@ class TransferAutoencoder(nn.Module):
         hides: bool = False,
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals(), "vocab_size")
         super().__init__()
         self.variational = False
         self.vocab_size, self.max_length = vocab_size, max_length
         self.attributes = tuple(attributes)
-        self.arguments: dict[str, Any] = {
-            "attributes": list(attributes),
-            "max_length": max_length,
-            "encoder": encoder,
-            "decoders": decoders,
-            "embedding_size": embedding_size,
-            "code_size": code_size,
-            "hidden_size": hidden_size,
-            "noise_size": noise_size,
-            "generator_sizes": list(generator_sizes),
-            "generator_normalization": generator_normalization,
-            "generator_output": generator_output,
-            "classifier_sizes": list(classifier_sizes),
-            "code_gain": code_gain,
-            "prior": prior,
-            "hides": hides,
-        }
+        self.arguments = arguments
         self.encoder = ENCODERS[encoder](
             vocab_size, embedding_size=embedding_size, code_size=code_size
         )

@@ -26,7 +26,7 @@ from arae_toolkit.transfer.cross_aligned.rewriter import (
 from arae_toolkit.transfer.cross_aligned.settings import CrossAlignedConfig
 from arae_toolkit.transfer.cross_aligned.training import CrossAlignedTraining
 from arae_toolkit.transfer.labelled_corpus import labelled_part, model_record
-from arae_toolkit.transfer.scorer.scorer import Scorer, quick_evaluation
+from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER, Scorer, quick_evaluation
 from arae_toolkit.transfer.scorer.training import provide_scorer
 
 _BATCH_ROWS = 256
@@ -98,7 +98,7 @@ def train_cross_aligned(
 
     @cache
     def scorer() -> Scorer:
-        return Scorer.from_pretrained(folder / "scorer")[0].to(experiment.device)
+        return Scorer.from_pretrained(folder / SCORER_FOLDER)[0].to(experiment.device)
 
     record = model_record(CROSS_ALIGNED, model.arguments, config, corpus)
     experiment.train(model, make, record=record, vocabulary=corpus.vocabulary)

@@ -13,7 +13,6 @@ from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.nn.lstm_decoder import DecoderState
-from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 
@@ -103,9 +102,7 @@ class AttributeGenerator(nn.Module):
         states = behaviour.states.flatten(0, 1)[batch.packing.places]
         targets = batch.tokens.flatten()[batch.packing.places]
         weight, bias = self.projection.weight, self.projection.bias
-        if sample is not None:
-            return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
-        return linear_cross_entropy(states, weight, bias, targets, dtype=dtype)
+        return sampled_cross_entropy(states, weight, bias, targets, sample=sample, dtype=dtype)
 
     def free(
         self,

@@ -7,7 +7,6 @@ states of a generator that reads a real sentence, h~ of one that reads what it h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,9 @@ from torch.nn import functional
 from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch
 from arae_toolkit.data.vocabulary import PAD
+from arae_toolkit.models.model_folder import constructor_arguments
 from arae_toolkit.nn import initialization
-from arae_toolkit.nn.bilstm_encoder import MASKED
+from arae_toolkit.nn.text_cnn import largest_responses
 from arae_toolkit.transfer.cross_aligned.generator import AttributeGenerator, Behaviour
 
 
@@ -94,13 +94,8 @@ class StateDiscriminator(nn.Module):
         columns = torch.arange(states.shape[1], device=states.device)
         beyond = (columns >= behaviour.lengths[:, None])[:, :, None]
         states = states.masked_fill(beyond, 0.0)
-        responses = []
-        for width, layer in zip(self.widths, self.filters, strict=True):
-            # Nothing stands before a sentence, so that a filter ends at each state and no other.
-            seen = functional.pad(states, (0, 0, width - 1, 0)).unfold(1, width, 1)
-            response = layer(seen.transpose(2, 3).flatten(2)).float()
-            responses.append(response.masked_fill(beyond, MASKED).amax(dim=1))
-        found = functional.leaky_relu(torch.cat(responses, dim=1), 0.01)
+        found = largest_responses(states, beyond, widths=self.widths, filters=self.filters)
+        found = functional.leaky_relu(found, 0.01)
         return self.output(seeded_dropout(found, dropout, generator))[:, 0]  # type: ignore[no-any-return]
 
 
@@ -131,18 +126,11 @@ class CrossAligned(nn.Module):
         widths: Sequence[int] = (1, 2, 3, 4, 5),
     ) -> None:
         """Make the networks; :meth:`initialize` or a model folder gives them their weights."""
+        arguments = constructor_arguments(locals(), "vocab_size")
         super().__init__()
         self.vocab_size, self.attributes = vocab_size, tuple(attributes)
         self.max_length = max_length
-        self.arguments: dict[str, Any] = {
-            "attributes": list(attributes),
-            "max_length": max_length,
-            "embedding_size": embedding_size,
-            "attribute_size": attribute_size,
-            "code_size": code_size,
-            "filters": filters,
-            "widths": list(widths),
-        }
+        self.arguments = arguments
         count = len(self.attributes)
         self.encoder = AttributeEncoder(
             vocab_size, attributes=count, embedding_size=embedding_size, code_size=code_size

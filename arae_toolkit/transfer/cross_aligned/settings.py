@@ -57,7 +57,8 @@ class CrossAlignedSchedule:
     word_drop: Share = 0.0
     """Share of the words replaced by ``<unk>`` for the encoder."""
     softmax_samples: OptionalRows = 512
-    """Words, beside those of the batch, that the reconstruction's softmax is estimated from."""
+    """Words, beside those of the batch, that the reconstruction's softmax is estimated from; 0
+    takes the whole vocabulary."""
     adversarial_weight: Amount = 3.0
     """lambda: what a nat of the discriminators weighs beside a nat a sentence of reconstruction."""
     adversarial_form: AdversarialForm = "minimax"

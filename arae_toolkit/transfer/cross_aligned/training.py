@@ -96,8 +96,7 @@ class CrossAlignedTraining:
         code = model.encoder(own.of(visible), labels, **noise)
         first = model.generator.first_state(code, labels)
         forced = model.generator.forced(first, sentences, **noise)
-        samples = settings.softmax_samples
-        sample = SoftmaxSample(samples, random, batch_words=batch.words) if samples else None
+        sample = SoftmaxSample(settings.softmax_samples, random, batch_words=batch.words)
         nats = model.generator.nats(forced, sentences, dtype=self.dtype, sample=sample)
         nats = own.summed(nats)
         adversarial, scalars = self._adversarial(iteration, batch, code, forced)

@@ -19,12 +19,10 @@ import torch
 from arae_toolkit.data.corpus import Corpus, PackedSentences
 from arae_toolkit.data.vocabulary import EOS, UNKNOWN, Vocabulary
 from arae_toolkit.devices import Precision
-from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.models.model_folder import (
     CONFIG,
     ModelFolder,
     check_vacant,
-    load_model_folder,
     save_model_folder,
 )
 from arae_toolkit.storage.locks import locked
@@ -142,36 +140,19 @@ class DeleteRetrieve:
 
     @classmethod
     def from_content(cls, content: ModelFolder, *, precision: Precision = "fp32") -> DeleteRetrieve:
-        """Return what a model folder of this kind holds; it multiplies nothing in any precision.
-
-        Raises:
-            CheckpointMismatch: If it is of another kind, or its parts do not fit together.
-        """
+        """Return the rewriter of a model folder; it multiplies nothing in any precision."""
         del precision
-        if content.config.get("kind") != DELETE_AND_REPLACE or content.vocabulary is None:
-            raise CheckpointMismatch(f"not a model of the kind {DELETE_AND_REPLACE}")
+        assert content.vocabulary is not None, "a text model has a vocabulary"
         arrays = {name: tensor.cpu().numpy() for name, tensor in content.tensors.items()}
-        try:
-            kept = [arrays[_SENTENCES + name] for name in ("tokens", "offsets", "labels")]
-            return cls(
-                content.vocabulary,
-                content.config["labels"],
-                salience=NgramSalience.from_arrays(arrays, len(content.vocabulary)),
-                sentences=PackedSentences(*kept),
-                markers=arrays[_SENTENCES + "markers"],
-                **content.config["model"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointMismatch(f"arrays and config disagree ({error})") from error
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> DeleteRetrieve:
-        """Load a model folder.
-
-        Raises:
-            CheckpointMismatch: If the folder holds no such model, or its parts do not fit together.
-        """
-        return cls.from_content(load_model_folder(Path(folder)))
+        kept = [arrays[_SENTENCES + name] for name in ("tokens", "offsets", "labels")]
+        return cls(
+            content.vocabulary,
+            content.config["labels"],
+            salience=NgramSalience.from_arrays(arrays, len(content.vocabulary)),
+            sentences=PackedSentences(*kept),
+            markers=arrays[_SENTENCES + "markers"],
+            **content.config["model"],
+        )
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:

@@ -13,7 +13,6 @@ from arae_toolkit.data.noise import NoiseSource, seeded_dropout
 from arae_toolkit.data.token_batches import TokenBatch, real_tokens
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD, UNKNOWN
 from arae_toolkit.ops.cudnn_lstm import library_states
-from arae_toolkit.ops.linear_cross_entropy import linear_cross_entropy
 from arae_toolkit.ops.sampled_softmax import SoftmaxSample, sampled_cross_entropy
 
 INFILLING = "infilling"
@@ -183,8 +182,6 @@ class InfillingNetwork(nn.Module):
         """
         predicted = self.predicted(context, attributes)
         weight, bias = self.embedding.weight, self.word_bias
-        if sample is None:
-            return linear_cross_entropy(predicted, weight, bias, targets, dtype=dtype)
         return sampled_cross_entropy(predicted, weight, bias, targets, sample=sample, dtype=dtype)
 
     def classify(

@@ -57,7 +57,8 @@ class InfillingTrainingConfig:
     recognizer_hides: Share = 0.15
     """Mean share of the words masked for the classifier; a sentence's own is at most twice it."""
     softmax_samples: OptionalRows = 512
-    """Words, beside those masked, that the softmax is estimated from."""
+    """Words, beside those masked, that the softmax is estimated from; 0 takes the whole
+    vocabulary."""
     smoothing: Positive = 1.0
     """Number added to each count of words for their salience."""
     least_salience: Amount = 0.3

@@ -17,7 +17,12 @@ from arae_toolkit.data.vocabulary import Vocabulary
 from arae_toolkit.devices import reduced
 from arae_toolkit.errors import CheckpointMismatch
 from arae_toolkit.evaluation.text_overlap import content_bleu
-from arae_toolkit.models.model_folder import load_model_folder, save_model_folder
+from arae_toolkit.models.model_folder import (
+    constructor_arguments,
+    load_model_folder,
+    parts_of,
+    save_model_folder,
+)
 from arae_toolkit.nn import initialization
 from arae_toolkit.nn.conditional_decoder import AttributeDecoders
 from arae_toolkit.nn.text_cnn import TextCNN
@@ -25,6 +30,8 @@ from arae_toolkit.storage.atomic_files import replacing
 from arae_toolkit.transfer.rewriter import Rewriter, Sentence, network_of
 
 SCORER = "transfer-scorer"
+SCORER_FOLDER = "scorer"
+"""In the folder of a transfer model."""
 FLOOR_FILE = "fluency.json"
 """Beside the weights of a scorer: the floor of fluency, and which weights it was found with."""
 
@@ -56,15 +63,11 @@ class Scorer(nn.Module):
         hidden_size: int = 256,
         filters: int = 128,
     ) -> None:
+        arguments = constructor_arguments(locals(), "vocab_size")
         super().__init__()
         self.attributes = tuple(attributes)
         self.dtype = torch.float32
-        self.arguments: dict[str, Any] = {
-            "attributes": list(attributes),
-            "embedding_size": embedding_size,
-            "hidden_size": hidden_size,
-            "filters": filters,
-        }
+        self.arguments = arguments
         self.recognizer = TextCNN(
             vocab_size,
             attributes=len(attributes),
@@ -96,11 +99,8 @@ class Scorer(nn.Module):
         content = load_model_folder(folder)
         if content.config.get("kind") != SCORER or content.vocabulary is None:
             raise CheckpointMismatch(f"{folder}: no scorer of transfers here")
-        try:
+        with parts_of(folder):
             return network_of(cls, content), content.vocabulary
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointMismatch(f"{folder}: weights and config disagree ({reason})") from error
 
     def save_pretrained(self, folder: Path, vocabulary: Vocabulary) -> None:
         """Write a self-contained folder."""
@@ -181,5 +181,5 @@ def copy_scorer(source: Path, folder: Path) -> None:
     for name in ("tokenizer.json", "model.safetensors", "config.json", FLOOR_FILE):
         if name == FLOOR_FILE and not (source / name).exists():
             continue  # of a scorer that was trained before there was a floor
-        with replacing(folder / "scorer" / name) as temporary:
+        with replacing(folder / SCORER_FOLDER / name) as temporary:
             shutil.copyfile(source / name, temporary)

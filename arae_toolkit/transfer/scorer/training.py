@@ -166,8 +166,7 @@ class ScorerTraining:
             ).float()
         nats = classifier_nats(scores, batch.labels, class_weights=self.class_weights)
         self.updates["recognizer"].descend(nats)
-        samples = settings.softmax_samples
-        sample = SoftmaxSample(samples, self.random) if samples else None
+        sample = SoftmaxSample(settings.softmax_samples, self.random)
         code = torch.zeros(len(batch), 0, device=self.device)
         with reduced(self.device, self.dtype):
             written = scorer.language_model.nats(code, batch, dtype=self.dtype, sample=sample)

@@ -103,7 +103,8 @@ def outputs_of(
         kept_as: Put behind the system's name in that of the file, for sources of another choice.
     """
     from arae_toolkit.transfer.infilling.rewriter import Infilling
-    from arae_toolkit.transfer.model import SCORER_FOLDER, TransferModel
+    from arae_toolkit.transfer.model import TransferModel
+    from arae_toolkit.transfer.scorer.scorer import SCORER_FOLDER
 
     kept = place / "outputs" / f"{system.name}{kept_as}.jsonl"
     folder = system.model_in(place)
@@ -155,10 +156,9 @@ def sha256_of(content: list[Any]) -> str:
 
 def weights_of(folder: Path) -> str:
     """Return the fingerprint of a model folder's weights."""
-    from arae_toolkit.models.model_folder import WEIGHTS
-    from arae_toolkit.storage.atomic_files import sha256_of_file
+    from arae_toolkit.models.model_folder import weights_sha256  # needs torch
 
-    return sha256_of_file(folder / WEIGHTS)
+    return weights_sha256(folder)
 
 
 def train_system(
@@ -198,7 +198,8 @@ def system_settings(
     from arae_toolkit.config.presets import preset
     from arae_toolkit.config.schema import check_separate
 
-    config, changes = preset(choices.preset, corpus=corpus.name, transfer=True), system.changes
+    name, changes = system.preset or choices.preset, system.changes
+    config = preset(name, corpus=corpus.name, transfer=True)
     if system.kind in AUTOENCODERS:
         with refused_settings():
             config = with_overrides(config, (*changes, *choices.changes, f"seed={seed}"))

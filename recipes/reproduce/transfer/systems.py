@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -14,12 +14,14 @@ class System:
         name: In results, and of its folder; ``@c8`` and ``@s2`` say candidates and strength.
         kind: What is trained.
         changes: Settings, as ``key=value``.
+        preset: Of an autoencoder, in place of the table's.
         model: Folder of a finished model, which is measured as it is; none is trained then.
     """
 
     name: str
     kind: str
     changes: tuple[str, ...] = ()
+    preset: str | None = None
     model: Path | None = None
 
     @property
@@ -57,6 +59,7 @@ SYSTEMS = (
     System("ae", "ae", ("attribute_weight=0",)),
     System("arae-1", "arae", _ARAE),
     System("arae-10", "arae", ("adversarial_weight=10",)),
+    System("paper-2018", "arae", ("epochs=25", "word_drop=0"), preset="paper-2018"),
     System("delete-and-replace", "delete-and-replace"),
     System("arae-1@s2", "arae", _ARAE),
     System("arae-1@s4", "arae", _ARAE),
@@ -97,7 +100,7 @@ def chosen_systems(names: tuple[str, ...]) -> list[System]:
         base = known.get(name) or bases.get(name.partition("@")[0])
         if base is None:
             raise ValueError(f"no system {name!r}; there are {', '.join(known)}")
-        found.append(System(name, base.kind, base.changes))
+        found.append(replace(base, name=name))
     return found or list(SYSTEMS)
 
 

@@ -285,6 +285,7 @@ def write_table(
             "rows": len(sources.texts),
             "systems": list(cells),
             "settings": {system.name: system.changes for system in choices.systems},
+            "presets": {s.name: s.preset for s in choices.systems if s.preset is not None},
             "tuning": {run: tuning.as_json() for run, tuning in tunings.items()},
             "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
             "weights_sha256": {
@@ -329,13 +330,13 @@ def _quick_evaluators() -> EvaluatorSettings:
     )
 
 
-def show_samples(system: System, folder: Path, *, count: int, seed: int = 0) -> None:
+def show_samples(system: System, folder: Path, *, count: int) -> None:
     """Print sentences drawn at random from what a system wrote, each with all it became."""
     path = folder / system.run / "seed-0" / "outputs" / f"{system.name}.jsonl"
     with jsonlines.open(path) as lines:
         _, *rows = lines  # the first says what wrote them
     texts = list(dict.fromkeys(row["text"] for row in rows))
-    chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
+    chosen = np.random.default_rng(0).permutation(len(texts))[:count]
     for text in (texts[index] for index in chosen):
         own = [row for row in rows if row["text"] == text]
         say(f"{own[0]['label']:>10}  {text}")

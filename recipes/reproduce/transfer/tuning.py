@@ -25,6 +25,7 @@ from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tu
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.transfer.systems import AUTOENCODERS
 
 if TYPE_CHECKING:
     import torch
@@ -32,27 +33,39 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.evaluation.transfer.ngram_classifier import NgramClassifier
 
-_AUTOENCODER = tuple(
-    (f"epochs={epochs}", f"word_drop={share}") for epochs in (5, 10) for share in (0, 0.2)
+FEW = 50_000
+"""Sentences of train below which a table trains for more epochs."""
+_EPOCHS, _MORE_EPOCHS = {"autoencoder": (5, 10), "cross-aligned": (1, 2)}, (10, 20)
+_HIDDEN = {"autoencoder": (0, 0.2), "cross-aligned": (0, 0.1)}
+_OF_INFILLING = tuple(
+    (f"share={share}", f"most_salience={bound}") for share in (0.1, 0.2) for bound in (2, 3)
 )
-CHOICES: dict[str, tuple[Changes, ...]] = {
-    "ae": _AUTOENCODER,
-    "arae": _AUTOENCODER,
-    "cross-aligned": tuple(
-        (f"epochs={epochs}", f"word_drop={share}") for epochs in (1, 2) for share in (0, 0.1)
-    ),
-    "infilling": tuple(
-        (f"share={share}", f"most_salience={bound}") for share in (0.1, 0.2) for bound in (2, 3)
-    ),
-}
-"""What is tried, by kind: how long, and how much of a sentence is hidden. A kind that is not here
-learns nothing."""
 PILOT_SEED = 100
 """Of pilots, which no run of a table has."""
 PILOT_SENTENCES = 500
 """Of a label, of dev."""
 FILE, PILOTS = "pilot.json", "pilots"
 """Of a score, and the folder of all pilots."""
+
+
+def tried_for(kind: str, rows: int) -> tuple[Changes, ...]:
+    """Return what is tried for a kind of system: how long, and how much of a sentence is hidden.
+
+    Args:
+        kind: Of the system; one that learns nothing has nothing to choose.
+        rows: Sentences of train.
+    """
+    if kind == "infilling":
+        return _OF_INFILLING
+    family = "autoencoder" if kind in AUTOENCODERS else kind
+    if family not in _EPOCHS:
+        return ((),)
+    lengths = _MORE_EPOCHS if rows < FEW else _EPOCHS[family]
+    return tuple(
+        (f"epochs={epochs}", f"word_drop={share}")
+        for epochs in lengths
+        for share in _HIDDEN[family]
+    )
 
 
 def tuned(
@@ -77,7 +90,7 @@ def tuned(
     tunings: dict[str, Tuning] = {}
     for system in choices.systems:
         if system.model is None and system.run not in tunings:
-            tried = _tried(system, choices.changes)
+            tried = _tried(system, choices.changes, corpus)
             tunings[system.run] = tune(system.run, tried, partial(pilots.score, system))
     systems = tuple(
         replace(system, changes=(*system.changes, *tunings[system.run].chosen))
@@ -112,7 +125,7 @@ def check_rows(choices: TableChoices, corpus: Corpus, folder: Path) -> None:
         if system.model is not None:
             _check_finished(system.model, corpus)
             continue
-        tried = _tried(system, choices.changes) if choices.tune else ((),)
+        tried = _tried(system, choices.changes, corpus) if choices.tune else ((),)
         rows = [replace(system, changes=(*system.changes, *changes)) for changes in tried]
 
         def settings(seed: int, half: bool, rows: Sequence[System] = rows) -> list[Any]:
@@ -147,12 +160,12 @@ def _pilot_folders(folder: Path, system: System, tried: Sequence[Changes]) -> li
     return [folder / PILOTS / f"{system.run}-{number}" for number in numbers]
 
 
-def _tried(system: System, given: Sequence[str]) -> tuple[Changes, ...]:
+def _tried(system: System, given: Sequence[str], corpus: Corpus) -> tuple[Changes, ...]:
     """Return what is tried for a system, less what is settled."""
     settled = {change.partition("=")[0] for change in (*system.changes, *given)}
     rest = (
         tuple(change for change in changes if change.partition("=")[0] not in settled)
-        for changes in CHOICES.get(system.kind, ((),))
+        for changes in tried_for(system.kind, corpus.rows("train"))
     )
     return tuple(dict.fromkeys(rest))
 
@@ -170,7 +183,7 @@ class _Pilots:
     def score(self, system: System, number: int, changes: Changes) -> float:
         """Return the score of a system with some settings, as a percentage; 0 if it diverges."""
         place = self.folder / PILOTS / f"{system.run}-{number}"
-        pilot = System(system.run, system.kind, (*system.changes, *changes))
+        pilot = replace(system, name=system.run, changes=(*system.changes, *changes))
         how: dict[str, Any] = {"corpus": self.corpus, "choices": self.choices}
         try:
             train_system(pilot, PILOT_SEED, place, device=self.device, half=True, **how)

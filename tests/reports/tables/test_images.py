@@ -1,10 +1,7 @@
 """Figure 2 as a table, from results of a few numbers."""
 
-import pytest
-
-from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.results import summarise
-from arae_toolkit.reports.tables.images import figure2_block
+from arae_toolkit.reports.tables.images import figure2
 
 BUDGET = {"kind": "image", "epochs": 3.0, "hidden_size": 16, "code_size": 8}
 
@@ -22,13 +19,8 @@ def test_a_row_for_each_model_beside_real_images():
         "metrics": metrics,
         "details": {"count": 500, "cells": {"real test": [], "ARAE": []}, "budget": BUDGET},
     }
-    lines = figure2_block({"figure2": result}).splitlines()
+    lines = figure2(result).splitlines()
     assert lines[2].startswith("| real test | 0.95 |")
     assert lines[3].startswith("| ARAE | 0.85 ± ")
     assert "500 images of each model, 2 seeds, on mnist" in lines[-1]
     assert "names 92.0 % of the test images" in lines[-1]
-
-
-def test_what_is_not_measured_names_the_command():
-    with pytest.raises(ToolkitError, match="arae-toolkit reproduce figure2"):
-        figure2_block({})

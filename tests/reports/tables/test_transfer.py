@@ -15,7 +15,6 @@ from arae_toolkit.reports.tables.transfer import (
     ideas_block,
     measured_on,
     people_block,
-    table3_block,
     table4_block,
     title_of,
     topics_block,
@@ -251,13 +250,21 @@ def test_ideas_are_compared_with_the_papers_way():
 
 def test_blocks_name_the_command_that_makes_their_results():
     with pytest.raises(ToolkitError, match="reproduce table3"):
-        table3_block({})
-    with pytest.raises(ToolkitError, match="reproduce table3"):
         ideas_block({})
     with pytest.raises(ToolkitError, match="reproduce table4"):
         table4_block({})
     with pytest.raises(ToolkitError, match="--inputs"):
         topics_block({}, "science")
+
+
+def test_table4_has_all_directions_together_and_none_of_the_papers_figures():
+    parts = {
+        f"table4-{part}": _result(["copy", "arae-1"], part=part) for part in ("replies", "titles")
+    }
+    text = table4_block(parts)
+    assert text.index("**titles**") < text.index("**replies**")
+    assert text.count("| transfer, n-grams |") == 2 and "paper" not in text
+    assert "paper" in transfer_table(_result(["copy", "arae-1"]))
 
 
 def test_all_sentences_of_a_topic_are_shown():
