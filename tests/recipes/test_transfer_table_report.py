@@ -16,8 +16,8 @@ def test_sentences_are_shown_with_all_they_became(tmp_path, capsys):
     lines = [json.dumps(row) for row in ({"weights": "", "rows": len(ROWS)}, *ROWS)]
     (folder / "ae@c2.jsonl").write_text("\n".join(lines) + "\n")
 
-    def shown(**choice):
-        show_samples(System("ae@c2", "ae"), tmp_path, **choice)
+    def shown(count):
+        show_samples(System("ae@c2", "ae"), tmp_path, count=count)
         out, err = capsys.readouterr()
         assert not out
         return [block.splitlines() for block in err.strip("\n").split("\n\n")]
@@ -34,4 +34,4 @@ def test_sentences_are_shown_with_all_they_became(tmp_path, capsys):
             ["good", f"{text} for good"],
             ["fair", f"{text} for fair"],
         ]
-    assert shown(count=2) == everything[:2] == shown(count=2, seed=0)
+    assert shown(count=2) == everything[:2]
