@@ -56,23 +56,26 @@ TOPICS = ("science", "music", "politics")
 EXAMPLES = 5
 BLOCK = re.compile(r"(<!-- results:([\w-]+) -->\n)(.*?)(<!-- /results -->)", flags=re.DOTALL)
 
+SAMPLED = ("ARAE", "AE, fitted Gaussian")
 SUMMARY: Sequence[tuple[str, str, Sequence[str], str]] = (
-    (
-        "SNLI, samples of an ARAE / an AE: reverse perplexity",
-        "table1",
-        [f"{row}, reverse_perplexity" for row in ("ARAE", "AE, fitted Gaussian")],
-        " / ".join(f"{PAPER[row][0]}" for row in ("ARAE", "AE, fitted Gaussian")),
-    ),
-    (
-        "... forward perplexity",
-        "table1",
-        [f"{row}, forward_perplexity" for row in ("ARAE", "AE, fitted Gaussian")],
-        " / ".join(f"{PAPER[row][1]}" for row in ("ARAE", "AE, fitted Gaussian")),
+    *(
+        (
+            label,
+            "table1",
+            [f"{row}, {side}_perplexity" for row in SAMPLED],
+            " / ".join(str(PAPER[row][place]) for row in SAMPLED),
+        )
+        for place, (side, label) in enumerate(
+            (
+                ("reverse", "SNLI, samples of an ARAE / an AE: reverse perplexity"),
+                ("forward", "... forward perplexity"),
+            )
+        )
     ),
     (
         "... reconstruction, nats per sentence of test",
         "figure4",
-        [f"{row}, 0 swaps, nats_per_sentence" for row in ("ARAE", "AE, fitted Gaussian")],
+        [f"{row}, 0 swaps, nats_per_sentence" for row in SAMPLED],
         " / ".join(f"{PAPER_SWAPS[row][0]}" for row in ("ARAE", "AE")),
     ),
     (
