@@ -51,7 +51,8 @@ def held_out_documents(
     """Return which sentences each split takes: all those of some documents.
 
     Where one goes depends on the shares, the seed and the document, and not on what else there is.
-    Without documents, or with so few that a split would be empty, single sentences are taken.
+    With so few that a split would be empty, documents are drawn as rows are, and single sentences
+    where there is one document alone, or one is not known.
 
     Args:
         documents: The document of each sentence, ``NO_DOCUMENT`` where it is not known. Shape (N,).
@@ -61,7 +62,9 @@ def held_out_documents(
     """
     if not len(documents) or (documents == NO_DOCUMENT).any():
         return held_out_rows(len(documents), shares, seed)
-    of_each, which = np.unique(documents, return_inverse=True)
+    of_each, which, sizes = np.unique(documents, return_inverse=True, return_counts=True)
+    if len(of_each) == 1:
+        return held_out_rows(len(documents), shares, seed)
     drawn = np.array([fraction_of(b"held out %d %d" % (seed, one)) for one in of_each.tolist()])
     masks: Masks = {}
     first = 0.0
@@ -71,9 +74,10 @@ def held_out_documents(
         first = last
     masks = {split: mask for split, mask in masks.items() if shares[split]}
     taken = sum(int(mask.sum()) for mask in masks.values())
-    if taken == len(documents) or not all(mask.any() for mask in masks.values()):
-        return held_out_rows(len(documents), shares, seed)
-    return masks
+    if taken < len(documents) and all(mask.any() for mask in masks.values()):
+        return masks
+    order = np.random.default_rng(seed).permutation(len(of_each))
+    return {split: mask[which] for split, mask in _taken(order, sizes, shares).items()}
 
 
 def fraction_of(key: bytes) -> float:

@@ -137,8 +137,8 @@ def write_result(
 
     Args:
         folder: Where results lie; made if needed.
-        name: Of the measurement and the file. What is none of letters, digits, ``.``, ``_`` and
-            ``-`` becomes ``_``, for folders of runs may be called as their users like.
+        name: Of the measurement and the file; folders of runs, after which they are named, may be
+            called as their users like. What no file name may hold becomes ``_``.
         command: What to type to measure it again.
         corpus: The data, ``None`` where none is used.
         seeds: Of the runs behind the numbers; empty where nothing is random.
@@ -152,7 +152,7 @@ def write_result(
         ValueError: If a metric cannot be used.
         ToolkitError: If the file cannot be written.
     """
-    name = re.sub(r"[^\w.-]", "_", name)
+    name = re.sub(r"[/\0]", "_", name)
     if not metrics:
         raise ValueError(f"{name}: no metrics")
     for metric, entry in metrics.items():

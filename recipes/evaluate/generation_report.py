@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,7 @@ def write_report(report: Report, folder: Path, *, corpus: Corpus, seed: int, **m
     name = "-".join(["generation", *(titles or [report["split"]])])
     return write_result(
         folder,
-        name[:120],
+        re.sub(r"[^\w.-]", "_", name)[:120],  # of all systems, each named as its user likes
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -162,7 +163,7 @@ def write_report(
                 metrics[f"{system}_{measure}"] = summarise([value], unit or "rows")
     return write_result(
         folder,
-        name,
+        re.sub(r"[^\w.-]", "_", name),  # of all systems, each named as its user likes
         corpus=corpus_identity(corpus),
         metrics=metrics,
         threads=threads_of(),

@@ -58,6 +58,14 @@ def test_a_document_is_held_out_whatever_else_there_is():
     assert documents_taken(range(1_000), seed=1)["dev"] != every["dev"]
 
 
+@pytest.mark.parametrize("count", range(2, 12))
+def test_few_documents_are_held_out_whole(count):
+    documents = np.repeat(np.arange(count), 2)
+    masks = held_out.held_out_documents(documents, {"dev": 0.1}, 0, in_all=count)
+    assert masks["dev"].any() and not masks["dev"].all()
+    assert (masks["dev"][0::2] == masks["dev"][1::2]).all()
+
+
 def test_the_documents_of_a_large_file_are_few_of_its_own(monkeypatch):
     monkeypatch.setattr(held_out, "MOST_DOCUMENTS", 50)
     taken = documents_taken(range(1_000))

@@ -56,6 +56,14 @@ def test_a_quick_table_has_its_own_systems_and_one_seed(tmp_path):
     assert (quick.preset, quick.changes, quick.seeds) == ("demo", QUICK_CHANGES, 1)
     assert (quick.split, quick.most, quick.out) == ("dev", 7, tmp_path)
     assert _choices().quick(("ae",)).most == QUICK_SENTENCES
+    named = _choices("--system", "paper-2018", "--system", "ae@c2").quick(("arae-1",))
+    assert [system.name for system in named.systems] == ["paper-2018", "ae@c2"]
+
+
+@pytest.mark.parametrize("asked", ["@", "@x", "@c0", "@s-1", "@c2@c3", "@s2@s3", "@c1.5", "@c8x"])
+def test_a_system_cannot_be_asked_for_what_there_is_not(asked):
+    with pytest.raises(ValueError, match="not of the form"):
+        chosen_systems((f"infilling{asked}",))
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,17 @@ class TableChoices:
         return range(self.seeds if several else 1)
 
     def quick(self, names: tuple[str, ...]) -> TableChoices:
-        """Return the choices of a quick table: a few systems, small networks, some sentences."""
+        """Return the choices of a quick table: small networks, some sentences, one seed.
+
+        Args:
+            names: Of the systems where the user has named none.
+        """
+        own = self.systems
+        if own[: len(SYSTEMS)] == SYSTEMS:  # none is named, and finished models stand behind
+            own = (*chosen_systems(names), *own[len(SYSTEMS) :])
         return replace(
             self,
-            systems=tuple(chosen_systems(names)),
+            systems=own,
             preset="demo",
             changes=QUICK_CHANGES,
             seeds=1,

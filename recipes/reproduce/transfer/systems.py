@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+_NAMES = re.compile(r"[^@]+(?!.*@(.).*@\1)(@c[1-9]\d*|@s\d+(\.\d+)?)*")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class System:
     changes: tuple[str, ...] = ()
     preset: str | None = None
     model: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that asks for what cannot be had."""
+        if not _NAMES.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is not of the form NAME, NAME@s2, NAME@c8, NAME@s2@c8")
 
     @property
     def run(self) -> str:

@@ -65,7 +65,7 @@ def table2(corpus: str, count: int, quick: bool, choices: TableChoices) -> None:
     opened = open_reviews(corpus, folder, quick=quick)
     own = click.get_current_context().params["systems"]
     if quick:
-        choices = choices.quick(tuple(system.name for system in own) or QUICK_SYSTEMS)
+        choices = choices.quick(QUICK_SYSTEMS)
     elif not own:
         usual = tuple(chosen_systems(ROWS))
         choices = replace(choices, systems=usual + tuple(s for s in choices.systems if s.model))

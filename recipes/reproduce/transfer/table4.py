@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from arae_toolkit.recipes.reproduce.transfer.systems import System
 
 PARTS = ("titles", "replies")
+CLASSES = "science,music,politics"
 SAMPLES_SHOWN = 6
 
 
@@ -53,7 +54,7 @@ SAMPLES_SHOWN = 6
     metavar="PATH",
     help="Prepared folders in place of yahoo's parts, in their order.",
 )
-@click.option("--classes", default="science,music,politics", help="Topics, separated by commas.")
+@click.option("--classes", default=CLASSES, help="Topics, separated by commas.")
 @click.option(
     "--inputs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -87,7 +88,7 @@ def table4(
     from arae_toolkit.reports.tables.transfer import directions_table, measured_on
 
     if quick:
-        if parts or corpora or inputs:
+        if parts or corpora or inputs or classes != CLASSES:
             raise click.UsageError("--quick has a corpus of its own")
         parts, choices = ("quick",), choices.quick(QUICK_SYSTEMS)
     parts = parts or PARTS
