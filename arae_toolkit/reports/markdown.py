@@ -77,6 +77,23 @@ def sources(measured: Iterable[Result]) -> str:
     return "\n".join(f"- `{result['command']}`: {place_of(result)}" for result in measured)
 
 
+def rows_sources(result: Result) -> str:
+    """Return the commands that measured a table whose rows may be of several calls.
+
+    Those of the newest call stand first, and those of earlier ones with the rows they measured.
+    """
+    calls: list[tuple[Result, list[str]]] = []
+    for row, made in result["details"].get("made_by", {}).items():
+        for call, rows in calls:
+            if call == made:
+                rows.append(row)
+                break
+        else:
+            calls.append((made, [row]))
+    told = [f"{sources([call])} ({', '.join(rows)})" for call, rows in calls]
+    return "\n".join([sources([result]), *told])
+
+
 def measured(results: Results, name: str, title: str, command: str) -> Result:
     """Return the result of a name.
 

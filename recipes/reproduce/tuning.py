@@ -54,6 +54,12 @@ class Tuning:
         """Return what a file of results says of it."""
         return {"chosen": self.chosen, "pilots": [asdict(pilot) for pilot in self.pilots]}
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Tuning:
+        """Return what a file of results tells."""
+        pilots = (Pilot(tuple(one["changes"]), one["score"]) for one in told["pilots"])
+        return cls(tuple(pilots), tuple(told["chosen"]))
+
 
 def tune(row: str, choices: Sequence[Changes], score: Callable[[int, Changes], float]) -> Tuning:
     """Return the scores of each of a row's settings.

@@ -107,6 +107,35 @@ def test_rows_of_table5_are_tuned_alike_and_on_dev(corpus, tmp_path, monkeypatch
     assert all(read_rows(log) == rows for log, rows in logs.items())
     assert _result(tmp_path)["seconds"] == result["seconds"] > 0
 
+    # On another machine: one row alone, by the noise that its base was given.
+    alone = call(*(word for word in _alone(arguments, "arae")), "--out", tmp_path / "other")
+    assert alone.stdout == first.stdout
+    later = _result(tmp_path)
+    for name in ("metrics", "corpus", "seeds"):
+        assert later[name] == result[name]
+    for name in ("rows", "runs", "differences", "labels", "pretraining_seeds"):
+        assert later["details"][name] == result["details"][name]
+    assert {path.name for path in (tmp_path / "other" / "encoders").iterdir()} == {"arae"}
+    assert {path.name[:-2] for path in (tmp_path / "other" / "pilots").iterdir()} == {"arae"}
+    made = later["details"]["made_by"]
+    assert (
+        list(made) == ["supervised", "ae-15"] and "--system=supervised" in made["ae-15"]["command"]
+    )
+    assert "--system=supervised" not in later["command"]
+    otherwise = call(*_alone(arguments, "supervised"), "--seeds", 2)
+    told = "not measured as this call measures (protocol); replaced, with the rows ae-15, arae"
+    assert told in otherwise.stderr
+    assert list(_result(tmp_path)["details"]["rows"]) == ["supervised"]
+
+
+def _alone(arguments: list[Any], row: str) -> list[Any]:
+    """Return the arguments of a call for one row of those that others ask for."""
+    kept = list(arguments)
+    while "--system" in kept:
+        place = kept.index("--system")
+        del kept[place : place + 2]
+    return [*kept, "--system", row]
+
 
 def test_table5_is_put_together_from_finished_cells(corpus, tmp_path, monkeypatch):
     """A split too large for the corpus is left out and named; nothing finished is trained again."""

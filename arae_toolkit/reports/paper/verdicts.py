@@ -233,7 +233,8 @@ def on_sphere(results: Results, _: Sequence[Value], *, file: str, row: str) -> s
 
 def before_tuning(results: Results, _: Sequence[Value], *, file: str, fault: str = "") -> str:
     """Return that a table was measured before its rows were tuned alike, if it was."""
-    if "tuning" in results[file]["details"]:
+    details = results[file]["details"]
+    if "tuning" in details or details.get("protocol", {}).get("tuned"):
         return ""
     return f"from before all rows were tuned alike{fault}"
 

@@ -11,8 +11,8 @@ from arae_toolkit.reports.markdown import (
     Results,
     measured,
     metric_cell,
+    rows_sources,
     seeds_of,
-    sources,
     table,
 )
 
@@ -124,7 +124,7 @@ def table5_block(results: Results) -> str:
             f"{corpus['name']}: test {result['details']['pairs']['test']:,} pairs, dev "
             f"{result['details']['pairs']['dev']:,}; {seeds_of(result)} on "
             "one draw of labels, the epoch that is best on dev.",
-            sources([result]),
+            rows_sources(result),
         ]
     )
 

@@ -11,7 +11,7 @@ from arae_toolkit.reports.markdown import (
     Results,
     measured,
     metric_cell,
-    sources,
+    rows_sources,
     table,
     text_table,
 )
@@ -184,7 +184,7 @@ def measured_on(result: Result) -> str:
             f"{corpus['name']}, {details['split']}: {details['rows']:,} sentences, of "
             f"{corpus['rows']:,} to train on. Judges, right on {split}: {told}. "
             f"{trained} BLEU: `{details['bleu_signature']}`.{_similarity_told(details)}",
-            sources([result]),
+            rows_sources(result),
         ]
     )
 

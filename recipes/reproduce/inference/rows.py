@@ -110,7 +110,7 @@ class Encoders:
         tunings: What was tried, by row.
         trained: Encoders by row and seed.
         diverged: Why rows have no encoders.
-        runs: Folders of all trainings that the table rests on.
+        runs: Folders of all trainings that the table rests on, by row.
     """
 
     corpus: Corpus
@@ -123,7 +123,7 @@ class Encoders:
     tunings: dict[str, Tuning] = field(default_factory=dict)
     trained: dict[tuple[str, int], PretrainedEncoder | None] = field(default_factory=dict)
     diverged: dict[str, TrainingDiverged] = field(default_factory=dict)
-    runs: set[Path] = field(default_factory=set)
+    runs: dict[str, set[Path]] = field(default_factory=dict)
 
     def seeds(self, name: str, most: int) -> range:
         """Return the seeds of a row's model: one, where it is given or there is none."""
@@ -274,7 +274,7 @@ class Encoders:
         shown = training_display(self.corpus, config, title=name, place=f", to {place}")
         with shown as display:
             pretrain(self.corpus, config, place, kind=kind, listeners=[display], **self.how)
-        self.runs.add(place)
+        self.runs.setdefault(name, set()).add(place)
         return PretrainedEncoder.load(place)
 
     def _classifier(self, labels: str, changes: Changes = ()) -> PairConfig:
@@ -329,13 +329,13 @@ class Encoders:
             labels = task.labelled.name
             say(f"arae-toolkit: warning: {labels} labels, {task.objective}: {error}; left out")
             return error
-        self.runs.update(place / f"seed-{seed}" for seed in found)
+        own = self.runs.setdefault(task.objective, set())
+        own.update(place / f"seed-{seed}" for seed in found)
         return found
 
-    @property
-    def seconds(self) -> float:
-        """Of all trainings that the table rests on, pilots too, whenever they ran."""
-        return sum(map(seconds_trained, self.runs))
+    def seconds(self) -> dict[str, float]:
+        """Return how long each row's models were trained, pilots too, whenever that was."""
+        return {name: sum(map(seconds_trained, places)) for name, places in self.runs.items()}
 
     def about(self, name: str) -> dict[str, Any]:
         """Return what a file of results says of a row."""

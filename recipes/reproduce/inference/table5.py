@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ import click
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.recipes.nli.seeds import draw_labels, identity_of
+from arae_toolkit.recipes.reproduce.earlier_rows import MADE_BY, SECONDS_OF, EarlierRows
 from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders, cell_folder
 from arae_toolkit.recipes.reproduce.plain_systems import quick_folder, quick_text
+from arae_toolkit.recipes.reproduce.tuning import Tuning
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.corpora import open_pairs, prepared
@@ -53,6 +56,8 @@ QUICK_LABELS = ("3000",)
 WORDS, VOCABULARY = 60, 20_000
 """Of the corpus prepared: the paper's plain autoencoder reads sentences of any length."""
 SPLITS = ("dev", "test")
+ALONE, MOST = "hypothesis alone", "most frequent label"
+"""Rows without a network."""
 DIFFERENCES = (
     ("ae", "supervised"),
     ("arae", "ae"),
@@ -139,8 +144,9 @@ def table5(
     weights have four classifiers, an AE four kinds of noise, a denoising one four shares of hidden
     words, and an ARAE, with the AE's noise or words hidden, four weights of the critic. All
     classifiers of a label split have one budget, and the epoch that is best on dev is kept. A split
-    that the corpus has too few labels for is left out, and said so. Markdown goes to stdout: the
-    table, and what one row has more than another.
+    that the corpus has too few labels for is left out, and said so. Rows that results/table5.json
+    has and --system does not name stay in it, if they were measured alike. Markdown goes to stdout:
+    the table, and what one row has more than another.
     """
     seeds = seeds or (1 if quick else 3)
     folder = out or run_folder("table5-quick" if quick else "table5")
@@ -154,6 +160,20 @@ def table5(
     wanted = labels or (QUICK_LABELS if quick else PAPER_LABELS)
     drawn = _draw(corpus, wanted, draw=draw, seed=label_seed, first=draw_from)
     rows = systems or (QUICK if quick else USUAL)
+    name = "table5-quick" if quick else "table5"
+    how_many = {"seeds": seeds, "pretraining": pretraining_seeds}
+    alike: dict[str, dict[str, Any]] = {
+        "protocol": {**how_many, "precision": precision, "tuned": tune and not quick},
+        "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
+    }
+    earlier = EarlierRows(
+        results,
+        name,
+        rows,
+        rows=itemgetter("rows"),
+        corpus=corpus_identity(corpus),
+        alike=alike,
+    )
     with signals_noted() as stop_signal:
         encoders = Encoders(
             corpus,
@@ -163,28 +183,33 @@ def table5(
             tuned=tune,
             pilot_labels=min(drawn, key=lambda labelled: len(labelled.rows)),
             how={"device": place, "precision": precision, "stop_signal": stop_signal},
+            tunings={
+                row: Tuning.from_json(about["tuning"])
+                for row, about in earlier.of_each("rows").items()
+            },
         )
-        how_many = {"seeds": seeds, "pretraining": pretraining_seeds}
         _check(encoders, rows, drawn, folder, **how_many)
-        for name in rows:
-            encoders.tuning(name)
+        for row in rows:
+            encoders.tuning(row)
         _check(encoders, rows, drawn, folder, **how_many)  # by what pilots have chosen
         cells = {
-            (labelled.name, name): _cell(encoders, name, labelled, folder, **how_many)
+            (labelled.name, row): _cell(encoders, row, labelled, folder, **how_many)
             for labelled in drawn
-            for name in rows
+            for row in rows
         }
     _report(
         encoders,
+        earlier,
         drawn,
         {where: cell for where, cell in cells.items() if isinstance(cell, dict)},
         {where: cell for where, cell in cells.items() if not isinstance(cell, dict)},
         folder,
-        name="table5-quick" if quick else "table5",
+        name=name,
         command=command_line(),
         seeds=range(seeds),
         device=place,
         results=results,
+        alike=alike,
     )
     for cell in cells.values():
         if isinstance(cell, TrainingDiverged):
@@ -278,6 +303,7 @@ def _cell(
 
 def _report(
     encoders: Encoders,
+    earlier: EarlierRows,
     drawn: Sequence[LabelledRows],
     cells: Mapping[tuple[str, str], Cell],
     left_out: Mapping[tuple[str, str], TrainingDiverged],
@@ -286,11 +312,17 @@ def _report(
     name: str,
     device: torch.device,
     results: Path,
+    alike: Mapping[str, Mapping[str, Any]],
     **made: Any,
 ) -> None:
-    """Write ``results/NAME.json`` and ``folder/NAME.md``, and print the table."""
+    """Write ``results/NAME.json`` and ``folder/NAME.md``, and print the table.
+
+    Earlier rows are in both.
+    """
     corpus = encoders.corpus
-    metrics: dict[str, Metric] = {
+    cells = {**_earlier_cells(earlier), **cells}
+    metrics: dict[str, Metric] = earlier.metrics(lambda name, _: ALONE in name or MOST in name)
+    metrics |= {
         cell_name(labels, row, split): summarise(_accuracies(found, split), "percent")
         for (labels, row), found in cells.items()
         for split in SPLITS
@@ -298,7 +330,9 @@ def _report(
     stores = _stores(corpus, device)
     for labelled in drawn:
         metrics |= _without_network(stores, labelled, corpus)
-    rows = {row: None for _, row in cells}
+    rows = {row: encoders.about(row) for _, row in cells if row not in earlier.names}
+    pretraining = {row: sorted(found) for (_, row), found in cells.items()}
+    seconds = earlier.of_each(SECONDS_OF) | encoders.seconds()
     write_result(
         results,
         name,
@@ -306,13 +340,16 @@ def _report(
         device=device.type,
         metrics=metrics,
         threads=threads_of(),
-        seconds=encoders.seconds,
+        seconds=sum(seconds.values()),
         **made,
         details={
-            "rows": {row: encoders.about(row) for row in rows},
-            "pretraining_seeds": {row: sorted(found) for (_, row), found in cells.items()},
+            "protocol": alike["protocol"],
+            "rows": earlier.of_each("rows") | rows,
+            "pretraining_seeds": pretraining,
+            SECONDS_OF: seconds,
+            MADE_BY: earlier.provenance(),
             "pairs": {split: len(stores[split]) for split in SPLITS},
-            "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
+            "labels": {**earlier.result["details"].get("labels", {}), **alike["labels"]},
             "differences": _differences(cells),
             "left_out": {", ".join(where): str(error) for where, error in left_out.items()},
             "runs": {f"{labels}, {row}": found for (labels, row), found in cells.items()},
@@ -322,6 +359,19 @@ def _report(
     write_text(folder / f"{name}.md", text + "\n")
     click.echo(text)
     say(f"{results / name}.json, {folder / name}.md")
+
+
+def _earlier_cells(earlier: EarlierRows) -> dict[tuple[str, str], Cell]:
+    """Return the cells of earlier rows, as a file of results holds them."""
+    found: dict[tuple[str, str], Cell] = {}
+    for name, by_encoder in earlier.result["details"].get("runs", {}).items():
+        labels, _, row = name.partition(", ")
+        if row in earlier.names:
+            found[labels, row] = {
+                int(encoder): {int(seed): measured for seed, measured in runs.items()}
+                for encoder, runs in by_encoder.items()
+            }
+    return found
 
 
 def _accuracies(cell: Cell, split: str) -> list[float]:
@@ -379,6 +429,6 @@ def _without_network(
     for split, store in evaluated.items():
         gold = store.labels[store.labels >= 0]
         most = majority_accuracy(train.labels[labelled.rows], gold, labels=len(corpus.labels))
-        for row, value in (("hypothesis alone", alone[split]), ("most frequent label", most)):
+        for row, value in ((ALONE, alone[split]), (MOST, most)):
             metrics[cell_name(labelled.name, row, split)] = summarise([value], "percent")
     return metrics

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import jsonlines
 import numpy as np
 
 from arae_toolkit.errors import DataError, TrainingDiverged
+from arae_toolkit.recipes.reproduce.earlier_rows import MADE_BY, SECONDS_OF, EarlierRows
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
@@ -240,10 +242,11 @@ def write_table(
     """Train and measure the systems of a table, and write its results.
 
     Similarity to the input is measured where ``encoder``, the run of a pair classifier, is given.
-    ``more`` makes details, by name, of the table's last system.
+    ``more`` makes details, by name, of the table's last system. Rows of other systems stay in the
+    file, if the same instruments have measured them on the same sentences.
 
     Returns:
-        The results, the systems that are in them, and why others are not.
+        The results, the systems that this call has measured, and why others are not in them.
     """
     from arae_toolkit.devices import choose_device, dtype_of
     from arae_toolkit.evaluation.transfer.evaluators import evaluators_of
@@ -268,36 +271,56 @@ def write_table(
     cells, diverged = measure_systems(choices, measurer, folder, train)
     shown = [system for system in choices.systems if system.name in cells]
     signature = cells["copy"][0]["signature"]
+    same = {
+        "split": choices.split,
+        "judges_split": instruments.split,
+        "rows": len(sources.texts),
+        "directions": list(cells["copy"][0]["directions"]),
+        "signature": signature,
+    }
+    identity = corpus_identity(corpus)
+    earlier = EarlierRows(
+        choices.results,
+        name,
+        ["copy", *(system.name for system in choices.systems)],
+        rows=itemgetter("systems"),
+        corpus=identity,
+        alike=same,
+    )
+    by_row: dict[str, dict[str, Any]] = {
+        "settings": {system.name: system.changes for system in choices.systems},
+        "presets": {s.name: s.preset for s in choices.systems if s.preset is not None},
+        "tuning": {s.name: tunings[s.run].as_json() for s in choices.systems if s.run in tunings},
+        "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
+        "weights_sha256": {
+            system: [cell["weights"] for cell in by_seed.values()]
+            for system, by_seed in cells.items()
+        },
+        SECONDS_OF: _seconds(cells, choices, folder),
+        MADE_BY: earlier.provenance(),
+    }
+    by_row = {detail: earlier.of_each(detail) | own for detail, own in by_row.items()}
+    places = dict.fromkeys([*earlier.result["details"].get("systems", ()), *cells])
     write_result(
         choices.results,
         name,
         command=command,
-        corpus=corpus_identity(corpus),
-        seeds=range(max(len(by_seed) for by_seed in cells.values())),
+        corpus=identity,
+        seeds=range(max(by_row["seeds_of"].values())),
         device=device.type,
-        seconds=_seconds(cells, choices, folder),
-        metrics=metrics_of(cells),
+        seconds=sum(by_row[SECONDS_OF].values()),
+        metrics=earlier.metrics(lambda metric, row: metric.startswith(f"{row}, "))
+        | metrics_of(cells),
         threads=threads_of(),
         details={
             **dict(details or {}),
-            "split": choices.split,
-            "judges_split": instruments.split,
-            "rows": len(sources.texts),
-            "systems": list(cells),
-            "settings": {system.name: system.changes for system in choices.systems},
-            "presets": {s.name: s.preset for s in choices.systems if s.preset is not None},
-            "tuning": {run: tuning.as_json() for run, tuning in tunings.items()},
-            "seeds_of": {system: len(by_seed) for system, by_seed in cells.items()},
-            "weights_sha256": {
-                system: [cell["weights"] for cell in by_seed.values()]
-                for system, by_seed in cells.items()
-            },
-            "directions": list(cells["copy"][0]["directions"]),
+            **same,
+            **by_row,
+            "systems": [row for row in places if row in by_row["seeds_of"]],
             "judges_dev_accuracy": {
                 judge.name: judge.dev_accuracy for judge in instruments.classifiers
             },
             "bleu_signature": signature["bleu"],
-            "signature": signature,
             "left_out": {run: str(error) for run, error in diverged.items()},
             **{name: made(shown[-1]) for name, made in more.items() if shown},
         },
@@ -307,13 +330,24 @@ def write_table(
 
 def _seconds(
     cells: Mapping[str, Mapping[int, Mapping[str, Any]]], choices: TableChoices, folder: Path
-) -> float:
-    """Return how long all trainings and measurements of a table took, whenever they ran."""
-    measured = sum(cell.get("seconds", 0.0) for own in cells.values() for cell in own.values())
-    own = [system for system in choices.systems if system.model is None]
-    runs = {folder / system.run / f"seed-{n}" for system in own for n in choices.seeds_for(system)}
-    runs |= {path for system in own for path in (folder / PILOTS).glob(f"{system.run}-[0-9]")}
-    return float(measured + sum(map(seconds_trained, runs)))
+) -> dict[str, float]:
+    """Return how long each row has been measured and trained for, whenever that was.
+
+    Training counts for the first of the rows that share it.
+    """
+    found = {
+        name: float(sum(cell.get("seconds", 0.0) for cell in by_seed.values()))
+        for name, by_seed in cells.items()
+    }
+    counted: set[Path] = set()
+    for system in choices.systems:
+        if system.model is None:
+            runs = {folder / system.run / f"seed-{seed}" for seed in choices.seeds_for(system)}
+            runs |= set((folder / PILOTS).glob(f"{system.run}-[0-9]"))
+            trained_for = sum(map(seconds_trained, runs - counted))
+            found[system.name] = found.get(system.name, 0.0) + trained_for
+            counted |= runs
+    return found
 
 
 def _quick_evaluators() -> EvaluatorSettings:

@@ -79,6 +79,39 @@ def test_table3_measures_each_system_beside_the_copy(corpus, places, tmp_path):
     assert weights.stat().st_mtime_ns == written
 
 
+def test_rows_that_a_call_does_not_ask_for_stay_in_the_file(corpus, places, tmp_path):
+    def table(*arguments):
+        done = call(
+            *("reproduce", "table3", "--corpus", corpus, "--out", tmp_path / "table", "--no-tune"),
+            *("--results", tmp_path / "results", *SMALL, *arguments),
+        )
+        return done, json.loads((tmp_path / "results" / "table3.json").read_text())
+
+    model = small_transfer.save_model(tmp_path / "own", attributes=("good", "bad"))
+    _, first = table("--system", "ae", "--model", f"own={model}")
+    done, both = table("--system", "delete-and-replace")
+    details = both["details"]
+    assert details["systems"] == ["copy", "ae", "own", "delete-and-replace"]
+    assert both["metrics"].items() > first["metrics"].items()
+    for name in ("settings", "seeds_of", "weights_sha256"):
+        assert details[name].keys() >= {"ae", "own", "delete-and-replace"}
+    assert set(details["made_by"]) == {"ae", "own"}
+    assert details["made_by"]["ae"] == {
+        name: first[name] for name in ("command", "commit", "device", "machine", "versions")
+    }
+    assert f"- `{both['command']}`" in done.stdout and f"- `{first['command']}`" in done.stdout
+    assert "(ae, own)" in done.stdout
+    assert both["seconds"] == pytest.approx(sum(details["seconds_of"].values()), abs=0.01)
+    done, again = table("--system", "ae")
+    assert again["details"]["systems"] == details["systems"]
+    assert again["metrics"] == both["metrics"]
+    assert set(again["details"]["made_by"]) == {"own", "delete-and-replace"}
+
+    done, other = table("--system", "ae", "--limit", "10")
+    assert "table3.json: not measured as this call measures (rows); replaced" in done.stderr
+    assert other["details"]["systems"] == ["copy", "ae"]
+
+
 def test_table4_rewrites_the_sentences_it_is_given(corpus, places, tmp_path):
     inputs = tmp_path / "inputs.jsonl"
     rows = [

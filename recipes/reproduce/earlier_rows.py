@@ -1,0 +1,91 @@
+"""Rows of a table that an earlier call measured alike: they stay in its file beside new ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from arae_toolkit.errors import DataError
+from arae_toolkit.recipes.shared.progress import say
+from arae_toolkit.reports.results import CorpusIdentity, Metric, read_result
+
+MADE_BY, SECONDS_OF = "made_by", "seconds_of"
+"""Details: what made each row that is not of the newest call, and how long each row took."""
+PROVENANCE = ("command", "commit", "device", "machine", "versions")
+
+
+class EarlierRows:
+    """Rows that the file of a table holds and a call does not measure.
+
+    Args:
+        folder: Of results.
+        name: Of the table's file.
+        measured: Rows that the call measures itself.
+        rows: Returns the rows that the details of a file tell of, in their order.
+        corpus: Which the call measures on.
+        alike: Details that rows must share with those of the call to stand beside them; of what is
+            a mapping there, the entries that both have.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        measured: Collection[str],
+        *,
+        rows: Callable[[Mapping[str, Any]], Collection[str]],
+        corpus: CorpusIdentity,
+        alike: Mapping[str, Any],
+    ) -> None:
+        self.result: Mapping[str, Any] = {"details": {}, "metrics": {}}
+        self.names: list[str] = []
+        with suppress(DataError, TypeError, AttributeError):  # none, or no file of ours
+            found = read_result(folder, name)
+            others = [row for row in rows(found["details"]) if row not in measured]
+            others = others if found["corpus"] is not None else []
+            if differs := _difference({"corpus": corpus, **alike}, found):
+                if others:
+                    say(
+                        f"arae-toolkit: warning: {folder / name}.json: not measured as this call "
+                        f"measures ({differs}); replaced, with the rows {', '.join(others)}"
+                    )
+            else:
+                self.result, self.names = found, others
+
+    def of_each(self, detail: str) -> dict[str, Any]:
+        """Return what a detail of the file, by row, has of the earlier rows."""
+        by_row = self.result["details"].get(detail) or {}
+        return {row: by_row[row] for row in self.names if row in by_row}
+
+    def metrics(self, belongs: Callable[[str, str], bool]) -> dict[str, Metric]:
+        """Return the metrics of the earlier rows.
+
+        Args:
+            belongs: Whether a metric of a name is one of a row's.
+        """
+        return {
+            metric: entry
+            for metric, entry in self.result["metrics"].items()
+            if any(belongs(metric, row) for row in self.names)
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what made each of the earlier rows: its command, commit and machine."""
+        newest = {name: self.result.get(name) for name in PROVENANCE}
+        return dict.fromkeys(self.names, newest) | self.of_each(MADE_BY)
+
+
+def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Return the name of the first thing that a file has otherwise, or nothing."""
+    there: dict[str, Any] = {"corpus": found["corpus"], **found["details"]}
+    as_written: dict[str, Any] = json.loads(json.dumps(wanted))
+    for name, value in as_written.items():
+        own = there.get(name)
+        if isinstance(value, dict) and isinstance(own, dict):
+            value, own = ({k: one[k] for k in own.keys() & value.keys()} for one in (value, own))
+        if own != value:
+            return name
+    return ""
