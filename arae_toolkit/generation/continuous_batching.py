@@ -32,7 +32,7 @@ TokenSampler = Callable[[Tensor, Tensor | None], Tensor]
 
 
 class StepDecoder(Protocol):
-    """What decoding needs of a decoder, such as the LSTM's."""
+    """What decoding needs of a decoder, such as the steps of an LSTM's."""
 
     def start(self, code: Tensor) -> DecoderState:
         """Return the state before the first word."""

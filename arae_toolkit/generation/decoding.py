@@ -40,8 +40,8 @@ class Decoding:
         top_p: Draw from the fewest words that together have this probability; 1 draws from all.
         beam_size: Beginnings kept by beam search.
         max_length: Most words in a sentence; ``None`` takes the model's.
-        dtype: Precision of the matrix products, beam search excepted; ``None`` takes the model's,
-            float32 where it has none.
+        dtype: Precision of the matrix products; ``None`` takes the model's, float32 where it has
+            none.
     """
 
     method: Method = "greedy"
@@ -64,6 +64,9 @@ class Decoding:
             raise ValueError(f"max_length must be at least 1, got {self.max_length}")
 
 
+AnyDecoder = LSTMDecoder | StepDecoder
+
+
 class Search:
     """Decodes any number of codes by one decoder, whose weights must not change meanwhile.
 
@@ -81,7 +84,7 @@ class Search:
 
     def __init__(
         self,
-        decoder: StepDecoder,
+        decoder: AnyDecoder,
         *,
         decoding: Decoding,
         max_length: int,
@@ -94,11 +97,8 @@ class Search:
         self.decoder, kind = decoder, device.type if device.type in WINDOW else "cpu"
         self.window = WINDOW[kind] if expected is None else max(1, min(WINDOW[kind], expected))
         if decoding.method != "beam":
-            stepper: StepDecoder = decoder
-            if isinstance(decoder, LSTMDecoder):
-                stepper = IncrementalLSTM(decoder, dtype=decoding.dtype or torch.float32)
             self.batcher = ContinuousBatcher(
-                stepper,
+                self._stepper(),
                 _token_sampler(decoding),
                 count=slots or SLOTS[kind],
                 capacity=self.window,
@@ -141,15 +141,22 @@ class Search:
             Right-padded ids, ``<eos>`` last in each row that ended before it was cut. Shape (N, T).
         """
         if self.decoding.method == "beam":
+            stepper = self._stepper()  # of this call alone: its memory is not for two threads
             beam_size, steps = self.decoding.beam_size, self.steps
             found = [
-                _beam_search(self.decoder, codes, steps=steps, beam_size=beam_size)
+                _beam_search(stepper, codes, steps=steps, beam_size=beam_size)
                 for codes in code.split(BEAM_CODES)
             ]
             return torch.cat(found)
         windows = code.split(self.window)
         draws = [None] * len(windows) if uniform is None else uniform.split(self.window)
         return torch.cat([self.batcher.decode(*both) for both in zip(windows, draws, strict=True)])
+
+    def _stepper(self) -> StepDecoder:
+        """Return what makes one step after the other of the decoder."""
+        if isinstance(self.decoder, LSTMDecoder):
+            return IncrementalLSTM(self.decoder, dtype=self.decoding.dtype or torch.float32)
+        return self.decoder
 
 
 def _token_sampler(decoding: Decoding) -> TokenSampler:
@@ -166,7 +173,7 @@ def _token(decoding: Decoding, scores: Tensor, uniform: Tensor | None) -> Tensor
 
 
 def decode(
-    decoder: StepDecoder,
+    decoder: AnyDecoder,
     code: Tensor,
     *,
     decoding: Decoding,
@@ -297,15 +304,17 @@ def _beam_search(decoder: StepDecoder, code: Tensor, *, steps: int, beam_size: i
     ended = torch.zeros(batch * beam_size, dtype=torch.bool, device=device)
     for step in range(steps):
         scores, state = decoder.step(state, previous)
-        gained = scores.float().log_softmax(dim=1)
+        # Of one beam's continuations no more than beam_size can be among the best of all.
+        best, tokens = scores.float().topk(min(beam_size, scores.shape[1]), dim=1)
+        gained = best - scores.float().logsumexp(dim=1, keepdim=True)
         # An ended beam has one continuation, which costs nothing.
         gained = gained.masked_fill(ended[:, None], -torch.inf)
-        gained[:, PAD] = torch.where(ended, 0.0, gained[:, PAD])
+        gained[:, 0] = gained[:, 0].masked_fill(ended, 0.0)
+        tokens = tokens.masked_fill(ended[:, None], PAD)
         candidates = (total.view(-1, 1) + gained).view(batch, -1)
         total, flat = candidates.topk(beam_size, dim=1)
-        vocab_size = scores.shape[1]
-        origin = (first_row + flat // vocab_size).flatten()
-        previous = (flat % vocab_size).flatten()
+        origin = (first_row + flat // best.shape[1]).flatten()
+        previous = tokens.view(batch, -1).gather(1, flat).flatten()
         words, state = words[origin], state.rows(origin)
         words[:, step] = previous
         ended = ended[origin] | (previous == EOS)

@@ -166,41 +166,9 @@ class LSTMDecoder(nn.Module):
         targets = batch.tokens.flatten()[batch.packing.places]
         return self(code, batch), self.projection.weight, self.projection.bias, targets
 
-    def start(self, code: Tensor) -> DecoderState:
-        """Return the state before the first word."""
-        from_input, _, input_bias, state_bias = self._gate_weights()
-        weight = from_input[:, self.embedding.embedding_dim :]
-        bias = input_bias + state_bias
-        zeros = code.new_zeros(len(code), self.lstm.hidden_size)
-        return DecoderState(zeros, zeros, torch.addmm(bias, code * self.code_gain, weight.t()))
-
-    def step(self, state: DecoderState, previous: Tensor) -> tuple[Tensor, DecoderState]:
-        """Return the scores of the next word and the state after ``previous``.
-
-        Args:
-            state: From :meth:`start` or the step before.
-            previous: The last word of each row, ``<bos>`` at first. Shape (B,), int64.
-
-        Returns:
-            Scores of shape (B, V), and the next state.
-        """
-        from_input, from_state, _, _ = self._gate_weights()
-        words = self.embedding(previous)
-        gates = state.code_gates + functional.linear(words, from_input[:, : words.shape[1]])
-        gates = gates + functional.linear(state.hidden, from_state)
-        enter, keep, candidate, leave = gates.chunk(4, dim=1)
-        cell = keep.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
-        hidden = leave.sigmoid() * cell.tanh()
-        scores: Tensor = self.projection(self._mapped(hidden))
-        return scores, DecoderState(hidden, cell, state.code_gates)
-
     def _mapped(self, states: Tensor) -> Tensor:
         """Return what ``projection`` takes for some states. Shape (N, H) to (N, H) or (N, E)."""
         return states if self.output_map is None else self.output_map(states)
-
-    def _gate_weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the LSTM's weights: from its input (4H, E + Z), from its state, and two biases."""
-        return tuple(self.lstm.all_weights[0])  # type: ignore[return-value]
 
 
 class IncrementalLSTM:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from arae_toolkit.data.vocabulary import EOS, PAD, Vocabulary
-from arae_toolkit.generation.continuous_batching import StepDecoder
-from arae_toolkit.generation.decoding import Decoding, Search
+from arae_toolkit.generation.decoding import AnyDecoder, Decoding, Search
 from arae_toolkit.models import folder_schema
 from arae_toolkit.models.model_folder import ModelFolder
 
@@ -107,14 +106,14 @@ class ProposalDecoding:
 
     def __init__(self, max_length: int, *, dtype: torch.dtype = torch.float32) -> None:
         self.max_length, self.dtype = max_length, dtype
-        self._searches: dict[tuple[StepDecoder, float], Search] = {}
+        self._searches: dict[tuple[AnyDecoder, float], Search] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy has of this: not what is kept for further calls."""
         return {**self.__dict__, "_searches": {}}
 
     def __call__(
-        self, decoder: StepDecoder, code: Tensor, *, temperature: float, uniform: Tensor
+        self, decoder: AnyDecoder, code: Tensor, *, temperature: float, uniform: Tensor
     ) -> list[Sentence]:
         """Return the sentences of codes, ``<eos>`` added where one was cut.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from plain_decoder import PlainSteps
 
 from arae_toolkit.data.vocabulary import BOS, EOS, PAD
 from arae_toolkit.evaluation.language_model import LanguageModelSettings, train_language_model
@@ -50,7 +51,7 @@ def drawn_once(arae, blocks, *, seed):
 def test_the_best_is_the_one_of_the_fewest_nats_for_its_length(arae):
     """Draws 0 to 2 make the first sentence, 3 to 5 the second, and so on."""
     code, words = drawn_once(arae, 2, seed=3)
-    read = [slow_nats(arae.decoder, *row) for row in zip(code, words, strict=True)]
+    read = [slow_nats(PlainSteps(arae.decoder), *row) for row in zip(code, words, strict=True)]
     nats, tokens = (np.array(part, dtype=float) for part in zip(*read, strict=True))
     assert len(set(tokens.tolist())) > 4, "all are of one length, and nothing is tested"
     exponent = np.polyfit(np.log(tokens[:512]), np.log(nats[:512]), 1)[0]

@@ -10,11 +10,12 @@ import torch
 from host_reads import HostReads
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_decoder import PlainSteps
 from torch import Tensor
 
 from arae_toolkit.data.vocabulary import EOS, PAD
 from arae_toolkit.generation.continuous_batching import ContinuousBatcher, StepDecoder
-from arae_toolkit.generation.decoding import Decoding, Search, _token_sampler, decode
+from arae_toolkit.generation.decoding import Decoding, Search, _beam_search, _token_sampler, decode
 from arae_toolkit.generation.token_sampling import BLOCK_WORDS, draw, greedy_tokens
 from arae_toolkit.nn.lstm_decoder import DecoderState, IncrementalLSTM
 
@@ -278,7 +279,8 @@ def test_a_step_with_places_that_are_kept_reads_nothing_on_the_host(settings):
     """So a GPU replays it as a graph. Looking whether all are done does read."""
     arae = small.model(small.vocabulary())
     choose = _token_sampler(Decoding(**settings))
-    search = ContinuousBatcher(arae.decoder, choose, count=6, capacity=20, steps=9, keep=True)
+    steps = PlainSteps(arae.decoder)
+    search = ContinuousBatcher(steps, choose, count=6, capacity=20, steps=9, keep=True)
     codes = torch.randn(20, 10, generator=torch.Generator().manual_seed(6))
     uniform = torch.rand(20, 9, generator=torch.Generator().manual_seed(7))
     with HostReads() as reads:
@@ -300,7 +302,7 @@ def test_an_lstm_decodes_the_same_in_any_number_of_places(places):
     found = decode(arae.decoder, codes, decoding=Decoding(), max_length=9, slots=places)
     with torch.no_grad():
         for row, code in zip(found, codes, strict=True):
-            slow = _slow_sentence(arae.decoder, code[None], 9)
+            slow = _slow_sentence(PlainSteps(arae.decoder), code[None], 9)
             assert _sentence(row) == tuple(word for word in slow if word != PAD)
 
 
@@ -347,22 +349,40 @@ def test_no_codes_are_no_sentences():
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)], ids=["fp32", "bf16"]
 )
 @pytest.mark.parametrize("output_map", ["false", "true"])
-def test_fast_steps_meet_the_decoders_own(dtype, tolerance, output_map):
+def test_fast_steps_meet_the_plain_ones(dtype, tolerance, output_map):
     """Scores and states, with words met before and new ones, and rows that leave."""
     config = small.settings(f"output_map={output_map}")
     decoder = small.model(small.vocabulary(), config).decoder
-    stepper = IncrementalLSTM(decoder, dtype=dtype)
+    stepper, slow = IncrementalLSTM(decoder, dtype=dtype), PlainSteps(decoder)
     random = torch.Generator().manual_seed(3)
     with torch.no_grad():
         codes = torch.randn(6, 10, generator=random)
-        plain, fast = decoder.start(codes), stepper.start(codes)
+        plain, fast = slow.start(codes), stepper.start(codes)
         for rows in (6, 6, 4, 2):
             plain, fast = (state.rows(torch.arange(rows)) for state in (plain, fast))
             previous = torch.randint(4, 20, (rows,), generator=random)
-            expected, plain = decoder.step(plain, previous)
+            expected, plain = slow.step(plain, previous)
             scores, fast = stepper.step(fast, previous)
             torch.testing.assert_close(scores.float(), expected, rtol=tolerance, atol=tolerance)
             torch.testing.assert_close(fast.hidden, plain.hidden, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("output_map", ["false", "true"])
+def test_a_beam_search_takes_the_fast_steps_in_the_precision_asked_for(output_map):
+    """Whatever the precision, it finds what a search by steps of that precision finds."""
+    decoder = small.model(small.vocabulary(), small.settings(f"output_map={output_map}")).decoder
+    codes = torch.randn(40, 10, generator=torch.Generator().manual_seed(4))
+    width = {"steps": 8, "beam_size": 4}
+
+    def found(dtype):
+        decoding = Decoding("beam", beam_size=4, dtype=dtype)
+        return [_sentence(row) for row in decode(decoder, codes, decoding=decoding, max_length=8)]
+
+    with torch.no_grad():
+        plain = _beam_search(PlainSteps(decoder), codes, **width)
+        reduced = _beam_search(IncrementalLSTM(decoder, dtype=torch.bfloat16), codes, **width)
+    assert found(None) == found(torch.float32) == [_sentence(row) for row in plain]
+    assert found(torch.bfloat16) == [_sentence(row) for row in reduced] != found(None)
 
 
 # --- the choice of a word ------------------------------------------------------------------------
