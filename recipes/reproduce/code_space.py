@@ -14,9 +14,9 @@ from arae_toolkit.recipes.reproduce.plain_systems import (
     CODES,
     PlainChoices,
     PlainTable,
-    quick_judge,
     table_options,
 )
+from arae_toolkit.recipes.reproduce.quick_form import quick_judge
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import progress, say
 from arae_toolkit.reports.latent_plots import draw_figure3, draw_figure4

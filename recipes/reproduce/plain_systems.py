@@ -13,10 +13,18 @@ import click
 
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.presets import preset
-from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.recipes.reproduce.quick_form import (
+    QUICK_CHANGES,
+    QUICK_CORPUS,
+    QUICK_FLOW,
+    QUICK_IMAGE_CHANGES,
+    quick_folder,
+    quick_text,
+    refuse_beside_quick,
+)
 from arae_toolkit.recipes.reproduce.tuning import check_run
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
-from arae_toolkit.recipes.shared.corpora import open_corpus, prepared
+from arae_toolkit.recipes.shared.corpora import open_corpus
 from arae_toolkit.recipes.shared.options import (
     Command,
     in_order,
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
     from arae_toolkit.data.corpus import Corpus
     from arae_toolkit.devices import Precision
     from arae_toolkit.evaluation.generation.cells import Cells
-    from arae_toolkit.evaluation.language_model import LanguageModelSettings
     from arae_toolkit.reports.markdown import Result
 
 
@@ -141,21 +148,6 @@ SYSTEMS = {
 CODES = tuple(name for name, system in SYSTEMS.items() if system.model != "language-model")
 """Those that have a code space."""
 
-QUICK_CORPUS, QUICK_SIZE = "synthetic", 24_000
-QUICK_LENGTH, QUICK_VOCABULARY = 9, 1_000
-"""Short sentences of few words, of which small models learn something in half a minute."""
-QUICK_CHANGES = (
-    *("iterations=500", "evaluate_every=125", "evaluation_sentences=200", "hidden_size=96"),
-    *("tied_embeddings=all", "softmax_samples=128", "autoencoder_rate=0.01", "warmup=50"),
-    *("critic_steps=2", "adversarial_warmup=100", "adversarial_weight=0.3"),
-    *("adversarial_rate_critic=0.001", "adversarial_rate_generator=0.001"),
-    "generator_average=0.98",
-)
-"""Of the preset ``demo``: half a minute for a model."""
-QUICK_IMAGE_CHANGES = ("epochs=30", "adversarial_warmup=150")
-QUICK_FLOW = ("iterations=400",)
-QUICK_JUDGE = {"embedding_size": 64, "hidden_size": 64, "iterations": 80}
-
 
 @dataclass(frozen=True)
 class PlainChoices:
@@ -234,6 +226,8 @@ def table_options(
         @functools.wraps(command)
         def with_choices(**parameters: Any) -> Any:
             fields = {name: parameters.pop(name) for name in PlainChoices.__dataclass_fields__}
+            if fields["quick"]:
+                refuse_beside_quick("seeds", "corpus", "preset")
             return command(choices=PlainChoices(**fields), **parameters)
 
         return options(with_choices)  # type: ignore[return-value]
@@ -433,21 +427,3 @@ def _opened(choices: PlainChoices, quick_corpus: str) -> tuple[Corpus, Path]:
         return corpus, choices.out or run_folder("reproduce") / corpus.name
     folder = quick_folder(choices.out, quick_corpus)
     return quick_text(folder) if quick_corpus == QUICK_CORPUS else open_corpus(quick_corpus), folder
-
-
-def quick_folder(out: Path | None, corpus: str = QUICK_CORPUS) -> Path:
-    """Return where the small models of all quick tables lie, unless a folder is named."""
-    return out or run_folder("reproduce") / f"{corpus}-quick"
-
-
-def quick_text(folder: Path) -> Corpus:
-    """Return the captions and pairs of all quick tables, which lie beside their models."""
-    options = PrepareOptions(size=QUICK_SIZE, max_length=QUICK_LENGTH, vocab_size=QUICK_VOCABULARY)
-    return prepared(QUICK_CORPUS, folder / "corpus", options)
-
-
-def quick_judge() -> LanguageModelSettings:
-    """Return the settings of the language models that read text in quick tables."""
-    from arae_toolkit.evaluation.language_model import LanguageModelSettings
-
-    return LanguageModelSettings(**QUICK_JUDGE)

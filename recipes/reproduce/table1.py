@@ -14,9 +14,9 @@ from arae_toolkit.recipes.reproduce.plain_systems import (
     PlainChoices,
     PlainSystem,
     PlainTable,
-    quick_judge,
     table_options,
 )
+from arae_toolkit.recipes.reproduce.quick_form import quick_judge
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.reports.generation_plots import write_plot

@@ -11,7 +11,7 @@ from arae_toolkit.data.corpus import Corpus, texts_of
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError
 from arae_toolkit.evaluation import corrupted_reconstruction
 from arae_toolkit.latent import offsets
-from arae_toolkit.recipes.reproduce import figure5, plain_systems, table1
+from arae_toolkit.recipes.reproduce import figure5, plain_systems, quick_form, table1
 from arae_toolkit.recipes.reproduce.plain_systems import PlainChoices, PlainTable
 from arae_toolkit.reports.markdown import budget
 from arae_toolkit.storage import paths
@@ -28,11 +28,11 @@ def place(tmp_path_factory):
     """A folder of runs and results, and settings that train in no time."""
     folder = tmp_path_factory.mktemp("reproduce")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain_systems, "QUICK_SIZE", 1200)
+        patch.setattr(quick_form, "QUICK_SIZE", 1200)
         patch.setattr(plain_systems, "QUICK_CHANGES", TINY)
         patch.setattr(plain_systems, "QUICK_IMAGE_CHANGES", ("iterations=20",))
         patch.setattr(
-            plain_systems,
+            quick_form,
             "QUICK_JUDGE",
             {"embedding_size": 8, "hidden_size": 8, "iterations": 2, "most_epochs": 2},
         )
@@ -258,6 +258,25 @@ def test_a_further_row_has_one_seed(synthetic, tmp_path):
     table._train = lambda *_: None
     asked = [(row.model, seed) for row, seed, _ in table.trained()]
     assert asked == [*(("ae", i) for i in range(3)), *(("arae", i) for i in range(3)), ("wae", 0)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("figure2", "--seeds", 2),
+        ("table1", "--preset", "fluent"),
+        ("figure3", "--corpus", "snli"),
+        ("table2", "--corpus", "yelp"),
+        ("table3", "--preset", "fast"),
+        ("table4", "--tune"),
+        ("table5", "--pretraining-seeds", 2),
+        ("table5", "--tune"),
+    ],
+)
+def test_what_a_quick_form_settles_itself_is_not_to_be_asked_for(words):
+    name, option, *value = words
+    done = call("reproduce", name, "--quick", option, *value, code=2)
+    assert f"--quick settles {option} itself" in done.stderr
 
 
 def test_a_setting_that_there_is_not_is_a_usage_error():

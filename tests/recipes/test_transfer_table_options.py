@@ -49,11 +49,13 @@ def test_several_seeds_of_one_system_are_those_of_its_runs(named):
     assert set(found.values()) == {1, 3}
 
 
-def test_a_quick_table_has_its_own_systems_and_one_seed(tmp_path):
-    choices = _choices("--seeds", "3", "--split", "dev", "--limit", "7", "--out", str(tmp_path))
+def test_a_quick_table_has_its_own_systems_and_settings_before_the_users(tmp_path):
+    asked = ("--seeds", "3", "--set", "iterations=9", "--split", "dev", "--limit", "7")
+    choices = _choices(*asked, "--out", str(tmp_path))
     quick = choices.quick(("ae", "cycle"))
     assert list(quick.systems) == chosen_systems(("ae", "cycle"))
-    assert (quick.preset, quick.changes, quick.seeds) == ("demo", QUICK_CHANGES, 1)
+    assert (quick.preset, quick.seeds, quick.tune) == ("demo", 3, False)
+    assert quick.changes == (*QUICK_CHANGES, "iterations=9")
     assert (quick.split, quick.most, quick.out) == ("dev", 7, tmp_path)
     assert _choices().quick(("ae",)).most == QUICK_SENTENCES
     named = _choices("--system", "paper-2018", "--system", "ae@c2").quick(("arae-1",))

@@ -14,7 +14,7 @@ from arae_toolkit.config.presets import preset
 from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.nli.seeds import fitted, train_seeds
-from arae_toolkit.recipes.reproduce.plain_systems import QUICK_CHANGES
+from arae_toolkit.recipes.reproduce.quick_form import QUICK_CHANGES
 from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tune
 from arae_toolkit.recipes.shared.find_run import CONFIG, find_run
 from arae_toolkit.recipes.shared.progress import say

@@ -16,7 +16,7 @@ from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.recipes.nli.seeds import draw_labels, identity_of
 from arae_toolkit.recipes.reproduce.earlier_rows import MADE_BY, SECONDS_OF, EarlierRows
 from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders, cell_folder
-from arae_toolkit.recipes.reproduce.plain_systems import quick_folder, quick_text
+from arae_toolkit.recipes.reproduce.quick_form import quick_folder, quick_text, refuse_beside_quick
 from arae_toolkit.recipes.reproduce.tuning import Tuning
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
@@ -148,6 +148,8 @@ def table5(
     has and --system does not name stay in it, if they were measured alike. Markdown goes to stdout:
     the table, and what one row has more than another.
     """
+    if quick:
+        refuse_beside_quick("pretraining_seeds", "tune")
     seeds = seeds or (1 if quick else 3)
     folder = out or run_folder("table5-quick" if quick else "table5")
     # The models of the other quick tables, unless another corpus is named.

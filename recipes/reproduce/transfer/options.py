@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arae_toolkit.data_prep.options import PrepareOptions
+from arae_toolkit.recipes.reproduce.quick_form import refuse_beside_quick
 from arae_toolkit.recipes.reproduce.transfer.systems import (
     SYSTEMS,
     System,
@@ -83,7 +84,7 @@ class TableChoices:
         return range(self.seeds if several else 1)
 
     def quick(self, names: tuple[str, ...]) -> TableChoices:
-        """Return the choices of a quick table: small networks, some sentences, one seed.
+        """Return the choices of a quick table: small networks, some sentences, no pilots.
 
         Args:
             names: Of the systems where the user has named none.
@@ -95,8 +96,7 @@ class TableChoices:
             self,
             systems=own,
             preset="demo",
-            changes=QUICK_CHANGES,
-            seeds=1,
+            changes=(*QUICK_CHANGES, *self.changes),
             tune=False,
             most=self.most or QUICK_SENTENCES,
         )
@@ -194,6 +194,8 @@ def table_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_choices(**parameters: Any) -> Any:
+        if parameters.get("quick"):
+            refuse_beside_quick("corpus", "preset", "tune")
         names = {field: parameters.pop(field) for field in _FIELDS}
         names["systems"] = (names["systems"] or SYSTEMS) + parameters.pop("models")
         return command(choices=TableChoices(**names), **parameters)
