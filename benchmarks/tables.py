@@ -12,12 +12,13 @@ from arae_toolkit.benchmarks.layout import replace_trees
 from arae_toolkit.errors import ToolkitError
 from arae_toolkit.reports.generation_plots import draw_frontier
 from arae_toolkit.reports.pages import replace_blocks
-from arae_toolkit.reports.plots import draw_transfer
+from arae_toolkit.reports.plots import draw_transfer, draw_trials
 from arae_toolkit.reports.results import read_results
 from arae_toolkit.storage.atomic_files import write_text
 
 DRAWINGS = {
     "frontier.png": draw_frontier,
+    "sensitivity.png": draw_trials,
     "transfer.png": draw_transfer,
 }
 FIGURE = re.compile(r"\]\(([^)\s]*figures/([\w-]+\.png))\)")

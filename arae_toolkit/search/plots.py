@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 4.2, 3.4
+MOST_ACROSS = 3
+"""Settings side by side; more stand below each other."""
 ABOUT_FRONT = """\
 Each dot is a trial by its number. No trial is better than those on the line in one objective
 without being worse in another. A cross is the trial of the settings as they are."""
@@ -72,6 +74,8 @@ def draw_sensitivity(
 ) -> Figure:
     """Return the plot of each objective (a row) against each setting (a column).
 
+    Of many settings each is a row, and the objectives are columns.
+
     Args:
         trials: At least one is done.
         space: The settings.
@@ -82,9 +86,13 @@ def draw_sensitivity(
     from matplotlib.figure import Figure
 
     shares, finished = importances or {}, done(trials)
-    size = (WIDTH * len(space), HEIGHT * len(objectives))
+    across = len(space) <= MOST_ACROSS
+    rows, columns = (objectives, space) if across else (space, objectives)
+    size = (WIDTH * len(columns), HEIGHT * (1 if across else 0.7) * len(rows))
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(objectives), len(space), squeeze=False, sharey="row")
+    shared = {"sharey": "row" if across else "col"}
+    grid = figure.subplots(len(rows), len(columns), squeeze=False, **shared)
+    grid = grid if across else grid.T
     for place, (objective, line) in enumerate(zip(objectives, grid, strict=True)):
         for axes, one in zip(line, space, strict=True):
             axes.scatter(
@@ -103,7 +111,8 @@ def draw_sensitivity(
             axes.set_title("" if share is None else f"importance {share:.2f}", fontsize="small")
             axes.set_xlabel(one.key)
             _scale(axes, one)
-        line[0].set_ylabel(_label(objective))
+        for axes in line[:1] if across else line:
+            axes.set_ylabel(_label(objective))
     return figure
 
 

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,13 @@ def test_several_objectives_have_a_front(tmp_path):
     assert figure.axes[0].get_ylabel() == "exact (higher is better)"
     grid = draw_sensitivity(found, SPACE, sweep.plan.objectives, own=own).axes
     assert [axes.get_xlabel() for axes in grid] == [one.key for one in SPACE] * 2
+    many = [replace(one, key=f"{one.key}{copy}") for copy in ("", 2) for one in SPACE]
+    for trial in found:
+        trial.parameters.update({f"{key}2": value for key, value in trial.parameters.items()})
+    grid = draw_sensitivity(found, many, sweep.plan.objectives).axes
+    assert [axes.get_xlabel() for axes in grid] == [one.key for one in many for _ in range(2)]
+    labels = ["nats_per_sentence (lower is better)", "exact (higher is better)"]
+    assert [axes.get_ylabel() for axes in grid] == labels * len(many)
 
 
 def test_the_setting_that_an_objective_follows_is_the_important_one(tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
 from arae_toolkit.errors import ToolkitError
+from arae_toolkit.reports.plots import draw_trials
 from arae_toolkit.reports.tables.sensitivity import sensitivity_block
 
 
@@ -10,6 +11,7 @@ def trial(number, values, weight, state="done"):
         "state": state,
         "values": values,
         "parameters": {"adversarial_weight": weight},
+        **{"folder": f"trial-{number}", "seconds": 1.0, "problem": "", "curve": [], "best": False},
     }
 
 
@@ -25,7 +27,7 @@ def result(*trials, direction="minimize", importance=0.8):
             "objectives": [{"name": "reverse-perplexity", "direction": direction}],
             "over": {"adversarial_weight": "log:0.1:10"},
             "sampler": "random",
-            "settings": {"training": {"epochs": 4}},
+            "settings": {"model": {}, "training": {"epochs": 4, "adversarial_weight": 0.5}},
             "trials": list(trials),
             "sensitivity": [
                 {
@@ -65,3 +67,14 @@ def test_an_importance_that_is_not_known_is_left_empty():
 def test_without_results_the_command_is_named():
     with pytest.raises(ToolkitError, match="sweep pretrain"):
         sensitivity_block({})
+
+
+@pytest.mark.parametrize("weights", [(0.5, 2.0), (1.0, 2.0)], ids=["default tried", "not tried"])
+def test_the_plot_is_made_from_the_file_alone_and_repeats_itself(tmp_path, weights):
+    done = [trial(number, [40.0 - number], weight) for number, weight in enumerate(weights)]
+    found = {"sensitivity": result(*done, trial(2, [], 3.0, "failed"))}
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    draw_trials(found, first)
+    draw_trials(found, second)
+    assert first.read_bytes()[:4] == b"\x89PNG"
+    assert first.read_bytes() == second.read_bytes()
