@@ -111,8 +111,12 @@ def draw_sensitivity(
             axes.set_title("" if share is None else f"importance {share:.2f}", fontsize="small")
             axes.set_xlabel(one.key)
             _scale(axes, one)
-        for axes in line[:1] if across else line:
-            axes.set_ylabel(_label(objective))
+        if across:
+            line[0].set_ylabel(_label(objective))
+            continue
+        for axes in line:  # too low for more than the name
+            axes.set_ylabel(objective.name)
+        line[0].set_title(f"{_label(objective)}\n\n{line[0].get_title()}", fontsize="small")
     return figure
 
 

@@ -223,8 +223,9 @@ def test_several_objectives_have_a_front(tmp_path):
         trial.parameters.update({f"{key}2": value for key, value in trial.parameters.items()})
     grid = draw_sensitivity(found, many, sweep.plan.objectives).axes
     assert [axes.get_xlabel() for axes in grid] == [one.key for one in many for _ in range(2)]
-    labels = ["nats_per_sentence (lower is better)", "exact (higher is better)"]
-    assert [axes.get_ylabel() for axes in grid] == labels * len(many)
+    assert [axes.get_ylabel() for axes in grid] == ["nats_per_sentence", "exact"] * len(many)
+    titles = ["nats_per_sentence (lower is better)", "exact (higher is better)"]
+    assert [axes.get_title().partition("\n")[0] for axes in grid[:3]] == [*titles, ""]
 
 
 def test_the_setting_that_an_objective_follows_is_the_important_one(tmp_path):
