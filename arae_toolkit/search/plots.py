@@ -90,8 +90,9 @@ def draw_sensitivity(
     rows, columns = (objectives, space) if across else (space, objectives)
     size = (WIDTH * len(columns), HEIGHT * (1 if across else 0.7) * len(rows))
     figure = Figure(figsize=size, layout="constrained")
-    shared = {"sharey": "row" if across else "col"}
-    grid = figure.subplots(len(rows), len(columns), squeeze=False, **shared)
+    grid = figure.subplots(
+        len(rows), len(columns), squeeze=False, sharey="row" if across else "col"
+    )
     grid = grid if across else grid.T
     for place, (objective, line) in enumerate(zip(objectives, grid, strict=True)):
         for axes, one in zip(line, space, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
@@ -168,7 +169,8 @@ def table5(
         "protocol": {**how_many, "precision": precision, "tuned": tune and not quick},
         "labels": {labelled.name: identity_of(labelled) for labelled in drawn},
     }
-    earlier = EarlierRows(
+    earlier = partial(
+        EarlierRows,
         results,
         name,
         rows,
@@ -187,7 +189,8 @@ def table5(
             how={"device": place, "precision": precision, "stop_signal": stop_signal},
             tunings={
                 row: Tuning.from_json(about["tuning"])
-                for row, about in earlier.of_each("rows").items()
+                for row, about in earlier().of_each("rows").items()
+                if about["given"] is None
             },
         )
         _check(encoders, rows, drawn, folder, **how_many)
@@ -201,7 +204,7 @@ def table5(
         }
     _report(
         encoders,
-        earlier,
+        earlier(),  # read anew: another call may have added to the file meanwhile
         drawn,
         {where: cell for where, cell in cells.items() if isinstance(cell, dict)},
         {where: cell for where, cell in cells.items() if not isinstance(cell, dict)},
