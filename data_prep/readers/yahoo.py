@@ -10,7 +10,7 @@ from arae_toolkit.data.corpus import Sentence
 from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers.source_files import SourceFile, SourceTree
 from arae_toolkit.data_prep.readers.source_rows import OTHER_CLASS, RowLog, TextRows
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import NotFound
 from arae_toolkit.storage.text_lines import read_csv
 
 PARTS = ("titles", "replies", "both")
@@ -37,7 +37,8 @@ def rows(tree: SourceTree, options: PrepareOptions) -> TextRows:
     """Return the splits of a source: ``train.csv`` and ``test.csv``. There is no dev split.
 
     Raises:
-        DataError: If a file is missing or a chosen class is none of the corpus.
+        DataError: If a file is missing.
+        NotFound: If a chosen class is none of the corpus.
     """
     if options.part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, got {options.part!r}")
@@ -72,7 +73,7 @@ def chosen_classes(asked: Sequence[str], names: Sequence[str]) -> dict[int, str]
         names: Full names in the order of their numbers.
 
     Raises:
-        DataError: If one of them is no class, or none is given.
+        NotFound: If one of them is no class, or none is given.
 
     Example:
         >>> chosen_classes(["music", "2"], list(CLASSES.values()))
@@ -85,9 +86,9 @@ def chosen_classes(asked: Sequence[str], names: Sequence[str]) -> dict[int, str]
     for name in asked:
         if name.strip().casefold() not in numbers:
             known = ", ".join(short)
-            raise DataError(f"{name!r} is no class of yahoo; choose from {known}, or a number")
+            raise NotFound(f"{name!r} is no class of yahoo; choose from {known}, or a number")
     if not asked:
-        raise DataError("no class of yahoo is chosen")
+        raise NotFound("no class of yahoo is chosen")
     chosen = {numbers[name.strip().casefold()] for name in asked}
     return {number: short[number - 1] for number in sorted(chosen)}
 

@@ -97,8 +97,12 @@ def report(
     first = config if "" in members else config_of(next(iter(members.values())))
     logs = logs_of(members)
     corpus = _corpus(run, corpus_name, sha256_of(first))
-    if results is not None and (config.get("kind") != "text" or corpus is None):
-        raise click.UsageError("--results is of a text model whose corpus is at hand")
+    if results is not None and config.get("kind") != "text":
+        raise click.UsageError(
+            f"--results is of text models; {folder} is of the kind {config.get('kind')}"
+        )
+    if results is not None and corpus is None:
+        raise click.UsageError("--results needs the corpus; name it with --corpus")
     shown, figures = _shown(folder, config, members, corpus, device, count, samples, seed)
     sections = {
         "How it was made": made(folder, first, next(iter(logs.values())), corpus),

@@ -12,7 +12,7 @@ from arae_toolkit.data_prep.options import PrepareOptions
 from arae_toolkit.data_prep.readers import yahoo
 from arae_toolkit.data_prep.readers.source_files import SourceFile
 from arae_toolkit.data_prep.readers.source_rows import RowLog
-from arae_toolkit.errors import DataError
+from arae_toolkit.errors import DataError, NotFound
 
 EVERY_CLASS = dict(enumerate(yahoo.CLASSES, start=1))
 NAMES = list(yahoo.CLASSES.values())
@@ -86,9 +86,9 @@ def test_classes_by_short_name_full_name_and_number(asked):
 
 
 def test_a_class_that_there_is_not(tmp_path):
-    with pytest.raises(DataError, match="'cooking' is no class of yahoo; choose from society"):
+    with pytest.raises(NotFound, match="'cooking' is no class of yahoo; choose from society"):
         yahoo.chosen_classes(["cooking"], NAMES)
-    with pytest.raises(DataError, match="no class of yahoo is chosen"):
+    with pytest.raises(NotFound, match="no class of yahoo is chosen"):
         yahoo.chosen_classes([], NAMES)
 
 

@@ -80,7 +80,7 @@ def test_without_its_corpus_a_page_shows_less_and_says_so(tmp_path):
     assert len(lines_of(sections["Samples"])) == 3
     assert "No log lies in the folder" in sections["Training"]
     done = call("report", run, "--results", tmp_path / "results", code=2)
-    assert "whose corpus is at hand" in done.stderr
+    assert "--results needs the corpus; name it with --corpus" in done.stderr
 
 
 def test_a_language_model_has_samples_and_no_walks(synthetic, tmp_path):
