@@ -42,7 +42,8 @@ class EarlierRows:
     ) -> None:
         self.result: Mapping[str, Any] = {"details": {}, "metrics": {}}
         self.names: list[str] = []
-        with suppress(DataError, TypeError, AttributeError):  # none, or no file of ours
+        # There is none, it is of before rows were kept, or no file of ours.
+        with suppress(DataError, LookupError, TypeError, AttributeError):
             found = read_result(folder, name)
             others = [row for row in rows(found["details"]) if row not in measured]
             others = others if found["corpus"] is not None else []

@@ -41,7 +41,8 @@ def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices)
     Each system is tuned by pilots on dev, trained into runs/table3 and measured on the test split:
     transfer by three judges trained apart, BLEU to the input, forward and reverse perplexity, with
     the copied input beside them. What is finished is left alone, so that the same command goes on
-    after a stop. Markdown goes to stdout, everything to results/table3.json.
+    after a stop. Markdown goes to stdout, everything to results/table3.json, where rows of other
+    systems stay if they were measured alike.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import show_samples, write_table
     from arae_toolkit.reports.tables.transfer import measured_on, transfer_table

@@ -76,7 +76,8 @@ def table4(
 
     Each system is trained into runs/table4 and measured in all directions on the test split. Rows
     drawn at random from what the last system wrote go to stderr, as in the paper's Table 4.
-    Markdown goes to stdout, everything to results/table4-PART.json.
+    Markdown goes to stdout, everything to results/table4-PART.json, where rows of other systems
+    stay if they were measured alike.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import (
         read_inputs,
