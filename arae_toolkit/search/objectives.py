@@ -42,6 +42,11 @@ class Objective:
     at_end: Callable[[Path], float] | None = None
 
     @property
+    def logarithmic(self) -> bool:
+        """Whether its values are told apart by their ratios, as perplexities are."""
+        return (self.figures[0] if self.figures else self.name).endswith("perplexity")
+
+    @property
     def direction(self) -> Literal["minimize", "maximize"]:
         """As Optuna calls it."""
         return "maximize" if self.maximize else "minimize"

@@ -61,6 +61,10 @@ def draw_front(
             axes.plot(own.values[x], own.values[y], "kx", markersize=9)
         axes.set_xlabel(_label(objectives[x]))
         axes.set_ylabel(_label(objectives[y]))
+        if objectives[x].logarithmic:
+            axes.set_xscale("log")
+        if objectives[y].logarithmic:
+            axes.set_yscale("log")
     return figure
 
 
@@ -112,6 +116,8 @@ def draw_sensitivity(
             axes.set_title("" if share is None else f"importance {share:.2f}", fontsize="small")
             axes.set_xlabel(one.key)
             _scale(axes, one)
+            if objective.logarithmic:
+                axes.set_yscale("log")
         if across:
             line[0].set_ylabel(_label(objective))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class Sensitivity:
         objective: Its name.
         key: Of the setting.
         importance: Share of the objective's variance that the setting explains alone, by the trees
-            of fANOVA (Hutter et al., ICML 2014); ``None`` where there are too few trials.
+            of fANOVA (Hutter et al., ICML 2014); of a perplexity that of its logarithm, which one
+            collapsed run does not decide alone. ``None`` where there are too few trials.
         medians: The objective's median by the setting's value: each choice, or thirds of the
             trials by the value, named by their part and its ends.
     """
@@ -142,10 +144,11 @@ def importances(sweep: Sweep, place: int) -> dict[str, float]:
     values = {trial.values[place] for trial in sweep.study.get_trials() if _complete(trial)}
     if len(values) < 2:
         return {}  # nothing has moved
+    scale = math.log if sweep.plan.objectives[place].logarithmic else float
     shares = get_param_importances(
         sweep.study,
         evaluator=FanovaImportanceEvaluator(seed=0),
-        target=lambda trial: float(trial.values[place]),
+        target=lambda trial: scale(float(trial.values[place])),
     )
     return {key: float(share) for key, share in shares.items()}
 

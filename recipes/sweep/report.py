@@ -179,7 +179,7 @@ def _metrics(
         values = [trial.values[place] for trial in done(trials)]
         best = max(values) if one.maximize else min(values)
         metrics[f"best {one.name}"] = summarise([best], one.unit)
-        metrics[f"mean {one.name}"] = summarise(values, one.unit)
+        metrics[f"median {one.name}"] = summarise(values, one.unit, centre="median")
         if own is not None:
             metrics[f"unvaried {one.name}"] = summarise([own.values[place]], one.unit)
     for row in found:

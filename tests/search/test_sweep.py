@@ -7,7 +7,7 @@ import pytest
 from arae_toolkit.config.overrides import with_overrides
 from arae_toolkit.config.schema import Config
 from arae_toolkit.errors import CheckpointMismatch, ToolkitError, TrainingDiverged
-from arae_toolkit.search.objectives import objectives
+from arae_toolkit.search.objectives import Objective, objectives
 from arae_toolkit.search.space import all_varied
 from arae_toolkit.training.loop import Interrupted
 from arae_toolkit.training.metrics_log import RunLog
@@ -16,7 +16,14 @@ pytest.importorskip("optuna")
 from arae_toolkit.search.plots import draw_front, draw_sensitivity
 from arae_toolkit.search.storage import open_storage
 from arae_toolkit.search.sweep import Plan, Sweep
-from arae_toolkit.search.trials import in_order, medians, own_trial, records, sensitivities
+from arae_toolkit.search.trials import (
+    importances,
+    in_order,
+    medians,
+    own_trial,
+    records,
+    sensitivities,
+)
 
 CONFIG = with_overrides(Config(), ["word_drop=0.3"])
 SPACE = all_varied(["word_drop=0:1", "adversarial_weight=log:1:100"], CONFIG)
@@ -226,6 +233,22 @@ def test_several_objectives_have_a_front(tmp_path):
     assert [axes.get_ylabel() for axes in grid] == ["nats_per_sentence", "exact"] * len(many)
     titles = ["nats_per_sentence (lower is better)", "exact (higher is better)"]
     assert [axes.get_title().partition("\n")[0] for axes in grid[:3]] == [*titles, ""]
+
+
+def test_perplexities_are_weighed_and_shown_by_their_logarithm(tmp_path, monkeypatch):
+    reverse, nats = objectives("reverse-perplexity,reconstruction")
+    assert reverse.logarithmic and not nats.logarithmic
+    sweep = Sweep(tmp_path, plan("nats_per_sentence,exact"), 12, sampler="random")
+    sweep.work(Trainer(), stop_signal=never)
+    found = records(sweep)
+    for asked, scale in (((reverse, nats), "log"), ((nats, reverse), "linear")):
+        figure = draw_sensitivity(found, SPACE, asked)
+        assert figure.axes[0].get_yscale() == scale
+        front = draw_front(found, asked).axes[0]
+        assert front.get_xscale() == scale != front.get_yscale()
+    plain = importances(sweep, 0)
+    monkeypatch.setattr(Objective, "logarithmic", True)
+    assert importances(sweep, 0) != plain
 
 
 def test_the_setting_that_an_objective_follows_is_the_important_one(tmp_path):

@@ -21,6 +21,8 @@ def sensitivity_block(results: Results) -> str:
 def settings_table(result: Result) -> str:
     """Return for each measure and setting how much of the variance the setting explains alone.
 
+    Of a perplexity that is the variance of its logarithm.
+
     Beside it stands the measure's median for the lowest, middle and highest third of the trials by
     the setting's value, or for each choice.
     """
