@@ -132,10 +132,13 @@ def _x(one: Varied, value: Any) -> Any:
 
 
 def _scale(axes: Axes, one: Varied) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     if one.log:
         axes.set_xscale("log")
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 30 * low else (1,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())  # labels of such would overlap
     elif not one.choices:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     if one.choices:

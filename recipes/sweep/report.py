@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -179,7 +180,7 @@ def _metrics(
         values = [trial.values[place] for trial in done(trials)]
         best = max(values) if one.maximize else min(values)
         metrics[f"best {one.name}"] = summarise([best], one.unit)
-        metrics[f"median {one.name}"] = summarise(values, one.unit, centre="median")
+        metrics[f"median {one.name}"] = summarise([statistics.median(values)], one.unit)
         if own is not None:
             metrics[f"unvaried {one.name}"] = summarise([own.values[place]], one.unit)
     for row in found:
