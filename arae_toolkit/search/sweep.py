@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
+    from arae_toolkit.devices import Precision
+
 SamplerName = Literal["tpe", "random"]
 IDENTITY, PLACE, OUTCOME, PROBLEM, SECONDS = "identity", "place", "outcome", "problem", "seconds"
+PRECISION = "precision"
 """What the storage holds of a sweep, and of its trials, beside what Optuna itself notes."""
 DIVERGED, FAILED = "diverged", "failed"
 PLACE_FILE = ".place"
@@ -70,12 +73,15 @@ class Plan:
         space: The settings that are varied.
         objectives: At least one.
         facts: What identifies a trial's run beside its settings, by name: the corpus, the kind.
+        precision: Of the trainings of this worker. It is noted of each trial, and another worker
+            may have another: what is fast on one machine is slow on the next.
     """
 
     config: Sections
     space: Sequence[Varied]
     objectives: Sequence[Objective]
     facts: Identity
+    precision: Precision = "fp32"
 
     @property
     def identity(self) -> dict[str, str]:
@@ -171,6 +177,12 @@ class Sweep:
                     return
                 self._perform(trial, train, stop_signal)
 
+    def precision_of(self, trial: FrozenTrial) -> str:
+        """Return the precision that a trial is, or was, trained in."""
+        # Sweeps of before had one for all their trials, and noted it of the sweep.
+        common = self.study.user_attrs[IDENTITY].get(PRECISION, "")
+        return str(trial.user_attrs.get(PRECISION) or common)
+
     def trial_folder(self, number: int) -> Path:
         """Return the folder of a trial's run."""
         return self.folder / f"trial-{number:04d}"
@@ -220,6 +232,7 @@ class Sweep:
             self.study.sampler = self._sampler(len(begun))
             trial = self.study.ask()
             trial.set_user_attr(PLACE, self.place)
+            trial.set_user_attr(PRECISION, self.plan.precision)
             self._lock(trial.number, stack)
             return trial
 
@@ -233,6 +246,8 @@ class Sweep:
             return False
         if place != self.place:
             return False  # elsewhere: a worker there sees whether it still runs
+        if self.precision_of(frozen) != self.plan.precision:
+            return False  # its run goes on in the precision in which it was begun
         try:
             self._lock(frozen.number, stack)
         except ToolkitError:
@@ -382,7 +397,7 @@ class DevCurve(Listener):
 
 def _all_differences(there: Any, here: Identity) -> list[str]:
     """Return in words what differs between the sweep that is stored and the one asked for."""
-    saved = cast("Identity", there)
+    saved = {name: text for name, text in cast("Identity", there).items() if name != PRECISION}
     gone = [f"{name} {saved[name]} there, unset here" for name in saved if name not in here]
     return list(dict.fromkeys([*differences(saved, here, defaults={}), *gone]))
 

@@ -32,6 +32,7 @@ class TrialRecord:
         problem: Why it failed or diverged.
         curve: The objective after each evaluation on dev, where there is but one.
         best: Whether no other trial is better in every objective.
+        precision: That it was trained in, if that is known.
     """
 
     number: int
@@ -43,6 +44,7 @@ class TrialRecord:
     problem: str
     curve: tuple[float, ...]
     best: bool
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def records(sweep: Sweep) -> list[TrialRecord]:
             str(trial.user_attrs.get(PROBLEM, "")),
             tuple(value for _, value in sorted(trial.intermediate_values.items())),
             trial.number in best,
+            sweep.precision_of(trial),
         )
         for trial in sweep.study.get_trials(deepcopy=False)
     ]
@@ -90,6 +93,11 @@ def records(sweep: Sweep) -> list[TrialRecord]:
 def done(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the trials that have come to their end."""
     return [trial for trial in trials if trial.state == "done"]
+
+
+def precisions(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """Return the precisions that trials were trained in, sorted."""
+    return tuple(sorted({trial.precision for trial in trials if trial.precision}))
 
 
 def in_order(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:

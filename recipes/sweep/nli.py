@@ -160,9 +160,10 @@ def nli(
         config=config,
         space=space,
         objectives=wanted,
-        facts={"command": "nli", **task.facts, "precision": precision},
+        facts={"command": "nli", **task.facts},
         train=_training(task, device=place, precision=precision),
         device=place.type,
+        precision=precision,
         about={"kind": model, "pretrained by": chosen, "labels": identity_of(labelled)},
     )
 

@@ -154,14 +154,10 @@ def pretrain(
         config=config,
         space=space,
         objectives=wanted,
-        facts={
-            "command": "pretrain",
-            "model": kind,
-            "corpus": opened.sha256,
-            "precision": precision,
-        },
+        facts={"command": "pretrain", "model": kind, "corpus": opened.sha256},
         train=_training(opened, kind=kind, device=place, precision=precision),
         device=place.type,
+        precision=precision,
         about={"kind": kind},
     )
 

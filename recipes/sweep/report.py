@@ -67,7 +67,13 @@ def report(
 
 
 def trial_table(sweep: Sweep, trials: Sequence[TrialRecord]) -> tuple[list[str], list[list[str]]]:
-    """Return the head and rows of the table of trials, one of the best marked by a star."""
+    """Return the head and rows of the table of trials, one of the best marked by a star.
+
+    Their precision stands there where it is not the same for all.
+    """
+    from arae_toolkit.search.trials import precisions
+
+    mixed = len(precisions(trials)) > 1
     keys = [one.key for one in sweep.plan.space]
     names = [one.name for one in sweep.plan.objectives]
     rows = []
@@ -76,7 +82,9 @@ def trial_table(sweep: Sweep, trials: Sequence[TrialRecord]) -> tuple[list[str],
         parameters = [_text(trial.parameters.get(key)) for key in keys]
         number = f"{trial.number}{' *' * trial.best}"
         rows.append([number, trial.state, *values, *parameters, f"{trial.seconds:.0f}"])
-    return ["trial", "state", *names, *keys, "seconds"], rows
+        if mixed:
+            rows[-1].append(trial.precision)
+    return ["trial", "state", *names, *keys, "seconds", *["precision"] * mixed], rows
 
 
 def sensitivity_table(found: Sequence[Sensitivity]) -> tuple[list[str], list[list[str]]]:

@@ -18,6 +18,7 @@ from arae_toolkit.search.space import Varied, all_varied
 if TYPE_CHECKING:
     from arae_toolkit.config.overrides import Sections
     from arae_toolkit.data.corpus import Corpus
+    from arae_toolkit.devices import Precision
     from arae_toolkit.search.objectives import Objective
     from arae_toolkit.search.sweep import SamplerName, Train
     from arae_toolkit.training.run_identity import Identity
@@ -74,6 +75,7 @@ def search(
     facts: Identity,
     train: Train,
     device: str,
+    precision: Precision,
     about: Mapping[str, Any],
 ) -> None:
     """Work for a sweep until its trials are done, and report on them all.
@@ -88,6 +90,7 @@ def search(
         facts: What identifies the runs beside their settings, by name.
         train: Trains one.
         device: Where it is computed.
+        precision: In which it is.
         about: What a file of results says of the runs beside.
 
     Raises:
@@ -99,7 +102,7 @@ def search(
     trials = asked.trials or (QUICK_TRIALS if asked.quick else TRIALS)
     sweep = Sweep(
         folder,
-        Plan(config, space, objectives, facts),
+        Plan(config, space, objectives, facts, precision),
         trials,
         storage=asked.storage,
         sampler=asked.sampler,

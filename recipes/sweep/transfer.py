@@ -148,14 +148,10 @@ def transfer(
         config=config,
         space=space,
         objectives=wanted,
-        facts={
-            "command": "transfer",
-            "model": kind,
-            "corpus": opened.sha256,
-            "precision": precision,
-        },
+        facts={"command": "transfer", "model": kind, "corpus": opened.sha256},
         train=_training(labelled, scorer, kind=kind, device=place, precision=precision),
         device=place.type,
+        precision=precision,
         about={"kind": f"transfer {kind}"},
     )
 

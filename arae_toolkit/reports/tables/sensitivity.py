@@ -39,19 +39,29 @@ def settings_table(result: Result) -> str:
 
 
 def trials_table(result: Result) -> str:
-    """Return every trial that came to its end, the best by the first measure first."""
+    """Return every trial that came to its end, the best by the first measure first.
+
+    Their precision stands there where it is not the same for all.
+    """
     details = result["details"]
     objectives = details["objectives"]
     keys = list(details["over"])
     done = [trial for trial in details["trials"] if trial["state"] == "done"]
     sign = -1 if objectives[0]["direction"] == "maximize" else 1
     done.sort(key=lambda trial: sign * trial["values"][0])
-    heads = ["trial", *(one["name"] for one in objectives), *(f"`{key}`" for key in keys)]
+    mixed = len({trial.get("precision", "") for trial in done}) > 1
+    heads = [
+        "trial",
+        *(one["name"] for one in objectives),
+        *(f"`{key}`" for key in keys),
+        *["precision"] * mixed,
+    ]
     rows = [
         [
             str(trial["number"]),
             *(f"{value:.2f}" for value in trial["values"]),
             *(_setting(trial["parameters"].get(key)) for key in keys),
+            *[trial.get("precision", "")] * mixed,
         ]
         for trial in done
     ]
