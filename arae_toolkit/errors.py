@@ -60,5 +60,21 @@ class TrainingDiverged(ToolkitError):
     exit_code = 5
 
 
+class FolderInUse(ToolkitError):
+    """Another process, or another thread, writes what is to be written. Exit code 1.
+
+    Args:
+        held: Who does what there and since when, in words.
+        folder: Which it writes.
+        name: Of what it writes within the folder; the folder itself unless given.
+    """
+
+    def __init__(self, held: str, *, folder: Path, name: str = "") -> None:
+        """Compose the line ``folder/name: held; what to do``."""
+        self.held, self.folder, self.name = held, folder, name
+        what = folder / name if name else folder
+        super().__init__(f"{what}: {held}; wait for its end, or name another folder")
+
+
 class ToolkitWarning(UserWarning):
     """Something that works, and should be done otherwise: what, where, and the way out."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from arae_toolkit.errors import ToolkitError
+from arae_toolkit.errors import FolderInUse, ToolkitError
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
 
@@ -32,8 +32,8 @@ def locked(folder: Path, doing: str, *, name: str = "", patience: float = 0.0) -
         patience: Seconds to wait for the lock.
 
     Raises:
-        ToolkitError: If the folder is locked, naming the process and since when; or if it cannot be
-            written.
+        FolderInUse: If the folder is locked, naming the process and since when.
+        ToolkitError: If it cannot be written.
     """
     import filelock  # here, because help needs this module and no library
 
@@ -49,10 +49,7 @@ def locked(folder: Path, doing: str, *, name: str = "", patience: float = 0.0) -
                 raise
             lock.acquire(timeout=_UNNAMED_SECONDS)  # it has just been taken, or is just given up
     except filelock.Timeout as error:
-        what = folder / name if name else folder
-        raise ToolkitError(
-            f"{what}: {_held(holder)}; wait for its end, or name another folder"
-        ) from error
+        raise FolderInUse(_held(holder), folder=folder, name=name) from error
     except NotImplementedError:
         held = False
     except OSError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from arae_toolkit.config.overrides import Sections
 from arae_toolkit.errors import CheckpointMismatch
+from arae_toolkit.recipes.reproduce.side_by_side import all_free
 from arae_toolkit.recipes.shared.find_run import CONFIG
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.training.run_identity import FORMERLY, TASK, check_folder, settings_identity
@@ -68,15 +70,20 @@ def tune(row: str, choices: Sequence[Changes], score: Callable[[int, Changes], f
         row: Its name, for what is said.
         choices: At most :data:`MOST`, for that is what every row gets.
         score: Trains a pilot of half the length, given its number and its settings.
+
+    Raises:
+        FolderInUse: If another process trains a pilot, after the others are trained.
     """
     assert len(choices) <= MOST, "no row is tuned more than others"
     if len(choices) == 1:
         return Tuning(untried=choices[0])
-    pilots = []
-    for number, changes in enumerate(choices):
-        pilots.append(Pilot(changes, score(number, changes)))
-        say(f"{row}, pilot {' '.join(changes) or 'as it is'}: {pilots[-1].score:.2f}")
-    tuning = Tuning(tuple(pilots))
+
+    def pilot(number: int, changes: Changes) -> Pilot:
+        scored = Pilot(changes, score(number, changes))
+        say(f"{row}, pilot {' '.join(changes) or 'as it is'}: {scored.score:.2f}")
+        return scored
+
+    tuning = Tuning(tuple(all_free(partial(pilot, *choice) for choice in enumerate(choices))))
     say(f"{row}: {' '.join(tuning.chosen) or 'as it is'} is chosen")
     return tuning
 

@@ -15,12 +15,13 @@ from arae_toolkit.training.metrics_log import RunLog
 pytest.importorskip("optuna")
 from arae_toolkit.search.plots import draw_front, draw_sensitivity
 from arae_toolkit.search.storage import open_storage
-from arae_toolkit.search.sweep import Plan, Sweep
+from arae_toolkit.search.sweep import IDENTITY, PLACE, Plan, Sweep
 from arae_toolkit.search.trials import (
     importances,
     in_order,
     medians,
     own_trial,
+    precisions,
     records,
     sensitivities,
 )
@@ -289,6 +290,30 @@ def test_a_trial_that_runs_on_another_machine_is_left_to_it(tmp_path):
     assert states(here) == ["running", "done"]
     there.work(Trainer(), stop_signal=never)
     assert states(here) == ["done", "done"]
+
+
+def test_a_worker_takes_its_own_precision_and_leaves_trials_of_another(tmp_path):
+    coarse = Sweep(tmp_path, replace(plan(), precision="bf16"), 3)
+    with pytest.raises(Killed):
+        coarse.work(Trainer({1: Killed()}), stop_signal=never)
+    fine = Sweep(tmp_path, replace(plan(), precision="fp32"), 3)
+    fine.work(Trainer(), stop_signal=never)
+    assert states(fine) == ["done", "running", "done"]
+    assert [trial.precision for trial in records(fine)] == ["bf16", "bf16", "fp32"]
+    assert precisions(records(fine)) == ("bf16", "fp32")
+    coarse.work(Trainer(), stop_signal=never)
+    assert states(fine) == ["done"] * 3
+
+
+def test_a_sweep_that_noted_one_precision_for_all_its_trials_is_gone_on_with(tmp_path):
+    old = Sweep(tmp_path, plan(), 1)
+    old.study.set_user_attr(IDENTITY, {**old.plan.identity, "precision": "bf16"})
+    trial = old.study.ask()
+    trial.set_user_attr(PLACE, old.place)
+    old.study.tell(trial, [one.suggest(trial) for one in SPACE][:1])
+    new = Sweep(tmp_path, replace(plan(), precision="fp32"), 2)
+    new.work(Trainer(), stop_signal=never)
+    assert [trial.precision for trial in records(new)] == ["bf16", "fp32"]
 
 
 @pytest.mark.parametrize(

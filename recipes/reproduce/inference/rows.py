@@ -15,6 +15,7 @@ from arae_toolkit.errors import TrainingDiverged
 from arae_toolkit.nli.settings import MODELS, PairConfig
 from arae_toolkit.recipes.nli.seeds import fitted, train_seeds
 from arae_toolkit.recipes.reproduce.quick_form import QUICK_CHANGES
+from arae_toolkit.recipes.reproduce.side_by_side import all_free
 from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tune
 from arae_toolkit.recipes.shared.find_run import CONFIG, find_run
 from arae_toolkit.recipes.shared.progress import say
@@ -161,20 +162,24 @@ class Encoders:
         Raises:
             TrainingDiverged: If one does, which is told once: a row is left out whole, and what
                 diverged is not trained again for another label split.
+            FolderInUse: If another process trains one, after the others are trained.
         """
+        seeds = self.seeds(name, most)
+        all_free(partial(self._train, name, seed) for seed in seeds)
+        return {seed: self.trained[name, seed] for seed in seeds}
+
+    def _train(self, name: str, seed: int) -> None:
+        """Train a row's encoder, unless it is there or the row is left out."""
         if name in self.diverged:
             raise self.diverged[name]
-        seeds = self.seeds(name, most)
-        for seed in seeds:
-            if (name, seed) in self.trained:
-                continue
-            try:
-                self.trained[name, seed] = self._encoder(name, seed)
-            except TrainingDiverged as error:
-                say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
-                self.diverged[name] = error
-                raise
-        return {seed: self.trained[name, seed] for seed in seeds}
+        if (name, seed) in self.trained:
+            return
+        try:
+            self.trained[name, seed] = self._encoder(name, seed)
+        except TrainingDiverged as error:
+            say(f"arae-toolkit: warning: {name}, seed {seed}: {error}; left out")
+            self.diverged[name] = error
+            raise
 
     def check(
         self, name: str, drawn: Iterable[LabelledRows], folder: Path, *, seeds: int, most: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
@@ -18,6 +19,7 @@ from arae_toolkit.recipes.nli.seeds import draw_labels, identity_of
 from arae_toolkit.recipes.reproduce.earlier_rows import MADE_BY, SECONDS_OF, EarlierRows
 from arae_toolkit.recipes.reproduce.inference.rows import QUICK, ROWS, USUAL, Encoders, cell_folder
 from arae_toolkit.recipes.reproduce.quick_form import quick_folder, quick_text, refuse_beside_quick
+from arae_toolkit.recipes.reproduce.side_by_side import all_free, until_done
 from arae_toolkit.recipes.reproduce.tuning import Tuning
 from arae_toolkit.recipes.shared.child_processes import command_line, signals_noted, threads_of
 from arae_toolkit.recipes.shared.commands import ExamplesCommand
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from arae_toolkit.devices import Precision
     from arae_toolkit.nli.experiment import Measured
     from arae_toolkit.nli.label_splits import LabelledRows
+    from arae_toolkit.nli.pretrained_encoder import PretrainedEncoder
 
     Cell = dict[int, dict[int, Measured]]
 
@@ -145,7 +148,9 @@ def table5(
     weights have four classifiers, an AE four kinds of noise, a denoising one four shares of hidden
     words, and an ARAE, with the AE's noise or words hidden, four weights of the critic. All
     classifiers of a label split have one budget, and the epoch that is best on dev is kept. A split
-    that the corpus has too few labels for is left out, and said so. Rows that results/table5.json
+    that the corpus has too few labels for is left out, and said so. What is finished is left alone,
+    so that the same command goes on after a stop, and started again meanwhile takes a share of the
+    trainings. Rows that results/table5.json
     has and --system does not name stay in it, if they were measured alike. Markdown goes to stdout:
     the table, and what one row has more than another.
     """
@@ -155,7 +160,7 @@ def table5(
     folder = out or run_folder("table5-quick" if quick else "table5")
     # The models of the other quick tables, unless another corpus is named.
     shared = quick_folder(out) if quick and corpus_name is None else folder
-    corpus = _open(corpus_name, shared, quick=quick)
+    corpus = until_done(partial(_open, corpus_name, shared, quick=quick))
     from arae_toolkit.devices import choose_device, keep_freed_memory
 
     keep_freed_memory()
@@ -194,14 +199,21 @@ def table5(
             },
         )
         _check(encoders, rows, drawn, folder, **how_many)
-        for row in rows:
-            encoders.tuning(row)
+        tunings = [partial(encoders.tuning, row) for row in rows]
+        until_done(partial(all_free, tunings), stop_signal=stop_signal)
         _check(encoders, rows, drawn, folder, **how_many)  # by what pilots have chosen
-        cells = {
-            (labelled.name, row): _cell(encoders, row, labelled, folder, **how_many)
-            for labelled in drawn
-            for row in rows
-        }
+        filled: dict[tuple[str, str], Cell | TrainingDiverged] = {}
+
+        def fill(labelled: LabelledRows, row: str) -> None:
+            if (labelled.name, row) not in filled:
+                cell = _cell(encoders, row, labelled, folder, **how_many)
+                filled[labelled.name, row] = cell
+
+        each = [partial(fill, *where) for where in product(drawn, rows)]
+        until_done(partial(all_free, each), stop_signal=stop_signal)
+    cells = {
+        (labelled.name, row): filled[labelled.name, row] for labelled, row in product(drawn, rows)
+    }
     _report(
         encoders,
         earlier(),  # read anew: another call may have added to the file meanwhile
@@ -288,22 +300,29 @@ def _cell(
     Returns:
         What they measured by seeds of the encoder and of the classifier, or why one of them, or
         an encoder, has learned nothing.
+
+    Raises:
+        FolderInUse: If another process trains one, after those that are free are trained.
     """
-    found: Cell = {}
     try:
         own = encoders.of_row(name, pretraining)
     except TrainingDiverged as error:
         return error
-    for seed, encoder in own.items():
-        task = encoders.task(name, labelled, encoder)
+    config = encoders.classifier(name, labelled.name)
+    each = range(_classifiers(encoders, name, seeds=seeds, pretraining=pretraining))
+
+    def trained(seed: int, encoder: PretrainedEncoder | None) -> dict[int, Measured]:
         place = folder / cell_folder(labelled.name, name, seed)
-        config = encoders.classifier(name, labelled.name)
-        each = range(_classifiers(encoders, name, seeds=seeds, pretraining=pretraining))
-        cell = encoders.classified(task, config, place, each)
-        if isinstance(cell, TrainingDiverged):
-            return cell
-        found[seed] = cell
-    return found
+        found = encoders.classified(encoders.task(name, labelled, encoder), config, place, each)
+        if isinstance(found, TrainingDiverged):
+            raise found
+        return found
+
+    try:
+        found = all_free(partial(trained, *one) for one in own.items())
+    except TrainingDiverged as error:
+        return error
+    return dict(zip(own, found, strict=True))
 
 
 def _report(

@@ -18,6 +18,7 @@ import numpy as np
 
 from arae_toolkit.errors import DataError, TrainingDiverged
 from arae_toolkit.recipes.reproduce.earlier_rows import MADE_BY, SECONDS_OF, EarlierRows
+from arae_toolkit.recipes.reproduce.side_by_side import all_free, until_done
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
@@ -40,6 +41,7 @@ from arae_toolkit.reports.results import (
 )
 from arae_toolkit.reports.tables.transfer import metric_name
 from arae_toolkit.storage.atomic_files import write_json
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.training.metrics_log import seconds_trained
 
 if TYPE_CHECKING:
@@ -146,8 +148,8 @@ def measure_systems(
 ) -> tuple[dict[str, dict[int, dict[str, Any]]], dict[str, TrainingDiverged]]:
     """Return the measures of each system by seed, and the runs that diverged, which have none.
 
-    What is finished is left alone. ``train`` trains a system's seed into a folder; it is quick
-    where that has been done.
+    What is finished is left alone, and what another call has in hand is waited for. ``train``
+    trains a system's seed into a folder; it is quick where that has been done.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
     diverged: dict[str, TrainingDiverged] = {}
@@ -155,26 +157,36 @@ def measure_systems(
     kept = folder / "copy" / "measures.json"  # not beside results, which may lie in the folder
     kept.parent.mkdir(parents=True, exist_ok=True)
     found["copy"] = {0: measurer.measured(copied, kept, "copy")}
-    for system in choices.systems:
-        for seed in choices.seeds_for(system):
-            place = folder / system.run / f"seed-{seed}"
+
+    def measure(system: System, seed: int) -> None:
+        place = folder / system.run / f"seed-{seed}"
+        if seed in found.get(system.name, {}) or system.run in diverged:
+            return
+        with locked(place, "a measurement", name=system.name):
             if system.model is None and not trained(system, seed, place, train, diverged):
-                found.pop(system.name, None)
-                break
+                return
             names, precision = measurer.corpus.labels, choices.precision
             outputs = outputs_of(system, place, measurer.sources, names, precision=precision)
             kept = place / "outputs" / f"{system.name}.json"
             cell = measurer.measured(outputs, kept, weights_of(system.model_in(place)))
             if system.kind in ("arae", "ae", "aae") and system.name == system.run:
                 cell = measurer.probed(cell, place, kept)
-            found.setdefault(system.name, {})[seed] = cell
-            overall = cell["overall"]
-            judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())
-            say(
-                f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
-                f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}"
-            )
-    return found, diverged
+        found.setdefault(system.name, {})[seed] = cell
+        overall = cell["overall"]
+        judged = " / ".join(f"{value:.1f}" for value in overall["accuracy"].values())
+        say(
+            f"{system.name}, seed {seed}: transfer {judged} %, BLEU "
+            f"{overall['source_bleu']:.1f}, combined {overall['combined']:.1f}"
+        )
+
+    each = [
+        partial(measure, system, seed)
+        for system in choices.systems
+        for seed in choices.seeds_for(system)
+    ]
+    until_done(partial(all_free, each))
+    rows = ["copy", *(system.name for system in choices.systems if system.run not in diverged)]
+    return {name: dict(sorted(found[name].items())) for name in rows}, diverged
 
 
 def trained(
@@ -256,7 +268,8 @@ def write_table(
     check_rows(choices, corpus, folder)
     sources = Sources.of(corpus, choices.split, most=choices.most)
     space = None if encoder is None else encoder_of_run(encoder, device)
-    instruments = evaluators_of(
+    learn = partial(
+        evaluators_of,
         corpus,
         settings=_quick_evaluators() if quick else None,
         encoder=space,
@@ -265,6 +278,7 @@ def write_table(
         note=say,
         progress=progress,
     )
+    instruments = until_done(learn)
     measurer = Measurer(corpus, choices.split, sources, instruments)
     choices, tunings = tuned(choices, corpus, folder, device=device)
     train = partial(train_system, corpus=corpus, choices=choices, device=device)

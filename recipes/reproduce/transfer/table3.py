@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
+from arae_toolkit.recipes.reproduce.side_by_side import until_done
 from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
@@ -41,15 +43,16 @@ def table3(corpus: str, quick: bool, encoder: str | None, choices: TableChoices)
     Each system is tuned by pilots on dev, trained into runs/table3 and measured on the test split:
     transfer by three judges trained apart, BLEU to the input, forward and reverse perplexity, with
     the copied input beside them. What is finished is left alone, so that the same command goes on
-    after a stop. Markdown goes to stdout, everything to results/table3.json, where rows of other
-    systems stay if they were measured alike.
+    after a stop, and started again meanwhile takes a share of the trainings. Markdown goes to
+    stdout, everything to results/table3.json, where rows of other systems stay if they were
+    measured alike.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import show_samples, write_table
     from arae_toolkit.reports.tables.transfer import measured_on, transfer_table
 
     name = "table3-quick" if quick else "table3"
     folder = choices.out or run_folder(name)
-    opened = open_reviews(corpus, folder, quick=quick)
+    opened = until_done(partial(open_reviews, corpus, folder, quick=quick))
     if quick:
         choices = choices.quick(QUICK_SYSTEMS)
     command = table_command()

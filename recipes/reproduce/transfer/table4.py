@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arae_toolkit.recipes.reproduce.side_by_side import until_done
 from arae_toolkit.recipes.reproduce.transfer.options import (
     QUICK_SYSTEMS,
     TableChoices,
@@ -75,9 +76,10 @@ def table4(
     """Train and measure topic transfer on Yahoo's questions (titles) and replies, part by part.
 
     Each system is trained into runs/table4 and measured in all directions on the test split. Rows
-    drawn at random from what the last system wrote go to stderr, as in the paper's Table 4.
-    Markdown goes to stdout, everything to results/table4-PART.json, where rows of other systems
-    stay if they were measured alike.
+    drawn at random from what the last system wrote go to stderr, as in the paper's Table 4. What is
+    finished is left alone, so that the same command goes on after a stop, and started again
+    meanwhile takes a share of the trainings. Markdown goes to stdout, everything to
+    results/table4-PART.json, where rows of other systems stay if they were measured alike.
     """
     from arae_toolkit.recipes.reproduce.transfer.table import (
         read_inputs,
@@ -101,11 +103,12 @@ def table4(
     for index, part in enumerate(parts):  # what is in the way of one is told before another's hours
         folder = (choices.out or run_folder("table4")) / part
         if quick:
-            opened.append(quick_labelled("synthetic-topics", folder))
+            found = partial(quick_labelled, "synthetic-topics", folder)
         elif corpora:
-            opened.append(open_corpus(corpora[index]))
+            found = partial(open_corpus, corpora[index])
         else:
-            opened.append(open_corpus("yahoo", part=part, classes=classes))
+            found = partial(open_corpus, "yahoo", part=part, classes=classes)
+        opened.append(until_done(found))
         check_rows(choices, opened[-1], folder)
         rows.append(None if inputs is None else read_inputs(inputs, part))
     all_diverged: list[Exception] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arae_toolkit.errors import CheckpointMismatch, DataError, TrainingDiverged
+from arae_toolkit.recipes.reproduce.side_by_side import all_free, until_done
 from arae_toolkit.recipes.reproduce.transfer.options import TableChoices
 from arae_toolkit.recipes.reproduce.transfer.runs import (
     Sources,
@@ -25,6 +26,7 @@ from arae_toolkit.recipes.reproduce.tuning import Changes, Tuning, check_run, tu
 from arae_toolkit.recipes.shared.progress import say
 from arae_toolkit.storage.atomic_files import write_json
 from arae_toolkit.storage.json_files import read_object
+from arae_toolkit.storage.locks import locked
 from arae_toolkit.transfer.systems import AUTOENCODERS
 
 if TYPE_CHECKING:
@@ -88,10 +90,13 @@ def tuned(
         return choices, {}
     pilots = _Pilots(choices, corpus, folder, device)
     tunings: dict[str, Tuning] = {}
-    for system in choices.systems:
+
+    def tune_system(system: System) -> None:
         if system.model is None and system.run not in tunings:
             tried = _tried(system, choices.changes, corpus)
             tunings[system.run] = tune(system.run, tried, partial(pilots.score, system))
+
+    until_done(partial(all_free, [partial(tune_system, system) for system in choices.systems]))
     systems = tuple(
         replace(system, changes=(*system.changes, *tunings[system.run].chosen))
         if system.run in tunings
@@ -181,8 +186,16 @@ class _Pilots:
         self._judge: NgramClassifier | None = None
 
     def score(self, system: System, number: int, changes: Changes) -> float:
-        """Return the score of a system with some settings, as a percentage; 0 if it diverges."""
+        """Return the score of a system with some settings, as a percentage; 0 if it diverges.
+
+        Raises:
+            FolderInUse: If another process has the pilot in hand.
+        """
         place = self.folder / PILOTS / f"{system.run}-{number}"
+        with locked(place, "a pilot", name="pilot"):
+            return self._score(system, place, changes)
+
+    def _score(self, system: System, place: Path, changes: Changes) -> float:
         pilot = replace(system, name=system.run, changes=(*system.changes, *changes))
         how: dict[str, Any] = {"corpus": self.corpus, "choices": self.choices}
         try:
