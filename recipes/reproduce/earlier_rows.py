@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from arae_toolkit.reports.results import CorpusIdentity, Metric, read_result
 MADE_BY, SECONDS_OF = "made_by", "seconds_of"
 """Details: what made each row that is not of the newest call, and how long each row took."""
 PROVENANCE = ("command", "commit", "device", "machine", "versions")
+OF_PROCESSOR = {"dev_accuracy": 0.005, "held_out_perplexity": 0.02}
+"""Figures of instruments that the same training gives a little otherwise on another processor, and
+the share by which they may differ: such instruments measure alike."""
 
 
 class EarlierRows:
@@ -27,7 +31,8 @@ class EarlierRows:
         rows: Returns the rows that the details of a file tell of, in their order.
         corpus: Which the call measures on.
         alike: Details that rows must share with those of the call to stand beside them; of what is
-            a mapping there, the entries that both have.
+            a mapping there, the entries that both have. Figures in :data:`OF_PROCESSOR` need only
+            be near.
     """
 
     def __init__(
@@ -73,9 +78,25 @@ class EarlierRows:
             if any(belongs(metric, row) for row in self.names)
         }
 
-    def provenance(self) -> dict[str, Any]:
-        """Return what made each of the earlier rows: its command, commit and machine."""
+    def seconds(self) -> dict[str, float]:
+        """Return what each of the earlier rows took, or several together where only that is known.
+
+        The names of several are joined by commas.
+        """
+        known = self.result["details"].get(SECONDS_OF)
+        if known is None:
+            known = {", ".join(self.names): float(self.result.get("seconds") or 0)}
+        own = set(self.names)
+        return {rows: taken for rows, taken in known.items() if own & set(rows.split(", "))}
+
+    def provenance(self, *details: str) -> dict[str, Any]:
+        """Return what made each of the earlier rows: its command, commit and machine.
+
+        Args:
+            details: Of the file that belong to it as well.
+        """
         newest = {name: self.result.get(name) for name in PROVENANCE}
+        newest |= {name: self.result["details"].get(name) for name in details}
         return dict.fromkeys(self.names, newest) | self.of_each(MADE_BY)
 
 
@@ -87,6 +108,15 @@ def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         own = there.get(name)
         if isinstance(value, dict) and isinstance(own, dict):
             value, own = ({k: one[k] for k in own.keys() & value.keys()} for one in (value, own))
-        if own != value:
+        if not _alike(value, own):
             return name
     return ""
+
+
+def _alike(here: Any, there: Any, name: str = "") -> bool:
+    """Return whether two details are the same, figures of instruments nearly so."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        return here.keys() == there.keys() and all(_alike(here[k], there[k], k) for k in here)
+    if name in OF_PROCESSOR and here is not None and there is not None:
+        return math.isclose(here, there, rel_tol=OF_PROCESSOR[name])
+    return bool(here == there)

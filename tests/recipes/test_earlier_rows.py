@@ -9,7 +9,8 @@ from arae_toolkit.recipes.reproduce.earlier_rows import EarlierRows
 from arae_toolkit.reports.results import write_result
 
 CORPUS = {"name": "reviews", "rows": 9, "sha256": "ab"}
-ALIKE = {"split": "test", "signature": {"judge": 70.5, "encoder": None}, "sizes": (1, 2)}
+SIGNATURE = {"judge": 70.5, "encoder": None, "bilstm": {"dev_accuracy": 70.5}}
+ALIKE = {"split": "test", "signature": SIGNATURE, "sizes": (1, 2)}
 
 
 def written(folder, **changed):
@@ -58,7 +59,11 @@ def test_rows_that_are_not_measured_now_stay_with_all_that_is_theirs(tmp_path):
     [
         ({"corpus": {**CORPUS, "sha256": "cd"}}, "corpus"),
         ({"alike": {**ALIKE, "split": "dev"}}, "split"),
-        ({"alike": {**ALIKE, "signature": {"judge": 70.6, "encoder": None}}}, "signature"),
+        ({"alike": {**ALIKE, "signature": {**SIGNATURE, "judge": 70.6}}}, "signature"),
+        (
+            {"alike": {**ALIKE, "signature": {**SIGNATURE, "bilstm": {"dev_accuracy": 71}}}},
+            "signature",
+        ),
         ({"alike": {**ALIKE, "sizes": (1, 2, 3)}}, "sizes"),
         ({"alike": {**ALIKE, "words": 5}}, "words"),
     ],
@@ -76,7 +81,7 @@ def test_rows_that_were_measured_otherwise_go_and_are_named(tmp_path, capsys, ch
 
 def test_of_mappings_what_both_name_is_to_be_alike(tmp_path):
     written(tmp_path)
-    more = {"judge": 70.5, "encoder": None, "another": 1}
+    more = {**SIGNATURE, "another": 1}
     assert earlier(tmp_path, alike={**ALIKE, "signature": more}).names == ["a", "ab", "b"]
 
 
@@ -103,3 +108,30 @@ def test_what_is_no_such_file_has_no_rows(tmp_path, content):
         (tmp_path / "table.json").write_text(content)
     found = earlier(tmp_path)
     assert (found.names, found.metrics(lambda *_: True)) == ([], {})
+
+
+def test_an_instrument_trained_anew_on_another_processor_measures_alike(tmp_path):
+    written(tmp_path)
+    near = {**SIGNATURE, "bilstm": {"dev_accuracy": 70.6}}
+    assert earlier(tmp_path, alike={**ALIKE, "signature": near}).names == ["a", "ab", "b"]
+
+
+def test_what_rows_took_is_never_lost(tmp_path):
+    written(tmp_path)
+    assert earlier(tmp_path, ["a"]).seconds() == {"b": 2.0}
+    file = tmp_path / "table.json"
+    told = json.loads(file.read_text())
+    del told["details"]["seconds_of"]
+    file.write_text(json.dumps(told))
+    together = earlier(tmp_path, ["ab"]).seconds()
+    assert together == {"a, b": 3.0}
+    told["details"]["seconds_of"] = together
+    file.write_text(json.dumps(told))
+    assert earlier(tmp_path, ["b"]).seconds() == {"a, b": 3.0}
+    assert earlier(tmp_path, ["a", "b"]).seconds() == {}
+
+
+def test_details_that_a_row_was_measured_with_go_with_it(tmp_path):
+    written(tmp_path)
+    made = earlier(tmp_path).provenance("split")
+    assert (made["a"]["split"], made["b"]) == ("test", {"command": "an earlier one"})

@@ -185,8 +185,34 @@ def measured_on(result: Result) -> str:
             f"{corpus['rows']:,} to train on. Judges, right on {split}: {told}. "
             f"{trained} BLEU: `{details['bleu_signature']}`.{_similarity_told(details)}",
             rows_sources(result),
+            *_judged_elsewhere(result),
         ]
     )
+
+
+def _judged_elsewhere(result: Result) -> list[str]:
+    """Return in a sentence which rows were judged by judges that were trained on another machine.
+
+    The same training ends a little otherwise there.
+    """
+    here = result["details"]["judges_dev_accuracy"]
+    by_row = {
+        row: made["judges_dev_accuracy"]
+        for row, made in result["details"].get("made_by", {}).items()
+        if made.get("judges_dev_accuracy") not in (None, here)
+    }
+    if not by_row:
+        return []
+    other = {
+        f"{name} {accuracies[name]:.1f} and {accuracy:.1f} %": None
+        for accuracies in by_row.values()
+        for name, accuracy in here.items()
+        if name in accuracies and accuracies[name] != accuracy
+    }
+    return [
+        f"Judges were trained twice, on two machines, to nearly the same end (right on dev: "
+        f"{', '.join(other)}). The first judged {', '.join(by_row)}; the second all other rows."
+    ]
 
 
 def judges_accuracy(result: Result) -> dict[str, float]:

@@ -356,7 +356,7 @@ def _report(
         metrics |= _without_network(stores, labelled, corpus)
     rows = {row: encoders.about(row) for _, row in cells if row not in earlier.names}
     pretraining = {row: sorted(found) for (_, row), found in cells.items()}
-    seconds = earlier.of_each(SECONDS_OF) | encoders.seconds()
+    seconds = earlier.seconds() | encoders.seconds()
     write_result(
         results,
         name,

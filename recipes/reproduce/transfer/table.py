@@ -310,10 +310,10 @@ def write_table(
             system: [cell["weights"] for cell in by_seed.values()]
             for system, by_seed in cells.items()
         },
-        SECONDS_OF: _seconds(cells, choices, folder),
-        MADE_BY: earlier.provenance(),
+        MADE_BY: earlier.provenance("judges_dev_accuracy"),
     }
     by_row = {detail: earlier.of_each(detail) | own for detail, own in by_row.items()}
+    by_row[SECONDS_OF] = earlier.seconds() | _seconds(cells, choices, folder)
     places = dict.fromkeys([*earlier.result["details"].get("systems", ()), *cells])
     write_result(
         choices.results,

@@ -97,7 +97,8 @@ def test_rows_that_a_call_does_not_ask_for_stay_in_the_file(corpus, places, tmp_
         assert details[name].keys() >= {"ae", "own", "delete-and-replace"}
     assert set(details["made_by"]) == {"ae", "own"}
     assert details["made_by"]["ae"] == {
-        name: first[name] for name in ("command", "commit", "device", "machine", "versions")
+        "judges_dev_accuracy": first["details"]["judges_dev_accuracy"],
+        **{name: first[name] for name in ("command", "commit", "device", "machine", "versions")},
     }
     assert f"- `{both['command']}`" in done.stdout and f"- `{first['command']}`" in done.stdout
     assert "(ae, own)" in done.stdout
@@ -244,6 +245,16 @@ def test_judges_are_held_against_the_rewritten_sentences_and_dev():
     assert "ngrams 62.8 / 96.0 %" in measured_on(third)
     alone = _result(["ae"], split="dev")
     assert "Judges, right on dev: ngrams 96.0 %." in measured_on(alone)
+
+
+def test_rows_of_judges_trained_elsewhere_are_named():
+    result = _result(["copy", "ae"], judges_dev_accuracy={"ngrams": 96.0})
+    assert "trained twice" not in measured_on(result)
+    made = {name: result[name] for name in ("command", "commit", "device", "machine", "versions")}
+    result["details"]["made_by"] = {"ae": {**made, "judges_dev_accuracy": {"ngrams": 96.0}}}
+    assert "trained twice" not in measured_on(result)
+    result["details"]["made_by"]["ae"]["judges_dev_accuracy"] = {"ngrams": 95.9}
+    assert "ngrams 95.9 and 96.0 %). The first judged ae; the second" in measured_on(result)
 
 
 def test_similarity_has_a_column_and_says_what_a_copy_has():
