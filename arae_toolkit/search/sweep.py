@@ -248,10 +248,15 @@ class Sweep:
             return False  # elsewhere: a worker there sees whether it still runs
         if self.precision_of(frozen) != self.plan.precision:
             return False  # its run goes on in the precision in which it was begun
-        try:
-            self._lock(frozen.number, stack)
-        except ToolkitError:
-            return False
+        with ExitStack() as own:
+            try:
+                self._lock(frozen.number, own)
+            except ToolkitError:
+                return False
+            # Its worker may have ended it since it was looked at.
+            if self.study.get_trials(deepcopy=False)[frozen.number].state.is_finished():
+                return False
+            stack.push(own.pop_all())
         return True
 
     def _lock(self, number: int, stack: ExitStack) -> None:

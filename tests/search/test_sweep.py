@@ -1,4 +1,5 @@
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +145,19 @@ def test_a_trial_of_a_worker_that_lives_is_left_alone(tmp_path):
     found = records(Sweep(tmp_path, plan(), 6))
     assert len({str(trial.parameters) for trial in found}) == 6
     assert all(worker.calls for worker in workers)
+
+
+def test_a_trial_that_ended_since_it_was_looked_at_is_not_taken(tmp_path):
+    sweep = Sweep(tmp_path, plan(), 1)
+    with pytest.raises(Killed):
+        sweep.work(Trainer({0: Killed()}), stop_signal=never)
+    (seen,) = sweep.study.get_trials(deepcopy=True)
+    with ExitStack() as stack:
+        assert sweep._takes(seen, stack)
+    sweep.work(Trainer(), stop_signal=never)
+    with ExitStack() as stack:
+        assert not sweep._takes(seen, stack)
+        assert not sweep._takes(seen, stack)  # nor does its lock stay
 
 
 def test_a_poor_dev_curve_is_pruned_and_its_run_kept(tmp_path):
