@@ -63,10 +63,10 @@ def until_done(
 def _wait(use: FolderInUse, stop_signal: Callable[[], int]) -> None:
     """Wait until what is in use is free again."""
     while True:
-        with suppress(FolderInUse), locked(use.folder, "a look", name=use.name):
-            return
         if number := stop_signal():
             stopped = ToolkitError("stopped while waiting; the same command goes on from there")
             stopped.exit_code = 128 + number
             raise stopped
+        with suppress(FolderInUse), locked(use.folder, "a look", name=use.name):
+            return
         time.sleep(LOOK_SECONDS)
